@@ -1,0 +1,1 @@
+//! Provider manifests as data; render, classify, verify, correlate; the Transport trait.

@@ -1,0 +1,1 @@
+//! NATS: outbox to JetStream, inbox service.

@@ -1,0 +1,1 @@
+//! The law of Placet: decide, evolve, react, replay and policy evaluation; pure, total, deterministic.

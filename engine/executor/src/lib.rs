@@ -1,0 +1,1 @@
+//! The shell around the core: one writer loop, effects, timers, recovery.

@@ -1,0 +1,1 @@
+//! The workflow language: YAML text to a plan and diagnostics; expressions; policy files.

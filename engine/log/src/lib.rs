@@ -1,0 +1,1 @@
+//! The redb event log: group commit, sealed payloads, Merkle hashes, verify.

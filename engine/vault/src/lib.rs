@@ -1,0 +1,1 @@
+//! Sealed credentials and keys.

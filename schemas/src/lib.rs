@@ -1,0 +1,1 @@
+//! Published JSON Schemas and a validating registry.

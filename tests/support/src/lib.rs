@@ -1,0 +1,1 @@
+//! Test kit: world builder, loopback provider, nats-server, processes.
