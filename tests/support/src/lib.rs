@@ -1,1 +1,21 @@
-//! Test kit: world builder, loopback provider, nats-server, processes.
+//! Test kit: temporary projects, `placet` as a process, a provider stand-in on loopback, a real `nats-server`.
+//!
+//! Everything waits for an event with a deadline; nothing sleeps, and nothing uses a fixed port. Each part works from
+//! plain and from async tests. It serves integration tests only and must never be a dependency of the product.
+#![expect(
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::missing_panics_doc,
+    reason = "a test kit panics with what it saw and says on stderr what it skips"
+)]
+
+pub mod dirs;
+pub mod nats;
+pub mod process;
+pub mod provider;
+mod reap;
+
+use std::time::Duration;
+
+/// How long a test waits for something that should come at once; generous, because the machine may be loaded.
+pub const DEADLINE: Duration = Duration::from_secs(30);
