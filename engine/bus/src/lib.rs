@@ -1,1 +1,1 @@
-//! NATS: outbox to JetStream, inbox service.
+//! NATS: the outbox to `JetStream` and the inbox service. No other crate knows NATS.
