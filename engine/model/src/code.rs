@@ -1,0 +1,126 @@
+//! Every `PL####` code that people and programs can meet, in one table. Numbers are stable once
+//! released; the reference page is made from this list.
+
+/// A code with its page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Code {
+    /// `PL####`.
+    pub name: &'static str,
+    /// What it means, one line.
+    pub title: &'static str,
+    /// What to do about it.
+    pub help: &'static str,
+}
+
+macro_rules! codes {
+    ($($code:literal $title:literal $help:literal;)+) => {
+        /// Every code, in order.
+        pub const CODES: &[Code] = &[$(Code { name: $code, title: $title, help: $help }),+];
+    };
+}
+
+codes! {
+    "PL1001" "the data directory is in use" "stop the other engine, or talk to it with --server";
+    "PL1002" "the data directory cannot be read" "check that the path is a Placet project and that you may read it";
+    "PL1003" "a stored record is damaged" "restore from a backup; nothing was changed";
+    "PL1004" "the key file is missing or wrong" "put the key file back where the message says, or set PLACET_KEY_DIR";
+    "PL1005" "an event has an unknown type or version" "open the project with the newer Placet that wrote it";
+    "PL1006" "a commit failed and its outcome is unknown" "restart the engine: it reads back what was recorded";
+    "PL1007" "placet.toml cannot be used" "see the position in the message";
+    "PL1008" "the disk is full or cannot be written" "free some space, then restart the engine; nothing is sent meanwhile";
+    "PL2001" "YAML cannot be read" "put expressions in single quotes";
+    "PL2002" "YAML feature that is not allowed" "no duplicate or merge keys, tags, or several documents; see the limits";
+    "PL2003" "does not match the language" "see the message for the nearest legal form";
+    "PL2004" "unsupported dsl version" "use 1.0.0 to 1.0.3";
+    "PL2101" "outside the profile" "this construct is refused, never ignored";
+    "PL2102" "unknown function or operation" "see `placet adapters list`";
+    "PL2103" "unknown then target" "name a task of the same list";
+    "PL2104" "duplicate task name" "rename one of the tasks";
+    "PL2105" "unknown name in use" "declare it under use, or correct the name";
+    "PL2106" "unsupported expression language or mode" "only jq in strict mode";
+    "PL2107" "metadata.approval cannot be used" "see the message; it may only tighten";
+    "PL2108" "with does not match the operation's input" "see the message for the member";
+    "PL2109" "fields that contradict each other" "see the message";
+    "PL2110" "unknown integration" "name an integration of the project, or leave it out for the default one";
+    "PL2201" "expression cannot be used" "see the message; fenced functions are refused";
+    "PL2202" "${ inside a longer string" "write '${ \"Hello \\(.x)\" }'";
+    "PL2203" "variable is not defined here" "see which variables exist at this place";
+    "PL2204" "expression is not in single quotes" "put it in single quotes";
+    "PL2205" "string that looks like an expression" "wrap it in '${ }' if it is one";
+    "PL2206" "template of another tool" "use '${ }'";
+    "PL2301" "not an ISO 8601 duration" "write PT30M, P2D or { minutes: 30 }";
+    "PL2302" "a timeout given as a name" "write timeout: { after: P2D }";
+    "PL2303" "export drops the context" "start from $context + { … }";
+    "PL2304" "retry without a limit" "add limit.attempt.count";
+    "PL2305" "status 408 catches expired approvals too" "filter by type";
+    "PL2306" "export inside fork branches" "results are merged at the join";
+    "PL2307" "read is unset" "data is the default";
+    "PL2308" "literal secret or plain http" "use use.secrets, and https";
+    "PL2309" "unused or unreachable" "remove it";
+    "PL2310" "a boolean key that was on" "quote the key";
+    "PL2401" "policy.yaml cannot be used" "see the position in the message";
+    "PL3001" "unknown decision" "list yours with `placet inbox list`";
+    "PL3002" "the digest is not that of the draft" "fetch the card again and look at what changed";
+    "PL3003" "the requester cannot approve" "somebody else must vote";
+    "PL3004" "unknown principal" "an admin must add the principal to the policy";
+    "PL3005" "already voted" "one vote per person and draft revision";
+    "PL3006" "the request has expired" "the workflow must ask again";
+    "PL3007" "the request is closed" "see its state in the inbox";
+    "PL3008" "not entitled to vote" "the card names who may";
+    "PL3009" "a reason is required" "add --reason";
+    "PL3010" "the vote's time is outside the window" "check your clock; votes are valid for 15 minutes";
+    "PL3011" "the nonce was used before" "make a new nonce for each vote";
+    "PL3012" "an agent cannot vote" "a person must vote";
+    "PL3013" "the verdict does not fit the state" "see the state in the inbox";
+    "PL3014" "the run was cancelled" "nothing can be sent for it any more";
+    "PL3015" "this verdict is not built yet" "approve, reject or respond";
+    "PL3016" "the attempt is not in doubt" "see its state in the inbox";
+    "PL3017" "an unsigned vote is not accepted here" "sign the decision document";
+    "PL3018" "the request id was used for something else" "make a new request id for each act";
+    "PL4001" "unknown run" "list runs with `placet runs list`";
+    "PL4002" "unknown workflow" "deploy it first";
+    "PL4003" "the request is malformed" "see the detail";
+    "PL4004" "not authenticated" "log in with the link that `placet dev` printed";
+    "PL4005" "not permitted" "ask for the role that the message names";
+    "PL4006" "the engine is stopping" "try again when it is back";
+    "PL4007" "too much at once" "try again later";
+    "PL4008" "the run is over" "start a new one";
+    "PL4009" "unknown integration" "list them with `placet integrations list`";
+    "PL4010" "the input does not match the workflow's schema" "see the detail";
+    "PL4011" "the mode is not available here" "start the engine with --mode live";
+    "PL4012" "not found" "see the API's description";
+    "PL4013" "accepted, not yet visible" "ask again";
+    "PL5001" "the NATS server is too old" "use 2.12 or newer";
+    "PL5002" "the NATS server has no JetStream" "start it with -js, or add jetstream {} to its configuration";
+    "PL5003" "the stream is not configured as asked" "see the field in the message";
+    "PL5004" "the message is malformed" "see the detail";
+    "PL6001" "the manifest cannot be used" "see the position in the message";
+    "PL6002" "the request cannot be rendered" "see the detail";
+    "PL6003" "the target may not be reached" "see the egress rules; --egress-allow opens one target";
+    "PL6004" "a credential is missing" "connect the integration";
+    "PL9001" "internal error" "report it with the log";
+}
+
+/// The code with this name.
+pub fn find(code: &str) -> Option<&'static Code> {
+    CODES.iter().find(|entry| entry.name == code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_in_order_and_stand_once() {
+        for pair in CODES.windows(2) {
+            assert!(pair[0].name < pair[1].name, "{} {}", pair[0].name, pair[1].name);
+        }
+    }
+
+    #[test]
+    fn every_code_says_what_to_do() {
+        for code in CODES {
+            assert!(!code.title.is_empty() && !code.help.is_empty(), "{}", code.name);
+        }
+    }
+}

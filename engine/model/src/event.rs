@@ -1,0 +1,187 @@
+//! Events: what happened, in the past tense.
+//!
+//! Every variant holds one plain struct, and that struct **is** the frozen body that the log
+//! writes (`<Type>V1`): fields are never added, removed, reordered or retyped once released; a
+//! change is a new struct, a new version and an upcaster in `placet-log`. Bodies hold facts,
+//! structure and digests. Content (inputs, outputs, requests, reasons) and personal data stand in
+//! the payload store and appear here as [`crate::PayloadRef`].
+
+pub mod attempt;
+pub mod decision;
+pub mod governance;
+pub mod integration;
+pub mod run;
+
+use crate::{Actor, EventId, Position, Revision, StreamId, Timestamp};
+use attempt::{
+    AttemptDeferred, AttemptInDoubt, AttemptReconciled, AttemptRefused, AttemptStarted,
+    AttemptSucceeded,
+};
+use decision::{
+    DecisionRequested, DecisionSettled, DecisionVoided, DraftPrepared, RequirementRaised, VoteCast,
+};
+use governance::{
+    EngineStarted, OperationRegistered, OutboundPaused, OutboundResumed, PolicyChanged,
+    WorkflowDeployed,
+};
+use integration::{
+    CredentialStored, CredentialUsed, HealthCheckFailed, IntegrationConnected, IntegrationDisabled,
+    IntegrationDisconnected, IntegrationEnabled, IntegrationTested,
+};
+use run::{
+    FaultCaught, IterationStarted, RunCancelled, RunCompleted, RunFaulted, RunStarted,
+    TaskCompleted, TaskFaulted, TaskSkipped, TaskStarted, TimerArmed, TimerFired,
+};
+
+/// Calls `$callback!` with every event type as `Type = type_id,`: the one list from which the
+/// enum, the codec and the meta-tests are made. Numbers are never reused.
+#[macro_export]
+macro_rules! for_each_event {
+    ($callback:ident) => {
+        $callback! {
+            RunStarted = 1,
+            TaskStarted = 2,
+            IterationStarted = 3,
+            TaskCompleted = 4,
+            TaskSkipped = 5,
+            TaskFaulted = 6,
+            FaultCaught = 7,
+            TimerArmed = 8,
+            TimerFired = 9,
+            RunCompleted = 10,
+            RunFaulted = 11,
+            RunCancelled = 12,
+            DraftPrepared = 20,
+            DecisionRequested = 21,
+            VoteCast = 22,
+            DecisionSettled = 23,
+            RequirementRaised = 24,
+            DecisionVoided = 25,
+            AttemptStarted = 30,
+            AttemptSucceeded = 31,
+            AttemptRefused = 32,
+            AttemptDeferred = 33,
+            AttemptInDoubt = 34,
+            AttemptReconciled = 35,
+            IntegrationConnected = 50,
+            CredentialStored = 51,
+            CredentialUsed = 52,
+            IntegrationTested = 53,
+            HealthCheckFailed = 54,
+            IntegrationDisabled = 55,
+            IntegrationEnabled = 56,
+            IntegrationDisconnected = 57,
+            PolicyChanged = 70,
+            OutboundPaused = 71,
+            OutboundResumed = 72,
+            WorkflowDeployed = 73,
+            OperationRegistered = 74,
+            EngineStarted = 75,
+        }
+    };
+}
+
+macro_rules! define_event {
+    ($($name:ident = $id:literal,)+) => {
+        /// Anything that can stand in the log.
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum Event {
+            $(
+                #[doc = concat!("See [`", stringify!($name), "`].")]
+                $name($name),
+            )+
+        }
+
+        /// The kinds of event.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum EventKind {
+            $(
+                #[doc = concat!("See [`", stringify!($name), "`].")]
+                $name,
+            )+
+        }
+
+        impl EventKind {
+            /// Every kind, in the order of the type ids.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// The name in Pascal case: in NATS subjects, JSON and `audit log`.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name)),+ }
+            }
+
+            /// The number in the envelope.
+            pub const fn type_id(self) -> u16 {
+                match self { $(Self::$name => $id),+ }
+            }
+
+            /// The kind with this number.
+            pub const fn from_type_id(type_id: u16) -> Option<Self> {
+                match type_id { $($id => Some(Self::$name),)+ _ => None }
+            }
+        }
+
+        impl Event {
+            /// Which kind of event this is.
+            pub const fn kind(&self) -> EventKind {
+                match self { $(Self::$name(_) => EventKind::$name),+ }
+            }
+        }
+
+        $(
+            impl From<$name> for Event {
+                fn from(body: $name) -> Self {
+                    Self::$name(body)
+                }
+            }
+        )+
+    };
+}
+for_each_event!(define_event);
+
+impl Event {
+    /// The name (Pascal case) of its kind.
+    pub const fn type_name(&self) -> &'static str {
+        self.kind().name()
+    }
+}
+
+/// An event with its place in the log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecordedEvent {
+    /// Place in the log.
+    pub position: Position,
+    /// Whose event it is.
+    pub stream: StreamId,
+    /// Place in the stream.
+    pub revision: Revision,
+    /// Its id.
+    pub event_id: EventId,
+    /// Log time: never before the event at the position before it.
+    pub recorded_at: Timestamp,
+    /// Who caused it.
+    pub actor: Actor,
+    /// The event that led to it.
+    pub causation: Option<EventId>,
+    /// The first event of the whole story.
+    pub correlation: Option<EventId>,
+    /// What happened.
+    pub event: Event,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_kind_has_a_number_and_a_name_of_its_own() {
+        let ids: BTreeSet<_> = EventKind::ALL.iter().map(|kind| kind.type_id()).collect();
+        let names: BTreeSet<_> = EventKind::ALL.iter().map(|kind| kind.name()).collect();
+        assert_eq!(ids.len(), EventKind::ALL.len());
+        assert_eq!(names.len(), EventKind::ALL.len());
+        for kind in EventKind::ALL {
+            assert_eq!(EventKind::from_type_id(kind.type_id()), Some(*kind));
+        }
+    }
+}

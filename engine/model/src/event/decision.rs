@@ -1,0 +1,143 @@
+//! Events between a draft and the permission to send it.
+
+use crate::approval::Requirement;
+use crate::decision::{Assurance, Settlement, Verdict, VoidReason};
+use crate::draft::{BoundField, BoundIntegration};
+use crate::manifest::Effect;
+use crate::wire::wire_enum;
+use crate::{DecisionId, Digest, Iteration, PayloadRef, Principal, TaskPath, Timestamp};
+use serde::{Deserialize, Serialize};
+
+wire_enum! {
+    /// Why a draft revision exists.
+    DraftOrigin {
+        /// The workflow reached the task.
+        Task = 1 "task",
+        /// An approver edited the last revision.
+        Edit = 2 "edit",
+        /// A person said that the last revision was not sent.
+        Resend = 3 "resend",
+    }
+}
+
+/// A draft revision was rendered. Holds every field of the draft document that the run itself
+/// does not know; never the bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DraftPrepared {
+    /// Which task.
+    pub task: TaskPath,
+    /// Which execution of it.
+    pub iteration: Iteration,
+    /// Draft revision of the action, from 1.
+    pub revision: u32,
+    /// Why it exists.
+    pub origin: DraftOrigin,
+    /// Part of the bytes.
+    pub send_id: String,
+    /// Operation name.
+    pub operation: String,
+    /// Semantic part of the operation.
+    pub operation_digest: Digest,
+    /// What it does to the world.
+    pub effect: Effect,
+    /// Integration, settings, identity.
+    pub integration: Option<BoundIntegration>,
+    /// The evaluated `with`.
+    pub with: PayloadRef,
+    /// The prepared request.
+    pub request: PayloadRef,
+    /// Its digest.
+    pub request_digest: Digest,
+    /// The rules in force.
+    pub requirement: Requirement,
+    /// 128 random bits, lower-case hex.
+    pub nonce: String,
+    /// What an approval binds.
+    pub digest: Digest,
+    /// The author's line for the card.
+    pub summary: Option<PayloadRef>,
+}
+
+/// The draft lies in the approvers' inbox from here on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DecisionRequested {
+    /// Which decision.
+    pub decision: DecisionId,
+    /// Which task.
+    pub task: TaskPath,
+    /// Which execution of it.
+    pub iteration: Iteration,
+    /// The draft.
+    pub digest: Digest,
+    /// Fixed at this commit.
+    pub expires_at: Timestamp,
+}
+
+/// The signed form of a vote, kept so that anybody can verify it again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignedVote {
+    /// The canonical decision document.
+    pub document: String,
+    /// The signature over it, base64url without padding.
+    pub signature: String,
+}
+
+/// Somebody voted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VoteCast {
+    /// Which decision.
+    pub decision: DecisionId,
+    /// The draft digest that the voter was shown.
+    pub digest: Digest,
+    /// What it says.
+    pub verdict: Verdict,
+    /// Who.
+    pub voter: Principal,
+    /// How sure we are who.
+    pub assurance: Assurance,
+    /// When the voter says it was cast.
+    pub voted_at: Timestamp,
+    /// Used once per voter.
+    pub nonce: String,
+    /// Why, in the voter's words.
+    pub reason: Option<PayloadRef>,
+    /// The client's request id: asked again, it gets the same answer.
+    pub request_id: Option<String>,
+    /// The signed form, where the vote was signed.
+    pub signed: Option<SignedVote>,
+}
+
+/// The request ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DecisionSettled {
+    /// Which decision.
+    pub decision: DecisionId,
+    /// The draft.
+    pub digest: Digest,
+    /// How.
+    pub settlement: Settlement,
+    /// Why, in the words of the vote that ended it.
+    pub reason: Option<PayloadRef>,
+}
+
+/// The policy in force at the claim asks for more than the votes give: back to the inbox.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequirementRaised {
+    /// Which decision.
+    pub decision: DecisionId,
+    /// What must be met now.
+    pub requirement: Requirement,
+    /// What is missing, in words.
+    pub missing: Vec<String>,
+}
+
+/// The decision can never execute.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DecisionVoided {
+    /// Which decision.
+    pub decision: DecisionId,
+    /// Why.
+    pub reason: VoidReason,
+    /// Which bound field differed, with [`VoidReason::FieldChanged`].
+    pub field: Option<BoundField>,
+}

@@ -1,0 +1,91 @@
+//! Events of integrations. No credential ever stands here: names of its fields and its version do.
+
+use crate::IntegrationId;
+use crate::integration::Identity;
+use serde::{Deserialize, Serialize};
+
+/// An integration was configured or configured again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IntegrationConnected {
+    /// Which integration.
+    pub integration: IntegrationId,
+    /// Its name.
+    pub name: String,
+    /// Its provider.
+    pub provider: String,
+    /// Non-secret settings, canonical JSON.
+    pub settings: String,
+    /// Who it acts as.
+    pub identity: Identity,
+    /// A line for people.
+    pub label: String,
+    /// Whether steps that name no integration use it.
+    pub is_default: bool,
+}
+
+/// A credential was sealed in the vault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CredentialStored {
+    /// Whose.
+    pub integration: IntegrationId,
+    /// Its version, from 1.
+    pub version: u32,
+    /// Kept by a rotation only if the operator says that it is the same account.
+    pub lineage: String,
+    /// Names of its fields.
+    pub fields: Vec<String>,
+}
+
+/// A credential was used outside an attempt (an identity test, a refresh).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CredentialUsed {
+    /// Whose.
+    pub integration: IntegrationId,
+    /// Its version.
+    pub version: u32,
+    /// For which operation.
+    pub operation: String,
+}
+
+/// The provider told us who we are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IntegrationTested {
+    /// Which integration.
+    pub integration: IntegrationId,
+    /// Who it acts as.
+    pub identity: Identity,
+    /// A line for people.
+    pub label: String,
+    /// Granted scopes.
+    pub scopes: Vec<String>,
+}
+
+/// The integration does not work; its sends hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HealthCheckFailed {
+    /// Which integration.
+    pub integration: IntegrationId,
+    /// Why, as a code.
+    pub code: String,
+}
+
+/// An operator switched it off; its sends hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IntegrationDisabled {
+    /// Which integration.
+    pub integration: IntegrationId,
+}
+
+/// It may be used again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IntegrationEnabled {
+    /// Which integration.
+    pub integration: IntegrationId,
+}
+
+/// It is gone; approvals bound to it are void.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IntegrationDisconnected {
+    /// Which integration.
+    pub integration: IntegrationId,
+}

@@ -1,0 +1,68 @@
+//! `placet.toml` as data: what the operator of a process has decided.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The operator's configuration of one project.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProjectConfig {
+    /// Project name: a single lower-case token, part of subjects and digests.
+    pub project: String,
+    /// Hosts to which GET, HEAD and OPTIONS go ungated.
+    pub read_hosts: Vec<String>,
+    /// `HOST:PORT` targets that may be private, loopback or plain HTTP.
+    pub egress_allow: Vec<String>,
+    /// Secrets and the hosts they are bound to.
+    pub secrets: BTreeMap<String, SecretBinding>,
+    /// Bounds.
+    pub limits: Limits,
+}
+
+/// Where a secret comes from and where it may go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecretBinding {
+    /// Environment variable that holds it.
+    pub env: String,
+    /// Hosts towards which its hole is filled.
+    pub hosts: Vec<String>,
+}
+
+/// Bounds of a project; each has a default.
+#[expect(clippy::struct_field_names, reason = "the qualifier stands last, as everywhere")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Task executions per run.
+    pub steps_max: u64,
+    /// Bytes of one payload.
+    pub payload_bytes_max: u64,
+    /// Milliseconds for one evaluation of an expression.
+    pub expression_ms_max: u64,
+    /// Milliseconds for one call of a provider.
+    pub call_ms_max: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            steps_max: 10_000,
+            payload_bytes_max: 4 << 20,
+            expression_ms_max: 250,
+            call_ms_max: 30_000,
+        }
+    }
+}
+
+impl Default for ProjectConfig {
+    fn default() -> Self {
+        Self {
+            project: "default".to_owned(),
+            read_hosts: vec![],
+            egress_allow: vec![],
+            secrets: BTreeMap::new(),
+            limits: Limits::default(),
+        }
+    }
+}
