@@ -1,0 +1,1 @@
+//! Reading typed things out of the tree, keyword first, with "did you mean".
