@@ -13,6 +13,8 @@ wire_enum! {
         BeforeSend = 3 "before_send",
         /// The provider says that it did not process the call.
         NotProcessed = 4 "not_processed",
+        /// The engine stopped during an ungated read, which may be read again.
+        Restart = 5 "restart",
     }
 }
 

@@ -30,6 +30,20 @@ pub struct RunStarted {
     pub deadline: Option<Timestamp>,
 }
 
+wire_enum! {
+    /// How a started task is worked through.
+    TaskShape {
+        /// It does one thing that takes time: a call, a wait.
+        Leaf = 1 "leaf",
+        /// A list of tasks.
+        List = 2 "list",
+        /// A list whose faults may be caught.
+        Try = 3 "try",
+        /// A list that runs once per item.
+        For = 4 "for",
+    }
+}
+
 /// A task that takes time, or holds tasks, began. Instant tasks have only their end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskStarted {
@@ -37,12 +51,14 @@ pub struct TaskStarted {
     pub task: TaskPath,
     /// Which execution of it.
     pub iteration: Iteration,
+    /// How it is worked through.
+    pub shape: TaskShape,
     /// Its transformed input.
     pub input: PayloadRef,
     /// The items of a `for`, evaluated once.
     pub items: Option<PayloadRef>,
-    /// How many items.
-    pub count: Option<u32>,
+    /// How many items; 0 for anything but a `for`.
+    pub count: u32,
 }
 
 /// A `for` began its next iteration.
