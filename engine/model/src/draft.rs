@@ -72,7 +72,8 @@ pub struct BoundIntegration {
 
 /// The document that an approval binds. The engine alone makes it; its digest is SHA-256 of its
 /// RFC 8785 form. Every member stands in it even when it is null.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct DraftDocument {
     /// Form of the document, `1`.
     pub v: u32,
@@ -114,8 +115,16 @@ impl DraftDocument {
     /// # Panics
     /// Never: the document is plain JSON with small integers.
     pub fn digest(&self) -> Digest {
+        Digest::of(&self.to_bytes())
+    }
+
+    /// The canonical bytes that are stored and digested.
+    ///
+    /// # Panics
+    /// Never: the document is plain JSON with small integers.
+    pub fn to_bytes(&self) -> Vec<u8> {
         let document = serde_json::to_value(self).expect("a draft document is plain JSON");
-        canonical::digest(&document).expect("a draft document holds small integers only")
+        canonical::to_bytes(&document).expect("a draft document holds small integers only")
     }
 
     /// The first field in which the two documents differ.

@@ -52,7 +52,9 @@ pub struct DraftPrepared {
     pub requirement: Requirement,
     /// 128 random bits, lower-case hex.
     pub nonce: String,
-    /// What an approval binds.
+    /// The draft document, canonical JSON.
+    pub document: PayloadRef,
+    /// Its digest: what an approval binds.
     pub digest: Digest,
     /// The author's line for the card.
     pub summary: Option<PayloadRef>,

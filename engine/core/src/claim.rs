@@ -1,0 +1,211 @@
+//! The claim (GATE.md §4): hold, re-evaluate, refuse, and only then consume the approval.
+//!
+//! The events that it returns are appended in one transaction; no byte leaves before that append
+//! is acknowledged.
+
+use crate::policy::{self, Electorate};
+use crate::run::{Activity, Ask, Run};
+use placet_model::approval::Requirement;
+use placet_model::decision::VoidReason;
+use placet_model::draft::{BoundField, DraftDocument};
+use placet_model::event::attempt::AttemptStarted;
+use placet_model::event::decision::{DecisionVoided, RequirementRaised};
+use placet_model::integration::{Integration, IntegrationStatus};
+use placet_model::policy::Policy;
+use placet_model::{AttemptId, Digest, Event, Timestamp};
+
+/// Everything outside the run that the claim looks at.
+#[derive(Debug, Clone)]
+pub struct Circumstances<'a> {
+    /// Log time.
+    pub now: Timestamp,
+    /// The project's name.
+    pub project: &'a str,
+    /// The policy in force.
+    pub policy: &'a Policy,
+    /// What the policy in force asks for this action.
+    pub requirement: Requirement,
+    /// The integration as it is now; none where the call uses none or it is gone.
+    pub integration: Option<&'a Integration>,
+    /// Digest of its settings as they are now.
+    pub settings_digest: Option<Digest>,
+    /// The document that was approved, read back from the payload store.
+    pub approved: &'a DraftDocument,
+    /// Digest of the stored request, computed from the stored bytes just now.
+    pub request_digest: Digest,
+    /// Digest of the operation as stored with the draft.
+    pub operation_digest: Digest,
+    /// A temporary condition in force.
+    pub hold: Option<Hold>,
+}
+
+/// A temporary condition: the approval stays unspent and waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Hold {
+    /// The project is paused.
+    Paused,
+    /// The integration is paused.
+    IntegrationPaused,
+    /// An operator has switched the integration off.
+    IntegrationDisabled,
+    /// The integration's credential was refused.
+    IntegrationFailed,
+    /// This engine cannot send in the run's mode.
+    ModeUnavailable,
+    /// A rate or budget is used up, or the provider said to wait.
+    RateLimited,
+    /// The engine is stopping.
+    Stopping,
+}
+
+impl Hold {
+    /// The words shown in the inbox.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Paused => "outbound traffic of the project is paused",
+            Self::IntegrationPaused => "outbound traffic of the integration is paused",
+            Self::IntegrationDisabled => "the integration is disabled",
+            Self::IntegrationFailed => "the integration has failed and must be connected again",
+            Self::ModeUnavailable => "this engine does not send in the run's mode",
+            Self::RateLimited => "a rate limit or budget is used up",
+            Self::Stopping => "the engine is stopping",
+        }
+    }
+}
+
+/// What came of a claim.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Claim {
+    /// There is nothing to claim.
+    Nothing,
+    /// It stays approved and waits.
+    Hold(Hold),
+    /// Events to append: `AttemptStarted`, `RequirementRaised` or `DecisionVoided`.
+    Decided(Vec<Event>),
+}
+
+/// Claims the run's unspent approval.
+pub fn claim(run: &Run, attempt: AttemptId, circumstances: &Circumstances<'_>) -> Claim {
+    let Some((ask, prior)) = unspent(run) else { return Claim::Nothing };
+    if let Some(hold) = hold(circumstances) {
+        return Claim::Hold(hold);
+    }
+    let decided = raised(run, ask, circumstances)
+        .or_else(|| refused(run, ask, circumstances))
+        .unwrap_or_else(|| {
+            let (attempt, tries) = prior.unwrap_or((attempt, 0));
+            started(run, ask, (attempt, tries + 1), circumstances)
+        });
+    Claim::Decided(vec![decided])
+}
+
+/// The approval that may be claimed, and the attempt that has proved that nothing was sent.
+fn unspent(run: &Run) -> Option<(&Ask, Option<(AttemptId, u32)>)> {
+    if let Activity::Approved(_, ask) = &run.activity {
+        return Some((ask, ask.prior));
+    }
+    let Activity::Deferred(_, last, _) = &run.activity else { return None };
+    Some((last.ask.as_ref()?, Some((last.started.attempt, last.started.try_number))))
+}
+
+fn hold(circumstances: &Circumstances<'_>) -> Option<Hold> {
+    circumstances.hold.or_else(|| match circumstances.integration?.status {
+        IntegrationStatus::Disabled => Some(Hold::IntegrationDisabled),
+        IntegrationStatus::Failed => Some(Hold::IntegrationFailed),
+        IntegrationStatus::Active | IntegrationStatus::Disconnected => None,
+    })
+}
+
+/// The stricter of then and now, with the rights of now.
+fn raised(run: &Run, ask: &Ask, circumstances: &Circumstances<'_>) -> Option<Event> {
+    let requester = &run.facts()?.started.requester;
+    let requirement = policy::stricter(&ask.requirement, &circumstances.requirement);
+    let electorate =
+        Electorate { policy: circumstances.policy, requirement: &requirement, requester };
+    let missing = electorate.tally(&ask.votes).missing;
+    if missing.is_empty() {
+        return None;
+    }
+    Some(RequirementRaised { decision: ask.decision, requirement, missing }.into())
+}
+
+fn refused(run: &Run, ask: &Ask, circumstances: &Circumstances<'_>) -> Option<Event> {
+    let void =
+        |reason, field| Some(DecisionVoided { decision: ask.decision, reason, field }.into());
+    let changed = |field| void(VoidReason::FieldChanged, Some(field));
+    if circumstances.now >= ask.expires_at {
+        return void(VoidReason::Expired, None);
+    }
+    if circumstances.policy.blocked.contains(&ask.draft.operation) {
+        return void(VoidReason::OperationBlocked, None);
+    }
+    let gone =
+        circumstances.integration.is_none_or(|i| i.status == IntegrationStatus::Disconnected);
+    if ask.draft.integration.is_some() && gone {
+        return void(VoidReason::IntegrationGone, None);
+    }
+    let Some(now) = document_now(run, ask, circumstances) else {
+        return changed(BoundField::Run);
+    };
+    let approved = circumstances.approved;
+    if let Some(field) = approved.difference(&now) {
+        return changed(field);
+    }
+    let voted = ask.votes.iter().all(|vote| vote.digest == ask.draft.digest);
+    if approved.digest() != ask.draft.digest || !voted {
+        return changed(BoundField::Version);
+    }
+    let fixed = ask.requested_at.checked_add(approved.valid_for);
+    if fixed != Some(ask.expires_at) {
+        return changed(BoundField::ValidFor);
+    }
+    None
+}
+
+/// The document as it would be made now, from the run as it is, the stored bytes and the world.
+fn document_now(run: &Run, ask: &Ask, circumstances: &Circumstances<'_>) -> Option<DraftDocument> {
+    let mut now = run.document(circumstances.project, &ask.draft)?;
+    now.request_digest = circumstances.request_digest;
+    now.operation_digest = circumstances.operation_digest;
+    now.integration = now.integration.map(|mut bound| {
+        if let Some(integration) = circumstances.integration {
+            bound.id = integration.id;
+            bound.identity = integration.identity.clone();
+        }
+        bound.settings_digest = circumstances.settings_digest.unwrap_or(bound.settings_digest);
+        bound
+    });
+    let leaf = run.activity.leaf()?;
+    now.task = leaf.task.clone();
+    now.iteration = leaf.iteration.clone();
+    Some(now)
+}
+
+fn started(
+    run: &Run,
+    ask: &Ask,
+    (attempt, try_number): (AttemptId, u32),
+    circumstances: &Circumstances<'_>,
+) -> Event {
+    let mode = run.facts().map_or(placet_model::draft::Mode::Sandbox, |facts| facts.started.mode);
+    AttemptStarted {
+        attempt,
+        try_number,
+        task: ask.draft.task.clone(),
+        iteration: ask.draft.iteration.clone(),
+        decision: Some(ask.decision),
+        digest: Some(ask.draft.digest),
+        send_id: ask.draft.send_id.clone(),
+        operation: ask.draft.operation.clone(),
+        operation_digest: ask.draft.operation_digest,
+        effect: ask.draft.effect,
+        mode,
+        integration: ask.draft.integration.clone(),
+        credential_version: circumstances.integration.map_or(0, |i| i.credential_version),
+        with: ask.draft.with,
+        request: ask.draft.request,
+        request_digest: ask.draft.request_digest,
+        not_after: ask.expires_at,
+    }
+    .into()
+}

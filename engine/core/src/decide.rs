@@ -1,0 +1,194 @@
+//! `decide`: a command against a run's state gives events, or a lawful no.
+//!
+//! Commands about people (votes, resolutions, cancelling) are checked against the policy in force;
+//! commands about control flow and attempts only against the state: their facts come from the
+//! executor, which is the only caller. What `decide` returns always applies: it folds its own
+//! events before it hands them out.
+
+mod outcome;
+mod stop;
+mod vote;
+
+use crate::claim::{self, Circumstances};
+use crate::evolve::Illegal;
+use crate::refusal::Refusal;
+use crate::run::{Activity, Run};
+use placet_model::decision::{Ballot, Resolution, Voter};
+use placet_model::event::attempt::AttemptStarted;
+use placet_model::event::decision::{DecisionRequested, DraftPrepared, SignedVote};
+use placet_model::policy::Policy;
+use placet_model::{AttemptId, DecisionId, Event, Fault, PayloadRef, Principal, Timestamp};
+
+pub use outcome::{Answer, Verdict as OutcomeVerdict};
+
+/// What somebody, or the executor, wants of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// A fact of control flow that the executor has worked out from [`crate::Next`].
+    Progress(Box<Event>),
+    /// Put a draft into the inbox.
+    Propose {
+        /// The draft.
+        draft: Box<DraftPrepared>,
+        /// The id of the request.
+        decision: DecisionId,
+    },
+    /// Begin an ungated read.
+    Read(Box<AttemptStarted>),
+    /// A person votes.
+    Vote(Box<VoteCommand>),
+    /// An open request, or an unspent approval, may have expired.
+    Expire(DecisionId),
+    /// A try of this attempt has ended.
+    Answered(Box<Answer>),
+    /// The engine has restarted: a try that was under way is in doubt, never unsent.
+    Recover {
+        /// Content of the evidence.
+        detail: Option<PayloadRef>,
+    },
+    /// Send the same bytes again under the provider's own key.
+    Resend {
+        /// Which attempt.
+        attempt: AttemptId,
+    },
+    /// A person settles an attempt in doubt.
+    Resolve {
+        /// The decision that led to it.
+        decision: DecisionId,
+        /// What the person says.
+        resolution: Resolution,
+        /// Who.
+        by: Principal,
+        /// The raw output, for `sent`.
+        output: Option<PayloadRef>,
+    },
+    /// Somebody stops the run.
+    Cancel {
+        /// Who.
+        by: Principal,
+        /// Why.
+        reason: Option<PayloadRef>,
+    },
+    /// A task or the run has taken too long.
+    TimeOut {
+        /// The fault's content, already placed.
+        fault: Fault,
+        /// Which task; the root path for the run.
+        task: placet_model::TaskPath,
+        /// Which execution of it.
+        iteration: placet_model::Iteration,
+    },
+}
+
+/// A vote as it reaches the engine.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VoteCommand {
+    /// What the person says.
+    pub ballot: Ballot,
+    /// Who, and how that is known.
+    pub voter: Voter,
+    /// The client's request id.
+    pub request_id: Option<String>,
+    /// The signed form.
+    pub signed: Option<SignedVote>,
+}
+
+/// What holds besides the run's own state.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// Log time.
+    pub now: Timestamp,
+    /// The policy in force.
+    pub policy: &'a Policy,
+}
+
+/// Why no event came of a command.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// A lawful no.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The executor asked for what cannot follow: a bug.
+    #[error("the command does not fit the run")]
+    Illegal(#[from] Illegal),
+}
+
+/// Decides. The events apply to the run in order.
+///
+/// # Errors
+/// [`Error::Refused`] where the law says no; [`Error::Illegal`] where the executor has a bug.
+pub fn decide(run: &Run, command: Command, context: Context<'_>) -> Result<Vec<Event>, Error> {
+    let events = match command {
+        Command::Progress(event) => vec![*event],
+        Command::Propose { draft, decision } => propose(*draft, decision, context.now)?,
+        Command::Read(started) => vec![Event::from(*started)],
+        Command::Vote(vote) => vote::cast(run, *vote, context)?,
+        Command::Expire(decision) => stop::expire(run, decision, context.now),
+        Command::Answered(answer) => outcome::record(run, *answer)?,
+        Command::Recover { detail } => outcome::recover(run, detail, context.now),
+        Command::Resend { attempt } => outcome::resend(run, attempt, context.now)?,
+        Command::Resolve { decision, resolution, by, output } => {
+            outcome::resolve(run, decision, (resolution, output), (&by, context.policy))?
+        }
+        Command::Cancel { by, reason } => stop::cancel(run, &by, reason, context.policy)?,
+        Command::TimeOut { fault, task, iteration } => stop::time_out(run, &fault, task, iteration),
+    };
+    let mut after = run.clone();
+    for event in &events {
+        after.apply(event, context.now)?;
+    }
+    Ok(events)
+}
+
+fn propose(
+    draft: DraftPrepared,
+    decision: DecisionId,
+    now: Timestamp,
+) -> Result<Vec<Event>, Refusal> {
+    let expires_at = now.checked_add(draft.requirement.valid_for).ok_or(Refusal::Expired)?;
+    let requested = DecisionRequested {
+        decision,
+        task: draft.task.clone(),
+        iteration: draft.iteration.clone(),
+        digest: draft.digest,
+        expires_at,
+    };
+    Ok(vec![draft.into(), requested.into()])
+}
+
+/// Claims an approval, or says why not: see [`claim::claim`].
+///
+/// # Errors
+/// [`Error::Illegal`] where there is nothing to claim.
+pub fn claim(
+    run: &Run,
+    attempt: AttemptId,
+    circumstances: &Circumstances<'_>,
+) -> Result<claim::Claim, Error> {
+    let claim = claim::claim(run, attempt, circumstances);
+    if let claim::Claim::Decided(events) = &claim {
+        let mut after = run.clone();
+        for event in events {
+            after.apply(event, circumstances.now)?;
+        }
+    }
+    Ok(claim)
+}
+
+/// How a run's request stands, for a late vote.
+fn closed(run: &Run, decision: DecisionId) -> Refusal {
+    if let crate::run::Phase::Cancelled(_) = run.phase {
+        return Refusal::RunCancelled;
+    }
+    match run.closed.get(&decision) {
+        None => Refusal::UnknownDecision { decision },
+        Some(placet_model::decision::DecisionState::Expired) => Refusal::Expired,
+        Some(state) => Refusal::Closed { state: *state },
+    }
+}
+
+/// The request that is open, if it is this one.
+fn open_ask(run: &Run, decision: DecisionId) -> Option<&crate::run::Ask> {
+    let Activity::Asked(_, ask) = &run.activity else { return None };
+    (ask.decision == decision).then_some(ask)
+}

@@ -1,0 +1,168 @@
+//! How tries end, and how doubts are settled.
+
+use super::closed;
+use crate::refusal::Refusal;
+use crate::run::{Activity, Attempt, Run};
+use placet_model::actor::Role;
+use placet_model::attempt::{DeferReason, Evidence, RefuseReason};
+use placet_model::decision::Resolution;
+use placet_model::event::attempt::{
+    AnswerFacts, AttemptDeferred, AttemptInDoubt, AttemptReconciled, AttemptRefused,
+    AttemptSucceeded, ReconciledBy,
+};
+use placet_model::manifest::Effect;
+use placet_model::policy::Policy;
+use placet_model::{AttemptId, DecisionId, Event, PayloadRef, Principal, Timestamp};
+
+/// What came of one try.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// Which attempt.
+    pub attempt: AttemptId,
+    /// Which try.
+    pub try_number: u32,
+    /// What may be remembered in clear.
+    pub facts: AnswerFacts,
+    /// What it means.
+    pub verdict: Verdict,
+}
+
+/// What one try means, in the words of the manifest turned into events.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    /// Sent.
+    Succeeded {
+        /// The raw output.
+        output: PayloadRef,
+        /// In sandbox mode: the request that would have left.
+        would_have_sent: Option<PayloadRef>,
+    },
+    /// Nothing was sent, and it is not tried again.
+    Refused {
+        /// Why.
+        reason: RefuseReason,
+        /// The provider's own code.
+        code: Option<String>,
+        /// What the provider said.
+        detail: Option<PayloadRef>,
+    },
+    /// Nothing happened; again later.
+    Deferred {
+        /// Not before.
+        until: Timestamp,
+        /// Why.
+        reason: DeferReason,
+    },
+    /// Nobody knows.
+    InDoubt {
+        /// Why.
+        evidence: Evidence,
+        /// What is known beyond that.
+        detail: Option<PayloadRef>,
+    },
+}
+
+pub(super) fn record(run: &Run, answer: Answer) -> Result<Vec<Event>, Refusal> {
+    let Answer { attempt, try_number, facts, verdict } = answer;
+    let known = run.attempt(attempt).filter(|a| a.started.try_number == try_number);
+    let Some(known) = known else {
+        return Err(Refusal::DoesNotFit {
+            what: format!("an answer to try {try_number} of {attempt}"),
+            state: run.activity.name().to_owned(),
+        });
+    };
+    let not_after = known.started.not_after;
+    Ok(vec![match verdict {
+        Verdict::Succeeded { output, would_have_sent } => {
+            AttemptSucceeded { attempt, try_number, answer: facts, output, would_have_sent }.into()
+        }
+        Verdict::Refused { reason, code, detail } => {
+            AttemptRefused { attempt, try_number, reason, answer: facts, code, detail }.into()
+        }
+        Verdict::Deferred { until, .. } if until >= not_after => AttemptRefused {
+            attempt,
+            try_number,
+            reason: RefuseReason::Exhausted,
+            answer: facts,
+            code: None,
+            detail: None,
+        }
+        .into(),
+        Verdict::Deferred { until, reason } => {
+            AttemptDeferred { attempt, try_number, until, reason }.into()
+        }
+        Verdict::InDoubt { evidence, detail } => {
+            AttemptInDoubt { attempt, try_number, evidence, answer: facts, detail }.into()
+        }
+    }])
+}
+
+/// After a restart every try without a result is in doubt; an ungated read is read again.
+pub(super) fn recover(run: &Run, detail: Option<PayloadRef>, now: Timestamp) -> Vec<Event> {
+    let mut attached = None;
+    if let Activity::Attempting(_, attempt) = &run.activity {
+        attached = Some(&**attempt);
+    }
+    let detached = run.detached.values().filter(|d| !d.in_doubt).map(|d| &d.attempt);
+    attached.into_iter().chain(detached).map(|attempt| recovered(attempt, detail, now)).collect()
+}
+
+fn recovered(attempt: &Attempt, detail: Option<PayloadRef>, now: Timestamp) -> Event {
+    let (id, try_number) = (attempt.started.attempt, attempt.started.try_number);
+    match attempt.started.effect {
+        Effect::Read if attempt.ask.is_none() => {
+            AttemptDeferred { attempt: id, try_number, until: now, reason: DeferReason::Restart }
+                .into()
+        }
+        Effect::Read | Effect::Write | Effect::Send | Effect::Destructive => AttemptInDoubt {
+            attempt: id,
+            try_number,
+            evidence: Evidence::Restart,
+            answer: AnswerFacts::default(),
+            detail,
+        }
+        .into(),
+    }
+}
+
+/// The next try of an attempt: of an ungated read that was put off, or of one in doubt whose
+/// provider deduplicates on our key. The caller has checked that the key is still young enough.
+pub(super) fn resend(run: &Run, id: AttemptId, now: Timestamp) -> Result<Vec<Event>, Refusal> {
+    let does_not_fit = |what: &str| Refusal::DoesNotFit {
+        what: format!("{what} of {id}"),
+        state: run.activity.name().to_owned(),
+    };
+    let (Activity::InDoubt(_, attempt) | Activity::Deferred(_, attempt, _)) = &run.activity else {
+        return Err(does_not_fit("another try"));
+    };
+    if matches!(run.activity, Activity::Deferred(..)) && attempt.ask.is_some() {
+        return Err(does_not_fit("another try without a claim"));
+    }
+    if attempt.started.attempt != id || now >= attempt.started.not_after {
+        return Err(does_not_fit("a timely try"));
+    }
+    let mut next = attempt.started.clone();
+    next.try_number += 1;
+    Ok(vec![next.into()])
+}
+
+/// A person settles an attempt in doubt.
+pub(super) fn resolve(
+    run: &Run,
+    decision: DecisionId,
+    (resolution, output): (Resolution, Option<PayloadRef>),
+    (by, policy): (&Principal, &Policy),
+) -> Result<Vec<Event>, Refusal> {
+    let Some(attempt) = run.in_doubt(decision) else {
+        let known =
+            run.closed.contains_key(&decision) || run.ask().is_some_and(|a| a.decision == decision);
+        return Err(if known { Refusal::NotInDoubt { decision } } else { closed(run, decision) });
+    };
+    let operator = policy.has_role(by, Role::Operator);
+    if !(policy.may_approve(by) || operator) {
+        return Err(Refusal::NotPermitted { principal: by.clone(), role: "approver or operator" });
+    }
+    let output = if resolution == Resolution::Sent { output } else { None };
+    let attempt = attempt.started.attempt;
+    Ok(vec![AttemptReconciled { attempt, resolution, by: ReconciledBy::Person, output }.into()])
+}

@@ -1,0 +1,155 @@
+//! Votes: every check of GATE.md §3, each with its own refusal, then the count.
+
+use super::{Context, VoteCommand, closed, open_ask};
+use crate::policy::Electorate;
+use crate::refusal::Refusal;
+use crate::run::{Ask, Run};
+use placet_model::actor::Role;
+use placet_model::approval::ReasonRequired;
+use placet_model::decision::{DecisionState, Settlement, Verdict};
+use placet_model::event::decision::{DecisionSettled, VoteCast};
+use placet_model::{Event, PayloadRef, Timestamp};
+
+/// A vote is accepted from this long before the engine's clock …
+const OLDEST_MS: i64 = 15 * 60 * 1000;
+/// … to this long after it.
+const FUTURE_MS: i64 = 60 * 1000;
+
+/// The events of a vote; none when the same request id was answered before.
+pub(super) fn cast(
+    run: &Run,
+    vote: VoteCommand,
+    context: Context<'_>,
+) -> Result<Vec<Event>, Refusal> {
+    if answered_before(run, &vote)? {
+        return Ok(vec![]);
+    }
+    let decision = vote.ballot.decision;
+    let Some(ask) = open_ask(run, decision) else {
+        let approved = run.ask().is_some_and(|ask| ask.decision == decision);
+        return Err(if approved {
+            Refusal::Closed { state: DecisionState::Approved }
+        } else {
+            closed(run, decision)
+        });
+    };
+    let requester = run.facts().map(|facts| facts.started.requester.clone());
+    let requester = requester.ok_or(Refusal::UnknownDecision { decision })?;
+    let electorate =
+        Electorate { policy: context.policy, requirement: &ask.requirement, requester: &requester };
+    check_moment(ask, &vote, context.now)?;
+    check_voter(&vote, electorate, ask)?;
+    check_words(&vote, ask)?;
+    let reason = vote.ballot.reason.as_ref().map(|_| run.slot(1, 0));
+    let cast = to_event(vote, reason);
+    let mut votes = ask.votes.clone();
+    votes.push(cast.clone());
+    let settlement = settle(cast.verdict, electorate, &votes);
+    let digest = ask.draft.digest;
+    let settled = settlement
+        .map(|settlement| Event::from(DecisionSettled { decision, digest, settlement, reason }));
+    Ok(std::iter::once(Event::from(cast)).chain(settled).collect())
+}
+
+fn answered_before(run: &Run, vote: &VoteCommand) -> Result<bool, Refusal> {
+    let Some(request) = &vote.request_id else { return Ok(false) };
+    let key = (vote.voter.principal.to_string(), request.clone());
+    match run.requests.get(&key) {
+        None => Ok(false),
+        Some(cast)
+            if cast.decision == vote.ballot.decision && cast.verdict == vote.ballot.verdict =>
+        {
+            Ok(true)
+        }
+        Some(_) => Err(Refusal::RequestIdReused),
+    }
+}
+
+fn check_moment(ask: &Ask, vote: &VoteCommand, now: Timestamp) -> Result<(), Refusal> {
+    if now >= ask.expires_at {
+        return Err(Refusal::Expired);
+    }
+    if vote.ballot.digest != ask.draft.digest {
+        return Err(Refusal::WrongDigest { given: vote.ballot.digest, actual: ask.draft.digest });
+    }
+    let age = now.millis_since(vote.ballot.time);
+    if (-FUTURE_MS..=OLDEST_MS).contains(&age) { Ok(()) } else { Err(Refusal::VoteTime) }
+}
+
+fn check_voter(vote: &VoteCommand, electorate: Electorate<'_>, ask: &Ask) -> Result<(), Refusal> {
+    let voter = &vote.voter.principal;
+    if !electorate.policy.principals.contains_key(voter) {
+        return Err(Refusal::UnknownPrincipal { name: voter.clone() });
+    }
+    if electorate.is_agent(voter) {
+        return Err(Refusal::Agent { voter: voter.clone() });
+    }
+    let mine = |v: &&VoteCast| v.voter == *voter;
+    if ask.votes.iter().any(|v| v.voter == *voter && v.nonce == vote.ballot.nonce) {
+        return Err(Refusal::NonceReused);
+    }
+    if ask.votes.iter().any(|v| mine(&v)) {
+        return Err(Refusal::AlreadyVoted { voter: voter.clone() });
+    }
+    if vote.ballot.verdict == Verdict::Withdraw {
+        let operator = electorate.policy.has_role(voter, Role::Operator);
+        let own = *voter == *electorate.requester;
+        return if own || operator {
+            Ok(())
+        } else {
+            Err(Refusal::NotEntitled { voter: voter.clone() })
+        };
+    }
+    if electorate.is_entitled(voter) {
+        return Ok(());
+    }
+    if *voter == *electorate.requester {
+        return Err(Refusal::OwnRequest { voter: voter.clone() });
+    }
+    Err(Refusal::NotEntitled { voter: voter.clone() })
+}
+
+fn check_words(vote: &VoteCommand, ask: &Ask) -> Result<(), Refusal> {
+    let verdict = vote.ballot.verdict;
+    let needed = match (verdict, ask.requirement.reason_required) {
+        (Verdict::Edit | Verdict::Reassign, _) => {
+            return Err(Refusal::NotBuilt { verdict: verdict.to_string() });
+        }
+        (Verdict::Respond, _)
+        | (Verdict::Approve | Verdict::Reject, ReasonRequired::Always)
+        | (Verdict::Reject, ReasonRequired::OnReject) => true,
+        (Verdict::Withdraw, _)
+        | (Verdict::Approve, ReasonRequired::OnReject)
+        | (Verdict::Approve | Verdict::Reject, ReasonRequired::Never) => false,
+    };
+    let given = vote.ballot.reason.as_deref().is_some_and(|reason| !reason.trim().is_empty());
+    if needed && !given { Err(Refusal::ReasonRequired) } else { Ok(()) }
+}
+
+fn to_event(vote: VoteCommand, reason: Option<PayloadRef>) -> VoteCast {
+    VoteCast {
+        decision: vote.ballot.decision,
+        digest: vote.ballot.digest,
+        verdict: vote.ballot.verdict,
+        voter: vote.voter.principal,
+        assurance: vote.voter.assurance,
+        voted_at: vote.ballot.time,
+        nonce: vote.ballot.nonce,
+        reason,
+        request_id: vote.request_id,
+        signed: vote.signed,
+    }
+}
+
+fn settle(verdict: Verdict, electorate: Electorate<'_>, votes: &[VoteCast]) -> Option<Settlement> {
+    match verdict {
+        Verdict::Respond => return Some(Settlement::Responded),
+        Verdict::Withdraw => return Some(Settlement::Withdrawn),
+        Verdict::Approve | Verdict::Reject | Verdict::Edit | Verdict::Reassign => {}
+    }
+    let tally = electorate.tally(votes);
+    if tally.denied {
+        return Some(Settlement::Rejected);
+    }
+    tally.missing.is_empty().then_some(Settlement::Approved)
+}

@@ -1,0 +1,108 @@
+//! Effects: what the world must do about a committed event, as data.
+//!
+//! | effect | emitted for | performed by |
+//! | --- | --- | --- |
+//! | `Call` | `AttemptStarted` | executor: the transport, exactly the stored bytes |
+//! | `Wake` | `TimerArmed`, `DecisionRequested`, `AttemptDeferred`, `RunStarted` with a deadline | executor: the due row |
+//! | `Notify` | whatever changes an inbox | bus, server: "something changed, fetch" |
+//! | `Claim` | `DecisionSettled(approved)` | executor: the claim, or a hold |
+//! | `Reconcile` | `AttemptInDoubt` | executor: resend under the provider's key, or a person |
+//! | `Finished` | the end of a run | executor: whoever waits for it |
+
+use placet_model::decision::Settlement;
+use placet_model::{AttemptId, DecisionId, Event, Timestamp};
+
+/// What the core asks of the world.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Send the stored bytes of this try.
+    Call {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// Which try.
+        try_number: u32,
+    },
+    /// Look at the run again at this moment.
+    Wake {
+        /// When.
+        at: Timestamp,
+    },
+    /// Somebody's inbox changed.
+    Notify {
+        /// By which decision.
+        decision: DecisionId,
+    },
+    /// An approval may be claimed.
+    Claim {
+        /// Which decision.
+        decision: DecisionId,
+    },
+    /// An attempt is in doubt.
+    Reconcile {
+        /// Which attempt.
+        attempt: AttemptId,
+    },
+    /// The run is over.
+    Finished,
+}
+
+/// The effects of a committed event. Live and replay run the same code; only a live engine
+/// performs them.
+pub fn react(event: &Event) -> Vec<Effect> {
+    match event {
+        Event::RunStarted(body) => {
+            body.deadline.map(|at| Effect::Wake { at }).into_iter().collect()
+        }
+        Event::TimerArmed(body) => vec![Effect::Wake { at: body.due_at }],
+        Event::AttemptDeferred(body) => vec![Effect::Wake { at: body.until }],
+        Event::DecisionRequested(body) => {
+            vec![Effect::Wake { at: body.expires_at }, Effect::Notify { decision: body.decision }]
+        }
+        Event::VoteCast(body) => vec![Effect::Notify { decision: body.decision }],
+        Event::RequirementRaised(body) => vec![Effect::Notify { decision: body.decision }],
+        Event::DecisionVoided(body) => vec![Effect::Notify { decision: body.decision }],
+        Event::DecisionSettled(body) => {
+            let notify = Effect::Notify { decision: body.decision };
+            match body.settlement {
+                Settlement::Approved => vec![notify, Effect::Claim { decision: body.decision }],
+                Settlement::Rejected
+                | Settlement::Responded
+                | Settlement::Expired
+                | Settlement::Withdrawn
+                | Settlement::Superseded => vec![notify],
+            }
+        }
+        Event::AttemptStarted(body) => {
+            vec![Effect::Call { attempt: body.attempt, try_number: body.try_number }]
+        }
+        Event::AttemptInDoubt(body) => vec![Effect::Reconcile { attempt: body.attempt }],
+        Event::RunCompleted(_) | Event::RunFaulted(_) | Event::RunCancelled(_) => {
+            vec![Effect::Finished]
+        }
+        Event::TaskStarted(_)
+        | Event::IterationStarted(_)
+        | Event::TaskCompleted(_)
+        | Event::TaskSkipped(_)
+        | Event::TaskFaulted(_)
+        | Event::FaultCaught(_)
+        | Event::TimerFired(_)
+        | Event::DraftPrepared(_)
+        | Event::AttemptSucceeded(_)
+        | Event::AttemptRefused(_)
+        | Event::AttemptReconciled(_)
+        | Event::IntegrationConnected(_)
+        | Event::CredentialStored(_)
+        | Event::CredentialUsed(_)
+        | Event::IntegrationTested(_)
+        | Event::HealthCheckFailed(_)
+        | Event::IntegrationDisabled(_)
+        | Event::IntegrationEnabled(_)
+        | Event::IntegrationDisconnected(_)
+        | Event::PolicyChanged(_)
+        | Event::OutboundPaused(_)
+        | Event::OutboundResumed(_)
+        | Event::WorkflowDeployed(_)
+        | Event::OperationRegistered(_)
+        | Event::EngineStarted(_) => vec![],
+    }
+}

@@ -1,0 +1,266 @@
+//! The half of the fold that concerns drafts, decisions and attempts.
+
+use super::{No, Step};
+use crate::run::{Activity, Ask, Attempt, Denial, Detached, Leaf, Phase, Refused, Run};
+use placet_model::attempt::RefuseReason;
+use placet_model::decision::{DecisionState, Resolution, Settlement};
+use placet_model::event::attempt::{AttemptReconciled, AttemptStarted};
+use placet_model::event::decision::{
+    DecisionRequested, DecisionSettled, DecisionVoided, DraftPrepared, RequirementRaised, VoteCast,
+};
+use placet_model::{AttemptId, PayloadRef, Timestamp};
+
+impl Run {
+    pub(super) fn draft_prepared(&mut self, body: &DraftPrepared) -> Step {
+        let (Activity::Started(leaf) | Activity::Unsent(leaf, _)) = &self.activity else {
+            return Err(No);
+        };
+        let leaf = leaf.clone();
+        let key = (body.task.clone(), body.iteration.clone());
+        let due = self.drafts.get(&key).map_or(1, |last| last + 1);
+        if leaf.task != body.task || leaf.iteration != body.iteration || body.revision != due {
+            return Err(No);
+        }
+        self.drafts.insert(key, due);
+        self.activity = Activity::Drafted(leaf, Box::new(body.clone()));
+        Ok(())
+    }
+
+    pub(super) fn decision_requested(&mut self, body: &DecisionRequested, at: Timestamp) -> Step {
+        let Activity::Drafted(leaf, draft) = &self.activity else { return Err(No) };
+        if draft.digest != body.digest || self.closed.contains_key(&body.decision) {
+            return Err(No);
+        }
+        let ask = Ask {
+            decision: body.decision,
+            requirement: draft.requirement.clone(),
+            draft: (**draft).clone(),
+            drafted_at: at,
+            requested_at: at,
+            expires_at: body.expires_at,
+            votes: vec![],
+            prior: None,
+        };
+        self.activity = Activity::Asked(leaf.clone(), Box::new(ask));
+        Ok(())
+    }
+
+    pub(super) fn vote_cast(&mut self, body: &VoteCast) -> Step {
+        let Activity::Asked(_, ask) = &mut self.activity else { return Err(No) };
+        if ask.decision != body.decision || ask.draft.digest != body.digest {
+            return Err(No);
+        }
+        ask.votes.push(body.clone());
+        if let Some(request) = &body.request_id {
+            self.requests.insert((body.voter.to_string(), request.clone()), body.clone());
+        }
+        Ok(())
+    }
+
+    pub(super) fn decision_settled(&mut self, body: &DecisionSettled) -> Step {
+        let Activity::Asked(leaf, ask) = &self.activity else { return Err(No) };
+        if ask.decision != body.decision || ask.draft.digest != body.digest {
+            return Err(No);
+        }
+        let (leaf, ask) = (leaf.clone(), ask.clone());
+        self.activity = match body.settlement {
+            Settlement::Approved => Activity::Approved(leaf, ask),
+            Settlement::Rejected
+            | Settlement::Responded
+            | Settlement::Expired
+            | Settlement::Withdrawn
+            | Settlement::Superseded => {
+                let state = DecisionState::from(body.settlement);
+                self.closed.insert(body.decision, state);
+                let denial =
+                    Denial { decision: body.decision, state, reason: body.reason, void: None };
+                Activity::Denied(leaf, Box::new(denial))
+            }
+        };
+        Ok(())
+    }
+
+    /// The unspent approval, also one whose attempt has proved that nothing was sent.
+    fn spendable(&self) -> Result<(Leaf, Ask), No> {
+        if let Activity::Approved(leaf, ask) = &self.activity {
+            return Ok((leaf.clone(), (**ask).clone()));
+        }
+        let Activity::Deferred(leaf, attempt, _) = &self.activity else { return Err(No) };
+        let mut ask = attempt.ask.clone().ok_or(No)?;
+        ask.prior = Some((attempt.started.attempt, attempt.started.try_number));
+        Ok((leaf.clone(), ask))
+    }
+
+    pub(super) fn requirement_raised(&mut self, body: &RequirementRaised) -> Step {
+        let (leaf, mut ask) = self.spendable()?;
+        if ask.decision != body.decision {
+            return Err(No);
+        }
+        self.closed.remove(&body.decision);
+        ask.requirement = body.requirement.clone();
+        self.activity = Activity::Asked(leaf, Box::new(ask));
+        Ok(())
+    }
+
+    pub(super) fn decision_voided(&mut self, body: &DecisionVoided) -> Step {
+        let (leaf, ask) = self.spendable()?;
+        if ask.decision != body.decision {
+            return Err(No);
+        }
+        self.closed.insert(body.decision, DecisionState::Void);
+        let denial = Denial {
+            decision: body.decision,
+            state: DecisionState::Void,
+            reason: None,
+            void: Some((body.reason, body.field)),
+        };
+        self.activity = Activity::Denied(leaf, Box::new(denial));
+        Ok(())
+    }
+
+    pub(super) fn attempt_started(&mut self, body: &AttemptStarted, at: Timestamp) -> Step {
+        let (leaf, ask, first) = self.startable(body).ok_or(No)?;
+        if ask.as_ref().is_some_and(|ask| ask.draft.request_digest != body.request_digest) {
+            return Err(No);
+        }
+        if let Some(ask) = &ask {
+            self.closed.insert(ask.decision, DecisionState::Consumed);
+        }
+        let first_started_at = first.unwrap_or(at);
+        let attempt = Attempt { started: body.clone(), started_at: at, first_started_at, ask };
+        self.activity = Activity::Attempting(leaf, Box::new(attempt));
+        Ok(())
+    }
+
+    /// Whose try this may be: the first of an ungated read, the first of an unspent approval, or
+    /// the next of an attempt that was put off or is in doubt.
+    fn startable(&self, body: &AttemptStarted) -> Option<(Leaf, Option<Ask>, Option<Timestamp>)> {
+        let id = (body.attempt, body.try_number);
+        if let Activity::Started(leaf) = &self.activity {
+            let read = body.decision.is_none() && body.try_number == 1;
+            return read.then(|| (leaf.clone(), None, None));
+        }
+        if let Activity::Approved(leaf, ask) = &self.activity {
+            let due = ask.prior.map_or((body.attempt, 1), |(attempt, tries)| (attempt, tries + 1));
+            let mine = body.decision == Some(ask.decision) && id == due;
+            return mine.then(|| (leaf.clone(), Some((**ask).clone()), None));
+        }
+        let (Activity::Deferred(leaf, last, _) | Activity::InDoubt(leaf, last)) = &self.activity
+        else {
+            return None;
+        };
+        let due = (last.started.attempt, last.started.try_number + 1);
+        let first = Some(last.first_started_at);
+        (id == due).then(|| (leaf.clone(), last.ask.clone(), first))
+    }
+
+    /// Takes the attempt out of the detached ones, if this is its try and its task is gone.
+    fn take_detached(&mut self, id: AttemptId, try_number: u32) -> Option<Detached> {
+        let known = self.detached.get(&id)?;
+        if known.attempt.started.try_number != try_number {
+            return None;
+        }
+        self.detached.remove(&id)
+    }
+
+    fn under_way(&self, id: AttemptId, try_number: u32) -> Result<(Leaf, Attempt), No> {
+        let Activity::Attempting(leaf, attempt) = &self.activity else { return Err(No) };
+        let mine = (attempt.started.attempt, attempt.started.try_number) == (id, try_number);
+        if mine { Ok((leaf.clone(), (**attempt).clone())) } else { Err(No) }
+    }
+
+    pub(super) fn attempt_succeeded(
+        &mut self,
+        id: AttemptId,
+        try_number: u32,
+        output: PayloadRef,
+    ) -> Step {
+        if self.take_detached(id, try_number).is_some() {
+            return Ok(());
+        }
+        let (leaf, _) = self.under_way(id, try_number)?;
+        self.activity = Activity::Answered(leaf, output);
+        Ok(())
+    }
+
+    pub(super) fn attempt_refused(
+        &mut self,
+        id: AttemptId,
+        try_number: u32,
+        refused: Refused,
+    ) -> Step {
+        if self.take_detached(id, try_number).is_some() {
+            return Ok(());
+        }
+        let (leaf, attempt) = self.under_way(id, try_number)?;
+        self.activity = match (refused.reason, attempt.ask) {
+            (RefuseReason::Reconnect, Some(mut ask)) => {
+                self.closed.remove(&ask.decision);
+                ask.prior = Some((id, try_number));
+                Activity::Approved(leaf, Box::new(ask))
+            }
+            (
+                RefuseReason::Reconnect
+                | RefuseReason::Permanent
+                | RefuseReason::Quota
+                | RefuseReason::Exhausted
+                | RefuseReason::Unreadable,
+                _,
+            ) => Activity::Refused(leaf, refused),
+        };
+        Ok(())
+    }
+
+    pub(super) fn attempt_deferred(
+        &mut self,
+        id: AttemptId,
+        try_number: u32,
+        until: Timestamp,
+    ) -> Step {
+        if self.take_detached(id, try_number).is_some() {
+            return Ok(());
+        }
+        let (leaf, attempt) = self.under_way(id, try_number)?;
+        self.activity = Activity::Deferred(leaf, Box::new(attempt), until);
+        Ok(())
+    }
+
+    pub(super) fn attempt_in_doubt(&mut self, id: AttemptId, try_number: u32) -> Step {
+        if let Some(detached) = self.take_detached(id, try_number) {
+            if detached.in_doubt {
+                return Err(No);
+            }
+            self.detached.insert(id, Detached { in_doubt: true, ..detached });
+            return Ok(());
+        }
+        let (leaf, attempt) = self.under_way(id, try_number)?;
+        self.activity = Activity::InDoubt(leaf, Box::new(attempt));
+        Ok(())
+    }
+
+    pub(super) fn attempt_reconciled(&mut self, body: &AttemptReconciled) -> Step {
+        if self.detached.get(&body.attempt).is_some_and(|detached| detached.in_doubt) {
+            self.detached.remove(&body.attempt);
+            return Ok(());
+        }
+        if !matches!(self.phase, Phase::Running(_)) {
+            return Err(No);
+        }
+        let Activity::InDoubt(leaf, attempt) = &self.activity else { return Err(No) };
+        if attempt.started.attempt != body.attempt {
+            return Err(No);
+        }
+        let leaf = leaf.clone();
+        self.activity = match (body.resolution, body.output, &attempt.ask) {
+            (Resolution::Sent, Some(output), _) => Activity::Answered(leaf, output),
+            (Resolution::NotSent, None, Some(ask)) => {
+                Activity::Unsent(leaf, Box::new(ask.draft.clone()))
+            }
+            (Resolution::GiveUp, None, _) => Activity::GivenUp(leaf),
+            (Resolution::Sent, None, _)
+            | (Resolution::NotSent, None, None)
+            | (Resolution::NotSent | Resolution::GiveUp, Some(_), _) => return Err(No),
+        };
+        Ok(())
+    }
+}
