@@ -155,8 +155,9 @@ fn refused(run: &Run, ask: &Ask, circumstances: &Circumstances<'_>) -> Option<Ev
     if approved.digest() != ask.draft.digest || !voted {
         return changed(BoundField::Version);
     }
-    let fixed = ask.requested_at.checked_add(approved.valid_for);
-    if fixed != Some(ask.expires_at) {
+    // fixed when it was decided, which is never after it was recorded
+    let latest = ask.requested_at.checked_add(approved.valid_for);
+    if latest.is_none_or(|latest| ask.expires_at > latest) {
         return changed(BoundField::ValidFor);
     }
     None
