@@ -1,1 +1,46 @@
-//! Provider manifests as data; render, classify, verify, correlate; the Transport trait.
+//! Provider manifests as data, and the pure functions over them.
+//!
+//! The path of a call: [`Adapters`] finds the [`Operation`]; [`render()`] makes the bytes that an
+//! approver sees; a [`Transport`] sends them (its live form fills the holes with [`fill()`]);
+//! [`classify()`] says what the answer means and [`output()`] what the task gets. Nothing in here
+//! does I/O, reads a clock, or holds a credential longer than one call.
+
+mod catalogue;
+pub mod classify;
+mod fill;
+pub mod http_call;
+pub mod identity;
+mod json;
+pub mod lookup;
+pub mod manifest;
+pub mod mock;
+pub mod pointer;
+mod predicate;
+pub mod preview;
+pub mod reduce;
+pub mod render;
+mod secret;
+mod send_forms;
+mod settings;
+pub mod sign;
+pub mod target;
+mod template;
+pub mod text_limits;
+pub mod transport;
+pub mod wait;
+
+pub use catalogue::{Adapters, ManifestFile};
+pub use classify::{Classified, ProviderError, Sent, classify};
+pub use fill::{FilledRequest, fill};
+pub use lookup::Finding;
+pub use manifest::{LoadContext, LoadError, Manifest, Operation, Origin, Problem};
+pub use preview::{Preview, PreviewField, preview};
+pub use reduce::output;
+pub use render::{RenderInput, Rendered, render};
+pub use secret::SecretText;
+pub use target::Target;
+pub use template::EvalError;
+pub use transport::{
+    Answer, Call, CallIntegration, Cause, Failed, FillError, FillHoles, Occurrence, Performing,
+    Phase, Redirects, Response, Transport, WantedHole,
+};

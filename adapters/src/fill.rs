@@ -1,0 +1,135 @@
+//! The last step before the wire: the approved bytes with their holes filled, once per try.
+//!
+//! Nothing else happens here: no header is added, no URL is changed, no body is written again.
+
+use crate::secret::SecretText;
+use crate::sign;
+use crate::transport::{CallIntegration, FillError, FillHoles, WantedHole};
+use placet_model::Timestamp;
+use placet_model::request::{Body, Hole, HoleKind, HoledText, Part, PreparedRequest};
+use std::fmt;
+
+/// A request with its secrets in it. It is never stored, printed or digested.
+pub struct FilledRequest {
+    pub method: String,
+    pub url: SecretText,
+    pub headers: Vec<(String, SecretText)>,
+    pub body: Vec<u8>,
+}
+
+impl fmt::Debug for FilledRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "FilledRequest({}, {} headers, {} bytes)",
+            self.method,
+            self.headers.len(),
+            self.body.len()
+        )
+    }
+}
+
+/// Fills every hole. `now` is this try's moment; it stands in timestamp and signature holes.
+///
+/// # Errors
+/// A secret that does not exist, is not bound to this host, or would break a header line.
+pub fn fill(
+    request: &PreparedRequest,
+    integration: Option<&CallIntegration>,
+    holes: &dyn FillHoles,
+    now: Timestamp,
+) -> Result<FilledRequest, FillError> {
+    let filler = Filler { request, integration, holes, now, host: host(request) };
+    let body = match &request.body {
+        Body::Empty => Vec::new(),
+        Body::Bytes(bytes) => bytes.clone(),
+        Body::Text(text) => filler.text(text, &[])?.expose().as_bytes().to_vec(),
+    };
+    let mut headers = Vec::with_capacity(request.headers.len());
+    for (name, value) in &request.headers {
+        headers.push((name.clone(), filler.text(value, &body)?));
+    }
+    Ok(FilledRequest {
+        method: request.method.clone(),
+        url: filler.text(&request.url, &[])?,
+        headers,
+        body,
+    })
+}
+
+struct Filler<'a> {
+    request: &'a PreparedRequest,
+    integration: Option<&'a CallIntegration>,
+    holes: &'a dyn FillHoles,
+    now: Timestamp,
+    host: String,
+}
+
+impl Filler<'_> {
+    fn text(&self, text: &HoledText, body: &[u8]) -> Result<SecretText, FillError> {
+        let mut out = zeroize::Zeroizing::new(String::new());
+        for part in &text.0 {
+            match part {
+                Part::Text(stretch) => out.push_str(stretch),
+                Part::Hole(hole) => out.push_str(self.hole(hole, body)?.expose()),
+            }
+        }
+        Ok(SecretText::new(out.as_str()))
+    }
+
+    fn hole(&self, hole: &Hole, body: &[u8]) -> Result<SecretText, FillError> {
+        match hole.hole {
+            HoleKind::Timestamp => Ok(SecretText::new(self.now.as_secs().to_string())),
+            HoleKind::Signature => self.signature(hole, body),
+            HoleKind::Credential | HoleKind::Secret | HoleKind::Basic => {
+                let secret = self.ask(hole)?;
+                if secret.expose().chars().any(char::is_control) {
+                    let reason = "it holds a line break or a control character".to_owned();
+                    return Err(FillError::Unusable { hole: hole.clone(), reason });
+                }
+                Ok(secret)
+            }
+        }
+    }
+
+    /// `<scheme>:<credential field>`; the key itself is asked for as a credential.
+    fn signature(&self, hole: &Hole, body: &[u8]) -> Result<SecretText, FillError> {
+        let unusable =
+            |reason: &str| FillError::Unusable { hole: hole.clone(), reason: reason.to_owned() };
+        let field = match hole.name.split_once(':') {
+            Some(("standard-webhooks", field)) => field.to_owned(),
+            _ => return Err(unusable("the signature scheme is unknown")),
+        };
+        let id = self
+            .request
+            .header("webhook-id")
+            .and_then(HoledText::as_plain)
+            .ok_or_else(|| unusable("there is no webhook-id to sign"))?;
+        let keys = self.ask(&Hole { hole: HoleKind::Credential, name: field })?;
+        sign::standard_webhooks(keys.expose(), &id, self.now.as_secs(), body)
+            .map(SecretText::new)
+            .map_err(|error| unusable(&error.to_string()))
+    }
+
+    fn ask(&self, hole: &Hole) -> Result<SecretText, FillError> {
+        self.holes.fill(&WantedHole { hole, integration: self.integration, host: &self.host })
+    }
+}
+
+/// The host of the URL's text before its first hole; empty if there is none, and then no secret is
+/// bound to it.
+fn host(request: &PreparedRequest) -> String {
+    let text: String = request
+        .url
+        .0
+        .iter()
+        .map_while(|part| match part {
+            Part::Text(text) => Some(text.as_str()),
+            Part::Hole(_) => None,
+        })
+        .collect();
+    url::Url::parse(&text)
+        .ok()
+        .and_then(|url| url.host_str().map(str::to_owned))
+        .unwrap_or_default()
+}

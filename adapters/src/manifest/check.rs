@@ -1,0 +1,272 @@
+//! From the shape of a file to a [`Manifest`]: the one constructor.
+
+use super::document::{
+    AuthDoc, AuthKind, ManifestDoc, PlacementDoc, SchemaDoc, ScopesDoc, SignScheme, TestDoc,
+};
+use super::operation::{Placement, Scheme, Signature};
+use super::problem::Problems;
+use super::{
+    LoadContext, LoadError, Manifest, Operation, ScopeSet, check_answer, check_operation,
+    check_request, lint,
+};
+use crate::identity::IdentityTest;
+use crate::template::Template;
+use placet_schemas::Schema;
+use serde_saphyr::Spanned;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Largest manifest file that is read.
+const FILE_BYTES_MAX: usize = 1 << 20;
+
+/// What every operation of a manifest shares.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) provider: String,
+    pub(super) hosts: Arc<[String]>,
+    pub(super) config_schema: Option<Arc<Schema>>,
+    pub(super) placement: Option<Placement>,
+    pub(super) signature: Option<Signature>,
+    /// Auth placement and scheme as written, for the digest.
+    pub(super) auth_digest_part: serde_json::Value,
+}
+
+pub(super) fn manifest(
+    file: &str,
+    text: &str,
+    context: LoadContext<'_>,
+) -> Result<Manifest, LoadError> {
+    let document = parse(text).map_err(|problems| problems.into_error(file))?;
+    let mut problems = Problems::default();
+    refuse_what_is_not_built(&document, &mut problems);
+    if document.manifest.value != 1 {
+        problems.at_with_help(
+            &document.manifest,
+            "unknown manifest format",
+            "this build reads format 1",
+        );
+    }
+    let provider = &document.provider;
+    if !is_provider_name(&provider.value) {
+        problems.at(provider, "a provider is named with a-z, 0-9 and -, starting with a letter");
+    }
+    let shared = shared(&document, context, &mut problems);
+    let mut operations = BTreeMap::new();
+    for (name, operation) in &document.operations {
+        if let Some(checked) =
+            check_operation::operation(name, operation, &shared, context, &mut problems)
+        {
+            operations.insert(checked.name().to_owned(), Arc::new(checked));
+        }
+    }
+    lint::look_ups(&document, &operations, &mut problems);
+    let test = document
+        .test
+        .as_ref()
+        .and_then(|test| identity_test(test, &shared.provider, &operations, &mut problems));
+    let credential_schema = schema(document.credentials.as_ref(), context, &mut problems);
+    if !problems.is_empty() {
+        return Err(problems.into_error(file));
+    }
+    Ok(Manifest {
+        provider: document.provider.value,
+        title: document.title,
+        category: document.category,
+        planned: document.planned,
+        config_schema: shared.config_schema,
+        credential_schema,
+        scopes: document
+            .scopes
+            .into_iter()
+            .map(|(name, set)| (name, scope_set(set.value)))
+            .collect(),
+        test,
+        operations,
+        source: Arc::from(text),
+    })
+}
+
+fn parse(text: &str) -> Result<ManifestDoc, Problems> {
+    if text.len() > FILE_BYTES_MAX {
+        return Err(Problems::from_words(format!(
+            "the file is larger than {FILE_BYTES_MAX} bytes"
+        )));
+    }
+    let options = serde_saphyr::options! {
+        strict_booleans: true,
+        legacy_octal_numbers: false,
+        with_snippet: false,
+        budget: serde_saphyr::budget! { max_depth: 64, max_documents: 1 },
+    };
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| Problems::from_yaml(&error))
+}
+
+fn refuse_what_is_not_built(document: &ManifestDoc, problems: &mut Problems) {
+    problems.not_built(document.api_version.as_ref(), "api_version");
+    problems.not_built(document.revoke.as_ref(), "revoke");
+    problems.not_built(document.limits.as_ref(), "limits");
+    problems.not_built(document.inbound.as_ref(), "inbound");
+}
+
+fn shared(document: &ManifestDoc, context: LoadContext<'_>, problems: &mut Problems) -> Shared {
+    for host in &document.hosts {
+        if !is_host(&host.value) {
+            problems
+                .at(host, "a host is a lower-case name or address without scheme, port and path");
+        }
+    }
+    let auth = &document.auth;
+    Shared {
+        provider: document.provider.value.clone(),
+        hosts: document.hosts.iter().map(|host| host.value.clone()).collect(),
+        config_schema: schema(document.config.as_ref(), context, problems),
+        placement: placement(auth, problems),
+        signature: auth.value.sign.as_ref().map(|sign| Signature {
+            scheme: match sign.value.scheme {
+                SignScheme::StandardWebhooks => Scheme::StandardWebhooks,
+            },
+            secret: sign.value.secret.clone(),
+        }),
+        auth_digest_part: serde_json::json!({
+            "kind": auth.value.kind,
+            "placement": auth.value.placement.as_ref().map(|placement| &placement.value),
+            "sign": auth.value.sign.as_ref().map(|sign| &sign.value),
+        }),
+    }
+}
+
+fn placement(auth: &Spanned<AuthDoc>, problems: &mut Problems) -> Option<Placement> {
+    problems.not_built(auth.value.oauth.as_ref(), "auth.oauth");
+    problems.not_built(auth.value.extra_headers.as_ref(), "auth.extra_headers");
+    problems.not_built(auth.value.mode_from.as_ref(), "auth.mode_from");
+    let needs_placement = match auth.value.kind {
+        AuthKind::ApiKey | AuthKind::Bearer | AuthKind::Oauth2Code => true,
+        AuthKind::None | AuthKind::Caller => false,
+        AuthKind::Signature => {
+            if auth.value.sign.is_none() {
+                problems.at(auth, "auth.kind signature needs auth.sign");
+            }
+            false
+        }
+    };
+    let Some(placement) = &auth.value.placement else {
+        if needs_placement {
+            problems.at(auth, "this auth.kind needs auth.placement");
+        }
+        return None;
+    };
+    refuse_other_placements(&placement.value, problems);
+    let (Some(header), Some(value)) = (&placement.value.header, &placement.value.value) else {
+        problems.at(placement, "auth.placement needs header and value");
+        return None;
+    };
+    let value = check_request::template(value, placement, problems)?;
+    if !value.has_hole() {
+        problems.at(placement, "auth.placement names no secret");
+    }
+    if !crate::render::is_header_name(header) {
+        problems.at(placement, format!("{header:?} is no header name"));
+    }
+    Some(Placement { header: header.clone(), value })
+}
+
+fn refuse_other_placements(placement: &PlacementDoc, problems: &mut Problems) {
+    problems.not_built(placement.query.as_ref(), "auth.placement.query");
+    problems.not_built(placement.path.as_ref(), "auth.placement.path");
+    problems.not_built(placement.basic.as_ref(), "auth.placement.basic");
+    problems.not_built(placement.mtls.as_ref(), "auth.placement.mtls");
+}
+
+fn schema(
+    document: Option<&Spanned<SchemaDoc>>,
+    context: LoadContext<'_>,
+    problems: &mut Problems,
+) -> Option<Arc<Schema>> {
+    schema_at(&document?.value.schema, context, problems)
+}
+
+/// The compiled schema with this path; a problem where it does not exist or does not compile.
+pub(super) fn schema_at(
+    path: &Spanned<String>,
+    context: LoadContext<'_>,
+    problems: &mut Problems,
+) -> Option<Arc<Schema>> {
+    let Some(text) = (context.schema_files)(&path.value) else {
+        problems.at(path, format!("there is no schema {}", path.value));
+        return None;
+    };
+    let document = match serde_json::from_str(&text) {
+        Ok(document) => document,
+        Err(error) => {
+            problems.at(path, format!("{} is not JSON: {error}", path.value));
+            return None;
+        }
+    };
+    match context.registry.register(&document) {
+        Ok(schema) => Some(schema),
+        Err(error) => {
+            problems.at(path, format!("{}: {error}", path.value));
+            None
+        }
+    }
+}
+
+fn identity_test(
+    test: &Spanned<TestDoc>,
+    provider: &str,
+    operations: &BTreeMap<String, Arc<Operation>>,
+    problems: &mut Problems,
+) -> Option<IdentityTest> {
+    problems.not_built(test.value.limited_when.as_ref(), "test.limited_when");
+    let full = format!("{provider}.{}", test.value.op.value);
+    let Some(operation) = operations.get(&full) else {
+        problems.at(&test.value.op, format!("there is no operation {full}"));
+        return None;
+    };
+    if operation.effect() != placet_model::manifest::Effect::Read {
+        problems.at(&test.value.op, "the identity test must be a read");
+    }
+    let identity = &test.value.identity;
+    let mut read =
+        |text: &str| -> Option<Template> { check_request::template(text, identity, problems) };
+    let (label, id, tenant) =
+        (read(&identity.value.label)?, read(&identity.value.id)?, read(&identity.value.tenant)?);
+    let success: Option<Vec<_>> = test
+        .value
+        .success_when
+        .iter()
+        .map(|when| check_answer::when(when, test, problems))
+        .collect();
+    Some(IdentityTest {
+        operation: Arc::clone(operation),
+        success: success?,
+        label,
+        id,
+        tenant,
+        scopes_from: test
+            .value
+            .scopes_from
+            .as_ref()
+            .map(|from| (from.header.clone(), from.sep.clone())),
+        store: check_answer::store(&test.value.store, problems),
+    })
+}
+
+fn scope_set(document: ScopesDoc) -> ScopeSet {
+    ScopeSet { list: document.list, any_of: document.any_of, buys: document.buys }
+}
+
+fn is_provider_name(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_lowercase())
+        && name.len() <= 63
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+}
+
+fn is_host(host: &str) -> bool {
+    !host.is_empty()
+        && host
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-".contains(&byte))
+}

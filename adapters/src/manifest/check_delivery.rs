@@ -1,0 +1,170 @@
+//! Checks of `delivery` and `mock`.
+
+use super::check_answer::{phase, templates};
+use super::check_request::{pointer, template};
+use super::document::{AbsentDoc, DeliveryDoc, MockDoc, MockErrorDoc, ReconcileDoc};
+use super::operation::{Absent, Delivery, Reconcile};
+use super::problem::Problems;
+use crate::mock::{Alphabet, EchoFrom, Mock, MockError, MockId};
+use crate::template::ValueTemplate;
+use placet_model::manifest::DeliveryKind;
+use serde_json::Value;
+use serde_saphyr::Spanned;
+use std::time::Duration;
+
+/// A read, which needs no delivery.
+pub(super) const fn no_delivery() -> Delivery {
+    Delivery { kind: DeliveryKind::None, ttl: None, reconcile: None }
+}
+
+pub(super) fn delivery(
+    document: &Spanned<DeliveryDoc>,
+    problems: &mut Problems,
+) -> Option<Delivery> {
+    let shape = &document.value;
+    problems.not_built(shape.replay_shows.as_ref(), "delivery.replay_shows");
+    problems.not_built(shape.field.as_ref(), "delivery.field");
+    match shape.kind {
+        DeliveryKind::KeyHeader if shape.header.is_none() || shape.ttl_s.is_none() => {
+            problems.at(document, "delivery.kind key_header needs header and ttl_s");
+        }
+        DeliveryKind::MarkerLookup if shape.marker.is_none() || shape.reconcile.is_none() => {
+            problems.at_with_help(
+                document,
+                "delivery.kind marker_lookup needs marker and reconcile",
+                "without a usable look-up the kind is none",
+            );
+        }
+        DeliveryKind::ClientId | DeliveryKind::VersionGuard | DeliveryKind::NaturalKey => {
+            problems.at(document, format!("delivery.kind {} is not built yet", shape.kind));
+        }
+        DeliveryKind::KeyHeader | DeliveryKind::MarkerLookup | DeliveryKind::None => {}
+    }
+    if shape.max_len.is_some_and(|max| max < 40) {
+        problems.at(document, "the send id has 40 letters, max_len is smaller");
+    }
+    let reconcile = match &shape.reconcile {
+        Some(reconcile) => Some(self::reconcile(reconcile, document, problems)?),
+        None => None,
+    };
+    Some(Delivery {
+        kind: shape.kind,
+        ttl: shape.ttl_s.map(|seconds| Duration::from_secs(u64::from(seconds))),
+        reconcile,
+    })
+}
+
+fn reconcile<T>(
+    document: &ReconcileDoc,
+    place: &Spanned<T>,
+    problems: &mut Problems,
+) -> Option<Reconcile> {
+    let with = Value::Object(document.request.with.clone());
+    let with = match ValueTemplate::parse(&with) {
+        Ok(with) => with,
+        Err(error) => {
+            problems.at(place, error.to_string());
+            return None;
+        }
+    };
+    Some(Reconcile {
+        operation: document.request.op.clone(),
+        with,
+        list: pointer(&document.matching.list, place, problems)?,
+        at: pointer(&document.matching.test.at, place, problems)?,
+        is: template(&document.matching.test.is, place, problems)?,
+        found: document.found.outcome,
+        result: templates(&document.found.result, place, problems)?,
+        needs_scopes: document.needs_scopes.clone(),
+        read_lag: Duration::from_secs(u64::from(document.read_lag_s.unwrap_or(0))),
+        absent_after: Duration::from_secs(u64::from(document.absent_after_s)),
+        absent: match document.absent {
+            AbsentDoc::Trusted => Absent::Trusted,
+            AbsentDoc::Evidence => Absent::Evidence,
+            AbsentDoc::Human => Absent::Human,
+        },
+    })
+}
+
+pub(super) fn mock(document: &Spanned<MockDoc>, problems: &mut Problems) -> Option<Mock> {
+    let shape = &document.value;
+    problems.not_built(shape.time.as_ref(), "mock.time");
+    problems.not_built(shape.state.as_ref(), "mock.state");
+    let mut mock = Mock { status: shape.status, ..Mock::default() };
+    for (at, id) in &shape.ids {
+        mock.ids.push((pointer(at, document, problems)?, mock_id(id, document, problems)?));
+    }
+    for (at, from) in &shape.echo {
+        let from = match from.strip_prefix("target.") {
+            Some(part) => EchoFrom::TargetPart(part.to_owned()),
+            None => EchoFrom::Input(pointer(from, document, problems)?),
+        };
+        mock.echo.push((pointer(at, document, problems)?, from));
+    }
+    for (at, value) in &shape.constants {
+        mock.constants.push((pointer(at, document, problems)?, value.clone()));
+    }
+    for (name, error) in &shape.errors {
+        mock.errors.insert(name.clone(), mock_error(error, problems)?);
+    }
+    refuse_secrets(shape, document, problems);
+    Some(mock)
+}
+
+fn mock_id<T>(value: &Value, place: &Spanned<T>, problems: &mut Problems) -> Option<MockId> {
+    match value {
+        Value::String(word) if word == "slack_ts" => return Some(MockId::SlackTs),
+        Value::String(word) if word == "uuid" => return Some(MockId::Uuid),
+        Value::Object(fields) if fields.len() == 1 && fields.contains_key("same_as") => {
+            let text = fields["same_as"].as_str().unwrap_or_default();
+            return pointer(text, place, problems).map(MockId::SameAs);
+        }
+        Value::Object(fields) => {
+            let prefix = fields.get("prefix").and_then(Value::as_str);
+            let alphabet =
+                fields.get("alphabet").and_then(Value::as_str).and_then(Alphabet::from_word);
+            let len =
+                fields.get("len").and_then(Value::as_u64).and_then(|len| usize::try_from(len).ok());
+            if let (Some(prefix), Some(alphabet), Some(len), 3) =
+                (prefix, alphabet, len, fields.len())
+            {
+                return Some(MockId::Letters {
+                    prefix: prefix.to_owned(),
+                    alphabet,
+                    len: len.min(128),
+                });
+            }
+        }
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => {}
+    }
+    problems.at(place, "a mock id is slack_ts, uuid, {same_as} or {prefix, alphabet, len}");
+    None
+}
+
+fn mock_error(document: &Spanned<MockErrorDoc>, problems: &mut Problems) -> Option<MockError> {
+    let shape = &document.value;
+    match (shape.status, shape.transport, shape.happened) {
+        (Some(status), None, None) => Some(MockError::Answer {
+            status,
+            headers: shape.headers.clone(),
+            body: shape.body.clone(),
+        }),
+        (None, Some(at), Some(happened)) => Some(MockError::Lost { phase: phase(at), happened }),
+        _ => {
+            problems
+                .at(document, "a mock error is {status, headers, body} or {transport, happened}");
+            None
+        }
+    }
+}
+
+fn refuse_secrets<T>(document: &MockDoc, place: &Spanned<T>, problems: &mut Problems) {
+    let texts =
+        document.echo.values().chain(document.constants.values().filter_map(|value| match value {
+            Value::String(text) => Some(text),
+            _ => None,
+        }));
+    if texts.into_iter().any(|text| text.contains("{secret:")) {
+        problems.at(place, "a mock names no secret");
+    }
+}

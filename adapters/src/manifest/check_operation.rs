@@ -1,0 +1,130 @@
+//! One operation of a file → one [`Operation`]: straight lines, each field by its own check.
+
+use super::check::{Shared, schema_at};
+use super::document::OperationDoc;
+use super::operation::{Operation, RequestSpec};
+use super::problem::Problems;
+use super::{LoadContext, check_answer, check_delivery, check_request, lint};
+use crate::mock::Mock;
+use placet_model::{Digest, canonical};
+use serde_json::json;
+use serde_saphyr::Spanned;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Seconds that a call takes at most where the manifest says nothing.
+const TIMEOUT_S_DEFAULT: u32 = 30;
+/// Seconds that no call takes, whatever a manifest says.
+const TIMEOUT_S_MAX: u32 = 300;
+
+pub(super) fn operation(
+    name: &str,
+    document: &Spanned<OperationDoc>,
+    shared: &Shared,
+    context: LoadContext<'_>,
+    problems: &mut Problems,
+) -> Option<Operation> {
+    let shape = &document.value;
+    if !lint::is_operation_name(name) {
+        problems.at(document, format!("{name:?} is no operation name"));
+    }
+    problems.not_built(shape.pagination.as_ref(), "pagination");
+    problems.not_built(shape.money.as_ref(), "money");
+    problems.not_built(shape.final_when.as_ref(), "final_when");
+    lint::completeness(document, problems);
+    lint::last_rule(shape, document, problems);
+    lint::vendor_dry_run(shape, problems);
+    let full_name = format!("{}.{name}", shared.provider);
+    let mut schema = |path: &Option<Spanned<String>>| {
+        path.as_ref().and_then(|path| schema_at(path, context, problems))
+    };
+    let (input_schema, output_schema) = (schema(&shape.input_schema), schema(&shape.output_schema));
+    let request = check_request::request(&shape.request, problems)?;
+    if let RequestSpec::Template(template) = &request {
+        lint::hosts(template, shape, shared, problems);
+        lint::sign_has_key(template, shape, shared, problems);
+        lint::read_is_believable(template, document, (&full_name, context.origin), problems);
+    }
+    let target = match &shape.target {
+        Some(target) => Some(check_request::target(target, problems)?),
+        None => None,
+    };
+    let delivery = match &shape.delivery {
+        Some(delivery) => check_delivery::delivery(delivery, problems)?,
+        None => check_delivery::no_delivery(),
+    };
+    lint::key_is_sent(&request, shape, problems);
+    let digest = semantic_digest(&full_name, shape, shared)
+        .map_err(|error| problems.at(document, error.to_string()))
+        .ok()?;
+    Some(Operation {
+        title: shape.title.clone().unwrap_or_else(|| full_name.clone()),
+        name: full_name,
+        provider: shared.provider.clone(),
+        effect: shape.effect.value,
+        digest,
+        input_schema,
+        output_schema,
+        config_schema: shared.config_schema.clone(),
+        hosts: Arc::clone(&shared.hosts),
+        placement: shared.placement.clone(),
+        signature: shared.signature.clone(),
+        target,
+        request,
+        text_limits: check_request::text_limits(shape, problems),
+        preview: shape
+            .preview
+            .as_ref()
+            .and_then(|preview| check_request::preview(preview, problems)),
+        rules: check_answer::rules(&shape.classify, problems)?,
+        error_code: shape
+            .error_code
+            .as_ref()
+            .and_then(|code| check_answer::error_code(code, problems)),
+        waits: check_answer::waits(&shape.wait_from, problems),
+        result: match &shape.result {
+            Some(result) => check_answer::templates(&result.value, result, problems)?,
+            None => BTreeMap::new(),
+        },
+        store: check_answer::store(shape.store.as_deref().unwrap_or_default(), problems),
+        output: shape.output.as_ref().map(|list| {
+            list.iter().filter_map(|text| check_answer::pattern(text, problems)).collect()
+        }),
+        delivery,
+        mock: match &shape.mock {
+            Some(mock) => check_delivery::mock(mock, problems)?,
+            None => Mock::default(),
+        },
+        timeout: timeout(shape, problems),
+    })
+}
+
+fn timeout(shape: &OperationDoc, problems: &mut Problems) -> Duration {
+    let seconds = shape.timeout_s.as_ref().map_or(TIMEOUT_S_DEFAULT, |timeout| {
+        if timeout.value == 0 || timeout.value > TIMEOUT_S_MAX {
+            problems.at(timeout, format!("timeout_s is 1 to {TIMEOUT_S_MAX}"));
+        }
+        timeout.value
+    });
+    Duration::from_secs(u64::from(seconds))
+}
+
+/// SHA-256 of the canonical form of what decides about bytes and outcomes, and of nothing else.
+fn semantic_digest(
+    full_name: &str,
+    shape: &OperationDoc,
+    shared: &Shared,
+) -> Result<Digest, canonical::Error> {
+    canonical::digest(&json!({
+        "v": 1,
+        "operation": full_name,
+        "effect": shape.effect.value,
+        "request": shape.request.value,
+        "target": shape.target.as_ref().map(|target| &target.value),
+        "classify": shape.classify.iter().map(|rule| &rule.value).collect::<Vec<_>>(),
+        "delivery": shape.delivery.as_ref().map(|delivery| &delivery.value),
+        "auth": shared.auth_digest_part,
+        "hosts": &*shared.hosts,
+    }))
+}

@@ -1,0 +1,241 @@
+//! Checks of the outgoing half of an operation: target, request, limits, preview.
+
+use super::document::{
+    BodyDoc, BodyKind, OperationDoc, Over, PreviewDoc, RequestCode, RequestDoc, TargetDoc,
+    TextLimitDoc, TextLimitsDoc, TextUnit, WarnWhenDoc,
+};
+use super::operation::{BodyTemplate, RequestSpec, RequestTemplate, TargetSpec};
+use super::problem::Problems;
+use crate::pointer::Pointer;
+use crate::preview::{FieldSpec, PreviewSpec, WarnSpec, WarnTest};
+use crate::render::{is_header_name, is_method};
+use crate::target::Grammar;
+use crate::template::{Template, ValueTemplate};
+use crate::text_limits::{TextLimit, Unit};
+use regex::Regex;
+use serde_json::{Map, Value};
+use serde_saphyr::Spanned;
+use std::collections::BTreeMap;
+
+/// A template, or a problem at `place`.
+pub(super) fn template<T>(
+    text: &str,
+    place: &Spanned<T>,
+    problems: &mut Problems,
+) -> Option<Template> {
+    note(Template::parse(text), place, problems)
+}
+
+/// A pointer to one value, or a problem at `place`.
+pub(super) fn pointer<T>(
+    text: &str,
+    place: &Spanned<T>,
+    problems: &mut Problems,
+) -> Option<Pointer> {
+    note(Pointer::exact(text), place, problems)
+}
+
+/// A bounded regular expression, or a problem at `place`.
+pub(super) fn regex<T>(text: &str, place: &Spanned<T>, problems: &mut Problems) -> Option<Regex> {
+    let built = regex::RegexBuilder::new(text).size_limit(1 << 20).build();
+    note(built, place, problems)
+}
+
+fn note<T, V, E: std::fmt::Display>(
+    result: Result<V, E>,
+    place: &Spanned<T>,
+    problems: &mut Problems,
+) -> Option<V> {
+    result.map_err(|error| problems.at(place, error.to_string())).ok()
+}
+
+pub(super) fn target(document: &Spanned<TargetDoc>, problems: &mut Problems) -> Option<TargetSpec> {
+    let regex = regex(&document.value.grammar, document, problems)?;
+    let grammar = note(Grammar::new(regex, &document.value.format), document, problems)?;
+    let mut from = BTreeMap::new();
+    for part in grammar.part_names() {
+        let source =
+            document.value.from.get(part).cloned().unwrap_or_else(|| format!("{{input./{part}?}}"));
+        from.insert(part.to_owned(), template(&source, document, problems)?);
+    }
+    for named in document.value.from.keys().filter(|named| !from.contains_key(*named)) {
+        problems
+            .at(document, format!("target.from names {named:?}, which the grammar does not have"));
+    }
+    if document.value.examples.is_empty() {
+        problems.at(document, "a target needs examples");
+    }
+    for example in &document.value.examples {
+        if let Err(error) = grammar.parse(example) {
+            problems.at(document, format!("the example {example:?} is no target: {error}"));
+        }
+    }
+    Some(TargetSpec { grammar, from })
+}
+
+pub(super) fn request(
+    document: &Spanned<RequestDoc>,
+    problems: &mut Problems,
+) -> Option<RequestSpec> {
+    let shape = &document.value;
+    if let Some(RequestCode::Http) = shape.code {
+        let alone = shape.method.is_none() && shape.url.is_none() && shape.body.is_none();
+        if !alone || !shape.query.is_empty() || !shape.headers.is_empty() {
+            problems.at(document, "request.code stands alone");
+        }
+        return Some(RequestSpec::Http);
+    }
+    let (Some(method), Some(url)) = (&shape.method, &shape.url) else {
+        problems.at(document, "a request needs method and url");
+        return None;
+    };
+    if !is_method(method) {
+        problems.at(document, format!("{method:?} is no method: write GET, POST …"));
+    }
+    let url = template(url, document, problems)?;
+    if url.has_hole() {
+        problems.at(document, "a secret in a url is not built yet");
+    }
+    let body = match &shape.body {
+        Some(body) => Some(self::body(body, document, problems)?),
+        None => None,
+    };
+    Some(RequestSpec::Template(Box::new(RequestTemplate {
+        method: method.clone(),
+        url,
+        query: query(&shape.query, document, problems)?,
+        headers: headers(&shape.headers, document, problems)?,
+        body,
+    })))
+}
+
+fn query<T>(
+    query: &Map<String, Value>,
+    place: &Spanned<T>,
+    problems: &mut Problems,
+) -> Option<Vec<(String, ValueTemplate)>> {
+    let mut out = Vec::new();
+    for (name, value) in query {
+        let value = note(ValueTemplate::parse(value), place, problems)?;
+        refuse_holes(&value, place, problems);
+        out.push((name.clone(), value));
+    }
+    Some(out)
+}
+
+fn headers<T>(
+    headers: &Map<String, Value>,
+    place: &Spanned<T>,
+    problems: &mut Problems,
+) -> Option<Vec<(String, Template)>> {
+    let mut out = Vec::new();
+    for (name, value) in headers {
+        if !is_header_name(name) {
+            problems.at(place, format!("{name:?} is no header name"));
+        }
+        let Some(text) = value.as_str() else {
+            problems.at(place, format!("the header {name} is not text"));
+            return None;
+        };
+        out.push((name.clone(), template(text, place, problems)?));
+    }
+    Some(out)
+}
+
+fn body<T>(
+    document: &BodyDoc,
+    place: &Spanned<T>,
+    problems: &mut Problems,
+) -> Option<BodyTemplate> {
+    let value = note(ValueTemplate::parse(&document.value), place, problems)?;
+    refuse_holes(&value, place, problems);
+    match document.kind {
+        BodyKind::Json => Some(BodyTemplate::Json(value)),
+        BodyKind::Form => Some(BodyTemplate::Form(value)),
+        BodyKind::Multipart | BodyKind::Mime | BodyKind::Graphql => {
+            problems.at(place, "request.body.kind: json and form are built so far");
+            None
+        }
+    }
+}
+
+fn refuse_holes<T>(value: &ValueTemplate, place: &Spanned<T>, problems: &mut Problems) {
+    if value.templates().iter().any(|template| template.has_hole()) {
+        problems.at(place, "a secret stands in headers only, never in a body or a query");
+    }
+}
+
+pub(super) fn text_limits(document: &OperationDoc, problems: &mut Problems) -> Vec<TextLimit> {
+    let Some(place) = &document.text_limits else { return Vec::new() };
+    match &place.value {
+        TextLimitsDoc::Word(word) if word == "none" => Vec::new(),
+        TextLimitsDoc::Word(word) => {
+            problems.at(place, format!("text_limits is a list or none, not {word:?}"));
+            Vec::new()
+        }
+        TextLimitsDoc::List(list) => {
+            list.iter().filter_map(|limit| text_limit(limit, place, problems)).collect()
+        }
+    }
+}
+
+fn text_limit<T>(
+    document: &TextLimitDoc,
+    place: &Spanned<T>,
+    problems: &mut Problems,
+) -> Option<TextLimit> {
+    let Over::Refuse = document.over;
+    let unit = match document.unit {
+        TextUnit::Chars => Unit::Chars,
+        TextUnit::Utf16 => Unit::Utf16,
+        TextUnit::Bytes => Unit::Bytes,
+    };
+    let path = pointer(&document.path, place, problems)?;
+    if path.segments().is_empty() && unit != Unit::Bytes {
+        problems.at(place, "the whole body is limited in bytes");
+    }
+    Some(TextLimit { path, unit, max: document.max })
+}
+
+pub(super) fn preview(
+    document: &Spanned<PreviewDoc>,
+    problems: &mut Problems,
+) -> Option<PreviewSpec> {
+    problems.not_built(document.value.lookup.as_ref(), "preview.lookup");
+    problems.not_built(document.value.money.as_ref(), "preview.money");
+    let title = template(&document.value.title, document, problems)?;
+    if title.has_hole() {
+        problems.at(document, "a preview names no secret");
+    }
+    let mut fields = Vec::new();
+    for name in &document.value.fields {
+        fields.push(match name.split_once("target.") {
+            Some(("", part)) => FieldSpec::TargetPart(part.to_owned()),
+            _ if name == "target" => FieldSpec::Target,
+            _ => FieldSpec::Input(pointer(name, document, problems)?),
+        });
+    }
+    let mut warnings = Vec::new();
+    for warn in &document.value.warn {
+        let (at, test) = warn_test(&warn.when, document, problems)?;
+        warnings.push(WarnSpec { at, test, say: warn.say.clone() });
+    }
+    Some(PreviewSpec { title, fields, warnings })
+}
+
+fn warn_test<T>(
+    document: &WarnWhenDoc,
+    place: &Spanned<T>,
+    problems: &mut Problems,
+) -> Option<(Pointer, WarnTest)> {
+    match (&document.input, &document.is, &document.absent) {
+        (Some(input), Some(is), None) => {
+            Some((pointer(input, place, problems)?, WarnTest::Is(is.clone())))
+        }
+        (None, None, Some(absent)) => Some((pointer(absent, place, problems)?, WarnTest::Absent)),
+        _ => {
+            problems.at(place, "a warning asks {input, is} or {absent}");
+            None
+        }
+    }
+}

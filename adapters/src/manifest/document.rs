@@ -1,0 +1,480 @@
+//! The shape of a manifest file, exactly as facts/manifest.md draws it. Shapes only: every rule
+//! stands in `check` and `lint`. Fields of later capabilities are known here by name, so that
+//! they are refused as *not built yet* and never ignored.
+
+use placet_model::manifest::{DeliveryKind, Effect, Outcome};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use serde_saphyr::Spanned;
+use std::collections::BTreeMap;
+
+/// Something that this build does not know how to honour.
+pub(super) type NotBuilt = Option<Spanned<Value>>;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ManifestDoc {
+    pub(super) manifest: Spanned<u32>,
+    pub(super) provider: Spanned<String>,
+    pub(super) title: String,
+    pub(super) category: Option<String>,
+    #[serde(default)]
+    pub(super) planned: bool,
+    #[serde(default)]
+    pub(super) hosts: Vec<Spanned<String>>,
+    pub(super) config: Option<Spanned<SchemaDoc>>,
+    pub(super) credentials: Option<Spanned<SchemaDoc>>,
+    pub(super) auth: Spanned<AuthDoc>,
+    #[serde(default)]
+    pub(super) scopes: BTreeMap<String, Spanned<ScopesDoc>>,
+    pub(super) test: Option<Spanned<TestDoc>>,
+    #[serde(default)]
+    pub(super) operations: BTreeMap<String, Spanned<OperationDoc>>,
+    pub(super) api_version: NotBuilt,
+    pub(super) revoke: NotBuilt,
+    pub(super) limits: NotBuilt,
+    pub(super) inbound: NotBuilt,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SchemaDoc {
+    pub(super) schema: Spanned<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AuthDoc {
+    pub(super) kind: AuthKind,
+    pub(super) placement: Option<Spanned<PlacementDoc>>,
+    pub(super) sign: Option<Spanned<SignDoc>>,
+    pub(super) oauth: NotBuilt,
+    pub(super) extra_headers: NotBuilt,
+    pub(super) mode_from: NotBuilt,
+}
+
+/// How a provider knows who calls. The kinds that need a dance (OAuth, JWT) are connected by the
+/// vault; here only the place of the credential in the request matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum AuthKind {
+    None,
+    ApiKey,
+    Bearer,
+    Oauth2Code,
+    /// Each request is signed; nothing else shows who calls.
+    Signature,
+    /// Whatever the caller of `call: http` names.
+    Caller,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PlacementDoc {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) header: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) value: Option<String>,
+    #[serde(skip_serializing)]
+    pub(super) query: NotBuilt,
+    #[serde(skip_serializing)]
+    pub(super) path: NotBuilt,
+    #[serde(skip_serializing)]
+    pub(super) basic: NotBuilt,
+    #[serde(skip_serializing)]
+    pub(super) mtls: NotBuilt,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SignDoc {
+    pub(super) scheme: SignScheme,
+    /// Field of the credentials that holds the key.
+    pub(super) secret: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum SignScheme {
+    StandardWebhooks,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ScopesDoc {
+    pub(super) list: Vec<String>,
+    #[serde(default)]
+    pub(super) any_of: Vec<String>,
+    #[serde(default)]
+    pub(super) buys: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TestDoc {
+    pub(super) op: Spanned<String>,
+    pub(super) success_when: Vec<WhenDoc>,
+    pub(super) identity: Spanned<IdentityDoc>,
+    pub(super) scopes_from: Option<ScopesFromDoc>,
+    #[serde(default)]
+    pub(super) store: Vec<Spanned<String>>,
+    pub(super) limited_when: NotBuilt,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct IdentityDoc {
+    pub(super) label: String,
+    pub(super) id: String,
+    pub(super) tenant: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ScopesFromDoc {
+    pub(super) header: String,
+    pub(super) sep: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OperationDoc {
+    pub(super) title: Option<String>,
+    pub(super) effect: Spanned<Effect>,
+    pub(super) input_schema: Option<Spanned<String>>,
+    pub(super) output_schema: Option<Spanned<String>>,
+    pub(super) target: Option<Spanned<TargetDoc>>,
+    pub(super) request: Spanned<RequestDoc>,
+    pub(super) text_limits: Option<Spanned<TextLimitsDoc>>,
+    pub(super) preview: Option<Spanned<PreviewDoc>>,
+    pub(super) classify: Vec<Spanned<RuleDoc>>,
+    pub(super) error_code: Option<Spanned<ErrorCodeDoc>>,
+    #[serde(default)]
+    pub(super) wait_from: Vec<Spanned<WaitDoc>>,
+    pub(super) result: Option<Spanned<BTreeMap<String, String>>>,
+    pub(super) store: Option<Vec<Spanned<String>>>,
+    pub(super) output: Option<Vec<Spanned<String>>>,
+    pub(super) delivery: Option<Spanned<DeliveryDoc>>,
+    pub(super) vendor_dry_run: Option<Spanned<Value>>,
+    pub(super) mock: Option<Spanned<MockDoc>>,
+    pub(super) timeout_s: Option<Spanned<u32>>,
+    pub(super) pagination: NotBuilt,
+    pub(super) money: NotBuilt,
+    pub(super) final_when: NotBuilt,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TargetDoc {
+    pub(super) grammar: String,
+    pub(super) format: String,
+    /// Where each part comes from; the input's field of the same name if not said.
+    #[serde(default)]
+    pub(super) from: BTreeMap<String, String>,
+    #[serde(skip_serializing)]
+    pub(super) examples: Vec<String>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RequestDoc {
+    /// `http`: built by code from the caller's own words; everything else stays away then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) code: Option<RequestCode>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) method: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) url: Option<String>,
+    #[serde(default)]
+    pub(super) query: Map<String, Value>,
+    #[serde(default)]
+    pub(super) headers: Map<String, Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) body: Option<BodyDoc>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RequestCode {
+    Http,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BodyDoc {
+    pub(super) kind: BodyKind,
+    pub(super) value: Value,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum BodyKind {
+    Json,
+    Form,
+    Multipart,
+    Mime,
+    Graphql,
+}
+
+/// `none`, or a list.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum TextLimitsDoc {
+    Word(String),
+    List(Vec<TextLimitDoc>),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TextLimitDoc {
+    pub(super) path: String,
+    pub(super) unit: TextUnit,
+    pub(super) max: usize,
+    /// Only `refuse`: nothing is ever cut or split silently.
+    pub(super) over: Over,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum TextUnit {
+    Chars,
+    Utf16,
+    Bytes,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Over {
+    Refuse,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PreviewDoc {
+    pub(super) title: String,
+    pub(super) fields: Vec<String>,
+    #[serde(default)]
+    pub(super) warn: Vec<WarnDoc>,
+    pub(super) lookup: NotBuilt,
+    pub(super) money: NotBuilt,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WarnDoc {
+    pub(super) when: WarnWhenDoc,
+    pub(super) say: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WarnWhenDoc {
+    pub(super) input: Option<String>,
+    pub(super) is: Option<Value>,
+    pub(super) absent: Option<String>,
+}
+
+/// `{when, outcome}` or `{else}`.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RuleDoc {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) when: Option<WhenDoc>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) outcome: Option<Outcome>,
+    #[serde(rename = "else", skip_serializing_if = "Option::is_none")]
+    pub(super) otherwise: Option<Outcome>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WhenDoc {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) transport: Option<PhaseDoc>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) status: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) body: Option<BodyTestDoc>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) body_text: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) header: Option<HeaderTestDoc>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum PhaseDoc {
+    BeforeSend,
+    AfterSend,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BodyTestDoc {
+    pub(super) at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) is: Option<Value>,
+    #[serde(rename = "in", skip_serializing_if = "Option::is_none")]
+    pub(super) one_of: Option<Vec<Value>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) matches: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) exists: Option<bool>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HeaderTestDoc {
+    pub(super) name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) is: Option<String>,
+    #[serde(rename = "in", skip_serializing_if = "Option::is_none")]
+    pub(super) one_of: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) exists: Option<bool>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ErrorCodeDoc {
+    pub(super) at: String,
+    #[serde(default)]
+    pub(super) detail: Vec<String>,
+    pub(super) message: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WaitDoc {
+    pub(super) header: Option<String>,
+    pub(super) body: Option<String>,
+    pub(super) unit: Option<WaitUnit>,
+    pub(super) max_s: Option<u32>,
+    pub(super) default_s: Option<u32>,
+    pub(super) factor: Option<u32>,
+    #[serde(default)]
+    pub(super) jitter: bool,
+    pub(super) regex: NotBuilt,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum WaitUnit {
+    S,
+    Ms,
+    EpochS,
+    EpochMs,
+    Iso8601,
+    HttpDate,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DeliveryDoc {
+    pub(super) kind: DeliveryKind,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) header: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) ttl_s: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) scope: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) max_len: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) marker: Option<MarkerDoc>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reconcile: Option<ReconcileDoc>,
+    #[serde(skip_serializing)]
+    pub(super) replay_shows: NotBuilt,
+    #[serde(skip_serializing)]
+    pub(super) field: NotBuilt,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MarkerDoc {
+    pub(super) at: String,
+    pub(super) value: String,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReconcileDoc {
+    #[serde(default)]
+    pub(super) needs_scopes: Vec<String>,
+    pub(super) request: LookupDoc,
+    #[serde(rename = "match")]
+    pub(super) matching: MatchDoc,
+    pub(super) found: FoundDoc,
+    pub(super) read_lag_s: Option<u32>,
+    pub(super) absent_after_s: u32,
+    pub(super) absent: AbsentDoc,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LookupDoc {
+    pub(super) op: String,
+    /// The look-up operation's input.
+    #[serde(default)]
+    pub(super) with: Map<String, Value>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MatchDoc {
+    pub(super) list: String,
+    #[serde(rename = "where")]
+    pub(super) test: MatchTestDoc,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MatchTestDoc {
+    pub(super) at: String,
+    pub(super) is: String,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FoundDoc {
+    pub(super) outcome: Outcome,
+    #[serde(default)]
+    pub(super) result: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum AbsentDoc {
+    Trusted,
+    Evidence,
+    Human,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MockDoc {
+    #[serde(default)]
+    pub(super) ids: BTreeMap<String, Value>,
+    #[serde(default)]
+    pub(super) echo: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(super) constants: BTreeMap<String, Value>,
+    /// Status of a mock answer; 200 if not said.
+    pub(super) status: Option<u16>,
+    #[serde(default)]
+    pub(super) errors: BTreeMap<String, Spanned<MockErrorDoc>>,
+    pub(super) time: NotBuilt,
+    pub(super) state: NotBuilt,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MockErrorDoc {
+    pub(super) status: Option<u16>,
+    #[serde(default)]
+    pub(super) headers: BTreeMap<String, String>,
+    pub(super) body: Option<Value>,
+    pub(super) transport: Option<PhaseDoc>,
+    pub(super) happened: Option<bool>,
+}

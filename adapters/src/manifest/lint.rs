@@ -1,0 +1,237 @@
+//! The rules of facts/manifest.md §6 that go beyond shapes. Each says what it protects.
+
+use super::Origin;
+use super::check::Shared;
+use super::document::{ManifestDoc, OperationDoc, PhaseDoc};
+use super::operation::{Operation, RequestSpec, RequestTemplate};
+use super::problem::Problems;
+use crate::pointer::Pointer;
+use crate::template::{Name, Part};
+use placet_model::manifest::{DeliveryKind, Effect, Outcome};
+use serde_json::json;
+use serde_saphyr::Spanned;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Errors on demand that every operation but a read offers.
+const MOCK_ERRORS: [&str; 5] =
+    ["rate_limited", "not_found", "validation", "auth", "timeout_in_doubt"];
+/// Words in a pointer behind which providers put secrets (facts/providers/README.md item 12).
+const SECRET_WORDS: [&str; 12] = [
+    "auth_token",
+    "access_token",
+    "refresh_token",
+    "apitokens",
+    "client_secret",
+    "secret",
+    "signing_secret",
+    "verification_token",
+    "sessionid",
+    "token",
+    "password",
+    "api_key",
+];
+
+/// Whether a pointer names a place that is known to hold secrets.
+pub(super) fn names_a_secret(pointer: &Pointer) -> bool {
+    pointer
+        .segments()
+        .iter()
+        .any(|segment| SECRET_WORDS.contains(&segment.to_ascii_lowercase().as_str()))
+}
+
+/// Rule 1: everything but a read says all of these.
+pub(super) fn completeness(document: &Spanned<OperationDoc>, problems: &mut Problems) {
+    let shape = &document.value;
+    if shape.input_schema.is_none() {
+        problems.at(document, "an operation needs input_schema");
+    }
+    if shape.effect.value == Effect::Read {
+        return;
+    }
+    let missing = [
+        ("target", shape.target.is_none()),
+        ("preview", shape.preview.is_none()),
+        ("text_limits", shape.text_limits.is_none()),
+        ("result", shape.result.is_none()),
+        ("store", shape.store.is_none()),
+        ("delivery", shape.delivery.is_none()),
+        ("mock", shape.mock.is_none()),
+        ("vendor_dry_run", shape.vendor_dry_run.is_none()),
+    ];
+    for (field, _) in missing.iter().filter(|(_, missing)| *missing) {
+        problems
+            .at(document, format!("an operation with effect {} needs {field}", shape.effect.value));
+    }
+    if let Some(mock) = &shape.mock {
+        for error in MOCK_ERRORS.iter().filter(|error| !mock.value.errors.contains_key(**error)) {
+            problems.at(mock, format!("mock.errors needs {error}"));
+        }
+    }
+}
+
+/// The last rule, and only the last, is `else`; for everything but a read it is `in_doubt`.
+pub(super) fn last_rule(
+    shape: &OperationDoc,
+    document: &Spanned<OperationDoc>,
+    problems: &mut Problems,
+) {
+    let Some((last, before)) = shape.classify.split_last() else {
+        problems.at(document, "classify needs rules, the last one `else`");
+        return;
+    };
+    if let Some(early) = before.iter().find(|rule| rule.value.otherwise.is_some()) {
+        problems.at(early, "rules after `else` are never reached");
+    }
+    match last.value.otherwise {
+        None => problems.at(last, "the last rule is `else`"),
+        Some(outcome) if shape.effect.value != Effect::Read && outcome != Outcome::InDoubt => {
+            problems.at_with_help(
+                last,
+                "for everything but a read the last rule is `else: in_doubt`",
+                "an answer that nobody knows must never be taken for a refusal",
+            );
+        }
+        Some(_) => {}
+    }
+    if shape.effect.value != Effect::Read {
+        let loose = before.iter().find(|rule| {
+            let after = rule.value.when.as_ref().and_then(|when| when.transport);
+            after == Some(PhaseDoc::AfterSend) && rule.value.outcome != Some(Outcome::InDoubt)
+        });
+        if let Some(loose) = loose {
+            problems.at(loose, "transport after_send is in_doubt for everything but a read");
+        }
+    }
+}
+
+pub(super) fn vendor_dry_run(shape: &OperationDoc, problems: &mut Problems) {
+    if let Some(dry_run) = &shape.vendor_dry_run
+        && dry_run.value != json!("none")
+    {
+        problems.at(dry_run, "vendor_dry_run: only none is built so far");
+    }
+}
+
+/// Rule 5: a literal host is in `hosts`; a configured one comes from a setting with a pattern.
+pub(super) fn hosts(
+    template: &RequestTemplate,
+    shape: &OperationDoc,
+    shared: &Shared,
+    problems: &mut Problems,
+) {
+    match template.url.parts.first() {
+        Some(Part::Text(text)) => {
+            let host = text
+                .strip_prefix("https://")
+                .map(|rest| rest.split(['/', '?', ':']).next().unwrap_or(rest));
+            match host {
+                Some(host) if shared.hosts.iter().any(|known| known == host) => {}
+                Some(host) => {
+                    problems.at(&shape.request, format!("the host {host} is not in hosts"))
+                }
+                None => problems.at(&shape.request, "a url starts with https:// or a setting"),
+            }
+        }
+        Some(Part::Place(place)) => match place.names.as_slice() {
+            [Name::Config(setting)] if has_pattern(shared, setting) => {}
+            [Name::Config(setting)] => {
+                problems.at(
+                    &shape.request,
+                    format!("the setting {setting} decides the host and needs a pattern"),
+                );
+            }
+            _ => problems.at(&shape.request, "a url starts with https:// or a setting"),
+        },
+        None => problems.at(&shape.request, "the url is empty"),
+    }
+}
+
+fn has_pattern(shared: &Shared, setting: &str) -> bool {
+    shared.config_schema.as_ref().is_some_and(|schema| {
+        let property = &schema.document()["properties"][setting];
+        property["pattern"].is_string() || property["enum"].is_array()
+    })
+}
+
+pub(super) fn sign_has_key(
+    template: &RequestTemplate,
+    shape: &OperationDoc,
+    shared: &Shared,
+    problems: &mut Problems,
+) {
+    let signs = template
+        .headers
+        .iter()
+        .any(|(_, value)| value.names().any(|name| *name == Name::AttemptSignature));
+    if signs && shared.signature.is_none() {
+        problems.at(&shape.request, "{attempt.signature} needs auth.sign");
+    }
+}
+
+/// A project cannot call a POST a read by itself (GATE.md §8).
+pub(super) fn read_is_believable(
+    template: &RequestTemplate,
+    document: &Spanned<OperationDoc>,
+    (full_name, origin): (&str, Origin<'_>),
+    problems: &mut Problems,
+) {
+    let Origin::Project { trusted_reads } = origin else { return };
+    let harmless = matches!(template.method.as_str(), "GET" | "HEAD" | "OPTIONS");
+    if document.value.effect.value == Effect::Read
+        && !harmless
+        && !trusted_reads.contains(full_name)
+    {
+        problems.at_with_help(
+            &document.value.effect,
+            format!("{} is no read in a project's manifest", template.method),
+            "declare write or send, or have an admin mark the operation as trusted",
+        );
+    }
+}
+
+/// A key that the provider dedupes on is the send id, in the approved bytes.
+pub(super) fn key_is_sent(request: &RequestSpec, shape: &OperationDoc, problems: &mut Problems) {
+    let (Some(delivery), RequestSpec::Template(template)) = (&shape.delivery, request) else {
+        return;
+    };
+    if delivery.value.kind != DeliveryKind::KeyHeader {
+        return;
+    }
+    let header = delivery.value.header.as_deref().unwrap_or_default();
+    let sent = template.headers.iter().any(|(name, value)| {
+        name.eq_ignore_ascii_case(header) && value.names().any(|name| *name == Name::SendId)
+    });
+    if !sent {
+        problems.at(
+            delivery,
+            format!("the request does not send {{send_id}} in the header {header:?}"),
+        );
+    }
+}
+
+/// Rules 2 and 3: a look-up names a declared read.
+pub(super) fn look_ups(
+    document: &ManifestDoc,
+    operations: &BTreeMap<String, Arc<Operation>>,
+    problems: &mut Problems,
+) {
+    for operation in document.operations.values() {
+        let Some(delivery) = &operation.value.delivery else { continue };
+        let Some(reconcile) = &delivery.value.reconcile else { continue };
+        let full = format!("{}.{}", document.provider.value, reconcile.request.op);
+        match operations.get(&full) {
+            Some(look_up) if look_up.effect == Effect::Read => {}
+            Some(_) => problems.at(delivery, format!("{full} is no read")),
+            None => problems.at(delivery, format!("there is no operation {full}")),
+        }
+    }
+}
+
+pub(super) fn is_operation_name(name: &str) -> bool {
+    let segment = |segment: &str| {
+        segment.starts_with(|first: char| first.is_ascii_alphabetic())
+            && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+    };
+    name.split('.').count() <= 3 && name.split('.').all(segment)
+}

@@ -1,0 +1,142 @@
+//! The manifest: a provider as data (facts/manifest.md). [`Manifest::load`] is the only door; what
+//! comes through it has been checked whole.
+
+mod check;
+mod check_answer;
+mod check_delivery;
+mod check_operation;
+mod check_request;
+mod document;
+mod lint;
+mod operation;
+mod problem;
+
+pub use operation::{Absent, Delivery, Operation, Reconcile, Scheme};
+pub(crate) use operation::{BodyTemplate, RequestSpec, RequestTemplate};
+pub use problem::{LoadError, Problem};
+
+use crate::identity::IdentityTest;
+use placet_model::Digest;
+use placet_schemas::{Registry, Schema, Violations};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// A checked manifest.
+#[derive(Debug)]
+pub struct Manifest {
+    provider: String,
+    title: String,
+    category: Option<String>,
+    planned: bool,
+    config_schema: Option<Arc<Schema>>,
+    credential_schema: Option<Arc<Schema>>,
+    scopes: BTreeMap<String, ScopeSet>,
+    test: Option<IdentityTest>,
+    operations: BTreeMap<String, Arc<Operation>>,
+    source: Arc<str>,
+}
+
+/// Scopes that are asked for together, and what they make possible.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScopeSet {
+    pub list: Vec<String>,
+    /// At least one of these besides.
+    pub any_of: Vec<String>,
+    pub buys: Vec<String>,
+}
+
+/// Who wrote a manifest.
+#[derive(Debug, Clone, Copy)]
+pub enum Origin<'a> {
+    /// It ships with the binary.
+    Shipped,
+    /// A project's own file: `read` is believed only for GET, HEAD and OPTIONS, or for operations
+    /// that an admin has marked as trusted (full names).
+    Project { trusted_reads: &'a BTreeSet<String> },
+}
+
+/// Where a manifest's schemas come from: path → text.
+pub type SchemaFiles<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// What loading needs besides the text.
+#[derive(Clone, Copy)]
+pub struct LoadContext<'a> {
+    pub registry: &'a Registry,
+    pub schema_files: SchemaFiles<'a>,
+    pub origin: Origin<'a>,
+}
+
+impl std::fmt::Debug for LoadContext<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LoadContext").field("origin", &self.origin).finish_non_exhaustive()
+    }
+}
+
+impl Manifest {
+    /// Reads and checks a manifest file.
+    ///
+    /// # Errors
+    /// All problems found, each with line and column: YAML that cannot be read, an unknown field, a
+    /// field that is not built yet, a broken rule of facts/manifest.md §6.
+    pub fn load(file: &str, text: &str, context: LoadContext<'_>) -> Result<Self, LoadError> {
+        check::manifest(file, text, context)
+    }
+
+    pub fn provider(&self) -> &str {
+        &self.provider
+    }
+
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+
+    pub fn category(&self) -> Option<&str> {
+        self.category.as_deref()
+    }
+
+    /// Declared, not yet usable.
+    pub const fn is_planned(&self) -> bool {
+        self.planned
+    }
+
+    pub const fn config_schema(&self) -> Option<&Arc<Schema>> {
+        self.config_schema.as_ref()
+    }
+
+    pub const fn credential_schema(&self) -> Option<&Arc<Schema>> {
+        self.credential_schema.as_ref()
+    }
+
+    pub const fn scopes(&self) -> &BTreeMap<String, ScopeSet> {
+        &self.scopes
+    }
+
+    /// How to ask who an integration acts as; `None` binds the credential's lineage instead.
+    pub const fn identity_test(&self) -> Option<&IdentityTest> {
+        self.test.as_ref()
+    }
+
+    /// By full name, sorted.
+    pub const fn operations(&self) -> &BTreeMap<String, Arc<Operation>> {
+        &self.operations
+    }
+
+    /// The file's text: kept with a draft, so that an upgrade voids no approval.
+    pub fn source(&self) -> &Arc<str> {
+        &self.source
+    }
+
+    pub fn source_digest(&self) -> Digest {
+        Digest::of(self.source.as_bytes())
+    }
+
+    /// The settings of a new integration: checked, with the schema's defaults filled in. An
+    /// approval binds them, so they are stored whole.
+    ///
+    /// # Errors
+    /// What the `config` schema refuses; any setting where none is declared.
+    pub fn settings(&self, given: &Value) -> Result<Value, Violations> {
+        crate::settings::checked(self.config_schema.as_deref(), given)
+    }
+}

@@ -1,0 +1,247 @@
+//! A checked operation: everything that rendering, classifying and mocking need, and nothing that
+//! a caller can change.
+
+use crate::classify::{ErrorCode, Rule};
+use crate::mock::Mock;
+use crate::pointer::Pointer;
+use crate::preview::PreviewSpec;
+use crate::reduce::Store;
+use crate::target::Grammar;
+use crate::template::{Template, ValueTemplate};
+use crate::text_limits::TextLimit;
+use crate::wait::WaitRule;
+use placet_model::Digest;
+use placet_model::manifest::{DeliveryKind, Effect, Outcome};
+use placet_schemas::Schema;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One operation of a provider. Made only by loading a manifest.
+#[derive(Debug)]
+pub struct Operation {
+    pub(crate) name: String,
+    pub(crate) provider: String,
+    pub(crate) title: String,
+    pub(crate) effect: Effect,
+    pub(crate) digest: Digest,
+    pub(crate) input_schema: Option<Arc<Schema>>,
+    pub(crate) output_schema: Option<Arc<Schema>>,
+    pub(crate) config_schema: Option<Arc<Schema>>,
+    pub(crate) hosts: Arc<[String]>,
+    pub(crate) placement: Option<Placement>,
+    pub(crate) signature: Option<Signature>,
+    pub(crate) target: Option<TargetSpec>,
+    pub(crate) request: RequestSpec,
+    pub(crate) text_limits: Vec<TextLimit>,
+    pub(crate) preview: Option<PreviewSpec>,
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) error_code: Option<ErrorCode>,
+    pub(crate) waits: Vec<WaitRule>,
+    pub(crate) result: BTreeMap<String, Template>,
+    pub(crate) store: Store,
+    pub(crate) output: Option<Vec<Pointer>>,
+    pub(crate) delivery: Delivery,
+    pub(crate) mock: Mock,
+    pub(crate) timeout: Duration,
+}
+
+impl Operation {
+    /// `provider.resource.operation`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn provider(&self) -> &str {
+        &self.provider
+    }
+
+    /// A line for people.
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+
+    pub const fn effect(&self) -> Effect {
+        self.effect
+    }
+
+    /// The digest of the semantic part: request, target, classify, delivery, auth placement, hosts
+    /// (GATE.md §2). Titles, limits and previews are outside.
+    pub const fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    pub const fn input_schema(&self) -> Option<&Arc<Schema>> {
+        self.input_schema.as_ref()
+    }
+
+    /// What an answer must look like; none = only the status counts.
+    pub const fn output_schema(&self) -> Option<&Arc<Schema>> {
+        self.output_schema.as_ref()
+    }
+
+    pub const fn delivery(&self) -> &Delivery {
+        &self.delivery
+    }
+
+    pub const fn mock(&self) -> &Mock {
+        &self.mock
+    }
+
+    /// Longest time from the first look-up to the last byte.
+    pub const fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Whether this is one of the operations behind `call: http`.
+    pub const fn is_http_call(&self) -> bool {
+        matches!(self.request, RequestSpec::Http)
+    }
+
+    pub(crate) const fn target_spec(&self) -> Option<&TargetSpec> {
+        self.target.as_ref()
+    }
+}
+
+/// Where the credential stands in a request.
+#[derive(Debug, Clone)]
+pub(crate) struct Placement {
+    pub(crate) header: String,
+    pub(crate) value: Template,
+}
+
+/// How a request is signed, and with which credential field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Signature {
+    pub(crate) scheme: Scheme,
+    pub(crate) secret: String,
+}
+
+/// Signature schemes; their word is the first half of a signature hole's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    StandardWebhooks,
+}
+
+impl Scheme {
+    pub const ALL: [Self; 1] = [Self::StandardWebhooks];
+
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::StandardWebhooks => "standard-webhooks",
+        }
+    }
+}
+
+impl fmt::Display for Scheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// A target's grammar, and where its parts come from.
+#[derive(Debug)]
+pub(crate) struct TargetSpec {
+    pub(crate) grammar: Grammar,
+    pub(crate) from: BTreeMap<String, Template>,
+}
+
+/// How the request is made.
+#[derive(Debug)]
+pub(crate) enum RequestSpec {
+    Template(Box<RequestTemplate>),
+    /// From the caller's own words.
+    Http,
+}
+
+#[derive(Debug)]
+pub(crate) struct RequestTemplate {
+    pub(crate) method: String,
+    pub(crate) url: Template,
+    pub(crate) query: Vec<(String, ValueTemplate)>,
+    pub(crate) headers: Vec<(String, Template)>,
+    pub(crate) body: Option<BodyTemplate>,
+}
+
+#[derive(Debug)]
+pub(crate) enum BodyTemplate {
+    Json(ValueTemplate),
+    Form(ValueTemplate),
+}
+
+/// What the provider offers against sending twice.
+#[derive(Debug)]
+pub struct Delivery {
+    pub(crate) kind: DeliveryKind,
+    pub(crate) ttl: Option<Duration>,
+    pub(crate) reconcile: Option<Reconcile>,
+}
+
+impl Delivery {
+    pub const fn kind(&self) -> DeliveryKind {
+        self.kind
+    }
+
+    /// How long the provider remembers our key.
+    pub const fn ttl(&self) -> Option<Duration> {
+        self.ttl
+    }
+
+    /// The look-up that answers "did it go?".
+    pub const fn reconcile(&self) -> Option<&Reconcile> {
+        self.reconcile.as_ref()
+    }
+}
+
+/// A look-up of something that may have been sent.
+#[derive(Debug)]
+pub struct Reconcile {
+    pub(crate) operation: String,
+    pub(crate) with: ValueTemplate,
+    pub(crate) list: Pointer,
+    pub(crate) at: Pointer,
+    pub(crate) is: Template,
+    pub(crate) found: Outcome,
+    pub(crate) result: BTreeMap<String, Template>,
+    pub(crate) needs_scopes: Vec<String>,
+    pub(crate) read_lag: Duration,
+    pub(crate) absent_after: Duration,
+    pub(crate) absent: Absent,
+}
+
+/// What "not found" is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Absent {
+    /// It was not sent: one more attempt of the same bytes is allowed.
+    Trusted,
+    /// A person decides, with the finding shown.
+    Evidence,
+    /// The finding says nothing.
+    Human,
+}
+
+impl Reconcile {
+    /// The read operation that looks.
+    pub fn operation(&self) -> &str {
+        &self.operation
+    }
+
+    /// Scope sets without which the look-up cannot answer.
+    pub fn needs_scopes(&self) -> &[String] {
+        &self.needs_scopes
+    }
+
+    pub const fn read_lag(&self) -> Duration {
+        self.read_lag
+    }
+
+    /// Not found before this much time has passed says nothing.
+    pub const fn absent_after(&self) -> Duration {
+        self.absent_after
+    }
+
+    pub const fn absent(&self) -> Absent {
+        self.absent
+    }
+}

@@ -1,0 +1,111 @@
+//! What a card shows first: a title and the fields that a manifest names. The card itself is made
+//! from the bytes; a preview only orders and names what is in them.
+
+use crate::manifest::Operation;
+use crate::pointer::Pointer;
+use crate::render::Rendered;
+use crate::template::{Scope, Template};
+use placet_model::Timestamp;
+use serde_json::Value;
+
+#[derive(Debug, Clone)]
+pub(crate) struct PreviewSpec {
+    pub(crate) title: Template,
+    pub(crate) fields: Vec<FieldSpec>,
+    pub(crate) warnings: Vec<WarnSpec>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum FieldSpec {
+    Target,
+    TargetPart(String),
+    Input(Pointer),
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct WarnSpec {
+    pub(crate) at: Pointer,
+    pub(crate) test: WarnTest,
+    pub(crate) say: String,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum WarnTest {
+    Is(Value),
+    Absent,
+}
+
+/// Data for the head of a card; all of it is content.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Preview {
+    pub title: String,
+    pub fields: Vec<PreviewField>,
+    pub warnings: Vec<String>,
+}
+
+/// One named value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PreviewField {
+    pub name: String,
+    pub value: Value,
+}
+
+/// Title, fields that are present, and warnings; a read, which asks nobody, has its title only.
+pub fn preview(
+    operation: &Operation,
+    input: &Value,
+    settings: &Value,
+    rendered: &Rendered,
+) -> Preview {
+    let Some(spec) = &operation.preview else {
+        return Preview {
+            title: operation.title().to_owned(),
+            fields: Vec::new(),
+            warnings: Vec::new(),
+        };
+    };
+    let scope = Scope {
+        input,
+        response: &Value::Null,
+        config: settings,
+        target: rendered.target.as_ref(),
+        send_id: "",
+        draft_time: Timestamp::EPOCH,
+        sent_at: None,
+    };
+    let title =
+        spec.title.text(&scope).ok().flatten().unwrap_or_else(|| operation.title().to_owned());
+    Preview {
+        title,
+        fields: spec.fields.iter().filter_map(|field| field.read(&scope)).collect(),
+        warnings: spec
+            .warnings
+            .iter()
+            .filter(|warn| warn.holds(input))
+            .map(|warn| warn.say.clone())
+            .collect(),
+    }
+}
+
+impl FieldSpec {
+    fn read(&self, scope: &Scope<'_>) -> Option<PreviewField> {
+        let target = scope.target;
+        let text = |text: &str| Value::String(text.to_owned());
+        let (name, value) = match self {
+            Self::Target => ("target".to_owned(), text(target?.text())),
+            Self::TargetPart(part) => (part.clone(), text(target?.part(part)?)),
+            Self::Input(at) => (at.segments().join("."), at.get(scope.input)?.clone()),
+        };
+        Some(PreviewField { name, value })
+    }
+}
+
+impl WarnSpec {
+    fn holds(&self, input: &Value) -> bool {
+        let value = self.at.get(input);
+        match &self.test {
+            WarnTest::Is(wanted) => value == Some(wanted),
+            WarnTest::Absent => value.is_none(),
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Bodies: JSON written once in authored order, and forms with nested keys (`metadata[k]=v`).
+
+use super::Error;
+use super::url::encode;
+use crate::json::{scalar_text, to_bytes};
+use crate::manifest::BodyTemplate;
+use crate::template::Scope;
+use serde_json::Value;
+
+/// The bytes and their media type.
+pub(super) fn from_template(
+    template: &BodyTemplate,
+    scope: &Scope<'_>,
+) -> Result<(Vec<u8>, &'static str), Error> {
+    match template {
+        BodyTemplate::Json(value) => {
+            let value = value.value(scope)?.unwrap_or(Value::Null);
+            Ok((to_bytes(&value), "application/json"))
+        }
+        BodyTemplate::Form(value) => {
+            let value = value.value(scope)?.unwrap_or(Value::Null);
+            Ok((form(&value)?.into_bytes(), "application/x-www-form-urlencoded"))
+        }
+    }
+}
+
+/// `a=1&metadata[k]=v&list[0]=x`, keys in authored order, null left out.
+pub(crate) fn form(value: &Value) -> Result<String, Error> {
+    let Value::Object(fields) = value else {
+        return Err(Error::Body { reason: "a form is an object" });
+    };
+    let mut pairs = Vec::new();
+    for (name, field) in fields {
+        flatten(&encode(name), field, &mut pairs);
+    }
+    Ok(pairs.join("&"))
+}
+
+fn flatten(name: &str, value: &Value, pairs: &mut Vec<String>) {
+    match value {
+        Value::Null => {}
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                flatten(&format!("{name}[{index}]"), item, pairs);
+            }
+        }
+        Value::Object(fields) => {
+            for (key, field) in fields {
+                flatten(&format!("{name}[{}]", encode(key)), field, pairs);
+            }
+        }
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            let text = scalar_text(value).expect("a scalar has a text");
+            pairs.push(format!("{name}={}", encode(&text)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_form_nests_keys_in_brackets_and_encodes_what_could_split_it() {
+        let value =
+            json!({"amount": 100, "metadata": {"a&b": "c=d"}, "list": ["x", null], "none": null});
+        assert_eq!(form(&value).unwrap(), "amount=100&metadata[a%26b]=c%3Dd&list[0]=x");
+        assert!(form(&json!([1])).is_err());
+    }
+}

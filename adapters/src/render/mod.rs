@@ -1,0 +1,199 @@
+//! Operation + settings + input + send id + draft time → the exact bytes that will leave.
+//!
+//! Invariants: pure (equal arguments, equal bytes); credentials, the attempt's timestamp and its
+//! signature stay named holes; nothing that a provider or an author wrote can leave its place (a
+//! path parameter is one segment, a header is one line, a host is a known one).
+
+mod body;
+mod error;
+mod header;
+mod url;
+
+pub(crate) use body::form as body_form;
+pub use error::Error;
+pub(crate) use header::{check as check_header, is_method, is_name as is_header_name};
+pub(crate) use url::checked as checked_url;
+
+use crate::http_call;
+use crate::manifest::{Operation, RequestSpec, RequestTemplate};
+use crate::target::Target;
+use crate::template::{Name, Scope, Segment, Template};
+use placet_model::Timestamp;
+use placet_model::plan::Authentication;
+use placet_model::request::{Body, Hole, HoleKind, HoledText, Part, PreparedRequest};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Largest body that is ever sent.
+pub const BODY_BYTES_MAX: usize = 4 << 20;
+
+/// What a rendering depends on: this and the operation, nothing else.
+#[derive(Debug, Clone, Copy)]
+pub struct RenderInput<'a> {
+    /// The integration's settings; `null` or `{}` for `call: http`.
+    pub settings: &'a Value,
+    /// The evaluated `with`.
+    pub input: &'a Value,
+    /// 40 letters, minted with the draft revision ([`placet_model::draft::send_id`]).
+    pub send_id: &'a str,
+    /// Log time of the draft revision.
+    pub draft_time: Timestamp,
+    /// `call: http` only.
+    pub authentication: Option<&'a Authentication>,
+}
+
+/// The bytes, and where they go in the provider's own words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rendered {
+    pub request: PreparedRequest,
+    pub target: Option<Target>,
+}
+
+/// Validates settings and input, finds the target, and makes the request.
+///
+/// # Errors
+/// [`Error`] says what the settings, the input or the target lack; nothing is rendered halfway.
+pub fn render(operation: &Operation, given: RenderInput<'_>) -> Result<Rendered, Error> {
+    let settings = crate::settings::checked(operation.config_schema.as_deref(), given.settings)
+        .map_err(|violations| Error::Settings { violations })?;
+    if let Some(schema) = operation.input_schema() {
+        schema.validate(given.input).map_err(|violations| Error::Input { violations })?;
+    }
+    let mut scope = Scope {
+        input: given.input,
+        response: &Value::Null,
+        config: &settings,
+        target: None,
+        send_id: given.send_id,
+        draft_time: given.draft_time,
+        sent_at: None,
+    };
+    let target = target(operation, &scope)?;
+    scope.target = target.as_ref();
+    let request = match &operation.request {
+        RequestSpec::Template(template) => from_template(operation, template, &scope)?,
+        RequestSpec::Http => http_call::request(given.input, given.authentication)?,
+    };
+    check_sizes(operation, given.input, &request)?;
+    Ok(Rendered { request, target })
+}
+
+fn target(operation: &Operation, scope: &Scope<'_>) -> Result<Option<Target>, Error> {
+    let Some(spec) = operation.target_spec() else { return Ok(None) };
+    let mut parts = BTreeMap::new();
+    for (name, from) in &spec.from {
+        if let Some(text) = from.text(scope)? {
+            parts.insert(name.clone(), text);
+        }
+    }
+    Ok(Some(spec.grammar.compose(&parts).map_err(|source| Error::Target { source })?))
+}
+
+fn from_template(
+    operation: &Operation,
+    template: &RequestTemplate,
+    scope: &Scope<'_>,
+) -> Result<PreparedRequest, Error> {
+    let url = url::from_template(&template.url, &template.query, scope)?;
+    url::check_host(&url, operation, &template.url)?;
+    let mut headers = Vec::new();
+    for (name, value) in &template.headers {
+        if let Some(value) = holed(operation, value, scope)? {
+            headers.push((name.clone(), value));
+        }
+    }
+    if let Some(placement) = &operation.placement
+        && let Some(value) = holed(operation, &placement.value, scope)?
+    {
+        headers.push((placement.header.clone(), value));
+    }
+    let body = match &template.body {
+        Some(body) => {
+            let (bytes, media_type) = body::from_template(body, scope)?;
+            if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
+                headers.push(("Content-Type".to_owned(), HoledText::plain(media_type)));
+            }
+            Body::Bytes(bytes)
+        }
+        None => Body::Empty,
+    };
+    for (name, value) in &headers {
+        header::check(name, value)?;
+    }
+    Ok(PreparedRequest {
+        method: template.method.clone(),
+        url: HoledText::plain(url),
+        headers,
+        body,
+    })
+}
+
+/// The text of a header; its secrets stay open, by type and name.
+fn holed(
+    operation: &Operation,
+    template: &Template,
+    scope: &Scope<'_>,
+) -> Result<Option<HoledText>, Error> {
+    let Some(segments) = template.segments(scope)? else { return Ok(None) };
+    let mut parts: Vec<Part> = Vec::new();
+    for segment in segments {
+        match (segment, parts.last_mut()) {
+            (Segment::Text(text), Some(Part::Text(before))) => before.push_str(&text),
+            (Segment::Text(text), _) => parts.push(Part::Text(text)),
+            (Segment::Hole(name), _) => parts.push(Part::Hole(hole(operation, name))),
+        }
+    }
+    Ok(Some(HoledText(parts)))
+}
+
+fn hole(operation: &Operation, name: &Name) -> Hole {
+    match name {
+        Name::Secret(field) => Hole { hole: HoleKind::Credential, name: field.clone() },
+        Name::AttemptSignature => {
+            let signature =
+                operation.signature.as_ref().expect("the lint asks for auth.sign with a signature");
+            Hole {
+                hole: HoleKind::Signature,
+                name: format!("{}:{}", signature.scheme, signature.secret),
+            }
+        }
+        Name::AttemptTimestamp => Hole { hole: HoleKind::Timestamp, name: "unix_s".to_owned() },
+        Name::Input(_)
+        | Name::Response(_)
+        | Name::Target
+        | Name::TargetPart(_)
+        | Name::Config(_)
+        | Name::SendId
+        | Name::SendUuid
+        | Name::SendBase32Hex
+        | Name::DraftTime
+        | Name::SentAtMinus(_) => unreachable!("only holes stay open: Name::is_hole"),
+    }
+}
+
+/// An endpoint with further query parameters, both as the caller wrote them.
+pub(crate) fn encode_query(endpoint: &str, query: &Value) -> Result<String, Error> {
+    let mut pairs = Vec::new();
+    for (name, value) in query.as_object().into_iter().flatten() {
+        url::append(&mut pairs, name, value)?;
+    }
+    Ok(url::checked(&url::with_query(endpoint.to_owned(), &pairs))?.into())
+}
+
+fn check_sizes(
+    operation: &Operation,
+    input: &Value,
+    request: &PreparedRequest,
+) -> Result<(), Error> {
+    let bytes: &[u8] = match &request.body {
+        Body::Bytes(bytes) => bytes,
+        Body::Empty | Body::Text(_) => &[],
+    };
+    if bytes.len() > BODY_BYTES_MAX {
+        return Err(Error::BodyTooLarge { size: bytes.len() });
+    }
+    for limit in &operation.text_limits {
+        limit.check(input, bytes).map_err(|source| Error::TextLimit { source })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,172 @@
+//! URLs: a template whose first placeholder may be a checked setting, and whose others are one
+//! percent-encoded path segment each.
+
+use super::Error;
+use crate::json::scalar_text;
+use crate::manifest::Operation;
+use crate::template::{Name, Part, Scope, Template, ValueTemplate};
+use serde_json::Value;
+use url::Url;
+
+/// Longest URL that is sent.
+const URL_BYTES_MAX: usize = 8000;
+
+pub(super) fn from_template(
+    template: &Template,
+    query: &[(String, ValueTemplate)],
+    scope: &Scope<'_>,
+) -> Result<String, Error> {
+    let mut url = String::new();
+    for (index, part) in template.parts.iter().enumerate() {
+        match part {
+            Part::Text(text) => url.push_str(text),
+            Part::Place(place) => {
+                let label = place.label();
+                let is_base = index == 0 && matches!(place.names.as_slice(), [Name::Config(_)]);
+                let text = Template { parts: vec![part.clone()] }.text(scope)?.unwrap_or_default();
+                url.push_str(&if is_base { text } else { segment(&text, label)? });
+            }
+        }
+    }
+    let mut pairs = Vec::new();
+    for (name, value) in query {
+        if let Some(value) = value.value(scope)? {
+            append(&mut pairs, name, &value)?;
+        }
+    }
+    Ok(checked(&with_query(url, &pairs))?.into())
+}
+
+/// One path segment, percent-encoded. What could walk the path is refused, not encoded: a server
+/// or a proxy may decode before it routes.
+pub(super) fn segment(text: &str, name: String) -> Result<String, Error> {
+    let walks = text.is_empty() || text == "." || text.contains("..") || text.contains(['/', '\\']);
+    if walks || text.chars().any(char::is_control) {
+        return Err(Error::PathParameter { name });
+    }
+    Ok(encode(text))
+}
+
+/// RFC 3986 unreserved characters stay, everything else is `%XX` of its UTF-8.
+pub(crate) fn encode(text: &str) -> String {
+    text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+        out
+    })
+}
+
+/// A query value: scalar → text, null → left out, list → the key repeated.
+pub(crate) fn append(
+    pairs: &mut Vec<(String, String)>,
+    name: &str,
+    value: &Value,
+) -> Result<(), Error> {
+    match value {
+        Value::Null => Ok(()),
+        Value::Array(items) => items.iter().try_for_each(|item| append(pairs, name, item)),
+        scalar => {
+            let text =
+                scalar_text(scalar).ok_or(Error::Url { reason: "a query value is an object" })?;
+            pairs.push((name.to_owned(), text));
+            Ok(())
+        }
+    }
+}
+
+pub(crate) fn with_query(mut url: String, pairs: &[(String, String)]) -> String {
+    for (name, value) in pairs {
+        url.push(if url.contains('?') { '&' } else { '?' });
+        url.push_str(&format!("{}={}", encode(name), encode(value)));
+    }
+    url
+}
+
+/// # Errors
+/// Anything but an absolute http or https URL without user info and fragment. Which schemes and
+/// addresses may be reached is decided again by the transport.
+pub(crate) fn checked(text: &str) -> Result<Url, Error> {
+    let refuse = |reason| Error::Url { reason };
+    if text.len() > URL_BYTES_MAX {
+        return Err(refuse("it is longer than 8000 bytes"));
+    }
+    if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return Err(refuse("it holds white space or a control character"));
+    }
+    let url = Url::parse(text).map_err(|_| refuse("it cannot be parsed"))?;
+    if !matches!(url.scheme(), "https" | "http") {
+        return Err(refuse("its scheme is neither https nor http"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(refuse("it holds a user name or a password"));
+    }
+    if url.fragment().is_some() {
+        return Err(refuse("it has a fragment"));
+    }
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err(refuse("it names no host"));
+    }
+    Ok(url)
+}
+
+/// A literal host is one of `hosts`; a configured one passed the setting's pattern.
+pub(super) fn check_host(
+    url: &str,
+    operation: &Operation,
+    template: &Template,
+) -> Result<(), Error> {
+    if matches!(template.parts.first(), Some(Part::Place(_))) {
+        return Ok(());
+    }
+    let url = checked(url)?;
+    let host = url.host_str().unwrap_or_default();
+    if operation.hosts.iter().any(|known| known == host) {
+        return Ok(());
+    }
+    Err(Error::Host { host: host.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_parameter_is_one_encoded_segment() {
+        let one = |text: &str| segment(text, "id".into());
+        assert_eq!(one("a b?c#d%2e").unwrap(), "a%20b%3Fc%23d%252e");
+        assert_eq!(one("ünï").unwrap(), "%C3%BCn%C3%AF");
+        for bad in ["", ".", "..", "a/b", "a\\b", "../x", "a..b", "a\nb", "a\0", "\u{202e}/"] {
+            assert!(one(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_query_value_cannot_add_a_parameter() {
+        let mut pairs = Vec::new();
+        append(&mut pairs, "q", &serde_json::json!(["a&b=c", 1.0, true])).unwrap();
+        append(&mut pairs, "none", &Value::Null).unwrap();
+        let url = with_query("https://example.com/x".into(), &pairs);
+        assert_eq!(url, "https://example.com/x?q=a%26b%3Dc&q=1&q=true");
+        assert!(append(&mut pairs, "q", &serde_json::json!({"a": 1})).is_err());
+    }
+
+    #[test]
+    fn a_url_that_is_not_plain_is_refused() {
+        for bad in [
+            "ftp://example.com",
+            "https://user@example.com",
+            "https://u:p@example.com",
+            "https://example.com/#x",
+            "/relative",
+            "https://",
+            "https://exa mple.com",
+            "https://example.com/\r\nx",
+            "javascript:alert(1)",
+        ] {
+            assert!(checked(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! [`Template`] + [`Scope`] → text, values, or text with holes. Pure: equal scopes, equal bytes.
+
+use super::{Absent, Name, Part, Placeholder, Template};
+use crate::send_forms;
+use crate::target::Target;
+use placet_model::Timestamp;
+use serde_json::Value;
+
+/// All that a template can see. Nothing in it is secret and nothing in it is a clock.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scope<'a> {
+    pub(crate) input: &'a Value,
+    pub(crate) response: &'a Value,
+    pub(crate) config: &'a Value,
+    pub(crate) target: Option<&'a Target>,
+    pub(crate) send_id: &'a str,
+    pub(crate) draft_time: Timestamp,
+    /// When the attempt in doubt began; only a reconcile look-up has it.
+    pub(crate) sent_at: Option<Timestamp>,
+}
+
+/// A template that cannot be filled in.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    #[error("{name} is absent")]
+    Missing { name: String },
+    #[error("{name} is a list or an object where text is needed")]
+    NotText { name: String },
+    #[error("the send id {send_id:?} is not 40 letters of base32")]
+    SendId { send_id: String },
+    #[error("{name} is filled at send time and cannot stand here")]
+    HoleHere { name: String },
+}
+
+/// One stretch of a rendered text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Segment<'a> {
+    Text(String),
+    /// Stays open until the bytes leave.
+    Hole(&'a Name),
+}
+
+impl Template {
+    /// The value of the template: a whole placeholder keeps its JSON type, `None` drops the key.
+    ///
+    /// # Errors
+    /// A name that is absent and not optional; a hole, which no JSON value can hold.
+    pub(crate) fn value(&self, scope: &Scope<'_>) -> Result<Option<Value>, Error> {
+        if let Some(place) = self.whole() {
+            return place.value(scope);
+        }
+        Ok(self.text(scope)?.map(Value::String))
+    }
+
+    /// The text of the template; `None` if an optional placeholder in it is absent.
+    ///
+    /// # Errors
+    /// As [`Template::value`], and a list or an object where text is needed.
+    pub(crate) fn text(&self, scope: &Scope<'_>) -> Result<Option<String>, Error> {
+        let mut text = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Text(stretch) => text.push_str(stretch),
+                Part::Place(place) => match place.value(scope)? {
+                    Some(value) => text.push_str(&scalar(&value, place)?),
+                    None => return Ok(None),
+                },
+            }
+        }
+        Ok(Some(text))
+    }
+
+    /// The text with its holes left open; `None` if an optional placeholder in it is absent.
+    ///
+    /// # Errors
+    /// As [`Template::text`].
+    pub(crate) fn segments(&self, scope: &Scope<'_>) -> Result<Option<Vec<Segment<'_>>>, Error> {
+        let mut out = Vec::new();
+        for part in &self.parts {
+            match part {
+                Part::Text(stretch) => out.push(Segment::Text(stretch.clone())),
+                Part::Place(place) => match place.names.as_slice() {
+                    [hole] if hole.is_hole() => out.push(Segment::Hole(hole)),
+                    _ => match place.value(scope)? {
+                        Some(value) => out.push(Segment::Text(scalar(&value, place)?)),
+                        None => return Ok(None),
+                    },
+                },
+            }
+        }
+        Ok(Some(out))
+    }
+}
+
+impl Placeholder {
+    fn value(&self, scope: &Scope<'_>) -> Result<Option<Value>, Error> {
+        for name in &self.names {
+            if let Some(found) = name.resolve(scope)? {
+                return Ok(Some(found));
+            }
+        }
+        match self.absent {
+            Absent::Drop => Ok(None),
+            Absent::Refuse => Err(Error::Missing { name: self.label() }),
+        }
+    }
+
+    pub(crate) fn label(&self) -> String {
+        self.names.iter().map(Name::label).collect::<Vec<_>>().join("|")
+    }
+}
+
+impl Name {
+    /// The value, `None` if absent; JSON null counts as absent.
+    fn resolve(&self, scope: &Scope<'_>) -> Result<Option<Value>, Error> {
+        let present = |value: Option<&Value>| value.filter(|value| !value.is_null()).cloned();
+        Ok(match self {
+            Self::Input(pointer) => present(pointer.get(scope.input)),
+            Self::Response(pointer) => present(pointer.get(scope.response)),
+            Self::Config(name) => present(scope.config.get(name)),
+            Self::Target => scope.target.map(|target| Value::String(target.text().to_owned())),
+            Self::TargetPart(part) => scope
+                .target
+                .and_then(|target| target.part(part))
+                .map(|part| Value::String(part.to_owned())),
+            Self::SendId => Some(Value::String(scope.send_id.to_owned())),
+            Self::SendUuid => Some(Value::String(send_forms::uuid(scope.send_id)?)),
+            Self::SendBase32Hex => Some(Value::String(send_forms::base32hex(scope.send_id)?)),
+            Self::DraftTime => Some(Value::String(scope.draft_time.to_string())),
+            Self::SentAtMinus(seconds) => scope
+                .sent_at
+                .map(|at| Value::String((at.as_secs() - i64::from(*seconds)).to_string())),
+            Self::Secret(_) | Self::AttemptTimestamp | Self::AttemptSignature => {
+                return Err(Error::HoleHere { name: self.label() });
+            }
+        })
+    }
+
+    pub(crate) fn label(&self) -> String {
+        match self {
+            Self::Input(pointer) => format!("input.{pointer}"),
+            Self::Response(pointer) => pointer.to_string(),
+            Self::Target => "target".to_owned(),
+            Self::TargetPart(part) => format!("target.{part}"),
+            Self::Config(name) => format!("config.{name}"),
+            Self::SendId => "send_id".to_owned(),
+            Self::SendUuid => "send_uuid".to_owned(),
+            Self::SendBase32Hex => "send_b32hex".to_owned(),
+            Self::DraftTime => "draft.time".to_owned(),
+            Self::SentAtMinus(seconds) => format!("sent_at_minus:{seconds}"),
+            Self::Secret(name) => format!("secret:{name}"),
+            Self::AttemptTimestamp => "attempt.timestamp".to_owned(),
+            Self::AttemptSignature => "attempt.signature".to_owned(),
+        }
+    }
+}
+
+/// A scalar as text, numbers in their one canonical spelling.
+fn scalar(value: &Value, place: &Placeholder) -> Result<String, Error> {
+    crate::json::scalar_text(value).ok_or_else(|| Error::NotText { name: place.label() })
+}

@@ -1,0 +1,109 @@
+//! Templates: the only logic of a manifest. `{input./text}`, `{target.channel?}`, `{config.url}`,
+//! `{send_id}`, `{secret:token}` … and alternatives `{a|b}`; nothing is ever computed.
+
+mod eval;
+mod parse;
+mod value;
+
+pub use eval::Error as EvalError;
+pub(crate) use eval::{Scope, Segment};
+pub(crate) use parse::Error as ParseError;
+pub(crate) use value::ValueTemplate;
+
+use crate::pointer::Pointer;
+
+/// A checked text with placeholders.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Template {
+    pub(crate) parts: Vec<Part>,
+}
+
+/// One stretch of a template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    Text(String),
+    Place(Placeholder),
+}
+
+/// `{a|b?}`: the first name that is present; absent drops the key or refuses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Placeholder {
+    pub(crate) names: Vec<Name>,
+    pub(crate) absent: Absent,
+}
+
+/// What happens when none of a placeholder's names is present.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Absent {
+    Refuse,
+    Drop,
+}
+
+/// Where a value comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Name {
+    /// `{input./ptr}`: the evaluated `with`.
+    Input(Pointer),
+    /// `{/ptr}`: the response, in `result` and `identity` only.
+    Response(Pointer),
+    /// `{target}`: the target's text form.
+    Target,
+    /// `{target.name}`: one named part of it.
+    TargetPart(String),
+    /// `{config.name}`: a setting of the integration.
+    Config(String),
+    SendId,
+    /// `{send_uuid}`: the send id as a UUID.
+    SendUuid,
+    /// `{send_b32hex}`: the send id in lower-case base32hex.
+    SendBase32Hex,
+    /// `{draft.time}`: log time of the draft revision, RFC 3339.
+    DraftTime,
+    /// `{sent_at_minus:S}`: seconds before the attempt, in reconcile look-ups only.
+    SentAtMinus(u32),
+    /// `{secret:name}`: a named hole.
+    Secret(String),
+    /// `{attempt.timestamp}`: a hole.
+    AttemptTimestamp,
+    /// `{attempt.signature}`: a hole.
+    AttemptSignature,
+}
+
+impl Name {
+    /// Whether the name stays open until the bytes leave.
+    pub(crate) const fn is_hole(&self) -> bool {
+        matches!(self, Self::Secret(_) | Self::AttemptTimestamp | Self::AttemptSignature)
+    }
+}
+
+impl Template {
+    /// # Errors
+    /// An unclosed brace, an unknown name, a hole among alternatives.
+    pub(crate) fn parse(text: &str) -> Result<Self, ParseError> {
+        parse::template(text)
+    }
+
+    /// Whether nothing is left to fill in.
+    pub(crate) fn is_literal(&self) -> bool {
+        self.parts.iter().all(|part| matches!(part, Part::Text(_)))
+    }
+
+    pub(crate) fn names(&self) -> impl Iterator<Item = &Name> {
+        self.parts.iter().flat_map(|part| match part {
+            Part::Place(place) => place.names.as_slice(),
+            Part::Text(_) => &[],
+        })
+    }
+
+    pub(crate) fn has_hole(&self) -> bool {
+        self.names().any(Name::is_hole)
+    }
+
+    /// The one placeholder that this template is, if it is nothing else: its value keeps its type.
+    pub(crate) fn whole(&self) -> Option<&Placeholder> {
+        match self.parts.as_slice() {
+            [Part::Place(place)] => Some(place),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! The one seam to the world. `placet-egress` sends for real, `placet-sandbox` answers from
+//! schemas; nothing above can tell which one it holds.
+//!
+//! A transport gets the request with its holes open. Only the live one can fill them, because only
+//! it is built with a [`FillHoles`]: the sandbox never holds a credential.
+
+use crate::manifest::Operation;
+use crate::secret::SecretText;
+use placet_model::request::{Hole, PreparedRequest};
+use placet_model::{AttemptId, IntegrationId, Timestamp};
+use serde_json::Value;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What [`Transport::perform`] returns: boxed, so that the trait stays object safe.
+pub type Performing<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
+
+/// Performs one call, once. It never retries by itself: a retry is a recorded try of its own.
+pub trait Transport: fmt::Debug + Send + Sync {
+    /// The provider's answer, or how far the bytes got.
+    fn perform(&self, call: Call) -> Performing<'_>;
+}
+
+/// One try of one call.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// The attempt, where the call is gated; for traces, never for behaviour.
+    pub attempt: Option<AttemptId>,
+    /// The operation, with its schemas and its mock.
+    pub operation: Arc<Operation>,
+    /// The connection that is used; none for `call: http`.
+    pub integration: Option<CallIntegration>,
+    /// The approved bytes, holes open.
+    pub request: Arc<PreparedRequest>,
+    /// The evaluated `with`; the sandbox's answers rest on it.
+    pub input: Arc<Value>,
+    /// What makes two equal calls of one sandbox run differ.
+    pub occurrence: Occurrence,
+    /// Whether redirects may be followed: never for a gated call.
+    pub redirects: Redirects,
+    /// From the first look-up to the last byte of the body.
+    pub timeout: Duration,
+    /// Bytes of a response body; more is an [`Cause::TooLarge`] failure.
+    pub response_bytes_max: usize,
+}
+
+/// The connection that a call uses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallIntegration {
+    pub id: IntegrationId,
+    pub name: String,
+    /// Version of the credential that the attempt has recorded.
+    pub credential_version: u32,
+}
+
+/// What the sandbox needs to tell equal calls apart, and nothing that differs between two runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Occurrence {
+    /// How often this very combination of integration, operation and input was seen before in this
+    /// sandbox run; `None` lets the sandbox count by itself.
+    pub seen: Option<u64>,
+    /// The run's clock: virtual in a sandbox run.
+    pub now: Timestamp,
+}
+
+/// Whether an answer that points elsewhere is followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Redirects {
+    /// The redirect is the answer.
+    Never,
+    /// Reads only: up to five, each checked anew, without credentials to another origin.
+    Follow,
+}
+
+/// What came of a try.
+pub type Answer = Result<Response, Failed>;
+
+/// The provider answered, whatever it said.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Response {
+    pub status: u16,
+    /// Lower-case names, in the order received; repeated names stay repeated.
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+    /// Remarks of the transport for the trace (the sandbox: no schema declared).
+    pub notes: Vec<String>,
+}
+
+impl Response {
+    pub fn new(status: u16, headers: Vec<(String, String)>, body: Vec<u8>) -> Self {
+        Self { status, headers, body, notes: Vec::new() }
+    }
+
+    /// The first header with this name, names compared without regard to case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// The body as JSON, if it is.
+    pub fn json(&self) -> Option<Value> {
+        serde_json::from_slice(&self.body).ok()
+    }
+}
+
+impl fmt::Debug for Response {
+    /// Status and sizes only: a response is content.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Response({}, {} headers, {} bytes)",
+            self.status,
+            self.headers.len(),
+            self.body.len()
+        )
+    }
+}
+
+/// No answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{phase}: {detail}")]
+pub struct Failed {
+    pub phase: Phase,
+    pub cause: Cause,
+    /// Words for people; never a secret, never a body.
+    pub detail: String,
+}
+
+/// How far the bytes got. When in doubt it is `AfterSend`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Nothing of the request can have left.
+    BeforeSend,
+    /// Some or all of it may have arrived.
+    AfterSend,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::BeforeSend => "before anything was sent",
+            Self::AfterSend => "after the request may have been sent",
+        })
+    }
+}
+
+/// What went wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cause {
+    /// Our own rules forbid this target or these bytes: trying again cannot help.
+    Refused,
+    /// A hole could not be filled.
+    Hole,
+    Dns,
+    Connect,
+    Tls,
+    Timeout,
+    /// The connection broke.
+    Reset,
+    /// The answer is larger than allowed.
+    TooLarge,
+    /// The answer is no HTTP.
+    Unreadable,
+}
+
+/// Fills the holes of an approved request, right before its bytes leave.
+pub trait FillHoles: fmt::Debug + Send + Sync {
+    /// The secret behind a credential, secret or basic hole. A signature hole asks for its key.
+    ///
+    /// # Errors
+    /// No such secret; a secret that is not bound to this host.
+    fn fill(&self, wanted: &WantedHole<'_>) -> Result<SecretText, FillError>;
+}
+
+/// Which secret is asked for, by whom and towards where.
+#[derive(Debug, Clone, Copy)]
+pub struct WantedHole<'a> {
+    pub hole: &'a Hole,
+    pub integration: Option<&'a CallIntegration>,
+    /// Host of the URL, lower case, without the port.
+    pub host: &'a str,
+}
+
+/// A hole that stays open.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FillError {
+    #[error("there is no {hole}")]
+    Unknown { hole: Hole },
+    #[error("{hole} is not bound to the host {host}")]
+    WrongHost { hole: Hole, host: String },
+    #[error("{hole} cannot be used: {reason}")]
+    Unusable { hole: Hole, reason: String },
+}
+
+impl Failed {
+    pub fn before(cause: Cause, detail: impl Into<String>) -> Self {
+        Self { phase: Phase::BeforeSend, cause, detail: detail.into() }
+    }
+
+    pub fn after(cause: Cause, detail: impl Into<String>) -> Self {
+        Self { phase: Phase::AfterSend, cause, detail: detail.into() }
+    }
+}

@@ -1,0 +1,78 @@
+//! The schemas that ship inside the binary, by the path that manifests name them with.
+
+/// The manifest format's own JSON Schema.
+pub const MANIFEST: &str = "schemas/manifest.json";
+
+macro_rules! embed {
+    ($($path:literal),+ $(,)?) => {
+        /// Sorted by path: looked up by binary search.
+        const FILES: &[(&str, &str)] = &[
+            $((concat!("schemas/", $path), include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/", $path)))),+
+        ];
+    };
+}
+
+embed! {
+    "manifest.json",
+    "providers/http/request.input.json",
+    "providers/slack/auth.test.input.json",
+    "providers/slack/auth.test.output.json",
+    "providers/slack/chat.postMessage.input.json",
+    "providers/slack/chat.postMessage.output.json",
+    "providers/slack/config.json",
+    "providers/slack/conversations.history.input.json",
+    "providers/slack/conversations.history.output.json",
+    "providers/slack/conversations.list.input.json",
+    "providers/slack/conversations.list.output.json",
+    "providers/slack/credentials.json",
+    "providers/webhook/config.json",
+    "providers/webhook/credentials.json",
+    "providers/webhook/event.send.input.json",
+}
+
+/// The text of a shipped schema, by its path from the repository's root
+/// (`schemas/providers/slack/config.json`).
+pub fn embedded(path: &str) -> Option<&'static str> {
+    FILES.binary_search_by_key(&path, |(name, _)| name).ok().map(|found| FILES[found].1)
+}
+
+/// Every shipped path, sorted.
+pub fn embedded_paths() -> impl Iterator<Item = &'static str> {
+    FILES.iter().map(|(path, _)| *path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::{Path, PathBuf};
+
+    fn json_files(folder: &Path, into: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                json_files(&path, into);
+            } else if path.extension().is_some_and(|ext| ext == "json") {
+                into.push(path);
+            }
+        }
+    }
+
+    #[test]
+    fn every_schema_file_is_embedded_and_no_other() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut found = Vec::new();
+        json_files(root, &mut found);
+        let mut found: Vec<String> = found
+            .iter()
+            .map(|path| format!("schemas/{}", path.strip_prefix(root).unwrap().display()))
+            .collect();
+        found.sort();
+        assert_eq!(found, embedded_paths().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_shipped_schema_is_found_by_its_path_and_an_unknown_one_is_not() {
+        assert!(embedded("schemas/providers/slack/config.json").unwrap().contains("api_base"));
+        assert_eq!(embedded("schemas/providers/slack/nothing.json"), None);
+    }
+}
