@@ -26,8 +26,8 @@ use crate::run::{
     Activity, Detached, Frame, FrameKind, Leaf, Phase, Refused, Run, RunFacts, Timer,
 };
 use placet_model::event::run::{
-    FaultCaught, FaultFact, RunStarted, TaskCompleted, TaskShape, TaskStarted, Then, TimerArmed,
-    TimerKind,
+    FaultCaught, FaultFact, RunStarted, TaskCompleted, TaskFaulted, TaskShape, TaskStarted, Then,
+    TimerArmed, TimerKind,
 };
 use placet_model::{Event, Iteration, PayloadRef, Revision, TaskPath, Timestamp};
 use std::sync::Arc;
@@ -83,7 +83,7 @@ impl Run {
             }
             Event::TaskCompleted(body) => self.task_completed(body),
             Event::TaskSkipped(body) => self.task_skipped(&body.task, &body.iteration),
-            Event::TaskFaulted(body) => self.task_faulted(&body.fault),
+            Event::TaskFaulted(body) => self.task_faulted(body),
             Event::FaultCaught(body) => self.fault_caught(body),
             Event::TimerArmed(body) => self.timer_armed(body),
             Event::TimerFired(body) => self.timer_fired(body.timer),
@@ -253,7 +253,7 @@ impl Run {
         Ok(())
     }
 
-    fn task_faulted(&mut self, fault: &FaultFact) -> Step {
+    fn task_faulted(&mut self, body: &TaskFaulted) -> Step {
         self.running()?;
         let activity = std::mem::replace(&mut self.activity, Activity::Idle);
         // a request must be settled before its task may fault
@@ -264,7 +264,7 @@ impl Run {
         let Phase::Running(facts) = std::mem::replace(&mut self.phase, Phase::Absent) else {
             return Err(No);
         };
-        self.phase = Phase::Faulting(facts, fault.clone());
+        self.phase = Phase::Faulting(facts, body.fault.clone(), body.task.clone());
         Ok(())
     }
 
@@ -274,7 +274,7 @@ impl Run {
             .iter()
             .rposition(|f| f.is(&body.task, &body.iteration) && f.kind == FrameKind::Try)
             .ok_or(No)?;
-        let Phase::Faulting(facts, _) = std::mem::replace(&mut self.phase, Phase::Absent) else {
+        let Phase::Faulting(facts, ..) = std::mem::replace(&mut self.phase, Phase::Absent) else {
             return Err(No);
         };
         self.phase = Phase::Running(facts);
@@ -357,7 +357,7 @@ impl Run {
     }
 
     fn run_faulted(&mut self, fault: &FaultFact) -> Step {
-        let (Phase::Faulting(facts, _) | Phase::Ending(facts, _)) = &self.phase else {
+        let (Phase::Faulting(facts, ..) | Phase::Ending(facts, _)) = &self.phase else {
             return Err(No);
         };
         self.phase = Phase::Faulted(Arc::clone(facts), fault.clone());
@@ -366,7 +366,7 @@ impl Run {
     }
 
     fn run_cancelled(&mut self) -> Step {
-        let (Phase::Running(facts) | Phase::Faulting(facts, _) | Phase::Ending(facts, _)) =
+        let (Phase::Running(facts) | Phase::Faulting(facts, ..) | Phase::Ending(facts, _)) =
             &self.phase
         else {
             return Err(No);

@@ -120,7 +120,7 @@ pub fn next<'a>(plan: &'a Plan, run: &Run) -> Next<'a> {
             Next::Over
         }
         Phase::Ending(_, value) => Next::Complete { value: *value },
-        Phase::Faulting(_, fault) => unwind(plan, run, fault),
+        Phase::Faulting(_, fault, task) => unwind(plan, run, fault, task),
         Phase::Running(_) => match run.activity.leaf() {
             None => in_frame(plan, run),
             Some(leaf) => match plan.task(&leaf.task) {
@@ -218,12 +218,17 @@ fn begin<'a>(task: &'a Task, frame: &Frame) -> Next<'a> {
     Next::Begin { task, iteration: frame.child_iteration(), raw: frame.value }
 }
 
-fn unwind<'a>(plan: &'a Plan, run: &Run, fault: &FaultFact) -> Next<'a> {
+/// Only a `try` around the faulting task can catch: one that has itself taken too long cannot.
+fn unwind<'a>(plan: &'a Plan, run: &Run, fault: &FaultFact, from: &TaskPath) -> Next<'a> {
+    let around = |frame: &&Frame| {
+        let inside = from.as_str().strip_prefix(frame.task.as_str());
+        frame.kind == FrameKind::Try && inside.is_some_and(|rest| rest.starts_with('/'))
+    };
     let tries = run
         .frames
         .iter()
         .rev()
-        .filter(|frame| frame.kind == FrameKind::Try)
+        .filter(around)
         .filter_map(|frame| plan.task(&frame.task).map(|task| (task, frame.clone())))
         .collect();
     Next::Unwind { fault: fault.clone(), tries }

@@ -53,8 +53,8 @@ pub enum Phase {
     Absent,
     /// Going on, or waiting.
     Running(Arc<RunFacts>),
-    /// A fault looks for a `try` that catches it.
-    Faulting(Arc<RunFacts>, FaultFact),
+    /// A fault of this task looks for a `try` around it that catches it.
+    Faulting(Arc<RunFacts>, FaultFact, TaskPath),
     /// Every task is done; the workflow's own output is to be made.
     Ending(Arc<RunFacts>, PayloadRef),
     /// Ended well.
@@ -276,7 +276,7 @@ impl Run {
         match &self.phase {
             Phase::Absent => None,
             Phase::Running(facts)
-            | Phase::Faulting(facts, _)
+            | Phase::Faulting(facts, ..)
             | Phase::Ending(facts, _)
             | Phase::Completed(facts)
             | Phase::Faulted(facts, _)
