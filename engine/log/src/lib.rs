@@ -1,1 +1,90 @@
-//! The redb event log: group commit, sealed payloads, Merkle hashes, verify.
+//! The event log: group commit, sealed payloads, Merkle hashes, verification.
+//!
+//! One [`Log`] per project directory. It is the only truth: everything else is derived from it.
+//! It never calls a clock, never talks to a network, never skips or invents an event: a damaged
+//! record is an error that names its position.
+//!
+//! # Use
+//!
+//! ```
+//! use placet_log::{Append, Expected, Log, NewEvent, OpenOptions};
+//! use placet_model::event::governance::OutboundPaused;
+//! # use placet_model::{Actor, EventId, Position, Revision, StreamId, Timestamp};
+//! //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // production: OpenOptions::new(".placet", "sales").projector(projections)
+//! let log = Log::open(OpenOptions::in_memory("sales"))?;
+//!
+//! // append: encoded and sealed here, written by the writer thread, acknowledged once on disk
+//! let event = NewEvent::new(EventId::from_bytes([1; 16]), Actor::Engine, OutboundPaused { integration: None });
+//! let append = Append::new(StreamId::Project, Expected::NoStream, vec![event]);
+//! let appended = log.append(Timestamp::EPOCH, append).wait()?; // or `.await` the ticket
+//! assert_eq!(appended.revision(), Revision::new(1));
+//!
+//! // read: one snapshot, every record checked
+//! let view = log.read()?;
+//! for event in view.stream(&StreamId::Project, Revision::START) {
+//!     println!("{} {}", event?.position, "is whole");
+//! }
+//! assert_eq!(view.head().position(), Position::new(1));
+//! # Ok(()) }
+//! ```
+//!
+//! * **One loop** calls [`Log::append_with`] (or [`Log::append_group_with`] for several streams,
+//!   all or nothing) and gets the answer in a callback on the writer's thread: pass it on, do not
+//!   block there. [`Appended::events`] are the events as recorded, ready to be folded.
+//! * **Repeating an append is safe**: the same event ids are found again and answered with their
+//!   old positions, and that wins over a stale [`Expected`].
+//! * **[`AppendError::CommitUnknown`]**: stop, drop every clone of the log and every view, open it
+//!   again, read what is there.
+//! * **Payloads** are given with their event ([`NewEvent::payloads`]) and named by
+//!   `PayloadRef { revision, index }` of the same stream; [`ReadView::payload`] opens one. The
+//!   stream's data key is found or made by itself; take one with [`Log::new_data_key`] when its
+//!   number has to stand in an event.
+//! * **Projections** implement [`Projector`] and are written in the same transaction; rows that
+//!   decide anything carry a [`check`].
+//! * **Followers** (outbox, search) wait with [`Log::wait_past`] or [`Log::subscribe`] and read
+//!   with [`ReadView::events`].
+//!
+//! The layout of the files is drawn in `tables.rs`, `record.rs` and [`envelope`].
+#![warn(missing_docs)]
+
+mod log;
+mod open;
+mod append;
+mod read;
+mod projector;
+mod error;
+pub mod check;
+pub mod codec;
+pub mod envelope;
+pub mod tree;
+mod head;
+mod record;
+mod payload;
+mod verify;
+mod erase;
+mod writer;
+mod commit;
+mod index;
+mod keyring;
+mod data_keys;
+mod project_key;
+mod meta;
+mod shared;
+mod storage;
+mod tables;
+
+pub use append::{
+    Append, AppendResult, Appended, EVENTS_MAX, Expected, NewEvent, Novelty, Ticket,
+};
+pub use error::{AppendError, BoxError, Error};
+pub use head::{Head, Subscription};
+pub use log::{Erased, Log};
+pub use open::OpenOptions;
+pub use payload::{OpenedPayload, PAYLOAD_MAX, Payload};
+pub use project_key::{KEY_DIR_VARIABLE, KeyPlace, ProjectKey};
+pub use projector::{NoProjections, Projector};
+pub use read::{ReadView, StoredEvent};
+pub use record::Record;
+pub use storage::Storage;
+pub use verify::Verified;

@@ -1,0 +1,110 @@
+//! Event bodies: frozen postcard structs, one per type and version.
+//!
+//! The structs of `placet_model::event` **are** the bodies of version 1. When one has to change,
+//! the old struct moves here as `<Type>V1` with a pure upcaster, and `current_version` of the type
+//! grows; golden bytes under `fixtures/events` hold every version for ever. Never skips an unknown
+//! type, never accepts bytes left over, never reads a body as another version.
+
+use placet_model::event::EventKind;
+use placet_model::{Event, Position, for_each_event};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::Error;
+
+/// A body is at most this long; content belongs into payloads.
+pub const BODY_MAX: usize = 256 * 1024;
+
+/// The version in which new events of a kind are written.
+pub const fn current_version(_kind: EventKind) -> u16 {
+    1
+}
+
+/// The name of a type number, if this engine knows it.
+pub fn name_of(type_id: u16) -> Option<&'static str> {
+    EventKind::from_type_id(type_id).map(EventKind::name)
+}
+
+/// Why a body cannot be written or read; [`DecodeError::at`] adds the position.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// The type, or the version of it, is not known.
+    #[error("type {type_id} version {type_version} is unknown")]
+    Unknown {
+        /// Type number.
+        type_id: u16,
+        /// Version number.
+        type_version: u16,
+    },
+    /// The bytes are no body of the type.
+    #[error("the body is no {name} version {type_version}: {reason}")]
+    Malformed {
+        /// Name of the type.
+        name: &'static str,
+        /// Version number.
+        type_version: u16,
+        /// What postcard said.
+        reason: String,
+    },
+}
+
+impl DecodeError {
+    pub(crate) fn at(self, position: Position) -> Error {
+        match self {
+            Self::Unknown { type_id, type_version } => {
+                Error::UnknownEvent { position, type_id, type_version }
+            }
+            Self::Malformed { .. } => Error::Damaged { position, what: self.to_string() },
+        }
+    }
+}
+
+macro_rules! bodies {
+    ($($name:ident = $id:literal,)+) => {
+        /// The body of an event in the current version of its type.
+        ///
+        /// # Errors
+        /// What postcard says of a struct it cannot write; the golden files rule that out.
+        pub fn encode(event: &Event) -> Result<Vec<u8>, postcard::Error> {
+            match event {
+                $(Event::$name(body) => to_bytes(body),)+
+            }
+        }
+
+        fn decode_v1(kind: EventKind, body: &[u8]) -> Result<Event, String> {
+            match kind {
+                $(EventKind::$name => from_bytes(body).map(Event::$name),)+
+            }
+        }
+    };
+}
+for_each_event!(bodies);
+
+/// Reads a body of the given type and version, upcast to the current event.
+///
+/// # Errors
+/// [`DecodeError`] when type or version is unknown or the bytes do not fit exactly.
+pub fn decode(type_id: u16, type_version: u16, body: &[u8]) -> Result<Event, DecodeError> {
+    let unknown = DecodeError::Unknown { type_id, type_version };
+    let Some(kind) = EventKind::from_type_id(type_id) else { return Err(unknown) };
+    match type_version {
+        1 => decode_v1(kind, body).map_err(|reason| DecodeError::Malformed {
+            name: kind.name(),
+            type_version,
+            reason,
+        }),
+        _ => Err(unknown),
+    }
+}
+
+fn to_bytes<T: Serialize>(body: &T) -> Result<Vec<u8>, postcard::Error> {
+    postcard::to_allocvec(body)
+}
+
+fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    match postcard::take_from_bytes(bytes) {
+        Ok((body, [])) => Ok(body),
+        Ok((_, rest)) => Err(format!("{} bytes are left over", rest.len())),
+        Err(error) => Err(error.to_string()),
+    }
+}

@@ -1,0 +1,231 @@
+//! Data keys: one per stream, wrapped by the project key, in a file of their own.
+//!
+//! Keys are made in batches and committed before any of them is handed out, so a run starts
+//! without a commit of its own. A number is handed out once in the life of the file. Destroying a
+//! key deletes its row; what it sealed can then be read by nobody. This file never holds events,
+//! and never an unwrapped key.
+
+use crate::project_key::ProjectKey;
+use crate::storage::{self, File};
+use crate::tables::{DATA_KEYS, KEY_COUNTER};
+use crate::{Error, payload::DataKey};
+use placet_model::DataKeyId;
+use redb::{Database, ReadableDatabase, ReadableTable};
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::rand::{SecureRandom, SystemRandom};
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use zeroize::Zeroizing;
+
+/// Keys made in one commit: two syncs per thousand runs.
+const BATCH: u64 = 1024;
+/// A new batch is begun when fewer than this many are left.
+const LOW: usize = 512;
+const NEXT: &str = "next";
+const MAKING: &str = "making data keys";
+const READING: &str = "reading a data key";
+const DESTROYING: &str = "destroying data keys";
+
+/// The keys that are ready, and the thread that keeps them so.
+pub(crate) struct DataKeys {
+    shared: Arc<Shared>,
+    refiller: Option<std::thread::JoinHandle<()>>,
+}
+
+struct Shared {
+    db: Database,
+    file: File,
+    wrapping: LessSafeKey,
+    install_id: [u8; 16],
+    random: SystemRandom,
+    pool: Mutex<Pool>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Pool {
+    ready: VecDeque<Arc<DataKey>>,
+    /// Nothing is made before the first key is asked for: who only reads writes nothing.
+    wanted: bool,
+    closing: bool,
+    failed: Option<String>,
+}
+
+impl fmt::Debug for DataKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DataKeys").finish_non_exhaustive()
+    }
+}
+
+impl DataKeys {
+    pub(crate) fn open(
+        db: Database,
+        file: File,
+        project_key: &ProjectKey,
+        install_id: [u8; 16],
+    ) -> Result<Self, Error> {
+        let unbound = UnboundKey::new(&AES_256_GCM, project_key.as_bytes());
+        let wrapping = LessSafeKey::new(unbound.map_err(|_unspecified| Error::Random)?);
+        let shared = Arc::new(Shared {
+            db,
+            file,
+            wrapping,
+            install_id,
+            random: SystemRandom::new(),
+            pool: Mutex::default(),
+            changed: Condvar::new(),
+        });
+        let worker = Arc::clone(&shared);
+        let refiller = std::thread::Builder::new()
+            .name("placet-keys".into())
+            .spawn(move || worker.refill())
+            .map_err(|source| shared.file.io("starting the key thread", source))?;
+        Ok(Self { shared, refiller: Some(refiller) })
+    }
+
+    /// A key that no one has had before; its row is durable. Waits while a batch is made.
+    pub(crate) fn take(&self) -> Result<Arc<DataKey>, Error> {
+        let mut pool = self.shared.lock();
+        pool.wanted = true;
+        loop {
+            if let Some(key) = pool.ready.pop_front() {
+                if pool.ready.len() < LOW {
+                    self.shared.changed.notify_all();
+                }
+                return Ok(key);
+            }
+            if let Some(reason) = &pool.failed {
+                return Err(self.shared.file.damaged(format!("data keys cannot be made: {reason}")));
+            }
+            self.shared.changed.notify_all();
+            pool = self.shared.changed.wait(pool).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// The key with this number; `None` when it was destroyed or never made.
+    pub(crate) fn get(&self, id: DataKeyId) -> Result<Option<DataKey>, Error> {
+        let file = &self.shared.file;
+        let tx = self.shared.db.begin_read().map_err(file.err(READING))?;
+        let table = match tx.open_table(DATA_KEYS) {
+            Ok(table) => table,
+            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
+            Err(error) => return Err(file.err(READING)(error)),
+        };
+        let row = table.get(id.0).map_err(file.err(READING))?;
+        row.map(|row| self.shared.unwrap(id, row.value())).transpose()
+    }
+
+    /// Destroys keys; returns how many there were. Durable before this returns.
+    pub(crate) fn destroy(&self, ids: &[DataKeyId]) -> Result<usize, Error> {
+        self.shared.delete(ids)
+    }
+}
+
+impl Drop for DataKeys {
+    fn drop(&mut self) {
+        self.shared.lock().closing = true;
+        self.shared.changed.notify_all();
+        if let Some(refiller) = self.refiller.take() {
+            drop(refiller.join());
+        }
+        let unused: Vec<DataKeyId> = self.shared.lock().ready.drain(..).map(|key| key.id()).collect();
+        if let Err(error) = self.shared.delete(&unused) {
+            tracing::warn!(%error, "unused data keys stay in the key file");
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Pool> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn refill(&self) {
+        loop {
+            let mut pool = self.lock();
+            while !pool.closing && !(pool.wanted && pool.ready.len() < LOW) {
+                pool = self.changed.wait(pool).unwrap_or_else(PoisonError::into_inner);
+            }
+            if pool.closing || pool.failed.is_some() {
+                return;
+            }
+            drop(pool);
+            let batch = storage::guarded(MAKING, &self.file, || self.make_batch());
+            let mut pool = self.lock();
+            match batch {
+                Ok(batch) => pool.ready.extend(batch),
+                Err(error) => pool.failed = Some(error.to_string()),
+            }
+            drop(pool);
+            self.changed.notify_all();
+        }
+    }
+
+    fn make_batch(&self) -> Result<Vec<Arc<DataKey>>, Error> {
+        let mut tx = self.db.begin_write().map_err(self.file.err(MAKING))?;
+        tx.set_quick_repair(true);
+        let mut batch = Vec::new();
+        {
+            let mut counter = tx.open_table(KEY_COUNTER).map_err(self.file.err(MAKING))?;
+            let mut table = tx.open_table(DATA_KEYS).map_err(self.file.err(MAKING))?;
+            let next = counter.get(NEXT).map_err(self.file.err(MAKING))?.map_or(1, |row| row.value());
+            for id in next..next + BATCH {
+                let mut bytes = Zeroizing::new([0; 32]);
+                self.random.fill(bytes.as_mut()).map_err(|_unspecified| Error::Random)?;
+                let wrapped = self.wrap(DataKeyId(id), &bytes)?;
+                table.insert(id, wrapped.as_slice()).map_err(self.file.err(MAKING))?;
+                batch.push(Arc::new(DataKey::new(DataKeyId(id), &bytes)?));
+            }
+            counter.insert(NEXT, next + BATCH).map_err(self.file.err(MAKING))?;
+        }
+        tx.commit().map_err(self.file.err(MAKING))?;
+        Ok(batch)
+    }
+
+    fn delete(&self, ids: &[DataKeyId]) -> Result<usize, Error> {
+        if ids.is_empty() {
+            return Ok(0);
+        }
+        let mut tx = self.db.begin_write().map_err(self.file.err(DESTROYING))?;
+        tx.set_quick_repair(true);
+        let mut gone = 0;
+        {
+            let mut table = tx.open_table(DATA_KEYS).map_err(self.file.err(DESTROYING))?;
+            for id in ids {
+                gone += usize::from(
+                    table.remove(id.0).map_err(self.file.err(DESTROYING))?.is_some(),
+                );
+            }
+        }
+        tx.commit().map_err(self.file.err(DESTROYING))?;
+        Ok(gone)
+    }
+
+    fn aad(&self, id: DataKeyId) -> Aad<Vec<u8>> {
+        Aad::from([&b"placet-data-key-v1"[..], &self.install_id, &id.0.to_be_bytes()].concat())
+    }
+
+    fn wrap(&self, id: DataKeyId, key: &[u8; 32]) -> Result<Vec<u8>, Error> {
+        let mut nonce = [0; NONCE_LEN];
+        self.random.fill(&mut nonce).map_err(|_unspecified| Error::Random)?;
+        let mut sealed = Zeroizing::new(key.to_vec());
+        sealed.reserve_exact(AES_256_GCM.tag_len());
+        self.wrapping
+            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), self.aad(id), &mut *sealed)
+            .map_err(|_unspecified| Error::Random)?;
+        Ok([&nonce[..], sealed.as_slice()].concat())
+    }
+
+    fn unwrap(&self, id: DataKeyId, wrapped: &[u8]) -> Result<DataKey, Error> {
+        let damaged = || self.file.damaged(format!("data key {} does not open", id.0));
+        let (nonce, sealed) = wrapped.split_first_chunk().ok_or_else(damaged)?;
+        let mut sealed = Zeroizing::new(sealed.to_vec());
+        let key = self
+            .wrapping
+            .open_in_place(Nonce::assume_unique_for_key(*nonce), self.aad(id), &mut sealed)
+            .map_err(|_unspecified| damaged())?;
+        let key: &[u8; 32] = (&*key).try_into().map_err(|_ignored| damaged())?;
+        DataKey::new(id, key)
+    }
+}

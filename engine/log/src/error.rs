@@ -1,0 +1,257 @@
+//! What can go wrong with the log: one enum for opening and reading, one for appending.
+//!
+//! Expected errors say what to do. A damaged record is always an error that names its position;
+//! nothing here is ever turned into a default or skipped.
+
+use placet_model::{DataKeyId, EventId, Position, Revision, StreamId};
+use std::path::PathBuf;
+
+/// Why the log could not be opened, read or verified.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Another engine holds the data directory.
+    #[error("{} is in use by another engine: stop it, or talk to it with --server", dir.display())]
+    InUse {
+        /// The data directory.
+        dir: PathBuf,
+    },
+    /// The project key is not where it should be.
+    #[error(
+        "the project key {} is missing: put it back from your backup, or name its directory with PLACET_KEY_DIR",
+        path.display()
+    )]
+    KeyFileMissing {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// The project key can be read by others than its owner.
+    #[error("the project key {} has mode {mode:03o}: others can read it; run chmod 600 on it", path.display())]
+    KeyFileExposed {
+        /// The key file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// The key file does not hold a project key.
+    #[error("{} holds no project key: put the right file back from your backup", path.display())]
+    KeyFileMalformed {
+        /// The key file.
+        path: PathBuf,
+    },
+    /// The key file holds the key of another log.
+    #[error(
+        "the project key {} is not the one this log was made with: put the right file back from your backup",
+        path.display()
+    )]
+    KeyFileWrong {
+        /// The key file.
+        path: PathBuf,
+    },
+    /// The key directory lies inside the data directory, where a copy of the data would take the
+    /// keys along.
+    #[error("the key directory {} is inside the data directory: choose one outside it", path.display())]
+    KeyDirInsideData {
+        /// The key directory.
+        path: PathBuf,
+    },
+    /// No key directory was given and none can be derived.
+    #[error("there is no place for keys: set PLACET_KEY_DIR (neither XDG_STATE_HOME nor HOME is set)")]
+    KeyDirUnknown,
+    /// The log belongs to another project.
+    #[error("the log belongs to project {found:?}, not to {expected:?}: check the data directory")]
+    OtherProject {
+        /// The project asked for.
+        expected: String,
+        /// The project in the file.
+        found: String,
+    },
+    /// A project name that no envelope can carry.
+    #[error("the project name {name:?} must be 1 to 128 bytes of a-z, 0-9, ., _, / or -")]
+    ProjectName {
+        /// The name given.
+        name: String,
+    },
+    /// The file was written by a newer engine.
+    #[error("the log has format {found}, this engine reads {known}: use a newer engine")]
+    Format {
+        /// Format in the file.
+        found: u16,
+        /// Format of this engine.
+        known: u16,
+    },
+    /// An event of a type or version that this engine does not know.
+    #[error(
+        "the event at position {position} has type {type_id} version {type_version}, unknown to this engine: use a newer engine"
+    )]
+    UnknownEvent {
+        /// Position of the event.
+        position: Position,
+        /// Type number in the envelope.
+        type_id: u16,
+        /// Type version in the envelope.
+        type_version: u16,
+    },
+    /// A record is not what was written.
+    #[error("the record at position {position} is damaged ({what}): run placet audit verify, restore a backup")]
+    Damaged {
+        /// Position of the record.
+        position: Position,
+        /// What does not fit, with type and stream where they can be read.
+        what: String,
+    },
+    /// An index or a head row is not what was written.
+    #[error("the log's {what} is damaged: run placet audit verify, restore a backup")]
+    DamagedIndex {
+        /// Which row, and what does not fit.
+        what: String,
+    },
+    /// The content was erased: its data key is gone.
+    #[error("the payload {index} of the event at position {position} was erased")]
+    Erased {
+        /// Position of the event.
+        position: Position,
+        /// Place among the payloads of the event.
+        index: u16,
+        /// The destroyed key.
+        key: DataKeyId,
+    },
+    /// The data key asked for does not exist, or was destroyed.
+    #[error("there is no data key {}: take one with new_data_key", key.0)]
+    NoSuchKey {
+        /// The number asked for.
+        key: DataKeyId,
+    },
+    /// The event has no such payload.
+    #[error("the event at position {position} has no payload {index}")]
+    NoSuchPayload {
+        /// Position of the event.
+        position: Position,
+        /// The place asked for.
+        index: u16,
+    },
+    /// The stream has no such event.
+    #[error("{stream} has no event at revision {revision}")]
+    NoSuchRevision {
+        /// The stream.
+        stream: StreamId,
+        /// The revision asked for.
+        revision: Revision,
+    },
+    /// No event stands at the position.
+    #[error("the log has no event at position {position}: its head is {head}")]
+    NoSuchPosition {
+        /// The position asked for.
+        position: Position,
+        /// The last position.
+        head: Position,
+    },
+    /// An earlier commit left the log in an unknown state.
+    #[error("the log stopped after a failed commit: open it again")]
+    Stopped,
+    /// The system's random source failed.
+    #[error("the system's random source failed")]
+    Random,
+    /// A projection refused to be set up.
+    #[error("projections could not be prepared")]
+    Projection {
+        /// What the projection said.
+        source: BoxError,
+    },
+    /// A file operation failed.
+    #[error("{doing} {}", path.display())]
+    Io {
+        /// What was being done.
+        doing: &'static str,
+        /// With which file.
+        path: PathBuf,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+    /// redb failed.
+    #[error("{doing} failed in {}", file.display())]
+    Storage {
+        /// What was being done.
+        doing: &'static str,
+        /// In which file.
+        file: PathBuf,
+        /// What redb said.
+        source: Box<redb::Error>,
+    },
+    /// redb panicked on what it found in the file.
+    #[error("{doing} failed in {}: the file is damaged ({panic}); run placet audit verify, restore a backup", file.display())]
+    Panicked {
+        /// What was being done.
+        doing: &'static str,
+        /// In which file.
+        file: PathBuf,
+        /// What the panic said.
+        panic: String,
+    },
+}
+
+/// An error of a projection, whatever its type.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why an append was not acknowledged.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// The stream is elsewhere than expected: read it again, decide again.
+    #[error("{stream} is at revision {actual}, not {expected}")]
+    WrongRevision {
+        /// The stream.
+        stream: StreamId,
+        /// The revision it was expected at.
+        expected: Revision,
+        /// The revision it is at.
+        actual: Revision,
+    },
+    /// An event id is taken by another append.
+    #[error("the event id {event_id} is already in {stream}, in another append")]
+    EventIdTaken {
+        /// The stream.
+        stream: StreamId,
+        /// The id.
+        event_id: EventId,
+    },
+    /// Some appends of the group are in the log, some are not.
+    #[error("the group is in the log in part, but not in {stream}")]
+    GroupInPart {
+        /// The first stream that lacks its events.
+        stream: StreamId,
+    },
+    /// The append cannot be written as it stands.
+    #[error("the append to {stream} is refused: {what}")]
+    Invalid {
+        /// The stream.
+        stream: StreamId,
+        /// Which limit or rule it breaks.
+        what: String,
+    },
+    /// Nobody knows whether the events are on disk: drop the log, open it again, read what is
+    /// there. Never send on the strength of such an answer, never answer "not done".
+    #[error("the commit failed ({reason}): whether the events are on disk is unknown until the log is opened again")]
+    CommitUnknown {
+        /// What went wrong.
+        reason: String,
+    },
+    /// Nothing was written: the commit was not tried because a projection refused the events. The
+    /// log is stopped.
+    #[error("a projection refused the events ({reason}): the log is stopped")]
+    Projection {
+        /// What the projection said.
+        reason: String,
+    },
+    /// Nothing was written: a key or a stream could not be read.
+    #[error("the append could not be prepared")]
+    Log {
+        /// Why.
+        #[source]
+        source: Box<Error>,
+    },
+}
+
+impl From<Error> for AppendError {
+    fn from(error: Error) -> Self {
+        Self::Log { source: Box::new(error) }
+    }
+}

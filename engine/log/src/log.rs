@@ -1,0 +1,282 @@
+//! The log as one handle: append, read, tail, erase. Cheap to clone; closed when the last clone
+//! is dropped.
+
+use crate::append::{Append, AppendResult, Appended, EVENTS_MAX, Ticket};
+use crate::commit::{Part, Prepared, PreparedEvent};
+use crate::envelope::stream_key;
+use crate::head::Subscription;
+use crate::keyring::{StreamKey, live_keys};
+use crate::payload::{self, Owner};
+use crate::shared::Shared;
+use crate::writer::Request;
+use crate::{AppendError, BoxError, Error, OpenOptions, ReadView, meta};
+use placet_model::{DataKeyId, Position, StreamId, Timestamp};
+use redb::WriteTransaction;
+use std::collections::BTreeSet;
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+/// The event log of one project.
+#[derive(Debug, Clone)]
+pub struct Log {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    /// Taken when the log closes, so that the writer ends.
+    requests: Option<SyncSender<Request>>,
+    writer: Option<std::thread::JoinHandle<()>>,
+    shared: Arc<Shared>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        drop(self.requests.take());
+        let Some(writer) = self.writer.take() else { return };
+        // the last handle may be dropped by a completion, on the writer's own thread
+        if writer.thread().id() != std::thread::current().id() && writer.join().is_err() {
+            tracing::error!("the log's writer thread panicked");
+        }
+        self.shared.note_head();
+    }
+}
+
+impl Log {
+    /// Opens the log, making it when there is none.
+    ///
+    /// # Errors
+    /// [`Error::InUse`] when another engine has it, the key file's errors, [`Error::OtherProject`],
+    /// and every damage that the check of the tail finds.
+    pub fn open(options: OpenOptions) -> Result<Self, Error> {
+        options.open()
+    }
+
+    pub(crate) fn start(
+        shared: Arc<Shared>,
+        requests: SyncSender<Request>,
+        writer: std::thread::JoinHandle<()>,
+    ) -> Self {
+        Self { inner: Arc::new(Inner { requests: Some(requests), writer: Some(writer), shared }) }
+    }
+
+    /// The project whose log this is.
+    pub fn project(&self) -> &str {
+        &self.inner.shared.project
+    }
+
+    /// The id given to the log when it was made, as 32 hex digits: names its key files.
+    pub fn install_id(&self) -> String {
+        meta::install_text(self.inner.shared.install_id)
+    }
+
+    /// Appends events to one stream; `at` is now, and becomes the log time unless the log is
+    /// already later.
+    ///
+    /// Encodes and seals on this thread, then queues for the writer: waits while the queue is
+    /// full.
+    pub fn append(&self, at: Timestamp, append: Append) -> Ticket {
+        self.append_group(at, vec![append])
+    }
+
+    /// Appends events to several streams, all or nothing, next to each other in the log.
+    pub fn append_group(&self, at: Timestamp, group: Vec<Append>) -> Ticket {
+        let (ticket, fill) = Ticket::new();
+        self.append_group_with(at, group, fill);
+        ticket
+    }
+
+    /// As [`Log::append`], answering through `done` on the writer's thread: `done` must not block.
+    pub fn append_with(
+        &self,
+        at: Timestamp,
+        append: Append,
+        done: impl FnOnce(AppendResult) + Send + 'static,
+    ) {
+        self.append_group_with(at, vec![append], done);
+    }
+
+    /// As [`Log::append_group`], answering through `done` on the writer's thread (or on this one,
+    /// when the append is refused at once): `done` must not block.
+    pub fn append_group_with(
+        &self,
+        at: Timestamp,
+        group: Vec<Append>,
+        done: impl FnOnce(AppendResult) + Send + 'static,
+    ) {
+        match self.prepare(at, group) {
+            Ok(prepared) => self.send(Request::Append(prepared, Box::new(done))),
+            Err(error) => done(Err(error)),
+        }
+    }
+
+    /// Appends to one stream and waits for the answer.
+    ///
+    /// # Errors
+    /// [`AppendError`].
+    pub fn append_blocking(&self, at: Timestamp, append: Append) -> Result<Appended, AppendError> {
+        self.append(at, append).wait()
+    }
+
+    /// A data key that no stream has had, durable already. Its id can stand in the body of the
+    /// event whose payloads it seals ([`Append::with_key`]).
+    ///
+    /// # Errors
+    /// When the key file cannot be written.
+    pub fn new_data_key(&self) -> Result<DataKeyId, Error> {
+        self.inner.shared.keyring.take()
+    }
+
+    /// A snapshot of the log as it is now: every acknowledged append is in it.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn read(&self) -> Result<ReadView, Error> {
+        ReadView::open(Arc::clone(&self.inner.shared))
+    }
+
+    /// Position of the last durable event.
+    pub fn head(&self) -> Position {
+        self.inner.shared.tail.head()
+    }
+
+    /// Waits until the head is past `position` or the time is over; returns the head.
+    pub fn wait_past(&self, position: Position, timeout: Duration) -> Position {
+        self.inner.shared.tail.wait_past(position, timeout)
+    }
+
+    /// Calls `moved` with the head after every commit, on the writer's thread: it must not block.
+    /// A wake-up for those who follow by position; read the events with [`Log::read`].
+    pub fn subscribe(&self, moved: impl Fn(Position) + Send + Sync + 'static) -> Subscription {
+        self.inner.shared.tail.subscribe(Arc::new(moved))
+    }
+
+    /// Runs `work` in a write transaction of the log's file, between appends. For
+    /// `placet-projections` (rebuilding its own tables); an error of `work` writes nothing.
+    ///
+    /// # Errors
+    /// What `work` failed with, or why the log stopped.
+    pub fn maintain(
+        &self,
+        work: impl FnOnce(&WriteTransaction) -> Result<(), BoxError> + Send + 'static,
+    ) -> Result<(), AppendError> {
+        let (answer, answered) = mpsc::sync_channel(1);
+        self.send(Request::Maintain(
+            Box::new(work),
+            Box::new(move |result| {
+                if answer.send(result).is_err() {
+                    tracing::warn!("nobody waits for the maintenance of the log");
+                }
+            }),
+        ));
+        answered.recv().unwrap_or_else(|_closed| Err(stopped()))
+    }
+
+    /// Erases the content of a stream: destroys its data keys, then deletes its payloads. The
+    /// events stay, and stay verifiable. The caller appends the event that says so; compaction
+    /// removes what is left in free pages.
+    ///
+    /// # Errors
+    /// When keys or rows cannot be deleted; asking again goes on where it failed.
+    pub fn erase(&self, stream: &StreamId) -> Result<Erased, AppendError> {
+        let shared = &self.inner.shared;
+        let key = stream_key(stream);
+        let ids = live_keys(&key, &shared.db.0, &shared.db.1)?;
+        let keys = shared.keyring.destroy(&key, &ids)?;
+        let (count, counted) = mpsc::sync_channel(1);
+        let file = shared.db.1.clone();
+        self.maintain(move |tx| {
+            let payloads = crate::erase::delete_payloads(tx, &key, &ids, &file)?;
+            count.send(payloads).map_err(BoxError::from)
+        })?;
+        Ok(Erased { keys, payloads: counted.recv().unwrap_or(0) })
+    }
+
+    fn send(&self, request: Request) {
+        let sender = self.inner.requests.as_ref().expect("taken only when the last handle drops");
+        if let Err(unsent) = sender.send(request) {
+            match unsent.0 {
+                Request::Append(_, done) => done(Err(stopped())),
+                Request::Maintain(_, done) => done(Err(stopped())),
+            }
+        }
+    }
+
+    fn prepare(&self, at: Timestamp, group: Vec<Append>) -> Result<Prepared, AppendError> {
+        let invalid = |stream: &StreamId, what: &str| AppendError::Invalid {
+            stream: stream.clone(),
+            what: what.to_owned(),
+        };
+        let count: usize = group.iter().map(|append| append.events.len()).sum();
+        if count == 0 || count > EVENTS_MAX {
+            let stream = group.first().map_or(StreamId::Project, |append| append.stream.clone());
+            return Err(invalid(&stream, &format!("{count} events, allowed are 1 to {EVENTS_MAX}")));
+        }
+        let (mut streams, mut ids) = (BTreeSet::new(), BTreeSet::new());
+        for append in &group {
+            if !streams.insert(append.stream.clone()) {
+                return Err(invalid(&append.stream, "the stream stands twice in the group"));
+            }
+            if !append.events.iter().all(|event| ids.insert(event.event_id)) {
+                return Err(invalid(&append.stream, "an event id stands twice in the group"));
+            }
+        }
+        let parts = group.into_iter().map(|append| self.prepare_part(append));
+        Ok(Prepared { at, parts: parts.collect::<Result<_, _>>()? })
+    }
+
+    fn prepare_part(&self, append: Append) -> Result<Part, AppendError> {
+        let bodies = append.check()?;
+        let shared = &self.inner.shared;
+        let key = stream_key(&append.stream);
+        let sealing = append.events.iter().any(|event| !event.payloads.is_empty());
+        let data_key = match sealing {
+            true => Some(shared.keyring.for_stream(&key, append.key, &shared.db)?),
+            false => None,
+        };
+        let mut events = Vec::with_capacity(bodies.len());
+        for (new, body) in append.events.into_iter().zip(bodies) {
+            let sealed = self.seal(&key, &new, data_key.as_deref())?;
+            events.push(PreparedEvent {
+                event_id: new.event_id,
+                actor: new.actor,
+                causation: new.causation,
+                correlation: new.correlation,
+                event: new.event,
+                body,
+                sealed,
+            });
+        }
+        Ok(Part { stream: append.stream, key, expected: append.expected, events, data_key })
+    }
+
+    fn seal(
+        &self,
+        stream: &[u8],
+        new: &crate::NewEvent,
+        data_key: Option<&StreamKey>,
+    ) -> Result<Vec<payload::SealedPayload>, AppendError> {
+        let Some(data_key) = data_key else { return Ok(Vec::new()) };
+        let shared = &self.inner.shared;
+        let sealed = new.payloads.iter().zip(0..).map(|(content, index)| {
+            let event_id = new.event_id;
+            let owner = Owner { project: &shared.project, stream, event_id, index };
+            payload::seal(&data_key.key, owner, content, &shared.random)
+        });
+        Ok(sealed.collect::<Result<_, Error>>()?)
+    }
+}
+
+/// What an erasure removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Erased {
+    /// Data keys destroyed.
+    pub keys: usize,
+    /// Payload rows deleted.
+    pub payloads: usize,
+}
+
+fn stopped() -> AppendError {
+    AppendError::CommitUnknown { reason: "the log stopped after an earlier failure".to_owned() }
+}

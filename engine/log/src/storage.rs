@@ -1,0 +1,198 @@
+//! Opening redb files: where they are, the lock that keeps a second engine out, and the wrapper
+//! that turns a panic inside redb into an error that names the file.
+//!
+//! No storage abstraction of our own: a directory, or redb backends handed in by tests.
+
+use crate::{Error, project_key};
+use redb::{Database, StorageBackend};
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Where the data of a log lives.
+#[derive(Debug)]
+pub enum Storage {
+    /// In this directory: `log.redb`, `keys.redb`, `lock`, `head`.
+    Directory(PathBuf),
+    /// In these redb backends, for tests: memory, or a disk that fails on purpose.
+    Backends {
+        /// Backend of the log.
+        log: Box<dyn StorageBackend>,
+        /// Backend of the data keys.
+        keys: Box<dyn StorageBackend>,
+    },
+}
+
+impl Storage {
+    /// Two redb backends in memory.
+    pub fn memory() -> Self {
+        Self::Backends {
+            log: Box::new(redb::backends::InMemoryBackend::new()),
+            keys: Box::new(redb::backends::InMemoryBackend::new()),
+        }
+    }
+}
+
+/// A redb file by name, for errors.
+#[derive(Debug, Clone)]
+pub(crate) struct File(Arc<Path>);
+
+impl File {
+    pub(crate) fn new(path: &Path) -> Self {
+        Self(path.into())
+    }
+
+    pub(crate) fn err<E: Into<redb::Error>>(&self, doing: &'static str) -> impl Fn(E) -> Error {
+        let file = self.0.to_path_buf();
+        move |error| Error::Storage { doing, file: file.clone(), source: Box::new(error.into()) }
+    }
+
+    pub(crate) fn io(&self, doing: &'static str, source: std::io::Error) -> Error {
+        Error::Io { doing, path: self.0.to_path_buf(), source }
+    }
+
+    pub(crate) fn damaged(&self, what: impl fmt::Display) -> Error {
+        Error::DamagedIndex { what: format!("{} ({what})", self.0.display()) }
+    }
+}
+
+/// Runs an operation on redb; a panic inside it is an error.
+///
+/// redb trusts its pages, so a damaged one can make it panic anywhere. Whoever calls this must
+/// not go on with state that the operation may have left half done.
+pub(crate) fn guarded<T>(
+    doing: &'static str,
+    file: &File,
+    operation: impl FnOnce() -> Result<T, Error>,
+) -> Result<T, Error> {
+    catch_unwind(AssertUnwindSafe(operation)).unwrap_or_else(|panic| {
+        let panic = panic_text(&*panic);
+        Err(Error::Panicked { doing, file: file.0.to_path_buf(), panic })
+    })
+}
+
+/// What a panic said.
+pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned())
+}
+
+/// The opened files of a log.
+#[derive(Debug)]
+pub(crate) struct Files {
+    pub(crate) log: (Database, File),
+    pub(crate) keys: (Database, File),
+    pub(crate) dir: Option<PathBuf>,
+    /// Held as long as the log is open.
+    pub(crate) lock: Option<std::fs::File>,
+}
+
+impl Files {
+    pub(crate) fn open(storage: Storage, cache_bytes: usize) -> Result<Self, Error> {
+        match storage {
+            Storage::Directory(dir) => {
+                project_key::create_private_dir(&dir)?;
+                let lock = lock(&dir)?;
+                let (log, keys) = (dir.join("log.redb"), dir.join("keys.redb"));
+                let in_use = || Error::InUse { dir: dir.clone() };
+                Ok(Self {
+                    log: open_path(&log, cache_bytes, in_use)?,
+                    keys: open_path(&keys, KEY_CACHE_BYTES, in_use)?,
+                    dir: Some(dir),
+                    lock: Some(lock),
+                })
+            }
+            Storage::Backends { log, keys } => Ok(Self {
+                log: open_backend("log (backend)", log, cache_bytes)?,
+                keys: open_backend("keys (backend)", keys, KEY_CACHE_BYTES)?,
+                dir: None,
+                lock: None,
+            }),
+        }
+    }
+}
+
+const KEY_CACHE_BYTES: usize = 8 * 1024 * 1024;
+
+fn lock(dir: &Path) -> Result<std::fs::File, Error> {
+    let path = dir.join("lock");
+    let io = |doing| {
+        let path = path.clone();
+        move |source| Error::Io { doing, path, source }
+    };
+    let file = std::fs::OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(io("opening the lock file"))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(Error::InUse { dir: dir.to_owned() }),
+        Err(std::fs::TryLockError::Error(source)) => Err(io("locking")(source)),
+    }
+}
+
+fn open_path(
+    path: &Path,
+    cache_bytes: usize,
+    in_use: impl Fn() -> Error,
+) -> Result<(Database, File), Error> {
+    let file = File::new(path);
+    let db = guarded("opening", &file, || {
+        match Database::builder().set_cache_size(cache_bytes).create(path) {
+            Ok(db) => Ok(db),
+            Err(redb::DatabaseError::DatabaseAlreadyOpen) => Err(in_use()),
+            Err(error) => Err(file.err("opening")(error)),
+        }
+    })?;
+    Ok((db, file))
+}
+
+fn open_backend(
+    name: &str,
+    backend: Box<dyn StorageBackend>,
+    cache_bytes: usize,
+) -> Result<(Database, File), Error> {
+    let file = File::new(Path::new(name));
+    let db = guarded("opening", &file, || {
+        Database::builder()
+            .set_cache_size(cache_bytes)
+            .create_with_backend(Boxed(backend))
+            .map_err(file.err("opening"))
+    })?;
+    Ok((db, file))
+}
+
+/// redb takes a backend by value; this passes a boxed one on. Locks stay unsupported: backends
+/// handed in are private to their owner.
+#[derive(Debug)]
+struct Boxed(Box<dyn StorageBackend>);
+
+impl StorageBackend for Boxed {
+    fn len(&self) -> Result<u64, std::io::Error> {
+        self.0.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), std::io::Error> {
+        self.0.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> Result<(), std::io::Error> {
+        self.0.set_len(len)
+    }
+
+    fn sync_data(&self) -> Result<(), std::io::Error> {
+        self.0.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> Result<(), std::io::Error> {
+        self.0.write(offset, data)
+    }
+
+    fn close(&self) -> Result<(), std::io::Error> {
+        self.0.close()
+    }
+}

@@ -1,0 +1,4 @@
+//! The log, tested as its users see it.
+
+mod append;
+mod support;
