@@ -1,1 +1,21 @@
 //! NATS: the outbox to `JetStream` and the inbox service. No other crate knows NATS.
+//!
+//! NATS is a bystander: when it is away, nothing is lost and nothing waits for it; when it is back, the stream is caught
+//! up exactly once and in order. The log is the record of truth, the stream follows it.
+//!
+//! Reading order: [`subjects`] names everything that leaves, `connect` gets a server and refuses an unfit one, `stream`
+//! makes the stream and checks it, [`outbox`] follows the log, [`inbox`] answers people, [`service`] holds them together.
+#![warn(clippy::wildcard_enum_match_arm, missing_docs)]
+
+mod connect;
+pub mod error;
+pub mod inbox;
+pub mod outbox;
+pub mod service;
+mod stream;
+pub mod subjects;
+
+pub use error::Refusal;
+pub use inbox::{Inbox, InboxRefusal, InboxRequest, Notice, Verb};
+pub use outbox::{EventSource, OutboxMessage};
+pub use service::{Bus, Options, Status};

@@ -1,0 +1,336 @@
+//! The inbox service: `placet.v1.inbox.<user>.{list,get,decide}`, request and reply.
+//!
+//! The user is a part of the subject, and the server's permissions say who may publish there; whatever else a request
+//! claims about its sender is ignored. The handler answers only after the commit, so a reply means that it is on disk. A
+//! request without a reply subject is carried out all the same: its result is visible in the inbox.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::service::{Request, ServiceExt};
+use async_nats::{Client, HeaderMap};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::stream::{self, SelectAll};
+use placet_model::{Principal, code};
+use serde_json::{Map, Value, json};
+use tokio::sync::{Semaphore, broadcast, watch};
+use tokio::time::timeout;
+
+use crate::connect::Connection;
+use crate::error::Error;
+use crate::subjects::{
+    self, HEADER_REQUEST_ID, HEADER_SERVICE_ERROR, HEADER_SERVICE_ERROR_CODE, INBOX_DECIDE,
+    INBOX_GET, INBOX_LIST, QUEUE_GROUP, SERVICE, Token,
+};
+
+/// Requests that are worked on at a time. They wait for the one writer of the log, so more would only wait longer; what
+/// comes on top waits in the subscription, and beyond its capacity the sender tries again.
+const AT_WORK: u32 = 64;
+
+/// Longest request id.
+const REQUEST_ID_BYTES_MAX: usize = 128;
+
+/// What a request asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    /// `{filter?, cursor?, limit?}` → `{items, next}`.
+    List,
+    /// `{decision}` → the whole card.
+    Get,
+    /// A decision document → `{position, state}`.
+    Decide,
+}
+
+/// One request, parsed as far as NATS goes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InboxRequest {
+    /// Whose inbox: the subject's `<user>`.
+    pub user: Principal,
+    /// What is asked.
+    pub verb: Verb,
+    /// The same id asks for the same answer.
+    pub request_id: Option<String>,
+    /// The JSON object of the request.
+    pub body: Map<String, Value>,
+}
+
+/// A lawful no.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InboxRefusal {
+    /// `PL####`.
+    pub code: String,
+    /// What the code means, one line.
+    pub title: String,
+    /// What stands in the way this time.
+    pub detail: String,
+}
+
+type Answer = Pin<Box<dyn Future<Output = Result<Value, InboxRefusal>> + Send>>;
+
+/// Something changed in somebody's inbox. A hint: whoever misses it finds the same by asking.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Notice {
+    /// Whose inbox.
+    pub user: Principal,
+    /// What changed, as JSON without content.
+    pub body: Value,
+}
+
+/// Who answers requests, and who says that an inbox changed.
+#[derive(Clone)]
+pub struct Inbox {
+    answer: Arc<dyn Fn(InboxRequest) -> Answer + Send + Sync>,
+    notices: Arc<dyn Fn() -> broadcast::Receiver<Notice> + Send + Sync>,
+}
+
+impl Inbox {
+    /// `answer` replies only after its commit; the same request id gets the same reply. Notices that the bus is too slow
+    /// for are dropped.
+    pub fn new<F>(
+        notices: broadcast::Sender<Notice>,
+        answer: impl Fn(InboxRequest) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<Value, InboxRefusal>> + Send + 'static,
+    {
+        let answer = Arc::new(move |request| -> Answer { Box::pin(answer(request)) });
+        Self { answer, notices: Arc::new(move || notices.subscribe()) }
+    }
+}
+
+impl fmt::Debug for Inbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inbox").finish_non_exhaustive()
+    }
+}
+
+/// The service on one connection; it outlives reconnections, and ends when dropped.
+#[derive(Debug)]
+pub(crate) struct Serving {
+    client: Client,
+    at_work: Arc<Semaphore>,
+    stop: watch::Sender<Stop>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    Run,
+    Now,
+}
+
+impl Serving {
+    pub(crate) async fn start(connection: &Connection, inbox: &Inbox) -> Result<Self, Error> {
+        let doing = "starting the inbox service";
+        let client = &connection.client;
+        let service = client
+            .service_builder()
+            .description("Decision requests: list, get, decide")
+            .queue_group(QUEUE_GROUP)
+            .start(SERVICE, env!("CARGO_PKG_VERSION"))
+            .await
+            .map_err(Error::unavailable(doing))?;
+        let mut requests = SelectAll::new();
+        for (name, subject, verb) in [
+            ("list", INBOX_LIST, Verb::List),
+            ("get", INBOX_GET, Verb::Get),
+            ("decide", INBOX_DECIDE, Verb::Decide),
+        ] {
+            let endpoint = service
+                .endpoint_builder()
+                .name(name)
+                .add(subject)
+                .await
+                .map_err(Error::unavailable(doing))?;
+            requests.push(endpoint.map(move |request| (verb, request)).boxed());
+        }
+        client.flush().await.map_err(Error::unavailable(doing))?;
+        let at_work = Arc::new(Semaphore::new(AT_WORK as usize));
+        let (stop, stopped) = watch::channel(Stop::Run);
+        tokio::spawn(forward(client.clone(), (inbox.notices)(), stopped.clone()));
+        let desk = Desk { inbox: inbox.clone(), at_work: Arc::clone(&at_work) };
+        tokio::spawn(async move {
+            desk.serve(requests, stopped).await;
+            if let Err(error) = service.stop().await {
+                tracing::debug!(error, "the inbox service had already stopped");
+            }
+        });
+        Ok(Self { client: client.clone(), at_work, stop })
+    }
+
+    /// Takes no more requests and waits for those at work to be answered.
+    pub(crate) async fn stop(self, patience: Duration) {
+        self.stop.send_replace(Stop::Now);
+        let quiet = async {
+            drop(self.at_work.acquire_many(AT_WORK).await);
+            self.client.flush().await
+        };
+        if !matches!(timeout(patience, quiet).await, Ok(Ok(()))) {
+            tracing::warn!(
+                "stopping before every inbox request was answered; their senders ask again"
+            );
+        }
+    }
+}
+
+struct Desk {
+    inbox: Inbox,
+    at_work: Arc<Semaphore>,
+}
+
+type Requests = SelectAll<stream::BoxStream<'static, (Verb, Request)>>;
+
+impl Desk {
+    async fn serve(&self, mut requests: Requests, mut stopped: watch::Receiver<Stop>) {
+        loop {
+            let Ok(permit) = Arc::clone(&self.at_work).acquire_owned().await else { return };
+            let next = tokio::select! {
+                biased;
+                _ = stopped.wait_for(|stop| *stop == Stop::Now) => return,
+                next = requests.next() => next,
+            };
+            let Some((verb, request)) = next else { return };
+            let inbox = self.inbox.clone();
+            tokio::spawn(async move {
+                answer(&inbox, verb, &request).await;
+                drop(permit);
+            });
+        }
+    }
+}
+
+async fn answer(inbox: &Inbox, verb: Verb, request: &Request) {
+    let answer = match parse(verb, request) {
+        Ok(parsed) => (inbox.answer)(parsed).await,
+        Err(refusal) => Err(refusal),
+    };
+    let (headers, body) = reply(answer);
+    if request.message.reply.is_some()
+        && let Err(error) = request.respond_with_headers(Ok(body), headers).await
+    {
+        tracing::info!(%error, "an inbox reply was lost; its sender asks again");
+    }
+}
+
+fn parse(verb: Verb, request: &Request) -> Result<InboxRequest, InboxRefusal> {
+    let message = &request.message;
+    let user = subjects::inbox_user(&message.subject)
+        .and_then(|user| user.parse().ok())
+        .ok_or_else(|| malformed("the user in the subject is no principal name"))?;
+    let request_id = request_id(message.headers.as_ref())?;
+    let body = if message.payload.is_empty() {
+        Ok(Map::new())
+    } else {
+        serde_json::from_slice(&message.payload)
+    };
+    let body = body.map_err(|error| malformed(&format!("the body is no JSON object: {error}")))?;
+    Ok(InboxRequest { user, verb, request_id, body })
+}
+
+fn request_id(headers: Option<&HeaderMap>) -> Result<Option<String>, InboxRefusal> {
+    let Some(id) = headers.and_then(|headers| headers.get(HEADER_REQUEST_ID)) else {
+        return Ok(None);
+    };
+    let id = id.as_str();
+    let good = !id.is_empty()
+        && id.len() <= REQUEST_ID_BYTES_MAX
+        && id.bytes().all(|byte| byte.is_ascii_graphic());
+    if good {
+        Ok(Some(id.to_owned()))
+    } else {
+        Err(malformed(
+            "Placet-Request-Id must be 1 to 128 printable ASCII characters without spaces",
+        ))
+    }
+}
+
+fn malformed(detail: &str) -> InboxRefusal {
+    let code = "PL5004";
+    let title = code::find(code).map_or("the message is malformed", |page| page.title);
+    InboxRefusal { code: code.to_owned(), title: title.to_owned(), detail: detail.to_owned() }
+}
+
+/// Body and headers of a reply. The client library would send an error without a body, so an error is a reply like any
+/// other, with the service API's error headers on it.
+fn reply(answer: Result<Value, InboxRefusal>) -> (HeaderMap, Bytes) {
+    let mut headers = HeaderMap::new();
+    let body = match answer {
+        Ok(answer) => answer,
+        Err(InboxRefusal { code, title, detail }) => {
+            let line: String = title
+                .chars()
+                .map(|char| if char.is_ascii_control() { ' ' } else { char })
+                .collect();
+            headers.insert(HEADER_SERVICE_ERROR, line);
+            headers.insert(HEADER_SERVICE_ERROR_CODE, code.trim_start_matches("PL"));
+            json!({"error": {"code": code, "title": title, "detail": detail}})
+        }
+    };
+    (headers, Bytes::from(body.to_string()))
+}
+
+/// Publishes notices until told to stop. Lossy on purpose: who misses one finds the same by asking.
+async fn forward(
+    client: Client,
+    mut notices: broadcast::Receiver<Notice>,
+    mut stopped: watch::Receiver<Stop>,
+) {
+    loop {
+        let notice = tokio::select! {
+            _ = stopped.wait_for(|stop| *stop == Stop::Now) => return,
+            notice = notices.recv() => notice,
+        };
+        match notice {
+            Ok(Notice { user, body }) => {
+                let Ok(user) = Token::parse(user.as_str()) else { continue };
+                let sent = client
+                    .publish(subjects::inbox_event(&user), Bytes::from(body.to_string()))
+                    .await;
+                if let Err(error) = sent {
+                    tracing::debug!(%error, "an inbox notice was lost");
+                }
+            }
+            Err(broadcast::error::RecvError::Lagged(missed)) => {
+                tracing::debug!(missed, "inbox notices were dropped");
+            }
+            Err(broadcast::error::RecvError::Closed) => return,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_stands_in_body_and_headers() {
+        let refusal = InboxRefusal {
+            code: "PL3002".to_owned(),
+            title: "the digest is not\r\nthat of the draft".to_owned(),
+            detail: "it changed".to_owned(),
+        };
+        let (headers, body) = reply(Err(refusal));
+        let header = |name: &str| headers.get(name).unwrap().as_str().to_owned();
+        assert_eq!(header(HEADER_SERVICE_ERROR_CODE), "3002");
+        assert_eq!(header(HEADER_SERVICE_ERROR), "the digest is not  that of the draft");
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body["error"]["code"], "PL3002");
+        assert_eq!(body["error"]["detail"], "it changed");
+    }
+
+    #[test]
+    fn a_request_id_is_one_printable_word() {
+        let given = |id: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(HEADER_REQUEST_ID, id);
+            request_id(Some(&headers))
+        };
+        assert_eq!(given("req-1"), Ok(Some("req-1".to_owned())));
+        assert_eq!(request_id(None), Ok(None));
+        for bad in ["a b", "ä", &"x".repeat(129)] {
+            assert_eq!(given(bad).unwrap_err().code, "PL5004", "{bad}");
+        }
+    }
+}
