@@ -4,9 +4,7 @@ use crate::codec::{self, BODY_MAX};
 use crate::envelope::{PAYLOADS_MAX, STREAM_MAX};
 use crate::payload::{PAYLOAD_MAX, Payload};
 use crate::{AppendError, Error};
-use placet_model::{
-    Actor, DataKeyId, Event, EventId, Position, RecordedEvent, Revision, StreamId,
-};
+use placet_model::{Actor, DataKeyId, Event, EventId, Position, RecordedEvent, Revision, StreamId};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -230,13 +228,11 @@ impl Future for Ticket {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<AppendResult> {
         let mut state = self.0.lock();
-        match state.result.take() {
-            Some(result) => Poll::Ready(result),
-            None => {
-                state.waker = Some(context.waker().clone());
-                Poll::Pending
-            }
+        if let Some(result) = state.result.take() {
+            return Poll::Ready(result);
         }
+        state.waker = Some(context.waker().clone());
+        Poll::Pending
     }
 }
 

@@ -278,9 +278,7 @@ impl Committer {
         let positions = parts.iter().flat_map(|(part, first)| {
             part.events.iter().zip(0..).map(|(_, place)| first.plus(place))
         });
-        positions
-            .map(|position| self.with_record(tables, position, |record| record.event()))
-            .collect()
+        positions.map(|position| self.with_record(tables, position, record::event_of)).collect()
     }
 
     fn write_part(

@@ -96,7 +96,10 @@ impl DataKeys {
                 return Ok(key);
             }
             if let Some(reason) = &pool.failed {
-                return Err(self.shared.file.damaged(format!("data keys cannot be made: {reason}")));
+                return Err(self
+                    .shared
+                    .file
+                    .damaged(format!("data keys cannot be made: {reason}")));
             }
             self.shared.changed.notify_all();
             pool = self.shared.changed.wait(pool).unwrap_or_else(PoisonError::into_inner);
@@ -129,7 +132,8 @@ impl Drop for DataKeys {
         if let Some(refiller) = self.refiller.take() {
             drop(refiller.join());
         }
-        let unused: Vec<DataKeyId> = self.shared.lock().ready.drain(..).map(|key| key.id()).collect();
+        let unused: Vec<DataKeyId> =
+            self.shared.lock().ready.drain(..).map(|key| key.id()).collect();
         if let Err(error) = self.shared.delete(&unused) {
             tracing::warn!(%error, "unused data keys stay in the key file");
         }
@@ -144,7 +148,7 @@ impl Shared {
     fn refill(&self) {
         loop {
             let mut pool = self.lock();
-            while !pool.closing && !(pool.wanted && pool.ready.len() < LOW) {
+            while !(pool.closing || pool.wanted && pool.ready.len() < LOW) {
                 pool = self.changed.wait(pool).unwrap_or_else(PoisonError::into_inner);
             }
             if pool.closing || pool.failed.is_some() {
@@ -169,7 +173,8 @@ impl Shared {
         {
             let mut counter = tx.open_table(KEY_COUNTER).map_err(self.file.err(MAKING))?;
             let mut table = tx.open_table(DATA_KEYS).map_err(self.file.err(MAKING))?;
-            let next = counter.get(NEXT).map_err(self.file.err(MAKING))?.map_or(1, |row| row.value());
+            let next =
+                counter.get(NEXT).map_err(self.file.err(MAKING))?.map_or(1, |row| row.value());
             for id in next..next + BATCH {
                 let mut bytes = Zeroizing::new([0; 32]);
                 self.random.fill(bytes.as_mut()).map_err(|_unspecified| Error::Random)?;
@@ -193,9 +198,8 @@ impl Shared {
         {
             let mut table = tx.open_table(DATA_KEYS).map_err(self.file.err(DESTROYING))?;
             for id in ids {
-                gone += usize::from(
-                    table.remove(id.0).map_err(self.file.err(DESTROYING))?.is_some(),
-                );
+                gone +=
+                    usize::from(table.remove(id.0).map_err(self.file.err(DESTROYING))?.is_some());
             }
         }
         tx.commit().map_err(self.file.err(DESTROYING))?;
@@ -212,7 +216,11 @@ impl Shared {
         let mut sealed = Zeroizing::new(key.to_vec());
         sealed.reserve_exact(AES_256_GCM.tag_len());
         self.wrapping
-            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), self.aad(id), &mut *sealed)
+            .seal_in_place_append_tag(
+                Nonce::assume_unique_for_key(nonce),
+                self.aad(id),
+                &mut *sealed,
+            )
             .map_err(|_unspecified| Error::Random)?;
         Ok([&nonce[..], sealed.as_slice()].concat())
     }

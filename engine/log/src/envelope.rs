@@ -138,7 +138,7 @@ impl Envelope<'_> {
         leaf.extend_from_slice(&[MAGIC, VERSION]);
         leaf.extend_from_slice(&self.type_id.to_be_bytes());
         leaf.extend_from_slice(&self.type_version.to_be_bytes());
-        leaf.extend_from_slice(&[flags, length(self.project.len(), PROJECT_MAX, "project")? as u8]);
+        leaf.extend_from_slice(&[flags, short_length(self.project.len(), PROJECT_MAX, "project")?]);
         leaf.extend_from_slice(&self.position.get().to_be_bytes());
         leaf.extend_from_slice(&self.revision.get().to_be_bytes());
         leaf.extend_from_slice(&self.event_id.to_bytes());
@@ -151,7 +151,7 @@ impl Envelope<'_> {
         leaf.extend_from_slice(&length(stream.len(), STREAM_MAX, "stream")?.to_be_bytes());
         leaf.extend_from_slice(&stream);
         let actor = self.actor.to_string();
-        leaf.push(length(actor.len(), usize::from(u8::MAX), "actor")? as u8);
+        leaf.push(short_length(actor.len(), usize::from(u8::MAX), "actor")?);
         leaf.extend_from_slice(actor.as_bytes());
         let count = length(self.payloads.len(), PAYLOADS_MAX, "payload count")?;
         leaf.extend_from_slice(&count.to_be_bytes());
@@ -217,6 +217,10 @@ impl<'l> Envelope<'l> {
 
 fn length(actual: usize, max: usize, field: &'static str) -> Result<u16, Malformed> {
     u16::try_from(actual).ok().filter(|_| actual <= max).ok_or(Malformed { field })
+}
+
+fn short_length(actual: usize, max: usize, field: &'static str) -> Result<u8, Malformed> {
+    u8::try_from(actual).ok().filter(|_| actual <= max).ok_or(Malformed { field })
 }
 
 struct Reader<'l> {

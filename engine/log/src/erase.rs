@@ -1,8 +1,8 @@
 //! Deleting the payload rows of a stream, after its keys were destroyed.
 
+use crate::BoxError;
 use crate::storage::File;
 use crate::tables::{PAYLOADS, STREAM_KEYS, STREAMS};
-use crate::BoxError;
 use placet_model::DataKeyId;
 use redb::{ReadableTable, ReadableTableMetadata, WriteTransaction};
 

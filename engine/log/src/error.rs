@@ -55,7 +55,9 @@ pub enum Error {
         path: PathBuf,
     },
     /// No key directory was given and none can be derived.
-    #[error("there is no place for keys: set PLACET_KEY_DIR (neither XDG_STATE_HOME nor HOME is set)")]
+    #[error(
+        "there is no place for keys: set PLACET_KEY_DIR (neither XDG_STATE_HOME nor HOME is set)"
+    )]
     KeyDirUnknown,
     /// The log belongs to another project.
     #[error("the log belongs to project {found:?}, not to {expected:?}: check the data directory")]
@@ -92,7 +94,9 @@ pub enum Error {
         type_version: u16,
     },
     /// A record is not what was written.
-    #[error("the record at position {position} is damaged ({what}): run placet audit verify, restore a backup")]
+    #[error(
+        "the record at position {position} is damaged ({what}): run placet audit verify, restore a backup"
+    )]
     Damaged {
         /// Position of the record.
         position: Position,
@@ -229,7 +233,9 @@ pub enum AppendError {
     },
     /// Nobody knows whether the events are on disk: drop the log, open it again, read what is
     /// there. Never send on the strength of such an answer, never answer "not done".
-    #[error("the commit failed ({reason}): whether the events are on disk is unknown until the log is opened again")]
+    #[error(
+        "the commit failed ({reason}): whether the events are on disk is unknown until the log is opened again"
+    )]
     CommitUnknown {
         /// What went wrong.
         reason: String,

@@ -53,9 +53,9 @@ impl Head {
         })
     }
 
-    pub(crate) fn read<'t>(
+    pub(crate) fn read(
         meta: &impl ReadableTable<&'static str, &'static [u8]>,
-        file: &'t File,
+        file: &File,
     ) -> Result<Self, Error> {
         let row = meta.get(ROW).map_err(file.err("reading the head"))?;
         row.and_then(|row| Self::decode(row.value())).ok_or_else(|| file.damaged("its head row"))

@@ -48,35 +48,33 @@
 //! The layout of the files is drawn in `tables.rs`, `record.rs` and [`envelope`].
 #![warn(missing_docs)]
 
-mod log;
-mod open;
 mod append;
-mod read;
-mod projector;
-mod error;
 pub mod check;
 pub mod codec;
-pub mod envelope;
-pub mod tree;
-mod head;
-mod record;
-mod payload;
-mod verify;
-mod erase;
-mod writer;
 mod commit;
+mod data_keys;
+pub mod envelope;
+mod erase;
+mod error;
+mod head;
 mod index;
 mod keyring;
-mod data_keys;
-mod project_key;
+mod log;
 mod meta;
+mod open;
+mod payload;
+mod project_key;
+mod projector;
+mod read;
+mod record;
 mod shared;
 mod storage;
 mod tables;
+pub mod tree;
+mod verify;
+mod writer;
 
-pub use append::{
-    Append, AppendResult, Appended, EVENTS_MAX, Expected, NewEvent, Novelty, Ticket,
-};
+pub use append::{Append, AppendResult, Appended, EVENTS_MAX, Expected, NewEvent, Novelty, Ticket};
 pub use error::{AppendError, BoxError, Error};
 pub use head::{Head, Subscription};
 pub use log::{Erased, Log};

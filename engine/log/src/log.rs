@@ -133,7 +133,7 @@ impl Log {
     /// # Errors
     /// When the file cannot be read.
     pub fn read(&self) -> Result<ReadView, Error> {
-        ReadView::open(Arc::clone(&self.inner.shared))
+        ReadView::open(&self.inner.shared)
     }
 
     /// Position of the last durable event.
@@ -211,7 +211,10 @@ impl Log {
         let count: usize = group.iter().map(|append| append.events.len()).sum();
         if count == 0 || count > EVENTS_MAX {
             let stream = group.first().map_or(StreamId::Project, |append| append.stream.clone());
-            return Err(invalid(&stream, &format!("{count} events, allowed are 1 to {EVENTS_MAX}")));
+            return Err(invalid(
+                &stream,
+                &format!("{count} events, allowed are 1 to {EVENTS_MAX}"),
+            ));
         }
         let (mut streams, mut ids) = (BTreeSet::new(), BTreeSet::new());
         for append in &group {
@@ -231,9 +234,10 @@ impl Log {
         let shared = &self.inner.shared;
         let key = stream_key(&append.stream);
         let sealing = append.events.iter().any(|event| !event.payloads.is_empty());
-        let data_key = match sealing {
-            true => Some(shared.keyring.for_stream(&key, append.key, &shared.db)?),
-            false => None,
+        let data_key = if sealing {
+            Some(shared.keyring.for_stream(&key, append.key, &shared.db)?)
+        } else {
+            None
         };
         let mut events = Vec::with_capacity(bodies.len());
         for (new, body) in append.events.into_iter().zip(bodies) {

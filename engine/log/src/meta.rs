@@ -29,9 +29,8 @@ pub(crate) fn install_text(install_id: [u8; 16]) -> String {
 
 /// Refuses a project name that cannot be an origin of a checkpoint.
 pub(crate) fn check_project(name: &str) -> Result<(), Error> {
-    let good = |byte: u8| {
-        byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._/-".contains(&byte)
-    };
+    let good =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._/-".contains(&byte);
     if name.is_empty() || name.len() > PROJECT_MAX || !name.bytes().all(good) {
         return Err(Error::ProjectName { name: name.to_owned() });
     }

@@ -101,9 +101,8 @@ impl OpenOptions {
         meta::check_project(&self.project)?;
         let files = Files::open(self.storage, self.cache_bytes)?;
         let file = files.log.1.clone();
-        let (meta, key) = guarded("opening", &file, || {
-            identify(&files, &self.project, &self.keys)
-        })?;
+        let (meta, key) =
+            guarded("opening", &file, || identify(&files, &self.project, &self.keys))?;
         let (key_db, key_file) = files.keys;
         let data_keys = DataKeys::open(key_db, key_file, &key, meta.install_id)?;
         let shared = Arc::new(Shared {
@@ -116,7 +115,7 @@ impl OpenOptions {
             dir: files.dir,
             _lock: files.lock,
         });
-        let view = ReadView::open(Arc::clone(&shared))?;
+        let view = ReadView::open(&shared)?;
         shared.check_noted_head(view.head())?;
         let frontier = verify::tail(&view, self.checked_events)?;
         prepare(&mut *self.projector, &shared, &view)?;
@@ -125,11 +124,7 @@ impl OpenOptions {
 }
 
 /// What log this is and its key; makes both when the file is new.
-fn identify(
-    files: &Files,
-    project: &str,
-    keys: &KeyPlace,
-) -> Result<(Meta, ProjectKey), Error> {
+fn identify(files: &Files, project: &str, keys: &KeyPlace) -> Result<(Meta, ProjectKey), Error> {
     let (db, file) = (&files.log.0, &files.log.1);
     let data = files.dir.as_deref();
     match Meta::read(db, file)? {

@@ -75,8 +75,7 @@ impl fmt::Debug for DataKey {
 
 impl DataKey {
     pub(crate) fn new(id: DataKeyId, bytes: &[u8; 32]) -> Result<Self, Error> {
-        let unbound =
-            UnboundKey::new(&AES_256_GCM, bytes).map_err(|_unspecified| Error::Random)?;
+        let unbound = UnboundKey::new(&AES_256_GCM, bytes).map_err(|_unspecified| Error::Random)?;
         Ok(Self { id, key: LessSafeKey::new(unbound) })
     }
 
@@ -103,7 +102,8 @@ pub(crate) struct Owner<'o> {
 
 impl Owner<'_> {
     fn aad(&self) -> Aad<Vec<u8>> {
-        let project_len = u8::try_from(self.project.len()).expect("a project name fits PROJECT_MAX");
+        let project_len =
+            u8::try_from(self.project.len()).expect("a project name fits PROJECT_MAX");
         let stream_len = u16::try_from(self.stream.len()).expect("a stream name fits STREAM_MAX");
         Aad::from(
             [
@@ -131,8 +131,7 @@ pub(crate) fn seal(
     random.fill(&mut fresh).map_err(|_unspecified| Error::Random)?;
     let (nonce, salt) = fresh.split_at(NONCE_LEN);
     let head = KEY_ID_LEN + NONCE_LEN;
-    let mut stored =
-        Vec::with_capacity(head + payload.0.len() + SALT_LEN + AES_256_GCM.tag_len());
+    let mut stored = Vec::with_capacity(head + payload.0.len() + SALT_LEN + AES_256_GCM.tag_len());
     stored.extend_from_slice(&key.id.0.to_be_bytes());
     stored.extend_from_slice(nonce);
     stored.extend_from_slice(&payload.0);
@@ -238,10 +237,7 @@ mod tests {
             assert!(open(&key, OWNER, &flipped, &commitment).is_err(), "byte {at}");
         }
         let swapped = Commitment { pt_commit: Digest::of(b"other"), ..commitment };
-        assert_eq!(
-            open(&key, OWNER, &stored, &swapped),
-            Err("the content does not fit pt_commit")
-        );
+        assert_eq!(open(&key, OWNER, &stored, &swapped), Err("the content does not fit pt_commit"));
     }
 
     #[test]

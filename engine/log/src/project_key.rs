@@ -6,8 +6,8 @@
 use crate::Error;
 use crate::check::sha256;
 use ring::rand::{SecureRandom, SystemRandom};
-use std::fmt;
-use std::io::Write;
+use std::fmt::{self, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -104,7 +104,7 @@ pub(crate) fn create(
     };
     let key = ProjectKey::random()?;
     let hex = key.as_bytes().iter().fold(Zeroizing::new(String::new()), |mut text, byte| {
-        text.push_str(&format!("{byte:02x}"));
+        write!(text, "{byte:02x}").expect("writing to a string cannot fail");
         text
     });
     let mut options = std::fs::OpenOptions::new();
@@ -186,9 +186,11 @@ pub(crate) fn create_private_dir(dir: &Path) -> Result<(), Error> {
 pub(crate) fn sync_dir(dir: Option<&Path>) -> Result<(), Error> {
     let Some(dir) = dir.filter(|dir| !dir.as_os_str().is_empty()) else { return Ok(()) };
     let doing = "syncing the directory";
-    std::fs::File::open(dir)
-        .and_then(|file| file.sync_all())
-        .map_err(|source| Error::Io { doing, path: dir.to_owned(), source })
+    std::fs::File::open(dir).and_then(|file| file.sync_all()).map_err(|source| Error::Io {
+        doing,
+        path: dir.to_owned(),
+        source,
+    })
 }
 
 fn refuse_inside(dir: &Path, data: Option<&Path>) -> Result<(), Error> {

@@ -15,8 +15,7 @@ pub trait Projector: Send {
     ///
     /// # Errors
     /// Whatever keeps the projections from being used; the log does not open.
-    fn prepare(&mut self, tx: &WriteTransaction, view: &ReadView) -> Result<(), BoxError> {
-        let _nothing_to_do = (tx, view);
+    fn prepare(&mut self, _tx: &WriteTransaction, _view: &ReadView) -> Result<(), BoxError> {
         Ok(())
     }
 

@@ -7,14 +7,12 @@
 use crate::envelope::{Commitment, Envelope, stream_key};
 use crate::head::Head;
 use crate::payload::{self, OpenedPayload, Owner, Payload};
-use crate::record::Record;
+use crate::record::{self, Record};
 use crate::shared::Shared;
 use crate::storage::guarded;
 use crate::tables::{EVENTS, META, PAYLOADS, STREAM_KEYS, STREAMS};
 use crate::{Error, index, tree};
-use placet_model::{
-    DataKeyId, Digest, PayloadRef, Position, RecordedEvent, Revision, StreamId,
-};
+use placet_model::{DataKeyId, Digest, PayloadRef, Position, RecordedEvent, Revision, StreamId};
 use redb::{ReadOnlyTable, ReadTransaction, ReadableDatabase};
 use std::fmt;
 use std::sync::Arc;
@@ -52,7 +50,7 @@ pub struct StoredEvent {
 }
 
 impl ReadView {
-    pub(crate) fn open(shared: Arc<Shared>) -> Result<Self, Error> {
+    pub(crate) fn open(shared: &Arc<Shared>) -> Result<Self, Error> {
         let file = shared.db.1.clone();
         guarded(DOING, &file, || {
             let tx = shared.db.0.begin_read().map_err(file.err(DOING))?;
@@ -60,7 +58,7 @@ impl ReadView {
             let head = Head::read(&meta, &file)?;
             let events = tx.open_table(EVENTS).map_err(file.err(DOING))?;
             let streams = tx.open_table(STREAMS).map_err(file.err(DOING))?;
-            Ok(Self { shared: Arc::clone(&shared), tx, events, streams, head })
+            Ok(Self { shared: Arc::clone(shared), tx, events, streams, head })
         })
     }
 
@@ -78,7 +76,7 @@ impl ReadView {
     /// Events from `from` to the head, in order.
     pub fn events(&self, from: Position) -> impl Iterator<Item = Result<RecordedEvent, Error>> {
         let mut scan = Scan::new(self, from.get().max(1));
-        std::iter::from_fn(move || scan.next(|record| record.event()))
+        std::iter::from_fn(move || scan.next(record::event_of))
     }
 
     /// Checked records from `from` to the head, each given to `visit`; stops at its first error.
@@ -102,7 +100,7 @@ impl ReadView {
     /// # Errors
     /// [`Error::NoSuchPosition`] beyond the head, [`Error::Damaged`].
     pub fn event(&self, position: Position) -> Result<RecordedEvent, Error> {
-        self.with_record(position, |record| record.event())
+        self.with_record(position, record::event_of)
     }
 
     /// The event at `position` with its leaf, body and commitments.
@@ -201,11 +199,7 @@ impl ReadView {
     ///
     /// # Errors
     /// [`Error::NoSuchPayload`], [`Error::Damaged`].
-    pub fn sealed_payload(
-        &self,
-        position: Position,
-        index: u16,
-    ) -> Result<Option<Vec<u8>>, Error> {
+    pub fn sealed_payload(&self, position: Position, index: u16) -> Result<Option<Vec<u8>>, Error> {
         self.with_record(position, |record| self.sealed_payload_of(&record.envelope, index))
     }
 
@@ -257,8 +251,8 @@ impl ReadView {
         }
         self.guarded(|| {
             let row = self.events.get(position.get()).map_err(self.err())?;
-            let row = row
-                .ok_or_else(|| Error::Damaged { position, what: "it is missing".to_owned() })?;
+            let row =
+                row.ok_or_else(|| Error::Damaged { position, what: "it is missing".to_owned() })?;
             read(&Record::open(position, &self.shared.project, row.value())?)
         })
     }
@@ -294,10 +288,8 @@ impl ReadView {
 
     fn open_payload(&self, envelope: &Envelope<'_>, index: u16) -> Result<OpenedPayload, Error> {
         let position = envelope.position;
-        let damaged = |what: &str| Error::Damaged {
-            position,
-            what: format!("payload {index}: {what}"),
-        };
+        let damaged =
+            |what: &str| Error::Damaged { position, what: format!("payload {index}: {what}") };
         let erased = |key| Error::Erased { position, index, key };
         let stored = self.sealed(envelope, index)?.map_err(erased)?;
         let commitment =

@@ -54,11 +54,7 @@ impl<'r> Record<'r> {
     ///
     /// # Errors
     /// [`Error::Damaged`] when a byte of it is not what was written.
-    pub(crate) fn open(
-        position: Position,
-        project: &str,
-        row: &'r [u8],
-    ) -> Result<Self, Error> {
+    pub(crate) fn open(position: Position, project: &str, row: &'r [u8]) -> Result<Self, Error> {
         let damaged = |what: &str| Error::Damaged { position, what: what.to_owned() };
         let parts = split(row).ok_or_else(|| damaged("the row's lengths do not add up"))?;
         let nodes: Vec<Digest> =
@@ -106,6 +102,11 @@ impl<'r> Record<'r> {
             event,
         })
     }
+}
+
+/// [`Record::event`], for where a closure over any lifetime is wanted.
+pub(crate) fn event_of(record: &Record<'_>) -> Result<RecordedEvent, Error> {
+    record.event()
 }
 
 struct Parts<'r> {

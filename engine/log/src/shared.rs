@@ -3,9 +3,9 @@
 use crate::head::{Head, Tail};
 use crate::keyring::Keyring;
 use crate::storage::File;
+use crate::{Error, ReadView};
 use redb::Database;
 use ring::rand::SystemRandom;
-use crate::{Error, ReadView};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -37,9 +37,12 @@ impl Shared {
     /// damaged; only a note outside the file can tell that. A note is never ahead of the file.
     pub(crate) fn note_head(self: &Arc<Self>) {
         let Some(path) = self.head_path() else { return };
-        let written = ReadView::open(Arc::clone(self)).and_then(|view| {
-            std::fs::write(&path, view.head().encode())
-                .map_err(|source| Error::Io { doing: "noting the head", path, source })
+        let written = ReadView::open(self).and_then(|view| {
+            std::fs::write(&path, view.head().encode()).map_err(|source| Error::Io {
+                doing: "noting the head",
+                path,
+                source,
+            })
         });
         if let Err(error) = written {
             tracing::warn!(%error, "the head is not noted");

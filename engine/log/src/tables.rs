@@ -50,7 +50,8 @@ pub(crate) const UNPLACED: TableDefinition<'_, (&[u8], &[u8; 16]), u64> =
 /// `(position, n) → key id u64 | nonce 12 | AES-256-GCM(plaintext | salt 32) | tag 16`.
 ///
 /// The n-th payload of an event, sealed with the data key of its stream; see [`crate::payload`].
-pub(crate) const PAYLOADS: TableDefinition<'_, (u64, u16), &[u8]> = TableDefinition::new("payloads");
+pub(crate) const PAYLOADS: TableDefinition<'_, (u64, u16), &[u8]> =
+    TableDefinition::new("payloads");
 
 /// `(stream, data key id) → erased until (position), 0 while the key lives`.
 ///

@@ -36,9 +36,10 @@ pub const fn place_of(level: u8, index: u64) -> (u64, usize) {
 
 /// The full subtrees that make up a tree of `size` leaves, largest first, as `(level, index)`.
 pub fn subtrees(size: u64) -> impl Iterator<Item = (u8, u64)> {
-    (0..64u8).rev().filter(move |level| size >> level & 1 == 1).map(move |level| {
-        (level, (size >> level) - 1)
-    })
+    (0..64u8)
+        .rev()
+        .filter(move |level| size >> level & 1 == 1)
+        .map(move |level| (level, (size >> level) - 1))
 }
 
 /// The right edge of a growing tree: the roots of its full subtrees, largest first.
@@ -57,7 +58,8 @@ impl Frontier {
         size: u64,
         mut node: impl FnMut(u8, u64) -> Result<Digest, E>,
     ) -> Result<Self, E> {
-        let roots = subtrees(size).map(|(level, index)| node(level, index)).collect::<Result<_, E>>()?;
+        let roots =
+            subtrees(size).map(|(level, index)| node(level, index)).collect::<Result<_, E>>()?;
         Ok(Self { size, roots })
     }
 
@@ -67,6 +69,9 @@ impl Frontier {
     }
 
     /// Adds a leaf; the hashes that it completes, its own first.
+    ///
+    /// # Panics
+    /// Never: every one bit of the size has its subtree on the edge.
     pub fn push(&mut self, leaf: Digest) -> Vec<Digest> {
         let mut completed = Vec::with_capacity(completed_by(self.size));
         completed.push(leaf);
@@ -123,7 +128,9 @@ mod tests {
         // the reference vectors of google/certificate-transparency, merkle_tree_test
         let leaves = ["", "00", "10", "2021", "3031", "40414243"];
         let hex = |text: &str| -> Vec<u8> {
-            (0..text.len() / 2).map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).unwrap()).collect()
+            (0..text.len() / 2)
+                .map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).unwrap())
+                .collect()
         };
         let mut frontier = Frontier::default();
         for leaf in leaves {

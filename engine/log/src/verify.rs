@@ -51,10 +51,8 @@ impl ReadView {
 
     fn check_payload(&self, record: &Record<'_>, index: usize) -> Result<Sealed, Error> {
         let position = record.envelope.position;
-        let damaged = |what: &str| Error::Damaged {
-            position,
-            what: format!("payload {index}: {what}"),
-        };
+        let damaged =
+            |what: &str| Error::Damaged { position, what: format!("payload {index}: {what}") };
         let place = u16::try_from(index).map_err(|_ignored| damaged("out of range"))?;
         let Some(stored) = self.sealed_payload_of(&record.envelope, place)? else {
             return Ok(Sealed::Erased);
@@ -126,7 +124,8 @@ impl Check {
             return Err(damaged("its log time is before that of the event before it"));
         }
         self.recorded_at = Some(envelope.recorded_at);
-        if view.position_of_key(&stream_key(&envelope.stream), envelope.revision)? != Some(position) {
+        if view.position_of_key(&stream_key(&envelope.stream), envelope.revision)? != Some(position)
+        {
             return Err(damaged("the stream index does not lead to it"));
         }
         Ok(())

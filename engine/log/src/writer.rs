@@ -134,7 +134,9 @@ impl Writer {
                     Ok(Ok(_)) => Stopped::Unknown("unreachable".to_owned()),
                     Err(panic) => Stopped::Unknown(panic_text(&*panic)),
                 };
-                answers.into_iter().for_each(|done| done(Err(stopped.error())));
+                for done in answers {
+                    done(Err(stopped.error()));
+                }
                 return Err(stopped);
             }
         };

@@ -85,9 +85,8 @@ fn an_event_id_in_another_append_is_refused() {
 fn a_group_is_written_for_all_of_its_streams_or_for_none() {
     let log = memory();
     log.append_blocking(NOW, exactly(run(1), 0, events([1]))).unwrap();
-    let group = |expected| {
-        vec![exactly(run(2), 0, events([2])), exactly(run(1), expected, events([3, 4]))]
-    };
+    let group =
+        |expected| vec![exactly(run(2), 0, events([2])), exactly(run(1), expected, events([3, 4]))];
 
     let error = log.append_group(NOW, group(7)).wait().unwrap_err();
     assert!(matches!(error, AppendError::WrongRevision { actual, .. } if actual.get() == 1));
@@ -138,14 +137,15 @@ fn log_time_never_goes_back() {
 fn every_one_of_many_writers_gets_its_own_answer() {
     let log = memory();
     std::thread::scope(|scope| {
-        for writer in 0..16u128 {
+        for writer in 0..16 {
             let log = log.clone();
             scope.spawn(move || {
-                for n in 0..20 {
-                    let new = events([writer * 100 + n]);
+                for n in 0..20u32 {
+                    let number = writer * 100 + u128::from(n);
+                    let new = events([number]);
                     let appended =
-                        log.append_blocking(NOW, exactly(run(writer), n as u64, new)).unwrap();
-                    assert!(is(&appended.events[0], writer * 100 + n));
+                        log.append_blocking(NOW, exactly(run(writer), n.into(), new)).unwrap();
+                    assert!(is(&appended.events[0], number));
                 }
             });
         }

@@ -2,7 +2,9 @@
 
 use placet_log::{Append, Expected, Log, NewEvent, OpenOptions};
 use placet_model::event::governance::{OutboundPaused, OutboundResumed};
-use placet_model::{Actor, EventId, IntegrationId, RecordedEvent, Revision, RunId, StreamId, Timestamp};
+use placet_model::{
+    Actor, EventId, IntegrationId, RecordedEvent, Revision, RunId, StreamId, Timestamp,
+};
 use uuid::Uuid;
 
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
