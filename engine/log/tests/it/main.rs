@@ -1,5 +1,8 @@
 //! The log, tested as its users see it.
 
 mod append;
+mod golden;
+#[cfg(test)]
+mod sample;
 #[cfg(test)]
 mod support;
