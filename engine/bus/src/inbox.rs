@@ -146,7 +146,11 @@ impl Serving {
                 .map_err(Error::unavailable(doing))?;
             requests.push(endpoint.map(move |request| (verb, request)).boxed());
         }
-        client.flush().await.map_err(Error::unavailable(doing))?;
+        // an answer on this connection means that the server has taken what was said before it: all subscriptions stand
+        client
+            .request(format!("$SRV.PING.{SERVICE}"), Bytes::new())
+            .await
+            .map_err(Error::unavailable(doing))?;
         let at_work = Arc::new(Semaphore::new(AT_WORK as usize));
         let (stop, stopped) = watch::channel(Stop::Run);
         tokio::spawn(forward(client.clone(), (inbox.notices)(), stopped.clone()));

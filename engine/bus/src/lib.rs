@@ -4,13 +4,15 @@
 //! up exactly once and in order. The log is the record of truth, the stream follows it.
 //!
 //! Reading order: [`subjects`] names everything that leaves, `connect` gets a server and refuses an unfit one, `stream`
-//! makes the stream and checks it, [`outbox`] follows the log, [`inbox`] answers people, [`service`] holds them together.
+//! makes the stream and checks it, [`outbox`] follows the log and
+//! [`public`] is what it shows of it, [`inbox`] answers people, [`service`] holds them together.
 #![warn(clippy::wildcard_enum_match_arm, missing_docs)]
 
 mod connect;
 pub mod error;
 pub mod inbox;
 pub mod outbox;
+pub mod public;
 pub mod service;
 mod stream;
 pub mod subjects;

@@ -14,12 +14,14 @@ use async_nats::jetstream::message::StreamMessage;
 use async_nats::jetstream::stream::LastRawMessageErrorKind;
 use async_nats::{HeaderMap, Message};
 use bytes::Bytes;
+use placet_log::{Log, Subscription};
 use placet_model::Position;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::connect::Connection;
 use crate::error::{Error, Refusal};
+use crate::public;
 use crate::subjects::{
     self, HEADER_BATCH_COMMIT, HEADER_BATCH_ID, HEADER_BATCH_SEQUENCE, HEADER_EXPECTED_SEQUENCE,
     HEADER_EXPECTED_SUBJECT, HEADER_MESSAGE_ID, HEADER_POSITION, Token,
@@ -65,6 +67,33 @@ impl EventSource {
     ) -> Self {
         let read = Arc::new(move |after, max| read(after, max).map_err(Into::into));
         Self { log, read, tail }
+    }
+
+    /// The engine's own log, rendered for the outside.
+    ///
+    /// # Panics
+    /// Never: an install id is 32 hexadecimal digits.
+    pub fn of(log: &Log) -> Self {
+        let name = Token::parse(&log.install_id()).expect("an install id is a token");
+        let (moved, tail) = watch::channel(log.head());
+        let forwards = move |head: Position| {
+            moved.send_if_modified(|tail| {
+                let ahead = head > *tail;
+                *tail = head.max(*tail);
+                ahead
+            });
+        };
+        // the log calls for as long as the source lives; what came between the two lines is not missed
+        let subscription = log.subscribe(forwards.clone());
+        forwards(log.head());
+        let log = log.clone();
+        Self::new(name, tail, move |after, max| {
+            let _lives: &Subscription = &subscription;
+            let view = log.read()?;
+            let events = view.events(after.next()).take(max);
+            let messages = events.map(|event| event.map(|event| public::message(&event)));
+            messages.collect::<Result<Vec<_>, placet_log::Error>>()
+        })
     }
 
     /// Position of the last durable event.

@@ -6,6 +6,8 @@
 mod inbox;
 #[path = "bus/kit.rs"]
 mod kit;
+#[path = "bus/log.rs"]
+mod log;
 #[path = "bus/outbox.rs"]
 mod outbox;
 #[path = "bus/refusals.rs"]

@@ -238,7 +238,8 @@ async fn a_user_is_told_that_the_inbox_changed() {
     let _bus = serve(&server.url(), &engine).await;
     let client = client(&server.url()).await;
     let mut ana = client.subscribe("placet.v1.inbox.ana.event").await.unwrap();
-    client.flush().await.unwrap();
+    // an answer means that the server has taken the subscription before it
+    ask(&client, "placet.v1.inbox.ana.list", "1", json!({})).await;
     for user in ["ben", "ana"] {
         let notice =
             Notice { user: user.parse().unwrap(), body: json!({"decision": "dec_1", "for": user}) };
