@@ -20,6 +20,8 @@ pub mod policy;
 pub mod refusal;
 pub mod replay;
 pub mod run;
+#[cfg(any(test, feature = "test-util"))]
+pub mod test_util;
 
 pub use decide::{Command, decide};
 pub use effect::{Effect, react};

@@ -1,0 +1,47 @@
+//! Events and states in words, for claims and for the grid.
+
+use crate::run::{Activity, Attempt, Phase, Run};
+use placet_model::Event;
+
+/// An event's kind, and what tells it from others of its kind.
+#[expect(clippy::wildcard_enum_match_arm, reason = "most kinds need no more than their name")]
+pub fn describe(event: &Event) -> String {
+    let what = match event {
+        Event::VoteCast(body) => body.verdict.to_string(),
+        Event::DecisionSettled(body) => body.settlement.to_string(),
+        Event::DecisionVoided(body) => match body.field {
+            Some(field) => format!("{}: {field}", body.reason),
+            None => body.reason.to_string(),
+        },
+        Event::RequirementRaised(body) => body.missing.join(", "),
+        Event::DraftPrepared(body) => format!("revision {}", body.revision),
+        Event::AttemptStarted(body) => format!("try {}", body.try_number),
+        Event::AttemptRefused(body) => body.reason.to_string(),
+        Event::AttemptDeferred(body) => body.reason.to_string(),
+        Event::AttemptInDoubt(body) => body.evidence.to_string(),
+        Event::AttemptReconciled(body) => body.resolution.to_string(),
+        other => return other.type_name().to_owned(),
+    };
+    format!("{}({what})", event.type_name())
+}
+
+/// The state of a run in words: the phase unless it is running, else what its task does.
+pub fn state(run: &Run) -> String {
+    let gate = |attempt: &Attempt| if attempt.ask.is_some() { "gated" } else { "ungated" };
+    let mut words = match (&run.phase, &run.activity) {
+        (
+            Phase::Running(_),
+            Activity::Attempting(_, attempt)
+            | Activity::Deferred(_, attempt, _)
+            | Activity::InDoubt(_, attempt),
+        ) => {
+            format!("{} ({})", run.activity.name(), gate(attempt))
+        }
+        (Phase::Running(_), activity) => activity.name().to_owned(),
+        (phase, _) => phase.name().to_owned(),
+    };
+    for detached in run.detached.values() {
+        words += if detached.in_doubt { " + detached in doubt" } else { " + detached attempt" };
+    }
+    words
+}

@@ -1,0 +1,420 @@
+//! The grid: every state of a run against every event of a run. What is legal is a snapshot that
+//! people read; what is not in it is a corrupt log.
+//!
+//! covers: T2, T12
+
+use placet_core::test_util::{HOUR, Scene, describe, name, state};
+use placet_model::attempt::{DeferReason, Evidence, RefuseReason};
+use placet_model::decision::{Assurance, Resolution, Settlement, Verdict, VoidReason};
+use placet_model::draft::Mode;
+use placet_model::event::EventKind;
+use placet_model::event::attempt::{
+    AnswerFacts, AttemptDeferred, AttemptInDoubt, AttemptReconciled, AttemptRefused,
+    AttemptStarted, AttemptSucceeded, ReconciledBy,
+};
+use placet_model::event::decision::{
+    DecisionRequested, DecisionSettled, DecisionVoided, RequirementRaised, VoteCast,
+};
+use placet_model::event::governance::{EngineStarted, OutboundPaused};
+use placet_model::event::integration::{CredentialUsed, IntegrationDisabled};
+use placet_model::event::run::{
+    FaultCaught, FaultFact, IterationStarted, RunCancelled, RunCompleted, RunFaulted,
+    TaskCompleted, TaskFaulted, TaskShape, TaskSkipped, TaskStarted, Then, TimerArmed, TimerFired,
+    TimerKind,
+};
+use placet_model::{
+    AttemptId, Digest, Event, IntegrationId, Iteration, TaskPath, TimerId, Timestamp,
+};
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+const TIMER: TimerId = TimerId::from_bytes([5; 16]);
+const ANOTHER: TimerId = TimerId::from_bytes([8; 16]);
+const TIMEOUT: TimerId = TimerId::from_bytes([6; 16]);
+
+/// Every state, reached through events alone.
+fn states() -> Vec<(&'static str, Scene)> {
+    let doubtful = || Scene::new().attempting().doubt().after;
+    let loop_ = |scene: Scene| scene.begun().progress(container(TaskShape::For));
+    let fault = |scene: Scene| {
+        let fault = faulted(&scene);
+        scene.record(fault)
+    };
+    vec![
+        ("absent", Scene::new()),
+        ("idle", Scene::new().begun()),
+        ("idle", loop_(Scene::new())),
+        ("started", Scene::new().started()),
+        ("waiting", Scene::new().started().record(armed(TIMER, TimerKind::Wait))),
+        ("waited", waited()),
+        ("drafted", drafted()),
+        ("asked", Scene::new().asked()),
+        ("approved", Scene::new().approved()),
+        ("approved", Scene::new().attempting().refuse(RefuseReason::Reconnect).after),
+        ("denied", Scene::new().asked().vote("ana", Verdict::Reject).after),
+        ("attempting (gated)", Scene::new().attempting()),
+        ("attempting (ungated)", Scene::new().reading()),
+        ("deferred (gated)", Scene::new().attempting().defer(HOUR).after.later(HOUR)),
+        ("deferred (ungated)", Scene::new().reading().defer(HOUR / 2).after.later(HOUR / 2)),
+        ("in doubt (gated)", doubtful()),
+        ("in doubt (ungated)", Scene::new().reading().doubt().after),
+        ("answered", Scene::new().attempting().succeed().after),
+        ("refused", Scene::new().attempting().refuse(RefuseReason::Permanent).after),
+        ("unsent", doubtful().resolve("op", Resolution::NotSent).after),
+        ("given up", doubtful().resolve("op", Resolution::GiveUp).after),
+        ("faulting", fault(Scene::new().started())),
+        ("faulting", fault(Scene::new().begun().progress(container(TaskShape::Try)))),
+        ("faulting + detached attempt", fault(Scene::new().attempting())),
+        ("ending", ending()),
+        ("completed", ending().record(RunCompleted { output: ending().content() })),
+        ("faulted", run_faulted()),
+        ("cancelled", Scene::new().started().cancel("op").after),
+        ("cancelled + detached attempt", Scene::new().attempting().cancel("op").after),
+        ("cancelled + detached in doubt", doubtful().cancel("op").after),
+    ]
+}
+
+fn waited() -> Scene {
+    let armed = armed(TIMER, TimerKind::Wait);
+    Scene::new().started().record(armed).record(TimerFired { timer: TIMER })
+}
+
+fn drafted() -> Scene {
+    let mut scene = Scene::new().started();
+    let draft = scene.draft();
+    scene.record(draft)
+}
+
+fn ending() -> Scene {
+    let scene = Scene::new().attempting().succeed().after;
+    let completed = TaskCompleted { then: Then::End, ..completed(&scene) };
+    scene.record(completed)
+}
+
+fn run_faulted() -> Scene {
+    let scene = Scene::new().started();
+    let fault = faulted(&scene);
+    let run_fault = RunFaulted { fault: fault.fault.clone() };
+    scene.record(fault).record(run_fault)
+}
+
+// ---- well-fitting bodies -----------------------------------------------------------------
+
+/// The iteration in which the next task runs.
+fn iteration(scene: &Scene) -> Iteration {
+    let frame = scene.run.frames.last();
+    frame.map_or_else(Iteration::none, placet_core::run::Frame::child_iteration)
+}
+
+fn container(shape: TaskShape) -> TaskStarted {
+    let is_loop = shape == TaskShape::For;
+    let input = Scene::new().begun().content();
+    TaskStarted {
+        task: TaskPath::root().child("do", 0, "outer"),
+        iteration: Iteration::none(),
+        shape,
+        input,
+        items: is_loop.then_some(input),
+        count: if is_loop { 2 } else { 0 },
+    }
+}
+
+fn armed(timer: TimerId, kind: TimerKind) -> TimerArmed {
+    let due_at = placet_core::test_util::START.plus_millis(HOUR);
+    TimerArmed { timer, task: Scene::task(), iteration: Iteration::none(), kind, due_at }
+}
+
+fn completed(scene: &Scene) -> TaskCompleted {
+    let container = scene.run.frames.last().filter(|frame| !frame.task.as_str().is_empty());
+    TaskCompleted {
+        task: container.map_or_else(Scene::task, |frame| frame.task.clone()),
+        iteration: container.map_or_else(Iteration::none, |frame| frame.iteration.clone()),
+        output: scene.run.slot(1, 0),
+        context: None,
+        then: Then::Continue,
+        goto: None,
+    }
+}
+
+fn fault_fact(scene: &Scene) -> FaultFact {
+    FaultFact { kind: "urn:example".to_owned(), status: 500, content: scene.run.slot(1, 0) }
+}
+
+fn faulted(scene: &Scene) -> TaskFaulted {
+    TaskFaulted { task: Scene::task(), iteration: iteration(scene), fault: fault_fact(scene) }
+}
+
+fn decision_digest(scene: &Scene) -> Digest {
+    use placet_core::run::Activity;
+    let asked = scene.run.ask().map(|ask| ask.draft.digest);
+    let drafted = match &scene.run.activity {
+        Activity::Drafted(_, draft) | Activity::Unsent(_, draft) => Some(draft.digest),
+        _ => None,
+    };
+    let sent = scene.run.activity.attempt().and_then(|attempt| attempt.started.digest);
+    asked.or(drafted).or(sent).unwrap_or_else(|| Digest::of(b"none"))
+}
+
+fn decision(scene: &Scene) -> placet_model::DecisionId {
+    let known = scene.run.ask().is_some()
+        || scene.run.activity.attempt().is_some_and(|a| a.started.decision.is_some())
+        || !scene.run.closed.is_empty();
+    if known { scene.decision() } else { placet_model::DecisionId::from_bytes([3; 16]) }
+}
+
+fn attempt(scene: &Scene) -> (AttemptId, u32) {
+    let detached = || scene.run.detached.values().next().map(|d| &d.attempt);
+    let last = scene.run.activity.attempt().or_else(detached);
+    last.map_or((AttemptId::from_bytes([4; 16]), 1), |a| (a.started.attempt, a.started.try_number))
+}
+
+/// What the claim starts here; where there is nothing to claim, what it has started somewhere.
+fn claimed(scene: &Scene) -> Event {
+    let events = scene.clone().claim().result;
+    let of_another = || Scene::new().approved().claim().result.unwrap_or_default();
+    let events = events.ok().filter(|events| !events.is_empty()).unwrap_or_else(of_another);
+    events.into_iter().next().expect("the claim starts something")
+}
+
+fn next_try(scene: &Scene) -> AttemptStarted {
+    let detached = || scene.run.detached.values().next().map(|d| &d.attempt);
+    let last = scene.run.activity.attempt().or_else(detached).map(|a| a.started.clone());
+    let last = last.unwrap_or_else(|| scene.clone().read());
+    AttemptStarted { try_number: last.try_number + 1, ..last }
+}
+
+fn vote(scene: &Scene) -> VoteCast {
+    VoteCast {
+        decision: decision(scene),
+        digest: decision_digest(scene),
+        verdict: Verdict::Approve,
+        voter: name("ben"),
+        assurance: Assurance::Session,
+        voted_at: scene.now,
+        nonce: "nonce".to_owned(),
+        reason: None,
+        request_id: None,
+        signed: None,
+    }
+}
+
+type Fitting = fn(&Scene) -> Event;
+
+fn control_events() -> Vec<(&'static str, Fitting)> {
+    vec![
+        ("RunStarted", |s| s.run_started().into()),
+        ("TaskStarted(leaf)", |s| {
+            let (shape, task) = (TaskShape::Leaf, Scene::task());
+            TaskStarted { task, iteration: iteration(s), ..container(shape) }.into()
+        }),
+        ("TaskStarted(list)", |s| {
+            TaskStarted { iteration: iteration(s), ..container(TaskShape::List) }.into()
+        }),
+        ("IterationStarted", |_| {
+            let TaskStarted { task, iteration, .. } = container(TaskShape::For);
+            IterationStarted { task, iteration, index: 0 }.into()
+        }),
+        ("TaskCompleted", |s| completed(s).into()),
+        ("TaskSkipped", |s| TaskSkipped { task: Scene::task(), iteration: iteration(s) }.into()),
+        ("TaskFaulted", |s| faulted(s).into()),
+        ("FaultCaught", |s| {
+            let TaskStarted { task, iteration, .. } = container(TaskShape::Try);
+            FaultCaught { task, iteration, fault: s.run.slot(1, 0) }.into()
+        }),
+        ("TimerArmed(wait)", |_| armed(ANOTHER, TimerKind::Wait).into()),
+        ("TimerArmed(timeout)", |_| armed(TIMEOUT, TimerKind::TaskTimeout).into()),
+        ("TimerFired", |_| TimerFired { timer: TIMER }.into()),
+        ("RunCompleted", |s| RunCompleted { output: s.run.slot(1, 0) }.into()),
+        ("RunFaulted", |s| RunFaulted { fault: fault_fact(s) }.into()),
+        ("RunCancelled", |_| RunCancelled { reason: None }.into()),
+    ]
+}
+
+fn settled(scene: &Scene, settlement: Settlement) -> Event {
+    let (decision, digest) = (decision(scene), decision_digest(scene));
+    DecisionSettled { decision, digest, settlement, reason: None }.into()
+}
+
+fn gate_events() -> Vec<(&'static str, Fitting)> {
+    vec![
+        ("DraftPrepared", |s| match s.run.facts() {
+            Some(_) => s.clone().draft().into(),
+            None => Scene::new().started().draft().into(),
+        }),
+        ("DecisionRequested", |s| {
+            DecisionRequested {
+                decision: placet_model::DecisionId::from_bytes([2; 16]),
+                task: Scene::task(),
+                iteration: Iteration::none(),
+                digest: decision_digest(s),
+                expires_at: s.now.plus_millis(HOUR),
+            }
+            .into()
+        }),
+        ("VoteCast", |s| vote(s).into()),
+        ("DecisionSettled(approved)", |s| settled(s, Settlement::Approved)),
+        ("DecisionSettled(rejected)", |s| settled(s, Settlement::Rejected)),
+        ("RequirementRaised", |s| {
+            let requirement = s.world.requirement.clone();
+            RequirementRaised { decision: decision(s), requirement, missing: vec![] }.into()
+        }),
+        ("DecisionVoided", |s| {
+            let reason = VoidReason::Expired;
+            DecisionVoided { decision: decision(s), reason, field: None }.into()
+        }),
+    ]
+}
+
+fn attempt_events() -> Vec<(&'static str, Fitting)> {
+    fn refused(scene: &Scene, reason: RefuseReason) -> Event {
+        let (attempt, try_number) = attempt(scene);
+        let answer = AnswerFacts::default();
+        AttemptRefused { attempt, try_number, reason, answer, code: None, detail: None }.into()
+    }
+    fn reconciled(scene: &Scene, resolution: Resolution) -> Event {
+        let output = (resolution == Resolution::Sent).then(|| scene.run.slot(1, 0));
+        let (attempt, _) = attempt(scene);
+        AttemptReconciled { attempt, resolution, by: ReconciledBy::Person, output }.into()
+    }
+    vec![
+        ("AttemptStarted(ungated)", |s| s.clone().read().into()),
+        ("AttemptStarted(claimed)", claimed),
+        ("AttemptStarted(next try)", |s| next_try(s).into()),
+        ("AttemptSucceeded", |s| {
+            let ((attempt, try_number), output) = (attempt(s), s.run.slot(1, 0));
+            let answer = AnswerFacts::default();
+            AttemptSucceeded { attempt, try_number, answer, output, would_have_sent: None }.into()
+        }),
+        ("AttemptRefused(permanent)", |s| refused(s, RefuseReason::Permanent)),
+        ("AttemptRefused(reconnect)", |s| refused(s, RefuseReason::Reconnect)),
+        ("AttemptDeferred", |s| {
+            let (attempt, try_number) = attempt(s);
+            let (until, reason) = (s.now.plus_millis(1), DeferReason::Connect);
+            AttemptDeferred { attempt, try_number, until, reason }.into()
+        }),
+        ("AttemptInDoubt", |s| {
+            let (attempt, try_number) = attempt(s);
+            let (evidence, answer) = (Evidence::Reset, AnswerFacts::default());
+            AttemptInDoubt { attempt, try_number, evidence, answer, detail: None }.into()
+        }),
+        ("AttemptReconciled(sent)", |s| reconciled(s, Resolution::Sent)),
+        ("AttemptReconciled(not_sent)", |s| reconciled(s, Resolution::NotSent)),
+        ("AttemptReconciled(give_up)", |s| reconciled(s, Resolution::GiveUp)),
+    ]
+}
+
+fn events() -> Vec<(&'static str, Fitting)> {
+    control_events().into_iter().chain(gate_events()).chain(attempt_events()).collect()
+}
+
+/// The state after the event, if it may follow.
+fn follow(scene: &Scene, event: &Event) -> Option<String> {
+    let mut run = scene.run.clone();
+    let legal = run.apply(event, scene.now).is_ok();
+    assert!(legal || run == scene.run, "an illegal event leaves the run as it was");
+    legal.then(|| state(&run))
+}
+
+/// Two scenes of one name differ in how they were reached.
+fn title(name: &str, scene: &Scene) -> String {
+    let frame = scene.run.frames.last().filter(|frame| !frame.task.as_str().is_empty());
+    let prior = scene.run.ask().is_some_and(|ask| ask.prior.is_some());
+    match frame {
+        Some(frame) if matches!(frame.kind, placet_core::run::FrameKind::For { .. }) => {
+            format!("{name}, in a for")
+        }
+        Some(_) => format!("{name}, in a try"),
+        None if prior => format!("{name}, after a reconnect"),
+        None => name.to_owned(),
+    }
+}
+
+#[test]
+fn states_and_events_fit_as_the_grid_says() {
+    let (states, events) = (states(), events());
+    let mut text = String::new();
+    for (index, (label, _)) in events.iter().enumerate() {
+        writeln!(text, "{:>2} {label}", index + 1).unwrap();
+    }
+    let numbers: Vec<_> = (1..=events.len()).map(|index| format!("{index:>2}")).collect();
+    writeln!(text, "\n{:34}{}", "", numbers.join(" ")).unwrap();
+    for (name, scene) in &states {
+        let cells: Vec<_> = events
+            .iter()
+            .map(|(_, make)| if follow(scene, &make(scene)).is_some() { " x" } else { " ." })
+            .collect();
+        writeln!(text, "{:34}{}", title(name, scene), cells.join(" ")).unwrap();
+    }
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn each_legal_event_leads_where_the_table_says() {
+    let mut text = String::new();
+    for (name, scene) in states() {
+        writeln!(text, "{}", title(name, &scene)).unwrap();
+        for (label, make) in events() {
+            if let Some(after) = follow(&scene, &make(&scene)) {
+                writeln!(text, "    {label:30} -> {after}").unwrap();
+            }
+        }
+    }
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn the_grid_reaches_the_states_that_it_names() {
+    for (name, scene) in states() {
+        assert_eq!(state(&scene.run), name);
+        let events = scene.recorded.iter().map(|(r, at, event)| (*r, *at, event));
+        assert_eq!(placet_core::replay(scene.run.id, events), Ok(scene.run.clone()), "{name}");
+    }
+}
+
+#[test]
+fn the_grid_has_every_phase_activity_and_event_of_a_run() {
+    let states = states();
+    let phases: BTreeSet<_> = states.iter().map(|(_, scene)| scene.run.phase.name()).collect();
+    let activities: BTreeSet<_> =
+        states.iter().map(|(_, scene)| scene.run.activity.name()).collect();
+    assert_eq!(phases.len(), 7, "{phases:?}");
+    assert_eq!(activities.len(), 15, "{activities:?}");
+
+    let scene = Scene::new().started();
+    let kinds: BTreeSet<_> = events().iter().map(|(_, make)| make(&scene).kind()).collect();
+    let of_runs: BTreeSet<_> =
+        EventKind::ALL.iter().copied().filter(|kind| kind.type_id() < 50).collect();
+    assert_eq!(kinds, of_runs);
+}
+
+#[test]
+fn an_event_of_another_stream_never_fits_a_run() {
+    let integration = IntegrationId::from_bytes([9; 16]);
+    let foreign: Vec<Event> = vec![
+        IntegrationDisabled { integration }.into(),
+        CredentialUsed { integration, version: 1, operation: "slack.auth.test".into() }.into(),
+        OutboundPaused { integration: None }.into(),
+        EngineStarted {
+            version: "0.1.0".to_owned(),
+            mode: Mode::Live,
+            config_digest: Digest::of(b"config"),
+            read_hosts: vec![],
+            egress_allow: vec![],
+        }
+        .into(),
+    ];
+    for (name, scene) in states() {
+        for event in &foreign {
+            assert_eq!(follow(&scene, event), None, "{name}: {}", describe(event));
+        }
+    }
+}
+
+#[test]
+fn an_illegal_pair_names_both_the_event_and_the_state() {
+    let mut run = Scene::new().asked().run;
+    let event = Event::from(RunCompleted { output: run.slot(1, 0) });
+    let error = run.apply(&event, Timestamp::EPOCH).unwrap_err();
+    let expected = "RunCompleted cannot follow at revision 5: the run is running, its task asked";
+    assert_eq!(error.to_string(), expected);
+}
