@@ -1,1 +1,26 @@
-//! Projections of the log: inbox, runs, timers, integrations; rebuild.
+//! Projections of the log: runs, the inbox, timers, what a restart must look at, integrations,
+//! deployed workflows, policy and pauses.
+//!
+//! Everything here is derived: the log is the truth, and every row can be made again from it.
+//! [`Projections`] is folded in the log's own transaction, so a reader that sees an event sees what
+//! it means. Nothing here decides anything, has effects, reads a clock or opens a payload; a row
+//! that is not what was written is an error that names it, never wrong data.
+//!
+//! * [`Projections`] goes into `OpenOptions::projector`.
+//! * [`Views`] reads, over one snapshot of the log.
+//! * `rebuild` makes the tables again beside the live ones; `compare` says whether the live
+//!   ones are what the log gives.
+#![warn(clippy::wildcard_enum_match_arm, missing_docs)]
+
+mod error;
+mod projections;
+mod row;
+mod views;
+
+pub use error::Error;
+pub use projections::Projections;
+pub use row::{
+    DecisionRow, Due, DueRow, Located, Pauses, RunFilter, RunRow, RunStatus, WaitingFor,
+    WorkflowRow,
+};
+pub use views::Views;

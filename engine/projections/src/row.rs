@@ -1,0 +1,194 @@
+//! What the views hand out. Plain values, apart from the rows as stored, so that a new layout of a
+//! table changes nothing for readers.
+
+use placet_model::approval::Requirement;
+use placet_model::decision::{DecisionState, Verdict, VoidReason};
+use placet_model::draft::{BoundField, Mode};
+use placet_model::manifest::Effect;
+use placet_model::plan::WorkflowName;
+use placet_model::{
+    AttemptId, DecisionId, Digest, IntegrationId, Iteration, PayloadRef, Principal, Revision,
+    RunId, StreamId, TaskPath, TimerId, Timestamp,
+};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RunStatus {
+    /// It can go on by itself.
+    Running,
+    /// Something is awaited; see [`RunRow::waiting_for`].
+    Waiting,
+    /// It ended well.
+    Completed,
+    /// It ended by a fault.
+    Faulted,
+    /// Somebody stopped it.
+    Cancelled,
+}
+
+/// What a waiting run waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WaitingFor {
+    /// A vote on this decision or, once it is approved, its claim.
+    Decision(DecisionId),
+    /// A `wait` task's timer.
+    Timer,
+    /// The answer to a try that is under way.
+    Answer,
+    /// The next try of a call that was put off.
+    Deferred,
+    /// Somebody who knows whether it was sent.
+    InDoubt,
+}
+
+/// One run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunRow {
+    /// Which run.
+    pub run: RunId,
+    /// Its definition.
+    pub workflow: WorkflowName,
+    /// Its pinned plan.
+    pub plan_digest: Digest,
+    /// Sandbox or live.
+    pub mode: Mode,
+    /// Who caused it.
+    pub requester: Principal,
+    /// Where it stands.
+    pub status: RunStatus,
+    /// What it waits for, with [`RunStatus::Waiting`].
+    pub waiting_for: Option<WaitingFor>,
+    /// Log time of its first event.
+    pub started_at: Timestamp,
+    /// Log time of its last event.
+    pub updated_at: Timestamp,
+    /// Place of its last event in its stream.
+    pub revision: Revision,
+    /// Its output, with [`RunStatus::Completed`].
+    pub output: Option<PayloadRef>,
+    /// Type, status and content of its fault, with [`RunStatus::Faulted`].
+    pub fault: Option<(String, u16, PayloadRef)>,
+}
+
+/// Which runs to list; everything that is given must hold.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RunFilter {
+    /// Where they stand.
+    pub status: Option<RunStatus>,
+    /// `namespace/name` of their workflow, any version.
+    pub workflow: Option<String>,
+}
+
+/// One request for a decision, in whatever state; kept for ever.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DecisionRow {
+    /// Which decision.
+    pub decision: DecisionId,
+    /// The run that waits for it.
+    pub run: RunId,
+    /// The run's definition.
+    pub workflow: WorkflowName,
+    /// Who caused the run.
+    pub requester: Principal,
+    /// Sandbox or live.
+    pub mode: Mode,
+    /// The task.
+    pub task: TaskPath,
+    /// Which execution of it.
+    pub iteration: Iteration,
+    /// Operation name.
+    pub operation: String,
+    /// What it does to the world.
+    pub effect: Effect,
+    /// The integration; none where the call uses none.
+    pub integration: Option<IntegrationId>,
+    /// Draft revision of the action, from 1.
+    pub draft_revision: u32,
+    /// The draft: what an approval binds.
+    pub digest: Digest,
+    /// What must be met, as last raised.
+    pub requirement: Requirement,
+    /// Log time of the request.
+    pub requested_at: Timestamp,
+    /// When the answer becomes no.
+    pub expires_at: Timestamp,
+    /// Where it stands.
+    pub state: DecisionState,
+    /// The attempt that is in doubt, and since when.
+    pub in_doubt: Option<(AttemptId, Timestamp)>,
+    /// Who said what, with the log time of the vote, in order.
+    pub votes: Vec<(Principal, Verdict, Timestamp)>,
+    /// In words, what a raised requirement still lacks; empty once it is settled.
+    pub missing: Vec<String>,
+    /// Why it is void, and which bound field differed.
+    pub void: Option<(VoidReason, Option<BoundField>)>,
+    /// Where the evaluated `with` stands, in the run's stream.
+    pub with: PayloadRef,
+    /// Where the prepared request stands.
+    pub request: PayloadRef,
+    /// Where the draft document stands.
+    pub document: PayloadRef,
+    /// Where the author's line for the card stands.
+    pub summary: Option<PayloadRef>,
+    /// The attempt that claimed it last.
+    pub attempt: Option<AttemptId>,
+    /// Revision of the run's stream when this row last changed.
+    pub revision: Revision,
+}
+
+/// What comes due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Due {
+    /// The run's own timeout.
+    RunDeadline,
+    /// A timer.
+    Timer(TimerId),
+    /// The end of an open request or an unspent approval.
+    Expiry(DecisionId),
+    /// The next try of a call that was put off.
+    Retry(AttemptId),
+}
+
+/// One moment at which a run must be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DueRow {
+    /// When.
+    pub at: Timestamp,
+    /// Which run.
+    pub run: RunId,
+    /// Why.
+    pub due: Due,
+}
+
+/// Where content stands in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Located {
+    /// The stream.
+    pub stream: StreamId,
+    /// Its payload.
+    pub payload: PayloadRef,
+}
+
+/// One deployment of a workflow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkflowRow {
+    /// `namespace/name`.
+    pub family: String,
+    /// Semantic version.
+    pub version: String,
+    /// Its plan.
+    pub plan_digest: Digest,
+    /// Log time of the deployment.
+    pub deployed_at: Timestamp,
+}
+
+/// What is paused.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Pauses {
+    /// The whole project.
+    pub project: bool,
+    /// These integrations.
+    pub integrations: BTreeSet<IntegrationId>,
+}
