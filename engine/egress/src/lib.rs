@@ -1,1 +1,21 @@
-//! The live Transport: HTTP with SSRF defence, pools and limits; the only crate that names reqwest.
+//! The live [`Transport`](placet_adapters::Transport): the only crate that names reqwest, and the
+//! only one that opens a socket towards a provider.
+//!
+//! Invariants, each a test: nothing is dialled that [`address`] does not call public, unless the
+//! operator lists that very HOST:PORT; the addresses that were checked are the ones connected to;
+//! a gated call is never redirected, never retried and never shares a connection; a failure is
+//! `BeforeSend` only if no byte of the request can have left.
+
+pub mod address;
+mod client;
+mod config;
+mod destination;
+mod failure;
+mod headers;
+mod resolver;
+mod transport;
+
+pub use config::{EgressConfig, HostPort, ParseHostPortError};
+pub use destination::Refusal;
+pub use resolver::{Looking, Lookup, SystemLookup};
+pub use transport::Egress;

@@ -1,0 +1,104 @@
+//! The HTTP clients: one per reach, pooling and connect timeout, made when first needed.
+
+use crate::config::EgressConfig;
+use crate::destination::Reach;
+use crate::headers::RESPONSE_HEADERS_MAX;
+use crate::resolver::{GuardedResolver, Lookup};
+use reqwest::Client;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::time::Duration;
+
+/// Longest time to look up, connect and shake hands.
+const CONNECT_MAX: Duration = Duration::from_secs(10);
+/// Idle connections kept per host, for reads.
+const IDLE_PER_HOST: usize = 4;
+/// Bytes of response headers that HTTP/2 may carry.
+const HEADER_LIST_BYTES_MAX: u32 = 64 << 10;
+
+/// Whether a connection may have been used before. A gated call never shares one: on a connection
+/// that the server may have closed already, nobody can tell a call that never left from one that
+/// was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Connection {
+    Fresh,
+    Pooled,
+}
+
+/// Which client a call needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Kind {
+    pub(crate) reach: Reach,
+    pub(crate) connection: Connection,
+    connect_timeout_ms: u64,
+}
+
+impl Kind {
+    /// Connecting gets at most two thirds of the call's time. So a call that runs out of time
+    /// altogether was already connected, and "timeout while connecting" is a proven nothing.
+    pub(crate) fn new(reach: Reach, connection: Connection, timeout: Duration) -> Self {
+        let connect = CONNECT_MAX.min(timeout * 2 / 3).as_millis().max(1);
+        Self { reach, connection, connect_timeout_ms: u64::try_from(connect).unwrap_or(1) }
+    }
+}
+
+/// The clients made so far.
+#[derive(Debug)]
+pub(crate) struct Clients {
+    config: Arc<EgressConfig>,
+    lookup: Arc<dyn Lookup>,
+    made: Mutex<BTreeMap<Kind, Client>>,
+}
+
+impl Clients {
+    pub(crate) fn new(config: Arc<EgressConfig>, lookup: Arc<dyn Lookup>) -> Self {
+        install_crypto_once();
+        Self { config, lookup, made: Mutex::new(BTreeMap::new()) }
+    }
+
+    /// # Errors
+    /// The platform's certificate store cannot be read.
+    pub(crate) fn get(&self, kind: Kind) -> Result<Client, reqwest::Error> {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = made.get(&kind) {
+            return Ok(client.clone());
+        }
+        let client = self.make(kind)?;
+        made.insert(kind, client.clone());
+        Ok(client)
+    }
+
+    fn make(&self, kind: Kind) -> Result<Client, reqwest::Error> {
+        let resolver = GuardedResolver {
+            lookup: Arc::clone(&self.lookup),
+            config: Arc::clone(&self.config),
+            reach: kind.reach,
+        };
+        let idle = match kind.connection {
+            Connection::Fresh => 0,
+            Connection::Pooled => IDLE_PER_HOST,
+        };
+        Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .no_proxy()
+            .referer(false)
+            .https_only(kind.reach == Reach::Public)
+            .connect_timeout(Duration::from_millis(kind.connect_timeout_ms))
+            .pool_max_idle_per_host(idle)
+            .http1_max_headers(RESPONSE_HEADERS_MAX)
+            .http2_max_header_list_size(HEADER_LIST_BYTES_MAX)
+            .dns_resolver(Arc::new(resolver))
+            .build()
+    }
+}
+
+/// rustls takes its cryptography from one provider per process; another crate may have been first.
+fn install_crypto_once() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        if rustls::crypto::CryptoProvider::get_default().is_none() {
+            drop(rustls::crypto::ring::default_provider().install_default());
+        }
+    });
+}

@@ -1,0 +1,209 @@
+//! [`Egress`]: check, fill the holes, send once, read within bounds.
+
+use crate::client::{Clients, Connection, Kind};
+use crate::config::EgressConfig;
+use crate::destination::{Destination, Reach, Source};
+use crate::failure::failed;
+use crate::headers;
+use crate::resolver::{Lookup, SystemLookup};
+use placet_adapters::{
+    Answer, Call, Cause, Failed, FillHoles, FilledRequest, Performing, Redirects, Response,
+    Transport, fill,
+};
+use placet_model::Timestamp;
+use placet_model::request::PreparedRequest;
+use reqwest::header::{AUTHORIZATION, COOKIE, HeaderMap, LOCATION};
+use reqwest::{Method, StatusCode};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Redirects that a read follows.
+const REDIRECTS_MAX: usize = 5;
+
+/// The live transport. Cheap to share.
+#[derive(Debug)]
+pub struct Egress {
+    config: Arc<EgressConfig>,
+    clients: Clients,
+    holes: Arc<dyn FillHoles>,
+}
+
+impl Egress {
+    /// A transport under these rules; `holes` is the only source of secrets.
+    pub fn new(config: EgressConfig, holes: Arc<dyn FillHoles>) -> Self {
+        Self::with_lookup(config, holes, Arc::new(SystemLookup))
+    }
+
+    /// The same, with another source of addresses. Its answers pass the same checks.
+    pub fn with_lookup(
+        config: EgressConfig,
+        holes: Arc<dyn FillHoles>,
+        lookup: Arc<dyn Lookup>,
+    ) -> Self {
+        let config = Arc::new(config);
+        Self { clients: Clients::new(Arc::clone(&config), lookup), config, holes }
+    }
+
+    async fn call(&self, call: &Call) -> Answer {
+        let plain = call.request.url.to_string();
+        let first = self.checked(&plain, Source::Request)?;
+        let filled = fill(&call.request, call.integration.as_ref(), &*self.holes, now())
+            .map_err(|error| Failed::before(Cause::Hole, error.to_string()))?;
+        // a hole in the URL must not have moved the request elsewhere
+        let destination = self.checked(filled.url.expose(), Source::Request)?;
+        if !destination.same_origin(&first) {
+            return Err(Failed::before(
+                Cause::Refused,
+                "a secret has changed where the url points",
+            ));
+        }
+        let mut hop = Hop {
+            method: method(&filled)?,
+            headers: headers::outgoing(&filled)?,
+            body: filled.body,
+            destination,
+        };
+        for _ in 0..=REDIRECTS_MAX {
+            let response = self.send(call, &hop).await?;
+            match self.next_hop(call, &hop, &response)? {
+                Some(next) => hop = next,
+                None => return read(response, call.response_bytes_max).await,
+            }
+        }
+        Err(Failed::after(Cause::Unreadable, format!("more than {REDIRECTS_MAX} redirects")))
+    }
+
+    fn checked(&self, url: &str, source: Source) -> Result<Destination, Failed> {
+        Destination::check(url, &self.config, source)
+            .map_err(|refusal| Failed::before(Cause::Refused, refusal.to_string()))
+    }
+
+    async fn send(&self, call: &Call, hop: &Hop) -> Result<reqwest::Response, Failed> {
+        let connection = match call.redirects {
+            Redirects::Never => Connection::Fresh,
+            Redirects::Follow => Connection::Pooled,
+        };
+        let kind = Kind::new(hop.destination.reach, connection, call.timeout);
+        let client = self.clients.get(kind).map_err(|_ignored| {
+            Failed::before(Cause::Tls, "the platform's certificates cannot be read")
+        })?;
+        let mut request = client
+            .request(hop.method.clone(), hop.destination.url.clone())
+            .headers(hop.headers.clone());
+        if !hop.body.is_empty() {
+            request = request.body(hop.body.clone());
+        }
+        request.send().await.map_err(|error| failed(&error))
+    }
+
+    /// The next request, if the answer is a redirect that may be followed.
+    fn next_hop(
+        &self,
+        call: &Call,
+        hop: &Hop,
+        response: &reqwest::Response,
+    ) -> Result<Option<Hop>, Failed> {
+        let movable = matches!(
+            response.status(),
+            StatusCode::MOVED_PERMANENTLY
+                | StatusCode::FOUND
+                | StatusCode::SEE_OTHER
+                | StatusCode::TEMPORARY_REDIRECT
+                | StatusCode::PERMANENT_REDIRECT
+        );
+        let safe = matches!(hop.method, Method::GET | Method::HEAD | Method::OPTIONS)
+            && hop.body.is_empty();
+        let Some(location) = response.headers().get(LOCATION).filter(|_| movable && safe) else {
+            return Ok(None);
+        };
+        if call.redirects == Redirects::Never {
+            return Ok(None);
+        }
+        let refuse = |words: &str| {
+            Failed::after(Cause::Refused, format!("a redirect was not followed: {words}"))
+        };
+        let target = location
+            .to_str()
+            .ok()
+            .and_then(|location| hop.destination.url.join(location).ok())
+            .ok_or_else(|| refuse("it names no url"))?;
+        let source = match hop.destination.reach {
+            Reach::Public => Source::PublicRedirect,
+            Reach::Listed => Source::ListedRedirect,
+        };
+        let destination = Destination::check(target.as_str(), &self.config, source)
+            .map_err(|refusal| refuse(&refusal.to_string()))?;
+        let mut headers = hop.headers.clone();
+        if !destination.same_origin(&hop.destination) {
+            drop_credentials(&mut headers, &call.request);
+        }
+        Ok(Some(Hop { method: hop.method.clone(), headers, body: Vec::new(), destination }))
+    }
+}
+
+impl Transport for Egress {
+    fn perform(&self, call: Call) -> Performing<'_> {
+        Box::pin(async move {
+            match tokio::time::timeout(call.timeout, self.call(&call)).await {
+                Ok(answer) => answer,
+                // connecting has a shorter limit of its own: the request may have been written
+                Err(_elapsed) => Err(Failed::after(
+                    Cause::Timeout,
+                    format!("no whole answer in {} ms", call.timeout.as_millis()),
+                )),
+            }
+        })
+    }
+}
+
+/// One request on its way.
+struct Hop {
+    method: Method,
+    destination: Destination,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+fn method(filled: &FilledRequest) -> Result<Method, Failed> {
+    Method::from_bytes(filled.method.as_bytes())
+        .map_err(|_ignored| Failed::before(Cause::Refused, "the method is no token"))
+}
+
+/// Everything that could be a credential: every header with a hole, and the usual names.
+fn drop_credentials(headers: &mut HeaderMap, request: &PreparedRequest) {
+    for (name, value) in &request.headers {
+        if value.holes().next().is_some() {
+            headers.remove(name.as_str());
+        }
+    }
+    headers.remove(AUTHORIZATION);
+    headers.remove(COOKIE);
+}
+
+async fn read(mut response: reqwest::Response, bytes_max: usize) -> Answer {
+    let status = response.status().as_u16();
+    let headers = headers::incoming(response.headers())?;
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| after(&error))? {
+        if body.len() + chunk.len() > bytes_max {
+            return Err(Failed::after(
+                Cause::TooLarge,
+                format!("the answer is larger than {bytes_max} bytes"),
+            ));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Response::new(status, headers, body))
+}
+
+/// Whatever breaks while an answer is read comes after the send.
+fn after(error: &reqwest::Error) -> Failed {
+    let Failed { cause, detail, .. } = failed(error);
+    Failed::after(cause, detail)
+}
+
+/// This try's moment, for timestamp and signature holes.
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
