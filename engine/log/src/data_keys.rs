@@ -18,10 +18,12 @@ use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use zeroize::Zeroizing;
 
-/// Keys made in one commit: two syncs per thousand runs.
-const BATCH: u64 = 1024;
-/// A new batch is begun when fewer than this many are left.
-const LOW: usize = 512;
+/// Keys made in the first commit: one run on the command line wants no more.
+const BATCH_FIRST: u64 = 64;
+/// Keys made in one commit once many are asked for: two syncs per thousand runs.
+const BATCH_MAX: u64 = 1024;
+/// Each batch is this many times the one before.
+const GROWTH: u64 = 4;
 const NEXT: &str = "next";
 const MAKING: &str = "making data keys";
 const READING: &str = "reading a data key";
@@ -49,7 +51,16 @@ struct Pool {
     /// Nothing is made before the first key is asked for: who only reads writes nothing.
     wanted: bool,
     closing: bool,
+    /// Size of the last batch; the next is begun when half of it is used.
+    batch: u64,
     failed: Option<String>,
+}
+
+impl Pool {
+    fn is_low(&self) -> bool {
+        let left = u64::try_from(self.ready.len()).unwrap_or(u64::MAX);
+        self.wanted && (left == 0 || left < self.batch / 2)
+    }
 }
 
 impl fmt::Debug for DataKeys {
@@ -90,7 +101,7 @@ impl DataKeys {
         pool.wanted = true;
         loop {
             if let Some(key) = pool.ready.pop_front() {
-                if pool.ready.len() < LOW {
+                if pool.is_low() {
                     self.shared.changed.notify_all();
                 }
                 return Ok(key);
@@ -148,14 +159,16 @@ impl Shared {
     fn refill(&self) {
         loop {
             let mut pool = self.lock();
-            while !(pool.closing || pool.wanted && pool.ready.len() < LOW) {
+            while !(pool.closing || pool.is_low()) {
                 pool = self.changed.wait(pool).unwrap_or_else(PoisonError::into_inner);
             }
             if pool.closing || pool.failed.is_some() {
                 return;
             }
+            let size = (pool.batch * GROWTH).clamp(BATCH_FIRST, BATCH_MAX);
+            pool.batch = size;
             drop(pool);
-            let batch = storage::guarded(MAKING, &self.file, || self.make_batch());
+            let batch = storage::guarded(MAKING, &self.file, || self.make_batch(size));
             let mut pool = self.lock();
             match batch {
                 Ok(batch) => pool.ready.extend(batch),
@@ -166,7 +179,7 @@ impl Shared {
         }
     }
 
-    fn make_batch(&self) -> Result<Vec<Arc<DataKey>>, Error> {
+    fn make_batch(&self, size: u64) -> Result<Vec<Arc<DataKey>>, Error> {
         let mut tx = self.db.begin_write().map_err(self.file.err(MAKING))?;
         tx.set_quick_repair(true);
         let mut batch = Vec::new();
@@ -175,14 +188,14 @@ impl Shared {
             let mut table = tx.open_table(DATA_KEYS).map_err(self.file.err(MAKING))?;
             let next =
                 counter.get(NEXT).map_err(self.file.err(MAKING))?.map_or(1, |row| row.value());
-            for id in next..next + BATCH {
+            for id in next..next + size {
                 let mut bytes = Zeroizing::new([0; 32]);
                 self.random.fill(bytes.as_mut()).map_err(|_unspecified| Error::Random)?;
                 let wrapped = self.wrap(DataKeyId(id), &bytes)?;
                 table.insert(id, wrapped.as_slice()).map_err(self.file.err(MAKING))?;
                 batch.push(Arc::new(DataKey::new(DataKeyId(id), &bytes)?));
             }
-            counter.insert(NEXT, next + BATCH).map_err(self.file.err(MAKING))?;
+            counter.insert(NEXT, next + size).map_err(self.file.err(MAKING))?;
         }
         tx.commit().map_err(self.file.err(MAKING))?;
         Ok(batch)

@@ -142,13 +142,32 @@ fn open_path(
 ) -> Result<(Database, File), Error> {
     let file = File::new(path);
     let db = guarded("opening", &file, || {
-        match Database::builder().set_cache_size(cache_bytes).create(path) {
+        if !path.exists() {
+            create_whole(path, &file)?;
+        }
+        match Database::builder().set_cache_size(cache_bytes).open(path) {
             Ok(db) => Ok(db),
             Err(redb::DatabaseError::DatabaseAlreadyOpen) => Err(in_use()),
             Err(error) => Err(file.err("opening")(error)),
         }
     })?;
     Ok((db, file))
+}
+
+/// Makes an empty database under another name, then renames it: redb's own creation leaves a file
+/// that cannot be opened when the power goes in the middle of it.
+fn create_whole(path: &Path, file: &File) -> Result<(), Error> {
+    const DOING: &str = "creating";
+    let unfinished = path.with_extension("redb.new");
+    match std::fs::remove_file(&unfinished) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(file.io(DOING, error));
+        }
+        Ok(()) | Err(_) => {}
+    }
+    drop(Database::create(&unfinished).map_err(file.err(DOING))?);
+    std::fs::rename(&unfinished, path).map_err(|error| file.io(DOING, error))?;
+    project_key::sync_dir(path.parent())
 }
 
 fn open_backend(

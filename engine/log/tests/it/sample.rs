@@ -291,7 +291,6 @@ impl<'de> MapAccess<'de> for Items<'_> {
 #[test]
 fn what_postcard_cannot_read_back_has_no_sample() {
     #[derive(serde::Deserialize)]
-    #[expect(dead_code, reason = "only its shape counts")]
     enum ByOrder {
         One,
     }

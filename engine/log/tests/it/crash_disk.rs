@@ -1,0 +1,235 @@
+//! A disk that loses power: what was not synced may be lost, reordered or torn.
+//!
+//! The image that survives is the one of the last sync with some of the later operations applied:
+//! none, the first few, any few, single 512-byte sectors of them, only changes of length, or all.
+
+use redb::StorageBackend;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+const SECTOR: usize = 512;
+
+/// Numbers from a seed (splitmix64).
+#[derive(Debug, Clone)]
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+
+    pub(crate) fn one_in(&mut self, n: u64) -> bool {
+        self.below(n) == 0
+    }
+}
+
+/// Whether the disk does what it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Honesty {
+    Honest,
+    /// A sync returns and nothing is durable.
+    LiesAboutSync,
+}
+
+#[derive(Debug, Clone)]
+enum Operation {
+    SetLen(usize),
+    Write(usize, Vec<u8>),
+}
+
+#[derive(Debug)]
+struct State {
+    synced: Vec<u8>,
+    live: Vec<u8>,
+    unsynced: Vec<Operation>,
+    honesty: Honesty,
+    /// Operations until the power goes.
+    power_left: Option<u64>,
+    /// Syncs until one fails.
+    syncs_left: Option<u64>,
+    /// Raised at every restart: handles from before are dead.
+    life: u64,
+}
+
+/// The disk itself; it outlives the backends that are opened on it.
+#[derive(Debug, Clone)]
+pub(crate) struct Disk(Arc<Mutex<State>>);
+
+impl Disk {
+    pub(crate) fn new(honesty: Honesty) -> Self {
+        Self(Arc::new(Mutex::new(State {
+            synced: Vec::new(),
+            live: Vec::new(),
+            unsynced: Vec::new(),
+            honesty,
+            power_left: None,
+            syncs_left: None,
+            life: 0,
+        })))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    pub(crate) fn backend(&self) -> Box<dyn StorageBackend> {
+        let life = self.lock().life;
+        Box::new(Backend { disk: self.clone(), life })
+    }
+
+    /// The power goes at the n-th operation from now.
+    pub(crate) fn cut_power_after(&self, operations: u64) {
+        self.lock().power_left = Some(operations);
+    }
+
+    /// The n-th sync from now fails, and every operation after it.
+    pub(crate) fn fail_sync_after(&self, syncs: u64) {
+        self.lock().syncs_left = Some(syncs);
+    }
+
+    /// All that was written until now is durable, whatever was synced.
+    pub(crate) fn keep_all(&self) {
+        let mut state = self.lock();
+        state.unsynced.clear();
+        state.synced = state.live.clone();
+    }
+
+    /// Power is back: what survived is there, old handles are dead.
+    pub(crate) fn restart(&self, random: &mut Random) {
+        let mut state = self.lock();
+        let unsynced = std::mem::take(&mut state.unsynced);
+        let mut image = std::mem::take(&mut state.synced);
+        for operation in survivors(&unsynced, random) {
+            apply(&mut image, &operation);
+        }
+        state.live.clone_from(&image);
+        state.synced = image;
+        state.power_left = None;
+        state.syncs_left = None;
+        state.life += 1;
+    }
+}
+
+fn survivors(unsynced: &[Operation], random: &mut Random) -> Vec<Operation> {
+    match random.below(6) {
+        0 => Vec::new(),
+        1 => unsynced[..index(random, unsynced.len() + 1)].to_vec(),
+        2 => unsynced.iter().filter(|_| random.one_in(2)).cloned().collect(),
+        3 => unsynced.iter().flat_map(|operation| sectors(operation, random)).collect(),
+        4 => {
+            let length = |op: &&Operation| matches!(op, Operation::SetLen(_));
+            unsynced.iter().filter(length).cloned().collect()
+        }
+        _ => unsynced.to_vec(),
+    }
+}
+
+fn index(random: &mut Random, len: usize) -> usize {
+    usize::try_from(random.below(u64::try_from(len).unwrap_or(1))).unwrap_or(0)
+}
+
+fn sectors(operation: &Operation, random: &mut Random) -> Vec<Operation> {
+    let Operation::Write(offset, data) = operation else { return vec![operation.clone()] };
+    let mut kept = Vec::new();
+    let mut at = 0;
+    while at < data.len() {
+        let end = (at + SECTOR - (offset + at) % SECTOR).min(data.len());
+        if random.one_in(2) {
+            kept.push(Operation::Write(offset + at, data[at..end].to_vec()));
+        }
+        at = end;
+    }
+    kept
+}
+
+fn apply(image: &mut Vec<u8>, operation: &Operation) {
+    match operation {
+        Operation::SetLen(len) => image.resize(*len, 0),
+        Operation::Write(offset, data) => {
+            let end = offset + data.len();
+            if image.len() < end {
+                image.resize(end, 0);
+            }
+            image[*offset..end].copy_from_slice(data);
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Backend {
+    disk: Disk,
+    life: u64,
+}
+
+impl Backend {
+    /// The state, if this handle is alive and the power is on; counts the operation.
+    fn powered(&self) -> io::Result<MutexGuard<'_, State>> {
+        let mut state = self.disk.lock();
+        if state.life != self.life || state.power_left == Some(0) {
+            return Err(io::Error::other("no power"));
+        }
+        state.power_left = state.power_left.map(|left| left - 1);
+        Ok(state)
+    }
+
+    fn change(&self, operation: Operation) -> io::Result<()> {
+        let mut state = self.powered()?;
+        apply(&mut state.live, &operation);
+        state.unsynced.push(operation);
+        Ok(())
+    }
+}
+
+fn offset(offset: u64) -> io::Result<usize> {
+    usize::try_from(offset).map_err(io::Error::other)
+}
+
+impl StorageBackend for Backend {
+    fn len(&self) -> io::Result<u64> {
+        u64::try_from(self.powered()?.live.len()).map_err(io::Error::other)
+    }
+
+    fn read(&self, at: u64, out: &mut [u8]) -> io::Result<()> {
+        let at = offset(at)?;
+        let state = self.powered()?;
+        let from = state.live.get(at..at + out.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
+        out.copy_from_slice(from);
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.change(Operation::SetLen(offset(len)?))
+    }
+
+    fn write(&self, at: u64, data: &[u8]) -> io::Result<()> {
+        self.change(Operation::Write(offset(at)?, data.to_vec()))
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        let mut state = self.powered()?;
+        if state.syncs_left == Some(0) {
+            state.power_left = Some(0);
+            return Err(io::Error::other("the sync failed"));
+        }
+        state.syncs_left = state.syncs_left.map(|left| left - 1);
+        if state.honesty == Honesty::Honest {
+            let unsynced = std::mem::take(&mut state.unsynced);
+            for operation in &unsynced {
+                apply(&mut state.synced, operation);
+            }
+        }
+        Ok(())
+    }
+}
