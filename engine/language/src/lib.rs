@@ -1,10 +1,22 @@
 //! The workflow language: YAML text to a plan and diagnostics; expressions; policy files.
+//!
+//! Text comes in, plain values go out. Nothing here opens a file or a socket, and nothing panics on
+//! any input. [`check`] reads a workflow, [`check_policy`] a `policy.yaml`, [`check_project`] a
+//! `placet.toml`; each gives its value only when it found no error, and always all of its findings.
+//! [`Evaluator`] runs the expressions of a plan behind fences.
 #![warn(clippy::wildcard_enum_match_arm, missing_docs)]
 
 pub mod codes;
 pub mod diagnostic;
-pub mod source;
-
+pub mod duration;
+mod environment;
 mod expr;
+mod parse;
+pub mod source;
 mod syntax;
+
+pub use diagnostic::{Code, Diagnostic, Severity};
+pub use environment::Environment;
 pub use expr::{Evaluator, ExpressionError, Health, Limits, Scope};
+pub use parse::{Checked, check, check_policy, check_project};
+pub use source::{Source, Span};

@@ -16,22 +16,6 @@ impl Span {
     }
 }
 
-/// A value with the place where it was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Spanned<T> {
-    /// The value.
-    pub value: T,
-    /// Where it stands.
-    pub span: Span,
-}
-
-impl<T> Spanned<T> {
-    /// A value written at `span`.
-    pub fn new(value: T, span: Span) -> Self {
-        Self { value, span }
-    }
-}
-
 /// A place for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
@@ -48,6 +32,7 @@ pub struct Source {
     text: String,
     /// Byte offset of the start of each line.
     lines: Vec<usize>,
+    not_utf8_at: Option<usize>,
 }
 
 impl Source {
@@ -56,14 +41,19 @@ impl Source {
         let text = text.into();
         let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
         let lines = std::iter::once(0).chain(breaks.map(|(at, _)| at + 1)).collect();
-        Self { name: name.into(), text, lines }
+        Self { name: name.into(), text, lines, not_utf8_at: None }
     }
 
-    /// From bytes as they were read: what is not UTF-8 becomes the replacement character, and the
-    /// second value says at which byte of the text the first such place is.
-    pub fn from_bytes(name: impl Into<String>, bytes: &[u8]) -> (Self, Option<usize>) {
+    /// From bytes as they were read. What is not UTF-8 becomes the replacement character, and a
+    /// check of the source says so.
+    pub fn from_bytes(name: impl Into<String>, bytes: &[u8]) -> Self {
         let broken = std::str::from_utf8(bytes).err().map(|error| error.valid_up_to());
-        (Self::new(name, String::from_utf8_lossy(bytes)), broken)
+        Self { not_utf8_at: broken, ..Self::new(name, String::from_utf8_lossy(bytes)) }
+    }
+
+    /// The first byte of the text that was not UTF-8.
+    pub(crate) fn not_utf8_at(&self) -> Option<usize> {
+        self.not_utf8_at
     }
 
     /// The file's name.

@@ -109,7 +109,9 @@ impl Evaluator {
         match self.expression(expression, input, scope)? {
             Value::Bool(result) => Ok(result),
             Value::Null => Ok(false),
-            other => Err(Error::NotBoolean { found: kind(&other) }),
+            other @ (Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_)) => {
+                Err(Error::NotBoolean { found: kind(&other) })
+            }
         }
     }
 
@@ -182,13 +184,12 @@ impl Evaluator {
         if let Some(ready) = cached(None) {
             return Ok(ready);
         }
-        let ready = match SimplePath::parse(source) {
-            Some(path) => Ready::Simple(Arc::new(path)),
-            None => {
-                let owned = source.to_owned();
-                let filter = self.pool.run(COMPILE_DEADLINE, move || compile(&owned))??;
-                Ready::Filter(Arc::new(filter))
-            }
+        let ready = if let Some(path) = SimplePath::parse(source) {
+            Ready::Simple(Arc::new(path))
+        } else {
+            let owned = source.to_owned();
+            let filter = self.pool.run(COMPILE_DEADLINE, move || compile(&owned))??;
+            Ready::Filter(Arc::new(filter))
         };
         cached(Some(ready.clone()));
         Ok(ready)

@@ -59,9 +59,8 @@ pub(crate) fn parse(source: &str) -> Result<Parsed, Vec<Refusal>> {
     if brackets(&tokens) > SYNTAX_DEPTH_MAX {
         return Err(vec![too_deep(source)]);
     }
-    let term = Parser::new(&tokens)
-        .parse(|parser| parser.term())
-        .map_err(|errors| grammatical(source, &errors))?;
+    let term =
+        Parser::new(&tokens).parse(Parser::term).map_err(|errors| grammatical(source, &errors))?;
     let mut walk = Walk { source, bound: Vec::new(), parsed: Parsed::default(), refused: vec![] };
     walk.term(&term, 0);
     if walk.refused.is_empty() { Ok(walk.parsed) } else { Err(walk.refused) }
@@ -329,9 +328,10 @@ impl<'s> Walk<'s> {
         path: &jaq_core::path::Path<Term<&'s str>>,
         depth: usize,
     ) {
-        match head {
-            Term::Var(name) => self.variable(name, first_key(path)),
-            other => self.term(other, depth),
+        if let Term::Var(name) = head {
+            self.variable(name, first_key(path));
+        } else {
+            self.term(head, depth);
         }
         for (part, _) in &path.0 {
             match part {

@@ -22,16 +22,16 @@ pub use evaluate::{Evaluator, Health, Limits};
 pub use scope::Scope;
 
 /// Longest source of one expression, in bytes.
-pub const SOURCE_BYTES_MAX: usize = 4 * 1024;
+pub(crate) const SOURCE_BYTES_MAX: usize = 4 * 1024;
 /// Deepest nesting of an expression's syntax tree.
-pub const SYNTAX_DEPTH_MAX: usize = 64;
+pub(crate) const SYNTAX_DEPTH_MAX: usize = 64;
 /// Largest value that may be handed to an expression (`.`, and each variable), in bytes of JSON.
-pub const INPUT_BYTES_MAX: usize = 4 * 1024 * 1024;
+pub(crate) const INPUT_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Largest result of an expression, in bytes of JSON.
-pub const RESULT_BYTES_MAX: usize = 1024 * 1024;
+pub(crate) const RESULT_BYTES_MAX: usize = 1024 * 1024;
 /// Deepest nesting of a value that goes in or comes out.
-pub const VALUE_DEPTH_MAX: usize = 64;
+pub(crate) const VALUE_DEPTH_MAX: usize = 64;
 /// Longest regular expression, in bytes.
-pub const REGEX_BYTES_MAX: usize = 1024;
+pub(crate) const REGEX_BYTES_MAX: usize = 1024;
 /// Stack of the threads that parse, compile and evaluate, in bytes.
 pub(crate) const STACK_BYTES: usize = 64 * 1024 * 1024;

@@ -14,14 +14,14 @@ use crate::diagnostic::Sink;
 use crate::source::Span;
 
 /// Longest source, in bytes.
-pub const SOURCE_BYTES_MAX: usize = 1024 * 1024;
+pub(crate) const SOURCE_BYTES_MAX: usize = 1024 * 1024;
 /// Deepest nesting of lists and maps.
-pub const DEPTH_MAX: usize = 64;
+pub(crate) const DEPTH_MAX: usize = 64;
 /// Most values in the tree, aliases expanded.
-pub const NODES_MAX: usize = 100_000;
+pub(crate) const NODES_MAX: usize = 100_000;
 
 /// Most bytes of strings and keys, aliases expanded.
-pub const TEXT_BYTES_MAX: usize = 4 * 1024 * 1024;
+pub(crate) const TEXT_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// What a tree costs.
 #[derive(Clone, Copy, Default)]
@@ -39,14 +39,21 @@ struct Anchored {
     size: Size,
 }
 
+/// What a list or map holds so far.
+enum Inside {
+    List(Vec<Node>),
+    Map {
+        entries: Vec<Entry>,
+        /// The key that waits for its value.
+        waiting: Option<(String, Span)>,
+    },
+}
+
 /// A list or map that is still being read.
 struct Open {
     span: Span,
     anchor: usize,
-    items: Vec<Node>,
-    entries: Vec<Entry>,
-    /// `Some` for a map: the key that waits for its value, if there is one.
-    key: Option<Option<(String, Span)>>,
+    inside: Inside,
     /// Keys so far and where they stand.
     keys: BTreeMap<String, Span>,
     /// Of what is inside so far; `depth` is that of the deepest child.
@@ -71,6 +78,11 @@ enum Step {
 
 /// The tree of the one document in the source; `None` when there is none to speak of.
 pub(crate) fn load(sink: &mut Sink<'_>) -> Option<Node> {
+    if let Some(at) = sink.source().not_utf8_at() {
+        let span = Span::new(at, at + 1);
+        sink.report(codes::YAML, span, "the file is not UTF-8 text", "save it as UTF-8");
+        return None;
+    }
     let source = sink.source();
     let length = source.text().len();
     if length > SOURCE_BYTES_MAX {
@@ -123,11 +135,12 @@ impl Loader<'_, '_> {
             }
             Event::SequenceStart(_, anchor, tag) => {
                 self.refuse_tag(tag, span);
-                return self.open(span, anchor, None);
+                return self.open(span, anchor, Inside::List(Vec::new()));
             }
             Event::MappingStart(_, anchor, tag) => {
                 self.refuse_tag(tag, span);
-                return self.open(span, anchor, Some(None));
+                let inside = Inside::Map { entries: Vec::new(), waiting: None };
+                return self.open(span, anchor, inside);
             }
             Event::SequenceEnd | Event::MappingEnd => return self.close(span),
             Event::UnresolvedAlias(name) => {
@@ -173,7 +186,7 @@ impl Loader<'_, '_> {
         Node { span, content }
     }
 
-    fn open(&mut self, span: Span, anchor: usize, key: Option<Option<(String, Span)>>) -> Step {
+    fn open(&mut self, span: Span, anchor: usize, inside: Inside) -> Step {
         if self.stack.len() >= DEPTH_MAX {
             let message = format!("nested deeper than {DEPTH_MAX} levels");
             self.form(span, message, "take parts out into a workflow of their own");
@@ -182,9 +195,7 @@ impl Loader<'_, '_> {
         self.stack.push(Open {
             span,
             anchor,
-            items: Vec::new(),
-            entries: Vec::new(),
-            key,
+            inside,
             keys: BTreeMap::new(),
             size: Size::default(),
         });
@@ -194,9 +205,9 @@ impl Loader<'_, '_> {
     fn close(&mut self, span: Span) -> Step {
         let Some(open) = self.stack.pop() else { return Step::On };
         let size = Size { nodes: open.size.nodes + 1, depth: open.size.depth + 1, ..open.size };
-        let content = match open.key {
-            Some(_) => Content::Map(open.entries),
-            None => Content::List(open.items),
+        let content = match open.inside {
+            Inside::Map { entries, .. } => Content::Map(entries),
+            Inside::List(items) => Content::List(items),
         };
         let node = Node { span: Span::new(open.span.start, span.end), content };
         self.total.nodes -= open.size.nodes;
@@ -260,10 +271,10 @@ impl Loader<'_, '_> {
         parent.size.nodes += size.nodes;
         parent.size.bytes += size.bytes;
         parent.size.depth = parent.size.depth.max(size.depth);
-        match &mut parent.key {
-            None => parent.items.push(node),
-            Some(waiting) => match waiting.take() {
-                Some((key, key_span)) => parent.entries.push(Entry { key, key_span, value: node }),
+        match &mut parent.inside {
+            Inside::List(items) => items.push(node),
+            Inside::Map { entries, waiting } => match waiting.take() {
+                Some((key, key_span)) => entries.push(Entry { key, key_span, value: node }),
                 None => self.key(&node),
             },
         }
@@ -307,7 +318,9 @@ impl Loader<'_, '_> {
         };
         if let Some(parent) = self.stack.last_mut() {
             parent.keys.entry(key.clone()).or_insert(node.span);
-            parent.key = Some(Some((key, node.span)));
+            if let Inside::Map { waiting, .. } = &mut parent.inside {
+                *waiting = Some((key, node.span));
+            }
         }
     }
 

@@ -4,8 +4,8 @@
 //! mistake; this tree keeps every place, so that a check can name all mistakes at once.
 
 pub(crate) mod load;
-pub(crate) mod read;
 pub(crate) mod scalar;
+pub(crate) mod toml_load;
 
 use serde_json::Value;
 
@@ -85,6 +85,12 @@ impl Node {
     /// The value under `key`, if this is a map that has it.
     pub(crate) fn get(&self, key: &str) -> Option<&Self> {
         self.entries().iter().find(|entry| entry.key == key).map(|entry| &entry.value)
+    }
+
+    /// Where `key` stands; the whole node if it is no map that has it.
+    pub(crate) fn key_span(&self, key: &str) -> Span {
+        let entry = self.entries().iter().find(|entry| entry.key == key);
+        entry.map_or(self.span, |entry| entry.key_span)
     }
 
     /// The plain value, places forgotten.

@@ -20,10 +20,11 @@ fn eval(expression: &str, input: &Value) -> Result<Value, Error> {
 }
 
 fn refused(expression: &str) -> String {
-    match eval(expression, &json!({})) {
-        Err(Error::Refused { reason }) => reason,
-        other => panic!("{expression:.40} is not refused but gives {other:?}"),
-    }
+    let result = eval(expression, &json!({}));
+    let Err(Error::Refused { reason }) = &result else {
+        unreachable!("{expression:.40} is not refused but gives {result:?}")
+    };
+    reason.clone()
 }
 
 fn nested(levels: usize) -> Value {

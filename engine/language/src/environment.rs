@@ -1,0 +1,21 @@
+//! What a document is checked against, all of it handed over as data.
+
+use std::collections::BTreeMap;
+
+use placet_model::manifest::Catalogue;
+use placet_model::policy::Policy;
+use placet_schemas::Registry;
+
+/// What is known of the project while a document is checked.
+#[derive(Clone, Copy, Debug)]
+pub struct Environment<'a> {
+    /// The operations that steps may call.
+    pub catalogue: &'a Catalogue,
+    /// Providers of the project's integrations, by the integration's name. `None` while no project
+    /// is known: then names of integrations are not checked.
+    pub integrations: Option<&'a BTreeMap<String, String>>,
+    /// The policy in force. `None` while no project is known: then approvers are not checked.
+    pub policy: Option<&'a Policy>,
+    /// Compiles and keeps schemas.
+    pub schemas: &'a Registry,
+}

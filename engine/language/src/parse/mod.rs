@@ -1,0 +1,91 @@
+//! The document's meaning: tree in, plan and diagnostics out.
+//!
+//! One pass, keyword first: each construct is read by the code that knows it, which reports every
+//! mistake it meets and goes on. What the language has but this engine has not is refused by name
+//! ([`outside`]); nothing is ignored. A plan comes out only when no error was found.
+
+mod approval;
+mod call;
+mod common;
+mod document;
+mod http;
+mod kinds;
+mod names;
+mod outside;
+mod policy;
+mod project;
+mod reach;
+mod reader;
+mod schema;
+mod steps;
+mod tasks;
+mod template;
+mod tries;
+mod uses;
+mod with;
+
+use placet_model::plan::Plan;
+
+use crate::codes;
+use crate::diagnostic::{Diagnostic, Sink};
+use crate::environment::Environment;
+use crate::expr::STACK_BYTES;
+use crate::source::{Source, Span};
+use crate::syntax::load;
+use reader::Reader;
+
+pub use policy::check_policy;
+pub use project::check_project;
+
+/// What a check found.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// The plan; `None` when there is an error.
+    pub plan: Option<Plan>,
+    /// All findings, in the order of the file.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Checked {
+    /// Whether an error was found.
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(Diagnostic::is_error)
+    }
+}
+
+/// Checks a workflow document.
+///
+/// Never panics and does no I/O; works on a thread of its own with a deep stack, because the
+/// parsers of jq expressions are recursive.
+pub fn check(source: &Source, environment: &Environment<'_>) -> Checked {
+    on_deep_stack(|| check_here(source, environment)).unwrap_or_else(|| {
+        let mut sink = Sink::new(source);
+        let help = "this is a bug of Placet: please report the file";
+        sink.report(codes::YAML, Span::default(), "the file could not be checked", help);
+        Checked { plan: None, diagnostics: sink.finish() }
+    })
+}
+
+fn check_here(source: &Source, environment: &Environment<'_>) -> Checked {
+    let mut sink = Sink::new(source);
+    let Some(root) = load::load(&mut sink) else {
+        return Checked { plan: None, diagnostics: sink.finish() };
+    };
+    let mut reader = Reader::new(sink, *environment);
+    let plan = document::read(&mut reader, &root);
+    let (diagnostics, has_errors) = reader.finish();
+    Checked { plan: if has_errors { None } else { plan }, diagnostics }
+}
+
+/// The result of `work` on a thread with a deep stack; `None` if it panicked or could not start.
+pub(crate) fn on_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
+    std::thread::scope(|scope| {
+        std::thread::Builder::new()
+            .name("placet-check".to_owned())
+            .stack_size(STACK_BYTES)
+            .spawn_scoped(scope, work)
+            .ok()?
+            .join()
+            .ok()
+    })
+}

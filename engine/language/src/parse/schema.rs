@@ -1,0 +1,150 @@
+//! `input`, `output` and `export`: transforms and schemas; and durations.
+
+use placet_model::Duration;
+use placet_model::plan::{InputSpec, OutputSpec};
+use placet_schemas::Error;
+use serde_json::Value;
+
+use super::names::Place;
+use super::reader::Reader;
+use super::with::find;
+use crate::codes;
+use crate::duration;
+use crate::expr::source as fences;
+use crate::syntax::Node;
+
+impl Reader<'_> {
+    /// `input: { schema, from }`.
+    pub(super) fn input(&mut self, node: Option<&Node>, place: Place) -> InputSpec {
+        let Some(node) = node else { return InputSpec::default() };
+        if !self.map(node, "`input`", &["schema", "from"]) {
+            return InputSpec::default();
+        }
+        InputSpec {
+            schema: node.get("schema").and_then(|schema| self.schema(schema)),
+            from: node.get("from").and_then(|from| self.transform(from, "`input.from`", place)),
+        }
+    }
+
+    /// `output` or `export`: `{ as, schema }`.
+    pub(super) fn output(&mut self, node: Option<&Node>, what: &str, place: Place) -> OutputSpec {
+        let Some(node) = node else { return OutputSpec::default() };
+        if !self.map(node, &format!("`{what}`"), &["as", "schema"]) {
+            return OutputSpec::default();
+        }
+        let transform = node.get("as");
+        OutputSpec {
+            transform: transform.and_then(|t| self.transform(t, &format!("`{what}.as`"), place)),
+            schema: node.get("schema").and_then(|schema| self.schema(schema)),
+        }
+    }
+
+    /// `{ format, document }`: an inline JSON Schema that compiles.
+    fn schema(&mut self, node: &Node) -> Option<Value> {
+        if !self.map(node, "`schema`", &["format", "document", "resource"]) {
+            return None;
+        }
+        if let Some(format) = node.get("format") {
+            let text = self.text(format, "`schema.format`")?;
+            if text != "json" && !text.starts_with("json:") {
+                let message = format!("the schema format `{text}` is not supported");
+                self.report(codes::SHAPE, format.span, message, "use JSON Schema: `format: json`");
+            }
+        }
+        if let Some(resource) = node.entries().iter().find(|entry| entry.key == "resource") {
+            self.outside("schema.resource", resource.key_span);
+            return None;
+        }
+        let document = self.required(node, "document", "`schema`")?;
+        let schema = document.to_json();
+        if !schema.is_object() && !schema.is_boolean() {
+            let message = format!("a JSON Schema is a map, this is {}", document.kind());
+            self.report(codes::SHAPE, document.span, message, "write the schema as a map");
+            return None;
+        }
+        if let Err(error) = self.environment.schemas.register(&schema) {
+            let help = "write JSON Schema 2020-12; `$ref` only within the document";
+            let (span, message) = match &error {
+                Error::Uncompilable { pointer, message } => {
+                    let node = find(document, pointer).unwrap_or(document);
+                    (node.span, format!("the JSON Schema cannot be used: {message}"))
+                }
+                other @ (Error::TooDeep | Error::Unknown { .. } | Error::NotJson { .. }) => {
+                    (document.span, other.to_string())
+                }
+            };
+            self.report(codes::SHAPE, span, message, help);
+            return None;
+        }
+        Some(schema)
+    }
+
+    /// A duration that is written out.
+    pub(super) fn duration(&mut self, node: &Node, what: &str) -> Option<Duration> {
+        if node.as_text().is_some_and(|text| fences::fenced(text).is_some()) {
+            self.outside("an expression in a timeout", node.span);
+            return None;
+        }
+        if !node.entries().is_empty() {
+            self.map(node, what, duration::KEYS);
+        }
+        match duration::from_value(&node.to_json()) {
+            Ok(duration) => Some(duration),
+            Err(error) => {
+                let unknown_key = node
+                    .entries()
+                    .iter()
+                    .any(|entry| !duration::KEYS.contains(&entry.key.as_str()));
+                if !unknown_key {
+                    let help = node.as_text().and_then(duration::iso_of_habit).map_or_else(
+                        || "write PT30M, P2D or { minutes: 30 }".to_owned(),
+                        |iso| format!("write {iso}"),
+                    );
+                    self.report(codes::DURATION, node.span, error.to_string(), help);
+                }
+                None
+            }
+        }
+    }
+
+    /// A duration that must be longer than nothing.
+    pub(super) fn some_time(&mut self, node: &Node, what: &str) -> Option<Duration> {
+        let duration = self.duration(node, what)?;
+        if duration.is_zero() {
+            let message = format!("{what} must be longer than nothing");
+            self.report(codes::DURATION, node.span, message, "write at least PT0.001S");
+            return None;
+        }
+        Some(duration)
+    }
+
+    /// `timeout: { after }`, or the name of an entry of `use.timeouts`.
+    pub(super) fn timeout(&mut self, node: &Node) -> Option<Duration> {
+        let Some(name) = node.as_text() else {
+            return self.inline_timeout(node);
+        };
+        let known = self.uses.timeouts.get(name).copied();
+        if known.is_some() {
+            self.used.insert(format!("timeouts/{name}"));
+            return known;
+        }
+        let looks = duration::from_text(name).map(|_| name.to_owned()).ok();
+        if let Some(iso) = looks.or_else(|| duration::iso_of_habit(name)) {
+            let message = format!("`timeout: {name}` means the timeout named `{name}`");
+            let help = format!("write timeout: {{ after: {iso} }}");
+            self.report(codes::TIMEOUT_NAME, node.span, message, help);
+            return None;
+        }
+        let names: Vec<String> = self.uses.timeouts.keys().cloned().collect();
+        self.unknown_use("timeout", name, node.span, &names);
+        None
+    }
+
+    pub(super) fn inline_timeout(&mut self, node: &Node) -> Option<Duration> {
+        if !self.map(node, "`timeout`", &["after"]) {
+            return None;
+        }
+        let after = self.required(node, "after", "`timeout`")?;
+        self.some_time(after, "`timeout.after`")
+    }
+}

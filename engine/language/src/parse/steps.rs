@@ -1,0 +1,191 @@
+//! Which finished tasks `$steps` may name from where (language.md §7.4).
+//!
+//! Visible are tasks of the same and of enclosing lists, and those inside a `do`, `try` or
+//! `catch.do` of such a list; never what is inside a loop's body, seen from outside.
+
+use std::collections::BTreeMap;
+
+use super::reader::Reader;
+use crate::codes;
+use crate::diagnostic::did_you_mean;
+use crate::source::Span;
+use crate::syntax::{Content, Node};
+
+type ListId = usize;
+type TaskId = usize;
+
+#[derive(Clone, Debug)]
+struct List {
+    /// The task it belongs to and that task's list; `None` for the document's own list.
+    owner: Option<(TaskId, ListId)>,
+    /// Whether its tasks cannot be seen from outside.
+    closed: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Step {
+    name: String,
+    list: ListId,
+}
+
+/// The outline of all tasks; a task's id is also its place in the document.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Steps {
+    lists: Vec<List>,
+    all: Vec<Step>,
+    /// Ids by the byte at which a task's value starts.
+    by_start: BTreeMap<usize, TaskId>,
+    /// The task whose expressions are being read, and whether any task jumps back.
+    current: Option<TaskId>,
+    jumps_back: bool,
+}
+
+/// What a name gives from one place.
+enum Found {
+    None,
+    Finished,
+    Later,
+    Several,
+}
+
+impl Steps {
+    /// The outline of the list at `node`.
+    pub(super) fn outline(node: &Node) -> Self {
+        let mut steps = Self::default();
+        steps.list(node, None, false);
+        steps
+    }
+
+    fn list(&mut self, node: &Node, owner: Option<(TaskId, ListId)>, closed: bool) {
+        let Content::List(items) = &node.content else { return };
+        let list = self.lists.len();
+        self.lists.push(List { owner, closed });
+        let mut earlier: Vec<&str> = Vec::new();
+        for entry in items.iter().filter_map(|item| item.entries().first()) {
+            let id = self.all.len();
+            self.all.push(Step { name: entry.key.clone(), list });
+            self.by_start.insert(entry.value.span.start, id);
+            let task = &entry.value;
+            earlier.push(&entry.key);
+            self.jumps_back |= jumps(task).any(|target| earlier.contains(&target));
+            let owner = Some((id, list));
+            let is_loop = task.get("for").is_some();
+            let caught = task.get("catch").and_then(|catch| catch.get("do"));
+            for inner in [task.get("do"), task.get("try"), caught].into_iter().flatten() {
+                self.list(inner, owner, is_loop);
+            }
+        }
+    }
+
+    /// Makes the task that starts at this byte the current one; gives back the one before.
+    pub(super) fn enter(&mut self, start: usize) -> Option<usize> {
+        let before = self.current;
+        self.current = self.by_start.get(&start).copied();
+        before
+    }
+
+    pub(super) fn leave(&mut self, before: Option<usize>) {
+        self.current = before;
+    }
+
+    /// The lists around the current place, and the tasks that own them.
+    fn around(&self) -> (Vec<ListId>, Vec<TaskId>) {
+        let (mut lists, mut owners) = (Vec::new(), Vec::new());
+        let innermost = self.current.and_then(|id| self.all.get(id)).map_or(0, |step| step.list);
+        let mut next = (!self.lists.is_empty()).then_some(innermost);
+        while let Some(id) = next {
+            lists.push(id);
+            let owner = self.lists.get(id).and_then(|list| list.owner);
+            owners.extend(owner.map(|(task, _)| task));
+            next = owner.map(|(_, list)| list);
+        }
+        (lists, owners)
+    }
+
+    fn visible(&self, list: ListId, around: &[ListId]) -> bool {
+        let mut next = Some(list);
+        while let Some(id) = next {
+            if around.contains(&id) {
+                return true;
+            }
+            let Some(list) = self.lists.get(id) else { return false };
+            if list.closed {
+                return false;
+            }
+            next = list.owner.map(|(_, list)| list);
+        }
+        false
+    }
+
+    /// Every visible task with its id, the owners of the lists around left out.
+    fn candidates(&self) -> impl Iterator<Item = (TaskId, &Step)> {
+        let (around, owners) = self.around();
+        self.all
+            .iter()
+            .enumerate()
+            .filter(move |(id, step)| !owners.contains(id) && self.visible(step.list, &around))
+    }
+
+    fn find(&self, name: &str) -> Found {
+        let mut found = self.candidates().filter(|(_, step)| step.name == name).map(|(id, _)| id);
+        match (found.next(), found.next()) {
+            (None, _) => Found::None,
+            (Some(_), Some(_)) => Found::Several,
+            (Some(id), None) => {
+                let earlier = self.current.is_none_or(|current| id < current);
+                if earlier || self.jumps_back { Found::Finished } else { Found::Later }
+            }
+        }
+    }
+}
+
+/// The names that a task's directives may jump to.
+fn jumps(task: &Node) -> impl Iterator<Item = &str> {
+    let cases = match task.get("switch").map(|switch| &switch.content) {
+        Some(Content::List(cases)) => cases.as_slice(),
+        Some(
+            Content::Null
+            | Content::Bool(_)
+            | Content::Number(_)
+            | Content::Text { .. }
+            | Content::Map(_),
+        )
+        | None => &[],
+    };
+    let of_cases =
+        cases.iter().filter_map(|case| case.entries().first()?.value.get("then")?.as_text());
+    let of_catch = task.get("catch").and_then(|catch| catch.get("then"));
+    task.get("then").into_iter().chain(of_catch).filter_map(Node::as_text).chain(of_cases)
+}
+
+impl Reader<'_> {
+    /// Checks `$steps.<name>` at the current place.
+    pub(super) fn check_step(&mut self, name: &str, span: Span) {
+        match self.steps.find(name) {
+            Found::Finished => {}
+            Found::Later => {
+                let message = format!("the task `{name}` can only run later, so this is null");
+                let help = "name a task that has finished before this one";
+                self.warn(codes::VARIABLE, span, message, help);
+            }
+            Found::Several => {
+                let message = format!("several tasks in scope are called `{name}`");
+                self.report(codes::VARIABLE, span, message, "give them different names");
+            }
+            Found::None => {
+                let near =
+                    did_you_mean(name, self.steps.candidates().map(|(_, step)| step.name.as_str()));
+                let help = near.map_or_else(
+                    || {
+                        "name a task that has finished before this one; what runs inside a `for` \
+                        is not visible outside"
+                            .to_owned()
+                    },
+                    |near| format!("did you mean `{near}`?"),
+                );
+                let message = format!("no task `{name}` can be named from here");
+                self.report(codes::VARIABLE, span, message, help);
+            }
+        }
+    }
+}

@@ -1,1 +1,0 @@
-//! Reading typed things out of the tree, keyword first, with "did you mean".

@@ -1,0 +1,9 @@
+//! The language as authors and operators meet it: one binary, one module for each question.
+
+mod fences;
+mod fixtures;
+mod fuzz;
+mod policy;
+mod project;
+mod semantics;
+mod world;

@@ -1,0 +1,115 @@
+//! The small project that the language's tests check documents against.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use placet_language::{Checked, Environment, Source, check};
+use placet_model::Digest;
+use placet_model::actor::{PrincipalKind, Role};
+use placet_model::manifest::{Catalogue, Effect, OperationInfo};
+use placet_model::policy::{Policy, PrincipalInfo};
+use placet_schemas::Registry;
+use serde_json::{Value, json};
+
+/// Operations, integrations and people.
+pub(crate) struct World {
+    catalogue: Catalogue,
+    integrations: BTreeMap<String, String>,
+    policy: Policy,
+    schemas: Registry,
+}
+
+impl World {
+    /// Slack as shipped, HTTP, and a few operations with simple schemas.
+    pub(crate) fn new() -> Self {
+        let open = || json!({ "type": "object" });
+        let shipped = |path: &str| -> Value {
+            serde_json::from_str(placet_schemas::embedded(path).expect("shipped")).expect("JSON")
+        };
+        let slack = |name: &str| shipped(&format!("schemas/providers/slack/{name}.input.json"));
+        let refund = json!({
+            "type": "object",
+            "required": ["charge", "amount"],
+            "properties": {
+                "charge": { "type": "string" },
+                "amount": { "type": "integer", "minimum": 1 },
+                "reason": { "enum": ["duplicate", "fraudulent"] },
+            },
+            "additionalProperties": false,
+        });
+        let operations = [
+            ("slack.chat.postMessage", Effect::Send, slack("chat.postMessage")),
+            ("slack.auth.test", Effect::Read, slack("auth.test")),
+            ("slack.conversations.list", Effect::Read, slack("conversations.list")),
+            ("stripe.refunds.create", Effect::Destructive, refund),
+            ("postmark.email.send", Effect::Send, open()),
+            ("http.request", Effect::Write, open()),
+            ("http.read", Effect::Read, open()),
+            ("http.delete", Effect::Destructive, open()),
+        ];
+        let integrations =
+            [("sales-slack", "slack"), ("ops-slack", "slack"), ("stripe-eu", "stripe")];
+        Self {
+            catalogue: Catalogue { operations: operations.into_iter().map(operation).collect() },
+            integrations: integrations.map(|(name, of)| (name.to_owned(), of.to_owned())).into(),
+            policy: policy(),
+            schemas: Registry::new(),
+        }
+    }
+
+    pub(crate) fn environment(&self) -> Environment<'_> {
+        Environment {
+            catalogue: &self.catalogue,
+            integrations: Some(&self.integrations),
+            policy: Some(&self.policy),
+            schemas: &self.schemas,
+        }
+    }
+
+    pub(crate) fn check(&self, name: &str, text: &str) -> Checked {
+        check(&Source::new(name, text), &self.environment())
+    }
+}
+
+/// `ana`, `ben` and `cho` approve, `bot` is an agent; `sales-leads` holds ana and ben.
+pub(crate) fn policy() -> Policy {
+    let info = |kind, role| PrincipalInfo { kind, roles: BTreeSet::from([role]) };
+    let name = |text: &str| text.parse().expect("a principal name");
+    let people =
+        ["ana", "ben", "cho"].map(|n| (name(n), info(PrincipalKind::User, Role::Approver)));
+    let agent = (name("bot"), info(PrincipalKind::Agent, Role::Agent));
+    Policy {
+        principals: people.into_iter().chain([agent]).collect(),
+        groups: [(name("sales-leads"), BTreeSet::from([name("ana"), name("ben")]))].into(),
+        ..Policy::default()
+    }
+}
+
+fn operation((name, effect, input_schema): (&str, Effect, Value)) -> (String, OperationInfo) {
+    let info = OperationInfo {
+        name: name.to_owned(),
+        provider: name.split('.').next().unwrap_or_default().to_owned(),
+        effect,
+        digest: Digest::of(name.as_bytes()),
+        input_schema,
+        output_schema: None,
+        title: name.to_owned(),
+    };
+    (name.to_owned(), info)
+}
+
+/// The workflow fixtures of the repository.
+pub(crate) fn fixtures(kind: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/workflows").join(kind);
+    let entries = std::fs::read_dir(&folder).expect("the folder of fixtures");
+    let mut files: Vec<PathBuf> = entries
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| {
+            let name = path.to_string_lossy();
+            name.ends_with(".yaml") || (name.ends_with(".json") && !name.ends_with(".plan.json"))
+        })
+        .collect();
+    files.sort();
+    assert!(!files.is_empty(), "no fixtures in {}", folder.display());
+    files
+}
