@@ -6,6 +6,7 @@ use async_nats::{Client, ConnectOptions, Event, ServerAddr, jetstream};
 use tokio::sync::watch;
 
 use crate::error::{Error, Refusal};
+use crate::service::Options;
 
 /// Between two attempts to reach a server.
 pub(crate) const RETRY: Duration = Duration::from_secs(1);
@@ -35,17 +36,19 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// One attempt. User and password may stand in the address (`nats://USER:PASSWORD@HOST:PORT`).
-    pub(crate) async fn open(url: &str) -> Result<Self, Error> {
-        let address: ServerAddr = url.parse().map_err(Error::unavailable("reading the address"))?;
+    /// One attempt.
+    pub(crate) async fn open(options: &Options) -> Result<Self, Error> {
+        let address: ServerAddr =
+            options.url.parse().map_err(Error::unavailable("reading the address"))?;
         let (up, link) = watch::channel(Link::Up);
-        let options = match (address.username(), address.password()) {
-            (Some(user), Some(password)) => {
+        let login = match (&options.seed, address.username(), address.password()) {
+            (Some(seed), _, _) => ConnectOptions::with_nkey(seed.clone()),
+            (None, Some(user), Some(password)) => {
                 ConnectOptions::with_user_and_password(user.to_owned(), password.to_owned())
             }
-            (None, _) | (_, None) => ConnectOptions::new(),
+            (None, None, _) | (None, _, None) => ConnectOptions::new(),
         };
-        let client = options
+        let client = login
             .name("placet")
             .connection_timeout(REQUEST)
             .request_timeout(Some(REQUEST))

@@ -1,6 +1,7 @@
 //! The bus as the composition root sees it: started once, told apart by its status, stopped in good order.
 
 use std::convert::Infallible;
+use std::fmt;
 use std::pin::pin;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
@@ -32,14 +33,26 @@ const STALE: [u64; 2] = [10071, 10201];
 const STOP: Duration = Duration::from_secs(2);
 
 /// What the bus is asked for.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Options {
-    /// `nats://HOST:PORT`.
+    /// `nats://HOST:PORT`; a user and a password may stand in it.
     pub url: String,
+    /// The engine's user nkey seed (`SU…`), where the server knows its users by key.
+    pub seed: Option<String>,
     /// Name of the project in subjects.
     pub project: Token,
     /// Copies of the stream; more than 1 needs a cluster.
     pub replicas: u8,
+}
+
+impl fmt::Debug for Options {
+    /// Without the address, which may hold a password, and without the seed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("project", &self.project)
+            .field("replicas", &self.replicas)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How the bus is doing.
@@ -175,7 +188,7 @@ impl Supervisor {
         let mut seen = Position::START;
         loop {
             let ended = match &connection {
-                None => match Connection::open(&self.options.url).await {
+                None => match Connection::open(&self.options).await {
                     Ok(opened) => {
                         connection = Some(opened);
                         continue;

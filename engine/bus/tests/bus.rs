@@ -2,6 +2,8 @@
 //!
 //! covers: S18, S19
 
+#[path = "bus/deployment.rs"]
+mod deployment;
 #[path = "bus/inbox.rs"]
 mod inbox;
 #[path = "bus/kit.rs"]

@@ -67,7 +67,7 @@ impl Engine {
 }
 
 async fn serve(url: &str, engine: &Engine) -> Bus {
-    let options = Options { url: url.to_owned(), project: token("acme"), replicas: 1 };
+    let options = Options { url: url.to_owned(), seed: None, project: token("acme"), replicas: 1 };
     let bus = Bus::start(options, Log::named("log_a").source(), Some(engine.inbox()));
     status(&bus, |status| matches!(status, Status::Ready { .. })).await;
     bus

@@ -66,7 +66,7 @@ pub(crate) fn start(server: &NatsServer, log: &Log) -> Bus {
 }
 
 pub(crate) fn start_at(url: &str, log: &Log) -> Bus {
-    let options = Options { url: url.to_owned(), project: token("acme"), replicas: 1 };
+    let options = Options { url: url.to_owned(), seed: None, project: token("acme"), replicas: 1 };
     Bus::start(options, log.source(), None)
 }
 

@@ -38,7 +38,7 @@ async fn the_log_and_the_stream_hold_the_same() {
     };
     let log = Log::open(OpenOptions::in_memory("acme")).unwrap();
     (1..=3).for_each(|number| append(&log, number));
-    let options = Options { url: server.url(), project: token("acme"), replicas: 1 };
+    let options = Options { url: server.url(), seed: None, project: token("acme"), replicas: 1 };
     let bus = Bus::start(options, EventSource::of(&log), None);
     published(&bus, 3).await;
     (4..=40).for_each(|number| append(&log, number));
@@ -64,7 +64,7 @@ async fn a_reader_may_take_one_kind_of_event() {
     };
     let log = Log::open(OpenOptions::in_memory("acme")).unwrap();
     (1..=6).for_each(|number| append(&log, number));
-    let options = Options { url: server.url(), project: token("acme"), replicas: 1 };
+    let options = Options { url: server.url(), seed: None, project: token("acme"), replicas: 1 };
     let bus = Bus::start(options, EventSource::of(&log), None);
     published(&bus, 6).await;
     let stream = jetstream(&server).await.get_stream("PLACET_EV_acme").await.unwrap();
