@@ -1,7 +1,7 @@
 //! Who must agree, and whether they have: requirements are resolved from policy and metadata, and
 //! votes are counted with the rights of the moment.
 
-use placet_model::actor::PrincipalKind;
+use placet_model::actor::{PrincipalKind, Role};
 use placet_model::approval::{
     ApprovalMetadata, ReasonRequired, Requirement, SelfApproval, Threshold,
 };
@@ -112,6 +112,14 @@ pub struct Tally {
     pub denied: bool,
 }
 
+/// Whether this principal is an agent, by kind or by role: no other role outweighs that.
+pub fn is_agent(policy: &Policy, name: &Principal) -> bool {
+    policy
+        .principals
+        .get(name)
+        .is_some_and(|info| info.kind == PrincipalKind::Agent || info.roles.contains(&Role::Agent))
+}
+
 /// Whose votes count.
 #[derive(Debug, Clone, Copy)]
 pub struct Electorate<'a> {
@@ -127,6 +135,7 @@ impl Electorate<'_> {
     /// The people whose vote counts for this threshold, with the rights of the moment.
     pub fn entitled(&self, threshold: &Threshold) -> BTreeSet<Principal> {
         let mut people = self.policy.people(&threshold.from);
+        people.retain(|person| !self.is_agent(person));
         if self.requirement.self_approval == SelfApproval::Refused {
             people.remove(self.requester);
         }
@@ -138,9 +147,9 @@ impl Electorate<'_> {
         self.requirement.thresholds.iter().any(|t| self.entitled(t).contains(voter))
     }
 
-    /// Whether this principal is an agent: agents never vote.
+    /// Whether this principal is an agent, by kind or by role: agents never vote.
     pub fn is_agent(&self, voter: &Principal) -> bool {
-        self.policy.principals.get(voter).is_some_and(|info| info.kind == PrincipalKind::Agent)
+        is_agent(self.policy, voter)
     }
 
     /// Counts the votes; those of people who have lost the right do not count.

@@ -8,7 +8,7 @@ use placet_model::actor::Role;
 use placet_model::approval::ReasonRequired;
 use placet_model::decision::{DecisionState, Settlement, Verdict};
 use placet_model::event::decision::{DecisionSettled, VoteCast};
-use placet_model::{Event, PayloadRef, Timestamp};
+use placet_model::{Event, PayloadRef, Principal, Timestamp};
 
 /// A vote is accepted from this long before the engine's clock …
 const OLDEST_MS: i64 = 15 * 60 * 1000;
@@ -81,30 +81,38 @@ fn check_voter(vote: &VoteCommand, electorate: Electorate<'_>, ask: &Ask) -> Res
     if !electorate.policy.principals.contains_key(voter) {
         return Err(Refusal::UnknownPrincipal { name: voter.clone() });
     }
-    if electorate.is_agent(voter) {
-        return Err(Refusal::Agent { voter: voter.clone() });
-    }
-    let mine = |v: &&VoteCast| v.voter == *voter;
     if ask.votes.iter().any(|v| v.voter == *voter && v.nonce == vote.ballot.nonce) {
         return Err(Refusal::NonceReused);
     }
-    if ask.votes.iter().any(|v| mine(&v)) {
-        return Err(Refusal::AlreadyVoted { voter: voter.clone() });
-    }
     if vote.ballot.verdict == Verdict::Withdraw {
-        let operator = electorate.policy.has_role(voter, Role::Operator);
-        let own = *voter == *electorate.requester;
-        return if own || operator {
-            Ok(())
-        } else {
-            Err(Refusal::NotEntitled { voter: voter.clone() })
-        };
+        return check_withdrawal(voter, electorate);
+    }
+    if electorate.is_agent(voter) {
+        return Err(Refusal::Agent { voter: voter.clone() });
+    }
+    if ask.votes.iter().any(|v| v.voter == *voter) {
+        return Err(Refusal::AlreadyVoted { voter: voter.clone() });
     }
     if electorate.is_entitled(voter) {
         return Ok(());
     }
     if *voter == *electorate.requester {
         return Err(Refusal::OwnRequest { voter: voter.clone() });
+    }
+    Err(Refusal::NotEntitled { voter: voter.clone() })
+}
+
+/// Taking a draft back is no opinion on it: whoever caused the run may, an agent too, and an
+/// operator, also after a vote of their own.
+fn check_withdrawal(voter: &Principal, electorate: Electorate<'_>) -> Result<(), Refusal> {
+    if *voter == *electorate.requester {
+        return Ok(());
+    }
+    if electorate.is_agent(voter) {
+        return Err(Refusal::Agent { voter: voter.clone() });
+    }
+    if electorate.policy.has_role(voter, Role::Operator) {
+        return Ok(());
     }
     Err(Refusal::NotEntitled { voter: voter.clone() })
 }
@@ -141,6 +149,8 @@ fn to_event(vote: VoteCommand, reason: Option<PayloadRef>) -> VoteCast {
     }
 }
 
+/// A request is settled as approved by an approval only: a rejection that is not enough leaves it
+/// open, even where the votes before it would do.
 fn settle(verdict: Verdict, electorate: Electorate<'_>, votes: &[VoteCast]) -> Option<Settlement> {
     match verdict {
         Verdict::Respond => return Some(Settlement::Responded),
@@ -151,5 +161,6 @@ fn settle(verdict: Verdict, electorate: Electorate<'_>, votes: &[VoteCast]) -> O
     if tally.denied {
         return Some(Settlement::Rejected);
     }
-    tally.missing.is_empty().then_some(Settlement::Approved)
+    let enough = verdict == Verdict::Approve && tally.missing.is_empty();
+    enough.then_some(Settlement::Approved)
 }
