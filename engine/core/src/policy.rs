@@ -48,15 +48,19 @@ pub fn resolve(
     let asked = |pick: fn(&placet_model::policy::Require) -> Option<Duration>| {
         matching.iter().filter_map(move |rule| pick(&rule.require))
     };
-    let valid_for = asked(|require| require.expires)
-        .chain(metadata.and_then(|meta| meta.expires))
+    // where no rule says otherwise the default binds the author too
+    let allowed = asked(|require| require.expires)
         .min_by_key(|duration| duration.approximate_millis())
         .unwrap_or(default.valid_for);
+    let valid_for = std::iter::once(allowed)
+        .chain(metadata.and_then(|meta| meta.expires))
+        .min_by_key(|duration| duration.approximate_millis())
+        .unwrap_or(allowed);
     let reasons = matching.iter().filter_map(|rule| rule.require.reason_required);
     let reason_required = reasons
-        .chain(metadata.and_then(|meta| meta.reason_required))
-        .fold(None, |strictest: Option<ReasonRequired>, next| strictest.max(Some(next)))
-        .unwrap_or(default.reason_required);
+        .max()
+        .unwrap_or(default.reason_required)
+        .max(metadata.and_then(|meta| meta.reason_required).unwrap_or(ReasonRequired::Never));
     let opinions: Vec<_> = matching.iter().filter_map(|rule| rule.require.self_approval).collect();
     let refused = metadata.and_then(|meta| meta.self_approval) == Some(SelfApproval::Refused);
     let allowed = !opinions.is_empty() && opinions.iter().all(|o| *o == SelfApproval::Allowed);
