@@ -41,14 +41,7 @@ impl Connection {
         let address: ServerAddr =
             options.url.parse().map_err(Error::unavailable("reading the address"))?;
         let (up, link) = watch::channel(Link::Up);
-        let login = match (&options.seed, address.username(), address.password()) {
-            (Some(seed), _, _) => ConnectOptions::with_nkey(seed.clone()),
-            (None, Some(user), Some(password)) => {
-                ConnectOptions::with_user_and_password(user.to_owned(), password.to_owned())
-            }
-            (None, None, _) | (None, _, None) => ConnectOptions::new(),
-        };
-        let client = login
+        let client = login(&address, options.seed.as_deref())
             .name("placet")
             .connection_timeout(REQUEST)
             .request_timeout(Some(REQUEST))
@@ -113,6 +106,17 @@ impl Connection {
     /// What the server calls its version.
     pub(crate) fn server_version(&self) -> String {
         self.client.server_info().version
+    }
+}
+
+/// By key where there is one, else by what stands in the address.
+pub(crate) fn login(address: &ServerAddr, seed: Option<&str>) -> ConnectOptions {
+    match (seed, address.username(), address.password()) {
+        (Some(seed), _, _) => ConnectOptions::with_nkey(seed.to_owned()),
+        (None, Some(user), Some(password)) => {
+            ConnectOptions::with_user_and_password(user.to_owned(), password.to_owned())
+        }
+        (None, None, _) | (None, _, None) => ConnectOptions::new(),
     }
 }
 

@@ -5,9 +5,11 @@
 //!
 //! Reading order: [`subjects`] names everything that leaves, `connect` gets a server and refuses an unfit one, `stream`
 //! makes the stream and checks it, [`outbox`] follows the log and
-//! [`public`] is what it shows of it, [`inbox`] answers people, [`service`] holds them together.
+//! [`public`] is what it shows of it, [`inbox`] answers people
+//! ([`client`] is their end of it), [`service`] holds them together.
 #![warn(clippy::wildcard_enum_match_arm, missing_docs)]
 
+pub mod client;
 mod connect;
 pub mod error;
 pub mod inbox;
@@ -17,6 +19,7 @@ pub mod service;
 mod stream;
 pub mod subjects;
 
+pub use client::{ClientError, InboxClient};
 pub use error::Refusal;
 pub use inbox::{Inbox, InboxRefusal, InboxRequest, Notice, Verb};
 pub use outbox::{EventSource, OutboxMessage};

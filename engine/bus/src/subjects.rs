@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::inbox::Verb;
+
 /// Header: place of the event in the log, in decimal.
 pub const HEADER_POSITION: &str = "Placet-Seq";
 /// Header: the caller's request id; the same id gets the same answer.
@@ -94,6 +96,16 @@ pub fn events(project: &Token) -> String {
     format!("placet.v1.ev.{project}.>")
 }
 
+/// Where one request of a user goes: what stands for the `*` of [`INBOX_LIST`] and its like.
+pub fn inbox_request(user: &Token, verb: Verb) -> String {
+    let pattern = match verb {
+        Verb::List => INBOX_LIST,
+        Verb::Get => INBOX_GET,
+        Verb::Decide => INBOX_DECIDE,
+    };
+    pattern.replace('*', user.as_str())
+}
+
 /// Where a user is told that their inbox changed.
 pub fn inbox_event(user: &Token) -> String {
     format!("placet.v1.inbox.{user}.event")
@@ -148,6 +160,7 @@ mod tests {
         assert_eq!(events(&project), "placet.v1.ev.acme.>");
         assert_eq!(event_stream(&project), "PLACET_EV_acme");
         assert_eq!(inbox_event(&user), "placet.v1.inbox.ana.event");
+        assert_eq!(inbox_request(&user, Verb::Decide), "placet.v1.inbox.ana.decide");
         assert_eq!(inbox_user("placet.v1.inbox.ana.decide"), Some("ana"));
         assert_eq!(inbox_user("placet.v1.ev.acme.VoteCast"), None);
     }

@@ -2,10 +2,9 @@
 
 use async_nats::{Client, ConnectOptions, Request};
 use nkeys::KeyPair;
-use placet_bus::{Bus, Inbox, InboxRequest, Options, Status};
-use placet_test_support::DEADLINE;
+use placet_bus::{Bus, Inbox, InboxClient, InboxRequest, Options, Status, Verb};
 use placet_test_support::nats::NatsServer;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::time::Duration;
 use tokio::sync::broadcast;
 
@@ -61,11 +60,11 @@ async fn the_shipped_configuration_keeps_everybody_in_their_place() {
     let bus = start(&server, &engine, &log).await;
     published(&bus, 5).await;
 
+    let seed = ana.seed().unwrap();
+    let client =
+        InboxClient::connect(&server.url(), &"ana".parse().unwrap(), Some(&seed)).await.unwrap();
+    assert_eq!(client.ask(Verb::List, "1", &Map::new()).await.unwrap(), json!({"user": "ana"}));
     let person = person(&server, &ana).await;
-    assert_eq!(
-        ask(&person, "placet.v1.inbox.ana.list", DEADLINE).await.unwrap(),
-        json!({"user": "ana"})
-    );
     let soon = Duration::from_millis(300);
     for foreign in [
         "placet.v1.inbox.ben.list",

@@ -6,10 +6,12 @@ use std::time::Duration;
 use async_nats::{Client, HeaderMap, Message};
 use futures_util::StreamExt;
 use placet_bus::subjects::{HEADER_REQUEST_ID, HEADER_SERVICE_ERROR, HEADER_SERVICE_ERROR_CODE};
-use placet_bus::{Bus, Inbox, InboxRefusal, InboxRequest, Notice, Options, Status, Verb};
+use placet_bus::{
+    Bus, Inbox, InboxClient, InboxRefusal, InboxRequest, Notice, Options, Status, Verb,
+};
 use placet_test_support::DEADLINE;
 use placet_test_support::nats::NatsServer;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::sync::{Semaphore, broadcast, watch};
 use tokio::time::timeout;
 
@@ -247,6 +249,24 @@ async fn a_user_is_told_that_the_inbox_changed() {
     }
     let told = timeout(DEADLINE, ana.next()).await.unwrap().unwrap();
     assert_eq!(body(&told), json!({"decision": "dec_1", "for": "ana"}));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_persons_client_asks_until_it_is_answered() {
+    let name = "a_persons_client_asks_until_it_is_answered";
+    let Some(server) = NatsServer::start_or_skip(name) else { return };
+    let ana = InboxClient::connect(&server.url(), &"ana".parse().unwrap(), None).await.unwrap();
+    let asking = {
+        let ana = ana.clone();
+        tokio::spawn(async move { ana.ask(Verb::List, "req-1", &Map::new()).await })
+    };
+    // nobody serves yet; the engine comes later
+    let engine = Engine::new();
+    let _bus = serve(&server.url(), &engine).await;
+    assert_eq!(asking.await.unwrap().unwrap(), json!({"user": "ana", "id": "req-1"}));
+    let no = json!({"decision": "dec_no"}).as_object().unwrap().clone();
+    let refused = ana.ask(Verb::Get, "req-2", &no).await.unwrap_err();
+    assert_eq!(refused.to_string(), "PL3002 the digest is not that of the draft: changed");
 }
 
 /// People may publish only on their own subjects; the engine's account has nobody else in it.
