@@ -31,10 +31,13 @@ fn long_functions(source: &Source) -> Vec<String> {
     let mut findings = Vec::new();
     for (start, line) in lines.iter().enumerate().filter(|(_, line)| is_function(line)) {
         let end = format!("{}}}", &line[..line.len() - line.trim_start().len()]);
-        let body = lines[start + 1..].iter().take_while(|line| ***line != end);
-        let count = body
-            .filter(|line| !line.trim().is_empty() && !line.trim_start().starts_with("//"))
+        let signature = lines[start..]
+            .iter()
+            .take_while(|line| !line.ends_with('{') && !line.ends_with(';'))
             .count();
+        let body = lines[start..].iter().skip(signature + 1).take_while(|line| ***line != end);
+        let code = |line: &&&str| !line.trim().is_empty() && !line.trim_start().starts_with("//");
+        let count = body.filter(code).count();
         if !line.ends_with('}') && !line.ends_with(';') && count > FUNCTION_LINES_MAX {
             findings.push(format!("{}:{}: {count} lines: {}", source.path, start + 1, line.trim()));
         }

@@ -59,10 +59,15 @@ fn every_workflow_fixture_is_used() {
     for fixture in sources.iter().filter(|source| source.path.starts_with("fixtures/workflows/")) {
         let (folder, file) = fixture.path.rsplit_once('/').expect("a fixture is in a folder");
         let stem = file.split('.').next().unwrap_or(file);
+        // a test names the fixture, or walks its folder: by its path, or by its parent's path and its name
         let folder = folder.trim_start_matches("fixtures/");
-        // a test names the fixture, or walks its folder
-        let walked =
-            tests.contains(&format!("{folder}\"")) || tests.contains(&format!("{folder}/\""));
+        let quoted = |text: &str| {
+            tests.contains(&format!("{text}\"")) || tests.contains(&format!("{text}/\""))
+        };
+        let joined = folder
+            .rsplit_once('/')
+            .is_some_and(|(parent, name)| quoted(parent) && quoted(&format!("\"{name}")));
+        let walked = quoted(folder) || joined;
         if !walked && !tests.contains(stem) {
             findings.push(fixture.path.clone());
         }
