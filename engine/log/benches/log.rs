@@ -7,7 +7,7 @@
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints and may panic")]
 
 use placet_log::{
-    Append, BoxError, Expected, KeyPlace, Log, NewEvent, OpenOptions, Projector, ProjectKey,
+    Append, BoxError, Expected, KeyPlace, Log, NewEvent, OpenOptions, ProjectKey, Projector,
 };
 use placet_model::event::governance::{OperationRegistered, OutboundPaused};
 use placet_model::{
@@ -182,7 +182,9 @@ fn append_one(writers: usize, time: Duration, dir: &Path) -> Figures {
     let log = open(dir, placet_log::NoProjections);
     measure(writers, time, |_| {
         let stream = StreamId::Run(RunId::from_bytes(next_id()));
-        log.append(NOW, Append::new(stream, Expected::NoStream, vec![wide_event()])).wait().unwrap();
+        log.append(NOW, Append::new(stream, Expected::NoStream, vec![wide_event()]))
+            .wait()
+            .unwrap();
     })
 }
 

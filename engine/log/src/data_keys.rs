@@ -6,11 +6,11 @@
 //! and never an unwrapped key.
 
 use crate::project_key::ProjectKey;
-use crate::storage::{self, File};
+use crate::storage::{self, Db, File};
 use crate::tables::{DATA_KEYS, KEY_COUNTER};
 use crate::{Error, payload::DataKey};
 use placet_model::DataKeyId;
-use redb::{Database, ReadableDatabase, ReadableTable};
+use redb::{ReadableDatabase, ReadableTable};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::{SecureRandom, SystemRandom};
 use std::collections::VecDeque;
@@ -36,7 +36,7 @@ pub(crate) struct DataKeys {
 }
 
 struct Shared {
-    db: Database,
+    db: Db,
     file: File,
     wrapping: LessSafeKey,
     install_id: [u8; 16],
@@ -71,7 +71,7 @@ impl fmt::Debug for DataKeys {
 
 impl DataKeys {
     pub(crate) fn open(
-        db: Database,
+        db: Db,
         file: File,
         project_key: &ProjectKey,
         install_id: [u8; 16],

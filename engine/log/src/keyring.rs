@@ -6,7 +6,7 @@
 use crate::Error;
 use crate::data_keys::DataKeys;
 use crate::payload::DataKey;
-use crate::storage::File;
+use crate::storage::{Db, File};
 use crate::tables::STREAM_KEYS;
 use placet_model::DataKeyId;
 use redb::{Database, ReadableDatabase};
@@ -123,7 +123,7 @@ impl Keyring {
         &self,
         stream: &[u8],
         wanted: Option<DataKeyId>,
-        log: &(Database, File),
+        log: &(Db, File),
     ) -> Result<Arc<StreamKey>, Error> {
         let cached = self.lock().streams.get(stream);
         match (cached, wanted) {
@@ -146,7 +146,7 @@ impl Keyring {
     fn registered_key(
         &self,
         stream: &[u8],
-        (db, file): &(Database, File),
+        (db, file): &(Db, File),
     ) -> Result<Option<Arc<DataKey>>, Error> {
         let ids = live_keys(stream, db, file)?;
         for id in ids.into_iter().rev() {

@@ -2,9 +2,8 @@
 
 use crate::head::{Head, Tail};
 use crate::keyring::Keyring;
-use crate::storage::File;
+use crate::storage::{Db, File};
 use crate::{Error, ReadView};
-use redb::Database;
 use ring::rand::SystemRandom;
 use std::fmt;
 use std::path::PathBuf;
@@ -12,7 +11,7 @@ use std::sync::Arc;
 
 pub(crate) struct Shared {
     /// The log's database and its name. First field: closed before the lock is let go.
-    pub(crate) db: (Database, File),
+    pub(crate) db: (Db, File),
     pub(crate) project: String,
     pub(crate) install_id: [u8; 16],
     pub(crate) keyring: Keyring,

@@ -79,11 +79,33 @@ pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
         .unwrap_or_else(|| "no message".to_owned())
 }
 
+/// An open database. Closing one whose pages are damaged can panic inside redb; that is logged and
+/// goes no further.
+#[derive(Debug)]
+pub(crate) struct Db(Option<Database>);
+
+impl std::ops::Deref for Db {
+    type Target = Database;
+
+    fn deref(&self) -> &Database {
+        self.0.as_ref().expect("taken only when dropped")
+    }
+}
+
+impl Drop for Db {
+    fn drop(&mut self) {
+        let db = self.0.take();
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(db))) {
+            tracing::error!(panic = panic_text(&*panic), "redb panicked while closing");
+        }
+    }
+}
+
 /// The opened files of a log.
 #[derive(Debug)]
 pub(crate) struct Files {
-    pub(crate) log: (Database, File),
-    pub(crate) keys: (Database, File),
+    pub(crate) log: (Db, File),
+    pub(crate) keys: (Db, File),
     pub(crate) dir: Option<PathBuf>,
     /// Held as long as the log is open.
     pub(crate) lock: Option<std::fs::File>,
@@ -139,7 +161,7 @@ fn open_path(
     path: &Path,
     cache_bytes: usize,
     in_use: impl Fn() -> Error,
-) -> Result<(Database, File), Error> {
+) -> Result<(Db, File), Error> {
     let file = File::new(path);
     let db = guarded("opening", &file, || {
         if !path.exists() {
@@ -151,7 +173,7 @@ fn open_path(
             Err(error) => Err(file.err("opening")(error)),
         }
     })?;
-    Ok((db, file))
+    Ok((Db(Some(db)), file))
 }
 
 /// Makes an empty database under another name, then renames it: redb's own creation leaves a file
@@ -174,7 +196,7 @@ fn open_backend(
     name: &str,
     backend: Box<dyn StorageBackend>,
     cache_bytes: usize,
-) -> Result<(Database, File), Error> {
+) -> Result<(Db, File), Error> {
     let file = File::new(Path::new(name));
     let db = guarded("opening", &file, || {
         Database::builder()
@@ -182,7 +204,7 @@ fn open_backend(
             .create_with_backend(Boxed(backend))
             .map_err(file.err("opening"))
     })?;
-    Ok((db, file))
+    Ok((Db(Some(db)), file))
 }
 
 /// redb takes a backend by value; this passes a boxed one on. Locks stay unsupported: backends

@@ -167,11 +167,7 @@ impl<'de> Deserializer<'de> for &mut Maker {
         visitor.visit_seq(Items { maker: self, left, start, each: Each::Item })
     }
 
-    fn deserialize_tuple<V: Visitor<'de>>(
-        self,
-        len: usize,
-        visitor: V,
-    ) -> Result<V::Value, Error> {
+    fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Error> {
         self.note(&format!("{len} of "));
         let start = self.shape.len();
         visitor.visit_seq(Items { maker: self, left: len, start, each: Each::Item })
@@ -275,7 +271,10 @@ impl<'de> SeqAccess<'de> for Items<'_> {
 impl<'de> MapAccess<'de> for Items<'_> {
     type Error = Error;
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, Error> {
         if self.left == 0 {
             return Ok(None);
         }
