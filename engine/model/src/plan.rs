@@ -101,6 +101,11 @@ impl Plan {
             .map_err(|error| canonical::Error::NotJson { reason: error.to_string() })
     }
 
+    /// `namespace/name`, the part of the workflow's name that versions share.
+    pub fn family(&self) -> String {
+        self.workflow.family()
+    }
+
     /// The task at this path, if the plan has one there.
     pub fn task(&self, path: &TaskPath) -> Option<&Task> {
         fn find<'a>(list: &'a TaskList, path: &TaskPath) -> Option<&'a Task> {

@@ -1,0 +1,180 @@
+//! Opening a project and running its engine.
+
+use crate::clock::Clock;
+use crate::env::Env;
+use crate::handle::{Error, Handle, Notice};
+use crate::mint::Mint;
+use crate::perform::{Caller, Transports};
+use crate::world::{Modes, World};
+use crate::writer::{Ended, State, Writer};
+use placet_adapters::Adapters;
+use placet_language::{Evaluator, Limits};
+use placet_log::Log;
+use placet_model::draft::Mode;
+use placet_model::event::governance::{EngineStarted, OperationRegistered};
+use placet_model::policy::Policy;
+use placet_model::project::ProjectConfig;
+use placet_model::{Actor, Digest, Event, StreamId, canonical};
+use placet_projections::Views;
+use std::collections::BTreeMap;
+use std::sync::{Arc, RwLock};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::broadcast;
+
+/// Hints that may pile up at a slow listener before it must read the state instead.
+const NOTICES_MAX: usize = 4096;
+
+/// What an engine is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// The open log, with `placet_projections::Projections` as its projector.
+    pub log: Log,
+    /// The operator's configuration.
+    pub config: ProjectConfig,
+    /// The manifests.
+    pub adapters: Arc<Adapters>,
+    /// The ways into the world.
+    pub transports: Transports,
+    /// The clock.
+    pub clock: Clock,
+    /// Mode of new runs, for the record.
+    pub mode: Mode,
+}
+
+/// A running engine. Dropping it without [`Engine::stop`] leaves the loop running until every
+/// handle is gone.
+#[derive(Debug)]
+pub struct Engine {
+    handle: Handle,
+    thread: Option<JoinHandle<Ended>>,
+}
+
+impl Engine {
+    /// Reads the project back, records that an engine has started, and starts the loop. Must be
+    /// called within a tokio runtime: calls are made on it.
+    ///
+    /// # Errors
+    /// Where the project cannot be read, or the start cannot be recorded.
+    pub async fn start(parts: Parts) -> Result<Self, Error> {
+        let Parts { log, config, adapters, transports, clock, mode } = parts;
+        let deadline = Duration::from_millis(config.limits.expression_ms_max);
+        let env = Arc::new(Env {
+            install_id: log.install_id(),
+            log,
+            config,
+            adapters,
+            evaluator: Evaluator::new(Limits { deadline, ..Limits::default() }),
+            clock,
+            mint: Mint::default(),
+            plans: RwLock::new(BTreeMap::new()),
+        });
+        let modes = Modes { sandbox: transports.sandbox.is_some(), live: transports.live.is_some() };
+        let world = Arc::new(RwLock::new(Arc::new(read_world(&env, modes)?)));
+        let (sender, inputs) = std::sync::mpsc::channel();
+        let (notices, _) = broadcast::channel::<Notice>(NOTICES_MAX);
+        let runtime = tokio::runtime::Handle::current();
+        let caller = Caller::new(Arc::clone(&env), transports, runtime, sender.clone());
+        let handle = Handle::new(Arc::clone(&env), sender.clone(), Arc::clone(&world), notices.clone());
+        let writer = Writer { env, inputs, sender, caller, world, notices, state: State::default() };
+        let thread = std::thread::Builder::new()
+            .name("writer".to_owned())
+            .spawn(move || writer.run())
+            .map_err(|error| Error::Refused { code: "PL9001", detail: error.to_string() })?;
+        let engine = Self { handle, thread: Some(thread) };
+        engine.record_start(mode).await?;
+        Ok(engine)
+    }
+
+    /// The engine as others hold it.
+    pub const fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Finishes what is under way and ends. Tells whether the log is still good.
+    ///
+    /// # Errors
+    /// [`Error::CommitFailed`] when the loop had ended by a failed commit.
+    pub async fn stop(mut self) -> Result<(), Error> {
+        self.handle.stop().await;
+        let Some(thread) = self.thread.take() else { return Ok(()) };
+        let ended = tokio::task::spawn_blocking(move || thread.join()).await;
+        match ended {
+            Ok(Ok(Ended::Stopped)) => Ok(()),
+            Ok(Ok(Ended::CommitFailed)) => {
+                Err(Error::CommitFailed { reason: "see the log of the process".to_owned() })
+            }
+            Ok(Err(_)) | Err(_) => Err(Error::CommitFailed { reason: "the loop panicked".to_owned() }),
+        }
+    }
+
+    async fn record_start(&self, mode: Mode) -> Result<(), Error> {
+        let env = &self.handle.env;
+        let config = serde_json::to_value(&env.config).unwrap_or_default();
+        let config_digest = canonical::digest(&config).unwrap_or_else(|_| Digest::of(b""));
+        let started = EngineStarted {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            mode,
+            config_digest,
+            read_hosts: env.config.read_hosts.clone(),
+            egress_allow: env.config.egress_allow.clone(),
+        };
+        let mut facts = vec![(StreamId::Project, Event::from(started), vec![])];
+        facts.extend(self.new_operations()?);
+        self.handle.govern(&Actor::Engine, facts, None).await?;
+        Ok(())
+    }
+
+    /// Operations that the project has not seen in this form: kept, so that a draft outlives an
+    /// upgrade of its manifest.
+    fn new_operations(&self) -> Result<Vec<(StreamId, Event, Vec<Vec<u8>>)>, Error> {
+        let env = &self.handle.env;
+        let view = env.view()?;
+        let views = Views::new(&view)?;
+        let mut facts = vec![];
+        for (provider, manifest) in env.adapters.manifests() {
+            let stream = StreamId::Adapter(provider.clone());
+            let mut ahead = view.revision(&stream)?;
+            for operation in manifest.operations().values() {
+                if views.operation(operation.digest())?.is_some() {
+                    continue;
+                }
+                ahead = ahead.next();
+                let registered = OperationRegistered {
+                    operation: operation.name().to_owned(),
+                    digest: operation.digest(),
+                    document: placet_model::PayloadRef::new(ahead, 0),
+                };
+                let source = manifest.source().as_bytes().to_vec();
+                facts.push((stream.clone(), Event::from(registered), vec![source]));
+            }
+        }
+        Ok(facts)
+    }
+}
+
+fn read_world(env: &Env, modes: Modes) -> Result<World, Error> {
+    let view = env.view()?;
+    let views = Views::new(&view)?;
+    let policy = match views.policy()? {
+        None => Policy::default(),
+        Some((_, place)) => {
+            let payload = view.payload(&place.stream, place.payload)?;
+            serde_json::from_slice(payload.as_bytes()).map_err(|error| Error::Refused {
+                code: "PL1003",
+                detail: format!("the stored policy cannot be read: {error}"),
+            })?
+        }
+    };
+    let pauses = views.pauses()?;
+    let integrations = views.integrations()?.into_iter().map(|i| (i.id, i)).collect();
+    Ok(World {
+        version: 1,
+        policy: Arc::new(policy),
+        integrations,
+        paused: pauses.project,
+        paused_integrations: pauses.integrations,
+        stopping: false,
+        modes,
+    })
+}

@@ -1,0 +1,86 @@
+//! What every turn needs: the log, the adapters, the evaluator, the clock. Shared, immutable.
+
+use crate::clock::Clock;
+use crate::mint::Mint;
+use placet_adapters::{Adapters, Operation};
+use placet_language::Evaluator;
+use placet_log::{Log, ReadView};
+use placet_model::plan::Plan;
+use placet_model::project::ProjectConfig;
+use placet_model::Digest;
+use placet_projections::Views;
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// Everything that a turn may use.
+#[derive(Debug)]
+pub(crate) struct Env {
+    pub(crate) log: Log,
+    pub(crate) install_id: String,
+    pub(crate) config: ProjectConfig,
+    pub(crate) adapters: Arc<Adapters>,
+    pub(crate) evaluator: Evaluator,
+    pub(crate) clock: Clock,
+    pub(crate) mint: Mint,
+    pub(crate) plans: RwLock<BTreeMap<Digest, Arc<Plan>>>,
+}
+
+/// A plan or an operation that a run pins and that cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No such plan was deployed.
+    #[error("the plan {digest} is not deployed in this project")]
+    UnknownPlan {
+        /// Which plan.
+        digest: Digest,
+    },
+    /// The log cannot be read.
+    #[error("the project's log cannot be read")]
+    Log(#[from] placet_log::Error),
+    /// The projections cannot be read.
+    #[error("the project's projections cannot be read")]
+    Projections(#[from] placet_projections::Error),
+    /// The stored document is of another form.
+    #[error("the stored plan {digest} cannot be read")]
+    Plan {
+        /// Which plan.
+        digest: Digest,
+        /// Why.
+        source: serde_json::Error,
+    },
+}
+
+impl Env {
+    /// A snapshot of the log.
+    pub(crate) fn view(&self) -> Result<ReadView, placet_log::Error> {
+        self.log.read()
+    }
+
+    /// The plan with this digest.
+    pub(crate) fn plan(&self, digest: Digest) -> Result<Arc<Plan>, Error> {
+        let known = self.plans.read().unwrap_or_else(PoisonError::into_inner).get(&digest).cloned();
+        if let Some(plan) = known {
+            return Ok(plan);
+        }
+        let view = self.view()?;
+        let place = Views::new(&view)?.plan(digest)?.ok_or(Error::UnknownPlan { digest })?;
+        let payload = view.payload(&place.stream, place.payload)?;
+        let plan: Plan = serde_json::from_slice(payload.as_bytes())
+            .map_err(|source| Error::Plan { digest, source })?;
+        let plan = Arc::new(plan);
+        self.keep_plan(digest, Arc::clone(&plan));
+        Ok(plan)
+    }
+
+    /// Keeps a plan at hand.
+    pub(crate) fn keep_plan(&self, digest: Digest, plan: Arc<Plan>) {
+        self.plans.write().unwrap_or_else(PoisonError::into_inner).insert(digest, plan);
+    }
+
+    /// The operation with this digest: the one of today, if it is still the same. An upgraded
+    /// manifest voids nothing, the one stored with the draft is used then.
+    pub(crate) fn operation(&self, name: &str, digest: Digest) -> Option<Arc<Operation>> {
+        let today = self.adapters.operation(name)?;
+        (today.digest() == digest).then(|| Arc::clone(today))
+    }
+}

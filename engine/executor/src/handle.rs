@@ -1,0 +1,369 @@
+//! The engine as others hold it: start runs, vote, resolve, cancel, change the project. Every
+//! answer comes after the commit. Cheap to clone.
+
+use crate::env::Env;
+use crate::input::{Change, Input};
+use crate::turn::{Job, StartRun};
+use crate::world::World;
+use placet_core::Refusal;
+use placet_core::decide::VoteCommand;
+use placet_log::{Append, Expected, Log, NewEvent, ReadView};
+use placet_model::decision::{Ballot, DecisionState, Resolution, Voter};
+use placet_model::draft::Mode;
+use placet_model::event::decision::SignedVote;
+use placet_model::project::ProjectConfig;
+use placet_model::{
+    Actor, AttemptId, DecisionId, Digest, Event, Position, Principal, RecordedEvent, RunId,
+    StreamId, Timestamp,
+};
+use placet_projections::{RunRow, Views};
+use serde_json::Value;
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, PoisonError, RwLock};
+use tokio::sync::{Semaphore, broadcast, oneshot};
+
+/// Outside wishes that are being worked on at once; further ones wait at the door, in order.
+const WISHES_MAX: usize = 8192;
+
+/// Something changed; whoever is interested reads it. A hint, never a fact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notice {
+    /// Somebody's inbox.
+    Inbox {
+        /// The run.
+        run: RunId,
+        /// The decision.
+        decision: DecisionId,
+    },
+    /// An attempt is in doubt.
+    InDoubt {
+        /// The run.
+        run: RunId,
+        /// The attempt.
+        attempt: AttemptId,
+    },
+    /// The run waits for something from outside.
+    Parked {
+        /// The run.
+        run: RunId,
+    },
+    /// The run is over.
+    Finished {
+        /// The run.
+        run: RunId,
+    },
+    /// A commit failed; the engine has stopped.
+    Failed,
+}
+
+/// Why a wish came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The engine is stopping, or has stopped.
+    #[error("the engine is stopping")]
+    Stopping,
+    /// A commit failed and its outcome is unknown.
+    #[error("a commit failed and its outcome is unknown: {reason}")]
+    CommitFailed {
+        /// What the log said.
+        reason: String,
+    },
+    /// Refused, or impossible.
+    #[error(transparent)]
+    Turn(#[from] crate::turn::Error),
+    /// The project cannot be read.
+    #[error(transparent)]
+    Env(#[from] crate::env::Error),
+    /// A wish about the project that is refused.
+    #[error("{detail}")]
+    Refused {
+        /// The code of the reference page.
+        code: &'static str,
+        /// Why.
+        detail: String,
+    },
+}
+
+impl From<placet_log::Error> for Error {
+    fn from(error: placet_log::Error) -> Self {
+        Self::Env(error.into())
+    }
+}
+
+impl From<placet_projections::Error> for Error {
+    fn from(error: placet_projections::Error) -> Self {
+        Self::Env(error.into())
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Turn(refusal.into())
+    }
+}
+
+impl Error {
+    /// The code of the reference page.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Stopping => "PL4006",
+            Self::CommitFailed { .. } => "PL1006",
+            Self::Refused { code, .. } => code,
+            Self::Turn(crate::turn::Error::Refused(refusal)) => refusal.code(),
+            Self::Turn(crate::turn::Error::Input { .. }) => "PL4010",
+            Self::Env(crate::env::Error::UnknownPlan { .. })
+            | Self::Turn(crate::turn::Error::Env(crate::env::Error::UnknownPlan { .. })) => "PL4002",
+            Self::Turn(crate::turn::Error::Values(_) | crate::turn::Error::Replay(_)) => "PL1003",
+            Self::Env(_) | Self::Turn(_) => "PL9001",
+        }
+    }
+}
+
+/// A run that is to begin.
+#[derive(Debug, Clone)]
+pub struct Start {
+    /// The plan, deployed before.
+    pub plan: Digest,
+    /// The workflow's raw input.
+    pub input: Value,
+    /// Who causes it.
+    pub requester: Principal,
+    /// Sandbox or live.
+    pub mode: Mode,
+    /// Feeds everything in the run that looks random.
+    pub seed: u64,
+}
+
+/// A vote on its way.
+#[derive(Debug, Clone)]
+pub struct Vote {
+    /// What the person says.
+    pub ballot: Ballot,
+    /// Who, and how that is known.
+    pub voter: Voter,
+    /// The client's request id.
+    pub request_id: Option<String>,
+    /// The signed form.
+    pub signed: Option<SignedVote>,
+}
+
+/// The answer to a vote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct Receipt {
+    /// Place of the vote in the log.
+    pub position: Position,
+    /// Where the decision stands after it.
+    pub state: DecisionState,
+}
+
+/// The engine.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    pub(crate) env: Arc<Env>,
+    pub(crate) inputs: Sender<Input>,
+    pub(crate) world: Arc<RwLock<Arc<World>>>,
+    pub(crate) notices: broadcast::Sender<Notice>,
+    pub(crate) door: Arc<Semaphore>,
+}
+
+impl Handle {
+    pub(crate) fn new(
+        env: Arc<Env>,
+        inputs: Sender<Input>,
+        world: Arc<RwLock<Arc<World>>>,
+        notices: broadcast::Sender<Notice>,
+    ) -> Self {
+        Self { env, inputs, world, notices, door: Arc::new(Semaphore::new(WISHES_MAX)) }
+    }
+
+    /// The operator's configuration.
+    pub fn config(&self) -> &ProjectConfig {
+        &self.env.config
+    }
+
+    /// The adapters of the project.
+    pub fn adapters(&self) -> &Arc<placet_adapters::Adapters> {
+        &self.env.adapters
+    }
+
+    /// The log, for reading and tailing.
+    pub fn log(&self) -> &Log {
+        &self.env.log
+    }
+
+    /// A snapshot of the log.
+    ///
+    /// # Errors
+    /// Where the log cannot be read.
+    pub fn view(&self) -> Result<ReadView, Error> {
+        Ok(self.env.view()?)
+    }
+
+    /// Log time, or what it would be if something were recorded now.
+    pub fn now(&self) -> Timestamp {
+        self.env.clock.now()
+    }
+
+    /// The project as it is.
+    pub fn world(&self) -> Arc<World> {
+        Arc::clone(&self.world.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Hints that something changed, from now on.
+    pub fn notices(&self) -> broadcast::Receiver<Notice> {
+        self.notices.subscribe()
+    }
+
+    /// A fresh nonce for a vote: 16 random bytes, hex.
+    pub fn nonce(&self) -> String {
+        self.env.mint.nonce()
+    }
+
+    /// Begins a run. Answers when its first events are on disk.
+    ///
+    /// # Errors
+    /// An unknown plan, or an input that the workflow's schema refuses; nothing is recorded then.
+    pub async fn start(&self, start: Start) -> Result<RunId, Error> {
+        self.plan(start.plan)?;
+        let run = self.env.mint.run(self.now());
+        let key = self.env.log.new_data_key()?;
+        let Start { plan, input, requester, mode, seed } = start;
+        let start = StartRun { plan, input: Arc::new(input), requester, mode, seed, key };
+        self.wish(run, Job::Start(Box::new(start))).await?;
+        Ok(run)
+    }
+
+    /// Casts a vote. The same request id gives the same answer.
+    ///
+    /// # Errors
+    /// Every refusal of GATE.md §3; nothing is recorded then.
+    pub async fn vote(&self, vote: Vote) -> Result<Receipt, Error> {
+        let decision = vote.ballot.decision;
+        let run = self.run_of(decision)?;
+        let (voter, request_id) = (vote.voter.principal.clone(), vote.request_id.clone());
+        let Vote { ballot, voter: who, request_id: request, signed } = vote;
+        let command = VoteCommand { ballot, voter: who, request_id: request, signed };
+        let events = self.wish(run, Job::Vote(Box::new(command))).await?;
+        let cast = match events.is_empty() {
+            false => receipt(&events, |body| body.decision == decision && body.voter == voter),
+            true => self.earlier_receipt(run, &voter, request_id.as_deref())?,
+        };
+        cast.ok_or_else(|| Refusal::UnknownDecision { decision }.into())
+    }
+
+    fn earlier_receipt(
+        &self,
+        run: RunId,
+        voter: &Principal,
+        request_id: Option<&str>,
+    ) -> Result<Option<Receipt>, Error> {
+        let view = self.view()?;
+        let events: Result<Vec<_>, _> =
+            view.stream(&StreamId::Run(run), placet_model::Revision::START).collect();
+        Ok(receipt(&events?, |body| {
+            body.voter == *voter && body.request_id.as_deref() == request_id
+        }))
+    }
+
+    /// Settles an attempt in doubt.
+    ///
+    /// # Errors
+    /// When no attempt of it is in doubt, or the person may not.
+    pub async fn resolve(
+        &self,
+        decision: DecisionId,
+        resolution: Resolution,
+        by: Principal,
+    ) -> Result<Vec<RecordedEvent>, Error> {
+        let run = self.run_of(decision)?;
+        self.wish(run, Job::Resolve { decision, resolution, by }).await
+    }
+
+    /// Stops a run.
+    ///
+    /// # Errors
+    /// When it is over, unknown, or the person may not.
+    pub async fn cancel(
+        &self,
+        run: RunId,
+        by: Principal,
+        reason: Option<String>,
+    ) -> Result<Vec<RecordedEvent>, Error> {
+        self.run_row(run)?.ok_or_else(|| Error::Refused {
+            code: "PL4001",
+            detail: format!("there is no run {run}"),
+        })?;
+        self.wish(run, Job::Cancel { by, reason }).await
+    }
+
+    /// The row of a run.
+    ///
+    /// # Errors
+    /// Where the projections cannot be read.
+    pub fn run_row(&self, run: RunId) -> Result<Option<RunRow>, Error> {
+        let view = self.view()?;
+        Ok(Views::new(&view)?.run(run)?)
+    }
+
+    /// Finishes what is under way, then ends the loop.
+    pub async fn stop(&self) {
+        let (done, ended) = oneshot::channel();
+        if self.inputs.send(Input::Stop(done)).is_ok() {
+            let _ended_anyway = ended.await;
+        }
+    }
+
+    pub(crate) fn plan(&self, digest: Digest) -> Result<Arc<placet_model::plan::Plan>, Error> {
+        Ok(self.env.plan(digest)?)
+    }
+
+    /// The run that a decision belongs to.
+    pub(crate) fn run_of(&self, decision: DecisionId) -> Result<RunId, Error> {
+        let view = self.view()?;
+        let row = Views::new(&view)?.decision(decision)?;
+        row.map(|row| row.run).ok_or_else(|| Refusal::UnknownDecision { decision }.into())
+    }
+
+    async fn wish(&self, run: RunId, job: Job) -> Result<Vec<RecordedEvent>, Error> {
+        let _permit = self.door.acquire().await.map_err(|_closed| Error::Stopping)?;
+        let (reply, answer) = oneshot::channel();
+        let input = Input::Job { run, job, reply: Some(reply) };
+        self.inputs.send(input).map_err(|_ended| Error::Stopping)?;
+        answer.await.map_err(|_ended| Error::Stopping)?
+    }
+
+    /// Records facts of the project, caused by `actor`.
+    pub(crate) async fn govern(
+        &self,
+        actor: &Actor,
+        facts: Vec<(StreamId, Event, Vec<Vec<u8>>)>,
+        policy: Option<Arc<placet_model::policy::Policy>>,
+    ) -> Result<Vec<RecordedEvent>, Error> {
+        let mut group: Vec<Append> = vec![];
+        for (stream, event, payloads) in facts {
+            let mut new = NewEvent::new(self.env.mint.event(self.now()), actor.clone(), event);
+            new.payloads = payloads.into_iter().map(Into::into).collect();
+            match group.iter_mut().find(|append| append.stream == stream) {
+                Some(append) => append.events.push(new),
+                None => group.push(Append::new(stream, Expected::Any, vec![new])),
+            }
+        }
+        let (reply, answer) = oneshot::channel();
+        let change = Change { group, policy, reply };
+        self.inputs.send(Input::Govern(Box::new(change))).map_err(|_ended| Error::Stopping)?;
+        answer.await.map_err(|_ended| Error::Stopping)?
+    }
+}
+
+/// What a vote came to: its own place, and the settlement recorded right after it.
+fn receipt(
+    events: &[RecordedEvent],
+    mine: impl Fn(&placet_model::event::decision::VoteCast) -> bool,
+) -> Option<Receipt> {
+    let place = events.iter().position(|event| matches!(&event.event, Event::VoteCast(body) if mine(body)))?;
+    let state = match events.get(place + 1).map(|event| &event.event) {
+        Some(Event::DecisionSettled(settled)) => settled.settlement.into(),
+        _ => DecisionState::Requested,
+    };
+    Some(Receipt { position: events[place].position, state })
+}

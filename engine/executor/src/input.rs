@@ -1,0 +1,59 @@
+//! All that can wake the writer loop, as one closed enum.
+
+use crate::handle::Error;
+use crate::pool::Done;
+use crate::turn::{CallPlan, Job};
+use placet_adapters::Answer;
+use placet_log::{Append, AppendResult};
+use placet_model::policy::Policy;
+use placet_model::{Event, RecordedEvent, RunId};
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// Where the answer to an outside input goes; always after the commit.
+pub(crate) type ReplyTo = oneshot::Sender<Result<Vec<RecordedEvent>, Error>>;
+
+/// Something that wakes the loop.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// Somebody, or the engine itself, wants something of a run.
+    Job { run: RunId, job: Job, reply: Option<ReplyTo> },
+    /// Somebody changes the project.
+    Govern(Box<Change>),
+    /// A turn was worked through.
+    Turned(Box<Done>),
+    /// An append of a run has come to something.
+    Committed(Box<Committed>),
+    /// An append of the project has come to something.
+    Governed { result: AppendResult, reply: ReplyTo },
+    /// A call has ended.
+    Answered { run: RunId, plan: Box<CallPlan>, answer: Answer },
+    /// Finish what is under way and end.
+    Stop(oneshot::Sender<()>),
+}
+
+/// A change of the project: the events, and the policy that one of them carries.
+#[derive(Debug)]
+pub(crate) struct Change {
+    pub(crate) group: Vec<Append>,
+    pub(crate) policy: Option<Arc<Policy>>,
+    pub(crate) reply: ReplyTo,
+}
+
+impl Change {
+    /// The events of the change.
+    pub(crate) fn events(&self) -> impl Iterator<Item = &Event> {
+        self.group.iter().flat_map(|append| append.events.iter().map(|new| &new.event))
+    }
+}
+
+/// An append of a run, back from the log.
+#[derive(Debug)]
+pub(crate) struct Committed {
+    pub(crate) run: RunId,
+    pub(crate) calls: Vec<CallPlan>,
+    pub(crate) more: bool,
+    pub(crate) reply: Option<ReplyTo>,
+    pub(crate) submitted: std::time::Instant,
+    pub(crate) result: AppendResult,
+}

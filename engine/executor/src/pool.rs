@@ -1,0 +1,89 @@
+//! The pool that works turns through: a few threads, one job per run at a time.
+
+use crate::env::Env;
+use crate::input::{Input, ReplyTo};
+use crate::turn::{Error, Job, Turn, Turned};
+use crate::values::Values;
+use crate::world::World;
+use placet_core::Run;
+use placet_model::RunId;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+/// One turn that is to be worked through.
+#[derive(Debug)]
+pub(crate) struct Task {
+    pub(crate) run: RunId,
+    pub(crate) known: Option<(Run, Values)>,
+    pub(crate) job: Job,
+    pub(crate) world: Arc<World>,
+    pub(crate) reply: Option<ReplyTo>,
+}
+
+/// A turn that was worked through. What it began with is kept: a turn that is refused, or that was
+/// overtaken by a change of the project, leaves no trace.
+#[derive(Debug)]
+pub(crate) struct Done {
+    pub(crate) task: Task,
+    pub(crate) outcome: Result<Turned, Error>,
+}
+
+/// The threads. They end when the pool is dropped.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    tasks: Option<Sender<Task>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Pool {
+    /// Starts the threads; answers go to `inputs`.
+    pub(crate) fn start(env: &Arc<Env>, inputs: &Sender<Input>) -> Self {
+        let (tasks, queue) = channel::<Task>();
+        let queue = Arc::new(Mutex::new(queue));
+        let count = std::thread::available_parallelism().map_or(2, std::num::NonZero::get).clamp(2, 16);
+        let threads = (0..count)
+            .map(|number| {
+                let (env, queue, inputs) = (Arc::clone(env), Arc::clone(&queue), inputs.clone());
+                std::thread::Builder::new()
+                    .name(format!("turn-{number}"))
+                    .spawn(move || work(&env, &queue, &inputs))
+                    .expect("the system can start a thread")
+            })
+            .collect();
+        Self { tasks: Some(tasks), threads }
+    }
+
+    /// Queues a turn. The queue is bounded by the number of active runs: each has one turn at most.
+    pub(crate) fn submit(&self, task: Task) {
+        let sent = self.tasks.as_ref().map(|tasks| tasks.send(task));
+        debug_assert!(sent.is_some_and(|sent| sent.is_ok()), "the threads live as long as the pool");
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.tasks = None;
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a turn thread panicked");
+            }
+        }
+    }
+}
+
+fn work(env: &Env, queue: &Mutex<Receiver<Task>>, inputs: &Sender<Input>) {
+    loop {
+        let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(task) = next else { return };
+        let outcome = turn(env, &task);
+        if inputs.send(Input::Turned(Box::new(Done { task, outcome }))).is_err() {
+            return;
+        }
+    }
+}
+
+fn turn(env: &Env, task: &Task) -> Result<Turned, Error> {
+    let turn = Turn::new(env, &task.world, task.run, task.known.clone())?;
+    turn.perform(task.job.clone())
+}

@@ -1,0 +1,335 @@
+//! A turn: one command against one run, worked through until the run is parked or over.
+//!
+//! A turn runs on the evaluation pool, outside every transaction. It folds its own events into its
+//! own copy of the run and hands the facts to the writer, which appends them with the expected
+//! revision. It performs nothing: calls come back as data and are made after the commit.
+
+mod scope;
+mod begin;
+mod finish;
+mod perform;
+mod gate;
+mod answer;
+mod fault;
+mod start;
+
+pub(crate) use answer::Answered;
+pub(crate) use gate::CallPlan;
+pub(crate) use start::StartRun;
+
+use crate::env::Env;
+use crate::values::{Content, Values};
+use crate::world::World;
+use placet_core::claim::Hold;
+use placet_core::decide::{Context, VoteCommand};
+use placet_core::{Command, Next, Refusal, Run};
+use placet_log::ReadView;
+use placet_model::decision::Resolution;
+use placet_model::plan::Plan;
+use placet_model::{
+    Actor, AttemptId, DecisionId, Event, Fault, PayloadRef, Principal, RunId, StreamId, TimerId,
+    Timestamp,
+};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// Events of one append at most; a longer turn goes on in a further append.
+const FACTS_MAX: usize = 256;
+/// Values kept at hand before the unreachable ones are dropped.
+const VALUES_KEPT: usize = 64;
+
+/// What a turn is to do first.
+#[derive(Debug, Clone)]
+pub(crate) enum Job {
+    /// Begin the run.
+    Start(Box<StartRun>),
+    /// Go on from where it stands.
+    Advance,
+    /// A person votes.
+    Vote(Box<VoteCommand>),
+    /// A person settles an attempt in doubt.
+    Resolve { decision: DecisionId, resolution: Resolution, by: Principal },
+    /// Somebody stops it.
+    Cancel { by: Principal, reason: Option<String> },
+    /// A call has ended.
+    Answered(Box<Answered>),
+    /// A timer is due.
+    Timer(TimerId),
+    /// An open or unspent request may have expired.
+    Expire(DecisionId),
+    /// A try that was put off is due.
+    Retry(AttemptId),
+    /// The run's own timeout has passed.
+    Deadline,
+    /// The engine has restarted.
+    Recover,
+    /// An attempt is in doubt: send the same bytes again if the provider deduplicates.
+    Reconcile(AttemptId),
+    /// As [`Job::Reconcile`], for whatever is in doubt after a restart.
+    ReconcileAny,
+}
+
+/// An event with its content.
+#[derive(Debug, Clone)]
+pub(crate) struct Fact {
+    pub(crate) event: Event,
+    pub(crate) payloads: Vec<Content>,
+    pub(crate) actor: Actor,
+}
+
+/// What came of a turn.
+#[derive(Debug)]
+pub(crate) struct Turned {
+    pub(crate) run: Run,
+    pub(crate) values: Values,
+    pub(crate) plan: Option<Arc<Plan>>,
+    pub(crate) facts: Vec<Fact>,
+    pub(crate) calls: Vec<CallPlan>,
+    /// Why an approval stays unspent.
+    pub(crate) held: Option<Hold>,
+    /// Whether a claim or a read was worked out against the world.
+    pub(crate) used_world: bool,
+    /// Whether more is to be done after this append.
+    pub(crate) more: bool,
+}
+
+/// Why a turn came to nothing. Nothing is recorded then.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A lawful no.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The input does not match the workflow's schema.
+    #[error("the input does not match the workflow's schema: {reason}")]
+    Input {
+        /// Where and how.
+        reason: String,
+    },
+    /// A plan or the log cannot be read.
+    #[error(transparent)]
+    Env(#[from] crate::env::Error),
+    /// Content cannot be read.
+    #[error(transparent)]
+    Values(#[from] crate::values::Error),
+    /// The run's stream cannot be replayed.
+    #[error(transparent)]
+    Replay(#[from] placet_core::replay::Error),
+    /// The executor asked for what cannot follow: a bug.
+    #[error("a bug: the turn recorded what cannot follow")]
+    Illegal(#[from] placet_core::evolve::Illegal),
+    /// A document has no canonical form.
+    #[error("a document of the run has no canonical form")]
+    Canonical(#[from] placet_model::canonical::Error),
+}
+
+impl From<placet_core::decide::Error> for Error {
+    fn from(error: placet_core::decide::Error) -> Self {
+        match error {
+            placet_core::decide::Error::Refused(refusal) => Self::Refused(refusal),
+            placet_core::decide::Error::Illegal(illegal) => Self::Illegal(illegal),
+        }
+    }
+}
+
+impl From<placet_log::Error> for Error {
+    fn from(error: placet_log::Error) -> Self {
+        Self::Env(error.into())
+    }
+}
+
+/// A step of a turn either went well, or the workflow faults: a fault is not an error of ours.
+pub(crate) type Outcome<T> = Result<Result<T, Fault>, Error>;
+
+/// Unwraps an [`Outcome`], giving the workflow's fault back to the caller.
+macro_rules! or_fault {
+    ($outcome:expr) => {
+        match $outcome? {
+            Ok(value) => value,
+            Err(fault) => return Ok(Err(fault)),
+        }
+    };
+}
+pub(crate) use or_fault;
+
+/// A turn at work.
+#[derive(Debug)]
+pub(crate) struct Turn<'a> {
+    pub(crate) env: &'a Env,
+    pub(crate) world: &'a World,
+    pub(crate) now: Timestamp,
+    pub(crate) stream: StreamId,
+    pub(crate) out: Turned,
+}
+
+impl<'a> Turn<'a> {
+    /// A turn over a run that is in memory, or that is read back from its stream.
+    pub(crate) fn new(
+        env: &'a Env,
+        world: &'a World,
+        id: RunId,
+        known: Option<(Run, Values)>,
+    ) -> Result<Self, Error> {
+        let stream = StreamId::Run(id);
+        let (run, values) = match known {
+            Some(known) => known,
+            None => (load(env, id)?, Values::default()),
+        };
+        let plan = run.plan_digest().map(|digest| env.plan(digest)).transpose()?;
+        let out = Turned {
+            run,
+            values,
+            plan,
+            facts: vec![],
+            calls: vec![],
+            held: None,
+            used_world: false,
+            more: false,
+        };
+        Ok(Self { env, world, now: env.clock.now(), stream, out })
+    }
+
+    /// Does the job, then goes on until the run is parked or over.
+    pub(crate) fn perform(mut self, job: Job) -> Result<Turned, Error> {
+        match job {
+            Job::Start(start) => self.start(*start)?,
+            Job::Advance => {}
+            Job::Vote(vote) => self.vote(*vote)?,
+            Job::Resolve { decision, resolution, by } => self.resolve(decision, resolution, by)?,
+            Job::Cancel { by, reason } => self.cancel(by, reason)?,
+            Job::Answered(answered) => self.answered(*answered)?,
+            Job::Timer(timer) => self.timer(timer)?,
+            Job::Expire(decision) => self.command(Command::Expire(decision), vec![])?,
+            Job::Retry(attempt) => self.retry(attempt)?,
+            Job::Deadline => self.deadline()?,
+            Job::Recover => self.command(Command::Recover { detail: None }, vec![])?,
+            Job::Reconcile(attempt) => self.reconcile(Some(attempt))?,
+            Job::ReconcileAny => self.reconcile(None)?,
+        }
+        self.advance()?;
+        if self.out.values.len() > VALUES_KEPT {
+            self.forget();
+        }
+        Ok(self.out)
+    }
+
+    fn advance(&mut self) -> Result<(), Error> {
+        let Some(plan) = self.out.plan.clone() else { return Ok(()) };
+        loop {
+            if self.out.facts.len() >= FACTS_MAX {
+                self.out.more = true;
+                return Ok(());
+            }
+            let next = placet_core::next(&plan, &self.out.run);
+            let went_on = match next {
+                Next::Parked | Next::Over => false,
+                Next::Begin { task, iteration, raw } => self.begin(task, iteration, raw)?,
+                Next::Perform { task, leaf } => self.perform_leaf(task, leaf)?,
+                Next::Iterate { task, iteration, index, value } => {
+                    self.iterate(task, iteration, (index, value))?
+                }
+                Next::Finish { task, iteration, input, output, then } => {
+                    self.finish_started(task, iteration, (input, output), then)?
+                }
+                Next::Claim { task, .. } => self.claim(task)?,
+                Next::Redraft { task, leaf, last } => self.redraft(task, leaf, &last)?,
+                Next::Fault { leaf, cause } => self.fault_leaf(&leaf, cause)?,
+                Next::Unwind { fault, tries } => self.unwind(&fault, &tries)?,
+                Next::Complete { value } => self.complete(&plan, value)?,
+                Next::Astray { task } => self.astray(&task)?,
+            };
+            if !went_on {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Records an event; its payloads are those that its body refers to by the next revision.
+    pub(crate) fn record(
+        &mut self,
+        event: impl Into<Event>,
+        payloads: Vec<Content>,
+        actor: Actor,
+    ) -> Result<(), Error> {
+        let event = event.into();
+        for (index, content) in payloads.iter().enumerate() {
+            let index = u16::try_from(index).unwrap_or(u16::MAX);
+            self.out.values.put(self.out.run.slot(1, index), content.clone());
+        }
+        self.out.run.apply(&event, self.now)?;
+        self.out.facts.push(Fact { event, payloads, actor });
+        Ok(())
+    }
+
+    /// Records what the engine did by itself.
+    pub(crate) fn note(&mut self, event: impl Into<Event>, payloads: Vec<Content>) -> Result<(), Error> {
+        self.record(event, payloads, Actor::Engine)
+    }
+
+    /// Decides a command and records its events; the payloads belong to the first of them.
+    pub(crate) fn command(&mut self, command: Command, payloads: Vec<Content>) -> Result<(), Error> {
+        self.command_by(command, payloads, Actor::Engine)
+    }
+
+    /// As [`Turn::command`], caused by somebody.
+    pub(crate) fn command_by(
+        &mut self,
+        command: Command,
+        payloads: Vec<Content>,
+        actor: Actor,
+    ) -> Result<(), Error> {
+        let context = Context { now: self.now, policy: &self.world.policy };
+        let events = placet_core::decide(&self.out.run, command, context)?;
+        let mut payloads = Some(payloads);
+        for event in events {
+            self.record(event, payloads.take().unwrap_or_default(), actor.clone())?;
+        }
+        Ok(())
+    }
+
+    /// The JSON value behind a reference.
+    pub(crate) fn value(&mut self, reference: PayloadRef) -> Result<Arc<Value>, Error> {
+        let env = self.env;
+        let view = || env.view();
+        Ok(self.out.values.value(reference, &self.stream, &view)?)
+    }
+
+    /// The bytes behind a reference.
+    pub(crate) fn bytes(&mut self, reference: PayloadRef) -> Result<Content, Error> {
+        let env = self.env;
+        let view = || env.view();
+        Ok(self.out.values.bytes(reference, &self.stream, &view)?)
+    }
+
+    /// Drops the values that the run can no longer reach by itself; they can be read back.
+    fn forget(&mut self) {
+        let run = &self.out.run;
+        let mut reachable: Vec<PayloadRef> = run.context.into_iter().collect();
+        reachable.extend(run.facts().map(|facts| facts.started.input));
+        for frame in &run.frames {
+            reachable.extend([frame.input, frame.value]);
+            reachable.extend(frame.steps.values().copied());
+        }
+        reachable.extend(run.activity.leaf().map(|leaf| leaf.input));
+        let fresh = run.revision.get().saturating_sub(FACTS_MAX as u64);
+        self.out.values.keep_only(|reference| {
+            reference.revision.get() > fresh || reachable.contains(reference)
+        });
+    }
+}
+
+/// An error and its causes, in one line.
+pub(crate) fn describe(error: &dyn std::error::Error) -> String {
+    perform::chain(error)
+}
+
+/// Reads a run back from its stream.
+pub(crate) fn load(env: &Env, id: RunId) -> Result<Run, Error> {
+    let view: ReadView = env.view()?;
+    let stream = StreamId::Run(id);
+    let mut events = Vec::new();
+    for event in view.stream(&stream, placet_model::Revision::START) {
+        events.push(event?);
+    }
+    let folded = events.iter().map(|e| (e.revision, e.recorded_at, &e.event));
+    Ok(placet_core::replay(id, folded)?)
+}

@@ -1,0 +1,199 @@
+//! What a call's answer means for the run.
+
+use super::perform::chain;
+use super::{CallPlan, Error, Turn};
+use crate::values::Content;
+use placet_adapters::{Answer, Cause, Classified, Phase, Sent};
+use placet_core::Command;
+use placet_core::decide::{Answer as CoreAnswer, OutcomeVerdict};
+use placet_core::run::{Activity, Leaf};
+use placet_model::attempt::{DeferReason, Evidence, RefuseReason};
+use placet_model::draft::Mode;
+use placet_model::event::attempt::{AnswerFacts, StoredField};
+use placet_model::fault::FaultKind;
+use placet_model::manifest::{Effect, Outcome};
+use placet_model::{Fault, Timestamp};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// Tries of an ungated read.
+const READ_TRIES_MAX: u32 = 3;
+
+/// A call that has ended.
+#[derive(Debug, Clone)]
+pub(crate) struct Answered {
+    pub(crate) plan: CallPlan,
+    pub(crate) answer: Answer,
+}
+
+impl Turn<'_> {
+    pub(super) fn answered(&mut self, answered: Answered) -> Result<(), Error> {
+        let plan = &answered.plan;
+        let nothing = Value::Null;
+        let sent = Sent {
+            input: &plan.with,
+            settings: plan.target.integration.as_ref().map_or(&nothing, |i| &i.settings),
+            send_id: &plan.send_id,
+        };
+        let classified = placet_adapters::classify(&plan.target.operation, &answered.answer, sent, self.now);
+        let leaf = self.leaf_of(plan);
+        let (verdict, payloads, fault) = self.verdict(&answered, &classified, sent);
+        let command = Command::Answered(Box::new(CoreAnswer {
+            attempt: plan.attempt,
+            try_number: plan.try_number,
+            facts: facts(&classified),
+            verdict,
+        }));
+        self.command(command, payloads)?;
+        if let (Some(fault), Some(leaf)) = (fault, leaf) {
+            self.fault_task(&leaf.task, leaf.iteration, fault)?;
+        }
+        Ok(())
+    }
+
+    /// The leaf that waits for this answer; none when its task is gone.
+    fn leaf_of(&self, plan: &CallPlan) -> Option<Leaf> {
+        let Activity::Attempting(leaf, attempt) = &self.out.run.activity else { return None };
+        (attempt.started.attempt == plan.attempt).then(|| leaf.clone())
+    }
+
+    fn verdict(
+        &self,
+        answered: &Answered,
+        classified: &Classified,
+        sent: Sent<'_>,
+    ) -> (OutcomeVerdict, Vec<Content>, Option<Fault>) {
+        let plan = &answered.plan;
+        let unfilled = answered.answer.as_ref().err().filter(|failed| failed.cause == Cause::Hole);
+        if let Some(failed) = unfilled.filter(|failed| failed.phase == Phase::BeforeSend) {
+            return self.not_sent(RefuseReason::Reconnect, Some(failed.detail.clone()), None);
+        }
+        let said = said(&answered.answer, classified);
+        let code = classified.error.as_ref().map(|error| error.code.clone());
+        match classified.outcome {
+            Outcome::Sent => self.sent(answered, sent),
+            Outcome::RefusedRetry if plan.target.effect == Effect::Read && plan.try_number >= READ_TRIES_MAX => {
+                self.not_sent(RefuseReason::Exhausted, said, code)
+            }
+            Outcome::RefusedRetry => {
+                let until = self.until(plan, classified);
+                let reason = defer_reason(&answered.answer);
+                (OutcomeVerdict::Deferred { until, reason }, vec![], None)
+            }
+            Outcome::RefusedPermanent => self.not_sent(RefuseReason::Permanent, said, code),
+            Outcome::Quota => self.not_sent(RefuseReason::Quota, said, code),
+            Outcome::Reconnect => self.not_sent(RefuseReason::Reconnect, said, code),
+            Outcome::InDoubt => {
+                let evidence = classified.evidence.unwrap_or(Evidence::Answer);
+                let payloads = words(said);
+                let detail = (!payloads.is_empty()).then(|| self.out.run.slot(1, 0));
+                (OutcomeVerdict::InDoubt { evidence, detail }, payloads, None)
+            }
+        }
+    }
+
+    fn sent(&self, answered: &Answered, sent: Sent<'_>) -> (OutcomeVerdict, Vec<Content>, Option<Fault>) {
+        let plan = &answered.plan;
+        let (value, fault) = match &answered.answer {
+            Err(_) => (Value::Null, None),
+            Ok(response) => match placet_adapters::output(&plan.target.operation, response, sent) {
+                Ok(value) => (value, None),
+                Err(placet_adapters::reduce::Error::Status { status }) => {
+                    let words = format!("the answer's status is {status}");
+                    (Value::Null, Some(Fault::new(FaultKind::Communication, words).with_status(status)))
+                }
+                Err(error) => (Value::Null, Some(Fault::new(FaultKind::Validation, chain(&error)))),
+            },
+        };
+        let would_have_sent = match (plan.mode, self.out.run.attempt(plan.attempt)) {
+            (Mode::Sandbox, Some(attempt)) => Some(attempt.started.request),
+            (Mode::Sandbox, None) | (Mode::Live, _) => None,
+        };
+        let verdict = OutcomeVerdict::Succeeded { output: self.out.run.slot(1, 0), would_have_sent };
+        (verdict, vec![Content::of_value(Arc::new(value))], fault)
+    }
+
+    fn not_sent(
+        &self,
+        reason: RefuseReason,
+        said: Option<String>,
+        code: Option<String>,
+    ) -> (OutcomeVerdict, Vec<Content>, Option<Fault>) {
+        let payloads = words(said);
+        let detail = (!payloads.is_empty()).then(|| self.out.run.slot(1, 0));
+        (OutcomeVerdict::Refused { reason, code, detail }, payloads, None)
+    }
+
+    /// When the next try may begin: what the provider says, or the manifest's own wait, doubled
+    /// with each try, with jitter from the run's seed.
+    fn until(&self, plan: &CallPlan, classified: &Classified) -> Timestamp {
+        use placet_adapters::wait::WaitSource;
+        let Some(wait) = classified.wait else { return self.now.plus_millis(1000) };
+        let millis = match wait.source {
+            WaitSource::Provider => wait.millis,
+            WaitSource::Default { jitter, factor } => {
+                let tries = plan.try_number.saturating_sub(1).min(6);
+                let grown = wait.millis.saturating_mul(u64::from(factor.max(1)).saturating_pow(tries));
+                let seed = self.out.run.facts().map_or(0, |facts| facts.started.seed);
+                let share = (seed ^ plan.attempt.as_u128() as u64) % 250;
+                if jitter { grown + grown * share / 1000 } else { grown }
+            }
+        };
+        self.now.plus_millis(i64::try_from(millis).unwrap_or(i64::MAX))
+    }
+}
+
+fn words(said: Option<String>) -> Vec<Content> {
+    said.map(|text| Content::of_value(Arc::new(Value::String(text)))).into_iter().collect()
+}
+
+/// What the provider, or our own transport, said.
+fn said(answer: &Answer, classified: &Classified) -> Option<String> {
+    match answer {
+        Err(failed) => Some(failed.to_string()),
+        Ok(_) => classified.error.as_ref().and_then(|error| error.message.clone()),
+    }
+}
+
+fn defer_reason(answer: &Answer) -> DeferReason {
+    match answer {
+        Ok(response) if response.status == 429 => DeferReason::RateLimited,
+        Ok(_) => DeferReason::NotProcessed,
+        Err(failed) => match failed.cause {
+            Cause::Dns | Cause::Connect | Cause::Tls => DeferReason::Connect,
+            Cause::Refused
+            | Cause::Hole
+            | Cause::Timeout
+            | Cause::Reset
+            | Cause::TooLarge
+            | Cause::Unreadable => DeferReason::BeforeSend,
+        },
+    }
+}
+
+/// What of an answer may stand in an event.
+fn facts(classified: &Classified) -> AnswerFacts {
+    let result = classified.result.iter().map(|(at, value)| StoredField { at: at.clone(), value: value.clone() });
+    let mut stored = vec![];
+    flatten(&classified.stored, &mut String::new(), &mut stored);
+    AnswerFacts { status: classified.status.unwrap_or(0), result: result.collect(), stored }
+}
+
+fn flatten(value: &Value, pointer: &mut String, out: &mut Vec<StoredField>) {
+    let mark = pointer.len();
+    match value {
+        Value::Null => {}
+        Value::Object(members) => {
+            for (key, member) in members {
+                pointer.push('/');
+                pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
+                flatten(member, pointer, out);
+                pointer.truncate(mark);
+            }
+        }
+        Value::String(text) => out.push(StoredField { at: pointer.clone(), value: text.clone() }),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) => {
+            out.push(StoredField { at: pointer.clone(), value: value.to_string() });
+        }
+    }
+}

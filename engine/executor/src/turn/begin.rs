@@ -1,0 +1,237 @@
+//! Beginning a task: its condition, its input, and what its kind asks for.
+
+use super::scope::{Place, words_of};
+use super::{Error, Outcome, Turn, or_fault};
+use crate::values::Content;
+use placet_model::event::run::{
+    IterationStarted, TaskShape, TaskSkipped, TaskStarted, TimerArmed, TimerKind,
+};
+use placet_model::fault::FaultKind;
+use placet_model::plan::{Case, Directive, Expression, For, RaiseSpec, Task, TaskKind, Template};
+use placet_model::{Fault, Iteration, PayloadRef};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// A value, and where it stands if it is recorded already.
+#[derive(Debug, Clone)]
+pub(super) struct Held {
+    pub(super) value: Arc<Value>,
+    pub(super) at: Option<PayloadRef>,
+}
+
+impl Held {
+    pub(super) fn fresh(value: Value) -> Self {
+        Self { value: Arc::new(value), at: None }
+    }
+}
+
+impl Turn<'_> {
+    /// Begins a task, or faults it. Always goes on.
+    pub(super) fn begin(&mut self, task: &Task, iteration: Iteration, raw: PayloadRef) -> Result<bool, Error> {
+        match self.try_begin(task, &iteration, raw)? {
+            Ok(()) => Ok(true),
+            Err(fault) => self.fault_task(&task.path, iteration, fault),
+        }
+    }
+
+    fn try_begin(&mut self, task: &Task, iteration: &Iteration, raw: PayloadRef) -> Outcome<()> {
+        if self.out.run.steps >= self.env.config.limits.steps_max {
+            let most = self.env.config.limits.steps_max;
+            let words = format!("the run has executed {most} tasks: raise limits.steps_max in placet.toml if that is meant");
+            return Ok(Err(Fault::new(FaultKind::Runtime, words)));
+        }
+        let value = self.value(raw)?;
+        let mut place = Place { task: Some(task), raw: Some(raw), ..Place::default() };
+        if let Some(condition) = &task.condition
+            && !or_fault!(self.condition(condition, &value, &place))
+        {
+            let (task, iteration) = (task.path.clone(), iteration.clone());
+            self.note(TaskSkipped { task, iteration }, vec![])?;
+            return Ok(Ok(()));
+        }
+        let input = or_fault!(self.task_input(task, raw, value, &place));
+        place.input = Some(Arc::clone(&input.value));
+        match &task.kind {
+            TaskKind::Set(template) => {
+                let output = or_fault!(self.template(template, &input.value, &place));
+                self.finish_instant(task, iteration, (&input, Held::fresh(output)), &task.then)
+            }
+            TaskKind::Switch(cases) => {
+                let then = or_fault!(self.choose(cases, &input.value, &place)).unwrap_or(&task.then);
+                self.finish_instant(task, iteration, (&input, input.clone()), then)
+            }
+            TaskKind::Raise(raise) => Ok(Err(or_fault!(self.raised(raise, &input.value, &place)))),
+            TaskKind::Do(_) => self.started(task, iteration, TaskShape::List, &input),
+            TaskKind::Try(_) => self.started(task, iteration, TaskShape::Try, &input),
+            TaskKind::Call(_) | TaskKind::Wait(_) => self.started(task, iteration, TaskShape::Leaf, &input),
+            TaskKind::For(inner) => {
+                let items = or_fault!(self.items(inner, &input.value, &place));
+                self.started_for(task, iteration, &input, items)
+            }
+        }
+    }
+
+    fn task_input(&mut self, task: &Task, raw: PayloadRef, value: Arc<Value>, place: &Place<'_>) -> Outcome<Held> {
+        if let Some(schema) = &task.input.schema
+            && let Err(reason) = self.check_schema(schema, &value)
+        {
+            return Ok(Err(Fault::new(FaultKind::Validation, format!("the input: {reason}"))));
+        }
+        match &task.input.from {
+            None => Ok(Ok(Held { value, at: Some(raw) })),
+            Some(from) => Ok(self.template(from, &value, place)?.map(Held::fresh)),
+        }
+    }
+
+    fn started(&mut self, task: &Task, iteration: &Iteration, shape: TaskShape, input: &Held) -> Outcome<()> {
+        let (reference, payloads) = self.place_first(input);
+        let body = TaskStarted {
+            task: task.path.clone(),
+            iteration: iteration.clone(),
+            shape,
+            input: reference,
+            items: None,
+            count: 0,
+        };
+        self.note(body, payloads)?;
+        self.arm_timeout(task, iteration)
+    }
+
+    fn started_for(&mut self, task: &Task, iteration: &Iteration, input: &Held, items: Vec<Value>) -> Outcome<()> {
+        let Ok(count) = u32::try_from(items.len()) else {
+            return Ok(Err(Fault::new(FaultKind::Runtime, "the loop has too many items")));
+        };
+        let (reference, mut payloads) = self.place_first(input);
+        let index = u16::try_from(payloads.len()).unwrap_or(u16::MAX);
+        payloads.push(Content::of_value(Arc::new(Value::Array(items))));
+        let body = TaskStarted {
+            task: task.path.clone(),
+            iteration: iteration.clone(),
+            shape: TaskShape::For,
+            input: reference,
+            items: Some(self.out.run.slot(1, index)),
+            count,
+        };
+        self.note(body, payloads)?;
+        self.arm_timeout(task, iteration)
+    }
+
+    /// The reference of a value: where it stands, or the first payload of the next event.
+    pub(super) fn place_first(&self, held: &Held) -> (PayloadRef, Vec<Content>) {
+        match held.at {
+            Some(reference) => (reference, vec![]),
+            None => (self.out.run.slot(1, 0), vec![Content::of_value(Arc::clone(&held.value))]),
+        }
+    }
+
+    fn arm_timeout(&mut self, task: &Task, iteration: &Iteration) -> Outcome<()> {
+        let Some(limit) = task.timeout else { return Ok(Ok(())) };
+        let Some(due_at) = self.now.checked_add(limit) else {
+            return Ok(Err(Fault::new(FaultKind::Validation, "the timeout is beyond the calendar")));
+        };
+        let timer = self.env.mint.timer(self.now);
+        let (task, iteration) = (task.path.clone(), iteration.clone());
+        self.note(TimerArmed { timer, task, iteration, kind: TimerKind::TaskTimeout, due_at }, vec![])?;
+        Ok(Ok(()))
+    }
+
+    /// Begins the next iteration of a loop, or finishes it when its `while` says so.
+    pub(super) fn iterate(
+        &mut self,
+        task: &Task,
+        iteration: Iteration,
+        (index, value): (u32, PayloadRef),
+    ) -> Result<bool, Error> {
+        let TaskKind::For(inner) = &task.kind else { return self.astray(&task.path) };
+        if let Some(condition) = &inner.condition {
+            let input = self.value(value)?;
+            let place = Place { task: Some(task), index: Some(index), ..Place::default() };
+            match self.condition(condition, &input, &place)? {
+                Ok(true) => {}
+                Ok(false) => {
+                    let frame = self.out.run.frames.last().map(|frame| frame.input);
+                    let input = frame.unwrap_or(value);
+                    return self.finish_started(task, iteration, (input, value), &task.then);
+                }
+                Err(fault) => return self.fault_task(&task.path, iteration, fault),
+            }
+        }
+        self.note(IterationStarted { task: task.path.clone(), iteration, index }, vec![])?;
+        Ok(true)
+    }
+
+    fn items(&mut self, inner: &For, input: &Value, place: &Place<'_>) -> Outcome<Vec<Value>> {
+        match or_fault!(self.template(&inner.items, input, place)) {
+            Value::Array(items) => Ok(Ok(items)),
+            Value::Null => Ok(Ok(vec![])),
+            other => {
+                let words = format!("for.in must give an array or null, not {}", kind_of(&other));
+                Ok(Err(Fault::new(FaultKind::Expression, words)))
+            }
+        }
+    }
+
+    /// The directive of the first case that holds, else of the default case.
+    fn choose<'c>(&mut self, cases: &'c [Case], input: &Value, place: &Place<'_>) -> Outcome<Option<&'c Directive>> {
+        for case in cases {
+            if let Some(when) = &case.when
+                && or_fault!(self.condition(when, input, place))
+            {
+                return Ok(Ok(Some(&case.then)));
+            }
+        }
+        Ok(Ok(cases.iter().find(|case| case.when.is_none()).map(|case| &case.then)))
+    }
+
+    fn raised(&mut self, raise: &RaiseSpec, input: &Value, place: &Place<'_>) -> Outcome<Fault> {
+        let kind = or_fault!(self.text(&raise.kind, input, place));
+        let title = match &raise.title {
+            Some(title) => Some(or_fault!(self.text(title, input, place))),
+            None => None,
+        };
+        let detail = match &raise.detail {
+            Some(detail) => Some(or_fault!(self.text(detail, input, place))),
+            None => None,
+        };
+        Ok(Ok(Fault { kind, status: raise.status, title, detail, instance: None }))
+    }
+
+    fn text(&mut self, template: &Template, input: &Value, place: &Place<'_>) -> Outcome<String> {
+        match or_fault!(self.template(template, input, place)) {
+            Value::String(text) => Ok(Ok(text)),
+            other => {
+                let words = format!("a text is needed here, not {}", kind_of(&other));
+                Ok(Err(Fault::new(FaultKind::Expression, words)))
+            }
+        }
+    }
+
+    /// Evaluates a template; a failing expression is the workflow's fault.
+    pub(super) fn template(&mut self, template: &Template, input: &Value, place: &Place<'_>) -> Outcome<Value> {
+        if let Template::Literal(value) = template {
+            return Ok(Ok(value.clone()));
+        }
+        let scope = self.scope(&words_of(template), place)?;
+        let result = self.env.evaluator.template(template, input, &scope);
+        Ok(result.map_err(|error| Fault::new(FaultKind::Expression, error.to_string())))
+    }
+
+    /// Evaluates a condition; a failing expression is the workflow's fault.
+    pub(super) fn condition(&mut self, condition: &Expression, input: &Value, place: &Place<'_>) -> Outcome<bool> {
+        let scope = self.scope(&condition.0, place)?;
+        let result = self.env.evaluator.condition(condition, input, &scope);
+        Ok(result.map_err(|error| Fault::new(FaultKind::Expression, error.to_string())))
+    }
+}
+
+/// The JSON type of a value, with an article.
+pub(super) const fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}

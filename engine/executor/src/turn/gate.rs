@@ -1,0 +1,309 @@
+//! The claim, and what people and timers do to a request or an attempt.
+
+use super::{Error, Turn};
+use crate::values::Content;
+use placet_adapters::{CallIntegration, Operation};
+use placet_core::claim::{Circumstances, Claim};
+use placet_core::decide::VoteCommand;
+use placet_core::run::{Activity, Ask, Attempt};
+use placet_core::Command;
+use placet_model::decision::Resolution;
+use placet_model::draft::{DraftDocument, Mode};
+use placet_model::event::attempt::AttemptStarted;
+use placet_model::event::run::{TimerFired, TimerKind};
+use placet_model::fault::FaultKind;
+use placet_model::integration::Integration;
+use placet_model::manifest::{DeliveryKind, Effect};
+use placet_model::plan::{Task, TaskKind};
+use placet_model::request::PreparedRequest;
+use placet_model::{
+    Actor, AttemptId, DecisionId, Digest, Event, Fault, Iteration, Principal, TaskPath, TimerId,
+    Timestamp,
+};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// Tries of one attempt whose provider deduplicates on our key.
+const RESENDS_MAX: u32 = 5;
+
+/// Which operation, with what effect, as whom.
+#[derive(Debug, Clone)]
+pub(crate) struct CallTarget {
+    pub(crate) operation: Arc<Operation>,
+    pub(crate) effect: Effect,
+    pub(crate) integration: Option<Integration>,
+}
+
+/// A call that is to be made once its `AttemptStarted` is committed: exactly these bytes.
+#[derive(Debug, Clone)]
+pub(crate) struct CallPlan {
+    pub(crate) attempt: AttemptId,
+    pub(crate) try_number: u32,
+    pub(crate) target: CallTarget,
+    pub(crate) request: Arc<PreparedRequest>,
+    pub(crate) with: Arc<Value>,
+    pub(crate) send_id: String,
+    pub(crate) mode: Mode,
+    pub(crate) gated: bool,
+    pub(crate) not_after: Timestamp,
+    pub(crate) credential_version: u32,
+}
+
+impl CallPlan {
+    pub(super) fn new(
+        started: &AttemptStarted,
+        target: CallTarget,
+        (request, with): (Arc<PreparedRequest>, Arc<Value>),
+        send_id: String,
+    ) -> Self {
+        Self {
+            attempt: started.attempt,
+            try_number: started.try_number,
+            target,
+            request,
+            with,
+            send_id,
+            mode: started.mode,
+            gated: started.decision.is_some(),
+            not_after: started.not_after,
+            credential_version: started.credential_version,
+        }
+    }
+
+    /// The connection as the transport knows it.
+    pub(crate) fn integration(&self) -> Option<CallIntegration> {
+        self.target.integration.as_ref().map(|integration| CallIntegration {
+            id: integration.id,
+            name: integration.name.clone(),
+            credential_version: self.credential_version,
+        })
+    }
+}
+
+impl Turn<'_> {
+    /// Claims the unspent approval: goes, waits, asks again, or is void. True when something was
+    /// recorded.
+    pub(super) fn claim(&mut self, task: &Task) -> Result<bool, Error> {
+        let ask = match (&self.out.run.activity, self.out.run.ask()) {
+            (_, Some(ask)) => ask.clone(),
+            (Activity::Deferred(_, attempt, _), None) => match &attempt.ask {
+                Some(ask) => ask.clone(),
+                None => return Ok(false),
+            },
+            (_, None) => return Ok(false),
+        };
+        let TaskKind::Call(call) = &task.kind else { return self.astray(&task.path) };
+        let approved: DraftDocument = {
+            let content = self.bytes(ask.draft.document)?;
+            serde_json::from_slice(content.bytes()).map_err(|source| {
+                crate::values::Error::NotJson { reference: ask.draft.document, source }
+            })?
+        };
+        let request_digest = Digest::of(self.bytes(ask.draft.request)?.bytes());
+        let operation = self.env.operation(&ask.draft.operation, ask.draft.operation_digest);
+        let bound = ask.draft.integration.as_ref().map(|bound| bound.id);
+        let integration = bound.and_then(|id| self.world.integrations.get(&id)).cloned();
+        let settings_digest = integration.as_ref().map(Integration::settings_digest).transpose()?;
+        let circumstances = Circumstances {
+            now: self.now,
+            project: &self.env.config.project,
+            policy: &self.world.policy,
+            requirement: self.requirement(
+                (&ask.draft.operation, ask.draft.effect),
+                integration.as_ref(),
+                call.approval.as_ref(),
+            ),
+            integration: integration.as_ref(),
+            settings_digest,
+            approved: &approved,
+            request_digest,
+            operation_digest: operation.as_ref().map_or(Digest::of(b"gone"), |o| o.digest()),
+            hold: self.world.hold(self.mode(), integration.as_ref()),
+        };
+        let fresh = self.env.mint.attempt(self.now);
+        let claim = placet_core::decide::claim(&self.out.run, fresh, &circumstances)?;
+        self.out.used_world = true;
+        match claim {
+            Claim::Nothing => Ok(false),
+            Claim::Hold(hold) => {
+                self.out.held = Some(hold);
+                Ok(false)
+            }
+            Claim::Decided(events) => {
+                self.claimed(events, (&ask, operation, integration))?;
+                Ok(true)
+            }
+        }
+    }
+
+    fn claimed(
+        &mut self,
+        events: Vec<Event>,
+        (ask, operation, integration): (&Ask, Option<Arc<Operation>>, Option<Integration>),
+    ) -> Result<(), Error> {
+        for event in events {
+            if let (Event::AttemptStarted(started), Some(operation)) = (&event, &operation) {
+                let operation = Arc::clone(operation);
+                let target = CallTarget { operation, effect: ask.draft.effect, integration: integration.clone() };
+                self.plan_call(started, target)?;
+            }
+            self.note(event, vec![])?;
+        }
+        Ok(())
+    }
+
+    /// Makes ready the stored bytes of a try.
+    fn plan_call(&mut self, started: &AttemptStarted, target: CallTarget) -> Result<(), Error> {
+        let content = self.bytes(started.request)?;
+        let request = PreparedRequest::from_bytes(content.bytes()).map_err(|error| {
+            let source = serde::de::Error::custom(error.to_string());
+            crate::values::Error::NotJson { reference: started.request, source }
+        })?;
+        let with = self.value(started.with)?;
+        let plan = CallPlan::new(started, target, (Arc::new(request), with), started.send_id.clone());
+        self.out.calls.push(plan);
+        Ok(())
+    }
+
+    /// A try that was put off is due.
+    pub(super) fn retry(&mut self, attempt: AttemptId) -> Result<(), Error> {
+        let Activity::Deferred(leaf, last, until) = &self.out.run.activity else { return Ok(()) };
+        if last.started.attempt != attempt || *until > self.now {
+            return Ok(());
+        }
+        let (path, last) = (leaf.task.clone(), last.clone());
+        if last.ask.is_none() {
+            return self.again(&last);
+        }
+        let plan = self.out.plan.clone();
+        match plan.as_ref().and_then(|plan| plan.task(&path)) {
+            Some(task) => self.claim(task).map(|_| ()),
+            None => self.astray(&path).map(|_| ()),
+        }
+    }
+
+    /// An attempt is in doubt: where the provider deduplicates on our key, the same bytes go again
+    /// while the key is young; everything else waits for a person.
+    pub(super) fn reconcile(&mut self, attempt: Option<AttemptId>) -> Result<(), Error> {
+        let Activity::InDoubt(_, last) = &self.out.run.activity else { return Ok(()) };
+        if attempt.is_some_and(|attempt| attempt != last.started.attempt) {
+            return Ok(());
+        }
+        let last = last.clone();
+        let operation = self.env.operation(&last.started.operation, last.started.operation_digest);
+        let Some(operation) = operation else { return Ok(()) };
+        if resendable(&operation, &last, self.now) { self.again(&last) } else { Ok(()) }
+    }
+
+    /// The next try of the same attempt: the same bytes.
+    fn again(&mut self, last: &Attempt) -> Result<(), Error> {
+        let started = &last.started;
+        let bound = started.integration.as_ref().map(|bound| bound.id);
+        let integration = bound.and_then(|id| self.world.integrations.get(&id)).cloned();
+        self.out.used_world = true;
+        if let Some(hold) = self.world.hold(self.mode(), integration.as_ref()) {
+            self.out.held = Some(hold);
+            return Ok(());
+        }
+        let operation = self.env.operation(&started.operation, started.operation_digest);
+        let Some(operation) = operation else { return Ok(()) };
+        let mut next = started.clone();
+        next.try_number += 1;
+        self.command(Command::Resend { attempt: started.attempt }, vec![])?;
+        let target = CallTarget { operation, effect: started.effect, integration };
+        self.plan_call(&next, target)
+    }
+
+    pub(super) fn vote(&mut self, vote: VoteCommand) -> Result<(), Error> {
+        let reason = vote.ballot.reason.clone();
+        let payloads = reason.into_iter().map(|text| Content::of_value(Arc::new(Value::String(text))));
+        let actor = Actor::Principal(vote.voter.principal.clone());
+        let payloads = payloads.collect();
+        self.command_by(Command::Vote(Box::new(vote)), payloads, actor)
+    }
+
+    pub(super) fn resolve(
+        &mut self,
+        decision: DecisionId,
+        resolution: Resolution,
+        by: Principal,
+    ) -> Result<(), Error> {
+        let sent = resolution == Resolution::Sent;
+        let output = sent.then(|| self.out.run.slot(1, 0));
+        let payloads = if sent { vec![Content::of_value(Arc::new(Value::Null))] } else { vec![] };
+        let actor = Actor::Principal(by.clone());
+        self.command_by(Command::Resolve { decision, resolution, by, output }, payloads, actor)
+    }
+
+    pub(super) fn cancel(&mut self, by: Principal, reason: Option<String>) -> Result<(), Error> {
+        // the reason belongs to the last event, after what is withdrawn
+        let ahead = if self.out.run.ask().is_some() { 2 } else { 1 };
+        let reference = reason.as_ref().map(|_| self.out.run.slot(ahead, 0));
+        let context = placet_core::decide::Context { now: self.now, policy: &self.world.policy };
+        let command = Command::Cancel { by: by.clone(), reason: reference };
+        let events = placet_core::decide(&self.out.run, command, context)?;
+        for event in events {
+            let payloads = match (&event, &reason) {
+                (Event::RunCancelled(_), Some(text)) => {
+                    vec![Content::of_value(Arc::new(Value::String(text.clone())))]
+                }
+                _ => vec![],
+            };
+            self.record(event, payloads, Actor::Principal(by.clone()))?;
+        }
+        Ok(())
+    }
+
+    /// A timer is due: a wait is over, or a task has taken too long.
+    pub(super) fn timer(&mut self, timer: TimerId) -> Result<(), Error> {
+        let Some(armed) = self.out.run.timers.get(&timer).cloned() else { return Ok(()) };
+        if armed.due_at > self.now {
+            return Ok(());
+        }
+        self.note(TimerFired { timer }, vec![])?;
+        match armed.kind {
+            TimerKind::Wait => Ok(()),
+            TimerKind::TaskTimeout | TimerKind::RunTimeout => self.time_out(&armed.task, armed.iteration),
+        }
+    }
+
+    /// The run's own timeout has passed.
+    pub(super) fn deadline(&mut self) -> Result<(), Error> {
+        let due = self.out.run.facts().and_then(|facts| facts.started.deadline);
+        if self.out.run.is_over() || due.is_none_or(|due| due > self.now) {
+            return Ok(());
+        }
+        self.time_out(&TaskPath::root(), Iteration::none())
+    }
+
+    fn time_out(&mut self, task: &TaskPath, iteration: Iteration) -> Result<(), Error> {
+        let fault = Fault::new(FaultKind::Timeout, "it has taken longer than its timeout").at(task);
+        let context = placet_core::decide::Context { now: self.now, policy: &self.world.policy };
+        let command = Command::TimeOut { fault: fault.clone(), task: task.clone(), iteration };
+        let events = placet_core::decide(&self.out.run, command, context)?;
+        for event in events {
+            let faulted = matches!(event, Event::TaskFaulted(_));
+            let payloads = if faulted { self.fault_fact(&fault).1 } else { vec![] };
+            self.note(event, payloads)?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether the same bytes may go again by themselves.
+fn resendable(operation: &Operation, last: &Attempt, now: Timestamp) -> bool {
+    let keyed = match operation.delivery().kind() {
+        DeliveryKind::KeyHeader => true,
+        DeliveryKind::ClientId
+        | DeliveryKind::VersionGuard
+        | DeliveryKind::MarkerLookup
+        | DeliveryKind::NaturalKey
+        | DeliveryKind::None => false,
+    };
+    let age = now.millis_since(last.first_started_at);
+    let young = operation.delivery().ttl().is_none_or(|ttl| {
+        // a margin of a tenth: the provider's clock began before ours
+        i64::try_from(ttl.as_millis()).is_ok_and(|ttl| age < ttl - ttl / 10)
+    });
+    keyed && young && last.started.try_number < RESENDS_MAX && now < last.started.not_after
+}

@@ -1,0 +1,298 @@
+//! What a leaf does when it has begun: arm a timer, start an ungated read, or put a draft into the
+//! inbox. This is the one place where the gate is chosen (GATE.md §1).
+
+use super::gate::{CallPlan, CallTarget};
+use super::scope::Place;
+use super::{Error, Outcome, Turn, or_fault};
+use crate::values::Content;
+use placet_adapters::http_call;
+use placet_core::run::Leaf;
+use placet_core::{Command, policy};
+use placet_model::approval::{ApprovalMetadata, Requirement};
+use placet_model::draft::{BoundIntegration, DraftDocument, Mode, send_id};
+use placet_model::event::attempt::AttemptStarted;
+use placet_model::event::decision::{DraftOrigin, DraftPrepared};
+use placet_model::event::run::{TimerArmed, TimerKind};
+use placet_model::fault::FaultKind;
+use placet_model::integration::Integration;
+use placet_model::manifest::{Effect, HTTP_OPERATION};
+use placet_model::plan::{Call, DurationSpec, Task, TaskKind};
+use placet_model::request::PreparedRequest;
+use placet_model::{Duration, Fault};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// An ungated read that cannot be carried out within this time is given up.
+const READ_MS_MAX: i64 = 10 * 60 * 1000;
+
+/// A rendered call that is about to be proposed or begun.
+struct Rendered {
+    target: CallTarget,
+    with: Arc<Value>,
+    request: PreparedRequest,
+    send_id: String,
+}
+
+impl Turn<'_> {
+    /// Performs a leaf. False when it must wait for a hold to be lifted.
+    pub(super) fn perform_leaf(&mut self, task: &Task, leaf: Leaf) -> Result<bool, Error> {
+        let outcome = match &task.kind {
+            TaskKind::Wait(spec) => self.wait(spec, task, &leaf)?,
+            TaskKind::Call(call) => self.call(call, task, &leaf)?,
+            TaskKind::Do(_)
+            | TaskKind::Set(_)
+            | TaskKind::Switch(_)
+            | TaskKind::Try(_)
+            | TaskKind::For(_)
+            | TaskKind::Raise(_) => return self.astray(&leaf.task),
+        };
+        match outcome {
+            Ok(went_on) => Ok(went_on),
+            Err(fault) => self.fault_task(&leaf.task, leaf.iteration, fault),
+        }
+    }
+
+    fn wait(&mut self, spec: &DurationSpec, task: &Task, leaf: &Leaf) -> Outcome<bool> {
+        let duration = match spec {
+            DurationSpec::Fixed(duration) => *duration,
+            DurationSpec::Expression(expression) => {
+                let input = self.value(leaf.input)?;
+                let place = Place { task: Some(task), input: Some(Arc::clone(&input)), ..Place::default() };
+                let scope = self.scope(&expression.0, &place)?;
+                let value = self.env.evaluator.expression(expression, &input, &scope);
+                match value.map_err(|e| e.to_string()).and_then(|value| duration_of(&value)) {
+                    Ok(duration) => duration,
+                    Err(words) => return Ok(Err(Fault::new(FaultKind::Expression, words))),
+                }
+            }
+        };
+        let Some(due_at) = self.now.checked_add(duration) else {
+            return Ok(Err(Fault::new(FaultKind::Validation, "the wait is beyond the calendar")));
+        };
+        let timer = self.env.mint.timer(self.now);
+        let (task, iteration) = (leaf.task.clone(), leaf.iteration.clone());
+        self.note(TimerArmed { timer, task, iteration, kind: TimerKind::Wait, due_at }, vec![])?;
+        Ok(Ok(true))
+    }
+
+    fn call(&mut self, call: &Call, task: &Task, leaf: &Leaf) -> Outcome<bool> {
+        let input = self.value(leaf.input)?;
+        let place = Place { task: Some(task), input: Some(Arc::clone(&input)), ..Place::default() };
+        let with = or_fault!(self.template(&call.with, &input, &place));
+        let target = match self.target(call, &with) {
+            Ok(target) => target,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        self.out.used_world = true;
+        if target.effect == Effect::Read {
+            let mode = self.mode();
+            if let Some(hold) = self.world.hold(mode, target.integration.as_ref()) {
+                self.out.held = Some(hold);
+                return Ok(Ok(false));
+            }
+            let rendered = or_fault!(self.rendered(call, target, with, String::new()));
+            self.read(leaf, rendered)?;
+        } else {
+            let summary = match call.approval.as_ref().and_then(|meta| meta.summary.as_ref()) {
+                Some(template) => Some(or_fault!(self.template(template, &input, &place))),
+                None => None,
+            };
+            let origin = DraftOrigin::Task;
+            or_fault!(self.propose(call, leaf, (target, with), (origin, summary)));
+        }
+        Ok(Ok(true))
+    }
+
+    /// The next revision of a draft that a person said was not sent: the same `with`, new bytes.
+    pub(super) fn redraft(&mut self, task: &Task, leaf: Leaf, last: &DraftPrepared) -> Result<bool, Error> {
+        let TaskKind::Call(call) = &task.kind else { return self.astray(&leaf.task) };
+        let with = self.value(last.with)?;
+        let summary = match last.summary {
+            Some(reference) => Some((*self.value(reference)?).clone()),
+            None => None,
+        };
+        let outcome = match self.target(call, &with) {
+            Ok(target) => {
+                let with = (*with).clone();
+                self.propose(call, &leaf, (target, with), (DraftOrigin::Resend, summary))?
+            }
+            Err(fault) => Err(fault),
+        };
+        match outcome {
+            Ok(()) => Ok(true),
+            Err(fault) => self.fault_task(&leaf.task, leaf.iteration, fault),
+        }
+    }
+
+    pub(super) fn mode(&self) -> Mode {
+        self.out.run.facts().map_or(Mode::Sandbox, |facts| facts.started.mode)
+    }
+
+    /// Which operation, with what effect, as whom.
+    fn target(&self, call: &Call, with: &Value) -> Result<CallTarget, Fault> {
+        let configuration = |words: String| Fault::new(FaultKind::Configuration, words);
+        let (name, effect) = if call.operation == HTTP_OPERATION {
+            let gate = http_call::gate(with, &self.env.config.read_hosts)
+                .map_err(|error| Fault::new(FaultKind::Validation, error.to_string()))?;
+            (gate.operation, Some(gate.effect))
+        } else {
+            (call.operation.as_str(), None)
+        };
+        let operation = self.env.adapters.operation(name);
+        let operation = operation.ok_or_else(|| configuration(format!("there is no operation {name}")))?;
+        let effect = effect.unwrap_or_else(|| operation.effect());
+        if operation.is_http_call() {
+            return Ok(CallTarget { operation: Arc::clone(operation), effect, integration: None });
+        }
+        let wanted = call.integration.as_deref();
+        let integration = self.world.integration(operation.provider(), wanted).ok_or_else(|| {
+            let provider = operation.provider();
+            configuration(match wanted {
+                Some(wanted) => format!("there is no integration {wanted} of {provider}"),
+                None => format!("there is no default integration of {provider}: connect one"),
+            })
+        })?;
+        Ok(CallTarget { operation: Arc::clone(operation), effect, integration: Some(integration.clone()) })
+    }
+
+    fn rendered(&self, call: &Call, target: CallTarget, with: Value, send_id: String) -> Outcome<Rendered> {
+        let nothing = Value::Null;
+        let given = placet_adapters::RenderInput {
+            settings: target.integration.as_ref().map_or(&nothing, |i| &i.settings),
+            input: &with,
+            send_id: &send_id,
+            draft_time: self.now,
+            authentication: call.authentication.as_ref(),
+        };
+        match placet_adapters::render(&target.operation, given) {
+            Ok(rendered) => {
+                Ok(Ok(Rendered { target, with: Arc::new(with), request: rendered.request, send_id }))
+            }
+            Err(error) => Ok(Err(Fault::new(FaultKind::Validation, chain(&error)))),
+        }
+    }
+
+    /// Begins an ungated read.
+    fn read(&mut self, leaf: &Leaf, rendered: Rendered) -> Result<(), Error> {
+        let Rendered { target, with, request, send_id } = rendered;
+        let bytes = request.to_bytes();
+        let started = AttemptStarted {
+            attempt: self.env.mint.attempt(self.now),
+            try_number: 1,
+            task: leaf.task.clone(),
+            iteration: leaf.iteration.clone(),
+            decision: None,
+            digest: None,
+            send_id: String::new(),
+            operation: target.operation.name().to_owned(),
+            operation_digest: target.operation.digest(),
+            effect: target.effect,
+            mode: self.mode(),
+            integration: bound(&target)?,
+            credential_version: target.integration.as_ref().map_or(0, |i| i.credential_version),
+            with: self.out.run.slot(1, 0),
+            request: self.out.run.slot(1, 1),
+            request_digest: placet_model::Digest::of(&bytes),
+            not_after: self.now.plus_millis(READ_MS_MAX),
+        };
+        let plan = CallPlan::new(&started, target, (Arc::new(request), Arc::clone(&with)), send_id);
+        let payloads = vec![Content::of_value(with), Content::of_bytes(bytes)];
+        self.command(Command::Read(Box::new(started)), payloads)?;
+        self.out.calls.push(plan);
+        Ok(())
+    }
+
+    /// Puts a draft into the inbox.
+    fn propose(
+        &mut self,
+        call: &Call,
+        leaf: &Leaf,
+        (target, with): (CallTarget, Value),
+        (origin, summary): (DraftOrigin, Option<Value>),
+    ) -> Outcome<()> {
+        let key = (leaf.task.clone(), leaf.iteration.clone());
+        let revision = self.out.run.drafts.get(&key).map_or(1, |last| last + 1);
+        let id = send_id(&self.env.install_id, &self.out.run.action(leaf), revision);
+        let rendered = or_fault!(self.rendered(call, target, with, id));
+        let Rendered { target, with, request, send_id } = rendered;
+        let action = (target.operation.name(), target.effect);
+        let requirement = self.requirement(action, target.integration.as_ref(), call.approval.as_ref());
+        let bytes = request.to_bytes();
+        let mut draft = DraftPrepared {
+            task: leaf.task.clone(),
+            iteration: leaf.iteration.clone(),
+            revision,
+            origin,
+            send_id,
+            operation: target.operation.name().to_owned(),
+            operation_digest: target.operation.digest(),
+            effect: target.effect,
+            integration: bound(&target)?,
+            with: self.out.run.slot(1, 0),
+            request: self.out.run.slot(1, 1),
+            request_digest: placet_model::Digest::of(&bytes),
+            requirement,
+            nonce: self.env.mint.nonce(),
+            document: self.out.run.slot(1, 2),
+            digest: placet_model::Digest::of(&[]),
+            summary: summary.is_some().then(|| self.out.run.slot(1, 3)),
+        };
+        let document: Option<DraftDocument> = self.out.run.document(&self.env.config.project, &draft);
+        let Some(document) = document else { return self.astray(&leaf.task).map(|_| Ok(())) };
+        draft.digest = document.digest();
+        let mut payloads = vec![
+            Content::of_value(with),
+            Content::of_bytes(bytes),
+            Content::of_bytes(document.to_bytes()),
+        ];
+        payloads.extend(summary.map(|summary| Content::of_value(Arc::new(summary))));
+        let decision = self.env.mint.decision(self.now);
+        self.command(Command::Propose { draft: Box::new(draft), decision }, payloads)?;
+        Ok(Ok(()))
+    }
+
+    /// What must be met now before this action may leave.
+    pub(super) fn requirement(
+        &self,
+        (operation, effect): (&str, Effect),
+        integration: Option<&Integration>,
+        metadata: Option<&ApprovalMetadata>,
+    ) -> Requirement {
+        let family = self.out.plan.as_ref().map(|plan| plan.family()).unwrap_or_default();
+        let subject = policy::Subject {
+            effect,
+            provider: operation.split('.').next().unwrap_or_default(),
+            operation,
+            integration: integration.map(|i| i.name.as_str()),
+            workflow: &family,
+        };
+        policy::resolve(&self.world.policy, subject, metadata)
+    }
+}
+
+/// What an approval binds of an integration.
+pub(super) fn bound(target: &CallTarget) -> Result<Option<BoundIntegration>, Error> {
+    let Some(integration) = &target.integration else { return Ok(None) };
+    Ok(Some(BoundIntegration {
+        id: integration.id,
+        settings_digest: integration.settings_digest()?,
+        identity: integration.identity.clone(),
+    }))
+}
+
+/// An error and its causes, in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text
+}
+
+/// A duration that an expression gave: ISO 8601 text, or an object of units.
+fn duration_of(value: &Value) -> Result<Duration, String> {
+    placet_language::duration::from_value(value).map_err(|error| chain(&error))
+}

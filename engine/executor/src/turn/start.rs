@@ -1,0 +1,70 @@
+//! Beginning a run: the input is checked before anything is recorded.
+
+use super::{Error, Turn};
+use crate::values::Content;
+use placet_model::actor::Actor;
+use placet_model::draft::Mode;
+use placet_model::event::run::RunStarted;
+use placet_model::plan::Plan;
+use placet_model::{DataKeyId, Digest, Principal};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// What a run begins with.
+#[derive(Debug, Clone)]
+pub(crate) struct StartRun {
+    pub(crate) plan: Digest,
+    pub(crate) input: Arc<Value>,
+    pub(crate) requester: Principal,
+    pub(crate) mode: Mode,
+    pub(crate) seed: u64,
+    pub(crate) key: DataKeyId,
+}
+
+impl Turn<'_> {
+    pub(super) fn start(&mut self, start: StartRun) -> Result<(), Error> {
+        let plan = self.env.plan(start.plan)?;
+        let first = self.workflow_input(&plan, &start)?;
+        let input = self.out.run.slot(1, 0);
+        let mut payloads = vec![Content::of_value(Arc::clone(&start.input))];
+        let first = match first {
+            None => input,
+            Some(value) => {
+                payloads.push(Content::of_value(Arc::new(value)));
+                self.out.run.slot(1, 1)
+            }
+        };
+        let started = RunStarted {
+            workflow: plan.workflow.clone(),
+            plan_digest: start.plan,
+            mode: start.mode,
+            requester: start.requester.clone(),
+            key: start.key,
+            input,
+            first,
+            seed: start.seed,
+            deadline: plan.timeout.and_then(|limit| self.now.checked_add(limit)),
+        };
+        self.out.plan = Some(plan);
+        self.record(started, payloads, Actor::Principal(start.requester))
+    }
+
+    /// The transformed workflow input; none when nothing is transformed.
+    fn workflow_input(&self, plan: &Plan, start: &StartRun) -> Result<Option<Value>, Error> {
+        if let Some(schema) = &plan.input.schema {
+            self.check_schema(schema, &start.input)
+                .map_err(|reason| Error::Input { reason })?;
+        }
+        let Some(from) = &plan.input.from else { return Ok(None) };
+        let scope = self.start_scope(plan, start);
+        let value = self.env.evaluator.template(from, &start.input, &scope);
+        value.map(Some).map_err(|error| Error::Input { reason: error.to_string() })
+    }
+
+    /// Checks a value against a schema of the document; the message names the smallest wrong place.
+    pub(super) fn check_schema(&self, schema: &Value, value: &Value) -> Result<(), String> {
+        let registry = self.env.adapters.registry();
+        let schema = registry.register(schema).map_err(|error| error.to_string())?;
+        schema.validate(value).map_err(|violations| violations.to_string())
+    }
+}

@@ -1,0 +1,407 @@
+//! The writer loop: the one place where a run's events are put in order.
+//!
+//! It decides nothing and waits for nothing: turns are worked through on the pool, appends are
+//! made durable by the log's writer, calls are made on the runtime, and each comes back as an
+//! [`Input`]. What the world sees (answers, calls, notices) happens after the commit only.
+
+mod entry;
+mod due;
+
+use crate::env::Env;
+use crate::handle::{Error, Notice};
+use crate::input::{Change, Committed, Input, ReplyTo};
+use crate::perform::Caller;
+use crate::pool::{Done, Pool, Task};
+use crate::turn::{Fact, Job, Turned};
+use crate::world::World;
+use due::Dues;
+use entry::Entry;
+use placet_core::effect::{Effect, react};
+use placet_log::{Append, AppendError, Expected, NewEvent};
+use placet_model::attempt::RefuseReason;
+use placet_model::event::integration::HealthCheckFailed;
+use placet_model::{Actor, DecisionId, Event, EventId, RecordedEvent, Revision, RunId, StreamId};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+use tokio::sync::{broadcast, oneshot};
+
+/// Calls that are still under way when the engine stops are waited for this long.
+const STOP_GRACE: Duration = Duration::from_secs(10);
+
+/// The loop and all that it owns.
+pub(crate) struct Writer {
+    pub(crate) env: Arc<Env>,
+    pub(crate) inputs: Receiver<Input>,
+    pub(crate) sender: Sender<Input>,
+    pub(crate) caller: Caller,
+    pub(crate) world: Arc<RwLock<Arc<World>>>,
+    pub(crate) notices: broadcast::Sender<Notice>,
+    pub(crate) state: State,
+}
+
+/// What the loop keeps in memory: nothing for runs that are parked.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    active: BTreeMap<RunId, Entry>,
+    dues: Dues,
+    /// Requests that wait for a person: a virtual clock stands still for them.
+    asks: BTreeSet<DecisionId>,
+    stopping: Option<(oneshot::Sender<()>, Instant)>,
+}
+
+/// Why the loop ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// It was asked to.
+    Stopped,
+    /// A commit failed: nothing may go on with this handle of the log.
+    CommitFailed,
+}
+
+impl std::fmt::Debug for Writer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Writer").field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+impl Writer {
+    /// Runs until it is stopped or a commit fails.
+    pub(crate) fn run(mut self) -> Ended {
+        let pool = Pool::start(&self.env, &self.sender);
+        self.recover();
+        loop {
+            self.fire_due();
+            if self.is_done() {
+                if let Some((done, _)) = self.state.stopping.take() {
+                    let _nobody_waits = done.send(());
+                }
+                return Ended::Stopped;
+            }
+            self.dispatch_all(&pool);
+            let Some(input) = self.next() else { continue };
+            if self.handle(input) == Some(Ended::CommitFailed) {
+                return Ended::CommitFailed;
+            }
+        }
+    }
+
+    /// The next input; none when something is due first.
+    fn next(&mut self) -> Option<Input> {
+        if let Ok(input) = self.inputs.try_recv() {
+            return Some(input);
+        }
+        let now = self.env.clock.now();
+        let due = self.state.dues.next();
+        if self.env.clock.is_virtual() {
+            if let Some(due) = due.filter(|_| self.is_idle() && self.state.asks.is_empty()) {
+                self.env.clock.advance_to(due);
+                return None;
+            }
+            return self.inputs.recv().ok();
+        }
+        let stop = self.state.stopping.as_ref().map(|(_, until)| until.saturating_duration_since(Instant::now()));
+        let wait = due.map(|due| u64::try_from(due.millis_since(now)).unwrap_or(0)).map(Duration::from_millis);
+        match wait.into_iter().chain(stop).min() {
+            None => self.inputs.recv().ok(),
+            Some(wait) => match self.inputs.recv_timeout(wait) {
+                Ok(input) => Some(input),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
+            },
+        }
+    }
+
+    fn handle(&mut self, input: Input) -> Option<Ended> {
+        match input {
+            Input::Job { run, job, reply } => self.accept(run, job, reply),
+            Input::Govern(change) => self.govern(*change),
+            Input::Turned(done) => self.turned(*done),
+            Input::Committed(committed) => return self.committed(*committed),
+            Input::Governed { result, reply } => return self.governed(result, reply),
+            Input::Answered { run, plan, answer } => {
+                self.entry(run).calls -= 1;
+                let answered = crate::turn::Answered { plan: *plan, answer };
+                self.accept(run, Job::Answered(Box::new(answered)), None);
+            }
+            Input::Stop(done) => {
+                self.change_world(|world| World { stopping: true, version: world.version + 1, ..world.clone() });
+                self.state.stopping = Some((done, Instant::now() + STOP_GRACE));
+            }
+        }
+        None
+    }
+
+    fn is_idle(&self) -> bool {
+        self.state.active.values().all(Entry::is_quiet)
+    }
+
+    fn is_done(&self) -> bool {
+        let Some((_, until)) = &self.state.stopping else { return false };
+        self.is_idle() || Instant::now() >= *until
+    }
+
+    fn entry(&mut self, run: RunId) -> &mut Entry {
+        self.state.active.entry(run).or_default()
+    }
+
+    fn accept(&mut self, run: RunId, job: Job, reply: Option<ReplyTo>) {
+        match reply {
+            Some(reply) if self.state.stopping.is_some() => {
+                let _nobody_waits = reply.send(Err(Error::Stopping));
+            }
+            reply => self.entry(run).mailbox.push_back((job, reply)),
+        }
+    }
+
+    fn dispatch_all(&mut self, pool: &Pool) {
+        let world = self.world();
+        for (run, entry) in &mut self.state.active {
+            if entry.busy {
+                continue;
+            }
+            let Some((job, reply)) = entry.mailbox.pop_front() else { continue };
+            entry.busy = true;
+            let known = entry.state.take();
+            pool.submit(Task { run: *run, known, job, world: Arc::clone(&world), reply });
+        }
+    }
+
+    // ---- turns and commits ----------------------------------------------------------------
+
+    fn turned(&mut self, done: Done) {
+        let Done { task, outcome } = done;
+        let version = self.world().version;
+        let entry = self.state.active.entry(task.run).or_default();
+        entry.busy = false;
+        match outcome {
+            Ok(turned) if turned.used_world && task.world.version != version => {
+                // the project has changed meanwhile: what was worked out may not hold any more
+                entry.state = task.known;
+                entry.mailbox.push_front((task.job, task.reply));
+            }
+            Ok(turned) => self.submit(task.run, turned, task.reply),
+            Err(error) => {
+                entry.state = task.known;
+                if let Some(reply) = task.reply {
+                    let _nobody_waits = reply.send(Err(Error::Turn(error)));
+                } else {
+                    let words = crate::turn::describe(&error);
+                    tracing::error!(run = %task.run, error = %words, "a run cannot go on");
+                }
+                self.quiet(task.run);
+            }
+        }
+    }
+
+    fn submit(&mut self, id: RunId, turned: Turned, reply: Option<ReplyTo>) {
+        let Turned { run, values, facts, calls, more, .. } = turned;
+        let before = Revision::new(run.revision.get() - facts.len() as u64);
+        let key = run.facts().map(|facts| facts.started.key);
+        let at = self.env.clock.now();
+        let entry = self.entry(id);
+        entry.state = Some((run, values));
+        if facts.is_empty() {
+            if let Some(reply) = reply {
+                let _nobody_waits = reply.send(Ok(vec![]));
+            }
+            self.quiet(id);
+            return;
+        }
+        entry.commits += 1;
+        let append = Append {
+            stream: StreamId::Run(id),
+            expected: if before == Revision::START { Expected::NoStream } else { Expected::Exact(before) },
+            events: self.new_events(id, before, facts),
+            key,
+        };
+        let inputs = self.sender.clone();
+        let submitted = Instant::now();
+        self.env.log.append_with(at, append, move |result| {
+            let committed = Committed { run: id, calls, more, reply, submitted, result };
+            let _the_loop_has_ended = inputs.send(Input::Committed(Box::new(committed)));
+        });
+    }
+
+    /// The events of a run carry the run's id as correlation, and their predecessor in the same
+    /// turn as causation. The first event's id *is* the run's, so a repeated start is idempotent.
+    fn new_events(&self, run: RunId, before: Revision, facts: Vec<Fact>) -> Vec<NewEvent> {
+        let story = EventId::from_bytes(run.to_bytes());
+        let now = self.env.clock.now();
+        let mut cause = None;
+        facts
+            .into_iter()
+            .enumerate()
+            .map(|(place, fact)| {
+                let first = before == Revision::START && place == 0;
+                let event_id = if first { story } else { self.env.mint.event(now) };
+                let causation = cause.replace(event_id);
+                let payloads = fact.payloads.iter().map(|content| content.bytes().to_vec().into());
+                NewEvent {
+                    event_id,
+                    actor: fact.actor,
+                    causation,
+                    correlation: Some(story),
+                    event: fact.event,
+                    payloads: payloads.collect(),
+                }
+            })
+            .collect()
+    }
+
+    fn committed(&mut self, committed: Committed) -> Option<Ended> {
+        let Committed { run, mut calls, more, reply, submitted, result } = committed;
+        let events = match result {
+            Ok(appended) => appended.events,
+            Err(error) => return Some(self.commit_failed(&error, reply)),
+        };
+        let entry = self.entry(run);
+        entry.commits -= 1;
+        for event in &events {
+            self.effects(run, event, (&mut calls, submitted));
+        }
+        if more {
+            self.entry(run).mailbox.push_back((Job::Advance, None));
+        }
+        if let Some(reply) = reply {
+            let _nobody_waits = reply.send(Ok(events));
+        }
+        self.quiet(run);
+        None
+    }
+
+    fn effects(
+        &mut self,
+        run: RunId,
+        event: &RecordedEvent,
+        (calls, submitted): (&mut Vec<crate::turn::CallPlan>, Instant),
+    ) {
+        self.watch(event);
+        for effect in react(&event.event) {
+            match effect {
+                Effect::Call { attempt, try_number } => {
+                    let wanted = |plan: &crate::turn::CallPlan| (plan.attempt, plan.try_number) == (attempt, try_number);
+                    if let Some(place) = calls.iter().position(wanted) {
+                        self.entry(run).calls += 1;
+                        self.caller.call(run, calls.swap_remove(place), submitted);
+                    }
+                }
+                Effect::Wake { at } => self.state.dues.note(at),
+                Effect::Notify { decision } => self.tell(Notice::Inbox { run, decision }),
+                Effect::Reconcile { attempt } => {
+                    self.tell(Notice::InDoubt { run, attempt });
+                    let tries = match &event.event {
+                        Event::AttemptInDoubt(body) => body.try_number,
+                        _ => 1,
+                    };
+                    let pause = 1000_i64 << tries.min(6);
+                    let at = self.env.clock.now().plus_millis(pause);
+                    self.state.dues.later(at, run, Job::Reconcile(attempt));
+                }
+                Effect::Finished => self.tell(Notice::Finished { run }),
+                // the turn that settled it has claimed it, or found a hold
+                Effect::Claim { .. } => {}
+            }
+        }
+    }
+
+    /// Keeps count of open requests, and marks an integration whose credential was refused.
+    fn watch(&mut self, event: &RecordedEvent) {
+        match &event.event {
+            Event::DecisionRequested(body) => {
+                self.state.asks.insert(body.decision);
+            }
+            Event::RequirementRaised(body) => {
+                self.state.asks.insert(body.decision);
+            }
+            Event::DecisionSettled(body) => {
+                self.state.asks.remove(&body.decision);
+            }
+            Event::DecisionVoided(body) => {
+                self.state.asks.remove(&body.decision);
+            }
+            Event::AttemptRefused(body) if body.reason == RefuseReason::Reconnect => {
+                self.mark_failed(event, body.code.clone());
+            }
+            _ => {}
+        }
+    }
+
+    fn mark_failed(&mut self, event: &RecordedEvent, code: Option<String>) {
+        let StreamId::Run(run) = event.stream else { return };
+        let Some((state, _)) = self.state.active.get(&run).and_then(|entry| entry.state.as_ref()) else { return };
+        let bound = state.ask().and_then(|ask| ask.draft.integration.as_ref());
+        let Some(integration) = bound.map(|bound| bound.id) else { return };
+        let code = code.unwrap_or_else(|| "credential_refused".to_owned());
+        let failed = HealthCheckFailed { integration, code };
+        let id = self.env.mint.event(self.env.clock.now());
+        let new = NewEvent::new(id, Actor::Engine, failed);
+        let append = Append::new(StreamId::Integration(integration), Expected::Any, vec![new]);
+        let (reply, _nobody_waits) = oneshot::channel();
+        self.govern(Change { group: vec![append], policy: None, reply });
+    }
+
+    fn commit_failed(&mut self, error: &AppendError, reply: Option<ReplyTo>) -> Ended {
+        tracing::error!(%error, "an append failed; the engine stops, and reads back what was recorded when it starts");
+        if let Some(reply) = reply {
+            let _nobody_waits = reply.send(Err(Error::CommitFailed { reason: error.to_string() }));
+        }
+        self.tell(Notice::Failed);
+        Ended::CommitFailed
+    }
+
+    /// Forgets a run that is parked or over: it costs nothing until somebody asks for it.
+    fn quiet(&mut self, run: RunId) {
+        let Some(entry) = self.state.active.get(&run) else { return };
+        if !entry.is_quiet() {
+            return;
+        }
+        let over = entry.state.as_ref().is_some_and(|(run, _)| run.is_over());
+        self.state.active.remove(&run);
+        if !over {
+            self.tell(Notice::Parked { run });
+        }
+    }
+
+    fn tell(&self, notice: Notice) {
+        let _nobody_listens = self.notices.send(notice);
+    }
+
+    // ---- the project ----------------------------------------------------------------------
+
+    fn world(&self) -> Arc<World> {
+        Arc::clone(&self.world.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn change_world(&self, change: impl FnOnce(&World) -> World) {
+        let next = Arc::new(change(&self.world()));
+        *self.world.write().unwrap_or_else(PoisonError::into_inner) = next;
+    }
+
+    /// A change of the project is in force from here on: every claim that is appended later was,
+    /// or will be, worked out against it.
+    fn govern(&mut self, change: Change) {
+        for event in change.events() {
+            self.change_world(|world| world.after(event));
+        }
+        if let Some(policy) = &change.policy {
+            self.change_world(|world| world.with_policy(Arc::clone(policy)));
+        }
+        let inputs = self.sender.clone();
+        let Change { group, reply, .. } = change;
+        self.env.log.append_group_with(self.env.clock.now(), group, move |result| {
+            let _the_loop_has_ended = inputs.send(Input::Governed { result, reply });
+        });
+    }
+
+    fn governed(&mut self, result: placet_log::AppendResult, reply: ReplyTo) -> Option<Ended> {
+        match result {
+            Ok(appended) => {
+                let _nobody_waits = reply.send(Ok(appended.events));
+                self.look_again();
+                None
+            }
+            Err(error) => Some(self.commit_failed(&error, Some(reply))),
+        }
+    }
+}

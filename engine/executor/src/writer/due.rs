@@ -1,0 +1,142 @@
+//! What is due, and when to look: durable rows in the projections, and a few reminders in memory
+//! that a restart makes anew. No polling: the loop sleeps until the next moment.
+
+use super::Writer;
+use crate::env::Error;
+use crate::turn::Job;
+use placet_model::{RunId, Timestamp};
+use placet_projections::{Due, DueRow, Views};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Rows taken at once.
+const ROWS_MAX: usize = 1000;
+
+/// When to look at what.
+#[derive(Debug, Default)]
+pub(super) struct Dues {
+    /// The earliest durable row that was not handed out yet.
+    next: Option<Timestamp>,
+    /// Rows that were handed out and still stand (a held retry): not handed out again until the
+    /// project changes.
+    handed_out: BTreeSet<(Timestamp, RunId, Due)>,
+    /// Reminders that stand in no row.
+    later: BTreeMap<(Timestamp, u64), (RunId, Job)>,
+    serial: u64,
+}
+
+impl Dues {
+    /// Something durable is due at this moment.
+    pub(super) fn note(&mut self, at: Timestamp) {
+        self.next = Some(self.next.map_or(at, |next| next.min(at)));
+    }
+
+    /// A reminder that a restart makes anew.
+    pub(super) fn later(&mut self, at: Timestamp, run: RunId, job: Job) {
+        self.serial += 1;
+        self.later.insert((at, self.serial), (run, job));
+    }
+
+    /// The next moment at which to look.
+    pub(super) fn next(&self) -> Option<Timestamp> {
+        let later = self.later.keys().next().map(|(at, _)| *at);
+        self.next.into_iter().chain(later).min()
+    }
+
+    fn take_later(&mut self, now: Timestamp) -> Vec<(RunId, Job)> {
+        let rest = self.later.split_off(&(now.plus_millis(1), 0));
+        std::mem::replace(&mut self.later, rest).into_values().collect()
+    }
+}
+
+impl Writer {
+    /// Hands out what is due now.
+    pub(super) fn fire_due(&mut self) {
+        let now = self.env.clock.now();
+        for (run, job) in self.state.dues.take_later(now) {
+            self.accept(run, job, None);
+        }
+        if self.state.dues.next.is_none_or(|next| next > now) {
+            return;
+        }
+        match self.due_rows(now) {
+            Ok(rows) => {
+                for row in rows {
+                    self.accept(row.run, job_of(row.due), None);
+                }
+            }
+            Err(error) => tracing::error!(%error, "due rows cannot be read"),
+        }
+    }
+
+    fn due_rows(&mut self, now: Timestamp) -> Result<Vec<DueRow>, Error> {
+        let view = self.env.view()?;
+        let views = Views::new(&view)?;
+        let known = &self.state.dues.handed_out;
+        let rows = views.due(Timestamp::from_millis(i64::MAX), ROWS_MAX + known.len())?;
+        let fresh = rows.into_iter().filter(|row| !known.contains(&(row.at, row.run, row.due)));
+        let (due, rest): (Vec<_>, Vec<_>) = fresh.partition(|row| row.at <= now);
+        self.state.dues.next = rest.first().map(|row| row.at);
+        if due.len() >= ROWS_MAX {
+            self.state.dues.next = Some(now);
+        }
+        self.state.dues.handed_out.extend(due.iter().map(|row| (row.at, row.run, row.due)));
+        Ok(due)
+    }
+
+    /// The project has changed: what was held may go now.
+    pub(super) fn look_again(&mut self) {
+        self.state.dues.handed_out.clear();
+        self.state.dues.note(self.env.clock.now());
+        match self.held_runs() {
+            Ok(runs) => {
+                for run in runs {
+                    self.accept(run, Job::Advance, None);
+                }
+            }
+            Err(error) => tracing::error!(%error, "held runs cannot be read"),
+        }
+    }
+
+    fn held_runs(&self) -> Result<BTreeSet<RunId>, Error> {
+        let view = self.env.view()?;
+        let views = Views::new(&view)?;
+        let approved = views.approved()?.into_iter().map(|row| row.run);
+        Ok(approved.chain(views.ready()?).collect())
+    }
+
+    /// After a restart: what was in flight is in doubt, what was ready goes on, what is due is due.
+    /// Parked runs are not touched.
+    pub(super) fn recover(&mut self) {
+        match self.under_way() {
+            Ok((in_flight, in_doubt, held)) => {
+                for run in in_flight {
+                    self.accept(run, Job::Recover, None);
+                }
+                for run in in_doubt {
+                    self.accept(run, Job::ReconcileAny, None);
+                }
+                for run in held {
+                    self.accept(run, Job::Advance, None);
+                }
+                self.state.dues.note(self.env.clock.now());
+            }
+            Err(error) => tracing::error!(%error, "the restart cannot read what was under way"),
+        }
+    }
+
+    #[expect(clippy::type_complexity, reason = "three lists of runs, used once")]
+    fn under_way(&self) -> Result<(Vec<RunId>, Vec<RunId>, BTreeSet<RunId>), Error> {
+        let view = self.env.view()?;
+        let views = Views::new(&view)?;
+        Ok((views.in_flight()?, views.in_doubt()?, self.held_runs()?))
+    }
+}
+
+const fn job_of(due: Due) -> Job {
+    match due {
+        Due::Timer(timer) => Job::Timer(timer),
+        Due::Expiry(decision) => Job::Expire(decision),
+        Due::Retry(attempt) => Job::Retry(attempt),
+        Due::RunDeadline => Job::Deadline,
+    }
+}

@@ -1,0 +1,29 @@
+//! A run that is being worked on.
+
+use crate::input::ReplyTo;
+use crate::turn::Job;
+use crate::values::Values;
+use placet_core::Run;
+use std::collections::VecDeque;
+
+/// One active run. `state` is ahead of the log by the appends in flight.
+#[derive(Debug, Default)]
+pub(super) struct Entry {
+    /// The run; none while a turn has it, or when it must be read back.
+    pub(super) state: Option<(Run, Values)>,
+    /// Whether a turn has it.
+    pub(super) busy: bool,
+    /// What is to be done next.
+    pub(super) mailbox: VecDeque<(Job, Option<ReplyTo>)>,
+    /// Appends that are not acknowledged yet.
+    pub(super) commits: u32,
+    /// Calls that are under way.
+    pub(super) calls: u32,
+}
+
+impl Entry {
+    /// Whether nothing of it is under way.
+    pub(super) fn is_quiet(&self) -> bool {
+        !self.busy && self.mailbox.is_empty() && self.commits == 0 && self.calls == 0
+    }
+}
