@@ -6,10 +6,10 @@
 use crate::policy::{self, Electorate};
 use crate::run::{Activity, Ask, Run};
 use placet_model::approval::Requirement;
-use placet_model::decision::VoidReason;
+use placet_model::decision::{Settlement, Verdict, VoidReason};
 use placet_model::draft::{BoundField, DraftDocument};
 use placet_model::event::attempt::AttemptStarted;
-use placet_model::event::decision::{DecisionVoided, RequirementRaised};
+use placet_model::event::decision::{DecisionSettled, DecisionVoided, RequirementRaised};
 use placet_model::integration::{Integration, IntegrationStatus};
 use placet_model::policy::Policy;
 use placet_model::{AttemptId, Digest, Event, Timestamp};
@@ -80,22 +80,24 @@ pub enum Claim {
     Nothing,
     /// It stays approved and waits.
     Hold(Hold),
-    /// Events to append: `AttemptStarted`, `RequirementRaised` or `DecisionVoided`.
+    /// Events to append: `AttemptStarted`, `DecisionVoided`, or `RequirementRaised` (with
+    /// `DecisionSettled(rejected)` where a rejection is enough under the stricter rules).
     Decided(Vec<Event>),
 }
 
 /// Claims the run's unspent approval.
 pub fn claim(run: &Run, attempt: AttemptId, circumstances: &Circumstances<'_>) -> Claim {
     let Some((ask, prior)) = unspent(run) else { return Claim::Nothing };
-    if let Some(hold) = hold(circumstances) {
+    if let Some(hold) = hold(run, circumstances) {
         return Claim::Hold(hold);
     }
-    let decided = raised(run, ask, circumstances)
-        .or_else(|| refused(run, ask, circumstances))
-        .unwrap_or_else(|| {
-            let (attempt, tries) = prior.unwrap_or((attempt, 0));
-            started(run, ask, (attempt, tries + 1), circumstances)
-        });
+    if let Some(events) = raised(run, ask, circumstances) {
+        return Claim::Decided(events);
+    }
+    let decided = refused(run, ask, circumstances).unwrap_or_else(|| {
+        let (attempt, tries) = prior.unwrap_or((attempt, 0));
+        started(run, ask, (attempt, tries + 1), circumstances)
+    });
     Claim::Decided(vec![decided])
 }
 
@@ -108,25 +110,41 @@ fn unspent(run: &Run) -> Option<(&Ask, Option<(AttemptId, u32)>)> {
     Some((last.ask.as_ref()?, Some((last.started.attempt, last.started.try_number))))
 }
 
-fn hold(circumstances: &Circumstances<'_>) -> Option<Hold> {
-    circumstances.hold.or_else(|| match circumstances.integration?.status {
+fn hold(run: &Run, circumstances: &Circumstances<'_>) -> Option<Hold> {
+    let status = || match circumstances.integration?.status {
         IntegrationStatus::Disabled => Some(Hold::IntegrationDisabled),
         IntegrationStatus::Failed => Some(Hold::IntegrationFailed),
         IntegrationStatus::Active | IntegrationStatus::Disconnected => None,
-    })
+    };
+    circumstances.hold.or_else(status).or_else(|| back_off(run, circumstances))
 }
 
-/// The stricter of then and now, with the rights of now.
-fn raised(run: &Run, ask: &Ask, circumstances: &Circumstances<'_>) -> Option<Event> {
+/// The provider said to wait, and the time is not over.
+fn back_off(run: &Run, circumstances: &Circumstances<'_>) -> Option<Hold> {
+    let Activity::Deferred(_, _, until) = &run.activity else { return None };
+    (circumstances.now < *until).then_some(Hold::RateLimited)
+}
+
+/// The stricter of then and now, with the rights of now. Votes that are not enough are asked for;
+/// a rejection that is enough now ends it.
+fn raised(run: &Run, ask: &Ask, circumstances: &Circumstances<'_>) -> Option<Vec<Event>> {
     let requester = &run.facts()?.started.requester;
     let requirement = policy::stricter(&ask.requirement, &circumstances.requirement);
     let electorate =
         Electorate { policy: circumstances.policy, requirement: &requirement, requester };
-    let missing = electorate.tally(&ask.votes).missing;
-    if missing.is_empty() {
+    let mut tally = electorate.tally(&ask.votes);
+    if tally.missing.is_empty() && !tally.denied {
         return None;
     }
-    Some(RequirementRaised { decision: ask.decision, requirement, missing }.into())
+    let (decision, digest) = (ask.decision, ask.draft.digest);
+    let rejected = tally.denied.then(|| {
+        tally.missing.push("a rejection is enough to end it now".to_owned());
+        let last = ask.votes.iter().rfind(|vote| vote.verdict == Verdict::Reject);
+        let (settlement, reason) = (Settlement::Rejected, last.and_then(|vote| vote.reason));
+        Event::from(DecisionSettled { decision, digest, settlement, reason })
+    });
+    let raised = RequirementRaised { decision, requirement, missing: tally.missing };
+    Some(std::iter::once(Event::from(raised)).chain(rejected).collect())
 }
 
 fn refused(run: &Run, ask: &Ask, circumstances: &Circumstances<'_>) -> Option<Event> {
@@ -144,12 +162,18 @@ fn refused(run: &Run, ask: &Ask, circumstances: &Circumstances<'_>) -> Option<Ev
     if ask.draft.integration.is_some() && gone {
         return void(VoidReason::IntegrationGone, None);
     }
-    let Some(now) = document_now(run, ask, circumstances) else {
+    let (Some(then), Some(now)) =
+        (run.document(circumstances.project, &ask.draft), document_now(run, ask, circumstances))
+    else {
         return changed(BoundField::Run);
     };
     let approved = circumstances.approved;
-    if let Some(field) = approved.difference(&now) {
+    // what the event says was drafted, and what the world says now
+    if let Some(field) = approved.difference(&then).or_else(|| approved.difference(&now)) {
         return changed(field);
+    }
+    if ask.draft.integration.is_some() && circumstances.settings_digest.is_none() {
+        return changed(BoundField::SettingsDigest);
     }
     let voted = ask.votes.iter().all(|vote| vote.digest == ask.draft.digest);
     if approved.digest() != ask.draft.digest || !voted {

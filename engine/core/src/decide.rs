@@ -13,7 +13,7 @@ use crate::claim::{self, Circumstances};
 use crate::evolve::Illegal;
 use crate::refusal::Refusal;
 use crate::run::{Activity, Run};
-use placet_model::decision::{Ballot, Resolution, Voter};
+use placet_model::decision::{Ballot, Resolution, Settlement, Voter};
 use placet_model::event::attempt::AttemptStarted;
 use placet_model::event::decision::{DecisionRequested, DraftPrepared, SignedVote};
 use placet_model::policy::Policy;
@@ -119,8 +119,12 @@ pub enum Error {
 /// [`Error::Refused`] where the law says no; [`Error::Illegal`] where the executor has a bug.
 pub fn decide(run: &Run, command: Command, context: Context<'_>) -> Result<Vec<Event>, Error> {
     let events = match command {
+        Command::Progress(event) if grants(&event) => return Err(run.illegal(&event).into()),
         Command::Progress(event) => vec![*event],
         Command::Propose { draft, decision } => propose(*draft, decision, context.now)?,
+        Command::Read(started) if started.decision.is_some() => {
+            return Err(run.illegal(&Event::from(*started)).into());
+        }
         Command::Read(started) => vec![Event::from(*started)],
         Command::Vote(vote) => vote::cast(run, *vote, context)?,
         Command::Expire(decision) => stop::expire(run, decision, context.now),
@@ -138,6 +142,17 @@ pub fn decide(run: &Run, command: Command, context: Context<'_>) -> Result<Vec<E
         after.apply(event, context.now)?;
     }
     Ok(events)
+}
+
+/// Permission to send comes of votes and of the claim, never of mere progress.
+fn grants(event: &Event) -> bool {
+    let approved =
+        matches!(event, Event::DecisionSettled(body) if body.settlement == Settlement::Approved);
+    approved
+        || matches!(
+            event,
+            Event::VoteCast(_) | Event::RequirementRaised(_) | Event::AttemptStarted(_)
+        )
 }
 
 fn propose(

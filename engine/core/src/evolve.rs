@@ -65,12 +65,16 @@ impl Run {
                 *self = after;
                 Ok(())
             }
-            Err(No) => Err(Illegal {
-                event: event.type_name(),
-                revision: self.revision.next(),
-                phase: self.phase.name(),
-                activity: self.activity.name(),
-            }),
+            Err(No) => Err(self.illegal(event)),
+        }
+    }
+
+    pub(crate) const fn illegal(&self, event: &Event) -> Illegal {
+        Illegal {
+            event: event.type_name(),
+            revision: self.revision.next(),
+            phase: self.phase.name(),
+            activity: self.activity.name(),
         }
     }
 

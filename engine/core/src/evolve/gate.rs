@@ -8,6 +8,7 @@ use placet_model::event::attempt::{AttemptReconciled, AttemptStarted};
 use placet_model::event::decision::{
     DecisionRequested, DecisionSettled, DecisionVoided, DraftPrepared, RequirementRaised, VoteCast,
 };
+use placet_model::manifest::Effect;
 use placet_model::{AttemptId, PayloadRef, Timestamp};
 
 impl Run {
@@ -120,7 +121,12 @@ impl Run {
 
     pub(super) fn attempt_started(&mut self, body: &AttemptStarted, at: Timestamp) -> Step {
         let (leaf, ask, first) = self.startable(body).ok_or(No)?;
-        if ask.as_ref().is_some_and(|ask| ask.draft.request_digest != body.request_digest) {
+        let mine = match &ask {
+            Some(ask) => is_of(body, ask),
+            None => is_ungated_read(body),
+        };
+        let here = leaf.task == body.task && leaf.iteration == body.iteration;
+        if !mine || !here || self.facts().is_none_or(|facts| facts.started.mode != body.mode) {
             return Err(No);
         }
         if let Some(ask) = &ask {
@@ -137,13 +143,11 @@ impl Run {
     fn startable(&self, body: &AttemptStarted) -> Option<(Leaf, Option<Ask>, Option<Timestamp>)> {
         let id = (body.attempt, body.try_number);
         if let Activity::Started(leaf) = &self.activity {
-            let read = body.decision.is_none() && body.try_number == 1;
-            return read.then(|| (leaf.clone(), None, None));
+            return (body.try_number == 1).then(|| (leaf.clone(), None, None));
         }
         if let Activity::Approved(leaf, ask) = &self.activity {
             let due = ask.prior.map_or((body.attempt, 1), |(attempt, tries)| (attempt, tries + 1));
-            let mine = body.decision == Some(ask.decision) && id == due;
-            return mine.then(|| (leaf.clone(), Some((**ask).clone()), None));
+            return (id == due).then(|| (leaf.clone(), Some((**ask).clone()), None));
         }
         let (Activity::Deferred(leaf, last, _) | Activity::InDoubt(leaf, last)) = &self.activity
         else {
@@ -263,4 +267,25 @@ impl Run {
         };
         Ok(())
     }
+}
+
+/// Whether the try is of exactly what was approved.
+fn is_of(body: &AttemptStarted, ask: &Ask) -> bool {
+    let draft = &ask.draft;
+    body.decision == Some(ask.decision)
+        && body.digest == Some(draft.digest)
+        && body.send_id == draft.send_id
+        && body.operation == draft.operation
+        && body.operation_digest == draft.operation_digest
+        && body.effect == draft.effect
+        && body.integration == draft.integration
+        && body.with == draft.with
+        && body.request == draft.request
+        && body.request_digest == draft.request_digest
+        && body.not_after == ask.expires_at
+}
+
+/// Whether the try needs no approval: only reads do not, and they carry none.
+fn is_ungated_read(body: &AttemptStarted) -> bool {
+    body.effect == Effect::Read && body.decision.is_none() && body.digest.is_none()
 }
