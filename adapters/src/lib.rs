@@ -36,7 +36,7 @@ pub use lookup::Finding;
 pub use manifest::{LoadContext, LoadError, Manifest, Operation, Origin, Problem};
 pub use preview::{Preview, PreviewField, preview};
 pub use reduce::output;
-pub use render::{RenderInput, Rendered, render};
+pub use render::{RenderInput, Rendered, render, target_of};
 pub use secret::SecretText;
 pub use target::Target;
 pub use template::EvalError;

@@ -130,9 +130,8 @@ fn copy(segments: &[String], from: &Value, into: &mut Value) {
                 if !into.is_object() {
                     *into = Value::Object(Map::new());
                 }
-                let place = into
-                    .as_object_mut()
-                    .and_then(|map| Some(map.entry(key.clone()).or_insert(Value::Null)));
+                let place =
+                    into.as_object_mut().map(|map| map.entry(key.clone()).or_insert(Value::Null));
                 if let Some(place) = place {
                     copy(rest, value, place);
                 }

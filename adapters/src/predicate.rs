@@ -126,6 +126,7 @@ mod tests {
     use crate::transport::{Cause, Failed};
     use serde_json::json;
 
+    #[expect(clippy::unnecessary_wraps, reason = "an answer is what predicates look at")]
     fn answer(status: u16, body: &str) -> Answer {
         Ok(Response::new(status, vec![("x-limit".into(), "7".into())], body.into()))
     }

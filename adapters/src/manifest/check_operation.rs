@@ -26,15 +26,7 @@ pub(super) fn operation(
     problems: &mut Problems,
 ) -> Option<Operation> {
     let shape = &document.value;
-    if !lint::is_operation_name(name) {
-        problems.at(document, format!("{name:?} is no operation name"));
-    }
-    problems.not_built(shape.pagination.as_ref(), "pagination");
-    problems.not_built(shape.money.as_ref(), "money");
-    problems.not_built(shape.final_when.as_ref(), "final_when");
-    lint::completeness(document, problems);
-    lint::last_rule(shape, document, problems);
-    lint::vendor_dry_run(shape, problems);
+    check_shape(name, document, problems);
     let full_name = format!("{}.{name}", shared.provider);
     let mut schema = |path: &Option<Spanned<String>>| {
         path.as_ref().and_then(|path| schema_at(path, context, problems))
@@ -58,6 +50,10 @@ pub(super) fn operation(
     let digest = semantic_digest(&full_name, shape, shared)
         .map_err(|error| problems.at(document, error.to_string()))
         .ok()?;
+    let mut kept = |list: &Vec<Spanned<String>>| {
+        list.iter().filter_map(|text| check_answer::pattern(text, problems)).collect()
+    };
+    let output = shape.output.as_ref().map(&mut kept);
     Some(Operation {
         title: shape.title.clone().unwrap_or_else(|| full_name.clone()),
         name: full_name,
@@ -88,9 +84,7 @@ pub(super) fn operation(
             None => BTreeMap::new(),
         },
         store: check_answer::store(shape.store.as_deref().unwrap_or_default(), problems),
-        output: shape.output.as_ref().map(|list| {
-            list.iter().filter_map(|text| check_answer::pattern(text, problems)).collect()
-        }),
+        output,
         delivery,
         mock: match &shape.mock {
             Some(mock) => check_delivery::mock(mock, problems)?,
@@ -98,6 +92,19 @@ pub(super) fn operation(
         },
         timeout: timeout(shape, problems),
     })
+}
+
+fn check_shape(name: &str, document: &Spanned<OperationDoc>, problems: &mut Problems) {
+    let shape = &document.value;
+    if !lint::is_operation_name(name) {
+        problems.at(document, format!("{name:?} is no operation name"));
+    }
+    problems.not_built(shape.pagination.as_ref(), "pagination");
+    problems.not_built(shape.money.as_ref(), "money");
+    problems.not_built(shape.final_when.as_ref(), "final_when");
+    lint::completeness(document, problems);
+    lint::last_rule(shape, document, problems);
+    lint::vendor_dry_run(shape, problems);
 }
 
 fn timeout(shape: &OperationDoc, problems: &mut Problems) -> Duration {

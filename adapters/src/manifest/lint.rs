@@ -128,7 +128,7 @@ pub(super) fn hosts(
             match host {
                 Some(host) if shared.hosts.iter().any(|known| known == host) => {}
                 Some(host) => {
-                    problems.at(&shape.request, format!("the host {host} is not in hosts"))
+                    problems.at(&shape.request, format!("the host {host} is not in hosts"));
                 }
                 None => problems.at(&shape.request, "a url starts with https:// or a setting"),
             }

@@ -78,6 +78,20 @@ pub fn render(operation: &Operation, given: RenderInput<'_>) -> Result<Rendered,
     Ok(Rendered { request, target })
 }
 
+/// The target that an input alone names; `None` where the settings have a say or there is none.
+pub fn target_of(operation: &Operation, input: &Value) -> Option<Target> {
+    let scope = Scope {
+        input,
+        response: &Value::Null,
+        config: &Value::Null,
+        target: None,
+        send_id: "",
+        draft_time: Timestamp::EPOCH,
+        sent_at: None,
+    };
+    target(operation, &scope).ok().flatten()
+}
+
 fn target(operation: &Operation, scope: &Scope<'_>) -> Result<Option<Target>, Error> {
     let Some(spec) = operation.target_spec() else { return Ok(None) };
     let mut parts = BTreeMap::new();

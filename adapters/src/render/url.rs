@@ -6,6 +6,7 @@ use crate::json::scalar_text;
 use crate::manifest::Operation;
 use crate::template::{Name, Part, Scope, Template, ValueTemplate};
 use serde_json::Value;
+use std::fmt::Write as _;
 use url::Url;
 
 /// Longest URL that is sent.
@@ -53,7 +54,7 @@ pub(crate) fn encode(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            write!(out, "%{byte:02X}").expect("writing to a string cannot fail");
         }
         out
     })
@@ -80,7 +81,7 @@ pub(crate) fn append(
 pub(crate) fn with_query(mut url: String, pairs: &[(String, String)]) -> String {
     for (name, value) in pairs {
         url.push(if url.contains('?') { '&' } else { '?' });
-        url.push_str(&format!("{}={}", encode(name), encode(value)));
+        url.extend([&encode(name), "=", &encode(value)]);
     }
     url
 }
@@ -96,7 +97,7 @@ pub(crate) fn checked(text: &str) -> Result<Url, Error> {
     if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return Err(refuse("it holds white space or a control character"));
     }
-    let url = Url::parse(text).map_err(|_| refuse("it cannot be parsed"))?;
+    let url = Url::parse(text).map_err(|_ignored| refuse("it cannot be parsed"))?;
     if !matches!(url.scheme(), "https" | "http") {
         return Err(refuse("its scheme is neither https nor http"));
     }

@@ -59,7 +59,7 @@ fn alternatives(text: &str) -> Result<Vec<Name>, Error> {
 
 fn name(text: &str) -> Result<Name, Error> {
     let unknown = || Error::UnknownName { name: text.to_owned() };
-    let pointer = |pointer: &str| Pointer::exact(pointer).map_err(|_| unknown());
+    let pointer = |pointer: &str| Pointer::exact(pointer).map_err(|_ignored| unknown());
     let word = |word: &str| if is_word(word) { Ok(word.to_owned()) } else { Err(unknown()) };
     if text.starts_with('/') {
         return pointer(text).map(Name::Response);
@@ -77,7 +77,7 @@ fn name(text: &str) -> Result<Name, Error> {
         return word(rest).map(Name::Secret);
     }
     if let Some(rest) = text.strip_prefix("sent_at_minus:") {
-        return rest.parse().map(Name::SentAtMinus).map_err(|_| unknown());
+        return rest.parse().map(Name::SentAtMinus).map_err(|_ignored| unknown());
     }
     match text {
         "target" => Ok(Name::Target),

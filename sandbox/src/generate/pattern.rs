@@ -1,0 +1,123 @@
+//! A text for a regular expression: the syntax tree is walked, anchors are dropped, and what the
+//! walk gets wrong (look-around, word boundaries) the validator finds.
+
+use crate::seed::Choices;
+use regex::Regex;
+use regex_syntax::hir::{Class, Hir, HirKind};
+use std::collections::BTreeMap;
+use std::sync::{PoisonError, RwLock};
+
+/// Longest text that a pattern yields.
+const LENGTH_MAX: usize = 10_000;
+/// Patterns that stay compiled; schemas are few and their patterns come back with every answer.
+const COMPILED_MAX: usize = 4096;
+
+/// Whether `text` matches; `None` if the pattern is of another dialect, which the validator knows.
+pub(super) fn matches(pattern: &str, text: &str) -> Option<bool> {
+    static COMPILED: RwLock<BTreeMap<String, Option<Regex>>> = RwLock::new(BTreeMap::new());
+    if let Some(known) = COMPILED.read().unwrap_or_else(PoisonError::into_inner).get(pattern) {
+        return known.as_ref().map(|regex| regex.is_match(text));
+    }
+    let regex = Regex::new(pattern).ok();
+    let answer = regex.as_ref().map(|regex| regex.is_match(text));
+    let mut compiled = COMPILED.write().unwrap_or_else(PoisonError::into_inner);
+    if compiled.len() < COMPILED_MAX {
+        compiled.insert(pattern.to_owned(), regex);
+    }
+    answer
+}
+
+/// `None` if the pattern cannot be read. `width` is how much an open repetition adds at most.
+pub(super) fn text_for(pattern: &str, choices: &mut Choices, width: u32) -> Option<String> {
+    let hir = regex_syntax::parse(pattern).ok()?;
+    let mut text = String::new();
+    write(&hir, choices, width, &mut text)?;
+    Some(text)
+}
+
+fn write(hir: &Hir, choices: &mut Choices, width: u32, out: &mut String) -> Option<()> {
+    if out.len() > LENGTH_MAX {
+        return None;
+    }
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => {}
+        HirKind::Literal(literal) => out.push_str(std::str::from_utf8(&literal.0).ok()?),
+        HirKind::Class(class) => out.push(character(class, choices)?),
+        HirKind::Capture(capture) => write(&capture.sub, choices, width, out)?,
+        HirKind::Concat(parts) => {
+            parts.iter().try_for_each(|part| write(part, choices, width, out))?;
+        }
+        HirKind::Alternation(parts) => write(choices.pick(parts), choices, width, out)?,
+        HirKind::Repetition(repetition) => {
+            let most = repetition.max.unwrap_or(u32::MAX).min(repetition.min.saturating_add(width));
+            let spread = usize::try_from(most - repetition.min).ok()?;
+            let extra = choices.below(spread + 1);
+            for _ in 0..usize::try_from(repetition.min).ok()? + extra {
+                write(&repetition.sub, choices, width, out)?;
+            }
+        }
+    }
+    Some(())
+}
+
+/// A plain character of the class: letters and digits, then other printable ASCII, then any.
+fn character(class: &Class, choices: &mut Choices) -> Option<char> {
+    let ranges: Vec<(u32, u32)> = match class {
+        Class::Unicode(class) => class
+            .ranges()
+            .iter()
+            .map(|range| (u32::from(range.start()), u32::from(range.end())))
+            .collect(),
+        Class::Bytes(class) => class
+            .ranges()
+            .iter()
+            .map(|range| (u32::from(range.start()), u32::from(range.end())))
+            .collect(),
+    };
+    let has = |character: &char| {
+        ranges.iter().any(|(start, end)| (*start..=*end).contains(&u32::from(*character)))
+    };
+    let plain: Vec<char> = ('!'..='~').filter(char::is_ascii_alphanumeric).filter(has).collect();
+    if !plain.is_empty() {
+        return Some(*choices.pick(&plain));
+    }
+    let printable: Vec<char> = (' '..='~').filter(has).collect();
+    if !printable.is_empty() {
+        return Some(*choices.pick(&printable));
+    }
+    let (start, end) = *ranges.get(choices.below(ranges.len()))?;
+    (start..=end).take(64).find_map(char::from_u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use placet_model::Digest;
+
+    #[test]
+    fn the_text_matches_its_pattern() {
+        for pattern in [
+            "^[CGDU][A-Z0-9]+$",
+            r"^\d{1,16}\.\d{6}$",
+            "^(sk|rk)_(test|live)_[A-Za-z0-9]{24}$",
+            "a|b|c",
+            "^$",
+            r"^\p{L}+$",
+            "^(?i:get|post)$",
+            r"^[^a-z]{3}$",
+        ] {
+            let regex = Regex::new(pattern).unwrap();
+            for seed in 0..50_u64 {
+                let mut choices = Choices::new(&Digest::of(&seed.to_be_bytes()), 0);
+                let text = text_for(pattern, &mut choices, 8).unwrap();
+                assert!(regex.is_match(&text), "{pattern}: {text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_pattern_of_another_dialect_is_given_up() {
+        let mut choices = Choices::new(&Digest::of(b""), 0);
+        assert_eq!(text_for("(?=x)y", &mut choices, 3), None);
+    }
+}

@@ -1,0 +1,130 @@
+//! A schema as one flat object: references followed, `allOf` merged, one branch of each union
+//! taken. What the merge cannot express is left to the validator.
+
+use super::{Error, Walk};
+use serde_json::{Map, Value};
+
+/// References followed in a row.
+const REFERENCES_MAX: usize = 32;
+
+impl Walk<'_> {
+    /// `true` is the empty schema; `false` cannot be satisfied.
+    pub(super) fn resolved(&mut self, schema: &Value) -> Result<Value, Error> {
+        let flat = self.flat(schema, 0)?;
+        self.branch_taken(flat)
+    }
+
+    fn flat(&self, schema: &Value, references: usize) -> Result<Value, Error> {
+        let fields = match schema {
+            Value::Bool(true) => return Ok(Value::Object(Map::new())),
+            Value::Bool(false) => return Err(self.stuck("nothing is allowed here")),
+            Value::Object(fields) => fields,
+            Value::Null | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+                return Err(self.stuck("this is no schema"));
+            }
+        };
+        if references > REFERENCES_MAX {
+            return Err(self.stuck("the references go in a circle"));
+        }
+        let mut flat = fields.clone();
+        if let Some(reference) = flat.remove("$ref") {
+            let target = self.referenced(&reference)?;
+            let target = self.flat(target, references + 1)?;
+            flat = merged(flat, &target);
+        }
+        if let Some(Value::Array(parts)) = flat.remove("allOf") {
+            for part in parts {
+                let part = self.flat(&part, references + 1)?;
+                flat = merged(flat, &part);
+            }
+        }
+        Ok(Value::Object(flat))
+    }
+
+    fn referenced(&self, reference: &Value) -> Result<&Value, Error> {
+        let pointer = reference.as_str().and_then(|text| text.strip_prefix('#'));
+        let found = pointer.and_then(|pointer| {
+            let plain = pointer.replace("%25", "%").replace("%7B", "{").replace("%7D", "}");
+            self.root.pointer(&plain)
+        });
+        found.ok_or_else(|| self.stuck("a reference leads nowhere"))
+    }
+}
+
+/// Both schemas at once, as far as one object can say it. Keywords of `more` win where two cannot
+/// be joined; the validator has the last word.
+pub(super) fn merged(base: Map<String, Value>, more: &Value) -> Map<String, Value> {
+    let mut out = base;
+    for (keyword, theirs) in more.as_object().into_iter().flatten() {
+        let joined = match out.get(keyword) {
+            Some(ours) => joined(keyword, ours, theirs),
+            None => theirs.clone(),
+        };
+        out.insert(keyword.clone(), joined);
+    }
+    out
+}
+
+fn joined(keyword: &str, ours: &Value, theirs: &Value) -> Value {
+    match keyword {
+        "properties" | "patternProperties" | "$defs" => joined_properties(ours, theirs),
+        "required" => union_of(ours, theirs),
+        "enum" => intersection_of(ours, theirs),
+        "type" => intersection_of(&listed(ours), &listed(theirs)),
+        "minimum" | "exclusiveMinimum" | "minLength" | "minItems" | "minProperties" => {
+            if theirs.as_f64() > ours.as_f64() { theirs.clone() } else { ours.clone() }
+        }
+        "maximum" | "exclusiveMaximum" | "maxLength" | "maxItems" | "maxProperties" => {
+            if theirs.as_f64() < ours.as_f64() { theirs.clone() } else { ours.clone() }
+        }
+        "items" | "additionalProperties" | "contains" | "propertyNames" => both(ours, theirs),
+        "anyOf" | "oneOf" => ours.clone(),
+        _ => theirs.clone(),
+    }
+}
+
+fn both(ours: &Value, theirs: &Value) -> Value {
+    match (ours, theirs) {
+        (Value::Bool(true), other) | (other, Value::Bool(true)) => other.clone(),
+        _ if ours == theirs => ours.clone(),
+        _ => serde_json::json!({ "allOf": [ours, theirs] }),
+    }
+}
+
+fn joined_properties(ours: &Value, theirs: &Value) -> Value {
+    let mut out = ours.as_object().cloned().unwrap_or_default();
+    for (name, schema) in theirs.as_object().into_iter().flatten() {
+        let joined = out.get(name).map_or_else(|| schema.clone(), |ours| both(ours, schema));
+        out.insert(name.clone(), joined);
+    }
+    Value::Object(out)
+}
+
+fn listed(value: &Value) -> Value {
+    if value.is_array() { value.clone() } else { Value::Array(vec![value.clone()]) }
+}
+
+fn union_of(ours: &Value, theirs: &Value) -> Value {
+    let mut out = ours.as_array().cloned().unwrap_or_default();
+    let missing: Vec<Value> = theirs
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|value| !out.contains(value))
+        .cloned()
+        .collect();
+    out.extend(missing);
+    Value::Array(out)
+}
+
+fn intersection_of(ours: &Value, theirs: &Value) -> Value {
+    let empty = Vec::new();
+    let theirs = theirs.as_array().unwrap_or(&empty);
+    let whole = theirs.iter().any(|word| word == "number");
+    let kept = ours
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|value| theirs.contains(value) || (whole && *value == "integer"));
+    Value::Array(kept.cloned().collect())
+}

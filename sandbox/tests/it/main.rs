@@ -1,0 +1,5 @@
+//! What the sandbox promises: valid, repeatable, plausible answers, and nothing else.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a helper of tests stops the test")]
+
+mod answers;
+mod schemas;
