@@ -109,7 +109,9 @@ fn drive(writers: usize, time: Duration, mut commit: impl FnMut(usize) + Send) -
                 let mut batch = vec![first];
                 batch.extend(waiting.try_iter().take(BATCH_MAX - 1));
                 commit(batch.len());
-                batch.iter().for_each(|done| done.send(()).unwrap());
+                for done in batch {
+                    done.send(()).unwrap();
+                }
             }
         });
         let figures = measure(writers, time, |_| {
@@ -154,7 +156,7 @@ fn bare_redb(path: &Path) -> impl FnMut(usize) + Send {
     }
 }
 
-/// Ids in the order of time, as UUIDv7 are.
+/// Ids in the order of time, as UUIDs of version 7 are.
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
 fn next_id() -> [u8; 16] {

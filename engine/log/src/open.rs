@@ -33,7 +33,7 @@ pub struct OpenOptions {
     keys: KeyPlace,
     cache_bytes: usize,
     checked_events: u64,
-    projector: Box<dyn Projector>,
+    projector: Option<Box<dyn Projector>>,
 }
 
 impl fmt::Debug for OpenOptions {
@@ -65,7 +65,7 @@ impl OpenOptions {
             keys: KeyPlace::Environment,
             cache_bytes: DEFAULT_CACHE_BYTES,
             checked_events: DEFAULT_CHECKED_EVENTS,
-            projector: Box::new(NoProjections),
+            projector: None,
         }
     }
 
@@ -93,8 +93,19 @@ impl OpenOptions {
     /// The projections to keep in the log's transactions (default: none).
     #[must_use]
     pub fn projector(mut self, projector: impl Projector + 'static) -> Self {
-        self.projector = Box::new(projector);
+        self.projector = Some(Box::new(projector));
         self
+    }
+
+    /// Rewrites both files without their free pages, so that what was erased is in no page any
+    /// more. Needs the log closed.
+    ///
+    /// # Errors
+    /// [`Error::InUse`] while an engine has it, and what redb says.
+    pub fn compact(self) -> Result<(), Error> {
+        let mut files = Files::open(self.storage, self.cache_bytes)?;
+        files.log.0.compact(&files.log.1)?;
+        files.keys.0.compact(&files.keys.1)
     }
 
     pub(crate) fn open(mut self) -> Result<Log, Error> {
@@ -118,8 +129,11 @@ impl OpenOptions {
         let view = ReadView::open(&shared)?;
         shared.check_noted_head(view.head())?;
         let frontier = verify::tail(&view, self.checked_events)?;
-        prepare(&mut *self.projector, &shared, &view)?;
-        start(shared, *view.head(), frontier, self.projector)
+        if let Some(projector) = &mut self.projector {
+            prepare(&mut **projector, &shared, &view)?;
+        }
+        let projector = self.projector.unwrap_or_else(|| Box::new(NoProjections));
+        start(shared, *view.head(), frontier, projector)
     }
 }
 

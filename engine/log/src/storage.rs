@@ -84,6 +84,18 @@ pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
 #[derive(Debug)]
 pub(crate) struct Db(Option<Database>);
 
+impl Db {
+    pub(crate) fn compact(&mut self, file: &File) -> Result<(), Error> {
+        const DOING: &str = "compacting";
+        guarded(DOING, file, || {
+            let db = self.0.as_mut().expect("taken only when dropped");
+            // each pass moves pages to the front; it says when nothing is left to move
+            while db.compact().map_err(file.err(DOING))? {}
+            Ok(())
+        })
+    }
+}
+
 impl std::ops::Deref for Db {
     type Target = Database;
 

@@ -216,7 +216,7 @@ fn after_a_failed_commit_nothing_is_answered_before_the_log_is_opened_again() {
         let append = |n: u128, at| exactly(run(1), at, events([n]));
         log.append_blocking(NOW, append(1, 0)).unwrap();
         world.log.fail_sync_after(failing_sync);
-        let failed = (1..).find(|at| {
+        let failed = (1..100).find(|at| {
             let result = log.append_blocking(NOW, append(u128::from(*at) + 1, *at));
             matches!(result, Err(AppendError::CommitUnknown { .. }))
         });

@@ -1,16 +1,14 @@
 //! The log, tested as its users see it.
+#![cfg(test)]
 
 mod append;
 mod crash;
-#[cfg(test)]
 mod crash_disk;
 mod damage;
 mod golden;
 mod opening;
 mod payloads;
 mod projections;
-#[cfg(test)]
 mod sample;
-#[cfg(test)]
 mod support;
 mod tail;

@@ -129,6 +129,29 @@ fn erased_content_is_gone_and_the_log_still_verifies() {
 }
 
 #[test]
+fn after_compaction_the_sealed_bytes_of_erased_content_are_in_no_file() {
+    let (data, keys) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let options = || {
+        let keys = KeyPlace::Directory(keys.path().to_owned());
+        OpenOptions::new(data.path(), "sales").keys(keys)
+    };
+    let log = Log::open(options()).unwrap();
+    log.append_blocking(NOW, exactly(run(1), 0, vec![with_content(1, &[7; 500])])).unwrap();
+    log.append_blocking(NOW, exactly(run(2), 0, vec![with_content(2, b"kept")])).unwrap();
+    let sealed = log.read().unwrap().sealed_payload(Position::new(1), 0).unwrap().unwrap();
+    log.erase(&run(1)).unwrap();
+    assert!(matches!(options().compact(), Err(Error::InUse { .. })));
+    drop(log);
+
+    options().compact().unwrap();
+    let file = std::fs::read(data.path().join("log.redb")).unwrap();
+    assert!(!file.windows(64).any(|window| window == &sealed[100..164]));
+    let log = Log::open(options()).unwrap();
+    assert_eq!(content(&log, 2, 1, 0).unwrap(), b"kept");
+    log.read().unwrap().verify().unwrap();
+}
+
+#[test]
 fn a_refused_append_leaves_no_payload_behind() {
     let log = memory();
     let wrong = exactly(run(1), 5, vec![with_content(1, b"lost")]);

@@ -184,7 +184,7 @@ impl<'de> Deserializer<'de> for &mut Maker {
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         self.note("map of ");
-        let left = if self.fill == Fill::Full { 1 } else { 0 };
+        let left = usize::from(self.fill == Fill::Full);
         let start = self.shape.len();
         visitor.visit_map(Items { maker: self, left, start, each: Each::Item })
     }
