@@ -8,17 +8,30 @@
 //!
 //! * [`Projections`] goes into `OpenOptions::projector`.
 //! * [`Views`] reads, over one snapshot of the log.
-//! * `rebuild` makes the tables again beside the live ones; `compare` says whether the live
+//! * [`rebuild()`] makes the tables again beside the live ones; [`compare()`] says whether the live
 //!   ones are what the log gives.
+//!
+//! Reading order: `table` draws the tables, `run` and `decision` are the folds, `fold` is one
+//! commit.
 #![warn(clippy::wildcard_enum_match_arm, missing_docs)]
 
+mod decision;
 mod error;
+mod fold;
+mod integrations;
+mod key;
+mod project;
 mod projections;
+mod rebuild;
 mod row;
+mod run;
+mod store;
+mod table;
 mod views;
 
 pub use error::Error;
 pub use projections::Projections;
+pub use rebuild::{Difference, Rebuilt, Status, compare, rebuild, status};
 pub use row::{
     DecisionRow, Due, DueRow, Located, Pauses, RunFilter, RunRow, RunStatus, WaitingFor,
     WorkflowRow,

@@ -1,119 +1,195 @@
-//! The read side, over one snapshot of the log.
+//! The read side, over one snapshot of the log. Every row is checked when it is read, and a page
+//! costs what it holds, not what stands before it, unless its method says otherwise.
 
-use crate::{DecisionRow, DueRow, Error, Located, Pauses, RunFilter, RunRow, WorkflowRow};
+mod lists;
+mod project;
+
+use crate::decision::Decision;
+use crate::run::{Facts, Phase, State};
+use crate::store::{Snapshot, guarded};
+use crate::table::TableName;
+use crate::{DecisionRow, Error, RunFilter, RunRow, RunStatus};
 use placet_log::ReadView;
-use placet_model::integration::Integration;
-use placet_model::{DecisionId, Digest, Principal, RunId, Timestamp};
+use placet_model::{DecisionId, Principal, RunId};
+use std::iter::Peekable;
+use std::ops::Bound;
 
-/// The projections as they are in one snapshot.
-#[derive(Debug)]
+/// The projections as they are in one snapshot. Cheap to make: one row is read.
+#[derive(Debug, Clone)]
 pub struct Views<'a> {
-    view: &'a ReadView,
+    snapshot: Snapshot<'a>,
 }
 
-#[expect(clippy::todo, clippy::missing_errors_doc, clippy::unused_self, reason = "bodies follow")]
 impl<'a> Views<'a> {
     /// The projections in this snapshot.
+    ///
+    /// # Errors
+    /// [`Error::Absent`], [`Error::Behind`] or [`Error::Ahead`] when they are not those of the
+    /// snapshot's own log at its head.
     pub fn new(view: &'a ReadView) -> Result<Self, Error> {
-        Ok(Self { view })
+        let snapshot = Snapshot::new(view);
+        let cursor = guarded(|| snapshot.cursor())?;
+        let head = view.head().position();
+        match cursor.cmp(&head) {
+            std::cmp::Ordering::Less => Err(Error::Behind { cursor, head }),
+            std::cmp::Ordering::Equal => Ok(Self { snapshot }),
+            std::cmp::Ordering::Greater => Err(Error::Ahead { cursor, head }),
+        }
     }
 
     /// One run.
+    ///
+    /// # Errors
+    /// A damaged row.
     pub fn run(&self, id: RunId) -> Result<Option<RunRow>, Error> {
-        todo!("{id} {:?}", self.view)
+        guarded(|| {
+            let key = id.to_bytes();
+            let Some(facts) = self.snapshot.open(TableName::Runs)?.get::<Facts>(&key)? else {
+                return Ok(None);
+            };
+            let live = self.snapshot.open(TableName::Live)?.get::<State>(&key)?;
+            let state = match live {
+                Some(state) => state,
+                None => self.snapshot.open(TableName::Ended)?.need(&key)?,
+            };
+            Ok(Some(run_row(id, facts, state)))
+        })
     }
 
-    /// Runs before `before`, newest first.
+    /// Runs before `before`, newest first. Running and waiting ones are found among those that
+    /// are not over; for other filters it looks through older runs until the page is full.
+    ///
+    /// # Errors
+    /// A damaged row.
     pub fn runs(
         &self,
         filter: &RunFilter,
         before: Option<RunId>,
         limit: usize,
     ) -> Result<Vec<RunRow>, Error> {
-        todo!("{filter:?} {before:?} {limit}")
+        guarded(|| {
+            let before = before.map(RunId::to_bytes);
+            let to = before.as_ref().map_or(Bound::Unbounded, |key| Bound::Excluded(&key[..]));
+            let live = self.snapshot.open(TableName::Live)?.range(Bound::Unbounded, to)?;
+            let ended = self.snapshot.open(TableName::Ended)?.range(Bound::Unbounded, to)?;
+            let ended = ended.rev().take(may_be_ended(filter.status));
+            let facts = self.snapshot.open(TableName::Runs)?;
+            let mut page = Vec::new();
+            for row in NewestFirst::new(live.rev(), ended) {
+                let (key, state) = row?;
+                if page.len() == limit {
+                    break;
+                }
+                if filter.status.is_some_and(|status| status != state.status()) {
+                    continue;
+                }
+                let facts: Facts = facts.need(&key)?;
+                if filter.workflow.as_ref().is_none_or(|family| *family == facts.workflow.family())
+                {
+                    page.push(run_row(run_id(&key)?, facts, state));
+                }
+            }
+            Ok(page)
+        })
     }
 
     /// One decision, in any state.
+    ///
+    /// # Errors
+    /// A damaged row.
     pub fn decision(&self, id: DecisionId) -> Result<Option<DecisionRow>, Error> {
-        todo!("{id}")
-    }
-
-    /// Decisions after `after` that are requested, approved and unspent, or in doubt; oldest first.
-    pub fn open(&self, after: Option<DecisionId>, limit: usize) -> Result<Vec<DecisionRow>, Error> {
-        todo!("{after:?} {limit}")
-    }
-
-    /// Decisions that are approved and unspent: what a lifted hold must look at.
-    pub fn approved(&self) -> Result<Vec<DecisionRow>, Error> {
-        todo!()
-    }
-
-    /// What is due until `until` (included), earliest first.
-    pub fn due(&self, until: Timestamp, limit: usize) -> Result<Vec<DueRow>, Error> {
-        todo!("{until} {limit}")
-    }
-
-    /// When something is due next.
-    pub fn next_due(&self) -> Result<Option<Timestamp>, Error> {
-        todo!()
-    }
-
-    /// Runs with a try under way, runs that are over included.
-    pub fn in_flight(&self) -> Result<Vec<RunId>, Error> {
-        todo!()
-    }
-
-    /// Runs with an attempt in doubt, runs that are over included.
-    pub fn in_doubt(&self) -> Result<Vec<RunId>, Error> {
-        todo!()
-    }
-
-    /// Runs that can go on by themselves.
-    pub fn ready(&self) -> Result<Vec<RunId>, Error> {
-        todo!()
-    }
-
-    /// Every integration, in order of their ids; disconnected ones included.
-    pub fn integrations(&self) -> Result<Vec<Integration>, Error> {
-        todo!()
-    }
-
-    /// Where the plan with this digest stands.
-    pub fn plan(&self, digest: Digest) -> Result<Option<Located>, Error> {
-        todo!("{digest}")
-    }
-
-    /// Where the source text of the plan with this digest stands.
-    pub fn source(&self, digest_of_plan: Digest) -> Result<Option<Located>, Error> {
-        todo!("{digest_of_plan}")
-    }
-
-    /// Every deployment: by family, the latest first.
-    pub fn workflows(&self) -> Result<Vec<WorkflowRow>, Error> {
-        todo!()
-    }
-
-    /// Where the semantic part of the operation with this digest stands.
-    pub fn operation(&self, digest: Digest) -> Result<Option<Located>, Error> {
-        todo!("{digest}")
-    }
-
-    /// The policy in force: its digest, and where it stands.
-    pub fn policy(&self) -> Result<Option<(Digest, Located)>, Error> {
-        todo!()
-    }
-
-    /// What is paused.
-    pub fn pauses(&self) -> Result<Pauses, Error> {
-        todo!()
+        guarded(|| {
+            let decisions = self.snapshot.open(TableName::Decisions)?;
+            let Some(decision) = decisions.get::<Decision>(&id.to_bytes())? else {
+                return Ok(None);
+            };
+            let facts = self.snapshot.open(TableName::Runs)?.need(&decision.run.to_bytes())?;
+            Ok(Some(decision.into_row(id, facts)))
+        })
     }
 
     /// The decision on which this principal voted with this request id.
+    ///
+    /// # Errors
+    /// A damaged row.
     pub fn request(
         &self,
         principal: &Principal,
         request_id: &str,
     ) -> Result<Option<DecisionId>, Error> {
-        todo!("{principal} {request_id}")
+        let key = crate::fold::request_key(principal.as_str(), request_id);
+        guarded(|| self.snapshot.open(TableName::Requests)?.get(&key))
+    }
+}
+
+/// How many runs that are over may pass the filter.
+const fn may_be_ended(status: Option<RunStatus>) -> usize {
+    match status {
+        Some(RunStatus::Running | RunStatus::Waiting) => 0,
+        Some(RunStatus::Completed | RunStatus::Faulted | RunStatus::Cancelled) | None => usize::MAX,
+    }
+}
+
+type StateRow = Result<(Vec<u8>, State), Error>;
+
+/// Two tables of runs as one, from the newest. A row that cannot be read comes at once.
+struct NewestFirst<L: Iterator, R: Iterator> {
+    left: Peekable<L>,
+    right: Peekable<R>,
+}
+
+impl<L, R> NewestFirst<L, R>
+where
+    L: Iterator<Item = StateRow>,
+    R: Iterator<Item = StateRow>,
+{
+    fn new(left: L, right: R) -> Self {
+        Self { left: left.peekable(), right: right.peekable() }
+    }
+}
+
+impl<L, R> Iterator for NewestFirst<L, R>
+where
+    L: Iterator<Item = StateRow>,
+    R: Iterator<Item = StateRow>,
+{
+    type Item = StateRow;
+
+    fn next(&mut self) -> Option<StateRow> {
+        let left_is_next = match (self.left.peek(), self.right.peek()) {
+            (Some(Ok((left, _))), Some(Ok((right, _)))) => left > right,
+            (Some(Err(_)), _) | (Some(_), None) => true,
+            (_, Some(Err(_))) | (None, _) => false,
+        };
+        if left_is_next { self.left.next() } else { self.right.next() }
+    }
+}
+
+fn run_id(key: &[u8]) -> Result<RunId, Error> {
+    let bytes = key.try_into().map_err(|_length| TableName::Runs.damaged(key, "its key"))?;
+    Ok(RunId::from_bytes(bytes))
+}
+
+fn run_row(run: RunId, facts: Facts, state: State) -> RunRow {
+    let status = state.status();
+    let (waiting_for, output, fault) = match state.phase {
+        Phase::Ready | Phase::Cancelled => (None, None, None),
+        Phase::Waiting(waiting) => (Some(waiting), None, None),
+        Phase::Completed(output) => (None, Some(output), None),
+        Phase::Faulted(fault) => (None, None, Some((fault.kind, fault.status, fault.content))),
+    };
+    RunRow {
+        run,
+        workflow: facts.workflow,
+        plan_digest: facts.plan_digest,
+        mode: facts.mode,
+        requester: facts.requester,
+        status,
+        waiting_for,
+        started_at: facts.started_at,
+        updated_at: state.updated_at,
+        revision: state.revision,
+        output,
+        fault,
     }
 }

@@ -1,0 +1,246 @@
+//! The fold of one decision: everything that the inbox shows, except content.
+//!
+//! A row is made when the request is, and is kept for ever. It names the run's facts by the run's
+//! id alone: they are joined when a row is read.
+
+use crate::key::Mark;
+use crate::run::{Facts, State};
+use crate::{DecisionRow, Error};
+use placet_model::approval::Requirement;
+use placet_model::attempt::RefuseReason;
+use placet_model::decision::{DecisionState, Verdict, VoidReason};
+use placet_model::draft::BoundField;
+use placet_model::event::decision::{
+    DecisionRequested, DecisionSettled, DecisionVoided, DraftPrepared, RequirementRaised, VoteCast,
+};
+use placet_model::manifest::Effect;
+use placet_model::{
+    AttemptId, DecisionId, Digest, Event, IntegrationId, Iteration, PayloadRef, Principal,
+    RecordedEvent, Revision, RunId, TaskPath, Timestamp,
+};
+use serde::{Deserialize, Serialize};
+
+/// A decision as stored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Decision {
+    pub(crate) run: RunId,
+    task: TaskPath,
+    iteration: Iteration,
+    operation: String,
+    effect: Effect,
+    integration: Option<IntegrationId>,
+    draft_revision: u32,
+    digest: Digest,
+    requirement: Requirement,
+    requested_at: Timestamp,
+    expires_at: Timestamp,
+    state: DecisionState,
+    in_doubt: Option<(AttemptId, Timestamp)>,
+    votes: Vec<(Principal, Verdict, Timestamp)>,
+    missing: Vec<String>,
+    void: Option<(VoidReason, Option<BoundField>)>,
+    with: PayloadRef,
+    request: PayloadRef,
+    document: PayloadRef,
+    summary: Option<PayloadRef>,
+    attempt: Option<AttemptId>,
+    revision: Revision,
+}
+
+/// What an event means for a decision.
+#[derive(Debug)]
+pub(crate) enum Change<'e> {
+    Requested(&'e DecisionRequested),
+    Voted(&'e VoteCast),
+    Settled(&'e DecisionSettled),
+    Raised(&'e RequirementRaised),
+    Voided(&'e DecisionVoided),
+    /// A try has claimed it.
+    Claimed(AttemptId),
+    /// The try proved that nothing was sent, and the approval may be spent again.
+    Unspent,
+    /// Sent, and nobody knows whether it arrived.
+    InDoubt(AttemptId),
+    /// It is known now.
+    DoubtOver,
+}
+
+impl<'e> Change<'e> {
+    /// What the event means, given the run before it. Most events mean nothing for a decision,
+    /// and then its row is not even read.
+    pub(crate) fn of(state: &State, event: &'e Event) -> Option<(DecisionId, Self)> {
+        match event {
+            Event::DecisionRequested(body) => Some((body.decision, Self::Requested(body))),
+            Event::VoteCast(body) => Some((body.decision, Self::Voted(body))),
+            Event::DecisionSettled(body) => Some((body.decision, Self::Settled(body))),
+            Event::RequirementRaised(body) => Some((body.decision, Self::Raised(body))),
+            Event::DecisionVoided(body) => Some((body.decision, Self::Voided(body))),
+            Event::AttemptStarted(body) => Some((body.decision?, Self::Claimed(body.attempt))),
+            Event::AttemptSucceeded(body) => doubt_over(state, body.attempt),
+            Event::AttemptRefused(body) => {
+                let known = state.known(body.attempt)?;
+                if body.reason == RefuseReason::Reconnect && known.attached {
+                    return Some((known.decision?, Self::Unspent));
+                }
+                doubt_over(state, body.attempt)
+            }
+            Event::AttemptDeferred(body) => doubt_over(state, body.attempt),
+            Event::AttemptInDoubt(body) => {
+                Some((state.known(body.attempt)?.decision?, Self::InDoubt(body.attempt)))
+            }
+            Event::AttemptReconciled(body) => doubt_over(state, body.attempt),
+            Event::RunStarted(_)
+            | Event::TaskStarted(_)
+            | Event::IterationStarted(_)
+            | Event::TaskCompleted(_)
+            | Event::TaskSkipped(_)
+            | Event::TaskFaulted(_)
+            | Event::FaultCaught(_)
+            | Event::TimerArmed(_)
+            | Event::TimerFired(_)
+            | Event::RunCompleted(_)
+            | Event::RunFaulted(_)
+            | Event::RunCancelled(_)
+            | Event::DraftPrepared(_)
+            | Event::IntegrationConnected(_)
+            | Event::CredentialStored(_)
+            | Event::CredentialUsed(_)
+            | Event::IntegrationTested(_)
+            | Event::HealthCheckFailed(_)
+            | Event::IntegrationDisabled(_)
+            | Event::IntegrationEnabled(_)
+            | Event::IntegrationDisconnected(_)
+            | Event::PolicyChanged(_)
+            | Event::OutboundPaused(_)
+            | Event::OutboundResumed(_)
+            | Event::WorkflowDeployed(_)
+            | Event::OperationRegistered(_)
+            | Event::EngineStarted(_) => None,
+        }
+    }
+}
+
+fn doubt_over<'e>(state: &State, attempt: AttemptId) -> Option<(DecisionId, Change<'e>)> {
+    let known = state.known(attempt).filter(|known| known.in_doubt)?;
+    Some((known.decision?, Change::DoubtOver))
+}
+
+impl Decision {
+    pub(crate) fn requested(
+        run: RunId,
+        draft: &DraftPrepared,
+        body: &DecisionRequested,
+        event: &RecordedEvent,
+    ) -> Self {
+        Self {
+            run,
+            task: draft.task.clone(),
+            iteration: draft.iteration.clone(),
+            operation: draft.operation.clone(),
+            effect: draft.effect,
+            integration: draft.integration.as_ref().map(|bound| bound.id),
+            draft_revision: draft.revision,
+            digest: draft.digest,
+            requirement: draft.requirement.clone(),
+            requested_at: event.recorded_at,
+            expires_at: body.expires_at,
+            state: DecisionState::Requested,
+            in_doubt: None,
+            votes: Vec::new(),
+            missing: Vec::new(),
+            void: None,
+            with: draft.with,
+            request: draft.request,
+            document: draft.document,
+            summary: draft.summary,
+            attempt: None,
+            revision: event.revision,
+        }
+    }
+
+    pub(crate) fn apply(&mut self, change: &Change<'_>, event: &RecordedEvent) {
+        self.revision = event.revision;
+        match change {
+            Change::Requested(body) => self.expires_at = body.expires_at,
+            Change::Voted(vote) => {
+                self.votes.push((vote.voter.clone(), vote.verdict, event.recorded_at));
+            }
+            Change::Settled(body) => {
+                self.state = body.settlement.into();
+                self.missing.clear();
+            }
+            Change::Raised(body) => {
+                self.state = DecisionState::Requested;
+                self.requirement = body.requirement.clone();
+                self.missing.clone_from(&body.missing);
+            }
+            Change::Voided(body) => {
+                self.state = DecisionState::Void;
+                self.void = Some((body.reason, body.field));
+                self.missing.clear();
+            }
+            Change::Claimed(attempt) => {
+                self.state = DecisionState::Consumed;
+                self.attempt = Some(*attempt);
+                self.in_doubt = None;
+            }
+            Change::Unspent => {
+                self.state = DecisionState::Approved;
+                self.in_doubt = None;
+            }
+            Change::InDoubt(attempt) => self.in_doubt = Some((*attempt, event.recorded_at)),
+            Change::DoubtOver => self.in_doubt = None,
+        }
+    }
+
+    /// The marks of the decision.
+    pub(crate) fn marks(&self, decision: DecisionId) -> Vec<Mark> {
+        let approved = self.state == DecisionState::Approved;
+        let requested = self.state == DecisionState::Requested;
+        let mut marks = Vec::new();
+        if requested || approved || self.in_doubt.is_some() {
+            marks.push(Mark::Open(decision));
+        }
+        if approved {
+            marks.push(Mark::Approved(decision));
+        }
+        marks
+    }
+
+    /// The row as readers see it.
+    pub(crate) fn into_row(self, decision: DecisionId, run: Facts) -> DecisionRow {
+        DecisionRow {
+            decision,
+            run: self.run,
+            workflow: run.workflow,
+            requester: run.requester,
+            mode: run.mode,
+            task: self.task,
+            iteration: self.iteration,
+            operation: self.operation,
+            effect: self.effect,
+            integration: self.integration,
+            draft_revision: self.draft_revision,
+            digest: self.digest,
+            requirement: self.requirement,
+            requested_at: self.requested_at,
+            expires_at: self.expires_at,
+            state: self.state,
+            in_doubt: self.in_doubt,
+            votes: self.votes,
+            missing: self.missing,
+            void: self.void,
+            with: self.with,
+            request: self.request,
+            document: self.document,
+            summary: self.summary,
+            attempt: self.attempt,
+            revision: self.revision,
+        }
+    }
+}
+
+/// The error for an event that does not fit what the tables hold.
+pub(crate) fn misplaced(event: &RecordedEvent, what: &'static str) -> Error {
+    Error::Misplaced { position: event.position, event: event.event.type_name(), what }
+}

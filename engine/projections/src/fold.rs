@@ -1,0 +1,260 @@
+//! One commit: its events are folded in memory, then each row that they touch is written once.
+//!
+//! What is written depends on the events alone and never on how they were cut into commits, so that
+//! tables made again are equal byte for byte.
+
+use crate::decision::{Change, Decision, misplaced};
+use crate::key::{DUE_LEN, MARK_LEN, Mark};
+use crate::project::Outbound;
+use crate::run::{Facts, State};
+use crate::store::Store;
+use crate::table::TableName;
+use crate::{DueRow, Error};
+use crate::{integrations, project};
+use placet_model::event::run::RunStarted;
+use placet_model::{DecisionId, Event, Position, RecordedEvent, Revision, RunId, StreamId};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+/// Folds events that follow the cursor, and moves it.
+pub(crate) fn apply(store: &mut Store<'_>, events: &[RecordedEvent]) -> Result<(), Error> {
+    let cursor = store.cursor()?.unwrap_or(Position::START);
+    let mut commit = Commit::default();
+    let mut last = cursor;
+    for event in events {
+        let (found, expected) = (event.position, last.next());
+        if found != expected {
+            return Err(Error::Gap { found, expected });
+        }
+        commit.event(store, event)?;
+        last = found;
+    }
+    commit.write(store)?;
+    store.set_cursor(last)
+}
+
+/// The runs and decisions that a commit touches.
+#[derive(Debug, Default)]
+struct Commit {
+    runs: BTreeMap<RunId, TouchedRun>,
+    decisions: BTreeMap<DecisionId, TouchedDecision>,
+    requests: BTreeMap<Vec<u8>, DecisionId>,
+}
+
+#[derive(Debug)]
+struct TouchedRun {
+    /// Where the state was read; none for a run that begins.
+    place: Option<TableName>,
+    /// To be written when the run begins.
+    facts: Option<Facts>,
+    /// Keys that stood there before.
+    marks: Vec<Mark>,
+    due: Vec<[u8; DUE_LEN]>,
+    state: State,
+}
+
+#[derive(Debug)]
+struct TouchedDecision {
+    marks: Vec<Mark>,
+    decision: Decision,
+}
+
+/// Rows that are all key: `true` is to be there, `false` not any more.
+type Keys<const N: usize> = BTreeMap<[u8; N], bool>;
+
+impl Commit {
+    fn event(&mut self, store: &mut Store<'_>, event: &RecordedEvent) -> Result<(), Error> {
+        match &event.event {
+            Event::RunStarted(body) => self.run_started(event, body),
+            Event::TaskStarted(_)
+            | Event::IterationStarted(_)
+            | Event::TaskCompleted(_)
+            | Event::TaskSkipped(_)
+            | Event::TaskFaulted(_)
+            | Event::FaultCaught(_)
+            | Event::TimerArmed(_)
+            | Event::TimerFired(_)
+            | Event::RunCompleted(_)
+            | Event::RunFaulted(_)
+            | Event::RunCancelled(_)
+            | Event::DraftPrepared(_)
+            | Event::DecisionRequested(_)
+            | Event::VoteCast(_)
+            | Event::DecisionSettled(_)
+            | Event::RequirementRaised(_)
+            | Event::DecisionVoided(_)
+            | Event::AttemptStarted(_)
+            | Event::AttemptSucceeded(_)
+            | Event::AttemptRefused(_)
+            | Event::AttemptDeferred(_)
+            | Event::AttemptInDoubt(_)
+            | Event::AttemptReconciled(_) => self.run_event(store, event),
+            Event::IntegrationConnected(body) => integrations::connected(store, body),
+            Event::CredentialStored(body) => integrations::credential_stored(store, body),
+            Event::IntegrationTested(body) => integrations::tested(store, body),
+            Event::HealthCheckFailed(body) => integrations::failed(store, body),
+            Event::IntegrationDisabled(body) => integrations::disabled(store, body.integration),
+            Event::IntegrationEnabled(body) => integrations::enabled(store, body.integration),
+            Event::IntegrationDisconnected(body) => {
+                integrations::disconnected(store, body.integration)
+            }
+            Event::PolicyChanged(body) => project::policy_changed(store, event, body),
+            Event::OutboundPaused(body) => {
+                project::outbound(store, body.integration, Outbound::Paused)
+            }
+            Event::OutboundResumed(body) => {
+                project::outbound(store, body.integration, Outbound::Resumed)
+            }
+            Event::WorkflowDeployed(body) => project::deployed(store, event, body),
+            Event::OperationRegistered(body) => project::operation_registered(store, event, body),
+            Event::CredentialUsed(_) | Event::EngineStarted(_) => Ok(()),
+        }
+    }
+
+    fn run_started(&mut self, event: &RecordedEvent, body: &RunStarted) -> Result<(), Error> {
+        let run = run_of(event)?;
+        if event.revision != Revision::START.next() {
+            return Err(misplaced(event, "the run has begun already"));
+        }
+        let mut state = State::started(body, event.recorded_at);
+        state.revision = event.revision;
+        let facts = Some(Facts::of(body, event.recorded_at));
+        let begun = TouchedRun { place: None, facts, marks: vec![], due: vec![], state };
+        self.runs.insert(run, begun);
+        Ok(())
+    }
+
+    fn run_event(&mut self, store: &mut Store<'_>, event: &RecordedEvent) -> Result<(), Error> {
+        let run = run_of(event)?;
+        let touched = match self.runs.entry(run) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(read_run(store, run, event)?),
+        };
+        if let Some((decision, change)) = Change::of(&touched.state, &event.event) {
+            let (decisions, requests) = (&mut self.decisions, &mut self.requests);
+            if let Change::Requested(body) = &change {
+                let draft = touched.state.draft.as_deref();
+                let draft = draft.ok_or_else(|| misplaced(event, "the run has no draft"))?;
+                let decision = Decision::requested(run, draft, body, event);
+                decisions.insert(body.decision, TouchedDecision { marks: vec![], decision });
+            } else {
+                if let Change::Voted(vote) = &change
+                    && let Some(request) = &vote.request_id
+                {
+                    requests.insert(request_key(vote.voter.as_str(), request), decision);
+                }
+                let touched = match decisions.entry(decision) {
+                    Entry::Occupied(entry) => entry.into_mut(),
+                    Entry::Vacant(entry) => entry.insert(read_decision(store, decision, event)?),
+                };
+                touched.decision.apply(&change, event);
+            }
+        }
+        touched.state.apply(&event.event).map_err(|what| misplaced(event, what))?;
+        touched.state.revision = event.revision;
+        touched.state.updated_at = event.recorded_at;
+        Ok(())
+    }
+
+    fn write(self, store: &mut Store<'_>) -> Result<(), Error> {
+        let mut marks = Keys::new();
+        let mut due = Keys::new();
+        for (run, touched) in self.runs {
+            difference(&mut marks, &touched.marks, &touched.state.marks(run), Mark::key);
+            let now = due_keys(&touched.state, run);
+            difference(&mut due, &touched.due, &now, |key| key);
+            write_run(store, run, touched.place, &touched.state)?;
+            if let Some(facts) = touched.facts {
+                store.put(TableName::Runs, &run.to_bytes(), &facts)?;
+            }
+        }
+        for (id, TouchedDecision { marks: before, decision }) in self.decisions {
+            difference(&mut marks, &before, &decision.marks(id), Mark::key);
+            store.put(TableName::Decisions, &id.to_bytes(), &decision)?;
+        }
+        for (key, decision) in self.requests {
+            store.put(TableName::Requests, &key, &decision)?;
+        }
+        write_keys(store, TableName::Marks, marks)?;
+        write_keys(store, TableName::Due, due)
+    }
+}
+
+fn run_of(event: &RecordedEvent) -> Result<RunId, Error> {
+    match event.stream {
+        StreamId::Run(run) => Ok(run),
+        StreamId::Integration(_)
+        | StreamId::Policy
+        | StreamId::Project
+        | StreamId::Workflow(_)
+        | StreamId::Adapter(_) => Err(misplaced(event, "its stream is no run")),
+    }
+}
+
+/// The key of a vote's request id; no principal's name holds a zero.
+pub(crate) fn request_key(principal: &str, request: &str) -> Vec<u8> {
+    [principal.as_bytes(), &[0], request.as_bytes()].concat()
+}
+
+fn read_run(store: &mut Store<'_>, run: RunId, event: &RecordedEvent) -> Result<TouchedRun, Error> {
+    let key = run.to_bytes();
+    for place in [TableName::Live, TableName::Ended] {
+        if let Some(state) = store.get::<State>(place, &key)? {
+            let due = due_keys(&state, run);
+            let marks = state.marks(run);
+            return Ok(TouchedRun { place: Some(place), facts: None, marks, due, state });
+        }
+    }
+    Err(misplaced(event, "its run has not begun"))
+}
+
+fn due_keys(state: &State, run: RunId) -> Vec<[u8; DUE_LEN]> {
+    state.due(run).iter().map(DueRow::key).collect()
+}
+
+fn read_decision(
+    store: &mut Store<'_>,
+    id: DecisionId,
+    event: &RecordedEvent,
+) -> Result<TouchedDecision, Error> {
+    let decision: Option<Decision> = store.get(TableName::Decisions, &id.to_bytes())?;
+    let decision = decision.ok_or_else(|| misplaced(event, "its decision was never requested"))?;
+    Ok(TouchedDecision { marks: decision.marks(id), decision })
+}
+
+/// A run that is over leaves the small table of live ones.
+fn write_run(
+    store: &mut Store<'_>,
+    run: RunId,
+    place: Option<TableName>,
+    state: &State,
+) -> Result<(), Error> {
+    let key = run.to_bytes();
+    let target = if state.is_settled() { TableName::Ended } else { TableName::Live };
+    if let Some(place) = place.filter(|place| *place != target) {
+        store.remove(place, &key)?;
+    }
+    store.put(target, &key, state)
+}
+
+fn difference<K: PartialEq + Copy, const N: usize>(
+    keys: &mut Keys<N>,
+    before: &[K],
+    after: &[K],
+    key: impl Fn(K) -> [u8; N],
+) {
+    keys.extend(before.iter().filter(|k| !after.contains(k)).map(|k| (key(*k), false)));
+    keys.extend(after.iter().filter(|k| !before.contains(k)).map(|k| (key(*k), true)));
+}
+
+fn write_keys<const N: usize>(
+    store: &mut Store<'_>,
+    table: TableName,
+    keys: Keys<N>,
+) -> Result<(), Error> {
+    keys.into_iter().try_for_each(|(key, there)| {
+        if there { store.put(table, &key, &()) } else { store.remove(table, &key) }
+    })
+}
+
+const _: () = assert!(MARK_LEN < DUE_LEN, "the two kinds of key cannot be taken for each other");

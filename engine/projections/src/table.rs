@@ -1,0 +1,215 @@
+//! The tables, each with its layout drawn, and how a row is sealed.
+//!
+//! Only this crate writes them. Every table is `bytes → bytes`; numbers in keys are big-endian.
+//!
+//! ```text
+//! value   version u8 (1) | postcard of a frozen struct | check 8 (over key and all before it)
+//! ```
+//!
+//! redb does not verify its pages on reads, so the check stands in every row, also in rows that are
+//! all key: a flipped bit is an error, never another id. A change of any stored struct or key is a
+//! new table name (`_v2`), which the next start fills from the log.
+//!
+//! Rows that a run of three reads costs, in four commits: `runs` 1 write, `live` 3 writes and 1
+//! removal, `ended` 1 write, `marks` 1 write and 1 removal; `cursor` is written once per commit.
+
+use crate::Error;
+use placet_log::check;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::fmt::Write as _;
+
+/// Version of the value layout.
+const VERSION: u8 = 1;
+
+/// The tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum TableName {
+    /// `"all" → position u64`: the last event that all tables hold. They are one fold in one
+    /// transaction, so they share one cursor and cannot disagree.
+    Cursor,
+    /// `run 16` → [`crate::run::Facts`]: what a run pins for life. Written once.
+    Runs,
+    /// `run 16` → [`crate::run::State`]: runs that may still get events. Written by every commit
+    /// that concerns the run, so it holds nothing that never changes; small, as ended runs leave it.
+    Live,
+    /// `run 16` → [`crate::run::State`]: runs that are over, with no attempt left. Written once.
+    Ended,
+    /// `kind u8 | id 16 → nothing`: who must be looked at; see [`crate::key::Mark`].
+    Marks,
+    /// `due at 8 | run 16 | kind u8 | id 16 → nothing`: what comes due, in order of time; see
+    /// [`crate::DueRow`].
+    Due,
+    /// `decision 16` → [`crate::decision::Decision`]: requests, kept for ever.
+    Decisions,
+    /// `principal | 0 | request id → decision 16`: votes by the client's request id.
+    Requests,
+    /// `integration 16` → [`crate::integrations::Stored`].
+    Integrations,
+    /// `kind u8 | digest 32` → [`crate::project::Place`]: plans, sources, operations.
+    Located,
+    /// `family | 0 | position u64` → [`crate::project::Deployed`]: deployments.
+    Workflows,
+    /// `"policy" → (digest, place)`, `"pauses" → Pauses`.
+    Project,
+}
+
+/// How many tables there are.
+pub(crate) const TABLES: usize = TableName::ALL.len();
+
+/// Which set of tables is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Generation {
+    /// The one that is read and kept up.
+    Live,
+    /// The one that a rebuild makes beside it.
+    Next,
+}
+
+impl TableName {
+    /// Every table.
+    pub(crate) const ALL: [Self; 12] = [
+        Self::Cursor,
+        Self::Runs,
+        Self::Live,
+        Self::Ended,
+        Self::Marks,
+        Self::Due,
+        Self::Decisions,
+        Self::Requests,
+        Self::Integrations,
+        Self::Located,
+        Self::Workflows,
+        Self::Project,
+    ];
+
+    /// Its name in redb.
+    pub(crate) const fn name(self, generation: Generation) -> &'static str {
+        match generation {
+            Generation::Live => self.live(),
+            Generation::Next => self.next(),
+        }
+    }
+
+    /// Its name in redb, and in errors.
+    pub(crate) const fn live(self) -> &'static str {
+        match self {
+            Self::Cursor => "proj_cursor_v1",
+            Self::Runs => "proj_runs_v1",
+            Self::Live => "proj_live_v1",
+            Self::Ended => "proj_ended_v1",
+            Self::Marks => "proj_marks_v1",
+            Self::Due => "proj_due_v1",
+            Self::Decisions => "proj_decisions_v1",
+            Self::Requests => "proj_requests_v1",
+            Self::Integrations => "proj_integrations_v1",
+            Self::Located => "proj_located_v1",
+            Self::Workflows => "proj_workflows_v1",
+            Self::Project => "proj_project_v1",
+        }
+    }
+
+    const fn next(self) -> &'static str {
+        match self {
+            Self::Cursor => "proj_cursor_v1_next",
+            Self::Runs => "proj_runs_v1_next",
+            Self::Live => "proj_live_v1_next",
+            Self::Ended => "proj_ended_v1_next",
+            Self::Marks => "proj_marks_v1_next",
+            Self::Due => "proj_due_v1_next",
+            Self::Decisions => "proj_decisions_v1_next",
+            Self::Requests => "proj_requests_v1_next",
+            Self::Integrations => "proj_integrations_v1_next",
+            Self::Located => "proj_located_v1_next",
+            Self::Workflows => "proj_workflows_v1_next",
+            Self::Project => "proj_project_v1_next",
+        }
+    }
+
+    /// Its place in [`TableName::ALL`].
+    pub(crate) const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// The error for a row of it that is not what was written.
+    pub(crate) fn damaged(self, key: &[u8], what: &'static str) -> Error {
+        Error::Damaged { table: self.live(), key: hex(key), what }
+    }
+
+    /// The error for a row that another row leads to.
+    pub(crate) fn missing(self, key: &[u8]) -> Error {
+        Error::Missing { table: self.live(), key: hex(key) }
+    }
+
+    /// Turns what redb says into an error that names the table.
+    pub(crate) fn err<E: Into<redb::Error>>(self, doing: &'static str) -> impl Fn(E) -> Error {
+        move |error| Error::Storage { doing, table: self.live(), source: Box::new(error.into()) }
+    }
+
+    /// The sealed form of `value`, in the place of what `row` held.
+    pub(crate) fn seal<T: Serialize>(
+        self,
+        key: &[u8],
+        value: &T,
+        mut row: Vec<u8>,
+    ) -> Result<Vec<u8>, Error> {
+        row.clear();
+        row.push(VERSION);
+        let mut row = postcard::to_extend(value, row)
+            .map_err(|source| Error::Encode { table: self.live(), source })?;
+        check::seal(key, &mut row);
+        Ok(row)
+    }
+
+    /// Reads a sealed row.
+    pub(crate) fn unseal<T: DeserializeOwned>(self, key: &[u8], row: &[u8]) -> Result<T, Error> {
+        let value = check::open(key, row).ok_or_else(|| self.damaged(key, "its check"))?;
+        let Some((&VERSION, body)) = value.split_first() else {
+            return Err(self.damaged(key, "its version"));
+        };
+        match postcard::take_from_bytes(body) {
+            Ok((value, [])) => Ok(value),
+            Ok((_, _)) => Err(self.damaged(key, "bytes left over")),
+            Err(_malformed) => Err(self.damaged(key, "its body")),
+        }
+    }
+}
+
+/// Lower-case hex.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("writing to a string cannot fail");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn a_row_opens_only_under_its_key_whole_and_unchanged() {
+        let row = TableName::Requests.seal(b"key", &(7u64, "seven"), vec![9]).unwrap();
+        let open = |key: &[u8], row: &[u8]| TableName::Requests.unseal::<(u64, String)>(key, row);
+        assert_eq!(open(b"key", &row).unwrap(), (7, "seven".to_owned()));
+        assert!(open(b"kex", &row).is_err());
+        for at in 0..row.len() {
+            let mut flipped = row.clone();
+            flipped[at] ^= 0x10;
+            let error = open(b"key", &flipped).unwrap_err().to_string();
+            assert!(error.contains("6b6579 of proj_requests_v1"), "{error}");
+        }
+    }
+
+    #[test]
+    fn every_table_has_names_and_a_place_of_its_own() {
+        let names: BTreeSet<_> =
+            TableName::ALL.iter().flat_map(|table| [table.live(), table.next()]).collect();
+        assert_eq!(names.len(), 2 * TABLES);
+        for (place, table) in TableName::ALL.into_iter().enumerate() {
+            assert_eq!(table.index(), place);
+            assert_eq!(table.next(), format!("{}_next", table.live()));
+        }
+    }
+}
