@@ -1,1 +1,225 @@
-//! stub
+//! Changes of the project: deploy, policy, pause, integrations. Each is an authenticated act and
+//! an event with its actor (GATE.md §8); files only propose.
+
+use crate::handle::{Error, Handle};
+use placet_adapters::Manifest;
+use placet_core::policy::Electorate;
+use placet_model::actor::{PrincipalKind, Role};
+use placet_model::approval::Requirement;
+use placet_model::event::governance::{OutboundPaused, OutboundResumed, PolicyChanged, WorkflowDeployed};
+use placet_model::event::integration::{
+    CredentialStored, IntegrationConnected, IntegrationDisabled, IntegrationDisconnected,
+    IntegrationEnabled,
+};
+use placet_model::integration::{Identity, Integration, IntegrationStatus};
+use placet_model::plan::Plan;
+use placet_model::policy::Policy;
+use placet_model::{
+    Actor, Digest, Event, IntegrationId, PayloadRef, Principal, RecordedEvent, StreamId, canonical,
+};
+use placet_projections::Views;
+use serde_json::Value;
+use std::sync::Arc;
+
+/// An integration that is to be connected, or connected again.
+#[derive(Debug, Clone)]
+pub struct Connect {
+    /// Its name.
+    pub name: String,
+    /// Its provider.
+    pub provider: String,
+    /// Non-secret settings.
+    pub settings: Value,
+    /// Who it acts as.
+    pub identity: Identity,
+    /// A line for people.
+    pub label: String,
+    /// Whether steps that name no integration use it.
+    pub is_default: bool,
+    /// Version and field names of the credential that the vault already holds.
+    pub credential: Option<(u32, Vec<String>)>,
+}
+
+impl Handle {
+    /// Makes a plan startable. Deploying the same plan again records nothing.
+    ///
+    /// # Errors
+    /// When the actor may not, or the project cannot be written.
+    pub async fn deploy(&self, actor: &Principal, plan: Plan, source: &str) -> Result<Digest, Error> {
+        self.demand(actor, Role::Author)?;
+        if self.world().policy.principals.get(actor).is_some_and(|info| info.kind == PrincipalKind::Agent) {
+            return Err(Error::Refused { code: "PL4005", detail: "an agent never deploys".to_owned() });
+        }
+        let document = plan.to_json().map_err(crate::turn::Error::from)?;
+        let bytes = canonical::to_bytes(&document).map_err(crate::turn::Error::from)?;
+        let digest = Digest::of(&bytes);
+        let stream = StreamId::Workflow(plan.workflow.family());
+        let revision = {
+            let view = self.view()?;
+            if Views::new(&view)?.plan(digest)?.is_some() {
+                self.env.keep_plan(digest, Arc::new(plan));
+                return Ok(digest);
+            }
+            view.revision(&stream)?.next()
+        };
+        let deployed = WorkflowDeployed {
+            workflow: plan.workflow.clone(),
+            plan_digest: digest,
+            plan: PayloadRef::new(revision, 0),
+            source_digest: Digest::of(source.as_bytes()),
+            source: PayloadRef::new(revision, 1),
+        };
+        let payloads = vec![bytes, source.as_bytes().to_vec()];
+        self.act(actor, vec![(stream, deployed.into(), payloads)], None).await?;
+        self.env.keep_plan(digest, Arc::new(plan));
+        Ok(digest)
+    }
+
+    /// Puts a policy into force. Applying the same policy again records nothing. The very first
+    /// one names the people, so anybody may apply it.
+    ///
+    /// # Errors
+    /// When the actor may not.
+    pub async fn apply_policy(&self, actor: &Principal, policy: Policy) -> Result<Digest, Error> {
+        let document = serde_json::to_value(&policy).map_err(|error| Error::Refused {
+            code: "PL2401",
+            detail: error.to_string(),
+        })?;
+        let bytes = canonical::to_bytes(&document).map_err(crate::turn::Error::from)?;
+        let digest = Digest::of(&bytes);
+        let revision = {
+            let view = self.view()?;
+            match Views::new(&view)?.policy()? {
+                Some((now, _)) if now == digest => return Ok(digest),
+                Some(_) => self.demand(actor, Role::Admin)?,
+                None => {}
+            }
+            view.revision(&StreamId::Policy)?.next()
+        };
+        let changed = PolicyChanged { digest, policy: PayloadRef::new(revision, 0) };
+        let facts = vec![(StreamId::Policy, Event::from(changed), vec![bytes])];
+        self.act(actor, facts, Some(Arc::new(policy))).await?;
+        Ok(digest)
+    }
+
+    /// Thresholds that nobody but this requester could ever meet under a requirement, in words.
+    pub fn out_of_reach(&self, requirement: &Requirement, requester: &Principal) -> Vec<String> {
+        let world = self.world();
+        Electorate { policy: &world.policy, requirement, requester }.out_of_reach()
+    }
+
+    /// Stops everything outbound, of the project or of one integration, at once.
+    ///
+    /// # Errors
+    /// When the actor may not, or the integration is unknown.
+    pub async fn pause(&self, actor: &Principal, integration: Option<&str>) -> Result<(), Error> {
+        self.demand(actor, Role::Operator)?;
+        let integration = integration.map(|name| self.named(name)).transpose()?.map(|i| i.id);
+        let facts = vec![(StreamId::Project, OutboundPaused { integration }.into(), vec![])];
+        self.act(actor, facts, None).await.map(|_| ())
+    }
+
+    /// Lets it go on; what was held is looked at again.
+    ///
+    /// # Errors
+    /// As [`Handle::pause`].
+    pub async fn resume(&self, actor: &Principal, integration: Option<&str>) -> Result<(), Error> {
+        self.demand(actor, Role::Operator)?;
+        let integration = integration.map(|name| self.named(name)).transpose()?.map(|i| i.id);
+        let facts = vec![(StreamId::Project, OutboundResumed { integration }.into(), vec![])];
+        self.act(actor, facts, None).await.map(|_| ())
+    }
+
+    /// The id that an integration of this name has or would get.
+    pub fn integration_id(&self, name: &str) -> IntegrationId {
+        self.world().by_name(name).map_or_else(|| self.env.mint.integration(self.now()), |i| i.id)
+    }
+
+    /// Connects an integration, or connects it again under the same id.
+    ///
+    /// # Errors
+    /// When the actor may not, the provider is unknown, or its settings are refused.
+    pub async fn connect(&self, actor: &Principal, id: IntegrationId, connect: Connect) -> Result<Integration, Error> {
+        self.demand(actor, Role::Operator)?;
+        let manifest = self.manifest(&connect.provider)?;
+        let settings = manifest.settings(&connect.settings).map_err(|violations| Error::Refused {
+            code: "PL4003",
+            detail: format!("settings of {}: {violations}", connect.provider),
+        })?;
+        let bytes = canonical::to_bytes(&settings).map_err(crate::turn::Error::from)?;
+        let stream = StreamId::Integration(id);
+        let connected = IntegrationConnected {
+            integration: id,
+            name: connect.name,
+            provider: connect.provider,
+            settings: String::from_utf8_lossy(&bytes).into_owned(),
+            identity: connect.identity,
+            label: connect.label,
+            is_default: connect.is_default,
+        };
+        let mut facts = vec![(stream.clone(), Event::from(connected), vec![])];
+        if let Some((version, fields)) = connect.credential {
+            let stored = CredentialStored { integration: id, version, lineage: id.to_string(), fields };
+            facts.push((stream, stored.into(), vec![]));
+        }
+        self.act(actor, facts, None).await?;
+        self.world().integrations.get(&id).cloned().ok_or_else(|| unknown_integration(&id.to_string()))
+    }
+
+    /// Switches an integration off, on, or takes it away.
+    ///
+    /// # Errors
+    /// When the actor may not, or the integration is unknown.
+    pub async fn set_integration(&self, actor: &Principal, name: &str, status: IntegrationStatus) -> Result<(), Error> {
+        self.demand(actor, Role::Operator)?;
+        let integration = self.named(name)?.id;
+        let event: Event = match status {
+            IntegrationStatus::Active => IntegrationEnabled { integration }.into(),
+            IntegrationStatus::Disabled | IntegrationStatus::Failed => IntegrationDisabled { integration }.into(),
+            IntegrationStatus::Disconnected => IntegrationDisconnected { integration }.into(),
+        };
+        let facts = vec![(StreamId::Integration(integration), event, vec![])];
+        self.act(actor, facts, None).await.map(|_| ())
+    }
+
+    /// The integration with this name.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn named(&self, name: &str) -> Result<Integration, Error> {
+        self.world().by_name(name).cloned().ok_or_else(|| unknown_integration(name))
+    }
+
+    fn manifest(&self, provider: &str) -> Result<Arc<Manifest>, Error> {
+        let manifest = self.env.adapters.manifest(provider);
+        manifest.cloned().ok_or_else(|| Error::Refused {
+            code: "PL4012",
+            detail: format!("there is no provider {provider}; see `placet adapters list`"),
+        })
+    }
+
+    /// The principal holds the role, or it is refused.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn demand(&self, actor: &Principal, role: Role) -> Result<(), Error> {
+        if self.world().policy.has_role(actor, role) {
+            return Ok(());
+        }
+        let detail = format!("{actor} needs the role {role}");
+        Err(Error::Refused { code: "PL4005", detail })
+    }
+
+    async fn act(
+        &self,
+        actor: &Principal,
+        facts: Vec<(StreamId, Event, Vec<Vec<u8>>)>,
+        policy: Option<Arc<Policy>>,
+    ) -> Result<Vec<RecordedEvent>, Error> {
+        self.govern(&Actor::Principal(actor.clone()), facts, policy).await
+    }
+}
+
+fn unknown_integration(name: &str) -> Error {
+    Error::Refused { code: "PL4009", detail: format!("there is no integration {name}") }
+}

@@ -1,1 +1,187 @@
-//! stub
+//! The inbox as people and programs see it: list, get, decide. NATS, HTTP and the CLI all answer
+//! with what stands here, so that every door gives the same card and the same refusals.
+
+mod card;
+mod inspect;
+mod requests;
+
+pub use inspect::visible;
+
+use crate::handle::{Error, Handle, Receipt, Vote};
+use crate::world::World;
+use placet_core::Refusal;
+use placet_core::policy::Electorate;
+use placet_model::actor::Role;
+use placet_model::decision::{Assurance, Ballot, DecisionState, Resolution, Verdict, Voter};
+use placet_model::{DecisionId, Digest, Principal, Timestamp, code};
+use placet_projections::{DecisionRow, Views};
+use requests::{DecideBody, ListBody};
+use serde_json::{Value, json};
+
+/// Items of one page at most.
+const PAGE_MAX: usize = 200;
+/// Items of a page when nobody asks for another number.
+const PAGE: usize = 50;
+
+/// Somebody who asks, and how that is known.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Who.
+    pub principal: Principal,
+    /// How sure we are.
+    pub assurance: Assurance,
+    /// The client's request id: asked again, it gets the same answer.
+    pub request_id: Option<String>,
+}
+
+/// A refusal in its public form: `{code, title, detail}`.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Problem {
+    /// `PL####`.
+    pub code: String,
+    /// What the code means.
+    pub title: String,
+    /// What stands in the way this time.
+    pub detail: String,
+}
+
+impl From<&Error> for Problem {
+    fn from(error: &Error) -> Self {
+        let name = error.code();
+        let title = code::find(name).map_or("", |code| code.title);
+        let detail = crate::turn::describe(error);
+        Self { code: name.to_owned(), title: title.to_owned(), detail }
+    }
+}
+
+/// What is asked of an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Vote(Verdict),
+    Resolution(Resolution),
+}
+
+impl Handle {
+    /// `{filter?, cursor?, limit?}` → `{items, next}`: the open requests that concern the caller,
+    /// oldest first. `filter` is `all` for every open item, else only what waits for the caller.
+    ///
+    /// # Errors
+    /// A malformed request; a project that cannot be read.
+    pub fn inbox_list(&self, caller: &Caller, body: &Value) -> Result<Value, Error> {
+        let body: ListBody = requests::parse(body)?;
+        let limit = body.limit.unwrap_or(PAGE).clamp(1, PAGE_MAX);
+        let after = body.cursor.map(|text| requests::id(&text)).transpose()?;
+        let view = self.view()?;
+        let views = Views::new(&view)?;
+        let world = self.world();
+        let mut items = vec![];
+        let (mut after, mut next) = (after, None);
+        'pages: loop {
+            let page = views.open(after, PAGE_MAX)?;
+            for row in &page {
+                if items.len() == limit {
+                    next = after.map(|id: DecisionId| id.to_string());
+                    break 'pages;
+                }
+                after = Some(row.decision);
+                if concerns(&world, row, &caller.principal, body.filter.as_deref()) {
+                    items.push(self.item(&view, &world, row)?);
+                }
+            }
+            if page.len() < PAGE_MAX {
+                break;
+            }
+        }
+        Ok(json!({ "items": items, "next": next }))
+    }
+
+    /// `{decision}` → the whole card.
+    ///
+    /// # Errors
+    /// An unknown decision, or one that does not concern the caller.
+    pub fn inbox_get(&self, caller: &Caller, body: &Value) -> Result<Value, Error> {
+        let decision = requests::decision(body)?;
+        let view = self.view()?;
+        let row = Views::new(&view)?.decision(decision)?;
+        let row = row.ok_or(Refusal::UnknownDecision { decision })?;
+        let world = self.world();
+        if !concerns(&world, &row, &caller.principal, Some("all")) {
+            return Err(Refusal::UnknownDecision { decision }.into());
+        }
+        self.card(&view, &world, &row)
+    }
+
+    /// A decision document → `{position, state}`, after the commit.
+    ///
+    /// # Errors
+    /// Every refusal of GATE.md §3, and a malformed document.
+    pub async fn inbox_decide(&self, caller: &Caller, body: &Value) -> Result<Receipt, Error> {
+        if body.get("document").is_some() {
+            return Err(Refusal::NotBuilt { verdict: "a signed decision document".to_owned() }.into());
+        }
+        let body: DecideBody = requests::parse(body)?;
+        let decision = requests::id(&body.decision)?;
+        match requests::asked(&body.verdict)? {
+            Asked::Vote(verdict) => {
+                let ballot = ballot(decision, verdict, body)?;
+                let voter = Voter { principal: caller.principal.clone(), assurance: caller.assurance };
+                let request_id = caller.request_id.clone();
+                self.vote(Vote { ballot, voter, request_id, signed: None }).await
+            }
+            Asked::Resolution(resolution) => {
+                let events = self.resolve(decision, resolution, caller.principal.clone()).await?;
+                let position = events.first().map_or(placet_model::Position::START, |event| event.position);
+                Ok(Receipt { position, state: DecisionState::Consumed })
+            }
+        }
+    }
+
+    /// Whose inbox an item is in, for notices: everybody whose vote counts, and the requester.
+    ///
+    /// # Errors
+    /// A project that cannot be read.
+    pub fn audience(&self, decision: DecisionId) -> Result<Vec<Principal>, Error> {
+        let view = self.view()?;
+        let Some(row) = Views::new(&view)?.decision(decision)? else { return Ok(vec![]) };
+        let world = self.world();
+        let mut people: Vec<Principal> = world
+            .policy
+            .principals
+            .keys()
+            .filter(|name| electorate(&world, &row).is_entitled(name))
+            .cloned()
+            .collect();
+        people.push(row.requester);
+        people.sort();
+        people.dedup();
+        Ok(people)
+    }
+}
+
+fn electorate<'a>(world: &'a World, row: &'a DecisionRow) -> Electorate<'a> {
+    Electorate { policy: &world.policy, requirement: &row.requirement, requester: &row.requester }
+}
+
+/// Whether an item concerns a principal. With `all`: also requesters, operators, auditors, admins.
+fn concerns(world: &World, row: &DecisionRow, who: &Principal, filter: Option<&str>) -> bool {
+    let voted = row.votes.iter().any(|(voter, ..)| voter == who);
+    let entitled = electorate(world, row).is_entitled(who);
+    let operator = world.policy.has_role(who, Role::Operator);
+    let doubt = row.in_doubt.is_some() && (world.policy.may_approve(who) || operator);
+    let all = filter == Some("all");
+    let sees = *who == row.requester
+        || [Role::Operator, Role::Auditor, Role::Admin].iter().any(|role| world.policy.has_role(who, *role));
+    doubt || (entitled && (all || !voted)) || (all && sees)
+}
+
+fn ballot(decision: DecisionId, verdict: Verdict, body: DecideBody) -> Result<Ballot, Error> {
+    let digest: Digest = body.digest.as_deref().unwrap_or_default().parse().map_err(|error: placet_model::digest::ParseDigestError| {
+        requests::malformed(format!("digest: {error}"))
+    })?;
+    let nonce = body.nonce.filter(|nonce| (16..=64).contains(&nonce.len()));
+    let nonce = nonce.ok_or_else(|| requests::malformed("nonce: 16 random bytes are needed, base64url or hex".to_owned()))?;
+    let time: Timestamp = body.time.as_deref().unwrap_or_default().parse().map_err(|error: placet_model::time::ParseTimestampError| {
+        requests::malformed(format!("time: {error}"))
+    })?;
+    Ok(Ballot { decision, digest, verdict, nonce, time, reason: body.reason })
+}

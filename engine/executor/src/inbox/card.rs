@@ -1,0 +1,245 @@
+//! The card (GATE.md §6): made by the engine from the stored bytes and nothing else. Two different
+//! payloads never give equal cards, because the whole request and its digest stand on it.
+
+use super::inspect::{remarks, visible};
+use super::{Error, Handle, electorate};
+use crate::world::World;
+use placet_adapters::{RenderInput, Rendered, preview};
+use placet_log::ReadView;
+use placet_model::decision::DecisionState;
+use placet_model::integration::Integration;
+use placet_model::manifest::Effect;
+use placet_model::request::PreparedRequest;
+use placet_model::{Event, PayloadRef, Revision, StreamId};
+use placet_projections::DecisionRow;
+use serde_json::{Value, json};
+
+/// What the bytes say, in the provider's own words where its manifest gives them.
+struct Content {
+    request: PreparedRequest,
+    title: String,
+    target: Option<String>,
+    fields: Vec<Value>,
+    warnings: Vec<String>,
+}
+
+impl Handle {
+    /// One line of a list.
+    pub(super) fn item(&self, view: &ReadView, world: &World, row: &DecisionRow) -> Result<Value, Error> {
+        let content = self.content(view, world, row)?;
+        let tally = electorate(world, row).tally(&[]);
+        Ok(json!({
+            "id": row.decision,
+            "run": row.run,
+            "workflow": row.workflow.to_string(),
+            "task": row.task.as_str(),
+            "iteration": row.iteration.to_string(),
+            "operation": row.operation,
+            "integration": self.integration_name(world, row),
+            "mode": row.mode,
+            "target": content.target,
+            "summary": visible(&content.title),
+            "requested_at": row.requested_at,
+            "expires_at": row.expires_at,
+            "revision": row.draft_revision,
+            "digest": row.digest,
+            "state": state_word(row),
+            "votes": row.votes.len(),
+            "needed": if row.missing.is_empty() { tally.missing } else { row.missing.clone() },
+        }))
+    }
+
+    /// The whole card.
+    pub(super) fn card(&self, view: &ReadView, world: &World, row: &DecisionRow) -> Result<Value, Error> {
+        let content = self.content(view, world, row)?;
+        let summary = match row.summary {
+            Some(reference) => json_payload(view, row, reference)?,
+            None => Value::Null,
+        };
+        let integration = row.integration.and_then(|id| world.integrations.get(&id));
+        let document = json_payload(view, row, row.document)?;
+        let hold = (row.state == DecisionState::Approved)
+            .then(|| world.hold(row.mode, integration))
+            .flatten()
+            .map(placet_core::claim::Hold::words);
+        let mut card = self.item(view, world, row)?;
+        let more = json!({
+            "effect": row.effect,
+            "reversibility": reversibility(row.effect),
+            "identity": integration.map(identity),
+            "hold": hold,
+            "requester": row.requester,
+            "request": content.request.to_view(),
+            "request_digest": content.request.digest(),
+            "fields": content.fields,
+            "warnings": content.warnings,
+            "remarks": remarks(&content.request),
+            "document": document,
+            "policy": policy_words(world, row),
+            "on_no": "rejecting, or silence until the request expires, sends nothing; the workflow goes on with an error it may catch",
+            "votes": votes(view, row)?,
+            "history": history(view, row)?,
+            "author_says_unverified": summary,
+            "in_doubt": row.in_doubt.map(|(attempt, since)| json!({
+                "attempt": attempt,
+                "since": since,
+                "words": "probably sent: bytes left, and no answer came that says what became of them; look at the provider before you say otherwise",
+                "answers": ["sent", "not_sent", "give_up"],
+            })),
+            "void": row.void.map(|(reason, field)| json!({"reason": reason, "field": field})),
+        });
+        if let (Value::Object(card), Value::Object(more)) = (&mut card, more) {
+            card.extend(more);
+        }
+        Ok(card)
+    }
+
+    fn integration_name(&self, world: &World, row: &DecisionRow) -> Option<String> {
+        row.integration.and_then(|id| world.integrations.get(&id)).map(|i| i.name.clone())
+    }
+
+    /// Reads the stored bytes. Title, target and fields are believed only when rendering the stored
+    /// `with` anew gives the very same bytes; else the card shows the bytes alone.
+    fn content(&self, view: &ReadView, world: &World, row: &DecisionRow) -> Result<Content, Error> {
+        let bytes = view.payload(&StreamId::Run(row.run), row.request)?;
+        let request = PreparedRequest::from_bytes(bytes.as_bytes())
+            .map_err(|error| Error::Refused { code: "PL1003", detail: error.to_string() })?;
+        let plain = Content {
+            title: format!("{} {}", request.method, request.url),
+            target: None,
+            fields: vec![],
+            warnings: vec![],
+            request,
+        };
+        let Some(operation) = self.env.adapters.operation(&row.operation) else { return Ok(plain) };
+        let with = json_payload(view, row, row.with)?;
+        let integration = row.integration.and_then(|id| world.integrations.get(&id));
+        let nothing = Value::Null;
+        let settings = integration.map_or(&nothing, |i| &i.settings);
+        let document = json_payload(view, row, row.document)?;
+        let given = RenderInput {
+            settings,
+            input: &with,
+            send_id: document["send_id"].as_str().unwrap_or_default(),
+            draft_time: row.requested_at,
+            authentication: None,
+        };
+        let Ok(rendered) = placet_adapters::render(operation, given) else { return Ok(plain) };
+        if rendered.request != plain.request {
+            return Ok(plain);
+        }
+        Ok(described(plain, &rendered, preview(operation, &with, settings, &rendered)))
+    }
+}
+
+fn described(plain: Content, rendered: &Rendered, preview: placet_adapters::Preview) -> Content {
+    Content {
+        title: preview.title,
+        target: rendered.target.as_ref().map(|target| target.text().to_owned()),
+        fields: preview.fields.into_iter().map(|f| json!({"name": f.name, "value": f.value})).collect(),
+        warnings: preview.warnings,
+        ..plain
+    }
+}
+
+/// Where an item stands, the doubt of its attempt included.
+pub(super) fn state_word(row: &DecisionRow) -> &'static str {
+    if row.in_doubt.is_some() { "in_doubt" } else { row.state.word() }
+}
+
+const fn reversibility(effect: Effect) -> &'static str {
+    match effect {
+        Effect::Read => "changes nothing",
+        Effect::Write => "changes a record elsewhere",
+        Effect::Send => "reaches a person: cannot be unsent",
+        Effect::Destructive => "deletes, refunds or revokes: cannot be undone",
+    }
+}
+
+fn identity(integration: &Integration) -> Value {
+    json!({
+        "integration": integration.name,
+        "id": integration.identity.id,
+        "tenant": integration.identity.tenant,
+        "label": visible(&integration.label),
+        "status": integration.status,
+    })
+}
+
+fn json_payload(view: &ReadView, row: &DecisionRow, reference: PayloadRef) -> Result<Value, Error> {
+    let payload = view.payload(&StreamId::Run(row.run), reference)?;
+    serde_json::from_slice(payload.as_bytes()).map_err(|error| Error::Refused {
+        code: "PL1003",
+        detail: format!("the payload {reference} of {} is no JSON: {error}", row.run),
+    })
+}
+
+/// The requirement in words.
+fn policy_words(world: &World, row: &DecisionRow) -> Value {
+    let electorate = electorate(world, row);
+    let needed = electorate.tally(&[]).missing;
+    json!({
+        "rules": row.requirement.rules,
+        "needed": needed,
+        "valid_for": row.requirement.valid_for.to_string(),
+        "reason_required": row.requirement.reason_required,
+        "self_approval": row.requirement.self_approval,
+        "out_of_reach": electorate.out_of_reach(),
+    })
+}
+
+fn votes(view: &ReadView, row: &DecisionRow) -> Result<Vec<Value>, Error> {
+    let mut votes = vec![];
+    for event in view.stream(&StreamId::Run(row.run), Revision::START) {
+        let event = event?;
+        let Event::VoteCast(cast) = &event.event else { continue };
+        if cast.decision != row.decision {
+            continue;
+        }
+        let reason = match cast.reason {
+            Some(reference) => json_payload(view, row, reference)?,
+            None => Value::Null,
+        };
+        votes.push(json!({
+            "voter": cast.voter,
+            "verdict": cast.verdict,
+            "at": event.recorded_at,
+            "assurance": cast.assurance,
+            "digest": cast.digest,
+            "reason": reason.as_str().map(visible),
+        }));
+    }
+    Ok(votes)
+}
+
+/// What has happened to the action so far, a line per event.
+fn history(view: &ReadView, row: &DecisionRow) -> Result<Vec<Value>, Error> {
+    let mut lines = vec![];
+    for event in view.stream(&StreamId::Run(row.run), Revision::START) {
+        let event = event?;
+        let about = match &event.event {
+            Event::DraftPrepared(body) => body.task == row.task && body.iteration == row.iteration,
+            Event::DecisionRequested(body) => body.decision == row.decision,
+            Event::VoteCast(body) => body.decision == row.decision,
+            Event::DecisionSettled(body) => body.decision == row.decision,
+            Event::RequirementRaised(body) => body.decision == row.decision,
+            Event::DecisionVoided(body) => body.decision == row.decision,
+            Event::AttemptStarted(body) => body.decision == Some(row.decision),
+            Event::AttemptSucceeded(body) => Some(body.attempt) == row.attempt,
+            Event::AttemptRefused(body) => Some(body.attempt) == row.attempt,
+            Event::AttemptDeferred(body) => Some(body.attempt) == row.attempt,
+            Event::AttemptInDoubt(body) => Some(body.attempt) == row.attempt,
+            Event::AttemptReconciled(body) => Some(body.attempt) == row.attempt,
+            _ => false,
+        };
+        if about {
+            lines.push(json!({
+                "position": event.position,
+                "at": event.recorded_at,
+                "type": event.event.type_name(),
+                "actor": event.actor.to_string(),
+            }));
+        }
+    }
+    Ok(lines)
+}

@@ -1,0 +1,67 @@
+//! What clients of the inbox send. Unknown members are refused: a typo must not be a vote.
+
+use super::Asked;
+use crate::handle::Error;
+use placet_model::DecisionId;
+use placet_model::decision::{Resolution, Verdict};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// `list`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListBody {
+    pub(super) filter: Option<String>,
+    pub(super) cursor: Option<String>,
+    pub(super) limit: Option<usize>,
+}
+
+/// `get`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GetBody {
+    decision: String,
+}
+
+/// `decide`, unsigned.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DecideBody {
+    pub(super) decision: String,
+    pub(super) verdict: String,
+    pub(super) digest: Option<String>,
+    pub(super) nonce: Option<String>,
+    pub(super) time: Option<String>,
+    pub(super) reason: Option<String>,
+}
+
+pub(super) fn malformed(detail: String) -> Error {
+    Error::Refused { code: "PL4003", detail }
+}
+
+pub(super) fn parse<T: DeserializeOwned>(body: &Value) -> Result<T, Error> {
+    T::deserialize(body).map_err(|error| malformed(error.to_string()))
+}
+
+pub(super) fn id(text: &str) -> Result<DecisionId, Error> {
+    text.parse().map_err(|error: placet_model::id::ParseIdError| malformed(error.to_string()))
+}
+
+pub(super) fn decision(body: &Value) -> Result<DecisionId, Error> {
+    let body: GetBody = parse(body)?;
+    id(&body.decision)
+}
+
+/// A verdict on a request, or on an attempt in doubt.
+pub(super) fn asked(word: &str) -> Result<Asked, Error> {
+    if let Ok(verdict) = word.parse::<Verdict>() {
+        return Ok(Asked::Vote(verdict));
+    }
+    let resolution = word.parse::<Resolution>();
+    resolution.map(Asked::Resolution).map_err(|_unknown| {
+        let verdicts = Verdict::ALL.iter().map(|v| v.word());
+        let known: Vec<_> = verdicts.chain(Resolution::ALL.iter().map(|r| r.word())).collect();
+        malformed(format!("verdict: {word:?} is none of {}", known.join(", ")))
+    })
+}
