@@ -119,6 +119,19 @@ pub enum Error {
         /// The destroyed key.
         key: DataKeyId,
     },
+    /// The key file lacks the key of content that was not erased.
+    #[error(
+        "data key {} of payload {index} at position {position} is not in keys.redb: restore keys.redb from your backup, or erase the stream again if an erasure was cut short",
+        key.0
+    )]
+    KeyLost {
+        /// Position of the event.
+        position: Position,
+        /// Place among the payloads of the event.
+        index: u16,
+        /// The missing key.
+        key: DataKeyId,
+    },
     /// The data key asked for does not exist, or was destroyed.
     #[error("there is no data key {}: take one with new_data_key", key.0)]
     NoSuchKey {
@@ -149,8 +162,9 @@ pub enum Error {
         /// The last position.
         head: Position,
     },
-    /// An earlier commit left the log in an unknown state.
-    #[error("the log stopped after a failed commit: open it again")]
+    /// An earlier commit left the log in an unknown state; what this handle would show may not be
+    /// on disk.
+    #[error("the log stopped after a failed commit: drop it and open it again")]
     Stopped,
     /// The system's random source failed.
     #[error("the system's random source failed")]

@@ -10,12 +10,13 @@
 //! use placet_log::{Append, Expected, Log, NewEvent, OpenOptions};
 //! use placet_model::event::governance::OutboundPaused;
 //! # use placet_model::{Actor, EventId, Position, Revision, StreamId, Timestamp};
-//! //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! // production: OpenOptions::new(".placet", "sales").projector(projections)
 //! let log = Log::open(OpenOptions::in_memory("sales"))?;
 //!
 //! // append: encoded and sealed here, written by the writer thread, acknowledged once on disk
-//! let event = NewEvent::new(EventId::from_bytes([1; 16]), Actor::Engine, OutboundPaused { integration: None });
+//! let paused = OutboundPaused { integration: None };
+//! let event = NewEvent::new(EventId::from_bytes([1; 16]), Actor::Engine, paused);
 //! let append = Append::new(StreamId::Project, Expected::NoStream, vec![event]);
 //! let appended = log.append(Timestamp::EPOCH, append).wait()?; // or `.await` the ticket
 //! assert_eq!(appended.revision(), Revision::new(1));
@@ -31,7 +32,7 @@
 //!
 //! * **One loop** calls [`Log::append_with`] (or [`Log::append_group_with`] for several streams,
 //!   all or nothing) and gets the answer in a callback on the writer's thread: pass it on, do not
-//!   block there. [`Appended::events`] are the events as recorded, ready to be folded.
+//!   block there. It waits while 2,048 appends are queued. [`Appended::events`] are the events as recorded, ready to be folded.
 //! * **Repeating an append is safe**: the same event ids are found again and answered with their
 //!   old positions, and that wins over a stale [`Expected`].
 //! * **[`AppendError::CommitUnknown`]**: stop, drop every clone of the log and every view, open it

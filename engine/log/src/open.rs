@@ -18,6 +18,7 @@ use crate::{Error, Log, ReadView, verify};
 use ring::rand::{SecureRandom, SystemRandom};
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, mpsc};
 
 /// Appends that may wait for the writer before callers wait for a place: two full batches of the
@@ -123,6 +124,7 @@ impl OpenOptions {
             keyring: Keyring::new(data_keys),
             tail: Arc::new(Tail::default()),
             random: SystemRandom::new(),
+            stopped: AtomicBool::new(false),
             dir: files.dir,
             _lock: files.lock,
         });

@@ -51,6 +51,9 @@ pub struct StoredEvent {
 
 impl ReadView {
     pub(crate) fn open(shared: &Arc<Shared>) -> Result<Self, Error> {
+        if shared.is_stopped() {
+            return Err(Error::Stopped);
+        }
         let file = shared.db.1.clone();
         guarded(DOING, &file, || {
             let tx = shared.db.0.begin_read().map_err(file.err(DOING))?;
@@ -305,7 +308,10 @@ impl ReadView {
         };
         let Some(key) = key else {
             payload::check(&stored, commitment).map_err(damaged)?;
-            return Err(erased(id));
+            return Err(match self.erased_key(&stream, position)? {
+                Some(key) => erased(key),
+                None => Error::KeyLost { position, index, key: id },
+            });
         };
         payload::open(&key, owner, &stored, commitment).map_err(damaged)
     }
@@ -324,16 +330,22 @@ impl ReadView {
         if let Some(row) = payloads.get((position.get(), index)).map_err(self.err())? {
             return Ok(Ok(row.value().to_vec()));
         }
+        match self.erased_key(&stream_key(&envelope.stream), position)? {
+            Some(key) => Ok(Err(key)),
+            None => Err(Error::Damaged { position, what: format!("payload {index} is missing") }),
+        }
+    }
+
+    /// The destroyed key whose erasure covers `position` of the stream.
+    fn erased_key(&self, stream: &[u8], position: Position) -> Result<Option<DataKeyId>, Error> {
         let keys = self.tx.open_table(STREAM_KEYS).map_err(self.err())?;
-        let stream = stream_key(&envelope.stream);
-        let range = (stream.as_slice(), 0)..=(stream.as_slice(), u64::MAX);
-        for row in keys.range(range).map_err(self.err())? {
+        for row in keys.range((stream, 0)..=(stream, u64::MAX)).map_err(self.err())? {
             let (key, erased_until) = row.map_err(self.err())?;
             if erased_until.value() >= position.get() {
-                return Ok(Err(DataKeyId(key.value().1)));
+                return Ok(Some(DataKeyId(key.value().1)));
             }
         }
-        Err(Error::Damaged { position, what: format!("payload {index} is missing") })
+        Ok(None)
     }
 
     pub(crate) fn guarded<T>(

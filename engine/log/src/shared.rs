@@ -8,6 +8,7 @@ use ring::rand::SystemRandom;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 pub(crate) struct Shared {
     /// The log's database and its name. First field: closed before the lock is let go.
@@ -17,6 +18,8 @@ pub(crate) struct Shared {
     pub(crate) keyring: Keyring,
     pub(crate) tail: Arc<Tail>,
     pub(crate) random: SystemRandom,
+    /// Set when a commit failed: from then on nothing is answered from this handle.
+    pub(crate) stopped: AtomicBool,
     /// The data directory, unless the log lives in backends of a test.
     pub(crate) dir: Option<PathBuf>,
     /// Held for the life of the log.
@@ -30,12 +33,20 @@ impl fmt::Debug for Shared {
 }
 
 impl Shared {
+    pub(crate) fn stop(&self) {
+        self.stopped.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
+    }
+
     /// Notes the head beside the log when it closes in order.
     ///
     /// redb keeps two commits and falls back to the older one when the newer one's header is
     /// damaged; only a note outside the file can tell that. A note is never ahead of the file.
     pub(crate) fn note_head(self: &Arc<Self>) {
-        let Some(path) = self.head_path() else { return };
+        let Some(path) = self.head_path().filter(|_| !self.is_stopped()) else { return };
         let written = ReadView::open(self).and_then(|view| {
             std::fs::write(&path, view.head().encode()).map_err(|source| Error::Io {
                 doing: "noting the head",

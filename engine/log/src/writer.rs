@@ -129,6 +129,8 @@ impl Writer {
         let results = match catch_unwind(AssertUnwindSafe(|| self.commit(batch))) {
             Ok(Ok(results)) => results,
             failed => {
+                // before the first answer, so that nobody who got one reads from this handle
+                self.shared.stop();
                 let stopped = match failed {
                     Ok(Err(stopped)) => stopped,
                     Ok(Ok(_)) => Stopped::Unknown("unreachable".to_owned()),
@@ -182,6 +184,9 @@ impl Writer {
                 }
             }
         }));
+        if !matches!(result, Ok(Ok(_))) {
+            self.shared.stop();
+        }
         match result {
             Ok(Ok(answer)) => {
                 done(answer);

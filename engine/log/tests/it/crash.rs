@@ -229,6 +229,7 @@ fn after_a_failed_commit_nothing_is_answered_before_the_log_is_opened_again() {
             assert!(matches!(error, AppendError::CommitUnknown { .. }), "{error}");
             assert!(!error.wrote_nothing());
         }
+        assert!(matches!(log.read(), Err(placet_log::Error::Stopped)));
         drop(log);
         world.restart();
 

@@ -152,6 +152,22 @@ fn after_compaction_the_sealed_bytes_of_erased_content_are_in_no_file() {
 }
 
 #[test]
+fn a_lost_key_file_is_told_apart_from_an_erasure() {
+    let (data, keys) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let open = || {
+        let keys = KeyPlace::Directory(keys.path().to_owned());
+        Log::open(OpenOptions::new(data.path(), "sales").keys(keys)).unwrap()
+    };
+    let log = open();
+    log.append_blocking(NOW, exactly(run(1), 0, vec![with_content(1, b"a")])).unwrap();
+    drop(log);
+    std::fs::remove_file(data.path().join("keys.redb")).unwrap();
+    let error = content(&open(), 1, 1, 0).unwrap_err();
+    assert!(matches!(error, Error::KeyLost { .. }), "{error}");
+    assert!(error.to_string().contains("keys.redb"), "{error}");
+}
+
+#[test]
 fn a_refused_append_leaves_no_payload_behind() {
     let log = memory();
     let wrong = exactly(run(1), 5, vec![with_content(1, b"lost")]);
