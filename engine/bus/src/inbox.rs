@@ -13,10 +13,10 @@ use async_nats::service::{Request, ServiceExt};
 use async_nats::{Client, HeaderMap};
 use bytes::Bytes;
 use futures_util::StreamExt;
-use futures_util::stream::{self, SelectAll};
+use futures_util::stream::{BoxStream, SelectAll};
 use placet_model::{Principal, code};
 use serde_json::{Map, Value, json};
-use tokio::sync::{Semaphore, broadcast, watch};
+use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
 use crate::connect::Connection;
@@ -83,21 +83,21 @@ pub struct Notice {
 #[derive(Clone)]
 pub struct Inbox {
     answer: Arc<dyn Fn(InboxRequest) -> Answer + Send + Sync>,
-    notices: Arc<dyn Fn() -> broadcast::Receiver<Notice> + Send + Sync>,
+    notices: Arc<dyn Fn() -> BoxStream<'static, Notice> + Send + Sync>,
 }
 
 impl Inbox {
-    /// `answer` replies only after its commit; the same request id gets the same reply. Notices that the bus is too slow
-    /// for are dropped.
+    /// `answer` replies only after its commit; the same request id gets the same reply. `notices` are those from the moment
+    /// of its call on.
     pub fn new<F>(
-        notices: broadcast::Sender<Notice>,
+        notices: impl Fn() -> BoxStream<'static, Notice> + Send + Sync + 'static,
         answer: impl Fn(InboxRequest) -> F + Send + Sync + 'static,
     ) -> Self
     where
         F: Future<Output = Result<Value, InboxRefusal>> + Send + 'static,
     {
         let answer = Arc::new(move |request| -> Answer { Box::pin(answer(request)) });
-        Self { answer, notices: Arc::new(move || notices.subscribe()) }
+        Self { answer, notices: Arc::new(notices) }
     }
 }
 
@@ -184,7 +184,7 @@ struct Desk {
     at_work: Arc<Semaphore>,
 }
 
-type Requests = SelectAll<stream::BoxStream<'static, (Verb, Request)>>;
+type Requests = SelectAll<BoxStream<'static, (Verb, Request)>>;
 
 impl Desk {
     async fn serve(&self, mut requests: Requests, mut stopped: watch::Receiver<Stop>) {
@@ -278,28 +278,20 @@ fn reply(answer: Result<Value, InboxRefusal>) -> (HeaderMap, Bytes) {
 /// Publishes notices until told to stop. Lossy on purpose: who misses one finds the same by asking.
 async fn forward(
     client: Client,
-    mut notices: broadcast::Receiver<Notice>,
+    mut notices: BoxStream<'static, Notice>,
     mut stopped: watch::Receiver<Stop>,
 ) {
     loop {
         let notice = tokio::select! {
             _ = stopped.wait_for(|stop| *stop == Stop::Now) => return,
-            notice = notices.recv() => notice,
+            notice = notices.next() => notice,
         };
-        match notice {
-            Ok(Notice { user, body }) => {
-                let Ok(user) = Token::parse(user.as_str()) else { continue };
-                let sent = client
-                    .publish(subjects::inbox_event(&user), Bytes::from(body.to_string()))
-                    .await;
-                if let Err(error) = sent {
-                    tracing::debug!(%error, "an inbox notice was lost");
-                }
-            }
-            Err(broadcast::error::RecvError::Lagged(missed)) => {
-                tracing::debug!(missed, "inbox notices were dropped");
-            }
-            Err(broadcast::error::RecvError::Closed) => return,
+        let Some(Notice { user, body }) = notice else { return };
+        let Ok(user) = Token::parse(user.as_str()) else { continue };
+        let sent =
+            client.publish(subjects::inbox_event(&user), Bytes::from(body.to_string())).await;
+        if let Err(error) = sent {
+            tracing::debug!(%error, "an inbox notice was lost");
         }
     }
 }

@@ -11,6 +11,7 @@
 
 pub mod client;
 mod connect;
+mod desk;
 pub mod error;
 pub mod inbox;
 pub mod outbox;

@@ -1,12 +1,12 @@
 //! `deploy/nats.conf` on a real server: who may do what, when everybody has a key.
 
 use async_nats::{Client, ConnectOptions, Request};
+use futures_util::{StreamExt, stream};
 use nkeys::KeyPair;
 use placet_bus::{Bus, Inbox, InboxClient, InboxRequest, Options, Status, Verb};
 use placet_test_support::nats::NatsServer;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
-use tokio::sync::broadcast;
 
 use crate::kit::{Log, published, status, token};
 
@@ -27,9 +27,10 @@ async fn person(server: &NatsServer, key: &KeyPair) -> Client {
 }
 
 async fn start(server: &NatsServer, key: &KeyPair, log: &Log) -> Bus {
-    let inbox = Inbox::new(broadcast::Sender::new(1), |request: InboxRequest| async move {
-        Ok(json!({"user": request.user.as_str()}))
-    });
+    let inbox = Inbox::new(
+        || stream::pending().boxed(),
+        |request: InboxRequest| async move { Ok(json!({"user": request.user.as_str()})) },
+    );
     let seed = key.seed().expect("a fresh key has its seed");
     let options =
         Options { url: server.url(), seed: Some(seed), project: token("acme"), replicas: 1 };

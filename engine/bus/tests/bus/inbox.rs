@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_nats::{Client, HeaderMap, Message};
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream};
 use placet_bus::subjects::{HEADER_REQUEST_ID, HEADER_SERVICE_ERROR, HEADER_SERVICE_ERROR_CODE};
 use placet_bus::{
     Bus, Inbox, InboxClient, InboxRefusal, InboxRequest, Notice, Options, Status, Verb,
@@ -39,7 +39,14 @@ impl Engine {
     fn inbox(&self) -> Inbox {
         let (asked, count, gate) =
             (Arc::clone(&self.asked), self.count.clone(), Arc::clone(&self.gate));
-        Inbox::new(self.notices.clone(), move |request: InboxRequest| {
+        let notices = self.notices.clone();
+        let notices = move || {
+            let told = stream::unfold(notices.subscribe(), async |mut told| {
+                Some((told.recv().await.ok()?, told))
+            });
+            told.boxed()
+        };
+        Inbox::new(notices, move |request: InboxRequest| {
             let (asked, count, gate) = (Arc::clone(&asked), count.clone(), Arc::clone(&gate));
             async move {
                 asked.lock().expect("no test thread panics with it").push(request.clone());

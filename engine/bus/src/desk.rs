@@ -1,0 +1,92 @@
+//! The inbox of a running engine: what arrives over NATS goes to the same functions that every other door uses.
+
+use std::sync::Arc;
+
+use futures_util::{StreamExt, stream};
+use placet_executor::handle::Error;
+use placet_executor::inbox::{Caller, Problem};
+use placet_executor::{Handle, Notice as Hint};
+use placet_model::DecisionId;
+use placet_model::decision::Assurance;
+use serde_json::{Value, json};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::inbox::{Inbox, InboxRefusal, InboxRequest, Notice, Verb};
+
+impl Inbox {
+    /// The engine's inbox; `assurance` says how sure its users' names are, which depends on who may publish on the server.
+    pub fn of(engine: &Handle, assurance: Assurance) -> Self {
+        let (asked, watched) = (engine.clone(), engine.clone());
+        let notices = move || {
+            let engine = watched.clone();
+            let hints = stream::unfold(engine.notices(), next);
+            hints.then(move |hint| addressed(engine.clone(), hint)).flat_map(stream::iter).boxed()
+        };
+        Self::new(notices, move |request| answer(asked.clone(), assurance, request))
+    }
+}
+
+async fn answer(
+    engine: Handle,
+    assurance: Assurance,
+    request: InboxRequest,
+) -> Result<Value, InboxRefusal> {
+    let InboxRequest { user, verb, request_id, body } = request;
+    let caller = Caller { principal: user, assurance, request_id };
+    let body = Value::Object(body);
+    let answer = match verb {
+        Verb::List => reading(move || engine.inbox_list(&caller, &body)).await,
+        Verb::Get => reading(move || engine.inbox_get(&caller, &body)).await,
+        Verb::Decide => {
+            let receipt = engine.inbox_decide(&caller, &body).await;
+            receipt.map(|receipt| json!({ "position": receipt.position, "state": receipt.state }))
+        }
+    };
+    answer.map_err(|error| {
+        let Problem { code, title, detail } = Problem::from(&error);
+        InboxRefusal { code, title, detail }
+    })
+}
+
+/// Reads block on the disk, so they have threads of their own.
+async fn reading(
+    read: impl FnOnce() -> Result<Value, Error> + Send + 'static,
+) -> Result<Value, Error> {
+    tokio::task::spawn_blocking(read).await.unwrap_or(Err(Error::Stopping))
+}
+
+/// The next hint about an inbox; ends with the engine. Hints that came too fast are skipped: they are only hints.
+async fn next(mut hints: Receiver<Hint>) -> Option<(Hint, Receiver<Hint>)> {
+    loop {
+        match hints.recv().await {
+            Ok(hint) => return Some((hint, hints)),
+            Err(RecvError::Lagged(missed)) => tracing::debug!(missed, "inbox hints were skipped"),
+            Err(RecvError::Closed) => return None,
+        }
+    }
+}
+
+/// One notice for each person whose inbox it is.
+async fn addressed(engine: Handle, hint: Hint) -> Vec<Notice> {
+    let (run, decision) = match hint {
+        Hint::Inbox { run, decision } => (run, decision),
+        Hint::InDoubt { .. } | Hint::Parked { .. } | Hint::Finished { .. } | Hint::Failed => {
+            return Vec::new();
+        }
+    };
+    let body = Arc::new(json!({ "decision": decision, "run": run }));
+    let people = audience(engine, decision).await;
+    people.into_iter().map(|user| Notice { user, body: Value::clone(&body) }).collect()
+}
+
+async fn audience(engine: Handle, decision: DecisionId) -> Vec<placet_model::Principal> {
+    match tokio::task::spawn_blocking(move || engine.audience(decision)).await {
+        Ok(Ok(people)) => people,
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "nobody is told that the inbox changed");
+            Vec::new()
+        }
+        Err(_stopping) => Vec::new(),
+    }
+}
