@@ -1,6 +1,7 @@
 //! Expressions that are ready to run.
 
 use std::fmt;
+use std::time::Duration;
 
 use jaq_core::load::{Arena, File, Loader};
 use jaq_core::{Compiler, Ctx, Vars};
@@ -9,10 +10,7 @@ use serde_json::Value;
 
 use super::convert::from_jaq;
 use super::prelude::{Data, definitions, functions};
-use super::{Error, fence};
-
-/// Characters of an error message of jq that are kept: it quotes values, which may be large.
-const MESSAGE_CHARS_MAX: usize = 300;
+use super::{Error, budget, fence, value};
 
 /// A filter with the variables that it reads, in the order in which they are handed over.
 pub(crate) struct Filter {
@@ -48,43 +46,32 @@ pub(crate) fn compile(source: &str) -> Result<Filter, Error> {
 
 impl Filter {
     /// The one result on `input`. At most two results are pulled: a second one is the error.
-    pub(crate) fn run(&self, input: Val, variables: Vec<Val>) -> Result<Value, Error> {
+    ///
+    /// Unwinds with a [`super::budget::Stop`] when the evaluation is over its budget.
+    pub(crate) fn run(
+        &self,
+        input: Val,
+        variables: Vec<Val>,
+        deadline: Duration,
+    ) -> Result<Value, Error> {
+        budget::start(deadline);
+        let input = value::Value::counted(input);
+        let variables: Vec<_> = variables.into_iter().map(value::Value::counted).collect();
         let context = Ctx::<Data>::new(&self.filter.lut, Vars::new(variables));
         let mut results = self.filter.id.run((context, input));
         let first = results.next().ok_or(Error::NoResult)?.map_err(failed)?;
         match results.next() {
-            None => from_jaq(&first),
+            None => from_jaq(&first.val),
             Some(Ok(_)) => Err(Error::SeveralResults),
             Some(Err(exception)) => Err(failed(exception)),
         }
     }
 }
 
-fn failed(exception: jaq_core::Exn<'_, Val>) -> Error {
-    let mut message = Bounded { text: String::new(), left: MESSAGE_CHARS_MAX };
-    match exception.get_err() {
-        Ok(error) => {
-            if fmt::write(&mut message, format_args!("{error}")).is_err() {
-                message.text.push('…');
-            }
-        }
-        Err(_control_flow) => message.text.push_str("control flow left the expression"),
-    }
-    Error::Failed { message: message.text }
-}
-
-/// Text that stops growing.
-struct Bounded {
-    text: String,
-    left: usize,
-}
-
-impl fmt::Write for Bounded {
-    fn write_str(&mut self, more: &str) -> fmt::Result {
-        for character in more.chars() {
-            self.left = self.left.checked_sub(1).ok_or(fmt::Error)?;
-            self.text.push(character);
-        }
-        Ok(())
-    }
+fn failed(exception: jaq_core::Exn<'_, value::Value>) -> Error {
+    let message = match exception.get_err() {
+        Ok(error) => value::brief(&error),
+        Err(_control_flow) => "control flow left the expression".to_owned(),
+    };
+    Error::Failed { message }
 }

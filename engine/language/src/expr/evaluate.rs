@@ -165,7 +165,8 @@ impl Evaluator {
                     .iter()
                     .map(|name| frame.variable(name))
                     .collect::<Result<_, _>>()?;
-                self.pool.run(self.limits.deadline, move || filter.run(input, variables))?
+                let deadline = self.limits.deadline;
+                self.pool.run(deadline, move || filter.run(input, variables, deadline))?
             }
         }
     }

@@ -5,16 +5,19 @@
 //! may not run, [`compile`] makes filters of them, and [`Evaluator`] runs them on a bounded
 //! [`pool`] of threads against a deadline.
 
+mod budget;
 pub(crate) mod compile;
 pub(crate) mod convert;
 mod error;
 mod evaluate;
 pub(crate) mod fence;
+mod natives;
 mod pool;
 mod prelude;
 mod scope;
 pub(crate) mod simple;
 pub(crate) mod source;
+mod value;
 
 pub(crate) use error::Error;
 pub use error::Error as ExpressionError;

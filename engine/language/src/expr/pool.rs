@@ -1,7 +1,9 @@
 //! A bounded pool of threads with deep stacks and a watchdog.
 //!
-//! jaq cannot be interrupted. So a thread that overruns its deadline is given up and counted: its
-//! caller gets an error at once, the thread dies when (if) its work ends, and after
+//! An evaluation over its budget ends itself ([`super::budget`]), as long as it works on values.
+//! What is deep in a regular expression or a sort does not, so a thread that is long over its
+//! deadline is given up and counted: its caller gets an error, the thread dies when (if) its work
+//! ends, and after
 //! [`super::Limits::abandoned_max`] of them nothing more is accepted until the process restarts.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,7 +11,12 @@ use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::budget::Stop;
 use super::{Error, STACK_BYTES};
+
+/// An evaluation ends itself at its deadline; only one that cannot is given up, after twice the
+/// time and this.
+const GRACE: Duration = Duration::from_millis(50);
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -51,8 +58,8 @@ impl Pool {
         self.lock().abandoned
     }
 
-    /// Runs `work` on a thread of the pool and waits at most `deadline` for its result, counted
-    /// from the moment a thread is free.
+    /// Runs `work` on a thread of the pool and waits for its result: `deadline` and as long again
+    /// for it to end itself, counted from the moment a thread is free.
     pub(crate) fn run<T: Send + 'static>(
         &self,
         deadline: Duration,
@@ -69,10 +76,13 @@ impl Pool {
             self.lock().live -= 1;
             return Err(Error::EnginePanicked);
         }
-        match answer.recv_timeout(deadline) {
+        match answer.recv_timeout(deadline.saturating_mul(2) + GRACE) {
             Ok(result) => {
                 self.check_in(worker);
-                result.map_err(|_panic| Error::EnginePanicked)
+                result.map_err(|unwound| match unwound.downcast::<Stop>() {
+                    Ok(stop) => Error::from(*stop),
+                    Err(_panic) => Error::EnginePanicked,
+                })
             }
             Err(RecvTimeoutError::Disconnected) => {
                 self.lock().live -= 1;

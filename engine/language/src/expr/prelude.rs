@@ -10,12 +10,12 @@ use std::sync::OnceLock;
 
 use jaq_core::load::parse::Def;
 use jaq_core::native::Fun;
-use jaq_json::Val;
 
-use super::REGEX_BYTES_MAX;
+use super::value::Value;
+use super::{REGEX_BYTES_MAX, natives};
 
 /// What filters run on: values and nothing else.
-pub(crate) type Data = jaq_core::data::JustLut<Val>;
+pub(crate) type Data = jaq_core::data::JustLut<Value>;
 
 /// Functions that are taken away altogether, with the definitions that are built on them: they end
 /// the process, show the environment, read input, write output, or read the clock or local zone.
@@ -110,7 +110,7 @@ pub(crate) fn definitions() -> &'static [Def<&'static str>] {
 pub(crate) fn functions() -> impl Iterator<Item = Fun<Data>> {
     jaq_core::funs()
         .chain(jaq_std::funs())
-        .chain(jaq_json::funs())
+        .chain(natives::functions())
         .filter(|(name, _, _)| !TAKEN_AWAY.contains(name))
         .map(|(name, arity, function)| {
             let name = match name {

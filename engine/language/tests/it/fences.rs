@@ -190,26 +190,42 @@ fn regular_expressions_are_bounded_and_take_linear_time() {
 /// Runs for minutes without a loop that has a name: a product over the input.
 const ENDLESS: &str =
     "reduce (.[] as $a | .[] as $b | .[] as $c | .[] as $d | 1) as $x (0; . + $x)";
+/// Runs for long in one native function, which cannot be stopped from inside.
+const STUBBORN: &str = "test(\"^(?:[a-z]{1,40}){1,40}!$\")";
+
+fn impatient(deadline_ms: u64, abandoned_max: usize) -> Evaluator {
+    let deadline = Duration::from_millis(deadline_ms);
+    Evaluator::new(Limits { deadline, workers: 2, abandoned_max })
+}
 
 #[test]
-fn an_evaluation_that_overruns_is_given_up_and_its_caller_goes_on() {
-    let limits = Limits { deadline: Duration::from_millis(100), workers: 1, abandoned_max: 8 };
-    let evaluator = Evaluator::new(limits);
+fn an_evaluation_over_its_deadline_ends_itself_and_its_thread_is_used_again() {
+    let evaluator = impatient(100, 8);
     let input = json!((0..200).collect::<Vec<_>>());
-    let started = Instant::now();
-    let result = evaluator.expression(&Expression(ENDLESS.to_owned()), &input, &Scope::new());
-    assert_eq!(result, Err(Error::Deadline { deadline_ms: 100 }));
-    assert!(started.elapsed() < Duration::from_secs(15));
+    for endless in [ENDLESS, "[.[] as $a | .[] as $b | .[] as $c | try error catch .] | length"] {
+        let started = Instant::now();
+        let result = evaluator.expression(&Expression(endless.to_owned()), &input, &Scope::new());
+        assert_eq!(result, Err(Error::Deadline { deadline_ms: 100 }));
+        assert!(started.elapsed() < Duration::from_secs(15));
+        assert_eq!(evaluator.health(), Health::Fit { abandoned: 0 });
+    }
+}
+
+#[test]
+fn an_evaluation_that_cannot_be_stopped_is_given_up_and_its_caller_goes_on() {
+    let evaluator = impatient(20, 8);
+    let input = json!("a".repeat(4 * 1024 * 1024 - 2));
+    let result = evaluator.expression(&Expression(STUBBORN.to_owned()), &input, &Scope::new());
+    assert_eq!(result, Err(Error::Deadline { deadline_ms: 20 }));
     assert_eq!(evaluator.health(), Health::Fit { abandoned: 1 });
 }
 
 #[test]
 fn too_many_hanging_evaluations_ask_for_a_restart_in_order() {
-    let limits = Limits { deadline: Duration::from_millis(20), workers: 2, abandoned_max: 2 };
-    let evaluator = Evaluator::new(limits);
-    let input = json!((0..80).collect::<Vec<_>>());
+    let evaluator = impatient(20, 2);
+    let input = json!("a".repeat(4 * 1024 * 1024 - 2));
     for _ in 0..2 {
-        let result = evaluator.expression(&Expression(ENDLESS.to_owned()), &input, &Scope::new());
+        let result = evaluator.expression(&Expression(STUBBORN.to_owned()), &input, &Scope::new());
         assert_eq!(result, Err(Error::Deadline { deadline_ms: 20 }));
     }
     assert_eq!(evaluator.health(), Health::MustRestart { abandoned: 2 });
@@ -218,6 +234,82 @@ fn too_many_hanging_evaluations_ask_for_a_restart_in_order() {
     // What needs no engine still works, so that the process can finish in order.
     let plain = evaluator.expression(&Expression(".a".into()), &json!({"a": 1}), &Scope::new());
     assert_eq!(plain, Ok(json!(1)));
+}
+
+#[test]
+fn no_expression_can_nest_values_until_the_stack_overflows() {
+    let eight = "[0, 1, 2, 3, 4, 5, 6, 7] as $l | ";
+    let many = "($l[] | $l[] | $l[] | $l[] | $l[] | $l[] | $l[]) as $x";
+    let wraps = ["[.]", "{a: .}", "[[.]]", "{} | .a = .", "[.] | .[0] |= [.]"];
+    let reduced = wraps.map(|wrap| format!("{eight}reduce {many} (0; {wrap}) | length"));
+    let walked = format!("[0]{} | length", " | walk([.])".repeat(30));
+    let objects = format!("0{} | length", " | {a: .} | walk({a: .})".repeat(20));
+    let added = format!("{eight}reduce {many} ([]; . + [.]) | length");
+    let merged = format!("{eight}reduce {many} ({{}}; {{a: .}} * {{b: 1}}) | length");
+    for expression in reduced.into_iter().chain([walked, objects, added, merged]) {
+        let scope = Scope::new();
+        let result =
+            impatient(1_000, 8).expression(&Expression(expression.clone()), &json!(null), &scope);
+        match result {
+            // A value that shares its parts may unfold to more than can be counted in time.
+            Err(Error::ResultLimit { .. } | Error::Deadline { .. }) => {}
+            // The accumulator of `.a = .` is the old object, one level at most.
+            other => assert!(expression.contains(".a = ."), "{expression} gives {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn text_from_outside_cannot_nest_values_either() {
+    for open in ["[", "{\"a\":", "[[{\"a\":[", "-", "\"\\u0000"] {
+        let text = json!(open.repeat(1024 * 1024 / open.len()));
+        let result = eval("fromjson", &text);
+        assert!(matches!(result, Err(Error::Failed { .. })), "{open}: {result:?}");
+    }
+    assert_eq!(eval("fromjson", &json!("[1, {\"a\": null}]")), Ok(json!([1, { "a": null }])));
+    assert_eq!(eval("[fromjson?]", &json!("nothing")), Ok(json!([])));
+}
+
+#[test]
+fn no_expression_can_use_up_the_memory() {
+    let eight = "[0, 1, 2, 3, 4, 5, 6, 7] as $l | ";
+    let many = "($l[] | $l[]) as $x";
+    for growing in [
+        "\"x\" * 100000000000 | length".to_owned(),
+        "\"x\" * 99999999999999999999 | length".to_owned(),
+        format!("{eight}reduce {many} (0; [., .]) | tojson | length"),
+        format!("{eight}reduce {many} (0; [., .]) | try error(.) catch tostring | length"),
+        format!("{eight}reduce {many} (\"x\"; . + .) | length"),
+        format!("{eight}reduce {many} ([0]; . + .) | length"),
+        format!("{eight}reduce {many} ([0]; [., .] | flatten) | length"),
+        format!("{eight}reduce {many} (3; . * .) | tostring | length"),
+        format!("{eight}reduce {many} ([0]; [.[], .[]]) | length"),
+        format!("{eight}reduce {many} (\"xy\"; gsub(\"x\"; \"xxxx\")) | length"),
+    ] {
+        let result = impatient(1_000, 8).expression(
+            &Expression(growing.clone()),
+            &json!(null),
+            &Scope::new(),
+        );
+        let stopped = matches!(result, Err(Error::ResultLimit { .. } | Error::Deadline { .. }));
+        assert!(stopped, "{growing}: {result:?}");
+    }
+}
+
+#[test]
+fn an_error_that_quotes_a_value_without_end_is_cut_inside_the_expression_too() {
+    let unfolding = "reduce ([0, 1, 2, 3, 4, 5, 6, 7] as $l | $l[] | $l[]) as $x (0; [., .])";
+    let caught = format!("{unfolding} | try (. + 1) catch length");
+    assert_eq!(eval(&caught, &json!(null)), Ok(json!(301)));
+}
+
+#[test]
+fn the_bound_on_depth_refuses_nothing_that_fits() {
+    let items = json!((0..3_000).map(|n| json!({ "id": n })).collect::<Vec<_>>());
+    let kept = "reduce .[] as $i ({seen: [], out: []}; {seen: [$i.id], out: [[[.seen]]]}) | .out";
+    assert_eq!(eval(kept, &items), Ok(json!([[[[2998]]]])));
+    let grown = "reduce .[] as $i ({seen: {}, out: []}; .out += [{id: $i.id, seen: .seen}]) | .out | length";
+    assert_eq!(eval(grown, &items), Ok(json!(3_000)));
 }
 
 #[test]

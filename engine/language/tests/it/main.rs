@@ -3,6 +3,7 @@
 mod fences;
 mod fixtures;
 mod fuzz;
+mod library;
 mod policy;
 mod project;
 mod semantics;
