@@ -233,7 +233,8 @@ impl ReadView {
         let (at, slot) = tree::place_of(level, index);
         let position = Position::new(at + 1);
         self.with_record(position, |record| {
-            record.nodes.get(slot).copied().ok_or_else(|| Error::Damaged {
+            let node = record.nodes.get(slot).copied().map(Digest::from_bytes);
+            node.ok_or_else(|| Error::Damaged {
                 position,
                 what: format!("it lacks the tree hash of level {level}"),
             })

@@ -46,7 +46,7 @@ pub struct Record<'r> {
     /// The postcard body.
     pub body: &'r [u8],
     /// The stored hashes that the event completes, its leaf hash first.
-    pub nodes: Vec<Digest>,
+    pub nodes: &'r [[u8; Digest::LEN]],
 }
 
 impl<'r> Record<'r> {
@@ -57,15 +57,14 @@ impl<'r> Record<'r> {
     pub(crate) fn open(position: Position, project: &str, row: &'r [u8]) -> Result<Self, Error> {
         let damaged = |what: &str| Error::Damaged { position, what: what.to_owned() };
         let parts = split(row).ok_or_else(|| damaged("the row's lengths do not add up"))?;
-        let nodes: Vec<Digest> =
-            parts.nodes.as_chunks().0.iter().map(|node| Digest::from_bytes(*node)).collect();
+        let nodes = parts.nodes.as_chunks().0;
         if check::of(b"nodes", parts.nodes) != *parts.check
             || nodes.len() != tree::completed_by(position.get().wrapping_sub(1))
         {
             return Err(damaged("its tree hashes do not fit their check"));
         }
         let described = || describe(parts.leaf);
-        if nodes.first() != Some(&tree::leaf_hash(parts.leaf)) {
+        if nodes.first() != Some(tree::leaf_hash(parts.leaf).as_bytes()) {
             return Err(damaged(&format!("the leaf does not fit its hash{}", described())));
         }
         let envelope = Envelope::decode(parts.leaf).map_err(|error| damaged(&error.to_string()))?;
