@@ -3,7 +3,7 @@
 
 use crate::json::{scalar_text, to_bytes};
 use crate::reduce::Error as OutputError;
-use crate::render::{Error, body_form, check_header, encode_query, is_method};
+use crate::render::{Error, accept_header, body_form, check_header, encode_query, is_method};
 use crate::transport::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -78,6 +78,7 @@ pub(crate) fn request(
         refuse_double_authorization(&headers)?;
         headers.push(("Authorization".to_owned(), authorization(authentication)));
     }
+    accept_header(&mut headers, "*/*");
     for (name, value) in &headers {
         check_header(name, value)?;
     }

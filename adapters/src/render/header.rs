@@ -30,6 +30,14 @@ pub(crate) fn is_method(method: &str) -> bool {
     matches!(method, "GET" | "HEAD" | "OPTIONS" | "POST" | "PUT" | "PATCH" | "DELETE")
 }
 
+/// HTTP clients add an Accept header of their own where there is none. It is said here, so that it
+/// stands in the approved bytes.
+pub(crate) fn accept(headers: &mut Vec<(String, HoledText)>, media: &str) {
+    if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("accept")) {
+        headers.push(("Accept".to_owned(), HoledText::plain(media)));
+    }
+}
+
 /// # Errors
 /// A name that is no token or is the transport's own; a value with a control character or with
 /// anything but ASCII, which servers read in different ways.

@@ -11,7 +11,9 @@ mod url;
 
 pub(crate) use body::form as body_form;
 pub use error::Error;
-pub(crate) use header::{check as check_header, is_method, is_name as is_header_name};
+pub(crate) use header::{
+    accept as accept_header, check as check_header, is_method, is_name as is_header_name,
+};
 pub(crate) use url::checked as checked_url;
 
 use crate::http_call;
@@ -131,6 +133,8 @@ fn from_template(
         }
         None => Body::Empty,
     };
+    let answer = operation.output_schema().map_or("*/*", |_| "application/json");
+    header::accept(&mut headers, answer);
     for (name, value) in &headers {
         header::check(name, value)?;
     }

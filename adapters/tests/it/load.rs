@@ -1,0 +1,272 @@
+//! A manifest file is refused with its place, or it is right (facts/manifest.md §6).
+
+use placet_adapters::{Adapters, LoadContext, Manifest, ManifestFile, Origin};
+use placet_schemas::Registry;
+use std::collections::BTreeSet;
+
+const GOOD: &str = r#"manifest: 1
+provider: acme
+title: Acme
+hosts: [api.acme.example]
+auth: {kind: bearer, placement: {header: Authorization, value: "Bearer {secret:token}"}}
+operations:
+  notes.create:
+    effect: write
+    input_schema: any.json
+    output_schema: any.json
+    target: {grammar: '^(?<id>[a-z0-9]+)$', format: "{id}", examples: [n1]}
+    request: {method: POST, url: "https://api.acme.example/notes/{target.id}", body: {kind: json, value: {text: "{input./text}"}}}
+    text_limits: none
+    preview: {title: "Note {target}", fields: [/text]}
+    classify:
+      - {when: {status: 2xx}, outcome: sent}
+      - {else: in_doubt}
+    result: {message_id: "{/id}"}
+    store: [/id]
+    delivery: {kind: none}
+    vendor_dry_run: none
+    mock: {errors: {rate_limited: {status: 429}, not_found: {status: 404}, validation: {status: 400}, auth: {status: 401}, timeout_in_doubt: {transport: after_send, happened: false}}}
+  notes.get:
+    effect: read
+    input_schema: any.json
+    request: {method: GET, url: "https://api.acme.example/notes/{input./id}"}
+    classify: [{when: {status: 200}, outcome: sent}, {else: refused_retry}]
+"#;
+
+fn load(text: &str) -> Result<Adapters, String> {
+    let schemas = |path: &str| (path == "any.json").then(|| "{}".to_owned());
+    let file = ManifestFile { path: "adapters/acme.yaml".to_owned(), text: text.to_owned() };
+    Adapters::with_project(&[file], &schemas, &BTreeSet::new())
+        .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+}
+
+/// Loading `GOOD` with one piece replaced is refused at this place with these words.
+fn refused(piece: &str, by: &str, place: &str, words: &str) {
+    assert!(GOOD.contains(piece), "{piece}");
+    let error =
+        load(&GOOD.replacen(piece, by, 1)).err().unwrap_or_else(|| panic!("{by} was taken"));
+    assert!(error.contains(words), "{by}: {error}");
+    assert!(error.contains(&format!(" {place}: ")), "{by}: {error}");
+}
+
+#[test]
+fn a_project_manifest_joins_the_shipped_ones() {
+    let adapters = load(GOOD).unwrap();
+    assert!(adapters.operation("acme.notes.create").is_some());
+    assert!(adapters.operation("slack.chat.postMessage").is_some());
+    assert!(adapters.catalogue().get("acme.notes.get").is_some());
+}
+
+#[test]
+fn an_unknown_field_is_refused_with_its_line() {
+    refused("    effect: write\n", "    effect: write\n    colour: red\n", "9:5", "colour");
+    refused("title: Acme", "titel: Acme", "3:1", "titel");
+}
+
+#[test]
+fn a_field_of_a_later_capability_is_refused_as_not_built() {
+    refused("operations:", "inbound: {verify: x}\noperations:", "6:10", "inbound is not built yet");
+    refused("operations:", "limits: []\noperations:", "6:9", "limits is not built yet");
+    refused(
+        "    delivery: {kind: none}",
+        "    delivery: {kind: client_id}",
+        "20:15",
+        "not built yet",
+    );
+    refused("kind: json, value", "kind: mime, value", "12:14", "json and form are built so far");
+    refused(
+        "    text_limits: none",
+        "    pagination: {kind: cursor}\n    text_limits: none",
+        "13:17",
+        "pagination is not built",
+    );
+}
+
+#[test]
+fn everything_but_a_read_ends_in_doubt() {
+    refused(
+        "      - {else: in_doubt}\n",
+        "      - {else: refused_retry}\n",
+        "17:9",
+        "else: in_doubt",
+    );
+    refused("      - {else: in_doubt}\n", "", "16:9", "the last rule is `else`");
+    refused(
+        "      - {when: {status: 2xx}, outcome: sent}\n",
+        "      - {when: {transport: after_send}, outcome: refused_retry}\n",
+        "16:9",
+        "transport after_send is in_doubt",
+    );
+    refused(
+        "      - {when: {status: 2xx}",
+        "      - {else: in_doubt}\n      - {when: {status: 2xx}",
+        "16:9",
+        "never reached",
+    );
+}
+
+#[test]
+fn an_operation_that_writes_says_everything_about_itself() {
+    for field in [
+        "target",
+        "preview",
+        "text_limits",
+        "result",
+        "store",
+        "delivery",
+        "mock",
+        "vendor_dry_run",
+    ] {
+        let write = GOOD.split("  notes.get:").next().unwrap();
+        let line = write.lines().find(|line| line.starts_with(&format!("    {field}:"))).unwrap();
+        let error = load(&GOOD.replacen(&format!("{line}\n"), "", 1)).unwrap_err();
+        assert!(error.contains(&format!("needs {field}")), "{field}: {error}");
+    }
+    refused("auth: {status: 401}, ", "", "22:11", "mock.errors needs auth");
+}
+
+#[test]
+fn a_host_that_is_not_listed_is_refused() {
+    refused(
+        "https://api.acme.example/notes/{t",
+        "https://evil.example/notes/{t",
+        "12:14",
+        "evil.example is not in hosts",
+    );
+    refused(
+        "https://api.acme.example/notes/{t",
+        "http://api.acme.example/notes/{t",
+        "12:14",
+        "https://",
+    );
+    refused(
+        "https://api.acme.example/notes/{t",
+        "{input./url}/{t",
+        "12:14",
+        "https:// or a setting",
+    );
+    refused(
+        "hosts: [api.acme.example]",
+        "hosts: [\"https://api.acme.example\"]",
+        "4:9",
+        "a host is a lower-case name",
+    );
+}
+
+#[test]
+fn a_secret_stands_in_a_header_and_nowhere_else() {
+    refused("{text: \"{input./text}\"}", "{text: \"{secret:token}\"}", "12:14", "headers only");
+    refused(
+        "title: \"Note {target}\"",
+        "title: \"Note {secret:token}\"",
+        "14:14",
+        "a preview names no secret",
+    );
+    refused("store: [/id]", "store: [/id, /access_token]", "19:18", "providers put secrets");
+    refused("Bearer {secret:token}", "Bearer me", "5:33", "names no secret");
+}
+
+#[test]
+fn a_project_cannot_call_a_post_a_read() {
+    refused(
+        "request: {method: GET",
+        "request: {method: POST",
+        "24:13",
+        "no read in a project's manifest",
+    );
+    let schemas = |path: &str| (path == "any.json").then(|| "{}".to_owned());
+    let text = GOOD.replacen("request: {method: GET", "request: {method: POST", 1);
+    let file = ManifestFile { path: "acme.yaml".to_owned(), text };
+    let trusted = BTreeSet::from(["acme.notes.get".to_owned()]);
+    assert!(Adapters::with_project(&[file], &schemas, &trusted).is_ok());
+}
+
+#[test]
+fn a_target_whose_examples_do_not_come_back_is_refused() {
+    refused("examples: [n1]", "examples: [N1]", "11:13", "no target");
+    refused("format: \"{id}\"", "format: \"{name}\"", "11:13", "the grammar does not have");
+    refused("examples: [n1]", "examples: []", "11:13", "needs examples");
+}
+
+#[test]
+fn a_key_that_is_promised_must_be_sent() {
+    refused(
+        "delivery: {kind: none}",
+        "delivery: {kind: key_header, header: Idempotency-Key, ttl_s: 86400}",
+        "20:15",
+        "does not send {send_id}",
+    );
+    refused(
+        "delivery: {kind: none}",
+        "delivery: {kind: key_header}",
+        "20:15",
+        "needs header and ttl_s",
+    );
+    refused(
+        "delivery: {kind: none}",
+        "delivery: {kind: marker_lookup}",
+        "20:15",
+        "needs marker and reconcile",
+    );
+}
+
+#[test]
+fn a_taken_or_reserved_provider_is_refused() {
+    for provider in ["slack", "agent", "context", "inbox"] {
+        let error = load(&GOOD.replacen("provider: acme", &format!("provider: {provider}"), 1))
+            .unwrap_err();
+        assert!(error.contains(provider), "{error}");
+    }
+}
+
+#[test]
+fn a_schema_that_is_missing_is_refused() {
+    refused(
+        "input_schema: any.json",
+        "input_schema: none.json",
+        "9:19",
+        "there is no schema none.json",
+    );
+}
+
+#[test]
+fn broken_yaml_is_refused_with_its_line_and_never_panics() {
+    for (text, words) in
+        [("", ""), ("manifest: [", ""), ("a: b: c", ""), ("- x", ""), ("manifest: 2\n", "")]
+    {
+        let error = load(text).unwrap_err();
+        assert!(error.contains(words), "{error}");
+    }
+    let (registry, none) = (Registry::new(), BTreeSet::new());
+    let origin = Origin::Project { trusted_reads: &none };
+    let context =
+        LoadContext { registry: &registry, schema_files: &|_| Some("{}".to_owned()), origin };
+    for cut in (0..GOOD.len()).step_by(3).filter(|cut| GOOD.is_char_boundary(*cut)) {
+        drop(Manifest::load("cut.yaml", &GOOD[..cut], context));
+    }
+}
+
+#[test]
+fn a_title_does_not_change_the_semantic_digest_and_a_rule_does() {
+    let digest = |text: &str| load(text).unwrap().operation("acme.notes.create").unwrap().digest();
+    let base = digest(GOOD);
+    for (piece, by) in [
+        ("title: Acme", "title: ACME"),
+        ("title: \"Note {target}\"", "title: \"Notice {target}\""),
+        ("text_limits: none", "text_limits: [{path: /text, unit: chars, max: 10, over: refuse}]"),
+        ("store: [/id]", "store: []"),
+    ] {
+        assert_eq!(digest(&GOOD.replacen(piece, by, 1)), base, "{by}");
+    }
+    for (piece, by) in [
+        ("{status: 2xx}", "{status: 200}"),
+        ("method: POST", "method: PUT"),
+        ("/notes/{target.id}", "/notes/{target.id}/x"),
+        ("hosts: [api.acme.example]", "hosts: [api.acme.example, b.example]"),
+        ("[a-z0-9]+", "[a-z0-9]{1,9}"),
+        ("Bearer {secret:token}", "Bearer {secret:other}"),
+        ("effect: write", "effect: send"),
+    ] {
+        assert_ne!(digest(&GOOD.replacen(piece, by, 1)), base, "{by}");
+    }
+}

@@ -1,0 +1,12 @@
+//! Manifests, rendering and classification as specifications; one module per promise.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a helper of tests stops the test")]
+
+mod classify;
+mod delivery;
+mod holes;
+mod http;
+mod load;
+mod output;
+mod render;
+mod signatures;
+mod support;

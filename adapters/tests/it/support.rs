@@ -1,0 +1,52 @@
+//! What every module needs: the shipped adapters, one rendering, one answer.
+
+use placet_adapters::render::Error;
+use placet_adapters::{
+    Adapters, Answer, Classified, Operation, RenderInput, Rendered, Response, Sent, classify,
+    render,
+};
+use placet_model::Timestamp;
+use serde_json::{Value, json};
+use std::sync::{Arc, LazyLock};
+
+pub(crate) static ADAPTERS: LazyLock<Adapters> = LazyLock::new(Adapters::shipped);
+pub(crate) const SEND_ID: &str = "abcdefghijklmnopqrstuvwxyz234567abcdefgh";
+
+pub(crate) fn operation(name: &str) -> Arc<Operation> {
+    Arc::clone(ADAPTERS.operation(name).unwrap())
+}
+
+pub(crate) fn draft_time() -> Timestamp {
+    "2026-01-01T00:00:00Z".parse().unwrap()
+}
+
+pub(crate) fn given<'a>(settings: &'a Value, input: &'a Value) -> RenderInput<'a> {
+    RenderInput {
+        settings,
+        input,
+        send_id: SEND_ID,
+        draft_time: draft_time(),
+        authentication: None,
+    }
+}
+
+pub(crate) fn rendered(name: &str, settings: &Value, input: &Value) -> Result<Rendered, Error> {
+    render(&operation(name), given(settings, input))
+}
+
+pub(crate) fn slack(input: &Value) -> Result<Rendered, Error> {
+    rendered("slack.chat.postMessage", &Value::Null, input)
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "an answer is what is classified")]
+pub(crate) fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Answer {
+    let headers =
+        headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Ok(Response::new(status, headers, body.as_bytes().to_vec()))
+}
+
+pub(crate) fn classified(name: &str, answer: &Answer) -> Classified {
+    let (input, settings) = (json!({"channel": "C123", "text": "hi"}), json!({}));
+    let sent = Sent { input: &input, settings: &settings, send_id: SEND_ID };
+    classify(&operation(name), answer, sent, draft_time())
+}
