@@ -101,6 +101,23 @@ pub fn claim(run: &Run, attempt: AttemptId, circumstances: &Circumstances<'_>) -
     Claim::Decided(vec![decided])
 }
 
+/// The next try of an attempt in doubt, whose provider deduplicates on our key: the same bytes, and
+/// the same rules as for a claim. Where these say no the attempt stays in doubt, and
+/// [`Claim::Nothing`] leaves it to a person: it can be neither void nor asked again, since it may
+/// have been sent. The caller has checked that the key is still young enough.
+pub fn again(run: &Run, circumstances: &Circumstances<'_>) -> Claim {
+    let Activity::InDoubt(_, last) = &run.activity else { return Claim::Nothing };
+    let Some(ask) = &last.ask else { return Claim::Nothing };
+    if let Some(hold) = hold(run, circumstances) {
+        return Claim::Hold(hold);
+    }
+    if raised(run, ask, circumstances).is_some() || refused(run, ask, circumstances).is_some() {
+        return Claim::Nothing;
+    }
+    let next = (last.started.attempt, last.started.try_number + 1);
+    Claim::Decided(vec![started(run, ask, next, circumstances)])
+}
+
 /// The approval that may be claimed, and the attempt that has proved that nothing was sent.
 fn unspent(run: &Run) -> Option<(&Ask, Option<(AttemptId, u32)>)> {
     if let Activity::Approved(_, ask) = &run.activity {

@@ -15,10 +15,15 @@
 //! deferred    AttemptStarted (next try) → attempting · RequirementRaised → asked · DecisionVoided → denied
 //! in doubt    AttemptReconciled → answered | unsent | given up · AttemptStarted (next try) → attempting
 //! unsent      DraftPrepared (next revision) → drafted
-//! waited, answered, denied, refused, given up: TaskCompleted or TaskFaulted ends the leaf
+//! waited, answered: TaskCompleted or TaskFaulted ends the leaf
+//! denied, refused, given up: TaskFaulted ends the leaf
 //! faulting    FaultCaught → idle · RunFaulted
 //! any running RunCancelled; attempts under way are detached and still end
 //! ```
+//!
+//! Where something is open or unspent (drafted, asked, approved, deferred with a decision) it is
+//! settled or void before its task faults or the run is cancelled. Once a try is in doubt, only
+//! AttemptSucceeded and AttemptReconciled settle the attempt. `tests/grid.rs` draws all of it.
 
 mod gate;
 

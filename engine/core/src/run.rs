@@ -209,6 +209,9 @@ pub struct Attempt {
     pub first_started_at: Timestamp,
     /// The approval that it consumed; none for an ungated read.
     pub ask: Option<Ask>,
+    /// Whether one of its tries has been in doubt: then no later try can prove that nothing was
+    /// sent.
+    pub doubted: bool,
 }
 
 /// An attempt whose task is gone.
@@ -393,8 +396,43 @@ impl Activity {
 
     /// Whether a draft, a request or an unspent approval is open: these are settled before the
     /// task may end.
-    pub const fn is_open(&self) -> bool {
-        matches!(self, Self::Drafted(..) | Self::Asked(..) | Self::Approved(..))
+    pub fn is_open(&self) -> bool {
+        match self {
+            Self::Drafted(..) | Self::Asked(..) | Self::Approved(..) => true,
+            Self::Deferred(_, attempt, _) => attempt.ask.is_some(),
+            Self::Idle
+            | Self::Started(_)
+            | Self::Waiting(..)
+            | Self::Waited(_)
+            | Self::Denied(..)
+            | Self::Attempting(..)
+            | Self::InDoubt(..)
+            | Self::Answered(..)
+            | Self::Refused(..)
+            | Self::Unsent(..)
+            | Self::GivenUp(_) => false,
+        }
+    }
+
+    /// Whether the leaf has its outcome and only has to end: no timer of its own changes that.
+    pub const fn is_settled(&self) -> bool {
+        match self {
+            Self::Waited(_)
+            | Self::Denied(..)
+            | Self::Answered(..)
+            | Self::Refused(..)
+            | Self::GivenUp(_) => true,
+            Self::Idle
+            | Self::Started(_)
+            | Self::Waiting(..)
+            | Self::Drafted(..)
+            | Self::Asked(..)
+            | Self::Approved(..)
+            | Self::Attempting(..)
+            | Self::Deferred(..)
+            | Self::InDoubt(..)
+            | Self::Unsent(..) => false,
+        }
     }
 
     /// The name of the state, for messages and the grid.

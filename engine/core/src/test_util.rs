@@ -23,7 +23,7 @@ pub use words::{describe, state};
 
 use crate::claim::{Circumstances, Claim, Hold};
 use crate::decide::{Command, Context, Error};
-use crate::run::Run;
+use crate::run::{Ask, Run};
 use placet_model::approval::Requirement;
 use placet_model::draft::{BoundIntegration, DraftDocument};
 use placet_model::event::decision::{DraftOrigin, DraftPrepared};
@@ -249,20 +249,33 @@ impl Scene {
         let attempt = self.mint_attempt();
         let ask = self.run.ask().or_else(|| self.run.activity.attempt()?.ask.as_ref());
         let Some(ask) = ask else { return Ok(Claim::Nothing) };
-        let approved = self.documents.get(&ask.draft.digest).expect("the document is stored");
-        let circumstances = Circumstances {
+        crate::decide::claim(&self.run, attempt, &self.circumstances(ask))
+    }
+
+    /// The next try of an attempt in doubt, without recording.
+    ///
+    /// # Panics
+    /// Where the payload store has lost the document.
+    pub fn again(&self) -> Claim {
+        let ask = self.run.activity.attempt().and_then(|attempt| attempt.ask.as_ref());
+        let Some(ask) = ask else { return Claim::Nothing };
+        crate::claim::again(&self.run, &self.circumstances(ask))
+    }
+
+    /// What holds now, for the claim of this request.
+    fn circumstances(&self, ask: &Ask) -> Circumstances<'_> {
+        Circumstances {
             now: self.now,
             project: &self.world.project,
             policy: &self.policy,
             requirement: self.world.requirement.clone(),
             integration: self.world.integration.as_ref(),
             settings_digest: self.world.settings_digest,
-            approved,
+            approved: self.documents.get(&ask.draft.digest).expect("the document is stored"),
             request_digest: self.world.request_digest,
             operation_digest: self.world.operation_digest,
             hold: self.world.hold,
-        };
-        crate::decide::claim(&self.run, attempt, &circumstances)
+        }
     }
 
     /// Claims; what it gives is recorded in the outcome's scene. A hold records nothing.

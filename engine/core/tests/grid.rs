@@ -57,7 +57,6 @@ fn states() -> Vec<(&'static str, Scene)> {
         ("deferred (gated)", Scene::new().attempting().defer(HOUR).after.later(HOUR)),
         ("deferred (ungated)", Scene::new().reading().defer(HOUR / 2).after.later(HOUR / 2)),
         ("in doubt (gated)", doubtful()),
-        ("in doubt (ungated)", Scene::new().reading().doubt().after),
         ("answered", Scene::new().attempting().succeed().after),
         ("refused", Scene::new().attempting().refuse(RefuseReason::Permanent).after),
         ("unsent", doubtful().resolve("op", Resolution::NotSent).after),

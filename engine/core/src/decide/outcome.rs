@@ -1,6 +1,7 @@
 //! How tries end, and how doubts are settled.
 
 use super::closed;
+use crate::policy::is_agent;
 use crate::refusal::Refusal;
 use crate::run::{Activity, Attempt, Run};
 use placet_model::actor::Role;
@@ -62,16 +63,47 @@ pub enum Verdict {
     },
 }
 
+/// The attempt with this id, while a try of it is under way.
+fn under_way(run: &Run, id: AttemptId) -> Option<&Attempt> {
+    let mut attached = None;
+    if let Activity::Attempting(_, attempt) = &run.activity {
+        attached = Some(&**attempt);
+    }
+    let detached = run.detached.values().filter(|d| !d.in_doubt).map(|d| &d.attempt);
+    attached.into_iter().chain(detached).find(|attempt| attempt.started.attempt == id)
+}
+
+/// What a try can say about its attempt. Once an earlier try is in doubt, a later one that did
+/// nothing settles nothing: the first may have arrived. A read without a decision is never in
+/// doubt: nobody could settle it, and reading changes nothing.
+fn truthful(verdict: Verdict, attempt: &Attempt) -> Verdict {
+    match verdict {
+        Verdict::Refused { detail, .. } if attempt.doubted => {
+            Verdict::InDoubt { evidence: Evidence::Answer, detail }
+        }
+        Verdict::Deferred { .. } if attempt.doubted => {
+            Verdict::InDoubt { evidence: Evidence::Answer, detail: None }
+        }
+        Verdict::InDoubt { detail, .. } if attempt.ask.is_none() => {
+            Verdict::Refused { reason: RefuseReason::Exhausted, code: None, detail }
+        }
+        Verdict::Succeeded { .. }
+        | Verdict::Refused { .. }
+        | Verdict::Deferred { .. }
+        | Verdict::InDoubt { .. } => verdict,
+    }
+}
+
 pub(super) fn record(run: &Run, answer: Answer) -> Result<Vec<Event>, Refusal> {
     let Answer { attempt, try_number, facts, verdict } = answer;
-    let known = run.attempt(attempt).filter(|a| a.started.try_number == try_number);
-    let Some(known) = known else {
+    let Some(known) = under_way(run, attempt).filter(|a| a.started.try_number == try_number) else {
         return Err(Refusal::DoesNotFit {
             what: format!("an answer to try {try_number} of {attempt}"),
             state: run.activity.name().to_owned(),
         });
     };
     let not_after = known.started.not_after;
+    let verdict = truthful(verdict, known);
     Ok(vec![match verdict {
         Verdict::Succeeded { output, would_have_sent } => {
             AttemptSucceeded { attempt, try_number, answer: facts, output, would_have_sent }.into()
@@ -138,7 +170,10 @@ pub(super) fn resend(run: &Run, id: AttemptId, now: Timestamp) -> Result<Vec<Eve
     if matches!(run.activity, Activity::Deferred(..)) && attempt.ask.is_some() {
         return Err(does_not_fit("another try without a claim"));
     }
-    if attempt.started.attempt != id || now >= attempt.started.not_after {
+    let early = matches!(&run.activity, Activity::Deferred(_, _, until) if now < *until);
+    // a read has no approval that could expire
+    let late = attempt.ask.is_some() && now >= attempt.started.not_after;
+    if attempt.started.attempt != id || early || late {
         return Err(does_not_fit("a timely try"));
     }
     let mut next = attempt.started.clone();
@@ -158,6 +193,9 @@ pub(super) fn resolve(
             run.closed.contains_key(&decision) || run.ask().is_some_and(|a| a.decision == decision);
         return Err(if known { Refusal::NotInDoubt { decision } } else { closed(run, decision) });
     };
+    if is_agent(policy, by) {
+        return Err(Refusal::Agent { voter: by.clone() });
+    }
     let operator = policy.has_role(by, Role::Operator);
     if !(policy.may_approve(by) || operator) {
         return Err(Refusal::NotPermitted { principal: by.clone(), role: "approver or operator" });

@@ -70,6 +70,16 @@ pub(super) fn cancel(
     Ok(events)
 }
 
+/// A timer may come due after its task has ended, or has got its outcome: then it says nothing
+/// about the task that goes on now, and takes nothing back.
+fn concerns(run: &Run, task: &TaskPath, iteration: &Iteration) -> bool {
+    let leaf = run.activity.leaf().filter(|l| l.task == *task && l.iteration == *iteration);
+    if leaf.is_some() {
+        return !run.activity.is_settled();
+    }
+    run.frames.iter().any(|frame| frame.task == *task && frame.iteration == *iteration)
+}
+
 /// A task or the run has taken too long: its request is taken back, its task faults. The fault's
 /// content is the payload of the last event.
 pub(super) fn time_out(
@@ -78,7 +88,7 @@ pub(super) fn time_out(
     task: TaskPath,
     iteration: Iteration,
 ) -> Vec<Event> {
-    if !matches!(run.phase, Phase::Running(_)) {
+    if !matches!(run.phase, Phase::Running(_)) || !concerns(run, &task, &iteration) {
         return vec![];
     }
     let mut events = withdraw(run, VoidReason::RunCancelled);

@@ -11,11 +11,26 @@ use placet_model::event::decision::{
 use placet_model::manifest::Effect;
 use placet_model::{AttemptId, PayloadRef, Timestamp};
 
+/// What a try that may begin continues.
+struct Startable {
+    leaf: Leaf,
+    ask: Option<Ask>,
+    first: Option<Timestamp>,
+    doubted: bool,
+}
+
 impl Run {
     pub(super) fn draft_prepared(&mut self, body: &DraftPrepared) -> Step {
         let (Activity::Started(leaf) | Activity::Unsent(leaf, _)) = &self.activity else {
             return Err(No);
         };
+        if let Activity::Unsent(_, last) = &self.activity
+            && (last.send_id == body.send_id
+                || last.nonce == body.nonce
+                || last.digest == body.digest)
+        {
+            return Err(No);
+        }
         let leaf = leaf.clone();
         let key = (body.task.clone(), body.iteration.clone());
         let due = self.drafts.get(&key).map_or(1, |last| last + 1);
@@ -120,7 +135,7 @@ impl Run {
     }
 
     pub(super) fn attempt_started(&mut self, body: &AttemptStarted, at: Timestamp) -> Step {
-        let (leaf, ask, first) = self.startable(body).ok_or(No)?;
+        let Startable { leaf, ask, first, doubted } = self.startable(body).ok_or(No)?;
         let mine = match &ask {
             Some(ask) => is_of(body, ask),
             None => is_ungated_read(body),
@@ -133,35 +148,43 @@ impl Run {
             self.closed.insert(ask.decision, DecisionState::Consumed);
         }
         let first_started_at = first.unwrap_or(at);
-        let attempt = Attempt { started: body.clone(), started_at: at, first_started_at, ask };
+        let started = body.clone();
+        let attempt = Attempt { started, started_at: at, first_started_at, ask, doubted };
         self.activity = Activity::Attempting(leaf, Box::new(attempt));
         Ok(())
     }
 
     /// Whose try this may be: the first of an ungated read, the first of an unspent approval, or
     /// the next of an attempt that was put off or is in doubt.
-    fn startable(&self, body: &AttemptStarted) -> Option<(Leaf, Option<Ask>, Option<Timestamp>)> {
+    fn startable(&self, body: &AttemptStarted) -> Option<Startable> {
+        let fresh =
+            |leaf: &Leaf, ask| Startable { leaf: leaf.clone(), ask, first: None, doubted: false };
         let id = (body.attempt, body.try_number);
         if let Activity::Started(leaf) = &self.activity {
-            return (body.try_number == 1).then(|| (leaf.clone(), None, None));
+            return (body.try_number == 1).then(|| fresh(leaf, None));
         }
         if let Activity::Approved(leaf, ask) = &self.activity {
             let due = ask.prior.map_or((body.attempt, 1), |(attempt, tries)| (attempt, tries + 1));
-            return (id == due).then(|| (leaf.clone(), Some((**ask).clone()), None));
+            return (id == due).then(|| fresh(leaf, Some((**ask).clone())));
         }
         let (Activity::Deferred(leaf, last, _) | Activity::InDoubt(leaf, last)) = &self.activity
         else {
             return None;
         };
         let due = (last.started.attempt, last.started.try_number + 1);
-        let first = Some(last.first_started_at);
-        (id == due).then(|| (leaf.clone(), last.ask.clone(), first))
+        (id == due).then(|| Startable {
+            leaf: leaf.clone(),
+            ask: last.ask.clone(),
+            first: Some(last.first_started_at),
+            doubted: last.doubted,
+        })
     }
 
-    /// Takes the attempt out of the detached ones, if this is its try and its task is gone.
+    /// Takes the attempt out of the detached ones, if this is its try, is under way, and its task
+    /// is gone.
     fn take_detached(&mut self, id: AttemptId, try_number: u32) -> Option<Detached> {
         let known = self.detached.get(&id)?;
-        if known.attempt.started.try_number != try_number {
+        if known.in_doubt || known.attempt.started.try_number != try_number {
             return None;
         }
         self.detached.remove(&id)
@@ -193,11 +216,13 @@ impl Run {
         try_number: u32,
         refused: Refused,
     ) -> Step {
-        if self.take_detached(id, try_number).is_some() {
-            return Ok(());
+        if let Some(detached) = self.take_detached(id, try_number) {
+            return nothing_happened(&detached.attempt);
         }
         let (leaf, attempt) = self.under_way(id, try_number)?;
-        self.activity = match (refused.reason, attempt.ask) {
+        nothing_happened(&attempt)?;
+        let spendable = attempt.ask.filter(|ask| ask.draft.integration.is_some());
+        self.activity = match (refused.reason, spendable) {
             (RefuseReason::Reconnect, Some(mut ask)) => {
                 self.closed.remove(&ask.decision);
                 ask.prior = Some((id, try_number));
@@ -221,23 +246,25 @@ impl Run {
         try_number: u32,
         until: Timestamp,
     ) -> Step {
-        if self.take_detached(id, try_number).is_some() {
-            return Ok(());
+        if let Some(detached) = self.take_detached(id, try_number) {
+            return nothing_happened(&detached.attempt);
         }
         let (leaf, attempt) = self.under_way(id, try_number)?;
+        nothing_happened(&attempt)?;
         self.activity = Activity::Deferred(leaf, Box::new(attempt), until);
         Ok(())
     }
 
     pub(super) fn attempt_in_doubt(&mut self, id: AttemptId, try_number: u32) -> Step {
-        if let Some(detached) = self.take_detached(id, try_number) {
-            if detached.in_doubt {
-                return Err(No);
-            }
+        if let Some(mut detached) = self.take_detached(id, try_number) {
+            can_be_in_doubt(&detached.attempt)?;
+            detached.attempt.doubted = true;
             self.detached.insert(id, Detached { in_doubt: true, ..detached });
             return Ok(());
         }
-        let (leaf, attempt) = self.under_way(id, try_number)?;
+        let (leaf, mut attempt) = self.under_way(id, try_number)?;
+        can_be_in_doubt(&attempt)?;
+        attempt.doubted = true;
         self.activity = Activity::InDoubt(leaf, Box::new(attempt));
         Ok(())
     }
@@ -267,6 +294,16 @@ impl Run {
         };
         Ok(())
     }
+}
+
+/// A person settles a doubt by its decision; a read without one is read again instead.
+fn can_be_in_doubt(attempt: &Attempt) -> Step {
+    if attempt.ask.is_some() { Ok(()) } else { Err(No) }
+}
+
+/// No try can prove this once another one is in doubt.
+fn nothing_happened(attempt: &Attempt) -> Step {
+    if attempt.doubted { Err(No) } else { Ok(()) }
 }
 
 /// Whether the try is of exactly what was approved.
