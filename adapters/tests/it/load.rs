@@ -270,3 +270,17 @@ fn a_title_does_not_change_the_semantic_digest_and_a_rule_does() {
         assert_ne!(digest(&GOOD.replacen(piece, by, 1)), base, "{by}");
     }
 }
+
+#[test]
+fn shipped_and_good_manifests_match_the_published_schema_and_strangers_do_not() {
+    let schema = Registry::new().shipped(placet_schemas::MANIFEST).unwrap();
+    let read = |text: &str| serde_saphyr::from_str::<serde_json::Value>(text).unwrap();
+    for manifest in crate::support::ADAPTERS.manifests().values() {
+        schema
+            .validate(&read(manifest.source()))
+            .unwrap_or_else(|broken| panic!("{}: {broken}", manifest.provider()));
+    }
+    schema.validate(&read(GOOD)).unwrap();
+    assert!(!schema.is_valid(&read(&GOOD.replacen("title: Acme", "titel: Acme", 1))));
+    assert!(!schema.is_valid(&read(&GOOD.replacen("effect: write", "effect: wirte", 1))));
+}
