@@ -24,6 +24,7 @@ mod engine;
 pub mod govern;
 pub mod inbox;
 pub mod trace;
+pub mod public;
 
 pub use clock::Clock;
 pub use engine::{Engine, Parts};
