@@ -23,7 +23,7 @@
 //!
 //! Where something is open or unspent (drafted, asked, approved, deferred with a decision) it is
 //! settled or void before its task faults or the run is cancelled. Once a try is in doubt, only
-//! AttemptSucceeded and AttemptReconciled settle the attempt. `tests/grid.rs` draws all of it.
+//! `AttemptSucceeded` and `AttemptReconciled` settle the attempt. `tests/grid.rs` draws all of it.
 
 mod gate;
 
