@@ -69,14 +69,17 @@ impl Engine {
             mint: Mint::default(),
             plans: RwLock::new(BTreeMap::new()),
         });
-        let modes = Modes { sandbox: transports.sandbox.is_some(), live: transports.live.is_some() };
+        let modes =
+            Modes { sandbox: transports.sandbox.is_some(), live: transports.live.is_some() };
         let world = Arc::new(RwLock::new(Arc::new(read_world(&env, modes)?)));
         let (sender, inputs) = std::sync::mpsc::channel();
         let (notices, _) = broadcast::channel::<Notice>(NOTICES_MAX);
         let runtime = tokio::runtime::Handle::current();
         let caller = Caller::new(Arc::clone(&env), transports, runtime, sender.clone());
-        let handle = Handle::new(Arc::clone(&env), sender.clone(), Arc::clone(&world), notices.clone());
-        let writer = Writer { env, inputs, sender, caller, world, notices, state: State::default() };
+        let handle =
+            Handle::new(Arc::clone(&env), sender.clone(), Arc::clone(&world), notices.clone());
+        let writer =
+            Writer { env, inputs, sender, caller, world, notices, state: State::default() };
         let thread = std::thread::Builder::new()
             .name("writer".to_owned())
             .spawn(move || writer.run())
@@ -104,7 +107,9 @@ impl Engine {
             Ok(Ok(Ended::CommitFailed)) => {
                 Err(Error::CommitFailed { reason: "see the log of the process".to_owned() })
             }
-            Ok(Err(_)) | Err(_) => Err(Error::CommitFailed { reason: "the loop panicked".to_owned() }),
+            Ok(Err(_)) | Err(_) => {
+                Err(Error::CommitFailed { reason: "the loop panicked".to_owned() })
+            }
         }
     }
 

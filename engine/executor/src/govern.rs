@@ -6,7 +6,9 @@ use placet_adapters::Manifest;
 use placet_core::policy::Electorate;
 use placet_model::actor::{PrincipalKind, Role};
 use placet_model::approval::Requirement;
-use placet_model::event::governance::{OutboundPaused, OutboundResumed, PolicyChanged, WorkflowDeployed};
+use placet_model::event::governance::{
+    OutboundPaused, OutboundResumed, PolicyChanged, WorkflowDeployed,
+};
 use placet_model::event::integration::{
     CredentialStored, IntegrationConnected, IntegrationDisabled, IntegrationDisconnected,
     IntegrationEnabled,
@@ -45,10 +47,24 @@ impl Handle {
     ///
     /// # Errors
     /// When the actor may not, or the project cannot be written.
-    pub async fn deploy(&self, actor: &Principal, plan: Plan, source: &str) -> Result<Digest, Error> {
+    pub async fn deploy(
+        &self,
+        actor: &Principal,
+        plan: Plan,
+        source: &str,
+    ) -> Result<Digest, Error> {
         self.demand(actor, Role::Author)?;
-        if self.world().policy.principals.get(actor).is_some_and(|info| info.kind == PrincipalKind::Agent) {
-            return Err(Error::Refused { code: "PL4005", detail: "an agent never deploys".to_owned() });
+        if self
+            .world()
+            .policy
+            .principals
+            .get(actor)
+            .is_some_and(|info| info.kind == PrincipalKind::Agent)
+        {
+            return Err(Error::Refused {
+                code: "PL4005",
+                detail: "an agent never deploys".to_owned(),
+            });
         }
         let document = plan.to_json().map_err(crate::turn::Error::from)?;
         let bytes = canonical::to_bytes(&document).map_err(crate::turn::Error::from)?;
@@ -81,10 +97,8 @@ impl Handle {
     /// # Errors
     /// When the actor may not.
     pub async fn apply_policy(&self, actor: &Principal, policy: Policy) -> Result<Digest, Error> {
-        let document = serde_json::to_value(&policy).map_err(|error| Error::Refused {
-            code: "PL2401",
-            detail: error.to_string(),
-        })?;
+        let document = serde_json::to_value(&policy)
+            .map_err(|error| Error::Refused { code: "PL2401", detail: error.to_string() })?;
         let bytes = canonical::to_bytes(&document).map_err(crate::turn::Error::from)?;
         let digest = Digest::of(&bytes);
         let revision = {
@@ -139,13 +153,19 @@ impl Handle {
     ///
     /// # Errors
     /// When the actor may not, the provider is unknown, or its settings are refused.
-    pub async fn connect(&self, actor: &Principal, id: IntegrationId, connect: Connect) -> Result<Integration, Error> {
+    pub async fn connect(
+        &self,
+        actor: &Principal,
+        id: IntegrationId,
+        connect: Connect,
+    ) -> Result<Integration, Error> {
         self.demand(actor, Role::Operator)?;
         let manifest = self.manifest(&connect.provider)?;
-        let settings = manifest.settings(&connect.settings).map_err(|violations| Error::Refused {
-            code: "PL4003",
-            detail: format!("settings of {}: {violations}", connect.provider),
-        })?;
+        let settings =
+            manifest.settings(&connect.settings).map_err(|violations| Error::Refused {
+                code: "PL4003",
+                detail: format!("settings of {}: {violations}", connect.provider),
+            })?;
         let bytes = canonical::to_bytes(&settings).map_err(crate::turn::Error::from)?;
         let stream = StreamId::Integration(id);
         let connected = IntegrationConnected {
@@ -159,23 +179,35 @@ impl Handle {
         };
         let mut facts = vec![(stream.clone(), Event::from(connected), vec![])];
         if let Some((version, fields)) = connect.credential {
-            let stored = CredentialStored { integration: id, version, lineage: id.to_string(), fields };
+            let stored =
+                CredentialStored { integration: id, version, lineage: id.to_string(), fields };
             facts.push((stream, stored.into(), vec![]));
         }
         self.act(actor, facts, None).await?;
-        self.world().integrations.get(&id).cloned().ok_or_else(|| unknown_integration(&id.to_string()))
+        self.world()
+            .integrations
+            .get(&id)
+            .cloned()
+            .ok_or_else(|| unknown_integration(&id.to_string()))
     }
 
     /// Switches an integration off, on, or takes it away.
     ///
     /// # Errors
     /// When the actor may not, or the integration is unknown.
-    pub async fn set_integration(&self, actor: &Principal, name: &str, status: IntegrationStatus) -> Result<(), Error> {
+    pub async fn set_integration(
+        &self,
+        actor: &Principal,
+        name: &str,
+        status: IntegrationStatus,
+    ) -> Result<(), Error> {
         self.demand(actor, Role::Operator)?;
         let integration = self.named(name)?.id;
         let event: Event = match status {
             IntegrationStatus::Active => IntegrationEnabled { integration }.into(),
-            IntegrationStatus::Disabled | IntegrationStatus::Failed => IntegrationDisabled { integration }.into(),
+            IntegrationStatus::Disabled | IntegrationStatus::Failed => {
+                IntegrationDisabled { integration }.into()
+            }
             IntegrationStatus::Disconnected => IntegrationDisconnected { integration }.into(),
         };
         let facts = vec![(StreamId::Integration(integration), event, vec![])];

@@ -112,7 +112,9 @@ impl Error {
             Self::Turn(crate::turn::Error::Refused(refusal)) => refusal.code(),
             Self::Turn(crate::turn::Error::Input { .. }) => "PL4010",
             Self::Env(crate::env::Error::UnknownPlan { .. })
-            | Self::Turn(crate::turn::Error::Env(crate::env::Error::UnknownPlan { .. })) => "PL4002",
+            | Self::Turn(crate::turn::Error::Env(crate::env::Error::UnknownPlan { .. })) => {
+                "PL4002"
+            }
             Self::Turn(crate::turn::Error::Values(_) | crate::turn::Error::Replay(_)) => "PL1003",
             Self::Env(_) | Self::Turn(_) => "PL9001",
         }
@@ -305,6 +307,11 @@ impl Handle {
         Ok(Views::new(&view)?.run(run)?)
     }
 
+    /// Has the engine look at its clock: a virtual one was moved from outside.
+    pub fn wake(&self) {
+        let _ended_anyway = self.inputs.send(Input::Wake);
+    }
+
     /// Finishes what is under way, then ends the loop.
     pub async fn stop(&self) {
         let (done, ended) = oneshot::channel();
@@ -360,7 +367,9 @@ fn receipt(
     events: &[RecordedEvent],
     mine: impl Fn(&placet_model::event::decision::VoteCast) -> bool,
 ) -> Option<Receipt> {
-    let place = events.iter().position(|event| matches!(&event.event, Event::VoteCast(body) if mine(body)))?;
+    let place = events
+        .iter()
+        .position(|event| matches!(&event.event, Event::VoteCast(body) if mine(body)))?;
     let state = match events.get(place + 1).map(|event| &event.event) {
         Some(Event::DecisionSettled(settled)) => settled.settlement.into(),
         _ => DecisionState::Requested,

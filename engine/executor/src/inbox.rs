@@ -117,20 +117,24 @@ impl Handle {
     /// Every refusal of GATE.md §3, and a malformed document.
     pub async fn inbox_decide(&self, caller: &Caller, body: &Value) -> Result<Receipt, Error> {
         if body.get("document").is_some() {
-            return Err(Refusal::NotBuilt { verdict: "a signed decision document".to_owned() }.into());
+            return Err(
+                Refusal::NotBuilt { verdict: "a signed decision document".to_owned() }.into()
+            );
         }
         let body: DecideBody = requests::parse(body)?;
         let decision = requests::id(&body.decision)?;
         match requests::asked(&body.verdict)? {
             Asked::Vote(verdict) => {
                 let ballot = ballot(decision, verdict, body)?;
-                let voter = Voter { principal: caller.principal.clone(), assurance: caller.assurance };
+                let voter =
+                    Voter { principal: caller.principal.clone(), assurance: caller.assurance };
                 let request_id = caller.request_id.clone();
                 self.vote(Vote { ballot, voter, request_id, signed: None }).await
             }
             Asked::Resolution(resolution) => {
                 let events = self.resolve(decision, resolution, caller.principal.clone()).await?;
-                let position = events.first().map_or(placet_model::Position::START, |event| event.position);
+                let position =
+                    events.first().map_or(placet_model::Position::START, |event| event.position);
                 Ok(Receipt { position, state: DecisionState::Consumed })
             }
         }
@@ -170,18 +174,26 @@ fn concerns(world: &World, row: &DecisionRow, who: &Principal, filter: Option<&s
     let doubt = row.in_doubt.is_some() && (world.policy.may_approve(who) || operator);
     let all = filter == Some("all");
     let sees = *who == row.requester
-        || [Role::Operator, Role::Auditor, Role::Admin].iter().any(|role| world.policy.has_role(who, *role));
+        || [Role::Operator, Role::Auditor, Role::Admin]
+            .iter()
+            .any(|role| world.policy.has_role(who, *role));
     doubt || (entitled && (all || !voted)) || (all && sees)
 }
 
 fn ballot(decision: DecisionId, verdict: Verdict, body: DecideBody) -> Result<Ballot, Error> {
-    let digest: Digest = body.digest.as_deref().unwrap_or_default().parse().map_err(|error: placet_model::digest::ParseDigestError| {
-        requests::malformed(format!("digest: {error}"))
-    })?;
+    let digest: Digest = body.digest.as_deref().unwrap_or_default().parse().map_err(
+        |error: placet_model::digest::ParseDigestError| {
+            requests::malformed(format!("digest: {error}"))
+        },
+    )?;
     let nonce = body.nonce.filter(|nonce| (16..=64).contains(&nonce.len()));
-    let nonce = nonce.ok_or_else(|| requests::malformed("nonce: 16 random bytes are needed, base64url or hex".to_owned()))?;
-    let time: Timestamp = body.time.as_deref().unwrap_or_default().parse().map_err(|error: placet_model::time::ParseTimestampError| {
-        requests::malformed(format!("time: {error}"))
+    let nonce = nonce.ok_or_else(|| {
+        requests::malformed("nonce: 16 random bytes are needed, base64url or hex".to_owned())
     })?;
+    let time: Timestamp = body.time.as_deref().unwrap_or_default().parse().map_err(
+        |error: placet_model::time::ParseTimestampError| {
+            requests::malformed(format!("time: {error}"))
+        },
+    )?;
     Ok(Ballot { decision, digest, verdict, nonce, time, reason: body.reason })
 }

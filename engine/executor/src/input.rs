@@ -28,6 +28,8 @@ pub(crate) enum Input {
     Governed { result: AppendResult, reply: ReplyTo },
     /// A call has ended.
     Answered { run: RunId, plan: Box<CallPlan>, answer: Answer },
+    /// Look at the clock.
+    Wake,
     /// Finish what is under way and end.
     Stop(oneshot::Sender<()>),
 }

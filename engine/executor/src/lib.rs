@@ -10,21 +10,21 @@
 //! memory; a failed commit ends the loop.
 
 pub mod clock;
-mod mint;
-pub mod world;
-mod values;
-pub mod env;
-mod turn;
-mod input;
-mod pool;
-mod perform;
-mod writer;
-pub mod handle;
 mod engine;
+pub mod env;
 pub mod govern;
+pub mod handle;
 pub mod inbox;
-pub mod trace;
+mod input;
+mod mint;
+mod perform;
+mod pool;
 pub mod public;
+pub mod trace;
+mod turn;
+mod values;
+pub mod world;
+mod writer;
 
 pub use clock::Clock;
 pub use engine::{Engine, Parts};

@@ -8,7 +8,7 @@ use uuid::{Builder, Uuid};
 
 /// Mints ids. One per engine.
 #[derive(Debug)]
-pub struct Mint {
+pub(crate) struct Mint {
     random: SystemRandom,
     last: Mutex<u128>,
 }
@@ -21,7 +21,7 @@ impl Default for Mint {
 
 macro_rules! mint {
     ($($(#[$meta:meta])* $name:ident -> $id:ident),+ $(,)?) => {
-        $($(#[$meta])* pub fn $name(&self, now: Timestamp) -> $id { $id::new(self.uuid(now)) })+
+        $($(#[$meta])* pub(crate) fn $name(&self, now: Timestamp) -> $id { $id::new(self.uuid(now)) })+
     };
 }
 
@@ -42,7 +42,7 @@ impl Mint {
     }
 
     /// 128 random bits, lower-case hex.
-    pub fn nonce(&self) -> String {
+    pub(crate) fn nonce(&self) -> String {
         placet_model::Digest::of(&self.bytes::<32>()).hex()[..32].to_owned()
     }
 
@@ -50,7 +50,7 @@ impl Mint {
     ///
     /// # Panics
     /// When the system has no randomness: nothing may go on without it.
-    pub fn bytes<const N: usize>(&self) -> [u8; N] {
+    pub(crate) fn bytes<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];
         self.random.fill(&mut bytes).expect("the system's randomness works");
         bytes
@@ -58,7 +58,8 @@ impl Mint {
 
     fn uuid(&self, now: Timestamp) -> Uuid {
         let millis = u64::try_from(now.as_millis()).unwrap_or_default();
-        let fresh = Builder::from_unix_timestamp_millis(millis, &self.bytes()).into_uuid().as_u128();
+        let fresh =
+            Builder::from_unix_timestamp_millis(millis, &self.bytes()).into_uuid().as_u128();
         let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         // within one millisecond, count up from the last one instead of starting anew
         *last = if fresh > *last { fresh } else { *last + 1 };

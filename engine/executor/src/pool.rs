@@ -41,7 +41,8 @@ impl Pool {
     pub(crate) fn start(env: &Arc<Env>, inputs: &Sender<Input>) -> Self {
         let (tasks, queue) = channel::<Task>();
         let queue = Arc::new(Mutex::new(queue));
-        let count = std::thread::available_parallelism().map_or(2, std::num::NonZero::get).clamp(2, 16);
+        let count =
+            std::thread::available_parallelism().map_or(2, std::num::NonZero::get).clamp(2, 16);
         let threads = (0..count)
             .map(|number| {
                 let (env, queue, inputs) = (Arc::clone(env), Arc::clone(&queue), inputs.clone());
@@ -57,7 +58,10 @@ impl Pool {
     /// Queues a turn. The queue is bounded by the number of active runs: each has one turn at most.
     pub(crate) fn submit(&self, task: Task) {
         let sent = self.tasks.as_ref().map(|tasks| tasks.send(task));
-        debug_assert!(sent.is_some_and(|sent| sent.is_ok()), "the threads live as long as the pool");
+        debug_assert!(
+            sent.is_some_and(|sent| sent.is_ok()),
+            "the threads live as long as the pool"
+        );
     }
 }
 

@@ -36,11 +36,16 @@ impl Handle {
     /// An unknown run, or a project that cannot be read.
     pub fn report(&self, run: RunId) -> Result<Value, Error> {
         let view = self.view()?;
-        let unknown = || Error::Refused { code: "PL4001", detail: format!("there is no run {run}") };
+        let unknown =
+            || Error::Refused { code: "PL4001", detail: format!("there is no run {run}") };
         let row = Views::new(&view)?.run(run)?.ok_or_else(unknown)?;
         let stream = StreamId::Run(run);
-        let mut tracer =
-            Tracer { view: &view, stream: stream.clone(), entries: vec![], requests: BTreeMap::new() };
+        let mut tracer = Tracer {
+            view: &view,
+            stream: stream.clone(),
+            entries: vec![],
+            requests: BTreeMap::new(),
+        };
         for event in view.stream(&stream, Revision::START) {
             tracer.see(&event?.event)?;
         }
@@ -95,7 +100,9 @@ impl Tracer<'_> {
             Event::AttemptStarted(body) => {
                 self.requests.insert(body.attempt, body.clone());
             }
-            Event::AttemptSucceeded(body) if body.would_have_sent.is_some() => self.sent(body.attempt)?,
+            Event::AttemptSucceeded(body) if body.would_have_sent.is_some() => {
+                self.sent(body.attempt)?
+            }
             _ => {}
         }
         Ok(())
@@ -114,7 +121,8 @@ impl Tracer<'_> {
 
     /// The execution that is open, or a new one: instant tasks have only an end.
     fn entry(&mut self, task: &TaskPath, iteration: &Iteration) -> &mut Entry {
-        let open = |e: &Entry| e.status == "waiting" && e.task == *task && e.iteration == *iteration;
+        let open =
+            |e: &Entry| e.status == "waiting" && e.task == *task && e.iteration == *iteration;
         let place = match self.entries.iter().rposition(open) {
             Some(place) => place,
             None => {

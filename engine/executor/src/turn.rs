@@ -4,13 +4,13 @@
 //! own copy of the run and hands the facts to the writer, which appends them with the expected
 //! revision. It performs nothing: calls come back as data and are made after the commit.
 
-mod scope;
-mod begin;
-mod finish;
-mod perform;
-mod gate;
 mod answer;
+mod begin;
 mod fault;
+mod finish;
+mod gate;
+mod perform;
+mod scope;
 mod start;
 
 pub(crate) use answer::Answered;
@@ -261,12 +261,20 @@ impl<'a> Turn<'a> {
     }
 
     /// Records what the engine did by itself.
-    pub(crate) fn note(&mut self, event: impl Into<Event>, payloads: Vec<Content>) -> Result<(), Error> {
+    pub(crate) fn note(
+        &mut self,
+        event: impl Into<Event>,
+        payloads: Vec<Content>,
+    ) -> Result<(), Error> {
         self.record(event, payloads, Actor::Engine)
     }
 
     /// Decides a command and records its events; the payloads belong to the first of them.
-    pub(crate) fn command(&mut self, command: Command, payloads: Vec<Content>) -> Result<(), Error> {
+    pub(crate) fn command(
+        &mut self,
+        command: Command,
+        payloads: Vec<Content>,
+    ) -> Result<(), Error> {
         self.command_by(command, payloads, Actor::Engine)
     }
 

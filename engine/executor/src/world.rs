@@ -120,8 +120,12 @@ impl World {
                 i.status = IntegrationStatus::Failed;
                 i.reason = Some(body.code.clone());
             }),
-            Event::IntegrationDisabled(body) => next.set(body.integration, IntegrationStatus::Disabled),
-            Event::IntegrationEnabled(body) => next.set(body.integration, IntegrationStatus::Active),
+            Event::IntegrationDisabled(body) => {
+                next.set(body.integration, IntegrationStatus::Disabled)
+            }
+            Event::IntegrationEnabled(body) => {
+                next.set(body.integration, IntegrationStatus::Active)
+            }
             Event::IntegrationDisconnected(body) => {
                 next.set(body.integration, IntegrationStatus::Disconnected);
             }

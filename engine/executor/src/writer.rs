@@ -4,8 +4,8 @@
 //! made durable by the log's writer, calls are made on the runtime, and each comes back as an
 //! [`Input`]. What the world sees (answers, calls, notices) happens after the commit only.
 
-mod entry;
 mod due;
+mod entry;
 
 use crate::env::Env;
 use crate::handle::{Error, Notice};
@@ -19,8 +19,11 @@ use entry::Entry;
 use placet_core::effect::{Effect, react};
 use placet_log::{Append, AppendError, Expected, NewEvent};
 use placet_model::attempt::RefuseReason;
+use placet_model::decision::Settlement;
 use placet_model::event::integration::HealthCheckFailed;
-use placet_model::{Actor, DecisionId, Event, EventId, RecordedEvent, Revision, RunId, StreamId};
+use placet_model::{
+    Actor, AttemptId, DecisionId, Event, EventId, RecordedEvent, Revision, RunId, StreamId,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -46,9 +49,17 @@ pub(crate) struct Writer {
 pub(crate) struct State {
     active: BTreeMap<RunId, Entry>,
     dues: Dues,
-    /// Requests that wait for a person: a virtual clock stands still for them.
-    asks: BTreeSet<DecisionId>,
+    /// What waits for a person: open requests, unspent approvals, attempts in doubt. A virtual
+    /// clock stands still for them.
+    people: BTreeSet<Awaited>,
     stopping: Option<(oneshot::Sender<()>, Instant)>,
+}
+
+/// Something that waits for a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Awaited {
+    Decision(DecisionId),
+    Doubt(AttemptId),
 }
 
 /// Why the loop ended.
@@ -95,14 +106,22 @@ impl Writer {
         let now = self.env.clock.now();
         let due = self.state.dues.next();
         if self.env.clock.is_virtual() {
-            if let Some(due) = due.filter(|_| self.is_idle() && self.state.asks.is_empty()) {
+            let due =
+                if self.state.people.is_empty() { due } else { self.state.dues.next_reminder() };
+            if let Some(due) = due.filter(|_| self.is_idle()) {
                 self.env.clock.advance_to(due);
                 return None;
             }
             return self.inputs.recv().ok();
         }
-        let stop = self.state.stopping.as_ref().map(|(_, until)| until.saturating_duration_since(Instant::now()));
-        let wait = due.map(|due| u64::try_from(due.millis_since(now)).unwrap_or(0)).map(Duration::from_millis);
+        let stop = self
+            .state
+            .stopping
+            .as_ref()
+            .map(|(_, until)| until.saturating_duration_since(Instant::now()));
+        let wait = due
+            .map(|due| u64::try_from(due.millis_since(now)).unwrap_or(0))
+            .map(Duration::from_millis);
         match wait.into_iter().chain(stop).min() {
             None => self.inputs.recv().ok(),
             Some(wait) => match self.inputs.recv_timeout(wait) {
@@ -124,8 +143,13 @@ impl Writer {
                 let answered = crate::turn::Answered { plan: *plan, answer };
                 self.accept(run, Job::Answered(Box::new(answered)), None);
             }
+            Input::Wake => {}
             Input::Stop(done) => {
-                self.change_world(|world| World { stopping: true, version: world.version + 1, ..world.clone() });
+                self.change_world(|world| World {
+                    stopping: true,
+                    version: world.version + 1,
+                    ..world.clone()
+                });
                 self.state.stopping = Some((done, Instant::now() + STOP_GRACE));
             }
         }
@@ -211,7 +235,11 @@ impl Writer {
         entry.commits += 1;
         let append = Append {
             stream: StreamId::Run(id),
-            expected: if before == Revision::START { Expected::NoStream } else { Expected::Exact(before) },
+            expected: if before == Revision::START {
+                Expected::NoStream
+            } else {
+                Expected::Exact(before)
+            },
             events: self.new_events(id, before, facts),
             key,
         };
@@ -280,7 +308,9 @@ impl Writer {
         for effect in react(&event.event) {
             match effect {
                 Effect::Call { attempt, try_number } => {
-                    let wanted = |plan: &crate::turn::CallPlan| (plan.attempt, plan.try_number) == (attempt, try_number);
+                    let wanted = |plan: &crate::turn::CallPlan| {
+                        (plan.attempt, plan.try_number) == (attempt, try_number)
+                    };
                     if let Some(place) = calls.iter().position(wanted) {
                         self.entry(run).calls += 1;
                         self.caller.call(run, calls.swap_remove(place), submitted);
@@ -305,20 +335,30 @@ impl Writer {
         }
     }
 
-    /// Keeps count of open requests, and marks an integration whose credential was refused.
+    /// Keeps count of what waits for people, and marks an integration whose credential was refused.
     fn watch(&mut self, event: &RecordedEvent) {
+        let people = &mut self.state.people;
         match &event.event {
             Event::DecisionRequested(body) => {
-                self.state.asks.insert(body.decision);
+                people.insert(Awaited::Decision(body.decision));
             }
-            Event::RequirementRaised(body) => {
-                self.state.asks.insert(body.decision);
-            }
-            Event::DecisionSettled(body) => {
-                self.state.asks.remove(&body.decision);
+            Event::DecisionSettled(body) if body.settlement != Settlement::Approved => {
+                people.remove(&Awaited::Decision(body.decision));
             }
             Event::DecisionVoided(body) => {
-                self.state.asks.remove(&body.decision);
+                people.remove(&Awaited::Decision(body.decision));
+            }
+            Event::AttemptStarted(body) => {
+                people.remove(&Awaited::Doubt(body.attempt));
+                if let Some(decision) = body.decision {
+                    people.remove(&Awaited::Decision(decision));
+                }
+            }
+            Event::AttemptInDoubt(body) => {
+                people.insert(Awaited::Doubt(body.attempt));
+            }
+            Event::AttemptReconciled(body) => {
+                people.remove(&Awaited::Doubt(body.attempt));
             }
             Event::AttemptRefused(body) if body.reason == RefuseReason::Reconnect => {
                 self.mark_failed(event, body.code.clone());
@@ -329,7 +369,10 @@ impl Writer {
 
     fn mark_failed(&mut self, event: &RecordedEvent, code: Option<String>) {
         let StreamId::Run(run) = event.stream else { return };
-        let Some((state, _)) = self.state.active.get(&run).and_then(|entry| entry.state.as_ref()) else { return };
+        let Some((state, _)) = self.state.active.get(&run).and_then(|entry| entry.state.as_ref())
+        else {
+            return;
+        };
         let bound = state.ask().and_then(|ask| ask.draft.integration.as_ref());
         let Some(integration) = bound.map(|bound| bound.id) else { return };
         let code = code.unwrap_or_else(|| "credential_refused".to_owned());

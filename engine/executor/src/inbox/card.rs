@@ -25,7 +25,12 @@ struct Content {
 
 impl Handle {
     /// One line of a list.
-    pub(super) fn item(&self, view: &ReadView, world: &World, row: &DecisionRow) -> Result<Value, Error> {
+    pub(super) fn item(
+        &self,
+        view: &ReadView,
+        world: &World,
+        row: &DecisionRow,
+    ) -> Result<Value, Error> {
         let content = self.content(view, world, row)?;
         let tally = electorate(world, row).tally(&[]);
         Ok(json!({
@@ -50,7 +55,12 @@ impl Handle {
     }
 
     /// The whole card.
-    pub(super) fn card(&self, view: &ReadView, world: &World, row: &DecisionRow) -> Result<Value, Error> {
+    pub(super) fn card(
+        &self,
+        view: &ReadView,
+        world: &World,
+        row: &DecisionRow,
+    ) -> Result<Value, Error> {
         let content = self.content(view, world, row)?;
         let summary = match row.summary {
             Some(reference) => json_payload(view, row, reference)?,
@@ -136,7 +146,11 @@ fn described(plain: Content, rendered: &Rendered, preview: placet_adapters::Prev
     Content {
         title: preview.title,
         target: rendered.target.as_ref().map(|target| target.text().to_owned()),
-        fields: preview.fields.into_iter().map(|f| json!({"name": f.name, "value": f.value})).collect(),
+        fields: preview
+            .fields
+            .into_iter()
+            .map(|f| json!({"name": f.name, "value": f.value}))
+            .collect(),
         warnings: preview.warnings,
         ..plain
     }

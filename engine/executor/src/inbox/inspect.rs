@@ -12,7 +12,9 @@ pub fn visible(text: &str) -> String {
     let mut before = None;
     let mut rest = text.chars().peekable();
     while let Some(letter) = rest.next() {
-        let joins_emoji = letter == '\u{200d}' && before.is_some_and(is_pictograph) && rest.peek().copied().is_some_and(is_pictograph);
+        let joins_emoji = letter == '\u{200d}'
+            && before.is_some_and(is_pictograph)
+            && rest.peek().copied().is_some_and(is_pictograph);
         if is_hidden(letter) && !joins_emoji {
             shown.push_str(&format!("‹U+{:04X}›", u32::from(letter)));
         } else {
@@ -88,7 +90,8 @@ fn remark(place: &str, text: &str, remarks: &mut Vec<Value>) {
     if shown != text {
         add("hidden_characters", shown);
     }
-    for word in text.split(|letter: char| letter.is_whitespace() || "/:@.\"'<>()".contains(letter)) {
+    for word in text.split(|letter: char| letter.is_whitespace() || "/:@.\"'<>()".contains(letter))
+    {
         if !word.is_ascii() && !word.is_single_script() {
             add("mixed_scripts", visible(word));
         }
@@ -104,7 +107,15 @@ fn remark(place: &str, text: &str, remarks: &mut Vec<Value>) {
 
 fn looks_secret(word: &str) -> bool {
     const PREFIXES: [&str; 10] = [
-        "xoxb-", "xoxp-", "xoxe.", "sk_live_", "rk_live_", "ghp_", "github_pat_", "AKIA", "whsec_",
+        "xoxb-",
+        "xoxp-",
+        "xoxe.",
+        "sk_live_",
+        "rk_live_",
+        "ghp_",
+        "github_pat_",
+        "AKIA",
+        "whsec_",
         "-----BEGIN",
     ];
     PREFIXES.iter().any(|prefix| word.starts_with(prefix))
@@ -112,10 +123,12 @@ fn looks_secret(word: &str) -> bool {
 
 /// 13 to 19 digits, spaces and dashes between them allowed, that pass the Luhn check.
 fn has_card_number(text: &str) -> bool {
-    text.split(|letter: char| !(letter.is_ascii_digit() || letter == ' ' || letter == '-')).any(|piece| {
-        let digits: Vec<u32> = piece.chars().filter_map(|letter| letter.to_digit(10)).collect();
-        (13..=19).contains(&digits.len()) && luhn(&digits)
-    })
+    text.split(|letter: char| !(letter.is_ascii_digit() || letter == ' ' || letter == '-')).any(
+        |piece| {
+            let digits: Vec<u32> = piece.chars().filter_map(|letter| letter.to_digit(10)).collect();
+            (13..=19).contains(&digits.len()) && luhn(&digits)
+        },
+    )
 }
 
 fn luhn(digits: &[u32]) -> bool {

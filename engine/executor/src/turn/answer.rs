@@ -35,7 +35,8 @@ impl Turn<'_> {
             settings: plan.target.integration.as_ref().map_or(&nothing, |i| &i.settings),
             send_id: &plan.send_id,
         };
-        let classified = placet_adapters::classify(&plan.target.operation, &answered.answer, sent, self.now);
+        let classified =
+            placet_adapters::classify(&plan.target.operation, &answered.answer, sent, self.now);
         let leaf = self.leaf_of(plan);
         let (verdict, payloads, fault) = self.verdict(&answered, &classified, sent);
         let command = Command::Answered(Box::new(CoreAnswer {
@@ -72,7 +73,9 @@ impl Turn<'_> {
         let code = classified.error.as_ref().map(|error| error.code.clone());
         match classified.outcome {
             Outcome::Sent => self.sent(answered, sent),
-            Outcome::RefusedRetry if plan.target.effect == Effect::Read && plan.try_number >= READ_TRIES_MAX => {
+            Outcome::RefusedRetry
+                if plan.target.effect == Effect::Read && plan.try_number >= READ_TRIES_MAX =>
+            {
                 self.not_sent(RefuseReason::Exhausted, said, code)
             }
             Outcome::RefusedRetry => {
@@ -92,7 +95,11 @@ impl Turn<'_> {
         }
     }
 
-    fn sent(&self, answered: &Answered, sent: Sent<'_>) -> (OutcomeVerdict, Vec<Content>, Option<Fault>) {
+    fn sent(
+        &self,
+        answered: &Answered,
+        sent: Sent<'_>,
+    ) -> (OutcomeVerdict, Vec<Content>, Option<Fault>) {
         let plan = &answered.plan;
         let (value, fault) = match &answered.answer {
             Err(_) => (Value::Null, None),
@@ -100,7 +107,10 @@ impl Turn<'_> {
                 Ok(value) => (value, None),
                 Err(placet_adapters::reduce::Error::Status { status }) => {
                     let words = format!("the answer's status is {status}");
-                    (Value::Null, Some(Fault::new(FaultKind::Communication, words).with_status(status)))
+                    (
+                        Value::Null,
+                        Some(Fault::new(FaultKind::Communication, words).with_status(status)),
+                    )
                 }
                 Err(error) => (Value::Null, Some(Fault::new(FaultKind::Validation, chain(&error)))),
             },
@@ -109,7 +119,8 @@ impl Turn<'_> {
             (Mode::Sandbox, Some(attempt)) => Some(attempt.started.request),
             (Mode::Sandbox, None) | (Mode::Live, _) => None,
         };
-        let verdict = OutcomeVerdict::Succeeded { output: self.out.run.slot(1, 0), would_have_sent };
+        let verdict =
+            OutcomeVerdict::Succeeded { output: self.out.run.slot(1, 0), would_have_sent };
         (verdict, vec![Content::of_value(Arc::new(value))], fault)
     }
 
@@ -133,7 +144,8 @@ impl Turn<'_> {
             WaitSource::Provider => wait.millis,
             WaitSource::Default { jitter, factor } => {
                 let tries = plan.try_number.saturating_sub(1).min(6);
-                let grown = wait.millis.saturating_mul(u64::from(factor.max(1)).saturating_pow(tries));
+                let grown =
+                    wait.millis.saturating_mul(u64::from(factor.max(1)).saturating_pow(tries));
                 let seed = self.out.run.facts().map_or(0, |facts| facts.started.seed);
                 let share = (seed ^ plan.attempt.as_u128() as u64) % 250;
                 if jitter { grown + grown * share / 1000 } else { grown }
@@ -173,7 +185,10 @@ fn defer_reason(answer: &Answer) -> DeferReason {
 
 /// What of an answer may stand in an event.
 fn facts(classified: &Classified) -> AnswerFacts {
-    let result = classified.result.iter().map(|(at, value)| StoredField { at: at.clone(), value: value.clone() });
+    let result = classified
+        .result
+        .iter()
+        .map(|(at, value)| StoredField { at: at.clone(), value: value.clone() });
     let mut stored = vec![];
     flatten(&classified.stored, &mut String::new(), &mut stored);
     AnswerFacts { status: classified.status.unwrap_or(0), result: result.collect(), stored }

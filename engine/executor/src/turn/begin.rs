@@ -27,7 +27,12 @@ impl Held {
 
 impl Turn<'_> {
     /// Begins a task, or faults it. Always goes on.
-    pub(super) fn begin(&mut self, task: &Task, iteration: Iteration, raw: PayloadRef) -> Result<bool, Error> {
+    pub(super) fn begin(
+        &mut self,
+        task: &Task,
+        iteration: Iteration,
+        raw: PayloadRef,
+    ) -> Result<bool, Error> {
         match self.try_begin(task, &iteration, raw)? {
             Ok(()) => Ok(true),
             Err(fault) => self.fault_task(&task.path, iteration, fault),
@@ -37,7 +42,9 @@ impl Turn<'_> {
     fn try_begin(&mut self, task: &Task, iteration: &Iteration, raw: PayloadRef) -> Outcome<()> {
         if self.out.run.steps >= self.env.config.limits.steps_max {
             let most = self.env.config.limits.steps_max;
-            let words = format!("the run has executed {most} tasks: raise limits.steps_max in placet.toml if that is meant");
+            let words = format!(
+                "the run has executed {most} tasks: raise limits.steps_max in placet.toml if that is meant"
+            );
             return Ok(Err(Fault::new(FaultKind::Runtime, words)));
         }
         let value = self.value(raw)?;
@@ -57,13 +64,16 @@ impl Turn<'_> {
                 self.finish_instant(task, iteration, (&input, Held::fresh(output)), &task.then)
             }
             TaskKind::Switch(cases) => {
-                let then = or_fault!(self.choose(cases, &input.value, &place)).unwrap_or(&task.then);
+                let then =
+                    or_fault!(self.choose(cases, &input.value, &place)).unwrap_or(&task.then);
                 self.finish_instant(task, iteration, (&input, input.clone()), then)
             }
             TaskKind::Raise(raise) => Ok(Err(or_fault!(self.raised(raise, &input.value, &place)))),
             TaskKind::Do(_) => self.started(task, iteration, TaskShape::List, &input),
             TaskKind::Try(_) => self.started(task, iteration, TaskShape::Try, &input),
-            TaskKind::Call(_) | TaskKind::Wait(_) => self.started(task, iteration, TaskShape::Leaf, &input),
+            TaskKind::Call(_) | TaskKind::Wait(_) => {
+                self.started(task, iteration, TaskShape::Leaf, &input)
+            }
             TaskKind::For(inner) => {
                 let items = or_fault!(self.items(inner, &input.value, &place));
                 self.started_for(task, iteration, &input, items)
@@ -71,7 +81,13 @@ impl Turn<'_> {
         }
     }
 
-    fn task_input(&mut self, task: &Task, raw: PayloadRef, value: Arc<Value>, place: &Place<'_>) -> Outcome<Held> {
+    fn task_input(
+        &mut self,
+        task: &Task,
+        raw: PayloadRef,
+        value: Arc<Value>,
+        place: &Place<'_>,
+    ) -> Outcome<Held> {
         if let Some(schema) = &task.input.schema
             && let Err(reason) = self.check_schema(schema, &value)
         {
@@ -83,7 +99,13 @@ impl Turn<'_> {
         }
     }
 
-    fn started(&mut self, task: &Task, iteration: &Iteration, shape: TaskShape, input: &Held) -> Outcome<()> {
+    fn started(
+        &mut self,
+        task: &Task,
+        iteration: &Iteration,
+        shape: TaskShape,
+        input: &Held,
+    ) -> Outcome<()> {
         let (reference, payloads) = self.place_first(input);
         let body = TaskStarted {
             task: task.path.clone(),
@@ -97,7 +119,13 @@ impl Turn<'_> {
         self.arm_timeout(task, iteration)
     }
 
-    fn started_for(&mut self, task: &Task, iteration: &Iteration, input: &Held, items: Vec<Value>) -> Outcome<()> {
+    fn started_for(
+        &mut self,
+        task: &Task,
+        iteration: &Iteration,
+        input: &Held,
+        items: Vec<Value>,
+    ) -> Outcome<()> {
         let Ok(count) = u32::try_from(items.len()) else {
             return Ok(Err(Fault::new(FaultKind::Runtime, "the loop has too many items")));
         };
@@ -127,11 +155,17 @@ impl Turn<'_> {
     fn arm_timeout(&mut self, task: &Task, iteration: &Iteration) -> Outcome<()> {
         let Some(limit) = task.timeout else { return Ok(Ok(())) };
         let Some(due_at) = self.now.checked_add(limit) else {
-            return Ok(Err(Fault::new(FaultKind::Validation, "the timeout is beyond the calendar")));
+            return Ok(Err(Fault::new(
+                FaultKind::Validation,
+                "the timeout is beyond the calendar",
+            )));
         };
         let timer = self.env.mint.timer(self.now);
         let (task, iteration) = (task.path.clone(), iteration.clone());
-        self.note(TimerArmed { timer, task, iteration, kind: TimerKind::TaskTimeout, due_at }, vec![])?;
+        self.note(
+            TimerArmed { timer, task, iteration, kind: TimerKind::TaskTimeout, due_at },
+            vec![],
+        )?;
         Ok(Ok(()))
     }
 
@@ -172,7 +206,12 @@ impl Turn<'_> {
     }
 
     /// The directive of the first case that holds, else of the default case.
-    fn choose<'c>(&mut self, cases: &'c [Case], input: &Value, place: &Place<'_>) -> Outcome<Option<&'c Directive>> {
+    fn choose<'c>(
+        &mut self,
+        cases: &'c [Case],
+        input: &Value,
+        place: &Place<'_>,
+    ) -> Outcome<Option<&'c Directive>> {
         for case in cases {
             if let Some(when) = &case.when
                 && or_fault!(self.condition(when, input, place))
@@ -207,7 +246,12 @@ impl Turn<'_> {
     }
 
     /// Evaluates a template; a failing expression is the workflow's fault.
-    pub(super) fn template(&mut self, template: &Template, input: &Value, place: &Place<'_>) -> Outcome<Value> {
+    pub(super) fn template(
+        &mut self,
+        template: &Template,
+        input: &Value,
+        place: &Place<'_>,
+    ) -> Outcome<Value> {
         if let Template::Literal(value) = template {
             return Ok(Ok(value.clone()));
         }
@@ -217,7 +261,12 @@ impl Turn<'_> {
     }
 
     /// Evaluates a condition; a failing expression is the workflow's fault.
-    pub(super) fn condition(&mut self, condition: &Expression, input: &Value, place: &Place<'_>) -> Outcome<bool> {
+    pub(super) fn condition(
+        &mut self,
+        condition: &Expression,
+        input: &Value,
+        place: &Place<'_>,
+    ) -> Outcome<bool> {
         let scope = self.scope(&condition.0, place)?;
         let result = self.env.evaluator.condition(condition, input, &scope);
         Ok(result.map_err(|error| Fault::new(FaultKind::Expression, error.to_string())))

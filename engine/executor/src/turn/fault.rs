@@ -16,7 +16,12 @@ use std::sync::Arc;
 
 impl Turn<'_> {
     /// Faults a task. Always goes on: to a `try`, or to the end of the run.
-    pub(super) fn fault_task(&mut self, task: &TaskPath, iteration: Iteration, fault: Fault) -> Result<bool, Error> {
+    pub(super) fn fault_task(
+        &mut self,
+        task: &TaskPath,
+        iteration: Iteration,
+        fault: Fault,
+    ) -> Result<bool, Error> {
         let fault = if fault.instance.is_none() { fault.at(task) } else { fault };
         let (fault, payloads) = self.fault_fact(&fault);
         self.note(TaskFaulted { task: task.clone(), iteration, fault }, payloads)?;
@@ -26,7 +31,11 @@ impl Turn<'_> {
     /// The structure of a fault, with its content as the first payload of the next event.
     pub(super) fn fault_fact(&self, fault: &Fault) -> (FaultFact, Vec<Content>) {
         let content = serde_json::to_value(fault).unwrap_or_default();
-        let fact = FaultFact { kind: fault.kind.clone(), status: fault.status, content: self.out.run.slot(1, 0) };
+        let fact = FaultFact {
+            kind: fault.kind.clone(),
+            status: fault.status,
+            content: self.out.run.slot(1, 0),
+        };
         (fact, vec![Content::of_value(Arc::new(content))])
     }
 
@@ -55,7 +64,9 @@ impl Turn<'_> {
         Ok(match denial.state {
             DecisionState::Rejected => Fault::new(FaultKind::ApprovalRejected, reason),
             DecisionState::Responded => Fault::new(FaultKind::ApprovalResponse, reason),
-            DecisionState::Expired => Fault::new(FaultKind::ApprovalExpired, "nobody decided in time"),
+            DecisionState::Expired => {
+                Fault::new(FaultKind::ApprovalExpired, "nobody decided in time")
+            }
             DecisionState::Withdrawn | DecisionState::Superseded => {
                 Fault::new(FaultKind::ApprovalWithdrawn, reason)
             }
@@ -76,7 +87,8 @@ impl Turn<'_> {
     fn refused(&mut self, refused: &Refused) -> Result<Fault, Error> {
         let said = self.words(refused.detail)?;
         let code = refused.code.clone().unwrap_or_default();
-        let words = [code, said].into_iter().filter(|w| !w.is_empty()).collect::<Vec<_>>().join(": ");
+        let words =
+            [code, said].into_iter().filter(|w| !w.is_empty()).collect::<Vec<_>>().join(": ");
         let status = if refused.status == 0 { 500 } else { refused.status };
         Ok(match refused.reason {
             RefuseReason::Reconnect => Fault::new(FaultKind::Authentication, words),
@@ -94,7 +106,11 @@ impl Turn<'_> {
     }
 
     /// Hands the fault to the innermost `try` that catches it; none ends the run.
-    pub(super) fn unwind(&mut self, fault: &FaultFact, tries: &[(&Task, Frame)]) -> Result<bool, Error> {
+    pub(super) fn unwind(
+        &mut self,
+        fault: &FaultFact,
+        tries: &[(&Task, Frame)],
+    ) -> Result<bool, Error> {
         let content = self.value(fault.content)?;
         for (task, frame) in tries {
             let TaskKind::Try(inner) = &task.kind else { continue };
@@ -117,7 +133,12 @@ impl Turn<'_> {
         Ok(true)
     }
 
-    fn catches(&mut self, catch: &Catch, content: &Arc<Value>, task: &Task) -> super::Outcome<bool> {
+    fn catches(
+        &mut self,
+        catch: &Catch,
+        content: &Arc<Value>,
+        task: &Task,
+    ) -> super::Outcome<bool> {
         if !matches_filter(&catch.errors, content) {
             return Ok(Ok(false));
         }
@@ -144,7 +165,10 @@ fn matches_filter(filter: &FaultFilter, fault: &Value) -> bool {
     let text = |wanted: &Option<String>, key: &str| {
         wanted.as_deref().is_none_or(|wanted| fault[key].as_str() == Some(wanted))
     };
-    filter.kind.as_deref().is_none_or(|kind| same_kind(kind, fault["type"].as_str().unwrap_or_default()))
+    filter
+        .kind
+        .as_deref()
+        .is_none_or(|kind| same_kind(kind, fault["type"].as_str().unwrap_or_default()))
         && filter.status.is_none_or(|status| fault["status"] == status)
         && text(&filter.instance, "instance")
         && text(&filter.title, "title")

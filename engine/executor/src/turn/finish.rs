@@ -67,7 +67,13 @@ impl Turn<'_> {
         Ok(Ok(()))
     }
 
-    fn transform(&mut self, spec: &OutputSpec, raw: Held, place: &Place<'_>, what: &str) -> Outcome<Held> {
+    fn transform(
+        &mut self,
+        spec: &OutputSpec,
+        raw: Held,
+        place: &Place<'_>,
+        what: &str,
+    ) -> Outcome<Held> {
         let held = match &spec.transform {
             None => raw,
             Some(template) => Held::fresh(or_fault!(self.template(template, &raw.value, place))),
@@ -125,7 +131,8 @@ impl Turn<'_> {
     ) -> Result<(), Error> {
         if let placet_core::run::Phase::Running(_) = self.out.run.phase {
             let (task, iteration) = (TaskPath::root(), Iteration::none());
-            let body = placet_model::event::run::TaskFaulted { task, iteration, fault: fault.clone() };
+            let body =
+                placet_model::event::run::TaskFaulted { task, iteration, fault: fault.clone() };
             self.note(body, payloads)?;
             return self.note(RunFaulted { fault }, vec![]);
         }
@@ -133,7 +140,10 @@ impl Turn<'_> {
     }
 
     /// The value behind an optional reference, or null.
-    pub(super) fn value_or_null(&mut self, reference: Option<PayloadRef>) -> Result<Arc<Value>, Error> {
+    pub(super) fn value_or_null(
+        &mut self,
+        reference: Option<PayloadRef>,
+    ) -> Result<Arc<Value>, Error> {
         match reference {
             Some(reference) => self.value(reference),
             None => Ok(Arc::new(Value::Null)),

@@ -3,10 +3,10 @@
 use super::{Error, Turn};
 use crate::values::Content;
 use placet_adapters::{CallIntegration, Operation};
+use placet_core::Command;
 use placet_core::claim::{Circumstances, Claim};
 use placet_core::decide::VoteCommand;
 use placet_core::run::{Activity, Ask, Attempt};
-use placet_core::Command;
 use placet_model::decision::Resolution;
 use placet_model::draft::{DraftDocument, Mode};
 use placet_model::event::attempt::AttemptStarted;
@@ -45,7 +45,6 @@ pub(crate) struct CallPlan {
     pub(crate) send_id: String,
     pub(crate) mode: Mode,
     pub(crate) gated: bool,
-    pub(crate) not_after: Timestamp,
     pub(crate) credential_version: u32,
 }
 
@@ -65,7 +64,6 @@ impl CallPlan {
             send_id,
             mode: started.mode,
             gated: started.decision.is_some(),
-            not_after: started.not_after,
             credential_version: started.credential_version,
         }
     }
@@ -144,7 +142,11 @@ impl Turn<'_> {
         for event in events {
             if let (Event::AttemptStarted(started), Some(operation)) = (&event, &operation) {
                 let operation = Arc::clone(operation);
-                let target = CallTarget { operation, effect: ask.draft.effect, integration: integration.clone() };
+                let target = CallTarget {
+                    operation,
+                    effect: ask.draft.effect,
+                    integration: integration.clone(),
+                };
                 self.plan_call(started, target)?;
             }
             self.note(event, vec![])?;
@@ -160,7 +162,8 @@ impl Turn<'_> {
             crate::values::Error::NotJson { reference: started.request, source }
         })?;
         let with = self.value(started.with)?;
-        let plan = CallPlan::new(started, target, (Arc::new(request), with), started.send_id.clone());
+        let plan =
+            CallPlan::new(started, target, (Arc::new(request), with), started.send_id.clone());
         self.out.calls.push(plan);
         Ok(())
     }
@@ -216,7 +219,8 @@ impl Turn<'_> {
 
     pub(super) fn vote(&mut self, vote: VoteCommand) -> Result<(), Error> {
         let reason = vote.ballot.reason.clone();
-        let payloads = reason.into_iter().map(|text| Content::of_value(Arc::new(Value::String(text))));
+        let payloads =
+            reason.into_iter().map(|text| Content::of_value(Arc::new(Value::String(text))));
         let actor = Actor::Principal(vote.voter.principal.clone());
         let payloads = payloads.collect();
         self.command_by(Command::Vote(Box::new(vote)), payloads, actor)
@@ -263,7 +267,9 @@ impl Turn<'_> {
         self.note(TimerFired { timer }, vec![])?;
         match armed.kind {
             TimerKind::Wait => Ok(()),
-            TimerKind::TaskTimeout | TimerKind::RunTimeout => self.time_out(&armed.task, armed.iteration),
+            TimerKind::TaskTimeout | TimerKind::RunTimeout => {
+                self.time_out(&armed.task, armed.iteration)
+            }
         }
     }
 

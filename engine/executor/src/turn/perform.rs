@@ -57,7 +57,8 @@ impl Turn<'_> {
             DurationSpec::Fixed(duration) => *duration,
             DurationSpec::Expression(expression) => {
                 let input = self.value(leaf.input)?;
-                let place = Place { task: Some(task), input: Some(Arc::clone(&input)), ..Place::default() };
+                let place =
+                    Place { task: Some(task), input: Some(Arc::clone(&input)), ..Place::default() };
                 let scope = self.scope(&expression.0, &place)?;
                 let value = self.env.evaluator.expression(expression, &input, &scope);
                 match value.map_err(|e| e.to_string()).and_then(|value| duration_of(&value)) {
@@ -104,7 +105,12 @@ impl Turn<'_> {
     }
 
     /// The next revision of a draft that a person said was not sent: the same `with`, new bytes.
-    pub(super) fn redraft(&mut self, task: &Task, leaf: Leaf, last: &DraftPrepared) -> Result<bool, Error> {
+    pub(super) fn redraft(
+        &mut self,
+        task: &Task,
+        leaf: Leaf,
+        last: &DraftPrepared,
+    ) -> Result<bool, Error> {
         let TaskKind::Call(call) = &task.kind else { return self.astray(&leaf.task) };
         let with = self.value(last.with)?;
         let summary = match last.summary {
@@ -139,23 +145,35 @@ impl Turn<'_> {
             (call.operation.as_str(), None)
         };
         let operation = self.env.adapters.operation(name);
-        let operation = operation.ok_or_else(|| configuration(format!("there is no operation {name}")))?;
+        let operation =
+            operation.ok_or_else(|| configuration(format!("there is no operation {name}")))?;
         let effect = effect.unwrap_or_else(|| operation.effect());
         if operation.is_http_call() {
             return Ok(CallTarget { operation: Arc::clone(operation), effect, integration: None });
         }
         let wanted = call.integration.as_deref();
-        let integration = self.world.integration(operation.provider(), wanted).ok_or_else(|| {
-            let provider = operation.provider();
-            configuration(match wanted {
-                Some(wanted) => format!("there is no integration {wanted} of {provider}"),
-                None => format!("there is no default integration of {provider}: connect one"),
-            })
-        })?;
-        Ok(CallTarget { operation: Arc::clone(operation), effect, integration: Some(integration.clone()) })
+        let integration =
+            self.world.integration(operation.provider(), wanted).ok_or_else(|| {
+                let provider = operation.provider();
+                configuration(match wanted {
+                    Some(wanted) => format!("there is no integration {wanted} of {provider}"),
+                    None => format!("there is no default integration of {provider}: connect one"),
+                })
+            })?;
+        Ok(CallTarget {
+            operation: Arc::clone(operation),
+            effect,
+            integration: Some(integration.clone()),
+        })
     }
 
-    fn rendered(&self, call: &Call, target: CallTarget, with: Value, send_id: String) -> Outcome<Rendered> {
+    fn rendered(
+        &self,
+        call: &Call,
+        target: CallTarget,
+        with: Value,
+        send_id: String,
+    ) -> Outcome<Rendered> {
         let nothing = Value::Null;
         let given = placet_adapters::RenderInput {
             settings: target.integration.as_ref().map_or(&nothing, |i| &i.settings),
@@ -165,9 +183,12 @@ impl Turn<'_> {
             authentication: call.authentication.as_ref(),
         };
         match placet_adapters::render(&target.operation, given) {
-            Ok(rendered) => {
-                Ok(Ok(Rendered { target, with: Arc::new(with), request: rendered.request, send_id }))
-            }
+            Ok(rendered) => Ok(Ok(Rendered {
+                target,
+                with: Arc::new(with),
+                request: rendered.request,
+                send_id,
+            })),
             Err(error) => Ok(Err(Fault::new(FaultKind::Validation, chain(&error)))),
         }
     }
@@ -216,7 +237,8 @@ impl Turn<'_> {
         let rendered = or_fault!(self.rendered(call, target, with, id));
         let Rendered { target, with, request, send_id } = rendered;
         let action = (target.operation.name(), target.effect);
-        let requirement = self.requirement(action, target.integration.as_ref(), call.approval.as_ref());
+        let requirement =
+            self.requirement(action, target.integration.as_ref(), call.approval.as_ref());
         let bytes = request.to_bytes();
         let mut draft = DraftPrepared {
             task: leaf.task.clone(),
@@ -237,7 +259,8 @@ impl Turn<'_> {
             digest: placet_model::Digest::of(&[]),
             summary: summary.is_some().then(|| self.out.run.slot(1, 3)),
         };
-        let document: Option<DraftDocument> = self.out.run.document(&self.env.config.project, &draft);
+        let document: Option<DraftDocument> =
+            self.out.run.document(&self.env.config.project, &draft);
         let Some(document) = document else { return self.astray(&leaf.task).map(|_| Ok(())) };
         draft.digest = document.digest();
         let mut payloads = vec![

@@ -75,7 +75,9 @@ impl Turn<'_> {
         if mentions("runtime") {
             scope.set("runtime", self.runtime_variable());
         }
-        if mentions("task") && let Some(task) = place.task {
+        if mentions("task")
+            && let Some(task) = place.task
+        {
             scope.set("task", self.task_variable(task, place)?);
         }
         if mentions("steps") {
@@ -150,7 +152,8 @@ impl Turn<'_> {
             .any(|(at, found)| !words[at + found.len()..].starts_with(['.', '[']));
         let mut visible: Vec<(String, PayloadRef)> = vec![];
         for frame in &self.out.run.frames {
-            let wanted = frame.steps.iter().filter(|(name, _)| computed || words.contains(name.as_str()));
+            let wanted =
+                frame.steps.iter().filter(|(name, _)| computed || words.contains(name.as_str()));
             visible.extend(wanted.map(|(name, reference)| (name.clone(), *reference)));
         }
         let mut steps = Map::new();
@@ -163,7 +166,12 @@ impl Turn<'_> {
 
     /// `$item`, `$index` or their names, of every enclosing loop, and `$error` of every enclosing
     /// catch.
-    fn loop_variables(&mut self, scope: &mut Scope, words: &str, place: &Place<'_>) -> Result<(), Error> {
+    fn loop_variables(
+        &mut self,
+        scope: &mut Scope,
+        words: &str,
+        place: &Place<'_>,
+    ) -> Result<(), Error> {
         let Some(plan) = self.out.plan.clone() else { return Ok(()) };
         let last = self.out.run.frames.len().saturating_sub(1);
         for (depth, frame) in self.out.run.frames.clone().into_iter().enumerate() {
@@ -183,10 +191,15 @@ impl Turn<'_> {
                     let fault = self.value(*fault)?;
                     scope.set(&inner.catch.variable, fault);
                 }
-                (FrameKind::List | FrameKind::Try | FrameKind::Catch { .. } | FrameKind::For { .. }, _) => {}
+                (
+                    FrameKind::List
+                    | FrameKind::Try
+                    | FrameKind::Catch { .. }
+                    | FrameKind::For { .. },
+                    _,
+                ) => {}
             }
         }
         Ok(())
     }
 }
-

@@ -52,8 +52,7 @@ impl Turn<'_> {
     /// The transformed workflow input; none when nothing is transformed.
     fn workflow_input(&self, plan: &Plan, start: &StartRun) -> Result<Option<Value>, Error> {
         if let Some(schema) = &plan.input.schema {
-            self.check_schema(schema, &start.input)
-                .map_err(|reason| Error::Input { reason })?;
+            self.check_schema(schema, &start.input).map_err(|reason| Error::Input { reason })?;
         }
         let Some(from) = &plan.input.from else { return Ok(None) };
         let scope = self.start_scope(plan, start);

@@ -38,8 +38,12 @@ impl Dues {
 
     /// The next moment at which to look.
     pub(super) fn next(&self) -> Option<Timestamp> {
-        let later = self.later.keys().next().map(|(at, _)| *at);
-        self.next.into_iter().chain(later).min()
+        self.next.into_iter().chain(self.next_reminder()).min()
+    }
+
+    /// The next reminder in memory.
+    pub(super) fn next_reminder(&self) -> Option<Timestamp> {
+        self.later.keys().next().map(|(at, _)| *at)
     }
 
     fn take_later(&mut self, now: Timestamp) -> Vec<(RunId, Job)> {

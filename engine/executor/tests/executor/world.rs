@@ -1,0 +1,249 @@
+//! A project in memory with an engine, and transports that a test controls.
+
+use placet_adapters::{Adapters, Answer, Call, Failed, Performing, Response, Transport};
+use placet_executor::govern::Connect;
+use placet_executor::{Clock, Engine, Handle, Notice, Parts, Start, Transports};
+use placet_language::{Environment, Source};
+use placet_log::{Log, OpenOptions, Storage};
+use placet_model::actor::{PrincipalKind, Role};
+use placet_model::decision::{Assurance, Ballot, Verdict, Voter};
+use placet_model::draft::Mode;
+use placet_model::integration::Identity;
+use placet_model::plan::Plan;
+use placet_model::policy::{Policy, PrincipalInfo};
+use placet_model::project::ProjectConfig;
+use placet_model::request::PreparedRequest;
+use placet_model::{Digest, Principal, RunId};
+use placet_projections::{DecisionRow, Projections, Views};
+use serde_json::{Value, json};
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use tokio::sync::broadcast;
+
+pub(crate) fn name(text: &str) -> Principal {
+    text.parse().unwrap()
+}
+
+/// `author`, two approvers, an auditor, an agent.
+pub(crate) fn people() -> Policy {
+    let mut policy = Policy::default();
+    let mut add = |who: &str, kind, roles: &[Role]| {
+        policy
+            .principals
+            .insert(name(who), PrincipalInfo { kind, roles: roles.iter().copied().collect() });
+    };
+    add("author", PrincipalKind::User, &[Role::Author, Role::Operator, Role::Admin]);
+    add("approver", PrincipalKind::User, &[Role::Approver]);
+    add("second", PrincipalKind::User, &[Role::Approver]);
+    add("auditor", PrincipalKind::User, &[Role::Auditor]);
+    add("agent", PrincipalKind::Agent, &[Role::Agent]);
+    policy
+}
+
+/// A live transport that records every request as it would leave, and answers what it is told.
+#[derive(Debug, Default)]
+pub(crate) struct Recorder {
+    pub(crate) seen: Mutex<Vec<PreparedRequest>>,
+    pub(crate) answers: Mutex<VecDeque<Answer>>,
+}
+
+impl Recorder {
+    pub(crate) fn answer(&self, status: u16, body: &Value) {
+        let body = serde_json::to_vec(body).unwrap();
+        let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+        self.answers.lock().unwrap().push_back(Ok(Response::new(status, headers, body)));
+    }
+
+    pub(crate) fn fail(&self, failed: Failed) {
+        self.answers.lock().unwrap().push_back(Err(failed));
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.seen.lock().unwrap().len()
+    }
+}
+
+impl Transport for Recorder {
+    fn perform(&self, call: Call) -> Performing<'_> {
+        self.seen.lock().unwrap().push((*call.request).clone());
+        let next = self.answers.lock().unwrap().pop_front();
+        let answer = next.unwrap_or_else(|| {
+            let body = json!({"ok": true, "channel": call.input["channel"], "ts": "1700000000.000100", "message": {}});
+            Ok(Response::new(200, vec![("content-type".into(), "application/json".into())], serde_json::to_vec(&body).unwrap()))
+        });
+        Box::pin(async move { answer })
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) clock: Clock,
+    pub(crate) engine: Engine,
+    pub(crate) handle: Handle,
+    pub(crate) recorder: Arc<Recorder>,
+    pub(crate) notices: broadcast::Receiver<Notice>,
+}
+
+pub(crate) fn open_log(storage: Option<Storage>) -> Log {
+    let options = match storage {
+        None => OpenOptions::in_memory("test"),
+        Some(storage) => OpenOptions::with_storage(storage, "test")
+            .keys(placet_log::KeyPlace::Given(placet_log::ProjectKey::from_bytes([7; 32]))),
+    };
+    Log::open(options.projector(Projections::new())).unwrap()
+}
+
+pub(crate) async fn start_on(log: Log, clock: Clock) -> World {
+    let recorder = Arc::new(Recorder::default());
+    let transports = Transports {
+        sandbox: Some(Arc::new(placet_sandbox::Sandbox::new(0))),
+        live: Some(Arc::clone(&recorder) as Arc<dyn Transport>),
+    };
+    let parts = Parts {
+        log,
+        config: ProjectConfig { project: "test".into(), ..ProjectConfig::default() },
+        adapters: Arc::new(Adapters::shipped()),
+        transports,
+        clock: clock.clone(),
+        mode: Mode::Sandbox,
+    };
+    let engine = Engine::start(parts).await.unwrap();
+    let handle = engine.handle().clone();
+    let notices = handle.notices();
+    World { clock, engine, handle, recorder, notices }
+}
+
+pub(crate) async fn start() -> World {
+    let world = start_on(open_log(None), Clock::virtual_start()).await;
+    world.handle.apply_policy(&name("author"), people()).await.unwrap();
+    world.connect("slack").await;
+    world
+}
+
+impl World {
+    pub(crate) async fn connect(&self, provider: &str) {
+        let connect = Connect {
+            name: provider.to_owned(),
+            provider: provider.to_owned(),
+            settings: Value::Null,
+            identity: Identity { id: "B1".into(), tenant: "T1".into() },
+            label: "Test".into(),
+            is_default: true,
+            credential: None,
+        };
+        let id = self.handle.integration_id(provider);
+        self.handle.connect(&name("author"), id, connect).await.unwrap();
+    }
+
+    pub(crate) fn plan(&self, text: &str) -> Plan {
+        let catalogue = self.handle.adapters().catalogue();
+        let environment = Environment {
+            catalogue: &catalogue,
+            integrations: None,
+            policy: None,
+            schemas: self.handle.adapters().registry(),
+        };
+        let checked = placet_language::check(&Source::new("test.yaml", text), &environment);
+        checked.plan.unwrap_or_else(|| panic!("{:#?}", checked.diagnostics))
+    }
+
+    pub(crate) async fn deploy(&self, text: &str) -> Digest {
+        let plan = self.plan(text);
+        self.handle.deploy(&name("author"), plan, text).await.unwrap()
+    }
+
+    pub(crate) async fn run(&self, text: &str, input: Value, mode: Mode) -> RunId {
+        let plan = self.deploy(text).await;
+        let start = Start { plan, input, requester: name("author"), mode, seed: 0 };
+        self.handle.start(start).await.unwrap()
+    }
+
+    /// Waits until the run is over and gives its report.
+    pub(crate) async fn finished(&mut self, run: RunId) -> Value {
+        self.until(run, |notice| matches!(notice, Notice::Finished { run: r } if *r == run)).await
+    }
+
+    /// Waits until the run waits for something from outside, or is over.
+    pub(crate) async fn settled(&mut self, run: RunId) -> Value {
+        self.until(run, |notice| {
+            matches!(notice, Notice::Parked { run: r } | Notice::Finished { run: r } if *r == run)
+        })
+        .await
+    }
+
+    async fn until(&mut self, run: RunId, wanted: impl Fn(&Notice) -> bool) -> Value {
+        loop {
+            let notice =
+                tokio::time::timeout(std::time::Duration::from_secs(20), self.notices.recv());
+            let notice = notice
+                .await
+                .unwrap_or_else(|_| panic!("stuck: {:#}", self.handle.report(run).unwrap()))
+                .unwrap();
+            if wanted(&notice) {
+                return self.handle.report(run).unwrap();
+            }
+        }
+    }
+
+    /// Moves the virtual clock and wakes the engine.
+    pub(crate) fn advance_to(&self, moment: placet_model::Timestamp) {
+        self.clock.advance_to(moment);
+        self.handle.wake();
+    }
+
+    pub(crate) fn open_items(&self) -> Vec<DecisionRow> {
+        let view = self.handle.view().unwrap();
+        Views::new(&view).unwrap().open(None, 100).unwrap()
+    }
+
+    /// Waits until the oldest open item is as wanted.
+    pub(crate) async fn item(&mut self, wanted: impl Fn(&DecisionRow) -> bool) -> DecisionRow {
+        loop {
+            if let Some(row) = self.open_items().into_iter().next().filter(&wanted) {
+                return row;
+            }
+            let notice =
+                tokio::time::timeout(std::time::Duration::from_secs(20), self.notices.recv());
+            notice.await.unwrap_or_else(|_| panic!("stuck: {:#?}", self.open_items())).unwrap();
+        }
+    }
+
+    pub(crate) fn ballot(&self, row: &DecisionRow, verdict: Verdict) -> Ballot {
+        Ballot {
+            decision: row.decision,
+            digest: row.digest,
+            verdict,
+            nonce: self.handle.nonce(),
+            time: self.handle.now(),
+            reason: (verdict != Verdict::Approve).then(|| "because".to_owned()),
+        }
+    }
+
+    pub(crate) async fn vote(
+        &self,
+        row: &DecisionRow,
+        who: &str,
+        verdict: Verdict,
+    ) -> Result<placet_executor::Receipt, placet_executor::Error> {
+        let vote = placet_executor::Vote {
+            ballot: self.ballot(row, verdict),
+            voter: Voter { principal: name(who), assurance: Assurance::Test },
+            request_id: None,
+            signed: None,
+        };
+        self.handle.vote(vote).await
+    }
+
+    pub(crate) fn events(&self, run: RunId) -> Vec<&'static str> {
+        let view = self.handle.view().unwrap();
+        let stream = placet_model::StreamId::Run(run);
+        view.stream(&stream, placet_model::Revision::START)
+            .map(|e| e.unwrap().event.type_name())
+            .collect()
+    }
+}
+
+pub(crate) fn fixture(path: &str) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/workflows");
+    std::fs::read_to_string(root.join(path)).unwrap()
+}
