@@ -36,6 +36,7 @@ codes! {
     TEMPLATE_HABIT = "PL2206", Warning;
     DURATION = "PL2301", Error;
     TIMEOUT_NAME = "PL2302", Error;
+    EXPORT_DROPS = "PL2303", Warning;
     TIMEOUT_STATUS = "PL2305", Warning;
     LITERAL_SECRET = "PL2308", Warning;
     UNUSED = "PL2309", Hint;

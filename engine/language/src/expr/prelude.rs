@@ -71,23 +71,38 @@ const INTERNAL: &[&str] = &[
     "scan_",
     "capture_of_match",
     "totype",
-    "unfenced_matches",
-    "unfenced_split_matches",
-    "unfenced_split_",
+];
+
+/// Natives that are reached only through the definitions of [`fence`], under another name.
+const FENCED: &[(&str, &str)] = &[
+    ("matches", "unfenced_matches"),
+    ("split_matches", "unfenced_split_matches"),
+    ("split_", "unfenced_split_"),
+    ("strftime", "unfenced_strftime"),
+    ("gmtime", "unfenced_gmtime"),
+    ("mktime", "unfenced_mktime"),
 ];
 
 /// Stands between the core definitions and jaq-std, which builds all of `test`, `match`, `sub` …
-/// on these three.
-fn regex_fence() -> String {
-    ["matches", "split_matches", "split_"]
-        .map(|name| {
-            format!(
-                "def {name}($re; $flags): if ($re | utf8bytelength) > {REGEX_BYTES_MAX} then \
+/// on the first three. The functions of time overflow on numbers and months far outside.
+fn fence() -> String {
+    let regex = ["matches", "split_matches", "split_"].map(|name| {
+        format!(
+            "def {name}($re; $flags): if ($re | utf8bytelength) > {REGEX_BYTES_MAX} then \
              error(\"a regular expression may have at most {REGEX_BYTES_MAX} bytes\") else \
              unfenced_{name}($re; $flags) end;"
-            )
-        })
-        .join("\n")
+        )
+    });
+    let number = "(. > true and . < \"\" and (. > 253402300799 or . < -62135596800))";
+    let broken_down = "(. >= [] and . < {} and (.[1] > 11 or .[1] < 0))";
+    let out_of_time = format!("def unfenced_out_of_time: {number} or {broken_down};");
+    let time = ["strftime($format)", "gmtime", "mktime"].map(|name| {
+        format!(
+            "def {name}: if unfenced_out_of_time then error(\"not a time from the year 1 to 9999\") \
+             else unfenced_{name} end;"
+        )
+    });
+    format!("{} {out_of_time} {}", regex.join(" "), time.join(" "))
 }
 
 /// The definitions of the library, parsed once.
@@ -95,10 +110,10 @@ pub(crate) fn definitions() -> &'static [Def<&'static str>] {
     static DEFINITIONS: OnceLock<Vec<Def<&'static str>>> = OnceLock::new();
     static FENCE: OnceLock<String> = OnceLock::new();
     DEFINITIONS.get_or_init(|| {
-        let fence = FENCE.get_or_init(regex_fence);
-        let fence = jaq_core::load::parse(fence, |parser| parser.defs()).unwrap_or_default();
+        let fences = FENCE.get_or_init(fence);
+        let fences = jaq_core::load::parse(fences, |parser| parser.defs()).unwrap_or_default();
         jaq_core::defs()
-            .chain(fence)
+            .chain(fences)
             .chain(jaq_std::defs())
             .chain(jaq_json::defs())
             .filter(|def| !TAKEN_AWAY.contains(&def.name))
@@ -113,12 +128,8 @@ pub(crate) fn functions() -> impl Iterator<Item = Fun<Data>> {
         .chain(natives::functions())
         .filter(|(name, _, _)| !TAKEN_AWAY.contains(name))
         .map(|(name, arity, function)| {
-            let name = match name {
-                "matches" => "unfenced_matches",
-                "split_matches" => "unfenced_split_matches",
-                "split_" => "unfenced_split_",
-                other => other,
-            };
+            let fenced = FENCED.iter().find(|(known, _)| *known == name);
+            let name = fenced.map_or(name, |(_, other)| *other);
             (name, arity, function)
         })
 }
@@ -132,7 +143,7 @@ pub(crate) fn allowed() -> &'static BTreeSet<(&'static str, usize)> {
         defined
             .chain(native)
             .filter(|(name, arity)| why_refused(name, *arity).is_none())
-            .filter(|(name, _)| !INTERNAL.contains(name))
+            .filter(|(name, _)| !INTERNAL.contains(name) && !name.starts_with("unfenced_"))
             .collect()
     })
 }

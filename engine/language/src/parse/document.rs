@@ -45,6 +45,7 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &Node) -> Option<Plan> {
     let output = reader.output(root.get("output"), "output", Place::WorkflowOutput);
     let timeout = root.get("timeout").map(|timeout| reader.timeout(timeout));
     reader.unused();
+    reader.dropped_context();
     let plan = Plan {
         v: PLAN_VERSION,
         workflow: workflow?,

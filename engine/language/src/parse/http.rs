@@ -13,6 +13,9 @@ use crate::syntax::{Content, Node};
 
 const WITH: &[&str] = &["method", "endpoint", "headers", "query", "body", "output", "redirect"];
 const METHODS: &[&str] = &["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"];
+/// Parts of header and query names that carry credentials.
+const SECRET_WORDS: &[&str] =
+    &["authorization", "api-key", "apikey", "api_key", "token", "secret", "password", "cookie"];
 const OUTPUTS: &[&str] = &["raw", "content", "response"];
 
 /// An endpoint: where, and as whom.
@@ -103,7 +106,7 @@ impl Reader<'_> {
             let value = &entry.value;
             let part = match entry.key.as_str() {
                 "headers" | "query" => self.text_map(value, &entry.key),
-                "body" => self.template(value, Place::Secret),
+                "body" => self.template(value, Place::Request),
                 "output" => self.http_output(value),
                 "redirect" => {
                     let redirect = self.boolean(value, "`redirect`");
@@ -130,13 +133,14 @@ impl Reader<'_> {
     /// A map of strings or expressions, or one expression that gives such a map.
     fn text_map(&mut self, node: &Node, what: &str) -> Option<Template> {
         if node.as_text().is_some_and(|text| fences::fenced(text).is_some()) {
-            return self.template(node, Place::Secret);
+            return self.template(node, Place::Request);
         }
         if !self.open_map(node, &format!("`{what}`")) {
             return None;
         }
         let mut whole = true;
         for entry in node.entries() {
+            self.check_literal_secret(what, &entry.key, &entry.value);
             if entry.value.as_text().is_none() {
                 let message = format!(
                     "`{what}.{}` must be a string, this is {}",
@@ -147,8 +151,19 @@ impl Reader<'_> {
                 whole = false;
             }
         }
-        let built = self.template(node, Place::Secret);
+        let built = self.template(node, Place::Request);
         if whole { built } else { None }
+    }
+
+    /// A credential that is written out would be in the log, and in whoever's hands the file is.
+    fn check_literal_secret(&mut self, what: &str, key: &str, value: &Node) {
+        let key = key.to_ascii_lowercase();
+        let secret = SECRET_WORDS.iter().any(|word| key.contains(word));
+        if secret && value.as_text().is_some() && !value.holds_expression() {
+            let message = format!("`{what}.{key}` looks like a literal secret");
+            let help = "use `endpoint.authentication` with a name of use.secrets";
+            self.report(codes::LITERAL_SECRET, value.span, message, help);
+        }
     }
 
     /// A URI template, an expression, or `{ uri, authentication }`.

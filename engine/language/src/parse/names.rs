@@ -15,7 +15,9 @@ pub(super) enum Place {
     TaskInput,
     /// A task's definition and `output.as`.
     Task,
-    /// A task's definition where secrets may be named: parts of HTTP requests.
+    /// Headers, query and body of an HTTP request, where secrets will be allowed one day.
+    Request,
+    /// The credentials of an authentication: the place of secrets.
     Secret,
     /// A task's `export.as`.
     Export,
@@ -29,7 +31,9 @@ impl Place {
         match self {
             Self::WorkflowInput => &["workflow", "runtime"],
             Self::TaskInput => &["context", "task", "workflow", "runtime", "steps"],
-            Self::Task => &["context", "input", "task", "workflow", "runtime", "steps"],
+            Self::Task | Self::Request => {
+                &["context", "input", "task", "workflow", "runtime", "steps"]
+            }
             Self::Secret => {
                 &["context", "input", "task", "workflow", "runtime", "steps", "secrets"]
             }
@@ -78,6 +82,7 @@ impl Reader<'_> {
         match (name, &read.key) {
             ("steps", Some(step)) => self.check_step(step, span),
             ("secrets", Some(secret)) => self.check_secret(secret, span),
+            ("context", _) => self.context_reads.push(span.start),
             ("secrets", None) => {
                 let message = "a secret is named: `$secrets` alone gives nothing";
                 self.report(codes::VARIABLE, span, message, "write $secrets.NAME");
@@ -87,10 +92,14 @@ impl Reader<'_> {
     }
 
     fn undefined(&mut self, name: &str, place: Place, span: Span) {
+        if name == "secrets" && place == Place::Request {
+            self.outside("$secrets in a request", span);
+            return;
+        }
         if name == "secrets" {
             let message = "`$secrets` is not allowed here";
-            let help = "secrets stand in authentication, and in headers, query and body of \
-                        `call: http`; adapter calls name an integration";
+            let help = "secrets stand in `endpoint.authentication` of `call: http`; adapter calls \
+                        name an integration";
             self.report(codes::VARIABLE, span, message, help);
             return;
         }

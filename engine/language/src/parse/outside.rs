@@ -52,7 +52,8 @@ const REFUSED: &[(&str, Why, &str)] = &[
     ("approval.escalate", Why::NotBuilt, "name the approvers"),
     ("approval.remind", Why::NotBuilt, "watch the inbox with `placet inbox watch`"),
     ("an expression for approvers", Why::NotBuilt, "name the approvers"),
-    ("$authorization", Why::NotBuilt, "use $secrets"),
+    ("$authorization", Why::NotBuilt, "use `endpoint.authentication`"),
+    ("$secrets in a request", Why::NotBuilt, "use `endpoint.authentication` with basic or bearer"),
 ];
 
 impl Reader<'_> {

@@ -43,6 +43,10 @@ pub(super) struct Reader<'a> {
     pub(super) operations: BTreeMap<String, Digest>,
     pub(super) steps: Steps,
     pub(super) names: Names,
+    /// Bytes at which expressions read `$context`.
+    pub(super) context_reads: Vec<usize>,
+    /// Every `export.as`, in the order of the document.
+    pub(super) exports: Vec<Span>,
 }
 
 impl<'a> Reader<'a> {
@@ -57,6 +61,8 @@ impl<'a> Reader<'a> {
             operations: BTreeMap::new(),
             steps: Steps::default(),
             names: Names::default(),
+            context_reads: Vec::new(),
+            exports: Vec::new(),
         }
     }
 

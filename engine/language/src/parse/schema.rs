@@ -33,9 +33,26 @@ impl Reader<'_> {
             return OutputSpec::default();
         }
         let transform = node.get("as");
+        if what == "export" {
+            self.exports.extend(transform.map(|transform| transform.span));
+        }
         OutputSpec {
             transform: transform.and_then(|t| self.transform(t, &format!("`{what}.as`"), place)),
             schema: node.get("schema").and_then(|schema| self.schema(schema)),
+        }
+    }
+
+    /// Warns of an `export.as` that leaves out what an earlier one has put into the context, while
+    /// the context is read later.
+    pub(super) fn dropped_context(&mut self) {
+        for (index, export) in std::mem::take(&mut self.exports).into_iter().enumerate() {
+            let keeps = self.context_reads.iter().any(|at| (export.start..export.end).contains(at));
+            let read_later = self.context_reads.iter().any(|at| *at >= export.end);
+            if index > 0 && !keeps && read_later {
+                let message = "this `export` drops what the context held before";
+                let help = "start from it: '$context + { … }'";
+                self.report(codes::EXPORT_DROPS, export, message, help);
+            }
         }
     }
 

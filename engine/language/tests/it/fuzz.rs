@@ -6,7 +6,12 @@
 use std::collections::BTreeMap;
 
 use crate::world::{World, fixtures, policy};
-use placet_language::{Diagnostic, Source, check, check_policy, check_project};
+use placet_language::{
+    Diagnostic, Evaluator, ExpressionError, Limits, Scope, Source, check, check_policy,
+    check_project,
+};
+use placet_model::plan::Expression;
+use serde_json::json;
 
 const POLICY: &str = "groups:\n  sales-leads: [ana, ben]\nprincipals:\n  dan: [approver, author]\n  \
      eve: { kind: service, roles: [operator] }\nrules:\n  - name: writes\n    match: { effect: [send, write], \
@@ -210,4 +215,148 @@ fn mutated_policies_and_project_files_never_panic() {
     assert!(check_policy(&Source::new("policy.yaml", POLICY), Some(&people)).0.is_some());
     assert!(check_policy(&Source::new("policy.yaml", POLICY), Some(&none)).0.is_none());
     assert!(check_project(&Source::new("placet.toml", PROJECT)).0.is_some());
+}
+
+const PIECES: &[&str] = &[
+    ".",
+    ".a",
+    ".[0]",
+    ".[]",
+    "..",
+    "length",
+    "keys",
+    "map(.)",
+    "sort",
+    "add",
+    "flatten",
+    "tojson",
+    "fromjson",
+    "tostring",
+    "tonumber",
+    "explode",
+    "implode",
+    "split(\"b\")",
+    "test(\"a\")",
+    "gsub(\"a\"; \"b\")",
+    "@base64",
+    "@base64d",
+    "@uri",
+    "to_entries",
+    "from_entries",
+    "transpose",
+    "todate",
+    "fromdate",
+    "gmtime",
+    "mktime",
+    "strftime(\"%Y\")",
+    "strptime(\"%Y\")",
+    "floor",
+    "sqrt",
+    "pow(.; 9)",
+    "exp10",
+    "significand",
+    "logb",
+    "ltrimstr(\"a\")",
+    "ascii_downcase",
+    "[.]",
+    "{a: .}",
+    "[.[]?]",
+    ". + .",
+    ". * .",
+    ". - .",
+    ". / .",
+    ". % .",
+    "-.",
+    "1e999",
+    "0.1",
+    "-1",
+    "99999999999999999999",
+    "null",
+    "\"a\"",
+    "[1, \"b\"]",
+    "{}",
+    "first",
+    "last",
+    "nth(2)",
+    "min_by(.a)",
+    "group_by(.)",
+    "unique",
+    "any",
+    "all",
+    "walk(.)",
+    "del(.a)",
+    "del(.[0])",
+    ".a = 1",
+    ".[1:] = [2]",
+    ".[-5:2]",
+    ".[\"a\"]?",
+    "try error catch .",
+    "not",
+    "bsearch(1)",
+    "indices(1)",
+    "index(\"a\")",
+    "inside([1])",
+    "contains(\"a\")",
+    "has(0)",
+    "has(\"a\")",
+    "paths",
+    "getpath([\"a\", 0])",
+    "splits(\"a\")",
+    "ascii",
+    "infinite",
+    "nan",
+    "isvalid(.a)",
+    "tojson | tojson",
+    "reduce .[]? as $x (0; [., $x])",
+    ".[{}]?",
+    ".[[]]?",
+    ".[1.5]?",
+    ".[nan]?",
+    "limit(3; .)",
+    "$x",
+    "@sh",
+    "@html",
+    "@json",
+    "@text",
+    "abs",
+    "trim",
+    "toarray",
+];
+
+#[test]
+fn expressions_put_together_at_random_give_a_value_or_an_error_and_end_in_time() {
+    let mut random = Random(seed());
+    println!("seed {}", random.0);
+    let deadline = std::time::Duration::from_millis(500);
+    let evaluator = Evaluator::new(Limits { deadline, workers: 1, abandoned_max: usize::MAX });
+    let inputs = [
+        json!(null),
+        json!(1.5),
+        json!("a[1]b"),
+        json!([3, 1, 2]),
+        json!({"a": [1, {"b": "x"}]}),
+        json!([[1, 2], ["a"]]),
+        json!("2026-01-01T00:00:00Z"),
+        json!(-9_007_199_254_740_993_i64),
+        json!([{"key": "a"}]),
+    ];
+    let mut values = 0;
+    for _ in 0..4_000 {
+        let mut expression = PIECES[random.below(PIECES.len())].to_owned();
+        for _ in 0..random.below(5) {
+            let piece = PIECES[random.below(PIECES.len())];
+            expression = match random.below(6) {
+                0 => format!("{expression}, {piece}"),
+                1 => format!("[{expression}] | {piece}"),
+                2 => format!("({expression}) as $x | {piece}"),
+                3 => format!("if {expression} then {piece} else . end"),
+                _ => format!("{expression} | {piece}"),
+            };
+        }
+        let input = &inputs[random.below(inputs.len())];
+        let result = evaluator.expression(&Expression(expression.clone()), input, &Scope::new());
+        assert_ne!(result, Err(ExpressionError::EnginePanicked), "{expression} on {input}");
+        values += usize::from(result.is_ok());
+    }
+    assert!(values > 500, "{values} of 4000 gave a value");
 }
