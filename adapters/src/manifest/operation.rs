@@ -89,6 +89,11 @@ impl Operation {
         &self.mock
     }
 
+    /// Hosts that a literal URL of this provider may name; a configured host is the settings'.
+    pub fn hosts(&self) -> &[String] {
+        &self.hosts
+    }
+
     /// Longest time from the first look-up to the last byte.
     pub const fn timeout(&self) -> Duration {
         self.timeout

@@ -70,7 +70,11 @@ impl Problems {
     pub(super) fn from_yaml(error: &serde_saphyr::Error) -> Self {
         let place = error.location().unwrap_or(Location::UNKNOWN);
         let mut problems = Self::default();
-        problems.push(place, error.without_snippet().to_string(), None);
+        let words = error.without_snippet().to_string();
+        // the place stands in front, and the reader's options are not the author's
+        let words = words.split(" at line ").next().unwrap_or_default();
+        let words = words.split(", set DuplicateKeyPolicy").next().unwrap_or_default();
+        problems.push(place, words.to_owned(), None);
         problems
     }
 

@@ -64,6 +64,18 @@ fn an_unknown_field_is_refused_with_its_line() {
 }
 
 #[test]
+fn a_key_that_is_given_twice_is_refused() {
+    refused("title: Acme", "title: Acme\ntitle: Acme", "4:1", "title");
+    refused("  notes.get:\n", "  notes.create:\n", "23:3", "duplicate mapping key: notes.create");
+}
+
+#[test]
+fn a_place_is_said_once_and_in_our_words() {
+    let error = load(&GOOD.replacen("title: Acme", "title: Acme\ntitle: Acme", 1)).unwrap_err();
+    assert!(!error.contains("at line") && !error.contains("Options"), "{error}");
+}
+
+#[test]
 fn a_field_of_a_later_capability_is_refused_as_not_built() {
     refused("operations:", "inbound: {verify: x}\noperations:", "6:10", "inbound is not built yet");
     refused("operations:", "limits: []\noperations:", "6:9", "limits is not built yet");

@@ -1,5 +1,7 @@
 //! Calls → answers: the request comes back, ids are the provider's, errors come on demand
-//! (facts/mocking.md R0, R2, R4–R6, R13; covers: S21).
+//! (facts/mocking.md R0, R2, R4–R6, R13).
+//!
+//! covers: S21
 
 use futures_util::FutureExt as _;
 use placet_adapters::{

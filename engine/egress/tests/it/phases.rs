@@ -38,6 +38,46 @@ async fn exactly_the_approved_bytes_arrive_once() {
 }
 
 #[tokio::test]
+async fn the_client_adds_nothing_but_what_frames_the_request() {
+    let stand_in = StandIn::answering("200 OK", "", "").await;
+    let approved = ["accept", "content-type", "x-trace"];
+    for (method, body, framing) in
+        [("POST", "{}", true), ("POST", "", true), ("GET", "", false), ("DELETE", "", false)]
+    {
+        let mut request = request(method, &stand_in.url("/"), body);
+        request.headers = approved.map(|name| (name.to_owned(), HoledText::plain("v"))).to_vec();
+        egress_to(&stand_in.address.to_string())
+            .perform(call(request, Redirects::Never))
+            .await
+            .unwrap();
+        let arrived = stand_in.requests().await.pop().unwrap();
+        let mut names: Vec<&str> = arrived
+            .lines()
+            .skip(1)
+            .map_while(|line| line.split_once(": "))
+            .map(|(name, _)| name)
+            .collect();
+        names.sort_unstable();
+        let mut expect = vec!["accept", "content-type", "host", "x-trace"];
+        expect.extend(framing.then_some("content-length"));
+        expect.sort_unstable();
+        assert_eq!(names, expect, "{method} {body}");
+    }
+}
+
+#[tokio::test]
+async fn a_handshake_that_hangs_is_before_the_send() {
+    let stand_in = StandIn::on("127.0.0.1:0", Behaviour::Silence).await;
+    let mut call =
+        call(request("POST", &format!("https://{}/", stand_in.address), "{}"), Redirects::Never);
+    call.timeout = Duration::from_millis(300);
+    assert_eq!(
+        told(egress_to(&stand_in.address.to_string()).perform(call).await),
+        (Phase::BeforeSend, Cause::Timeout)
+    );
+}
+
+#[tokio::test]
 async fn a_refused_connection_is_before_the_send() {
     // a port that was free a moment ago and that nobody listens on
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();

@@ -1,5 +1,7 @@
 //! The engine's network cannot be used against itself: no spelling, redirect or rebinding name
-//! reaches an address that is not public (covers: S14).
+//! reaches an address that is not public.
+//!
+//! covers: S14
 
 use crate::common::{Behaviour, Secrets, StandIn, call, request};
 use placet_adapters::{Cause, Failed, Phase, Redirects, Transport as _};
