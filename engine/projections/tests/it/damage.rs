@@ -1,0 +1,174 @@
+//! Flipped bits: every one of them is an error that names table and key, never wrong data.
+
+use crate::make::*;
+use crate::support::*;
+use placet_model::decision::{Settlement, Verdict};
+use placet_model::event::governance::{OutboundPaused, PolicyChanged, WorkflowDeployed};
+use placet_model::event::integration::IntegrationConnected;
+use placet_model::integration::Identity;
+use placet_model::{IntegrationId, StreamId, Timestamp};
+use placet_projections::{Error, RunFilter, Views};
+use redb::{ReadableTable, TableDefinition};
+
+const TABLES: [&str; 12] = [
+    "proj_cursor_v1",
+    "proj_runs_v1",
+    "proj_live_v1",
+    "proj_ended_v1",
+    "proj_marks_v1",
+    "proj_due_v1",
+    "proj_decisions_v1",
+    "proj_requests_v1",
+    "proj_integrations_v1",
+    "proj_located_v1",
+    "proj_workflows_v1",
+    "proj_project_v1",
+];
+
+/// A world with one row in every table.
+fn filled() -> World {
+    let mut world = World::new();
+    world.run(run(1), asking(decision(1)));
+    world.run(
+        run(1),
+        [
+            vote(decision(1), "ana", Verdict::Approve, Some("r")),
+            settled(decision(1), Settlement::Approved),
+        ],
+    );
+    world.run(run(2), [started(), run_completed()]);
+    let connected = IntegrationConnected {
+        integration: integration(1),
+        name: "sales".into(),
+        provider: "slack".into(),
+        settings: "{}".into(),
+        identity: Identity { id: "U1".into(), tenant: "T1".into() },
+        label: "Sales".into(),
+        is_default: true,
+    };
+    world.append(StreamId::Integration(integration(1)), [connected.into()]);
+    let deployed = WorkflowDeployed {
+        workflow: workflow("follow-up"),
+        plan_digest: digest("plan"),
+        plan: content(1),
+        source_digest: digest("source"),
+        source: content(1),
+    };
+    world.append(StreamId::Workflow("sales/follow-up".into()), [deployed.into()]);
+    let policy = PolicyChanged { digest: digest("policy"), policy: content(1) };
+    world.append(StreamId::Policy, [policy.into()]);
+    world.append(StreamId::Project, [OutboundPaused { integration: None::<IntegrationId> }.into()]);
+    world
+}
+
+/// Everything that can be read, as text; a table that is read as a whole is read as a whole.
+fn read(world: &World) -> Result<String, Error> {
+    let view = world.view();
+    let views = Views::new(&view)?;
+    let runs = (
+        views.run(run(1))?,
+        views.run(run(2))?,
+        views.runs(&RunFilter::default(), None, 9)?,
+        (views.ready()?, views.in_flight()?, views.in_doubt()?),
+    );
+    let decisions = (
+        views.decision(decision(1))?,
+        views.open(None, 9)?,
+        views.approved()?,
+        views.request(&who("ana"), "r")?,
+    );
+    let due = (views.due(Timestamp::from_millis(i64::MAX), 9)?, views.next_due()?);
+    let project = (
+        views.integrations()?,
+        (views.plan(digest("plan"))?, views.source(digest("plan"))?, views.workflows()?),
+        views.policy()?,
+        views.pauses()?,
+    );
+    Ok(format!("{runs:?} {decisions:?} {due:?} {project:?}"))
+}
+
+type Row = (Vec<u8>, Vec<u8>);
+
+fn rows(world: &World, table: &str) -> Vec<Row> {
+    let view = world.view();
+    let table = view.transaction().open_table(TableDefinition::<&[u8], &[u8]>::new(table)).unwrap();
+    let rows = table.iter().unwrap().map(Result::unwrap);
+    rows.map(|(key, value)| (key.value().to_vec(), value.value().to_vec())).collect()
+}
+
+/// Replaces the row with this key by another one.
+fn replace(world: &World, table: &'static str, old: Vec<u8>, new: Row) {
+    world
+        .log()
+        .maintain(move |tx| {
+            let mut table = tx.open_table(TableDefinition::<&[u8], &[u8]>::new(table))?;
+            table.remove(old.as_slice())?;
+            table.insert(new.0.as_slice(), new.1.as_slice())?;
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn every_flipped_bit_of_a_value_is_an_error_that_names_table_and_key() {
+    let world = filled();
+    let whole = read(&world).unwrap();
+    for table in TABLES {
+        let rows = rows(&world, table);
+        assert!(!rows.is_empty(), "{table}");
+        for (key, value) in rows {
+            for at in 0..value.len() {
+                let mut flipped = value.clone();
+                flipped[at] ^= 1 << (at % 8);
+                replace(&world, table, key.clone(), (key.clone(), flipped));
+                let error = read(&world).unwrap_err();
+                let Error::Damaged { table: named, key: hex, .. } = &error else {
+                    panic!("{table} byte {at}: {error}")
+                };
+                let expected =
+                    key.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+                assert_eq!((*named, hex), (table, &expected), "byte {at}");
+            }
+            replace(&world, table, key.clone(), (key, value));
+        }
+    }
+    assert_eq!(read(&world).unwrap(), whole);
+}
+
+#[test]
+fn a_flipped_bit_of_a_key_never_shows_another_row() {
+    let world = filled();
+    let whole = read(&world).unwrap();
+    for table in TABLES {
+        let rows = rows(&world, table);
+        for (key, value) in &rows {
+            for at in 0..key.len() {
+                let mut flipped = key.clone();
+                flipped[at] ^= 1;
+                if rows.iter().any(|(other, _)| *other == flipped) {
+                    continue; // two rows cannot have one key
+                }
+                replace(&world, table, key.clone(), (flipped.clone(), value.clone()));
+                // a row that is looked up by its key alone is not found, and nothing else is shown
+                let seen = read(&world);
+                let unfound = ["proj_requests_v1", "proj_located_v1", "proj_project_v1"];
+                assert!(seen.is_err() || unfound.contains(&table), "{table} byte {at}: {seen:?}");
+                replace(&world, table, flipped, (key.clone(), value.clone()));
+            }
+        }
+    }
+    assert_eq!(read(&world).unwrap(), whole);
+}
+
+#[test]
+fn a_damaged_row_is_not_written_over() {
+    let mut world = filled();
+    let (key, mut value) = rows(&world, "proj_live_v1").remove(0);
+    value[3] ^= 1;
+    replace(&world, "proj_live_v1", key.clone(), (key, value));
+    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        world.run(run(1), [tried(attempt(1), 1, Some(decision(1)))]);
+    }));
+    let text = panic.unwrap_err().downcast_ref::<String>().cloned().unwrap();
+    assert!(text.contains("of proj_live_v1 is damaged"), "{text}");
+}

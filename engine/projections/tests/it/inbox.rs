@@ -1,0 +1,193 @@
+//! Decisions: what the inbox shows, from the request to the end.
+
+use crate::make::*;
+use crate::support::*;
+use placet_model::approval::Requirement;
+use placet_model::attempt::RefuseReason;
+use placet_model::decision::{DecisionState, Resolution, Settlement, Verdict, VoidReason};
+use placet_model::draft::{BoundField, Mode};
+use placet_model::event::decision::{DecisionVoided, RequirementRaised};
+use placet_model::manifest::Effect;
+use placet_model::{PayloadRef, Revision};
+use placet_projections::DecisionRow;
+
+fn row(world: &World) -> DecisionRow {
+    world.see(|views| views.decision(decision(1))).unwrap()
+}
+
+/// Whether decision 1 is in the inbox, and whether it is approved and unspent.
+fn listed(world: &World) -> (bool, bool) {
+    world.see(|views| {
+        let open = views.open(None, 9)?.iter().any(|row| row.decision == decision(1));
+        let approved = views.approved()?.iter().any(|row| row.decision == decision(1));
+        Ok((open, approved))
+    })
+}
+
+#[test]
+fn a_request_carries_everything_but_content() {
+    let mut world = World::new();
+    world.run(run(1), asking(decision(1)));
+    let row = row(&world);
+    assert_eq!(
+        (row.run, row.workflow, row.requester),
+        (run(1), workflow("follow-up"), who("agent"))
+    );
+    assert_eq!((row.mode, row.task, row.draft_revision), (Mode::Sandbox, task("send"), 1));
+    assert_eq!((row.operation.as_str(), row.effect), ("slack.chat.postMessage", Effect::Send));
+    assert_eq!((row.integration, row.digest), (Some(integration(1)), digest("draft")));
+    assert_eq!(row.requirement, Requirement::default_for_project());
+    assert_eq!((row.requested_at, row.expires_at), (at(0), at(100)));
+    assert_eq!((row.state, row.revision), (DecisionState::Requested, Revision::new(4)));
+    assert_eq!((row.with, row.document), (content(4), PayloadRef::new(Revision::new(4), 2)));
+    assert_eq!(listed(&world), (true, false));
+    assert_eq!(world.see(|views| views.decision(decision(2))), None);
+}
+
+#[test]
+fn a_request_whose_draft_came_a_commit_earlier_is_the_same() {
+    let (mut together, mut apart) = (World::new(), World::new());
+    together.run(run(1), asking(decision(1)));
+    for event in asking(decision(1)) {
+        apart.run(run(1), [event]);
+        apart.restart();
+    }
+    assert_eq!(row(&together), row(&apart));
+    apart.check();
+}
+
+#[test]
+fn votes_are_kept_in_order_with_the_log_time() {
+    let mut world = World::new();
+    world.run(run(1), asking(decision(1)));
+    world.now = at(3);
+    world.run(run(1), [vote(decision(1), "ana", Verdict::Approve, None)]);
+    world.now = at(4);
+    world.run(
+        run(1),
+        [
+            vote(decision(1), "ben", Verdict::Reject, None),
+            settled(decision(1), Settlement::Rejected),
+        ],
+    );
+    let row = row(&world);
+    let expected =
+        vec![(who("ana"), Verdict::Approve, at(3)), (who("ben"), Verdict::Reject, at(4))];
+    assert_eq!((row.votes, row.state), (expected, DecisionState::Rejected));
+    assert_eq!(row.revision, Revision::new(7));
+    assert_eq!(listed(&world), (false, false));
+}
+
+#[test]
+fn every_end_leaves_the_inbox_and_keeps_the_row() {
+    for settlement in Settlement::ALL.iter().copied().filter(|s| *s != Settlement::Approved) {
+        let mut world = World::new();
+        world.run(run(1), asking(decision(1)));
+        world.run(run(1), [settled(decision(1), settlement)]);
+        assert_eq!(row(&world).state, settlement.into());
+        assert_eq!(listed(&world), (false, false), "{settlement}");
+        world.check();
+    }
+}
+
+#[test]
+fn an_approval_stays_in_the_inbox_until_it_is_claimed() {
+    let mut world = World::new();
+    world.run(run(1), asking(decision(1)));
+    world.run(run(1), [settled(decision(1), Settlement::Approved)]);
+    assert_eq!((row(&world).state, listed(&world)), (DecisionState::Approved, (true, true)));
+    world.run(run(1), [tried(attempt(1), 1, Some(decision(1)))]);
+    assert_eq!((row(&world).state, listed(&world)), (DecisionState::Consumed, (false, false)));
+    assert_eq!(row(&world).attempt, Some(attempt(1)));
+}
+
+#[test]
+fn a_raised_requirement_asks_again_and_names_what_is_missing() {
+    let mut world = World::new();
+    world.run(run(1), asking(decision(1)));
+    world.run(run(1), [settled(decision(1), Settlement::Approved)]);
+    let mut requirement = Requirement::default_for_project();
+    requirement.rules.push("two".into());
+    let missing = vec!["one more of finance".to_owned()];
+    let raised =
+        RequirementRaised { decision: decision(1), requirement: requirement.clone(), missing };
+    world.run(run(1), [raised.into()]);
+    let asked = row(&world);
+    assert_eq!((asked.state, asked.requirement), (DecisionState::Requested, requirement));
+    assert_eq!(asked.missing, ["one more of finance"]);
+    assert_eq!(listed(&world), (true, false));
+    world.run(run(1), [settled(decision(1), Settlement::Approved)]);
+    assert_eq!((row(&world).missing, listed(&world)), (vec![], (true, true)));
+}
+
+#[test]
+fn a_void_decision_says_why_and_which_field_differed() {
+    let mut world = World::new();
+    world.run(run(1), asking(decision(1)));
+    let (reason, field) = (VoidReason::FieldChanged, Some(BoundField::Identity));
+    let voided = DecisionVoided { decision: decision(1), reason, field };
+    world.run(run(1), [settled(decision(1), Settlement::Approved), voided.into()]);
+    assert_eq!((row(&world).state, row(&world).void), (DecisionState::Void, Some((reason, field))));
+    assert_eq!(listed(&world), (false, false));
+}
+
+#[test]
+fn a_send_in_doubt_lies_in_the_inbox_until_somebody_knows() {
+    for resolution in Resolution::ALL {
+        let mut world = World::new();
+        world.run(run(1), asking(decision(1)));
+        let claimed =
+            [settled(decision(1), Settlement::Approved), tried(attempt(1), 1, Some(decision(1)))];
+        world.run(run(1), claimed);
+        world.now = at(7);
+        world.run(run(1), [in_doubt(attempt(1), 1)]);
+        assert_eq!(row(&world).in_doubt, Some((attempt(1), at(7))));
+        assert_eq!((row(&world).state, listed(&world)), (DecisionState::Consumed, (true, false)));
+        world.run(run(1), [reconciled(attempt(1), *resolution)]);
+        assert_eq!((row(&world).in_doubt, listed(&world)), (None, (false, false)));
+        world.check();
+    }
+}
+
+#[test]
+fn a_refused_credential_makes_the_approval_spendable_again() {
+    let mut world = World::new();
+    world.run(run(1), asking(decision(1)));
+    let claimed =
+        [settled(decision(1), Settlement::Approved), tried(attempt(1), 1, Some(decision(1)))];
+    world.run(run(1), claimed);
+    world.run(run(1), [refused(attempt(1), 1, RefuseReason::Reconnect)]);
+    assert_eq!((row(&world).state, listed(&world)), (DecisionState::Approved, (true, true)));
+    world.run(run(1), [tried(attempt(1), 2, Some(decision(1)))]);
+    world.run(run(1), [refused(attempt(1), 2, RefuseReason::Permanent)]);
+    assert_eq!((row(&world).state, listed(&world)), (DecisionState::Consumed, (false, false)));
+    world.check();
+}
+
+#[test]
+fn pages_of_the_inbox_are_oldest_first() {
+    let mut world = World::new();
+    for n in [4, 1, 5, 2, 3] {
+        world.run(run(n), asking(decision(n)));
+    }
+    world.run(run(4), [settled(decision(4), Settlement::Withdrawn)]);
+    let page = |after: Option<u128>, limit| {
+        let rows = world.see(|views| views.open(after.map(decision), limit));
+        rows.iter().map(|row| row.run).collect::<Vec<_>>()
+    };
+    assert_eq!(page(None, 2), [run(1), run(2)]);
+    assert_eq!(page(Some(2), 2), [run(3), run(5)]);
+    assert_eq!(page(Some(4), 2), [run(5)]);
+    assert_eq!(page(Some(5), 2), []);
+}
+
+#[test]
+fn a_vote_is_found_again_by_who_cast_it_and_its_request_id() {
+    let mut world = World::new();
+    world.run(run(1), asking(decision(1)));
+    world.run(run(1), [vote(decision(1), "ana", Verdict::Approve, Some("r-1"))]);
+    let request = |name: &str, id: &str| world.see(|views| views.request(&who(name), id));
+    assert_eq!(request("ana", "r-1"), Some(decision(1)));
+    assert_eq!(request("ana", "r-2"), None);
+    assert_eq!(request("ben", "r-1"), None);
+}

@@ -1,0 +1,16 @@
+//! The projections, tested as their readers see them: through a real log.
+#![cfg(test)]
+
+mod attempts;
+mod damage;
+mod dice;
+mod due;
+mod histories;
+mod inbox;
+mod make;
+mod oracle;
+mod project;
+mod rebuild;
+mod runs;
+mod start;
+mod support;

@@ -1,0 +1,253 @@
+//! Ids and events with as little in them as a test needs.
+
+use crate::support::at;
+use placet_model::approval::Requirement;
+use placet_model::attempt::{DeferReason, Evidence, RefuseReason};
+use placet_model::decision::{Assurance, Resolution, Settlement, Verdict};
+use placet_model::draft::{BoundIntegration, Mode};
+use placet_model::event::attempt::{
+    AnswerFacts, AttemptDeferred, AttemptInDoubt, AttemptReconciled, AttemptRefused,
+    AttemptStarted, AttemptSucceeded, ReconciledBy,
+};
+use placet_model::event::decision::{
+    DecisionRequested, DecisionSettled, DraftOrigin, DraftPrepared, VoteCast,
+};
+use placet_model::event::run::{
+    FaultCaught, FaultFact, RunCancelled, RunCompleted, RunFaulted, RunStarted, TaskCompleted,
+    TaskFaulted, TaskShape, TaskStarted, Then, TimerArmed, TimerFired, TimerKind,
+};
+use placet_model::integration::Identity;
+use placet_model::manifest::Effect;
+use placet_model::plan::WorkflowName;
+use placet_model::{
+    AttemptId, DataKeyId, DecisionId, Digest, Event, IntegrationId, Iteration, PayloadRef,
+    Principal, Revision, RunId, TaskPath, TimerId, Timestamp,
+};
+
+pub(crate) fn run(n: u128) -> RunId {
+    RunId::from_bytes(n.to_be_bytes())
+}
+
+pub(crate) fn decision(n: u128) -> DecisionId {
+    DecisionId::from_bytes(n.to_be_bytes())
+}
+
+pub(crate) fn attempt(n: u128) -> AttemptId {
+    AttemptId::from_bytes(n.to_be_bytes())
+}
+
+pub(crate) fn timer(n: u128) -> TimerId {
+    TimerId::from_bytes(n.to_be_bytes())
+}
+
+pub(crate) fn integration(n: u128) -> IntegrationId {
+    IntegrationId::from_bytes(n.to_be_bytes())
+}
+
+pub(crate) fn who(name: &str) -> Principal {
+    name.parse().unwrap()
+}
+
+pub(crate) fn digest(text: &str) -> Digest {
+    Digest::of(text.as_bytes())
+}
+
+pub(crate) const fn content(revision: u64) -> PayloadRef {
+    PayloadRef::new(Revision::new(revision), 0)
+}
+
+pub(crate) fn workflow(name: &str) -> WorkflowName {
+    WorkflowName { namespace: "sales".into(), name: name.into(), version: "1.0.0".into() }
+}
+
+/// The task `name` of the workflow's own list.
+pub(crate) fn task(name: &str) -> TaskPath {
+    TaskPath::root().child("do", 0, name)
+}
+
+pub(crate) fn started() -> Event {
+    started_with("follow-up", None)
+}
+
+pub(crate) fn started_with(name: &str, deadline: Option<Timestamp>) -> Event {
+    RunStarted {
+        workflow: workflow(name),
+        plan_digest: digest(name),
+        mode: Mode::Sandbox,
+        requester: who("agent"),
+        key: DataKeyId(1),
+        input: content(1),
+        first: content(1),
+        seed: 7,
+        deadline,
+    }
+    .into()
+}
+
+pub(crate) fn begun(task: &TaskPath) -> Event {
+    TaskStarted {
+        task: task.clone(),
+        iteration: Iteration::none(),
+        shape: TaskShape::Leaf,
+        input: content(1),
+        items: None,
+        count: 0,
+    }
+    .into()
+}
+
+pub(crate) fn completed(task: &TaskPath) -> Event {
+    TaskCompleted {
+        task: task.clone(),
+        iteration: Iteration::none(),
+        output: content(1),
+        context: None,
+        then: Then::Continue,
+        goto: None,
+    }
+    .into()
+}
+
+pub(crate) fn fault() -> FaultFact {
+    FaultFact { kind: "urn:example:fault".into(), status: 500, content: content(3) }
+}
+
+pub(crate) fn faulted(task: &TaskPath) -> Event {
+    TaskFaulted { task: task.clone(), iteration: Iteration::none(), fault: fault() }.into()
+}
+
+pub(crate) fn caught(task: &TaskPath) -> Event {
+    FaultCaught { task: task.clone(), iteration: Iteration::none(), fault: content(3) }.into()
+}
+
+pub(crate) fn armed(id: TimerId, task: &TaskPath, kind: TimerKind, due_at: Timestamp) -> Event {
+    let iteration = Iteration::none();
+    TimerArmed { timer: id, task: task.clone(), iteration, kind, due_at }.into()
+}
+
+pub(crate) fn fired(timer: TimerId) -> Event {
+    TimerFired { timer }.into()
+}
+
+pub(crate) fn run_completed() -> Event {
+    RunCompleted { output: content(9) }.into()
+}
+
+pub(crate) fn run_faulted() -> Event {
+    RunFaulted { fault: fault() }.into()
+}
+
+pub(crate) fn cancelled() -> Event {
+    RunCancelled { reason: None }.into()
+}
+
+pub(crate) fn draft(task: &TaskPath, revision: u32) -> DraftPrepared {
+    DraftPrepared {
+        task: task.clone(),
+        iteration: Iteration::none(),
+        revision,
+        origin: DraftOrigin::Task,
+        send_id: "send".into(),
+        operation: "slack.chat.postMessage".into(),
+        operation_digest: digest("operation"),
+        effect: Effect::Send,
+        integration: Some(BoundIntegration {
+            id: integration(1),
+            settings_digest: digest("settings"),
+            identity: Identity { id: "U1".into(), tenant: "T1".into() },
+        }),
+        with: content(4),
+        request: PayloadRef::new(Revision::new(4), 1),
+        request_digest: digest("request"),
+        requirement: Requirement::default_for_project(),
+        nonce: "00".into(),
+        document: PayloadRef::new(Revision::new(4), 2),
+        digest: digest("draft"),
+        summary: None,
+    }
+}
+
+pub(crate) fn requested(id: DecisionId, task: &TaskPath, expires_at: Timestamp) -> Event {
+    DecisionRequested {
+        decision: id,
+        task: task.clone(),
+        iteration: Iteration::none(),
+        digest: digest("draft"),
+        expires_at,
+    }
+    .into()
+}
+
+/// A run of one task whose draft lies in the inbox until `at(100)`.
+pub(crate) fn asking(id: DecisionId) -> Vec<Event> {
+    let send = task("send");
+    vec![started(), begun(&send), draft(&send, 1).into(), requested(id, &send, at(100))]
+}
+
+pub(crate) fn vote(id: DecisionId, name: &str, verdict: Verdict, request: Option<&str>) -> Event {
+    VoteCast {
+        decision: id,
+        digest: digest("draft"),
+        verdict,
+        voter: who(name),
+        assurance: Assurance::Session,
+        voted_at: at(0),
+        nonce: name.into(),
+        reason: None,
+        request_id: request.map(str::to_owned),
+        signed: None,
+    }
+    .into()
+}
+
+pub(crate) fn settled(id: DecisionId, settlement: Settlement) -> Event {
+    DecisionSettled { decision: id, digest: digest("draft"), settlement, reason: None }.into()
+}
+
+pub(crate) fn tried(id: AttemptId, try_number: u32, decision: Option<DecisionId>) -> Event {
+    let draft = draft(&task("send"), 1);
+    AttemptStarted {
+        attempt: id,
+        try_number,
+        task: draft.task,
+        iteration: draft.iteration,
+        decision,
+        digest: decision.map(|_| draft.digest),
+        send_id: draft.send_id,
+        operation: draft.operation,
+        operation_digest: draft.operation_digest,
+        effect: if decision.is_some() { Effect::Send } else { Effect::Read },
+        mode: Mode::Sandbox,
+        integration: draft.integration,
+        credential_version: 1,
+        with: draft.with,
+        request: draft.request,
+        request_digest: draft.request_digest,
+        not_after: at(100),
+    }
+    .into()
+}
+
+pub(crate) fn succeeded(id: AttemptId, try_number: u32) -> Event {
+    let (answer, output) = (AnswerFacts::default(), content(5));
+    AttemptSucceeded { attempt: id, try_number, answer, output, would_have_sent: None }.into()
+}
+
+pub(crate) fn refused(id: AttemptId, try_number: u32, reason: RefuseReason) -> Event {
+    let answer = AnswerFacts::default();
+    AttemptRefused { attempt: id, try_number, reason, answer, code: None, detail: None }.into()
+}
+
+pub(crate) fn deferred(id: AttemptId, try_number: u32, until: Timestamp) -> Event {
+    AttemptDeferred { attempt: id, try_number, until, reason: DeferReason::RateLimited }.into()
+}
+
+pub(crate) fn in_doubt(id: AttemptId, try_number: u32) -> Event {
+    let (evidence, answer) = (Evidence::Timeout, AnswerFacts::default());
+    AttemptInDoubt { attempt: id, try_number, evidence, answer, detail: None }.into()
+}
+
+pub(crate) fn reconciled(id: AttemptId, resolution: Resolution) -> Event {
+    let output = (resolution == Resolution::Sent).then_some(content(6));
+    AttemptReconciled { attempt: id, resolution, by: ReconciledBy::Person, output }.into()
+}
