@@ -2,7 +2,7 @@
 
 use crate::clock::Clock;
 use crate::env::Env;
-use crate::handle::{Error, Handle, Notice};
+use crate::handle::{Error, Handle, Notice, ProjectFact};
 use crate::mint::Mint;
 use crate::perform::{Caller, Transports};
 use crate::world::{Modes, World};
@@ -132,7 +132,7 @@ impl Engine {
 
     /// Operations that the project has not seen in this form: kept, so that a draft outlives an
     /// upgrade of its manifest.
-    fn new_operations(&self) -> Result<Vec<(StreamId, Event, Vec<Vec<u8>>)>, Error> {
+    fn new_operations(&self) -> Result<Vec<ProjectFact>, Error> {
         let env = &self.handle.env;
         let view = env.view()?;
         let views = Views::new(&view)?;

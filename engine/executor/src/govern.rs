@@ -1,7 +1,7 @@
 //! Changes of the project: deploy, policy, pause, integrations. Each is an authenticated act and
 //! an event with its actor (GATE.md §8); files only propose.
 
-use crate::handle::{Error, Handle};
+use crate::handle::{Error, Handle, ProjectFact};
 use placet_adapters::Manifest;
 use placet_core::policy::Electorate;
 use placet_model::actor::{PrincipalKind, Role};
@@ -245,7 +245,7 @@ impl Handle {
     async fn act(
         &self,
         actor: &Principal,
-        facts: Vec<(StreamId, Event, Vec<Vec<u8>>)>,
+        facts: Vec<ProjectFact>,
         policy: Option<Arc<Policy>>,
     ) -> Result<Vec<RecordedEvent>, Error> {
         self.govern(&Actor::Principal(actor.clone()), facts, policy).await

@@ -158,6 +158,9 @@ pub struct Receipt {
     pub state: DecisionState,
 }
 
+/// A fact of the project: its stream, the event, and the content of its payloads.
+pub(crate) type ProjectFact = (StreamId, Event, Vec<Vec<u8>>);
+
 /// The engine.
 #[derive(Debug, Clone)]
 pub struct Handle {
@@ -246,9 +249,10 @@ impl Handle {
         let Vote { ballot, voter: who, request_id: request, signed } = vote;
         let command = VoteCommand { ballot, voter: who, request_id: request, signed };
         let events = self.wish(run, Job::Vote(Box::new(command))).await?;
-        let cast = match events.is_empty() {
-            false => receipt(&events, |body| body.decision == decision && body.voter == voter),
-            true => self.earlier_receipt(run, &voter, request_id.as_deref())?,
+        let cast = if events.is_empty() {
+            self.earlier_receipt(run, &voter, request_id.as_deref())?
+        } else {
+            receipt(&events, |body| body.decision == decision && body.voter == voter)
         };
         cast.ok_or_else(|| Refusal::UnknownDecision { decision }.into())
     }
@@ -343,7 +347,7 @@ impl Handle {
     pub(crate) async fn govern(
         &self,
         actor: &Actor,
-        facts: Vec<(StreamId, Event, Vec<Vec<u8>>)>,
+        facts: Vec<ProjectFact>,
         policy: Option<Arc<placet_model::policy::Policy>>,
     ) -> Result<Vec<RecordedEvent>, Error> {
         let mut group: Vec<Append> = vec![];

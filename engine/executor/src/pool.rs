@@ -32,14 +32,14 @@ pub(crate) struct Done {
 /// The threads. They end when the pool is dropped.
 #[derive(Debug)]
 pub(crate) struct Pool {
-    tasks: Option<Sender<Task>>,
+    tasks: Option<Sender<Box<Task>>>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Pool {
     /// Starts the threads; answers go to `inputs`.
     pub(crate) fn start(env: &Arc<Env>, inputs: &Sender<Input>) -> Self {
-        let (tasks, queue) = channel::<Task>();
+        let (tasks, queue) = channel::<Box<Task>>();
         let queue = Arc::new(Mutex::new(queue));
         let count =
             std::thread::available_parallelism().map_or(2, std::num::NonZero::get).clamp(2, 16);
@@ -57,11 +57,8 @@ impl Pool {
 
     /// Queues a turn. The queue is bounded by the number of active runs: each has one turn at most.
     pub(crate) fn submit(&self, task: Task) {
-        let sent = self.tasks.as_ref().map(|tasks| tasks.send(task));
-        debug_assert!(
-            sent.is_some_and(|sent| sent.is_ok()),
-            "the threads live as long as the pool"
-        );
+        let sent = self.tasks.as_ref().is_some_and(|tasks| tasks.send(Box::new(task)).is_ok());
+        debug_assert!(sent, "the threads live as long as the pool");
     }
 }
 
@@ -76,12 +73,12 @@ impl Drop for Pool {
     }
 }
 
-fn work(env: &Env, queue: &Mutex<Receiver<Task>>, inputs: &Sender<Input>) {
+fn work(env: &Env, queue: &Mutex<Receiver<Box<Task>>>, inputs: &Sender<Input>) {
     loop {
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(task) = next else { return };
         let outcome = turn(env, &task);
-        if inputs.send(Input::Turned(Box::new(Done { task, outcome }))).is_err() {
+        if inputs.send(Input::Turned(Box::new(Done { task: *task, outcome }))).is_err() {
             return;
         }
     }

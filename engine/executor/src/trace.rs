@@ -101,7 +101,7 @@ impl Tracer<'_> {
                 self.requests.insert(body.attempt, body.clone());
             }
             Event::AttemptSucceeded(body) if body.would_have_sent.is_some() => {
-                self.sent(body.attempt)?
+                self.sent(body.attempt)?;
             }
             _ => {}
         }
@@ -123,13 +123,10 @@ impl Tracer<'_> {
     fn entry(&mut self, task: &TaskPath, iteration: &Iteration) -> &mut Entry {
         let open =
             |e: &Entry| e.status == "waiting" && e.task == *task && e.iteration == *iteration;
-        let place = match self.entries.iter().rposition(open) {
-            Some(place) => place,
-            None => {
-                self.open(task, iteration);
-                self.entries.len() - 1
-            }
-        };
+        let place = self.entries.iter().rposition(open).unwrap_or_else(|| {
+            self.open(task, iteration);
+            self.entries.len() - 1
+        });
         &mut self.entries[place]
     }
 

@@ -117,6 +117,9 @@ pub enum Error {
     /// The executor asked for what cannot follow: a bug.
     #[error("a bug: the turn recorded what cannot follow")]
     Illegal(#[from] placet_core::evolve::Illegal),
+    /// Too many expressions had to be given up: the process must restart, in order.
+    #[error("too many expressions did not end; the engine must be restarted")]
+    MustRestart,
     /// A document has no canonical form.
     #[error("a document of the run has no canonical form")]
     Canonical(#[from] placet_model::canonical::Error),
@@ -195,8 +198,8 @@ impl<'a> Turn<'a> {
             Job::Advance => {}
             Job::Vote(vote) => self.vote(*vote)?,
             Job::Resolve { decision, resolution, by } => self.resolve(decision, resolution, by)?,
-            Job::Cancel { by, reason } => self.cancel(by, reason)?,
-            Job::Answered(answered) => self.answered(*answered)?,
+            Job::Cancel { by, reason } => self.cancel(&by, reason.as_deref())?,
+            Job::Answered(answered) => self.answered(&answered)?,
             Job::Timer(timer) => self.timer(timer)?,
             Job::Expire(decision) => self.command(Command::Expire(decision), vec![])?,
             Job::Retry(attempt) => self.retry(attempt)?,
@@ -275,7 +278,7 @@ impl<'a> Turn<'a> {
         command: Command,
         payloads: Vec<Content>,
     ) -> Result<(), Error> {
-        self.command_by(command, payloads, Actor::Engine)
+        self.command_by(command, payloads, &Actor::Engine)
     }
 
     /// As [`Turn::command`], caused by somebody.
@@ -283,7 +286,7 @@ impl<'a> Turn<'a> {
         &mut self,
         command: Command,
         payloads: Vec<Content>,
-        actor: Actor,
+        actor: &Actor,
     ) -> Result<(), Error> {
         let context = Context { now: self.now, policy: &self.world.policy };
         let events = placet_core::decide(&self.out.run, command, context)?;

@@ -99,13 +99,13 @@ impl World {
             Event::OutboundPaused(body) => match body.integration {
                 None => next.paused = true,
                 Some(id) => {
-                    next.paused_integrations.insert(id);
+                    let _was_paused = next.paused_integrations.insert(id);
                 }
             },
             Event::OutboundResumed(body) => match body.integration {
                 None => next.paused = false,
                 Some(id) => {
-                    next.paused_integrations.remove(&id);
+                    let _was_paused = next.paused_integrations.remove(&id);
                 }
             },
             Event::IntegrationConnected(body) => next.connect(body),
@@ -121,10 +121,10 @@ impl World {
                 i.reason = Some(body.code.clone());
             }),
             Event::IntegrationDisabled(body) => {
-                next.set(body.integration, IntegrationStatus::Disabled)
+                next.set(body.integration, IntegrationStatus::Disabled);
             }
             Event::IntegrationEnabled(body) => {
-                next.set(body.integration, IntegrationStatus::Active)
+                next.set(body.integration, IntegrationStatus::Active);
             }
             Event::IntegrationDisconnected(body) => {
                 next.set(body.integration, IntegrationStatus::Disconnected);

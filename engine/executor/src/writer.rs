@@ -25,7 +25,7 @@ use placet_model::{
     Actor, AttemptId, DecisionId, Event, EventId, RecordedEvent, Revision, RunId, StreamId,
 };
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use tokio::sync::{broadcast, oneshot};
@@ -124,10 +124,7 @@ impl Writer {
             .map(Duration::from_millis);
         match wait.into_iter().chain(stop).min() {
             None => self.inputs.recv().ok(),
-            Some(wait) => match self.inputs.recv_timeout(wait) {
-                Ok(input) => Some(input),
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-            },
+            Some(wait) => self.inputs.recv_timeout(wait).ok(),
         }
     }
 
@@ -207,6 +204,11 @@ impl Writer {
             Ok(turned) => self.submit(task.run, turned, task.reply),
             Err(error) => {
                 entry.state = task.known;
+                if matches!(error, crate::turn::Error::MustRestart) {
+                    tracing::error!("too many expressions did not end: the engine stops in order");
+                    let (done, _nobody_waits) = oneshot::channel();
+                    let _the_loop_is_here = self.sender.send(Input::Stop(done));
+                }
                 if let Some(reply) = task.reply {
                     let _nobody_waits = reply.send(Err(Error::Turn(error)));
                 } else {

@@ -40,7 +40,7 @@ impl Handle {
             "task": row.task.as_str(),
             "iteration": row.iteration.to_string(),
             "operation": row.operation,
-            "integration": self.integration_name(world, row),
+            "integration": integration_name(world, row),
             "mode": row.mode,
             "target": content.target,
             "summary": visible(&content.title),
@@ -104,10 +104,6 @@ impl Handle {
         Ok(card)
     }
 
-    fn integration_name(&self, world: &World, row: &DecisionRow) -> Option<String> {
-        row.integration.and_then(|id| world.integrations.get(&id)).map(|i| i.name.clone())
-    }
-
     /// Reads the stored bytes. Title, target and fields are believed only when rendering the stored
     /// `with` anew gives the very same bytes; else the card shows the bytes alone.
     fn content(&self, view: &ReadView, world: &World, row: &DecisionRow) -> Result<Content, Error> {
@@ -140,6 +136,10 @@ impl Handle {
         }
         Ok(described(plain, &rendered, preview(operation, &with, settings, &rendered)))
     }
+}
+
+fn integration_name(world: &World, row: &DecisionRow) -> Option<String> {
+    row.integration.and_then(|id| world.integrations.get(&id)).map(|i| i.name.clone())
 }
 
 fn described(plain: Content, rendered: &Rendered, preview: placet_adapters::Preview) -> Content {

@@ -4,6 +4,7 @@
 
 use placet_model::request::{Body, PreparedRequest};
 use serde_json::{Value, json};
+use std::fmt::Write as _;
 use unicode_security::MixedScript as _;
 
 /// Text with every invisible or reordering character written out, `‹U+202E›`.
@@ -16,7 +17,7 @@ pub fn visible(text: &str) -> String {
             && before.is_some_and(is_pictograph)
             && rest.peek().copied().is_some_and(is_pictograph);
         if is_hidden(letter) && !joins_emoji {
-            shown.push_str(&format!("‹U+{:04X}›", u32::from(letter)));
+            let _never_fails = write!(shown, "‹U+{:04X}›", u32::from(letter));
         } else {
             shown.push(letter);
         }
@@ -62,7 +63,8 @@ fn texts(value: &Value, place: &mut String, visit: &mut impl FnMut(&str, &str)) 
         Value::String(text) => visit(place, text),
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
-                place.push_str(&format!("/{index}"));
+                place.push('/');
+                place.push_str(&index.to_string());
                 texts(item, place, visit);
                 place.truncate(mark);
             }
@@ -142,7 +144,7 @@ fn luhn(digits: &[u32]) -> bool {
             (_, double) => double,
         })
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ pub(crate) struct Answered {
 }
 
 impl Turn<'_> {
-    pub(super) fn answered(&mut self, answered: Answered) -> Result<(), Error> {
+    pub(super) fn answered(&mut self, answered: &Answered) -> Result<(), Error> {
         let plan = &answered.plan;
         let nothing = Value::Null;
         let sent = Sent {
@@ -38,7 +38,7 @@ impl Turn<'_> {
         let classified =
             placet_adapters::classify(&plan.target.operation, &answered.answer, sent, self.now);
         let leaf = self.leaf_of(plan);
-        let (verdict, payloads, fault) = self.verdict(&answered, &classified, sent);
+        let (verdict, payloads, fault) = self.verdict(answered, &classified, sent);
         let command = Command::Answered(Box::new(CoreAnswer {
             attempt: plan.attempt,
             try_number: plan.try_number,
@@ -147,7 +147,7 @@ impl Turn<'_> {
                 let grown =
                     wait.millis.saturating_mul(u64::from(factor.max(1)).saturating_pow(tries));
                 let seed = self.out.run.facts().map_or(0, |facts| facts.started.seed);
-                let share = (seed ^ plan.attempt.as_u128() as u64) % 250;
+                let share = (seed ^ u64::from(plan.try_number)) % 250;
                 if jitter { grown + grown * share / 1000 } else { grown }
             }
         };

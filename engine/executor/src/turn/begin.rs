@@ -3,6 +3,7 @@
 use super::scope::{Place, words_of};
 use super::{Error, Outcome, Turn, or_fault};
 use crate::values::Content;
+use placet_language::ExpressionError;
 use placet_model::event::run::{
     IterationStarted, TaskShape, TaskSkipped, TaskStarted, TimerArmed, TimerKind,
 };
@@ -257,7 +258,7 @@ impl Turn<'_> {
         }
         let scope = self.scope(&words_of(template), place)?;
         let result = self.env.evaluator.template(template, input, &scope);
-        Ok(result.map_err(|error| Fault::new(FaultKind::Expression, error.to_string())))
+        evaluated(result)
     }
 
     /// Evaluates a condition; a failing expression is the workflow's fault.
@@ -269,7 +270,16 @@ impl Turn<'_> {
     ) -> Outcome<bool> {
         let scope = self.scope(&condition.0, place)?;
         let result = self.env.evaluator.condition(condition, input, &scope);
-        Ok(result.map_err(|error| Fault::new(FaultKind::Expression, error.to_string())))
+        evaluated(result)
+    }
+}
+
+/// A failing expression is the workflow's fault; an evaluator that must restart is not.
+pub(super) fn evaluated<T>(result: Result<T, ExpressionError>) -> Outcome<T> {
+    match result {
+        Ok(value) => Ok(Ok(value)),
+        Err(ExpressionError::MustRestart { .. }) => Err(Error::MustRestart),
+        Err(error) => Ok(Err(Fault::new(FaultKind::Expression, super::describe(&error)))),
     }
 }
 

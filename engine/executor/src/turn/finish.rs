@@ -55,13 +55,12 @@ impl Turn<'_> {
             Some(or_fault!(self.transform(&task.export, output.clone(), &place, "the context")))
         };
         let (reference, mut payloads) = self.place_first(&output);
-        let context = context.map(|context| match context.at {
-            Some(at) => at,
-            None => {
+        let context = context.map(|context| {
+            context.at.unwrap_or_else(|| {
                 let index = u16::try_from(payloads.len()).unwrap_or(u16::MAX);
                 payloads.push(Content::of_value(context.value));
                 self.out.run.slot(1, index)
-            }
+            })
         });
         self.completed(task, iteration, (reference, context), (then, payloads))?;
         Ok(Ok(()))

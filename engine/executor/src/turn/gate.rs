@@ -115,7 +115,9 @@ impl Turn<'_> {
             settings_digest,
             approved: &approved,
             request_digest,
-            operation_digest: operation.as_ref().map_or(Digest::of(b"gone"), |o| o.digest()),
+            operation_digest: operation
+                .as_ref()
+                .map_or_else(|| Digest::of(b"gone"), |o| o.digest()),
             hold: self.world.hold(self.mode(), integration.as_ref()),
         };
         let fresh = self.env.mint.attempt(self.now);
@@ -223,7 +225,7 @@ impl Turn<'_> {
             reason.into_iter().map(|text| Content::of_value(Arc::new(Value::String(text))));
         let actor = Actor::Principal(vote.voter.principal.clone());
         let payloads = payloads.collect();
-        self.command_by(Command::Vote(Box::new(vote)), payloads, actor)
+        self.command_by(Command::Vote(Box::new(vote)), payloads, &actor)
     }
 
     pub(super) fn resolve(
@@ -236,20 +238,20 @@ impl Turn<'_> {
         let output = sent.then(|| self.out.run.slot(1, 0));
         let payloads = if sent { vec![Content::of_value(Arc::new(Value::Null))] } else { vec![] };
         let actor = Actor::Principal(by.clone());
-        self.command_by(Command::Resolve { decision, resolution, by, output }, payloads, actor)
+        self.command_by(Command::Resolve { decision, resolution, by, output }, payloads, &actor)
     }
 
-    pub(super) fn cancel(&mut self, by: Principal, reason: Option<String>) -> Result<(), Error> {
+    pub(super) fn cancel(&mut self, by: &Principal, reason: Option<&str>) -> Result<(), Error> {
         // the reason belongs to the last event, after what is withdrawn
         let ahead = if self.out.run.ask().is_some() { 2 } else { 1 };
-        let reference = reason.as_ref().map(|_| self.out.run.slot(ahead, 0));
+        let reference = reason.map(|_| self.out.run.slot(ahead, 0));
         let context = placet_core::decide::Context { now: self.now, policy: &self.world.policy };
         let command = Command::Cancel { by: by.clone(), reason: reference };
         let events = placet_core::decide(&self.out.run, command, context)?;
         for event in events {
-            let payloads = match (&event, &reason) {
+            let payloads = match (&event, reason) {
                 (Event::RunCancelled(_), Some(text)) => {
-                    vec![Content::of_value(Arc::new(Value::String(text.clone())))]
+                    vec![Content::of_value(Arc::new(Value::String(text.to_owned())))]
                 }
                 _ => vec![],
             };

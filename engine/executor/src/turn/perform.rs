@@ -61,7 +61,7 @@ impl Turn<'_> {
                     Place { task: Some(task), input: Some(Arc::clone(&input)), ..Place::default() };
                 let scope = self.scope(&expression.0, &place)?;
                 let value = self.env.evaluator.expression(expression, &input, &scope);
-                match value.map_err(|e| e.to_string()).and_then(|value| duration_of(&value)) {
+                match duration_of(&or_fault!(super::begin::evaluated(value))) {
                     Ok(duration) => duration,
                     Err(words) => return Ok(Err(Fault::new(FaultKind::Expression, words))),
                 }
@@ -91,7 +91,8 @@ impl Turn<'_> {
                 self.out.held = Some(hold);
                 return Ok(Ok(false));
             }
-            let rendered = or_fault!(self.rendered(call, target, with, String::new()));
+            let rendered =
+                or_fault!(Ok::<_, Error>(self.rendered(call, target, with, String::new())));
             self.read(leaf, rendered)?;
         } else {
             let summary = match call.approval.as_ref().and_then(|meta| meta.summary.as_ref()) {
@@ -173,7 +174,7 @@ impl Turn<'_> {
         target: CallTarget,
         with: Value,
         send_id: String,
-    ) -> Outcome<Rendered> {
+    ) -> Result<Rendered, Fault> {
         let nothing = Value::Null;
         let given = placet_adapters::RenderInput {
             settings: target.integration.as_ref().map_or(&nothing, |i| &i.settings),
@@ -189,7 +190,7 @@ impl Turn<'_> {
                 request: rendered.request,
                 send_id,
             })),
-            Err(error) => Ok(Err(Fault::new(FaultKind::Validation, chain(&error)))),
+            Err(error) => Err(Fault::new(FaultKind::Validation, chain(&error))),
         }
     }
 
@@ -234,7 +235,7 @@ impl Turn<'_> {
         let key = (leaf.task.clone(), leaf.iteration.clone());
         let revision = self.out.run.drafts.get(&key).map_or(1, |last| last + 1);
         let id = send_id(&self.env.install_id, &self.out.run.action(leaf), revision);
-        let rendered = or_fault!(self.rendered(call, target, with, id));
+        let rendered = or_fault!(Ok::<_, Error>(self.rendered(call, target, with, id)));
         let Rendered { target, with, request, send_id } = rendered;
         let action = (target.operation.name(), target.effect);
         let requirement =

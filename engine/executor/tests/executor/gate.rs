@@ -10,7 +10,7 @@ use placet_model::approval::Threshold;
 use placet_model::decision::{DecisionState, Resolution, Verdict};
 use placet_model::draft::Mode;
 use placet_model::integration::{Identity, IntegrationStatus};
-use placet_model::policy::{Require, Rule};
+use placet_model::policy::{Match, Require, Rule};
 use placet_model::request::PreparedRequest;
 use placet_model::{RunId, StreamId};
 use serde_json::{Value, json};
@@ -175,7 +175,7 @@ async fn a_stricter_policy_asks_for_the_missing_vote_and_keeps_the_first() {
         let mut policy = people();
         policy.rules.push(Rule {
             name: "two".into(),
-            matches: Default::default(),
+            matches: Match::default(),
             require: Require {
                 thresholds: vec![Threshold { from: vec![], approve: 2, deny: 1 }],
                 ..Require::default()

@@ -1,4 +1,5 @@
 //! The executor on a log in memory: what a run does, what leaves, and what a restart finds.
+#![cfg(test)]
 
 mod control_flow;
 mod gate;

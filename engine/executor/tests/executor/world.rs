@@ -78,7 +78,7 @@ impl Transport for Recorder {
 
 pub(crate) struct World {
     pub(crate) clock: Clock,
-    pub(crate) engine: Engine,
+    pub(crate) _engine: Engine,
     pub(crate) handle: Handle,
     pub(crate) recorder: Arc<Recorder>,
     pub(crate) notices: broadcast::Receiver<Notice>,
@@ -110,7 +110,7 @@ pub(crate) async fn start_on(log: Log, clock: Clock) -> World {
     let engine = Engine::start(parts).await.unwrap();
     let handle = engine.handle().clone();
     let notices = handle.notices();
-    World { clock, engine, handle, recorder, notices }
+    World { clock, _engine: engine, handle, recorder, notices }
 }
 
 pub(crate) async fn start() -> World {
