@@ -184,12 +184,9 @@ impl Turn<'_> {
             authentication: call.authentication.as_ref(),
         };
         match placet_adapters::render(&target.operation, given) {
-            Ok(rendered) => Ok(Ok(Rendered {
-                target,
-                with: Arc::new(with),
-                request: rendered.request,
-                send_id,
-            })),
+            Ok(rendered) => {
+                Ok(Rendered { target, with: Arc::new(with), request: rendered.request, send_id })
+            }
             Err(error) => Err(Fault::new(FaultKind::Validation, chain(&error))),
         }
     }
