@@ -1,1 +1,16 @@
 //! HTTP API and login.
+//!
+//! One [`Server`] per engine. It holds no state of its own that matters: everything is asked of the
+//! engine's [`placet_executor::Handle`], and every answer to a change comes after the commit.
+//!
+//! Invariants: GET and HEAD change nothing; nothing but loopback is listened on while access is
+//! that of `dev`; a token or a credential is in no log, error or answer.
+#![warn(clippy::wildcard_enum_match_arm, missing_docs)]
+
+mod access;
+mod server;
+mod token;
+
+pub use access::Access;
+pub use server::{Error, Server, ServerOptions};
+pub use token::Token;

@@ -1,0 +1,92 @@
+//! Binding and running.
+
+use crate::access::Access;
+use crate::token::Token;
+use placet_adapters::Transport;
+use placet_executor::Handle;
+use placet_model::draft::Mode;
+use placet_vault::Vault;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+
+/// What a server is made of.
+#[derive(Debug)]
+pub struct ServerOptions {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The engine.
+    pub handle: Handle,
+    /// Who may come in.
+    pub access: Access,
+    /// The token of the login link; good for one login.
+    pub login_token: Token,
+    /// Where credentials are sealed; without one none can be connected.
+    pub vault: Option<Arc<Vault>>,
+    /// Asks a provider who a credential belongs to.
+    pub live: Option<Arc<dyn Transport>>,
+    /// Mode of runs whose request names none.
+    pub mode: Mode,
+}
+
+/// Why a server cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Dev tokens may act as anybody, so they are not offered to the network.
+    #[error("{address} can be reached by others: listen on 127.0.0.1 or [::1]")]
+    NotLoopback {
+        /// Where it was to listen.
+        address: SocketAddr,
+    },
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// Where it was to listen.
+        address: SocketAddr,
+        /// What the operating system said.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// A server that is bound and not yet running.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    options: ServerOptions,
+}
+
+impl Server {
+    /// Takes the address.
+    ///
+    /// # Errors
+    /// An address that is not loopback; one that cannot be listened on.
+    pub async fn bind(options: ServerOptions) -> Result<Self, Error> {
+        let address = options.listen;
+        if !address.ip().is_loopback() {
+            return Err(Error::NotLoopback { address });
+        }
+        let failed = |source| Error::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        Ok(Self { listener, address, options })
+    }
+
+    /// Where it listens, the port that was taken included.
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `shutdown` is ready, then lets requests under way end.
+    ///
+    /// # Errors
+    /// What the operating system says of the listener.
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), Error> {
+        let Self { listener, options, .. } = self;
+        shutdown.await;
+        drop((listener, options));
+        Ok(())
+    }
+}
