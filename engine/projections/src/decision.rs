@@ -79,10 +79,10 @@ impl<'e> Change<'e> {
             Event::AttemptSucceeded(body) => doubt_over(state, body.attempt),
             Event::AttemptRefused(body) => {
                 let known = state.known(body.attempt)?;
-                if body.reason == RefuseReason::Reconnect && known.attached {
-                    return Some((known.decision?, Self::Unspent));
+                match known.spendable.filter(|_| body.reason == RefuseReason::Reconnect) {
+                    Some(decision) => Some((decision, Self::Unspent)),
+                    None => doubt_over(state, body.attempt),
                 }
-                doubt_over(state, body.attempt)
             }
             Event::AttemptDeferred(body) => doubt_over(state, body.attempt),
             Event::AttemptInDoubt(body) => {

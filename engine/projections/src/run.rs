@@ -76,6 +76,8 @@ pub(crate) struct Attempt {
     decision: Option<DecisionId>,
     not_after: Timestamp,
     stage: Stage,
+    /// Whether it uses an integration, which can be connected again.
+    has_integration: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -102,7 +104,8 @@ const NO_ATTEMPT: &str = "the run has no such attempt";
 pub(crate) struct Known {
     pub(crate) decision: Option<DecisionId>,
     pub(crate) in_doubt: bool,
-    pub(crate) attached: bool,
+    /// The approval that a refused credential makes spendable again.
+    pub(crate) spendable: Option<DecisionId>,
 }
 
 impl Facts {
@@ -114,6 +117,12 @@ impl Facts {
             requester: body.requester.clone(),
             started_at: at,
         }
+    }
+}
+
+impl Attempt {
+    fn spendable(&self) -> Option<DecisionId> {
+        self.decision.filter(|_| self.has_integration)
     }
 }
 
@@ -190,11 +199,12 @@ impl State {
     pub(crate) fn known(&self, id: AttemptId) -> Option<Known> {
         if let Some(attempt) = self.attempt.as_ref().filter(|attempt| attempt.id == id) {
             let in_doubt = attempt.stage == Stage::InDoubt;
-            return Some(Known { decision: attempt.decision, in_doubt, attached: true });
+            let (decision, spendable) = (attempt.decision, attempt.spendable());
+            return Some(Known { decision, in_doubt, spendable });
         }
         let detached = self.detached.iter().find(|detached| detached.id == id)?;
         let (decision, in_doubt) = (detached.decision, detached.in_doubt);
-        Some(Known { decision, in_doubt, attached: false })
+        Some(Known { decision, in_doubt, spendable: None })
     }
 
     // ---- the fold ------------------------------------------------------------------------
@@ -333,6 +343,7 @@ impl State {
             decision: body.decision,
             not_after: body.not_after,
             stage: Stage::UnderWay,
+            has_integration: body.integration.is_some(),
         });
         self.go_on(Phase::Waiting(WaitingFor::Answer))
     }
@@ -357,7 +368,7 @@ impl State {
     /// A refused credential proves that nothing was sent: the approval is unspent again.
     fn attempt_refused(&mut self, body: &AttemptRefused) -> Step {
         let Some(attempt) = self.take(body.attempt)? else { return Ok(()) };
-        match (body.reason, attempt.decision) {
+        match (body.reason, attempt.spendable()) {
             (RefuseReason::Reconnect, Some(decision)) => {
                 self.expiry = Some((decision, attempt.not_after));
                 self.go_on(Phase::Waiting(WaitingFor::Decision(decision)))

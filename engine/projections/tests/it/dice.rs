@@ -5,14 +5,15 @@ use placet_core::Run;
 use placet_core::run::{Activity, Ask, Detached, FrameKind, Phase};
 use placet_model::attempt::RefuseReason;
 use placet_model::decision::{Resolution, Settlement, Verdict, VoidReason};
+use placet_model::event::attempt::AttemptStarted;
 use placet_model::event::decision::{
-    DecisionRequested, DecisionVoided, DraftPrepared, RequirementRaised,
+    DecisionRequested, DecisionSettled, DecisionVoided, DraftPrepared, RequirementRaised, VoteCast,
 };
 use placet_model::event::run::{
     FaultCaught, IterationStarted, TaskCompleted, TaskFaulted, TaskShape, TaskSkipped, TaskStarted,
     Then, TimerArmed, TimerKind,
 };
-use placet_model::{DecisionId, Event, Iteration, TaskPath, Timestamp};
+use placet_model::{AttemptId, Event, Iteration, TaskPath, Timestamp};
 
 /// A small generator (splitmix64), so that a seed is a whole history.
 pub(crate) struct Dice {
@@ -130,15 +131,16 @@ impl Dice {
                 let kind = self.pick(&[TimerKind::TaskTimeout, TimerKind::Wait]);
                 TimerArmed { timer, task, iteration, kind, due_at }.into()
             }
-            Activity::Started(_) if self.one_in(3) => tried(attempt(self.id()), 1, None),
-            Activity::Started(_) | Activity::Unsent(..) => {
-                let key = (task.clone(), iteration.clone());
-                let revision = run.drafts.get(&key).map_or(1, |last| last + 1);
-                DraftPrepared { iteration, ..draft(&task, revision) }.into()
+            Activity::Started(_) if self.one_in(3) => {
+                let Event::AttemptStarted(read) = tried(attempt(self.id()), 1, None) else {
+                    unreachable!("a try")
+                };
+                AttemptStarted { task, iteration, ..read }.into()
             }
-            Activity::Drafted(..) => {
+            Activity::Started(_) | Activity::Unsent(..) => self.draft(run, &task, iteration),
+            Activity::Drafted(_, draft) => {
                 let (decision, expires_at) = (decision(self.id()), self.soon(run));
-                let digest = digest("draft");
+                let digest = draft.digest;
                 DecisionRequested { decision, task, iteration, digest, expires_at }.into()
             }
             Activity::Waiting(_, timer) => fired(*timer),
@@ -154,7 +156,7 @@ impl Dice {
             Activity::Denied(..) | Activity::Refused(..) | Activity::GivenUp(_) => {
                 TaskFaulted { task, iteration, fault: fault() }.into()
             }
-            Activity::Asked(_, ask) => self.on_request(ask.decision),
+            Activity::Asked(_, ask) => self.on_request(ask),
             Activity::Approved(_, ask) => self.on_approval(ask),
             Activity::Attempting(_, current) => {
                 let (attempt, in_doubt) = (current.as_ref().clone(), false);
@@ -172,15 +174,36 @@ impl Dice {
         }
     }
 
-    fn on_request(&mut self, id: DecisionId) -> Event {
+    fn draft(&mut self, run: &Run, task: &TaskPath, iteration: Iteration) -> Event {
+        let key = (task.clone(), iteration.clone());
+        let revision = run.drafts.get(&key).map_or(1, |last| last + 1);
+        let mut made = draft(task, revision);
+        made.integration = made.integration.filter(|_| !self.one_in(3));
+        let unique = format!("{revision} of {iteration}");
+        DraftPrepared {
+            iteration,
+            send_id: unique.clone(),
+            digest: digest(&unique),
+            nonce: unique,
+            ..made
+        }
+        .into()
+    }
+
+    fn on_request(&mut self, ask: &Ask) -> Event {
         if self.one_in(2) {
             let name = self.pick(&["ana", "ben"]);
             let request = self.one_in(2).then(|| format!("r{}", self.id()));
-            return vote(id, name, self.pick(Verdict::ALL), request.as_deref());
+            let verdict = self.pick(Verdict::ALL);
+            let Event::VoteCast(vote) = vote(ask.decision, name, verdict, request.as_deref())
+            else {
+                unreachable!("a vote")
+            };
+            return VoteCast { digest: ask.draft.digest, ..vote }.into();
         }
         let settlement =
             if self.one_in(3) { self.pick(Settlement::ALL) } else { Settlement::Approved };
-        settled(id, settlement)
+        end(ask, settlement)
     }
 
     fn on_approval(&mut self, ask: &Ask) -> Event {
@@ -194,7 +217,7 @@ impl Dice {
             _ => {
                 let new = attempt(self.id());
                 let (attempt, tries) = ask.prior.unwrap_or((new, 0));
-                tried(attempt, tries + 1, Some(decision))
+                claim(ask, attempt, tries + 1)
             }
         }
     }
@@ -237,7 +260,7 @@ impl Dice {
             DecisionVoided { decision, reason: VoidReason::RunCancelled, field: None }.into()
         };
         let before = match &run.activity {
-            Activity::Asked(_, ask) => Some(settled(ask.decision, Settlement::Withdrawn)),
+            Activity::Asked(_, ask) => Some(end(ask, Settlement::Withdrawn)),
             Activity::Approved(_, ask) => Some(void(ask.decision)),
             Activity::Deferred(_, last, _) => last.ask.as_ref().map(|ask| void(ask.decision)),
             _ => None,
@@ -263,19 +286,15 @@ impl Dice {
         }
         let drafted = match &run.activity {
             // a draft that is not in the inbox yet has to get there before it can be taken back
-            Activity::Drafted(leaf, _) => {
+            Activity::Drafted(leaf, draft) => {
                 let id = decision(u128::MAX - run.id.as_u128());
                 let expires_at = run.touched_at;
+                let (task, iteration) = (leaf.task.clone(), leaf.iteration.clone());
+                let (digest, reason) = (draft.digest, None);
+                let settlement = Settlement::Withdrawn;
                 vec![
-                    DecisionRequested {
-                        decision: id,
-                        task: leaf.task.clone(),
-                        iteration: leaf.iteration.clone(),
-                        digest: digest("draft"),
-                        expires_at,
-                    }
-                    .into(),
-                    settled(id, Settlement::Withdrawn),
+                    DecisionRequested { decision: id, task, iteration, digest, expires_at }.into(),
+                    DecisionSettled { decision: id, digest, settlement, reason }.into(),
                 ]
             }
             _ => vec![],
@@ -293,7 +312,31 @@ impl Dice {
     }
 }
 
-fn next_try(last: &placet_model::event::attempt::AttemptStarted) -> Event {
+/// The request ends.
+fn end(ask: &Ask, settlement: Settlement) -> Event {
+    let (decision, digest) = (ask.decision, ask.draft.digest);
+    DecisionSettled { decision, digest, settlement, reason: None }.into()
+}
+
+/// A try of exactly what was approved.
+fn claim(ask: &Ask, id: AttemptId, try_number: u32) -> Event {
+    let Event::AttemptStarted(body) = tried(id, try_number, Some(ask.decision)) else {
+        unreachable!("a try")
+    };
+    let draft = ask.draft.clone();
+    AttemptStarted {
+        task: draft.task,
+        iteration: draft.iteration,
+        digest: Some(draft.digest),
+        send_id: draft.send_id,
+        integration: draft.integration,
+        not_after: ask.expires_at,
+        ..body
+    }
+    .into()
+}
+
+fn next_try(last: &AttemptStarted) -> Event {
     let mut next = last.clone();
     next.try_number += 1;
     next.into()

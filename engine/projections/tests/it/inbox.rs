@@ -8,7 +8,7 @@ use placet_model::decision::{DecisionState, Resolution, Settlement, Verdict, Voi
 use placet_model::draft::{BoundField, Mode};
 use placet_model::event::decision::{DecisionVoided, RequirementRaised};
 use placet_model::manifest::Effect;
-use placet_model::{PayloadRef, Revision};
+use placet_model::{Event, PayloadRef, Revision};
 use placet_projections::DecisionRow;
 
 fn row(world: &World) -> DecisionRow {
@@ -162,6 +162,21 @@ fn a_refused_credential_makes_the_approval_spendable_again() {
     world.run(run(1), [refused(attempt(1), 2, RefuseReason::Permanent)]);
     assert_eq!((row(&world).state, listed(&world)), (DecisionState::Consumed, (false, false)));
     world.check();
+}
+
+#[test]
+fn a_call_without_an_integration_has_no_credential_to_connect_again() {
+    let mut world = World::new();
+    world.run(run(1), asking(decision(1)));
+    let Event::AttemptStarted(mut try_of_a_url) = tried(attempt(1), 1, Some(decision(1))) else {
+        panic!("a try")
+    };
+    try_of_a_url.integration = None;
+    let approved = settled(decision(1), Settlement::Approved);
+    world.run(run(1), [approved, try_of_a_url.into()]);
+    world.run(run(1), [refused(attempt(1), 1, RefuseReason::Reconnect)]);
+    assert_eq!((row(&world).state, listed(&world)), (DecisionState::Consumed, (false, false)));
+    assert_eq!(world.see(|views| views.ready()), [run(1)]);
 }
 
 #[test]
