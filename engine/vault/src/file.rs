@@ -1,0 +1,146 @@
+//! The redb file: made whole or not at all, readable by its owner, and a panic inside redb is an
+//! error that names it.
+
+use crate::Error;
+use redb::{Database, WriteTransaction};
+use std::fs::{DirBuilder, OpenOptions};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Credentials are few and small.
+const CACHE_BYTES: usize = 4 * 1024 * 1024;
+const CREATING: &str = "creating the vault";
+const OPENING: &str = "opening the vault";
+
+/// A redb file by name, for errors.
+#[derive(Debug, Clone)]
+pub(crate) struct File(Arc<Path>);
+
+impl File {
+    pub(crate) fn new(path: &Path) -> Self {
+        Self(path.into())
+    }
+
+    pub(crate) fn to_path(&self) -> PathBuf {
+        self.0.to_path_buf()
+    }
+
+    pub(crate) fn err<E: Into<redb::Error>>(&self, doing: &'static str) -> impl Fn(E) -> Error {
+        let file = self.to_path();
+        move |error| Error::Storage { doing, file: file.clone(), source: Box::new(error.into()) }
+    }
+
+    fn io(&self, doing: &'static str) -> impl Fn(std::io::Error) -> Error {
+        let path = self.to_path();
+        move |source| Error::Io { doing, path: path.clone(), source }
+    }
+
+    /// Runs an operation on redb, which trusts its pages: a damaged one can make it panic anywhere.
+    pub(crate) fn guarded<T>(
+        &self,
+        doing: &'static str,
+        operation: impl FnOnce() -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        catch_unwind(AssertUnwindSafe(operation)).unwrap_or_else(|panic| {
+            let panic = panic_text(&*panic);
+            Err(Error::Panicked { doing, file: self.to_path(), panic })
+        })
+    }
+
+    pub(crate) fn open(&self) -> Result<Db, Error> {
+        self.guarded(OPENING, || {
+            match Database::builder().set_cache_size(CACHE_BYTES).open(&self.0) {
+                Ok(db) => Ok(Db(Some(db))),
+                Err(redb::DatabaseError::DatabaseAlreadyOpen) => {
+                    Err(Error::InUse { file: self.to_path() })
+                }
+                Err(error) => Err(self.err(OPENING)(error)),
+            }
+        })
+    }
+
+    /// Makes the file under another name with its first rows in it, then renames it: a power cut
+    /// leaves no file or a whole one. The caller holds the lock of the data directory.
+    pub(crate) fn create(
+        &self,
+        first: impl FnOnce(&WriteTransaction) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let unfinished = self.0.with_extension("redb.new");
+        match std::fs::remove_file(&unfinished) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(self.io(CREATING)(error));
+            }
+            Ok(()) | Err(_) => {}
+        }
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let opened = options.open(&unfinished).map_err(self.io(CREATING))?;
+        self.guarded(CREATING, || {
+            let db = Database::builder().create_file(opened).map_err(self.err(CREATING))?;
+            let mut tx = db.begin_write().map_err(self.err(CREATING))?;
+            tx.set_quick_repair(true);
+            first(&tx)?;
+            tx.commit().map_err(self.err(CREATING))
+        })?;
+        std::fs::rename(&unfinished, &self.0).map_err(self.io(CREATING))?;
+        sync_dir(self.0.parent())
+    }
+}
+
+/// An open database. Closing one whose pages are damaged can panic inside redb; that is logged and
+/// goes no further.
+#[derive(Debug)]
+pub(crate) struct Db(Option<Database>);
+
+impl std::ops::Deref for Db {
+    type Target = Database;
+
+    fn deref(&self) -> &Database {
+        self.0.as_ref().expect("taken only when dropped")
+    }
+}
+
+impl Drop for Db {
+    fn drop(&mut self) {
+        let db = self.0.take();
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(db))) {
+            tracing::error!(panic = panic_text(&*panic), "redb panicked while closing the vault");
+        }
+    }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned())
+}
+
+/// Makes a directory (and its parents) that only its owner can enter.
+pub(crate) fn create_private_dir(dir: &Path) -> Result<(), Error> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    let doing = "creating the directory";
+    builder.create(dir).map_err(|source| Error::Io { doing, path: dir.to_owned(), source })
+}
+
+/// The real place of a directory.
+pub(crate) fn canonical(dir: &Path) -> Result<PathBuf, Error> {
+    let doing = "resolving the directory";
+    dir.canonicalize().map_err(|source| Error::Io { doing, path: dir.to_owned(), source })
+}
+
+/// Makes the names in a directory durable.
+pub(crate) fn sync_dir(dir: Option<&Path>) -> Result<(), Error> {
+    let Some(dir) = dir.filter(|dir| !dir.as_os_str().is_empty()) else { return Ok(()) };
+    let doing = "syncing the directory";
+    std::fs::File::open(dir).and_then(|file| file.sync_all()).map_err(|source| Error::Io {
+        doing,
+        path: dir.to_owned(),
+        source,
+    })
+}

@@ -1,0 +1,131 @@
+//! The key-encryption key (KEK): it seals nothing itself, every record gets a key derived from it.
+//!
+//! It is never printed and never written anywhere but into its key file.
+
+use crate::Error;
+use ring::aead::{AES_256_GCM, LessSafeKey, UnboundKey};
+use ring::digest::{Context, SHA256};
+use ring::hkdf::{HKDF_SHA256, Salt};
+use ring::rand::{SecureRandom, SystemRandom};
+use secrecy::{ExposeSecret as _, SecretBox};
+use std::fmt;
+
+/// Bytes of a KEK.
+pub(crate) const KEK_LEN: usize = 32;
+/// Bytes of the salt that makes one record's key.
+pub(crate) const SALT_LEN: usize = 32;
+
+const INFO: &[u8] = b"placet/cred/v1";
+const ID_LABEL: &[u8] = b"placet/kek-id/v1";
+
+/// Tells one KEK from another without telling the key: the first 8 bytes of a SHA-256 over it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KekId([u8; Self::LEN]);
+
+impl KekId {
+    pub(crate) const LEN: usize = 8;
+
+    pub(crate) const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
+        Self(bytes)
+    }
+
+    pub(crate) const fn as_bytes(&self) -> &[u8; Self::LEN] {
+        &self.0
+    }
+}
+
+impl fmt::Display for KekId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// A key-encryption key.
+pub struct Kek {
+    id: KekId,
+    secret: SecretBox<[u8; KEK_LEN]>,
+}
+
+impl fmt::Debug for Kek {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Kek({})", self.id)
+    }
+}
+
+impl Kek {
+    /// The KEK with these bytes.
+    pub fn from_bytes(bytes: [u8; KEK_LEN]) -> Self {
+        Self::new(SecretBox::new(Box::new(bytes)))
+    }
+
+    pub(crate) fn new(secret: SecretBox<[u8; KEK_LEN]>) -> Self {
+        let mut context = Context::new(&SHA256);
+        context.update(ID_LABEL);
+        context.update(secret.expose_secret());
+        let mut id = [0; KekId::LEN];
+        id.copy_from_slice(&context.finish().as_ref()[..KekId::LEN]);
+        Self { id: KekId(id), secret }
+    }
+
+    pub(crate) fn random(random: &SystemRandom) -> Result<Self, Error> {
+        let mut drawn = Ok(());
+        let secret = SecretBox::init_with_mut(|bytes: &mut [u8; KEK_LEN]| {
+            drawn = random.fill(bytes);
+        });
+        drawn.map_err(|_unspecified| Error::Random)?;
+        Ok(Self::new(secret))
+    }
+
+    /// Its name in records.
+    pub const fn id(&self) -> KekId {
+        self.id
+    }
+
+    pub(crate) fn expose(&self) -> &[u8; KEK_LEN] {
+        self.secret.expose_secret()
+    }
+
+    /// The key of the record with this salt: HKDF-SHA256(KEK, salt, `placet/cred/v1`). A key of
+    /// its own per record keeps every one far below the 2^32 random nonces of NIST SP 800-38D.
+    pub(crate) fn record_key(&self, salt: &[u8; SALT_LEN]) -> LessSafeKey {
+        let extracted = Salt::new(HKDF_SHA256, salt).extract(self.expose());
+        let key = extracted
+            .expand(&[INFO], &AES_256_GCM)
+            .expect("32 bytes are within the 8,160 that HKDF-SHA256 gives");
+        LessSafeKey::new(UnboundKey::from(key))
+    }
+}
+
+/// The KEKs that open records: the one that seals new ones and, once keys are rotated, those whose
+/// records are not re-wrapped yet.
+#[derive(Debug)]
+pub(crate) struct Keks {
+    current: Kek,
+}
+
+impl Keks {
+    pub(crate) const fn new(current: Kek) -> Self {
+        Self { current }
+    }
+
+    pub(crate) const fn current(&self) -> &Kek {
+        &self.current
+    }
+
+    pub(crate) fn get(&self, id: KekId) -> Option<&Kek> {
+        (self.current.id == id).then_some(&self.current)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_named_but_not_printed() {
+        let kek = Kek::from_bytes([0xab; KEK_LEN]);
+        assert_eq!(format!("{kek:?}"), format!("Kek({})", kek.id()));
+        assert!(!format!("{kek:?}").contains("abab"));
+        assert_ne!(kek.id(), Kek::from_bytes([0xac; KEK_LEN]).id());
+    }
+}

@@ -1,0 +1,210 @@
+//! The credentials of integrations, by version.
+//!
+//! A stored version never changes: attempts name it, so a rotation stores the next one beside it
+//! and forgets the old one when nothing uses it any more. What is forgotten is gone from the
+//! tables at once; its sealed bytes may stay in a free page until redb uses that page again.
+
+use crate::file::{Db, File};
+use crate::kek::Keks;
+use crate::open::{self, VaultOptions};
+use crate::record::{self, Place};
+use crate::tables::{CREDENTIALS, CredentialKey};
+use crate::{Error, limits};
+use placet_adapters::SecretText;
+use placet_model::IntegrationId;
+use redb::{ReadableDatabase as _, ReadableTable};
+use ring::rand::SystemRandom;
+use std::collections::BTreeMap;
+use std::fmt;
+
+const STORING: &str = "storing a credential";
+const READING: &str = "reading a credential";
+const FORGETTING: &str = "forgetting a credential";
+
+/// An open vault. It may be shared between threads.
+pub struct Vault {
+    db: Db,
+    file: File,
+    keks: Keks,
+    project: String,
+    random: SystemRandom,
+}
+
+impl fmt::Debug for Vault {
+    /// The project and the file only.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Vault({:?}, {})", self.project, self.file.to_path().display())
+    }
+}
+
+impl Vault {
+    /// Opens the vault, or makes it with its key on first use. The caller holds the lock of the
+    /// data directory.
+    ///
+    /// # Errors
+    /// A key file that is missing while there are credentials, is the wrong one, or can be read by
+    /// others; a vault of another project, in use, or damaged.
+    pub fn open(options: VaultOptions) -> Result<Self, Error> {
+        let random = SystemRandom::new();
+        let project = options.project.clone();
+        let open::Opened { db, file, keks } = open::open(options, &random)?;
+        Ok(Self { db, file, keks, project, random })
+    }
+
+    /// Seals a new version of a credential; durable before this returns, all fields or none.
+    ///
+    /// # Errors
+    /// [`Error::VersionExists`], also where a crash came between storing and recording it: take
+    /// the version after [`Self::latest_version`]. Names, counts and sizes out of bounds. After
+    /// [`Error::Storage`] it is unknown whether it was stored.
+    pub fn store(
+        &self,
+        integration: IntegrationId,
+        version: u32,
+        fields: &BTreeMap<String, SecretText>,
+    ) -> Result<(), Error> {
+        limits::check(version, fields)?;
+        let mut rows = Vec::with_capacity(fields.len());
+        for (field, text) in fields {
+            let place = self.place(integration, version, field);
+            rows.push((field, record::seal(self.keks.current(), &place, text, &self.random)?));
+        }
+        self.file.guarded(STORING, || {
+            let mut tx = self.db.begin_write().map_err(self.file.err(STORING))?;
+            tx.set_quick_repair(true);
+            {
+                let mut table = tx.open_table(CREDENTIALS).map_err(self.file.err(STORING))?;
+                if self.names(&table, integration)?.iter().any(|name| name.version == version) {
+                    return Err(Error::VersionExists { integration, version });
+                }
+                for (field, record) in &rows {
+                    table
+                        .insert((&integration.to_bytes(), version, field.as_str()), &**record)
+                        .map_err(self.file.err(STORING))?;
+                }
+            }
+            tx.commit().map_err(self.file.err(STORING))
+        })
+    }
+
+    /// One field of one version.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchVersion`], [`Error::NoSuchField`]; a row that does not open.
+    pub fn secret(
+        &self,
+        integration: IntegrationId,
+        version: u32,
+        field: &str,
+    ) -> Result<SecretText, Error> {
+        self.file.guarded(READING, || {
+            let tx = self.db.begin_read().map_err(self.file.err(READING))?;
+            let table = tx.open_table(CREDENTIALS).map_err(self.file.err(READING))?;
+            let key = (&integration.to_bytes(), version, field);
+            if let Some(row) = table.get(key).map_err(self.file.err(READING))? {
+                return record::open(
+                    &self.keks,
+                    &self.place(integration, version, field),
+                    row.value(),
+                );
+            }
+            let names = self.names(&table, integration)?;
+            Err(if names.iter().any(|name| name.version == version) {
+                Error::NoSuchField { integration, version, field: field.to_owned() }
+            } else {
+                Error::NoSuchVersion { integration, version }
+            })
+        })
+    }
+
+    /// The names of a version's fields, sorted; none where there is no such version. Opens no row.
+    ///
+    /// # Errors
+    /// What redb says.
+    pub fn fields(&self, integration: IntegrationId, version: u32) -> Result<Vec<String>, Error> {
+        let names = self.read_names(integration)?.into_iter();
+        Ok(names.filter(|name| name.version == version).map(|name| name.field).collect())
+    }
+
+    /// The highest version that is stored; `None` where there is no credential.
+    ///
+    /// # Errors
+    /// What redb says.
+    pub fn latest_version(&self, integration: IntegrationId) -> Result<Option<u32>, Error> {
+        Ok(self.read_names(integration)?.last().map(|name| name.version))
+    }
+
+    /// Forgets every version of an integration's credential; durable before this returns. Nothing
+    /// to forget is no error.
+    ///
+    /// # Errors
+    /// What redb says; after [`Error::Storage`] it is unknown whether it is forgotten.
+    pub fn forget(&self, integration: IntegrationId) -> Result<(), Error> {
+        self.remove(integration, |_any| true)
+    }
+
+    /// Forgets the versions before `version`, once a rotation is through.
+    ///
+    /// # Errors
+    /// As [`Self::forget`].
+    pub fn forget_before(&self, integration: IntegrationId, version: u32) -> Result<(), Error> {
+        self.remove(integration, |stored| stored < version)
+    }
+
+    fn remove(
+        &self,
+        integration: IntegrationId,
+        is_gone: impl Fn(u32) -> bool,
+    ) -> Result<(), Error> {
+        self.file.guarded(FORGETTING, || {
+            let mut tx = self.db.begin_write().map_err(self.file.err(FORGETTING))?;
+            tx.set_quick_repair(true);
+            {
+                let mut table = tx.open_table(CREDENTIALS).map_err(self.file.err(FORGETTING))?;
+                let names = self.names(&table, integration)?;
+                for name in names.iter().filter(|name| is_gone(name.version)) {
+                    let key = (&integration.to_bytes(), name.version, name.field.as_str());
+                    table.remove(key).map_err(self.file.err(FORGETTING))?;
+                }
+            }
+            tx.commit().map_err(self.file.err(FORGETTING))
+        })
+    }
+
+    fn read_names(&self, integration: IntegrationId) -> Result<Vec<Name>, Error> {
+        self.file.guarded(READING, || {
+            let tx = self.db.begin_read().map_err(self.file.err(READING))?;
+            let table = tx.open_table(CREDENTIALS).map_err(self.file.err(READING))?;
+            self.names(&table, integration)
+        })
+    }
+
+    /// What is stored for an integration, by version and field.
+    fn names(
+        &self,
+        table: &impl ReadableTable<CredentialKey<'static>, &'static [u8]>,
+        integration: IntegrationId,
+    ) -> Result<Vec<Name>, Error> {
+        let id = integration.to_bytes();
+        let mut names = Vec::new();
+        for row in table.range((&id, 0, "")..).map_err(self.file.err(READING))? {
+            let (key, _record) = row.map_err(self.file.err(READING))?;
+            let (stored, version, field) = key.value();
+            if *stored != id {
+                break;
+            }
+            names.push(Name { version, field: field.to_owned() });
+        }
+        Ok(names)
+    }
+
+    fn place<'a>(&'a self, integration: IntegrationId, version: u32, field: &'a str) -> Place<'a> {
+        Place { project: &self.project, integration, version, field }
+    }
+}
+
+/// What a row is called within its integration.
+struct Name {
+    version: u32,
+    field: String,
+}
