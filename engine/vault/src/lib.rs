@@ -1,13 +1,16 @@
 //! Sealed credentials and keys.
 //!
 //! A [`Vault`] keeps the credentials of integrations in a redb file of its own, each field sealed
-//! by itself; the key that seals lives in another directory ([`KekSource`]).
+//! by itself; the key that seals lives in another directory ([`KekSource`]). A [`HoleFiller`] puts
+//! them, and the operator's secrets, into the holes of a request whose bytes are about to leave.
 //!
 //! Plaintext leaves this crate as `SecretText` and in no other form: not in an error, not in a
 //! `Debug` text, not in a file. Nothing in here decides whether something may be sent.
 
+mod environment;
 mod error;
 mod file;
+mod hole_filler;
 mod kek;
 mod kek_source;
 mod key_file;
@@ -17,7 +20,9 @@ mod record;
 mod tables;
 mod vault;
 
+pub use environment::Environment;
 pub use error::Error;
+pub use hole_filler::HoleFiller;
 pub use kek::{Kek, KekId};
 pub use kek_source::{KEK_FILE, KekSource};
 pub use limits::{FIELD_BYTES_MAX, FIELD_NAME_BYTES_MAX, FIELDS_MAX};

@@ -1,0 +1,134 @@
+//! Fills the holes of approved bytes: credentials from the vault, secrets from the environment.
+//!
+//! Which credential is used follows from the call (integration and version as its attempt has
+//! recorded them), never from the request. A secret goes only to a host that the operator has
+//! bound it to. Every error names what is missing and none repeats what was found.
+
+use crate::{Environment, Error, Vault};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use placet_adapters::{FillError, FillHoles, SecretText, WantedHole};
+use placet_model::project::SecretBinding;
+use placet_model::request::{Hole, HoleKind};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use zeroize::Zeroizing;
+
+/// The live engine's source of secrets. The sandbox is never given one.
+#[derive(Debug)]
+pub struct HoleFiller {
+    vault: Arc<Vault>,
+    secrets: BTreeMap<String, SecretBinding>,
+    environment: Environment,
+}
+
+impl HoleFiller {
+    /// Fills from this vault and, for the operator's `secrets`, from this environment.
+    pub const fn new(
+        vault: Arc<Vault>,
+        secrets: BTreeMap<String, SecretBinding>,
+        environment: Environment,
+    ) -> Self {
+        Self { vault, secrets, environment }
+    }
+
+    fn credential(&self, wanted: &WantedHole<'_>, field: &str) -> Result<SecretText, FillError> {
+        let Some(call) = wanted.integration else {
+            return Err(unusable(wanted.hole, "the call names no integration"));
+        };
+        self.vault.secret(call.id, call.credential_version, field).map_err(|error| {
+            let reason = format!("integration {}: {}", call.name, with_sources(&error));
+            unusable(wanted.hole, reason)
+        })
+    }
+
+    /// The secret with this name, if it may go to this host.
+    fn secret(&self, name: &str, host: &str) -> Result<SecretText, FillError> {
+        let hole = Hole { hole: HoleKind::Secret, name: name.to_owned() };
+        let Some(binding) = self.secrets.get(name) else {
+            return Err(FillError::Unknown { hole });
+        };
+        if !binding.hosts.iter().any(|bound| bound.eq_ignore_ascii_case(host)) {
+            return Err(match with_port(binding, host) {
+                Some(bound) => {
+                    let reason = format!(
+                        "it is bound to {bound}: secrets are bound to hosts without a port"
+                    );
+                    unusable(&hole, reason)
+                }
+                None => FillError::WrongHost { hole, host: host.to_owned() },
+            });
+        }
+        self.environment.read(&binding.env).ok_or_else(|| {
+            let reason = format!("the environment variable {} is not set or empty", binding.env);
+            unusable(&hole, reason)
+        })
+    }
+
+    /// `base64(user:password)` of RFC 7617 (<https://www.rfc-editor.org/rfc/rfc7617#section-2>):
+    /// no colon in the user, no control characters in either.
+    fn basic(&self, wanted: &WantedHole<'_>) -> Result<SecretText, FillError> {
+        let Some((user, password)) = wanted.hole.name.split_once(':') else {
+            return Err(unusable(wanted.hole, "it does not name two secrets as user:password"));
+        };
+        let user = self.secret(user, wanted.host)?;
+        let password = self.secret(password, wanted.host)?;
+        if user.expose().contains(':') {
+            return Err(unusable(wanted.hole, "its user holds a colon"));
+        }
+        let mut pair = Zeroizing::new(String::with_capacity(
+            user.expose().len() + password.expose().len() + 1,
+        ));
+        pair.push_str(user.expose());
+        pair.push(':');
+        pair.push_str(password.expose());
+        if pair.chars().any(char::is_control) {
+            return Err(unusable(wanted.hole, "it holds a line break or a control character"));
+        }
+        Ok(SecretText::new(BASE64.encode(pair.as_bytes())))
+    }
+}
+
+impl FillHoles for HoleFiller {
+    fn fill(&self, wanted: &WantedHole<'_>) -> Result<SecretText, FillError> {
+        let WantedHole { hole, host, .. } = *wanted;
+        if host.is_empty() {
+            return Err(unusable(hole, "the request names no host that it could go to"));
+        }
+        match hole.hole {
+            HoleKind::Credential => self.credential(wanted, &hole.name),
+            HoleKind::Signature => match hole.name.split_once(':') {
+                Some((_scheme, field)) => self.credential(wanted, field),
+                None => Err(unusable(hole, "it does not name its key as scheme:field")),
+            },
+            HoleKind::Secret => self.secret(&hole.name, host),
+            HoleKind::Basic => self.basic(wanted),
+            // the moment of a try is no secret and not ours to give
+            HoleKind::Timestamp => Err(FillError::Unknown { hole: hole.clone() }),
+        }
+    }
+}
+
+fn unusable(hole: &Hole, reason: impl Into<String>) -> FillError {
+    FillError::Unusable { hole: hole.clone(), reason: reason.into() }
+}
+
+/// A binding to this host that names a port, which a hole does not know.
+fn with_port<'a>(binding: &'a SecretBinding, host: &str) -> Option<&'a str> {
+    let names_port = |bound: &&str| {
+        bound.rsplit_once(':').is_some_and(|(bound, _port)| bound.eq_ignore_ascii_case(host))
+    };
+    binding.hosts.iter().map(String::as_str).find(names_port)
+}
+
+/// An error and what it rests on, in one line.
+fn with_sources(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
