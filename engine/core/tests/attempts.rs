@@ -486,6 +486,7 @@ fn who_may_cancel_is_the_requester_an_operator_or_an_admin() {
     for who in ["ana", "eve", "zoe"] {
         Scene::new().asked().cancel(who).refuses("PL4005");
     }
+    Scene::new().cancel("op").refuses("PL3013");
     let over = Scene::new().asked().cancel("op").after;
     over.cancel("op").refuses("PL4008");
 }

@@ -60,7 +60,11 @@ pub(super) fn cancel(
     if let (true, phase) = (run.is_over(), run.phase.name()) {
         return Err(Refusal::RunOver { phase });
     }
-    let own = run.facts().is_some_and(|facts| facts.started.requester == *by);
+    let Some(facts) = run.facts() else {
+        let (what, state) = ("cancelling".to_owned(), run.phase.name().to_owned());
+        return Err(Refusal::DoesNotFit { what, state });
+    };
+    let own = facts.started.requester == *by;
     let allowed = own || policy.has_role(by, Role::Operator) || policy.has_role(by, Role::Admin);
     if !allowed {
         return Err(Refusal::NotPermitted { principal: by.clone(), role: "operator" });
