@@ -1,7 +1,7 @@
 //! What is due, and when to look: durable rows in the projections, and a few reminders in memory
 //! that a restart makes anew. No polling: the loop sleeps until the next moment.
 
-use super::Writer;
+use super::{Awaited, Writer};
 use crate::env::Error;
 use crate::turn::Job;
 use placet_model::{RunId, Timestamp};
@@ -126,6 +126,24 @@ impl Writer {
             }
             Err(error) => tracing::error!(%error, "the restart cannot read what was under way"),
         }
+        if self.env.clock.is_virtual()
+            && let Err(error) = self.await_people()
+        {
+            tracing::error!(%error, "the restart cannot read what waits for people");
+        }
+    }
+
+    /// A virtual clock stands still for people whom an earlier process has asked, too. The wall
+    /// clock does not, so parked runs are not read for it.
+    fn await_people(&mut self) -> Result<(), Error> {
+        let view = self.env.view()?;
+        for row in Views::new(&view)?.open(None, usize::MAX)? {
+            self.state.people.insert(match row.in_doubt {
+                Some((attempt, _)) => Awaited::Doubt(attempt),
+                None => Awaited::Decision(row.decision),
+            });
+        }
+        Ok(())
     }
 
     #[expect(clippy::type_complexity, reason = "three lists of runs, used once")]
