@@ -1,1 +1,50 @@
-fn main() {}
+//! `placet`: nothing leaves without a vote of assent.
+//!
+//! The composition root: everything else is a library that knows neither arguments nor terminals.
+//! What the program does is in [`commands`]; what it is made of is put together in [`compose`].
+
+mod args;
+mod commands;
+mod compose;
+mod env;
+mod exit;
+mod findings;
+mod out;
+mod people;
+mod project;
+mod state;
+mod view;
+mod vote;
+
+use crate::exit::Exit;
+use clap::Parser;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let args = args::Args::parse();
+    log_to_stderr();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            out::say(&format!("error: the runtime cannot start: {error}"));
+            return Exit::Negative.into();
+        }
+    };
+    match runtime.block_on(commands::run(args.command)) {
+        Ok(exit) => exit.into(),
+        Err(error) => exit::report(&error).into(),
+    }
+}
+
+/// What the engine says of itself: warnings, unless the environment asks for more.
+fn log_to_stderr() {
+    let filter = EnvFilter::try_from_env(env::LOG).unwrap_or_else(|_unset| EnvFilter::new("warn"));
+    let colours = out::Stream::Err.is_coloured();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colours)
+        .with_target(false)
+        .init();
+}

@@ -1,0 +1,137 @@
+//! `placet check`: findings in workflows, `policy.yaml` and `placet.toml`. It never touches the
+//! network and never starts an engine.
+
+use crate::compose::{self, Place};
+use crate::exit::{Exit, invalid};
+use crate::findings::{self, Format, Found};
+use crate::out;
+use crate::project::{self, CONFIG_FILE, POLICY_FILE, Project, yaml_files};
+use anyhow::Result;
+use placet_adapters::Adapters;
+use placet_language::{Checked, Environment, Source, check, check_project};
+use placet_model::integration::IntegrationStatus;
+use placet_model::policy::Policy;
+use placet_projections::Views;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Files, or folders of a project
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// How findings are written
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Exit> {
+    let mut files = vec![];
+    for path in &args.files {
+        if path.is_dir() { files.extend(files_of(path)?) } else { files.push(path.clone()) }
+    }
+    let found: Vec<Found> = files.iter().map(|file| check_file(file)).collect::<Result<_>>()?;
+    let format = if args.json { Format::Json } else { args.format };
+    findings::show(&found, format)?;
+    let errors = found.iter().filter(|found| found.has_errors()).count();
+    if format == Format::Text {
+        out::say(&match errors {
+            0 => format!("{} checked, no errors", count(found.len(), "file")),
+            errors => format!("{} checked, {} with errors", count(found.len(), "file"), errors),
+        });
+    }
+    Ok(if errors == 0 { Exit::Done } else { Exit::Negative })
+}
+
+fn count(number: usize, noun: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{ending}")
+}
+
+fn files_of(dir: &Path) -> Result<Vec<PathBuf>> {
+    let mut files: Vec<PathBuf> = [CONFIG_FILE, POLICY_FILE].map(|name| dir.join(name)).into();
+    files.retain(|file| file.exists());
+    files.extend(yaml_files(&dir.join("workflows"))?);
+    if files.is_empty() {
+        files = yaml_files(dir)?;
+    }
+    if files.is_empty() {
+        return Err(invalid(format!("there is nothing to check in {}", dir.display())));
+    }
+    Ok(files)
+}
+
+/// What a file is follows from its name; whatever has no name of its own is a workflow.
+fn check_file(path: &Path) -> Result<Found> {
+    let source = project::read(path)?;
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let diagnostics = match name {
+        CONFIG_FILE => check_project(&source).1,
+        POLICY_FILE => project::dev_policy(&source).1,
+        _ => {
+            let project = Project::of(path)?;
+            let surroundings = Surroundings::of(&project)?;
+            surroundings.check(&source).diagnostics
+        }
+    };
+    Ok(Found { source, diagnostics })
+}
+
+/// What a workflow is checked against.
+#[derive(Debug)]
+pub(crate) struct Surroundings {
+    pub(crate) adapters: std::sync::Arc<Adapters>,
+    /// None while they cannot be known: another process has the project open.
+    pub(crate) integrations: Option<BTreeMap<String, String>>,
+    /// None outside a project: then names of approvers are not checked.
+    pub(crate) policy: Option<Policy>,
+}
+
+impl Surroundings {
+    /// What the project's files and data say.
+    pub(crate) fn of(project: &Project) -> Result<Self> {
+        let adapters = project.adapters()?;
+        let integrations = integrations(project, &adapters);
+        let policy = match project.dir {
+            Some(_) => project.policy()?.value,
+            None => None,
+        };
+        Ok(Self { adapters, integrations, policy })
+    }
+
+    pub(crate) fn check(&self, source: &Source) -> Checked {
+        let catalogue = self.adapters.catalogue();
+        let environment = Environment {
+            catalogue: &catalogue,
+            integrations: self.integrations.as_ref(),
+            policy: self.policy.as_ref(),
+            schemas: self.adapters.registry(),
+        };
+        check(source, &environment)
+    }
+}
+
+/// Integrations by name, with their providers: the default ones of the sandbox, and those of the
+/// project's data. None when the data cannot be opened just now.
+fn integrations(project: &Project, adapters: &Adapters) -> Option<BTreeMap<String, String>> {
+    let mut known = sandbox_integrations(adapters);
+    let data = project.data();
+    if project.dir.is_none() || !data.join("log.redb").exists() {
+        return Some(known);
+    }
+    let log = compose::open_log(project, &Place::of(data)).ok()?;
+    let view = log.read().ok()?;
+    let stored = Views::new(&view).ok()?.integrations().ok()?;
+    let usable = stored.into_iter().filter(|i| i.status != IntegrationStatus::Disconnected);
+    known.extend(usable.map(|i| (i.name, i.provider)));
+    Some(known)
+}
+
+/// What `compose::connect_sandbox` makes.
+pub(crate) fn sandbox_integrations(adapters: &Adapters) -> BTreeMap<String, String> {
+    let providers = adapters.manifests().keys().filter(|name| compose::needs_integration(name));
+    providers.map(|name| (name.clone(), name.clone())).collect()
+}

@@ -1,0 +1,407 @@
+//! `placet run`: one run in process. It takes the real path (deploy, draft, request, vote, claim,
+//! attempt) on data of its own; in sandbox mode no socket is opened and the clock is virtual.
+
+use crate::commands::check::{Surroundings, sandbox_integrations};
+use crate::compose::{self, Place, Reach, Running, Setup};
+use crate::exit::{Exit, invalid, refused};
+use crate::findings::{self, Found};
+use crate::out::{self, Stream};
+use crate::people::{self, AUTHOR};
+use crate::project::{self, Project};
+use crate::view;
+use crate::vote::{self, Answered, Approve};
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+use placet_executor::{Clock, Handle, Notice, Start};
+use placet_log::{KeyPlace, Log};
+use placet_model::decision::DecisionState;
+use placet_model::draft::Mode;
+use placet_model::plan::Plan;
+use placet_model::{Digest, RunId};
+use placet_projections::{RunStatus, Views, WaitingFor};
+use serde_json::Value;
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The workflow
+    #[arg(required_unless_present = "resume", conflicts_with = "resume")]
+    file: Option<PathBuf>,
+    /// The workflow's input: JSON, @FILE, or - for stdin; null without it
+    #[arg(
+        long,
+        value_name = "JSON|@FILE|-",
+        conflicts_with = "resume",
+        allow_hyphen_values = true
+    )]
+    input: Option<String>,
+    /// Whether approved bytes leave
+    #[arg(long, value_enum, default_value = "sandbox")]
+    mode: ModeArg,
+    /// Who answers decision requests
+    #[arg(long, value_enum, default_value = "ask")]
+    approve: Approve,
+    /// What looks random follows from it
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Keep the run here; without it the run has data of its own, which go when it ends
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// A target that may be loopback and plain http
+    #[arg(long, value_name = "HOST:PORT")]
+    egress_allow: Vec<String>,
+    /// Go on with a run that waits
+    #[arg(long, value_name = "RUN")]
+    resume: Option<RunId>,
+    /// The report as JSON, on the last line
+    #[arg(long)]
+    json: bool,
+}
+
+/// Whether a run can reach the world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ModeArg {
+    /// Nothing leaves; answers come from schemas.
+    Sandbox,
+    /// Approved bytes leave.
+    Live,
+}
+
+impl From<ModeArg> for Mode {
+    fn from(mode: ModeArg) -> Self {
+        match mode {
+            ModeArg::Sandbox => Self::Sandbox,
+            ModeArg::Live => Self::Live,
+        }
+    }
+}
+
+pub(crate) async fn run(args: Args) -> Result<Exit> {
+    let mut project = match (&args.file, &args.data) {
+        (Some(file), _) => Project::of(file)?,
+        (None, Some(data)) => Project::of_data(data)?,
+        (None, None) => Project::of(Path::new("."))?,
+    };
+    project.config.egress_allow.extend(args.egress_allow.iter().cloned());
+    let reach = reach(&args, &project.config.egress_allow)?;
+    let work = match &args.file {
+        Some(file) => Work::Fresh(checked(file, &project)?, input(args.input.as_deref())?),
+        None => Work::Resumed(args.resume.context("clap asks for a file or --resume")?),
+    };
+    let home = Home::of(&args, &project)?;
+    let ended = go(&args, project, work, &home, reach).await;
+    let keeps = matches!(ended, Ok(Ended { exit: Exit::Waiting, .. }));
+    let run = ended.as_ref().ok().map(|ended| ended.run);
+    home.close(run.filter(|_| keeps))?;
+    let ended = ended?;
+    if args.json {
+        out::json(&ended.report)?;
+    }
+    if ended.exit == Exit::Waiting {
+        let data = args.data.as_ref().map(|dir| format!(" --data {}", dir.display()));
+        let data = data.unwrap_or_default();
+        out::say(&format!("the run waits; go on with: placet run --resume {}{data}", ended.run));
+    }
+    Ok(ended.exit)
+}
+
+/// What is to be run.
+enum Work {
+    /// A checked workflow with its input.
+    Fresh((Plan, String), Value),
+    /// A run that waits.
+    Resumed(RunId),
+}
+
+struct Ended {
+    run: RunId,
+    exit: Exit,
+    report: Value,
+}
+
+async fn go(args: &Args, project: Project, work: Work, home: &Home, reach: Reach) -> Result<Ended> {
+    let log = open(&project, home)?;
+    let project = Project { config: named(&log, project.config), ..project };
+    let mode = args.mode.into();
+    let clock = match mode {
+        Mode::Sandbox => compose::virtual_clock(&log)?,
+        Mode::Live => Clock::System,
+    };
+    if mode == Mode::Sandbox && log.head().get() == 0 {
+        compose::mark_virtual(&home.place().data)?;
+    }
+    let setup = Setup {
+        project: &project,
+        adapters: project.adapters()?,
+        place: home.place(),
+        mode,
+        clock,
+        seed: args.seed,
+        reach,
+    };
+    let running = compose::start_with(setup, log).await?;
+    let ended = drive(args, &project, work, &running).await;
+    running.stop().await?;
+    ended
+}
+
+async fn drive(args: &Args, project: &Project, work: Work, running: &Running) -> Result<Ended> {
+    let handle = running.handle();
+    let mut notices = handle.notices();
+    let run = match work {
+        Work::Fresh(plan, input) => begin(args, project, handle, (plan, input)).await?,
+        Work::Resumed(run) => {
+            handle
+                .run_row(run)
+                .map_err(|error| refused(&error))?
+                .ok_or_else(|| invalid(format!("there is no run {run} here")))?;
+            run
+        }
+    };
+    let words = format!("{run} is under way");
+    let exit = out::with_progress(&words, until_rest(handle, run, args.approve, &mut notices));
+    let exit = exit.await?;
+    let report = handle.report(run).map_err(|error| refused(&error))?;
+    if !args.json {
+        out::data(&view::trace::text(&report, Stream::Out))?;
+    }
+    let kept = ["run", "status", "output", "error", "trace"];
+    let report = kept.map(|key| (key.to_owned(), report[key].clone())).into_iter().collect();
+    Ok(Ended { run, exit, report: Value::Object(report) })
+}
+
+/// Applies policy and integrations to fresh data, deploys, starts.
+async fn begin(
+    args: &Args,
+    project: &Project,
+    handle: &Handle,
+    ((plan, source), input): ((Plan, String), Value),
+) -> Result<RunId> {
+    let author = people::principal(AUTHOR);
+    let is_fresh = {
+        let view = handle.view().map_err(|error| refused(&error))?;
+        Views::new(&view)?.policy()?.is_none()
+    };
+    let mode = args.mode.into();
+    if is_fresh {
+        let mut policy = project.policy()?.usable(project::POLICY_FILE)?;
+        if mode == Mode::Sandbox || args.approve == Approve::Auto {
+            people::add_test_approvers(&mut policy, &plan);
+        }
+        handle.apply_policy(&author, policy).await.map_err(|error| refused(&error))?;
+    }
+    if mode == Mode::Sandbox {
+        compose::connect_sandbox(handle).await?;
+    }
+    let plan: Digest =
+        handle.deploy(&author, plan, &source).await.map_err(|error| refused(&error))?;
+    let start = Start { plan, input, requester: author, mode, seed: args.seed };
+    match handle.start(start).await {
+        Ok(run) => Ok(run),
+        // the input is part of what was typed
+        Err(error) if error.code() == "PL4010" => {
+            Err(invalid(placet_executor::inbox::Problem::from(&error).detail))
+        }
+        Err(error) => Err(refused(&error)),
+    }
+}
+
+/// Answers what the run asks, until it is over or nobody here can help it on.
+async fn until_rest(
+    handle: &Handle,
+    run: RunId,
+    approve: Approve,
+    notices: &mut Receiver<Notice>,
+) -> Result<Exit> {
+    loop {
+        if let Some(exit) = look(handle, run, approve).await? {
+            return Ok(exit);
+        }
+        loop {
+            match notices.recv().await {
+                Ok(notice) if concerns(notice, run) => break,
+                Ok(_) => {}
+                Err(RecvError::Lagged(_)) => break,
+                Err(RecvError::Closed) => return Err(anyhow::anyhow!("the engine has ended")),
+            }
+        }
+    }
+}
+
+fn concerns(notice: Notice, of: RunId) -> bool {
+    match notice {
+        Notice::Inbox { run, .. }
+        | Notice::InDoubt { run, .. }
+        | Notice::Parked { run }
+        | Notice::Finished { run } => run == of,
+        Notice::Failed => true,
+    }
+}
+
+async fn look(handle: &Handle, run: RunId, approve: Approve) -> Result<Option<Exit>> {
+    let row = handle.run_row(run).map_err(|error| refused(&error))?;
+    let Some(row) = row else { return Ok(None) };
+    match row.status {
+        RunStatus::Completed => return Ok(Some(Exit::Done)),
+        RunStatus::Faulted | RunStatus::Cancelled => return Ok(Some(Exit::Negative)),
+        RunStatus::Running | RunStatus::Waiting => {}
+    }
+    match row.waiting_for {
+        Some(WaitingFor::Decision(decision)) => {
+            let Some(asked) = vote::row(handle, decision)? else { return Ok(None) };
+            if asked.state == DecisionState::Requested {
+                let answered = vote::answer(handle, decision, approve).await?;
+                return Ok((answered == Answered::Open).then_some(Exit::Waiting));
+            }
+            // approved and still here: held, unless its claim is just being made
+            let world = handle.world();
+            let integration = asked.integration.and_then(|id| world.integrations.get(&id));
+            Ok(world.hold(asked.mode, integration).map(|_held| Exit::Waiting))
+        }
+        Some(WaitingFor::InDoubt) => Ok(Some(Exit::Waiting)),
+        Some(WaitingFor::Timer | WaitingFor::Answer | WaitingFor::Deferred) | None => Ok(None),
+    }
+}
+
+/// Test principals may say yes only where nothing real can leave.
+fn reach(args: &Args, allow: &[String]) -> Result<Reach> {
+    let listed = compose::listed(allow)?;
+    if args.approve != Approve::Auto || args.mode == ModeArg::Sandbox {
+        return Ok(Reach::Public);
+    }
+    if listed.is_empty() || !listed.iter().all(placet_egress::HostPort::is_loopback) {
+        let words = "--approve auto in live mode needs --egress-allow, with loopback targets only";
+        return Err(invalid(words));
+    }
+    Ok(Reach::ListedOnly)
+}
+
+fn checked(file: &Path, project: &Project) -> Result<(Plan, String)> {
+    let source = project::read(file)?;
+    let mut surroundings = Surroundings::of(project)?;
+    if surroundings.integrations.is_none() {
+        surroundings.integrations = Some(sandbox_integrations(&surroundings.adapters));
+    }
+    let checked = surroundings.check(&source);
+    let text = source.text().to_owned();
+    findings::say(&Found { source, diagnostics: checked.diagnostics });
+    let plan = checked.plan.ok_or_else(|| invalid(format!("{} cannot be run", file.display())))?;
+    Ok((plan, text))
+}
+
+/// `--input`: JSON, a file, or stdin.
+pub(crate) fn input(text: Option<&str>) -> Result<Value> {
+    let text = match text {
+        None => return Ok(Value::Null),
+        Some("-") => {
+            let mut text = String::new();
+            std::io::stdin().read_to_string(&mut text).context("reading the input")?;
+            text
+        }
+        Some(text) => match text.strip_prefix('@') {
+            Some(path) => project::read(Path::new(path))?.text().to_owned(),
+            None => text.to_owned(),
+        },
+    };
+    serde_json::from_str(&text).map_err(|error| invalid(format!("--input is no JSON: {error}")))
+}
+
+/// Where the run's data live.
+enum Home {
+    /// In data that were named.
+    Given(Place),
+    /// In a folder of the run's own, which goes with it unless the run waits.
+    Own { dir: PathBuf },
+}
+
+impl Home {
+    fn of(args: &Args, project: &Project) -> Result<Self> {
+        if let Some(data) = &args.data {
+            return Ok(Self::Given(Place::of(data)));
+        }
+        let runs = crate::state::runs()?;
+        if let Some(run) = args.resume {
+            let dir = runs.join(run.to_string());
+            if dir.exists() {
+                return Ok(Self::Own { dir });
+            }
+            if project.data().exists() {
+                return Ok(Self::Given(Place::of(project.data())));
+            }
+            return Err(invalid(format!("{run} is not known here; name its data with --data")));
+        }
+        let name = format!("new-{}", std::process::id());
+        let dir = runs.join(name);
+        if dir.exists() {
+            fs::remove_dir_all(&dir).context("removing what a killed run has left")?;
+        }
+        crate::state::make_private(&dir)?;
+        Ok(Self::Own { dir })
+    }
+
+    fn place(&self) -> Place {
+        match self {
+            Self::Given(place) => place.clone(),
+            Self::Own { dir } => {
+                Place { data: dir.join("data"), keys: KeyPlace::Directory(dir.join("keys")) }
+            }
+        }
+    }
+
+    /// Keeps the data of a run that waits under its name; removes those of any other.
+    fn close(self, waiting: Option<RunId>) -> Result<()> {
+        let Self::Own { dir } = self else { return Ok(()) };
+        match waiting {
+            Some(run) => {
+                let kept = dir.with_file_name(run.to_string());
+                if kept != dir {
+                    fs::rename(&dir, &kept).context("keeping the run's data")?;
+                }
+            }
+            None => fs::remove_dir_all(&dir).context("removing the run's data")?,
+        }
+        Ok(())
+    }
+}
+
+/// Opens the run's data. Data say themselves whose they are: away from its folder, a project's name
+/// is taken from them.
+fn open(project: &Project, home: &Home) -> Result<Log> {
+    let place = home.place();
+    match compose::open_log(project, &place) {
+        Err(error) if project.dir.is_none() => match error.downcast_ref() {
+            Some(placet_log::Error::OtherProject { found, .. }) => {
+                let mut theirs = project.clone();
+                theirs.config.project.clone_from(found);
+                compose::open_log(&theirs, &place)
+            }
+            _ => Err(error),
+        },
+        opened => opened,
+    }
+}
+
+fn named(
+    log: &Log,
+    config: placet_model::project::ProjectConfig,
+) -> placet_model::project::ProjectConfig {
+    placet_model::project::ProjectConfig { project: log.project().to_owned(), ..config }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_input_is_json_or_nothing() {
+        assert_eq!(input(None).unwrap(), Value::Null);
+        assert_eq!(input(Some(r#"{"a":1}"#)).unwrap(), json!({"a": 1}));
+        assert!(input(Some("{")).is_err());
+        assert!(input(Some("@no/such/file")).is_err());
+    }
+}

@@ -1,0 +1,209 @@
+//! What an engine is put together from. Real or sandbox is decided here, and nothing below can
+//! tell: the live transport and the vault are made in live mode only.
+
+use crate::exit::refused;
+use crate::people::{self, AUTHOR};
+use crate::project::Project;
+use anyhow::{Context, Result};
+use placet_adapters::{Adapters, Manifest, Transport};
+use placet_egress::{Egress, EgressConfig, HostPort};
+use placet_executor::govern::Connect;
+use placet_executor::{Clock, Engine, Handle, Parts, Transports};
+use placet_log::{KeyPlace, Log, OpenOptions};
+use placet_model::draft::Mode;
+use placet_model::integration::Identity;
+use placet_model::manifest::HTTP_OPERATION;
+use placet_model::{Digest, Timestamp};
+use placet_projections::Projections;
+use placet_sandbox::Sandbox;
+use placet_sandbox::generate::generate;
+use placet_vault::{Environment, HoleFiller, KekSource, Vault, VaultOptions};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Where the data and the keys of a project live.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    pub(crate) data: PathBuf,
+    pub(crate) keys: KeyPlace,
+}
+
+impl Place {
+    /// Keys where the environment says.
+    pub(crate) fn of(data: impl Into<PathBuf>) -> Self {
+        Self { data: data.into(), keys: KeyPlace::Environment }
+    }
+}
+
+/// Where live calls may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Public hosts, and the targets that the operator lists.
+    Public,
+    /// The listed targets and nothing else.
+    ListedOnly,
+}
+
+/// What an engine is to be.
+#[derive(Debug)]
+pub(crate) struct Setup<'a> {
+    pub(crate) project: &'a Project,
+    pub(crate) adapters: Arc<Adapters>,
+    pub(crate) place: Place,
+    pub(crate) mode: Mode,
+    pub(crate) clock: Clock,
+    pub(crate) seed: u64,
+    pub(crate) reach: Reach,
+}
+
+/// A running engine and the vault behind it.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub(crate) engine: Engine,
+    pub(crate) vault: Option<Arc<Vault>>,
+}
+
+impl Running {
+    pub(crate) const fn handle(&self) -> &Handle {
+        self.engine.handle()
+    }
+
+    /// Finishes what is under way.
+    pub(crate) async fn stop(self) -> Result<()> {
+        self.engine.stop().await.map_err(|error| refused(&error))
+    }
+}
+
+/// Opens the log with its projections.
+pub(crate) fn open_log(project: &Project, place: &Place) -> Result<Log> {
+    let options = OpenOptions::new(&place.data, &project.config.project)
+        .keys(place.keys.clone())
+        .projector(Projections::new());
+    Ok(Log::open(options)?)
+}
+
+/// Opens the log and starts its engine.
+pub(crate) async fn start(setup: Setup<'_>) -> Result<Running> {
+    let log = open_log(setup.project, &setup.place)?;
+    start_with(setup, log).await
+}
+
+/// Starts the engine of a log that is open already.
+pub(crate) async fn start_with(setup: Setup<'_>, log: Log) -> Result<Running> {
+    let sandbox: Arc<dyn Transport> = Arc::new(Sandbox::new(setup.seed));
+    let (live, vault) = match setup.mode {
+        Mode::Sandbox => (None, None),
+        Mode::Live => {
+            let vault = Arc::new(open_vault(&setup, &log)?);
+            let live: Arc<dyn Transport> = Arc::new(live(&setup, Arc::clone(&vault))?);
+            (Some(live), Some(vault))
+        }
+    };
+    let parts = Parts {
+        log,
+        config: setup.project.config.clone(),
+        adapters: setup.adapters,
+        transports: Transports { sandbox: Some(sandbox), live },
+        clock: setup.clock,
+        mode: setup.mode,
+    };
+    let engine = Engine::start(parts).await.map_err(|error| refused(&error))?;
+    Ok(Running { engine, vault })
+}
+
+fn open_vault(setup: &Setup<'_>, log: &Log) -> Result<Vault> {
+    let dir = setup.place.keys.directory(&log.install_id())?;
+    let dir = dir.context("the vault needs a directory for its key")?;
+    let options = VaultOptions {
+        file: setup.place.data.join("vault.redb"),
+        key: KekSource::Directory(dir),
+        project: setup.project.config.project.clone(),
+    };
+    Ok(Vault::open(options)?)
+}
+
+fn live(setup: &Setup<'_>, vault: Arc<Vault>) -> Result<Egress> {
+    let config = &setup.project.config;
+    let mut rules = EgressConfig::allowing(listed(&config.egress_allow)?);
+    if setup.reach == Reach::ListedOnly {
+        rules.ports.clear();
+    }
+    let holes = HoleFiller::new(vault, config.secrets.clone(), Environment::process());
+    Ok(Egress::new(rules, Arc::new(holes)))
+}
+
+/// The targets of an allow list.
+pub(crate) fn listed(allow: &[String]) -> Result<Vec<HostPort>> {
+    allow
+        .iter()
+        .map(|text| {
+            text.parse::<HostPort>().map_err(|error| crate::exit::invalid(error.to_string()))
+        })
+        .collect()
+}
+
+/// A virtual clock that begins where the log ends, or at the start of all sandbox runs.
+pub(crate) fn virtual_clock(log: &Log) -> Result<Clock> {
+    let last = log.read()?.head().recorded_at;
+    let clock = Clock::virtual_start();
+    clock.advance_to(last);
+    Ok(clock)
+}
+
+/// One default integration for every provider that has none: what a project in sandbox mode starts
+/// with.
+pub(crate) async fn connect_sandbox(handle: &Handle) -> Result<()> {
+    let author = people::principal(AUTHOR);
+    let adapters = Arc::clone(handle.adapters());
+    for (provider, manifest) in adapters.manifests() {
+        let known = handle.world().integrations.values().any(|i| i.provider == *provider);
+        if known || manifest.is_planned() || !needs_integration(provider) {
+            continue;
+        }
+        let identity = Identity { id: "sandbox".to_owned(), tenant: "sandbox".to_owned() };
+        let connect = Connect {
+            name: provider.clone(),
+            provider: provider.clone(),
+            settings: sandbox_settings(manifest),
+            identity,
+            label: "sandbox: nothing leaves".to_owned(),
+            is_default: true,
+            credential: None,
+        };
+        let id = handle.integration_id(provider);
+        handle.connect(&author, id, connect).await.map_err(|error| refused(&error))?;
+    }
+    Ok(())
+}
+
+/// `call: http` uses none.
+pub(crate) fn needs_integration(provider: &str) -> bool {
+    HTTP_OPERATION.split('.').next() != Some(provider)
+}
+
+/// Settings that the manifest takes: its defaults, else an example URL, else what its schema gives.
+fn sandbox_settings(manifest: &Manifest) -> Value {
+    let example = json!({ "url": format!("https://example.com/{}", manifest.provider()) });
+    let generated = manifest.config_schema().and_then(|schema| {
+        let seed = Digest::of(manifest.provider().as_bytes());
+        generate(schema, &seed, Timestamp::EPOCH).ok()
+    });
+    let candidates = [Some(json!({})), Some(example), generated];
+    let fits = |settings: &Value| manifest.settings(settings).is_ok();
+    candidates.into_iter().flatten().find(fits).unwrap_or_default()
+}
+
+/// Marks data whose log time is virtual, so that whoever opens them later does not hold its
+/// expiry dates against the wall clock.
+pub(crate) fn mark_virtual(data: &Path) -> Result<()> {
+    let file = data.join(CLOCK_FILE);
+    std::fs::write(&file, "virtual\n").with_context(|| file.display().to_string())
+}
+
+/// Whether log time is virtual in these data.
+pub(crate) fn is_virtual(data: &Path) -> bool {
+    data.join(CLOCK_FILE).exists()
+}
+
+const CLOCK_FILE: &str = "clock";

@@ -1,0 +1,97 @@
+//! How a command ends: its exit code, and what is said about an error.
+
+use crate::out::{self, Stream, Tone};
+use placet_executor::inbox::Problem;
+use placet_model::code;
+use std::fmt;
+use std::process::ExitCode;
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// It did what it was asked.
+    Done,
+    /// The answer is no: findings, a fault, a refusal, damage.
+    Negative,
+    /// It was asked for something that cannot be: arguments, files.
+    Usage,
+    /// The run goes on later.
+    Waiting,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::Done => Self::SUCCESS,
+            Exit::Negative => Self::from(1),
+            Exit::Usage => Self::from(2),
+            Exit::Waiting => Self::from(3),
+        }
+    }
+}
+
+/// What was asked for cannot be: a missing file, a value that does not parse.
+#[derive(Debug)]
+pub(crate) struct Invalid(pub(crate) String);
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Invalid {}
+
+/// An error that ends the command with exit code 2.
+pub(crate) fn invalid(words: impl Into<String>) -> anyhow::Error {
+    Invalid(words.into()).into()
+}
+
+/// The engine's lawful no.
+#[derive(Debug)]
+pub(crate) struct Refused(pub(crate) Problem);
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.detail.is_empty() { &self.0.title } else { &self.0.detail })
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// What the engine said no to, as an error of the command.
+pub(crate) fn refused(error: &placet_executor::Error) -> anyhow::Error {
+    Refused(Problem::from(error)).into()
+}
+
+/// Says what went wrong, on stderr, and which exit code follows.
+pub(crate) fn report(error: &anyhow::Error) -> Exit {
+    if is_broken_pipe(error) {
+        return Exit::Done;
+    }
+    if let Some(Refused(problem)) = error.downcast_ref() {
+        let head = format!("error[{}]:", problem.code);
+        out::say(&format!("{} {}", Stream::Err.paint(Tone::Bad, &head), problem.title));
+        if !problem.detail.is_empty() && problem.detail != problem.title {
+            out::say(&format!("  {}", out::visible(&problem.detail)));
+        }
+        if let Some(page) = code::find(&problem.code) {
+            out::say(&format!("  = help: {}", page.help));
+        }
+        return Exit::Negative;
+    }
+    out::say(&format!("{} {error}", Stream::Err.paint(Tone::Bad, "error:")));
+    for cause in error.chain().skip(1) {
+        out::say(&format!("  because {cause}"));
+    }
+    if error.chain().any(|cause| cause.is::<Invalid>()) { Exit::Usage } else { Exit::Negative }
+}
+
+/// Whoever read our output has gone (`placet audit log | head`): not an error.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}

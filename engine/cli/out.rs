@@ -1,0 +1,111 @@
+//! The one place that writes: data to stdout, talk to stderr. Colours only on a terminal.
+
+use crate::env;
+use anyhow::Result;
+use serde_json::Value;
+use std::future::Future;
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+pub(crate) use placet_executor::inbox::visible;
+
+/// After this time something that is still going on is said to be.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Where text goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stream {
+    Out,
+    Err,
+}
+
+/// What a piece of text is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tone {
+    Good,
+    Bad,
+    Warn,
+    Strong,
+    Dim,
+}
+
+impl Tone {
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Good => "32",
+            Self::Bad => "1;31",
+            Self::Warn => "33",
+            Self::Strong => "1",
+            Self::Dim => "2",
+        }
+    }
+}
+
+impl Stream {
+    /// Whether a person looks at it.
+    pub(crate) fn is_terminal(self) -> bool {
+        match self {
+            Self::Out => io::stdout().is_terminal(),
+            Self::Err => io::stderr().is_terminal(),
+        }
+    }
+
+    /// Whether it takes colours.
+    pub(crate) fn is_coloured(self) -> bool {
+        std::env::var_os(env::NO_COLOR).is_none_or(|value| value.is_empty()) && self.is_terminal()
+    }
+
+    /// The text in its colour, where there are colours.
+    pub(crate) fn paint(self, tone: Tone, text: &str) -> String {
+        if self.is_coloured() {
+            format!("\u{1b}[{}m{text}\u{1b}[0m", tone.code())
+        } else {
+            text.to_owned()
+        }
+    }
+}
+
+/// A line of data.
+pub(crate) fn data(text: &str) -> Result<()> {
+    writeln!(io::stdout().lock(), "{text}")?;
+    Ok(())
+}
+
+/// A value as one line of data.
+pub(crate) fn json(value: &Value) -> Result<()> {
+    data(&value.to_string())
+}
+
+/// A line of talk. Nobody listening is no error.
+pub(crate) fn say(text: &str) {
+    drop(writeln!(io::stderr().lock(), "{text}"));
+}
+
+/// A table as data: the head only when a person looks at it.
+pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> Result<()> {
+    let mut widths: Vec<usize> = head.iter().map(|cell| cell.chars().count()).collect();
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let line = |cells: &[String]| {
+        let padded = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    if Stream::Out.is_terminal() {
+        let head: Vec<String> = head.iter().map(|cell| (*cell).to_owned()).collect();
+        data(&Stream::Out.paint(Tone::Dim, &line(&head)))?;
+    }
+    rows.iter().try_for_each(|row| data(&line(row)))
+}
+
+/// Does the work, and says what is being done once it takes longer than a second.
+pub(crate) async fn with_progress<T>(words: &str, work: impl Future<Output = T>) -> T {
+    let mut work = std::pin::pin!(work);
+    tokio::select! {
+        done = &mut work => return done,
+        () = tokio::time::sleep(PATIENCE) => say(&format!("{words} …")),
+    }
+    work.await
+}

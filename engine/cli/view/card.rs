@@ -1,0 +1,167 @@
+//! The card of a decision request (GATE.md §6) on a terminal: where it goes and as whom first, then
+//! the whole of what would leave, then everything that bears on the decision. What the author or an
+//! agent says stands apart.
+
+use super::request;
+use crate::out::{Stream, Tone, visible};
+use placet_model::Timestamp;
+use serde_json::Value;
+
+/// The card as text.
+pub(crate) fn text(card: &Value, now: Timestamp, stream: Stream) -> String {
+    let mut lines = vec![];
+    head(card, stream, &mut lines);
+    if !card["in_doubt"].is_null() {
+        section("in doubt", stream, &mut lines);
+        lines.push(format!("  {}", word(&card["in_doubt"], "words")));
+        lines.push(format!("  since {}", word(&card["in_doubt"], "since")));
+    }
+    section("what will be sent, in full", stream, &mut lines);
+    lines.extend(request::lines(&card["request"], "  "));
+    list("remarks on the bytes", &remarks(card), (stream, Tone::Bad), &mut lines);
+    decision(card, now, stream, &mut lines);
+    if let Some(says) = card["author_says_unverified"].as_str() {
+        section("the author says (unverified)", stream, &mut lines);
+        lines.extend(visible(says).lines().map(|line| format!("  | {line}")));
+    }
+    lines.push(String::new());
+    lines.push(format!("digest {}", word(card, "digest")));
+    lines.join("\n")
+}
+
+fn head(card: &Value, stream: Stream, lines: &mut Vec<String>) {
+    let title = stream.paint(Tone::Strong, &word(card, "summary"));
+    lines.push(format!("{title}  [{}]", word(card, "state")));
+    lines.push(format!("  to        {}", destination(card)));
+    lines.push(format!("  as        {}", identity(&card["identity"])));
+    lines.push(format!("  does      {}: {}", word(card, "operation"), word(card, "reversibility")));
+    lines.push(format!("  mode      {}", mode(card)));
+    lines.push(format!("  for       {} of {}", word(card, "requester"), word(card, "workflow")));
+    lines.push(format!("  task      {} {}", word(card, "task"), word(card, "run")));
+    lines.push(format!("  decision  {} (draft revision {})", word(card, "id"), card["revision"]));
+    for field in card["fields"].as_array().into_iter().flatten() {
+        let value = match &field["value"] {
+            Value::String(text) => visible(text),
+            value => visible(&value.to_string()),
+        };
+        lines.push(format!("  {:9} {value}", word(field, "name")));
+    }
+    let warnings: Vec<String> = strings(&card["warnings"]);
+    lines.extend(warnings.iter().map(|line| format!("  {} {line}", stream.paint(Tone::Warn, "!"))));
+}
+
+fn destination(card: &Value) -> String {
+    let url = word(&card["request"], "url");
+    match card["target"].as_str() {
+        Some(target) => format!("{} ({url})", visible(target)),
+        None => url,
+    }
+}
+
+fn identity(identity: &Value) -> String {
+    if identity.is_null() {
+        return "nobody in particular: the call uses no integration".to_owned();
+    }
+    let tenant = match word(identity, "tenant") {
+        tenant if tenant.is_empty() => tenant,
+        tenant => format!(" of {tenant}"),
+    };
+    let label = word(identity, "label");
+    let (id, name) = (word(identity, "id"), word(identity, "integration"));
+    format!("{id}{tenant}, integration {name} ({label}), {}", word(identity, "status"))
+}
+
+fn mode(card: &Value) -> &'static str {
+    match card["mode"].as_str() {
+        Some("live") => "live: approved bytes leave",
+        _ => "sandbox: nothing leaves",
+    }
+}
+
+fn remarks(card: &Value) -> Vec<String> {
+    let remark = |found: &Value| {
+        let kind = word(found, "kind").replace('_', " ");
+        format!("{kind} at {}: {}", word(found, "at"), word(found, "detail"))
+    };
+    card["remarks"].as_array().into_iter().flatten().map(remark).collect()
+}
+
+fn decision(card: &Value, now: Timestamp, stream: Stream, lines: &mut Vec<String>) {
+    section("the decision", stream, lines);
+    let policy = &card["policy"];
+    lines.push(format!("  needs     {}", strings(&policy["needed"]).join("; ")));
+    lines.push(format!("  rules     {}", strings(&policy["rules"]).join(", ")));
+    lines.push(format!("  reason    {}", reason(policy)));
+    for line in strings(&policy["out_of_reach"]) {
+        lines.push(format!("  {} {line}", stream.paint(Tone::Bad, "!")));
+    }
+    let votes = votes(card);
+    let none = vec!["nobody has voted yet".to_owned()];
+    let votes = if votes.is_empty() { &none } else { &votes };
+    lines.extend(votes.iter().map(|line| format!("  votes     {line}")));
+    lines.push(format!("  time left {}", time_left(card, now)));
+    if let Some(hold) = card["hold"].as_str() {
+        lines.push(format!("  held      {}", visible(hold)));
+    }
+    if !card["void"].is_null() {
+        lines.push(format!(
+            "  void      {} {}",
+            word(&card["void"], "reason"),
+            card["void"]["field"]
+        ));
+    }
+    lines.push(format!("  on no     {}", word(card, "on_no")));
+}
+
+fn reason(policy: &Value) -> &'static str {
+    match policy["reason_required"].as_str() {
+        Some("always") => "always required",
+        Some("never") => "not required",
+        _ => "required when rejecting",
+    }
+}
+
+fn votes(card: &Value) -> Vec<String> {
+    let vote = |vote: &Value| {
+        let reason = vote["reason"].as_str().map(|text| format!(": {}", visible(text)));
+        let (voter, verdict) = (word(vote, "voter"), word(vote, "verdict"));
+        let assurance = word(vote, "assurance");
+        let reason = reason.unwrap_or_default();
+        format!("{voter} says {verdict} ({assurance}, {}){reason}", word(vote, "at"))
+    };
+    card["votes"].as_array().into_iter().flatten().map(vote).collect()
+}
+
+fn time_left(card: &Value, now: Timestamp) -> String {
+    let at = word(card, "expires_at");
+    let Ok(end) = at.parse::<Timestamp>() else { return at };
+    let minutes = end.millis_since(now) / 60_000;
+    match minutes {
+        i64::MIN..=-1 => format!("none: it ended at {at}"),
+        0..60 => format!("{minutes} min (until {at})"),
+        60..2880 => format!("{} h {} min (until {at})", minutes / 60, minutes % 60),
+        _ => format!("{} days (until {at})", minutes / 1440),
+    }
+}
+
+fn section(title: &str, stream: Stream, lines: &mut Vec<String>) {
+    lines.push(String::new());
+    lines.push(stream.paint(Tone::Dim, &format!("── {title}")));
+}
+
+fn list(title: &str, items: &[String], (stream, tone): (Stream, Tone), lines: &mut Vec<String>) {
+    if items.is_empty() {
+        return;
+    }
+    section(title, stream, lines);
+    lines.extend(items.iter().map(|item| format!("  {} {item}", stream.paint(tone, "!"))));
+}
+
+fn word(value: &Value, key: &str) -> String {
+    visible(value[key].as_str().unwrap_or_default())
+}
+
+fn strings(value: &Value) -> Vec<String> {
+    let texts = value.as_array().into_iter().flatten().filter_map(Value::as_str);
+    texts.map(visible).collect()
+}
