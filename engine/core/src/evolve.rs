@@ -179,7 +179,9 @@ impl Run {
         self.running()?;
         let Activity::Idle = self.activity else { return Err(No) };
         let frame = self.frames.last().ok_or(No)?;
-        if frame.exited || frame.child_iteration() != *iteration { Err(No) } else { Ok(()) }
+        let before_the_first = matches!(frame.kind, FrameKind::For { current: None, .. });
+        let ready = !before_the_first && !frame.exited && frame.child_iteration() == *iteration;
+        if ready { Ok(()) } else { Err(No) }
     }
 
     fn iteration_started(&mut self, task: &TaskPath, iteration: &Iteration, index: u32) -> Step {
