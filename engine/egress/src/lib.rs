@@ -9,6 +9,7 @@
 pub mod address;
 mod client;
 mod config;
+pub mod control;
 mod destination;
 mod failure;
 mod headers;
