@@ -57,20 +57,8 @@ impl Engine {
     /// # Errors
     /// Where the project cannot be read, or the start cannot be recorded.
     pub async fn start(parts: Parts) -> Result<Self, Error> {
-        let Parts { log, config, adapters, transports, clock, mode } = parts;
-        let deadline = Duration::from_millis(config.limits.expression_ms_max);
-        let env = Arc::new(Env {
-            install_id: log.install_id(),
-            log,
-            config,
-            adapters,
-            evaluator: Evaluator::new(Limits { deadline, ..Limits::default() }),
-            clock,
-            mint: Mint::default(),
-            plans: RwLock::new(BTreeMap::new()),
-        });
-        let modes =
-            Modes { sandbox: transports.sandbox.is_some(), live: transports.live.is_some() };
+        let (env, transports, mode) = env_of(parts);
+        let modes = modes_of(&transports);
         let world = Arc::new(RwLock::new(Arc::new(read_world(&env, modes)?)));
         let (sender, inputs) = std::sync::mpsc::channel();
         let (notices, _) = broadcast::channel::<Notice>(NOTICES_MAX);
@@ -87,6 +75,19 @@ impl Engine {
         let engine = Self { handle, thread: Some(thread) };
         engine.record_start(mode).await?;
         Ok(engine)
+    }
+
+    /// The project as it is, for reading only: no loop runs, nothing is recorded, and whoever wishes
+    /// for something is told that the engine is stopping.
+    ///
+    /// # Errors
+    /// Where the project cannot be read.
+    pub fn reader(parts: Parts) -> Result<Handle, Error> {
+        let (env, transports, _) = env_of(parts);
+        let world = read_world(&env, modes_of(&transports))?;
+        let (sender, _nobody_listens) = std::sync::mpsc::channel();
+        let (notices, _) = broadcast::channel::<Notice>(1);
+        Ok(Handle::new(env, sender, Arc::new(RwLock::new(Arc::new(world))), notices))
     }
 
     /// The engine as others hold it.
@@ -156,6 +157,26 @@ impl Engine {
         }
         Ok(facts)
     }
+}
+
+fn env_of(parts: Parts) -> (Arc<Env>, Transports, Mode) {
+    let Parts { log, config, adapters, transports, clock, mode } = parts;
+    let deadline = Duration::from_millis(config.limits.expression_ms_max);
+    let env = Env {
+        install_id: log.install_id(),
+        log,
+        config,
+        adapters,
+        evaluator: Evaluator::new(Limits { deadline, ..Limits::default() }),
+        clock,
+        mint: Mint::default(),
+        plans: RwLock::new(BTreeMap::new()),
+    };
+    (Arc::new(env), transports, mode)
+}
+
+const fn modes_of(transports: &Transports) -> Modes {
+    Modes { sandbox: transports.sandbox.is_some(), live: transports.live.is_some() }
 }
 
 fn read_world(env: &Env, modes: Modes) -> Result<World, Error> {
