@@ -1,7 +1,7 @@
 //! What an approval binds (GATE.md §2), field by field, and what it does not; and that nothing but
 //! the claim can start what was approved.
 //!
-//! covers: S1, S9, T19, T27
+//! covers: S1, S9, T19, T20, T27
 
 use placet_core::Command;
 use placet_core::test_util::{HOUR, Scene, name, quorum, state};
@@ -126,6 +126,20 @@ fn a_draft_whose_event_and_document_disagree_is_never_sent() {
         // then nothing is sent
         scene.records(&[&format!("DecisionVoided(field_changed: {field})")]);
     }
+}
+
+#[test]
+fn a_digest_that_is_not_the_documents_binds_nothing() {
+    // given a draft under a digest that somebody has chosen, and votes on that digest
+    let mut scene = Scene::new().started();
+    let mut draft = scene.draft();
+    let document = scene.documents.remove(&draft.digest).expect("just made");
+    draft.digest = other();
+    scene.documents.insert(other(), document);
+    let (draft, decision) = (Box::new(draft), scene.mint_decision());
+    let scene = scene.when(Command::Propose { draft, decision }).after.approved();
+    // then the digest is made again, and it is not that one
+    scene.claim().records(&["DecisionVoided(field_changed: v)"]);
 }
 
 fn changes_outside() -> Vec<(&'static str, Change)> {

@@ -7,10 +7,11 @@ use placet_core::decide::VoteCommand;
 use placet_core::test_util::{
     DAY, HOUR, MINUTE, Scene, describe, name, quorum, requirement, threshold,
 };
-use placet_model::actor::Role;
+use placet_model::actor::{PrincipalKind, Role};
 use placet_model::approval::{ReasonRequired, Requirement, SelfApproval};
 use placet_model::decision::Verdict::{self, Approve, Edit, Reassign, Reject, Respond, Withdraw};
 use placet_model::event::run::RunStarted;
+use placet_model::policy::PrincipalInfo;
 use placet_model::{DecisionId, Digest, Event};
 
 type Spoil = fn(&mut VoteCommand);
@@ -310,16 +311,21 @@ fn the_requester_counts_where_every_rule_allows_it() {
 }
 
 #[test]
-fn no_kind_or_role_lets_an_agent_count() {
+fn no_other_role_outweighs_that_somebody_is_an_agent() {
+    use PrincipalKind::{Agent, User};
     for role in Role::ALL {
-        let person = placet_model::policy::PrincipalInfo {
-            kind: placet_model::actor::PrincipalKind::User,
-            roles: [Role::Agent, Role::Approver, *role].into(),
-        };
-        let scene = Scene::new().asked().with(|scene| {
-            scene.policy.principals.insert(name("robot"), person);
-        });
-        scene.vote("robot", Approve).refuses("PL3012");
+        let by_kind = PrincipalInfo { kind: Agent, roles: [Role::Approver, *role].into() };
+        let by_role =
+            PrincipalInfo { kind: User, roles: [Role::Agent, Role::Approver, *role].into() };
+        for info in [by_kind, by_role] {
+            let scene = Scene::new().asked().with(|scene| {
+                scene.policy.principals.insert(name("robot"), info.clone());
+            });
+            for verdict in [Approve, Reject, Respond, Withdraw] {
+                let outcome = scene.clone().vote("robot", verdict);
+                assert_eq!(outcome.code(), Some("PL3012"), "{info:?}: {verdict}");
+            }
+        }
     }
 }
 
