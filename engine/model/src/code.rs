@@ -90,6 +90,10 @@ codes! {
     "PL4011" "the mode is not available here" "start the engine with --mode live";
     "PL4012" "not found" "see the API's description";
     "PL4013" "accepted, not yet visible" "ask again";
+    "PL4014" "the request is too large" "send less than 4 MiB";
+    "PL4015" "a request from another place" "use the address that the engine printed";
+    "PL4016" "the method is not allowed here" "see the API's description";
+    "PL4017" "the content type is not supported" "send application/json";
     "PL5001" "the NATS server is too old" "use 2.12 or newer";
     "PL5002" "the NATS server has no JetStream" "start it with -js, or add jetstream {} to its configuration";
     "PL5003" "the stream is not configured as asked" "see the field in the message";
@@ -98,6 +102,7 @@ codes! {
     "PL6002" "the request cannot be rendered" "see the detail";
     "PL6003" "the target may not be reached" "see the egress rules; --egress-allow opens one target";
     "PL6004" "a credential is missing" "connect the integration";
+    "PL6005" "the account behind the credential is unknown" "check the credential, then connect again";
     "PL9001" "internal error" "report it with the log";
 }
 
