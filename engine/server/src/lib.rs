@@ -5,10 +5,23 @@
 //!
 //! Invariants: GET and HEAD change nothing; nothing but loopback is listened on while access is
 //! that of `dev`; a token or a credential is in no log, error or answer.
-#![warn(clippy::wildcard_enum_match_arm, missing_docs)]
+//!
+//! Reading order: `router` lists the routes and their layers, `guard` is what every request passes,
+//! `caller` says who asks, `api` answers, `problem` is every answer of no.
+#![warn(missing_docs)]
 
 mod access;
+mod api;
+mod app;
+mod caller;
+mod extract;
+mod guard;
+mod pages;
+mod problem;
+mod repeat;
+mod router;
 mod server;
+mod session;
 mod token;
 
 pub use access::Access;

@@ -1,15 +1,23 @@
 //! Binding and running.
 
 use crate::access::Access;
+use crate::app::App;
+use crate::router::router;
 use crate::token::Token;
 use placet_adapters::Transport;
 use placet_executor::Handle;
 use placet_model::draft::Mode;
 use placet_vault::Vault;
-use std::future::Future;
+use std::future::{Future, IntoFuture};
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+/// For requests under way, once the server closes.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// What a server is made of.
 #[derive(Debug)]
@@ -48,6 +56,15 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// The listener broke.
+    #[error("listening on {address} ended")]
+    Serve {
+        /// Where it listened.
+        address: SocketAddr,
+        /// What the operating system said.
+        #[source]
+        source: std::io::Error,
+    },
 }
 
 /// A server that is bound and not yet running.
@@ -79,14 +96,33 @@ impl Server {
         self.address
     }
 
-    /// Serves until `shutdown` is ready, then lets requests under way end.
+    /// Serves until `shutdown` is ready, then ends event streams and lets requests under way end.
     ///
     /// # Errors
     /// What the operating system says of the listener.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), Error> {
-        let Self { listener, options, .. } = self;
-        shutdown.await;
-        drop((listener, options));
-        Ok(())
+        let Self { listener, address, options } = self;
+        let failed = |source| Error::Serve { address, source };
+        let (close, closing) = watch::channel(false);
+        let app = Arc::new(App::new(options, address, closing.clone()));
+        let serving = axum::serve(listener, router(app)).with_graceful_shutdown(closed(closing));
+        let mut serving = pin!(serving.into_future());
+        tokio::select! {
+            ended = &mut serving => return ended.map_err(failed),
+            () = shutdown => {}
+        }
+        close.send_replace(true);
+        match tokio::time::timeout(GRACE, serving).await {
+            Ok(ended) => ended.map_err(failed),
+            Err(_elapsed) => {
+                tracing::warn!("requests that did not end in time are cut off");
+                Ok(())
+            }
+        }
     }
+}
+
+async fn closed(mut closing: watch::Receiver<bool>) {
+    // an error means that the sender is gone, which closes too
+    let _closed_either_way = closing.wait_for(|closing| *closing).await;
 }

@@ -1,6 +1,7 @@
 //! Bearer and login tokens: they cannot be printed, and comparing them takes the same time whatever
 //! was given.
 
+use placet_model::Digest;
 use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 use std::fmt;
@@ -18,14 +19,14 @@ impl Token {
         Self(text.into())
     }
 
-    /// A fresh token: 32 random bytes, lower-case hex.
+    /// A fresh token: 256 random bits, lower-case hex.
     ///
     /// # Panics
     /// When the system has no randomness: nothing may go on without it.
     pub fn random() -> Self {
         let mut bytes = [0; TOKEN_BYTES];
         SystemRandom::new().fill(&mut bytes).expect("the system's randomness works");
-        Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+        Self(Digest::of(&bytes).hex())
     }
 
     /// The token itself, for the token file, the login link and a cookie, and for nothing else.

@@ -1,0 +1,48 @@
+//! `/api/v1`: JSON in and out, `snake_case`, RFC 3339 times in UTC, ids with prefixes. Everything in
+//! here needs a caller; GET reads one snapshot, POST answers after the commit.
+
+mod audit;
+mod connect;
+mod events;
+mod govern;
+mod identity;
+mod inbox;
+mod integrations;
+mod runs;
+pub(crate) mod status;
+mod workflows;
+
+use crate::app::App;
+use crate::problem::Problem;
+use axum::Json;
+use axum::Router;
+use axum::routing::{get, post};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// What most routes answer.
+type Answer = Result<Json<Value>, Problem>;
+
+/// The routes, below `/api/v1`.
+pub(crate) fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/status", get(status::status))
+        .route("/inbox", get(inbox::list))
+        .route("/decisions/{id}", get(inbox::card))
+        .route("/decisions/{id}/votes", post(inbox::vote))
+        .route("/runs", get(runs::list).post(runs::start))
+        .route("/runs/{id}", get(runs::show))
+        .route("/runs/{id}/cancel", post(runs::cancel))
+        .route("/workflows", get(workflows::list).post(workflows::deploy))
+        .route("/integrations", get(integrations::list).post(integrations::connect))
+        .route("/integrations/{name}/enable", post(integrations::enable))
+        .route("/integrations/{name}/disable", post(integrations::disable))
+        .route("/integrations/{name}/disconnect", post(integrations::disconnect))
+        .route("/pause", post(govern::pause))
+        .route("/resume", post(govern::resume))
+        .route("/policy", post(govern::policy))
+        .route("/audit/events", get(audit::events))
+        .route("/audit/verify", post(audit::verify))
+        .route("/audit/replay", get(audit::replay))
+        .route("/events", get(events::follow))
+}

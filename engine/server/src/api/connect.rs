@@ -1,0 +1,195 @@
+//! Connecting an integration: the credential is sealed first, then the provider is asked who it
+//! belongs to, then the fact is recorded. A crash in between leaves a sealed version that nothing
+//! names; the next connection takes the version after it.
+//!
+//! A credential is taken apart by hand: an error of a parser would repeat what it was given.
+
+use super::identity::{self, Asked};
+use crate::app::{App, reading};
+use crate::caller::Caller;
+use crate::problem::{Problem, with_sources};
+use placet_adapters::{CallIntegration, Manifest, SecretText};
+use placet_executor::govern::Connect;
+use placet_executor::world::World;
+use placet_model::actor::Role;
+use placet_model::integration::{Identity, Integration};
+use placet_model::{IntegrationId, Principal};
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What `POST /integrations` takes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ConnectBody {
+    name: String,
+    provider: String,
+    #[serde(default)]
+    settings: Value,
+    /// Field names and secrets.
+    #[serde(default)]
+    credential: Value,
+    /// Whether steps that name no integration use it; when it is left out, the provider's first
+    /// one does.
+    default: Option<bool>,
+}
+
+/// Connects, or connects again under the same id.
+pub(super) async fn connect_one(
+    app: &Arc<App>,
+    caller: &Caller,
+    body: ConnectBody,
+) -> Result<Integration, Problem> {
+    // one at a time: a name is looked up, then given
+    let _turn = app.connecting.lock().await;
+    app.handle.demand(&caller.principal, Role::Operator)?;
+    let world = app.handle.world();
+    let manifest = manifest(app, &body)?;
+    check_name(&world, &body)?;
+    let settings = manifest.settings(&body.settings).map_err(|violations| {
+        Problem::malformed(format!("settings of {}: {violations}", body.provider))
+    })?;
+    let fields = credential(&manifest, &body.credential)?;
+    let id = app.handle.integration_id(&body.name);
+    let sealed = match fields {
+        Some(fields) => Some(seal(app, id, fields).await?),
+        None => None,
+    };
+    let known = world.by_name(&body.name);
+    let version = match (&sealed, known) {
+        (Some((version, _)), _) => *version,
+        (None, Some(known)) => known.credential_version,
+        (None, None) => 0,
+    };
+    let integration = CallIntegration { id, name: body.name.clone(), credential_version: version };
+    let asked = Asked { manifest: &manifest, settings: &settings, integration };
+    let account = match identity::ask(app, asked).await {
+        Ok(account) => account,
+        Err(problem) => {
+            // a version that was used before stays: others may name it
+            if known.is_none() {
+                forget(app, id).await;
+            }
+            return Err(problem);
+        }
+    };
+    let lineage = || Identity { id: id.to_string(), tenant: body.provider.clone() };
+    let (identity, label) = match account {
+        Some(account) => (account.identity, account.label),
+        None => (lineage(), manifest.title().to_owned()),
+    };
+    let is_default = body.default.unwrap_or_else(|| is_first(&world, id, &body.provider));
+    let connect = Connect {
+        name: body.name,
+        provider: body.provider,
+        settings,
+        identity,
+        label,
+        is_default,
+        credential: sealed,
+    };
+    Ok(app.handle.connect(&caller.principal, id, connect).await?)
+}
+
+fn manifest(app: &App, body: &ConnectBody) -> Result<Arc<Manifest>, Problem> {
+    let manifest = app.handle.adapters().manifest(&body.provider);
+    manifest.cloned().ok_or_else(|| {
+        Problem::new(
+            "PL4012",
+            format!("there is no provider {:?}; see `placet adapters list`", body.provider),
+        )
+    })
+}
+
+/// A name is written in workflows and on cards; it keeps its provider.
+fn check_name(world: &World, body: &ConnectBody) -> Result<(), Problem> {
+    body.name.parse::<Principal>().map_err(|_error| {
+        Problem::malformed(
+            "name: use 1 to 63 of a-z, 0-9, _ and -, starting with a letter or digit",
+        )
+    })?;
+    match world.by_name(&body.name) {
+        Some(known) if known.provider != body.provider => {
+            let detail = format!(
+                "the integration {} is of {}; disconnect it first",
+                known.name, known.provider
+            );
+            Err(Problem::malformed(detail))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Whether steps that name no integration should use this one: it is already so, or there is no
+/// other.
+fn is_first(world: &World, id: IntegrationId, provider: &str) -> bool {
+    world.integration(provider, None).is_none_or(|usual| usual.id == id)
+}
+
+/// The fields of a credential as the manifest wants them.
+fn credential(
+    manifest: &Manifest,
+    given: &Value,
+) -> Result<Option<BTreeMap<String, SecretText>>, Problem> {
+    let fields = match given {
+        Value::Null => return Ok(None),
+        Value::Object(fields) => fields,
+        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            return Err(Problem::malformed(
+                "credential: an object of field names and texts is needed",
+            ));
+        }
+    };
+    let mut secrets = BTreeMap::new();
+    for (name, value) in fields {
+        let Value::String(text) = value else {
+            return Err(Problem::malformed(format!("credential: {name} must be a text")));
+        };
+        secrets.insert(name.clone(), SecretText::new(text.as_str()));
+    }
+    if let Some(schema) = manifest.credential_schema() {
+        schema.validate(given).map_err(|violations| {
+            Problem::malformed(format!("credential of {}: {violations}", manifest.provider()))
+        })?;
+    }
+    Ok(Some(secrets))
+}
+
+/// Seals the next version; durable when this returns.
+async fn seal(
+    app: &Arc<App>,
+    id: IntegrationId,
+    fields: BTreeMap<String, SecretText>,
+) -> Result<(u32, Vec<String>), Problem> {
+    let vault = app.vault.clone();
+    let vault = vault.ok_or_else(|| {
+        Problem::new("PL6004", "this engine has no vault to keep a credential in")
+    })?;
+    reading(app, move |_app| {
+        let last = vault.latest_version(id).map_err(|error| vault_problem(&error))?;
+        let version = last.unwrap_or(0) + 1;
+        vault.store(id, version, &fields).map_err(|error| vault_problem(&error))?;
+        Ok((version, fields.into_keys().collect()))
+    })
+    .await
+}
+
+async fn forget(app: &Arc<App>, id: IntegrationId) {
+    let Some(vault) = app.vault.clone() else { return };
+    let forgotten = reading(app, move |_app| vault.forget(id).map_err(|e| vault_problem(&e))).await;
+    if let Err(problem) = forgotten {
+        tracing::warn!(code = problem.code(), integration = %id, "an unused credential stays in the vault");
+    }
+}
+
+/// No error of the vault holds a secret.
+pub(super) fn vault_problem(error: &placet_vault::Error) -> Problem {
+    use placet_vault::Error as E;
+    match error {
+        E::FieldCount { .. } | E::FieldName { .. } | E::FieldSize { .. } => {
+            Problem::malformed(format!("credential: {}", with_sources(error)))
+        }
+        _ => Problem::internal(error),
+    }
+}

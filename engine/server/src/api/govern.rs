@@ -1,0 +1,62 @@
+//! Pause, resume, policy.
+
+use super::Answer;
+use super::workflows::Document;
+use crate::app::{App, reading};
+use crate::caller::Caller;
+use crate::extract::Json;
+use crate::problem::Problem;
+use axum::extract::State;
+use placet_language::Source;
+use serde::Deserialize;
+use serde_json::json;
+use std::sync::Arc;
+
+/// What is to be paused or resumed: one integration, or everything.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Which {
+    integration: Option<String>,
+}
+
+/// `POST /pause` `{integration?}` → `{paused: true, integration}`.
+pub(super) async fn pause(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Json(Which { integration }): Json<Which>,
+) -> Answer {
+    app.handle.pause(&caller.principal, integration.as_deref()).await?;
+    Ok(axum::Json(json!({ "paused": true, "integration": integration })))
+}
+
+/// `POST /resume` `{integration?}` → `{paused: false, integration}`.
+pub(super) async fn resume(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Json(Which { integration }): Json<Which>,
+) -> Answer {
+    app.handle.resume(&caller.principal, integration.as_deref()).await?;
+    Ok(axum::Json(json!({ "paused": false, "integration": integration })))
+}
+
+/// `POST /policy` `{file, source}` → `{digest, diagnostics}`; with errors, a problem that carries
+/// all diagnostics. The people of the project stay; those of the file are added to them.
+pub(super) async fn policy(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Json(document): Json<Document>,
+) -> Answer {
+    let source = Source::new(document.file, document.source);
+    let checked = reading(&app, move |app| {
+        let world = app.handle.world();
+        let people = &world.policy.principals;
+        let people = (!people.is_empty()).then_some(people);
+        match placet_language::check_policy(&source, people) {
+            (Some(policy), diagnostics) => Ok((policy, diagnostics)),
+            (None, diagnostics) => Err(Problem::findings(diagnostics)),
+        }
+    });
+    let (policy, diagnostics) = checked.await?;
+    let digest = app.handle.apply_policy(&caller.principal, policy).await?;
+    Ok(axum::Json(json!({ "digest": digest, "diagnostics": diagnostics })))
+}

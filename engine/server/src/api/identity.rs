@@ -1,0 +1,61 @@
+//! Who a credential belongs to: asked of the provider through the live transport, pinned by id and
+//! tenant. The call is a read that the manifest names, with an empty input.
+
+use crate::app::App;
+use crate::problem::{Problem, with_sources};
+use placet_adapters::identity::Account;
+use placet_adapters::{
+    Call, CallIntegration, Manifest, Occurrence, Redirects, RenderInput, render,
+};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Bytes of the provider's answer.
+const ANSWER_BYTES_MAX: usize = 256 << 10;
+
+/// What the provider is asked with.
+pub(super) struct Asked<'a> {
+    pub(super) manifest: &'a Manifest,
+    pub(super) settings: &'a Value,
+    pub(super) integration: CallIntegration,
+}
+
+/// The account; none where there is no way to ask: no identity test, no live transport, or no
+/// credential to ask with.
+pub(super) async fn ask(app: &App, asked: Asked<'_>) -> Result<Option<Account>, Problem> {
+    let (Some(test), Some(live)) = (asked.manifest.identity_test(), &app.live) else {
+        return Ok(None);
+    };
+    if asked.integration.credential_version == 0 {
+        return Ok(None);
+    }
+    let operation = Arc::clone(test.operation());
+    let (input, now) = (json!({}), app.handle.now());
+    let given = RenderInput {
+        settings: asked.settings,
+        input: &input,
+        send_id: "",
+        draft_time: now,
+        authentication: None,
+    };
+    let rendered =
+        render(&operation, given).map_err(|error| Problem::new("PL6002", with_sources(&error)))?;
+    let call = Call {
+        attempt: None,
+        timeout: operation.timeout(),
+        operation,
+        integration: Some(asked.integration),
+        request: Arc::new(rendered.request),
+        input: Arc::new(input),
+        occurrence: Occurrence { seen: None, now },
+        redirects: Redirects::Never,
+        response_bytes_max: ANSWER_BYTES_MAX,
+    };
+    let answer = live.perform(call).await;
+    if let Err(failed) = &answer {
+        let detail = format!("{} could not be asked: {failed}", asked.manifest.provider());
+        return Err(Problem::new("PL6005", detail));
+    }
+    let account = test.account(&answer);
+    account.map(Some).map_err(|error| Problem::new("PL6005", with_sources(&error)))
+}

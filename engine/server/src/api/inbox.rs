@@ -1,0 +1,58 @@
+//! The inbox over HTTP: the same list, card and refusals as at every other door.
+
+use super::Answer;
+use crate::app::{App, reading};
+use crate::caller::Caller;
+use crate::extract::{Json, Params, Place};
+use crate::problem::Problem;
+use axum::extract::State;
+use placet_model::decision::Verdict;
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+
+/// `GET /inbox?filter=&cursor=&limit=` → `{items, next}`.
+pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
+    let params = params.only(&["filter", "cursor", "limit"])?;
+    let limit: Option<usize> = params.parsed("limit")?;
+    let asked = json!({
+        "filter": params.text("filter"), "cursor": params.text("cursor"), "limit": limit,
+    });
+    let list = reading(&app, move |app| Ok(app.handle.inbox_list(&caller.to_inbox(), &asked)?));
+    Ok(axum::Json(list.await?))
+}
+
+/// `GET /decisions/{id}` → the whole card.
+pub(super) async fn card(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Place(decision): Place<String>,
+) -> Answer {
+    let asked = json!({ "decision": decision });
+    let card = reading(&app, move |app| Ok(app.handle.inbox_get(&caller.to_inbox(), &asked)?));
+    Ok(axum::Json(card.await?))
+}
+
+/// `POST /decisions/{id}/votes` `{verdict, digest?, nonce?, time?, reason?}` → `{position, state}`.
+///
+/// A vote names the digest that its voter was shown. Nonce and time protect a vote on its way
+/// through other hands; a caller who stands at this door may leave them to it.
+pub(super) async fn vote(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Place(decision): Place<String>,
+    Json(mut body): Json<Map<String, Value>>,
+) -> Answer {
+    if body.insert("decision".to_owned(), Value::from(decision)).is_some() {
+        return Err(Problem::malformed("body: the decision stands in the path"));
+    }
+    if body.get("verdict").and_then(Value::as_str).is_some_and(is_vote) {
+        body.entry("nonce").or_insert_with(|| json!(app.handle.nonce()));
+        body.entry("time").or_insert_with(|| json!(app.handle.now()));
+    }
+    let receipt = app.handle.inbox_decide(&caller.to_inbox(), &Value::Object(body)).await?;
+    Ok(axum::Json(json!({ "position": receipt.position, "state": receipt.state })))
+}
+
+fn is_vote(word: &str) -> bool {
+    word.parse::<Verdict>().is_ok()
+}

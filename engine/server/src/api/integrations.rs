@@ -1,0 +1,93 @@
+//! Integrations: list, connect, enable, disable, disconnect.
+
+use super::connect::{ConnectBody, connect_one};
+use super::{Answer, connect};
+use crate::app::{App, reading};
+use crate::caller::Caller;
+use crate::extract::{Json, Nothing, Params, Place};
+use axum::extract::State;
+use axum::http::StatusCode;
+use placet_executor::world::World;
+use placet_model::integration::{Integration, IntegrationStatus};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// `GET /integrations` → `{integrations}`, by name; those that are gone are left out.
+pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
+    params.only(&[])?;
+    let world = app.handle.world();
+    caller.known(&world)?;
+    let is_there = |i: &&Integration| i.status != IntegrationStatus::Disconnected;
+    let mut connected: Vec<&Integration> = world.integrations.values().filter(is_there).collect();
+    connected.sort_by(|left, right| left.name.cmp(&right.name));
+    let rows: Vec<Value> = connected.into_iter().map(|i| to_json(&world, i)).collect();
+    Ok(axum::Json(json!({ "integrations": rows })))
+}
+
+/// `POST /integrations` → 201 and the integration.
+pub(super) async fn connect(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Json(body): Json<ConnectBody>,
+) -> Result<(StatusCode, axum::Json<Value>), crate::problem::Problem> {
+    let integration = connect_one(&app, &caller, body).await?;
+    Ok((StatusCode::CREATED, axum::Json(to_json(&app.handle.world(), &integration))))
+}
+
+/// `POST /integrations/{name}/enable`.
+pub(super) async fn enable(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Place(name): Place<String>,
+    Nothing: Nothing,
+) -> Answer {
+    set(&app, &caller, name, IntegrationStatus::Active).await
+}
+
+/// `POST /integrations/{name}/disable`.
+pub(super) async fn disable(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Place(name): Place<String>,
+    Nothing: Nothing,
+) -> Answer {
+    set(&app, &caller, name, IntegrationStatus::Disabled).await
+}
+
+/// `POST /integrations/{name}/disconnect`: first the fact, then the credential is forgotten.
+pub(super) async fn disconnect(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Place(name): Place<String>,
+    Nothing: Nothing,
+) -> Answer {
+    let id = app.handle.named(&name)?.id;
+    let answer = set(&app, &caller, name, IntegrationStatus::Disconnected).await?;
+    if let Some(vault) = app.vault.clone() {
+        reading(&app, move |_app| vault.forget(id).map_err(|e| connect::vault_problem(&e))).await?;
+    }
+    Ok(answer)
+}
+
+async fn set(app: &App, caller: &Caller, name: String, status: IntegrationStatus) -> Answer {
+    let id = app.handle.named(&name)?.id;
+    app.handle.set_integration(&caller.principal, &name, status).await?;
+    Ok(axum::Json(json!({ "id": id, "name": name, "status": status })))
+}
+
+/// An integration as the API shows it; it holds no secret.
+fn to_json(world: &World, integration: &Integration) -> Value {
+    json!({
+        "id": integration.id,
+        "name": integration.name,
+        "provider": integration.provider,
+        "settings": integration.settings,
+        "identity": integration.identity,
+        "label": placet_executor::inbox::visible(&integration.label),
+        "status": integration.status,
+        "reason": integration.reason,
+        "credential_version": integration.credential_version,
+        "is_default": integration.is_default,
+        "paused": world.paused_integrations.contains(&integration.id),
+    })
+}

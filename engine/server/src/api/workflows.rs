@@ -1,0 +1,108 @@
+//! Workflows: list, check and deploy.
+
+use super::Answer;
+use crate::app::{App, reading};
+use crate::caller::Caller;
+use crate::extract::{Json, Params};
+use crate::problem::Problem;
+use axum::extract::State;
+use placet_language::{Diagnostic, Environment, Source};
+use placet_model::Digest;
+use placet_model::integration::IntegrationStatus;
+use placet_model::plan::Plan;
+use placet_projections::Views;
+use serde::Deserialize;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// `GET /workflows` → `{workflows: [{workflow, name, version, plan_digest, deployed_at}]}`: every
+/// deployment, by name, the latest first.
+pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
+    params.only(&[])?;
+    let list = reading(&app, move |app| {
+        caller.known(&app.handle.world())?;
+        let view = app.handle.view()?;
+        let rows = Views::new(&view)?.workflows()?.into_iter().map(|row| {
+            json!({
+                "workflow": format!("{}@{}", row.family, row.version),
+                "name": row.family,
+                "version": row.version,
+                "plan_digest": row.plan_digest,
+                "deployed_at": row.deployed_at,
+            })
+        });
+        Ok(json!({ "workflows": rows.collect::<Vec<_>>() }))
+    });
+    Ok(axum::Json(list.await?))
+}
+
+/// A document and what to call it in findings.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Document {
+    pub(super) file: String,
+    pub(super) source: String,
+}
+
+/// `POST /workflows` `{file, source}` → `{workflow, plan_digest, diagnostics}`; with errors, a
+/// problem that carries all diagnostics.
+pub(super) async fn deploy(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Json(document): Json<Document>,
+) -> Answer {
+    let (plan, diagnostics) = check(&app, &document.file, &document.source).await?;
+    let workflow = plan.workflow.to_string();
+    let digest = app.handle.deploy(&caller.principal, plan, &document.source).await?;
+    let answer = json!({ "workflow": workflow, "plan_digest": digest, "diagnostics": diagnostics });
+    Ok(axum::Json(answer))
+}
+
+/// Reads a document against the project as it is. Gives the plan and its warnings.
+pub(super) async fn check(
+    app: &Arc<App>,
+    file: &str,
+    text: &str,
+) -> Result<(Plan, Vec<Diagnostic>), Problem> {
+    let source = Source::new(file, text);
+    reading(app, move |app| {
+        let world = app.handle.world();
+        let connected = world
+            .integrations
+            .values()
+            .filter(|integration| integration.status != IntegrationStatus::Disconnected)
+            .map(|integration| (integration.name.clone(), integration.provider.clone()));
+        let integrations: BTreeMap<String, String> = connected.collect();
+        let adapters = app.handle.adapters();
+        let catalogue = adapters.catalogue();
+        let has_people = !world.policy.principals.is_empty();
+        let environment = Environment {
+            catalogue: &catalogue,
+            integrations: Some(&integrations),
+            policy: has_people.then_some(&*world.policy),
+            schemas: adapters.registry(),
+        };
+        let checked = placet_language::check(&source, &environment);
+        match checked.plan {
+            Some(plan) => Ok((plan, checked.diagnostics)),
+            None => Err(Problem::findings(checked.diagnostics)),
+        }
+    })
+    .await
+}
+
+/// The plan that `namespace/name` (its latest deployment) or `namespace/name@version` means.
+pub(super) fn latest(app: &App, name: &str) -> Result<Digest, Problem> {
+    let (family, version) = match name.split_once('@') {
+        Some((family, version)) => (family, Some(version)),
+        None => (name, None),
+    };
+    let view = app.handle.view()?;
+    let rows = Views::new(&view)?.workflows()?;
+    let found = rows
+        .into_iter()
+        .find(|row| row.family == family && version.is_none_or(|version| row.version == version));
+    let unknown = || Problem::new("PL4002", format!("no workflow {name} is deployed"));
+    found.map(|row| row.plan_digest).ok_or_else(unknown)
+}

@@ -1,0 +1,91 @@
+//! What every request is answered with: the engine, who may come in, and a few bounded tables that
+//! may be lost at any time.
+
+use crate::access::Access;
+use crate::problem::Problem;
+use crate::repeat::Repeats;
+use crate::server::ServerOptions;
+use crate::session::Sessions;
+use placet_adapters::Transport;
+use placet_executor::Handle;
+use placet_log::Subscription;
+use placet_model::Position;
+use placet_model::draft::Mode;
+use placet_vault::Vault;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::sync::{Semaphore, watch};
+
+/// Event streams at once; each holds a connection open.
+const STREAMS_MAX: usize = 64;
+/// Verifications and replays at once: each reads the whole log.
+const AUDITS_MAX: usize = 2;
+
+/// The state of the server.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) handle: Handle,
+    pub(crate) access: Access,
+    pub(crate) sessions: Sessions,
+    pub(crate) repeats: Repeats,
+    pub(crate) vault: Option<Arc<Vault>>,
+    pub(crate) live: Option<Arc<dyn Transport>>,
+    pub(crate) mode: Mode,
+    pub(crate) address: SocketAddr,
+    /// The head of the log, as a wake-up.
+    pub(crate) heads: watch::Receiver<Position>,
+    /// Whether the server is closing.
+    pub(crate) closing: watch::Receiver<bool>,
+    pub(crate) streams: Arc<Semaphore>,
+    pub(crate) audits: Semaphore,
+    /// Connecting goes one at a time.
+    pub(crate) connecting: tokio::sync::Mutex<()>,
+    _follows: Subscription,
+}
+
+impl App {
+    pub(crate) fn new(
+        options: ServerOptions,
+        address: SocketAddr,
+        closing: watch::Receiver<bool>,
+    ) -> Self {
+        let ServerOptions { handle, access, login_token, vault, live, mode, listen: _ } = options;
+        let (moved, heads) = watch::channel(Position::START);
+        let moved = Arc::new(moved);
+        let follower = Arc::clone(&moved);
+        let follows = handle.log().subscribe(move |head| {
+            follower.send_replace(head);
+        });
+        // what was committed before the subscription; a later head must not be overwritten
+        let head = handle.log().head();
+        moved.send_modify(|known| *known = head.max(*known));
+        Self {
+            handle,
+            access,
+            sessions: Sessions::new(&login_token, address.port()),
+            repeats: Repeats::default(),
+            vault,
+            live,
+            mode,
+            address,
+            heads,
+            closing,
+            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+            audits: Semaphore::new(AUDITS_MAX),
+            connecting: tokio::sync::Mutex::default(),
+            _follows: follows,
+        }
+    }
+}
+
+/// Reads block on the disk, so they have threads of their own.
+pub(crate) async fn reading<T: Send + 'static>(
+    app: &Arc<App>,
+    read: impl FnOnce(&App) -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    let app = Arc::clone(app);
+    match tokio::task::spawn_blocking(move || read(&app)).await {
+        Ok(result) => result,
+        Err(error) => Err(Problem::internal(&error)),
+    }
+}

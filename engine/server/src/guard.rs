@@ -1,0 +1,125 @@
+//! What every request passes and every answer carries: the Host header is ours (DNS rebinding), what
+//! changes something comes from our own pages or from no page (CSRF), bodies are bounded, and
+//! answers are neither sniffed, framed, cached nor allowed to load anything.
+
+use crate::app::App;
+use crate::caller::one;
+use crate::extract::{BODY_BYTES_MAX, too_large};
+use crate::problem::Problem;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// The port that a Host header may leave out.
+const HTTP_PORT: u16 = 80;
+
+const ANSWER_HEADERS: &[(&str, &str)] = &[
+    (
+        "content-security-policy",
+        "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    // under `no-referrer` a form of our own would come with `Origin: null`
+    ("referrer-policy", "same-origin"),
+    ("cache-control", "no-store"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("cross-origin-opener-policy", "same-origin"),
+];
+
+/// The outermost layer.
+pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let mut response = match check(app.address, &request) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    };
+    for (name, value) in ANSWER_HEADERS {
+        let name = HeaderName::from_static(name);
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+fn check(address: SocketAddr, request: &Request) -> Result<(), Problem> {
+    let headers = request.headers();
+    let host = one(headers, header::HOST.as_str())?
+        .ok_or_else(|| Problem::malformed("the Host header is missing"))?;
+    let target = request.uri().authority().map(axum::http::uri::Authority::as_str);
+    if !is_ours(address, host) || target.is_some_and(|target| !is_ours(address, target)) {
+        return Err(Problem::new("PL4015", "the Host header names another host"));
+    }
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        same_origin(address, headers)?;
+        small_enough(headers)?;
+    }
+    Ok(())
+}
+
+/// Whether a request that changes something comes from our own pages, or from no page at all.
+fn same_origin(address: SocketAddr, headers: &HeaderMap) -> Result<(), Problem> {
+    let foreign = || Err(Problem::new("PL4015", "the request comes from a page of another origin"));
+    if let Some(origin) = one(headers, header::ORIGIN.as_str())? {
+        let host = origin.strip_prefix("http://");
+        return if host.is_some_and(|host| is_ours(address, host)) { Ok(()) } else { foreign() };
+    }
+    match one(headers, "sec-fetch-site")? {
+        None | Some("same-origin" | "none") => Ok(()),
+        Some(_) => foreign(),
+    }
+}
+
+/// A body that says it is too large is not even begun.
+fn small_enough(headers: &HeaderMap) -> Result<(), Problem> {
+    let Some(length) = one(headers, header::CONTENT_LENGTH.as_str())? else { return Ok(()) };
+    match length.parse::<usize>() {
+        Ok(length) if length <= BODY_BYTES_MAX => Ok(()),
+        Ok(_) | Err(_) => Err(too_large()),
+    }
+}
+
+/// Whether `host` (with its port) is one of the names under which we are reached.
+fn is_ours(address: SocketAddr, host: &str) -> bool {
+    let named = |host: &str| {
+        host.eq_ignore_ascii_case("localhost")
+            || host == "127.0.0.1"
+            || host == "[::1]"
+            || (address.is_ipv4() && host == address.ip().to_string())
+    };
+    match host.strip_suffix(&format!(":{}", address.port())) {
+        Some(host) => named(host),
+        None => address.port() == HTTP_PORT && named(host),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_names_with_our_port_are_ours() {
+        let address: SocketAddr = "127.0.0.1:7480".parse().unwrap();
+        for ours in ["127.0.0.1:7480", "localhost:7480", "LOCALHOST:7480", "[::1]:7480"] {
+            assert!(is_ours(address, ours), "{ours}");
+        }
+        for foreign in [
+            "",
+            "localhost",
+            "127.0.0.1",
+            "localhost:7481",
+            "evil.example:7480",
+            "localhost.:7480",
+            "localhost.evil.example:7480",
+            "evil.example@localhost:7480",
+            "127.0.0.1:7480:7480",
+            "127.0.0.2:7480",
+            "localhost:07480",
+        ] {
+            assert!(!is_ours(address, foreign), "{foreign}");
+        }
+        let plain: SocketAddr = "127.0.0.1:80".parse().unwrap();
+        assert!(is_ours(plain, "localhost") && is_ours(plain, "localhost:80"));
+    }
+}

@@ -1,0 +1,43 @@
+//! Every route, and the layers around them: guard (Host, Origin, answer headers), body bound,
+//! repeats.
+
+use crate::app::{App, reading};
+use crate::problem::Problem;
+use crate::{api, extract, guard, pages, repeat};
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::middleware::from_fn_with_state;
+use axum::routing::get;
+use std::sync::Arc;
+
+/// The service.
+pub(crate) fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/healthz", get(health))
+        .route("/readyz", get(ready))
+        .route("/", get(pages::home))
+        .route("/login", get(pages::login))
+        .route("/style.css", get(pages::style))
+        .route("/errors/{code}", get(pages::error_page))
+        .nest("/api/v1", api::routes())
+        .fallback(async || Problem::new("PL4012", "there is nothing here"))
+        .method_not_allowed_fallback(async || Problem::new("PL4016", "not with this method"))
+        .layer(from_fn_with_state(Arc::clone(&app), repeat::repeat))
+        .layer(DefaultBodyLimit::max(extract::BODY_BYTES_MAX))
+        .layer(from_fn_with_state(Arc::clone(&app), guard::guard))
+        .with_state(app)
+}
+
+/// The process answers.
+async fn health() -> &'static str {
+    "ok\n"
+}
+
+/// The engine answers: its log can be read and takes more.
+async fn ready(State(app): State<Arc<App>>) -> Result<&'static str, Problem> {
+    if app.handle.world().stopping || *app.closing.borrow() {
+        return Err(Problem::new("PL4006", "the engine is stopping"));
+    }
+    reading(&app, |app| Ok(app.handle.view().map(drop)?)).await?;
+    Ok("ready\n")
+}
