@@ -148,7 +148,8 @@ fn info(operation: &Arc<Operation>) -> OperationInfo {
     }
 }
 
-fn shipped_schema(path: &str) -> Option<String> {
+/// A schema that ships with the binary, by the path that a manifest names.
+pub fn shipped_schema(path: &str) -> Option<String> {
     placet_schemas::embedded(path).map(str::to_owned)
 }
 

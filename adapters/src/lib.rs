@@ -29,7 +29,7 @@ pub mod text_limits;
 pub mod transport;
 pub mod wait;
 
-pub use catalogue::{Adapters, ManifestFile};
+pub use catalogue::{Adapters, ManifestFile, shipped_schema};
 pub use classify::{Classified, ProviderError, Sent, classify};
 pub use fill::{FilledRequest, fill};
 pub use lookup::Finding;

@@ -2,7 +2,7 @@
 
 use crate::clock::Clock;
 use crate::mint::Mint;
-use placet_adapters::{Adapters, Operation};
+use placet_adapters::{Adapters, LoadContext, Manifest, Operation, Origin};
 use placet_language::Evaluator;
 use placet_log::{Log, ReadView};
 use placet_model::Digest;
@@ -77,10 +77,24 @@ impl Env {
         self.plans.write().unwrap_or_else(PoisonError::into_inner).insert(digest, plan);
     }
 
-    /// The operation with this digest: the one of today, if it is still the same. An upgraded
-    /// manifest voids nothing, the one stored with the draft is used then.
+    /// The operation with this digest: the one of today, if it is still the same, else the one of
+    /// the manifest that was stored when the project first saw it. An upgrade voids nothing.
     pub(crate) fn operation(&self, name: &str, digest: Digest) -> Option<Arc<Operation>> {
-        let today = self.adapters.operation(name)?;
-        (today.digest() == digest).then(|| Arc::clone(today))
+        let today = self.adapters.operation(name).filter(|today| today.digest() == digest);
+        today.cloned().or_else(|| self.stored_operation(name, digest))
+    }
+
+    fn stored_operation(&self, name: &str, digest: Digest) -> Option<Arc<Operation>> {
+        let view = self.view().ok()?;
+        let place = Views::new(&view).ok()?.operation(digest).ok()??;
+        let payload = view.payload(&place.stream, place.payload).ok()?;
+        let text = std::str::from_utf8(payload.as_bytes()).ok()?;
+        let context = LoadContext {
+            registry: self.adapters.registry(),
+            schema_files: &|path| placet_adapters::shipped_schema(path),
+            origin: Origin::Shipped,
+        };
+        let manifest = Manifest::load(&format!("{} (stored)", place.stream), text, context).ok()?;
+        manifest.operations().get(name).filter(|stored| stored.digest() == digest).cloned()
     }
 }

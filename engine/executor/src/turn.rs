@@ -27,8 +27,8 @@ use placet_log::ReadView;
 use placet_model::decision::Resolution;
 use placet_model::plan::Plan;
 use placet_model::{
-    Actor, AttemptId, DecisionId, Event, Fault, PayloadRef, Principal, RunId, StreamId, TimerId,
-    Timestamp,
+    Actor, AttemptId, DecisionId, Event, Fault, IntegrationId, PayloadRef, Principal, RunId,
+    StreamId, TimerId, Timestamp,
 };
 use serde_json::Value;
 use std::sync::Arc;
@@ -91,6 +91,8 @@ pub(crate) struct Turned {
     pub(crate) used_world: bool,
     /// Whether more is to be done after this append.
     pub(crate) more: bool,
+    /// An integration whose credential was refused, and the provider's word for it.
+    pub(crate) failed: Option<(IntegrationId, String)>,
 }
 
 /// Why a turn came to nothing. Nothing is recorded then.
@@ -187,6 +189,7 @@ impl<'a> Turn<'a> {
             held: None,
             used_world: false,
             more: false,
+            failed: None,
         };
         Ok(Self { env, world, now: env.clock.now(), stream, out })
     }
@@ -208,7 +211,9 @@ impl<'a> Turn<'a> {
             Job::Reconcile(attempt) => self.reconcile(Some(attempt))?,
             Job::ReconcileAny => self.reconcile(None)?,
         }
-        self.advance()?;
+        if self.out.failed.is_none() {
+            self.advance()?;
+        }
         if self.out.values.len() > VALUES_KEPT {
             self.forget();
         }

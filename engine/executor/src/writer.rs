@@ -18,11 +18,11 @@ use due::Dues;
 use entry::Entry;
 use placet_core::effect::{Effect, react};
 use placet_log::{Append, AppendError, Expected, NewEvent};
-use placet_model::attempt::RefuseReason;
 use placet_model::decision::Settlement;
 use placet_model::event::integration::HealthCheckFailed;
 use placet_model::{
-    Actor, AttemptId, DecisionId, Event, EventId, RecordedEvent, Revision, RunId, StreamId,
+    Actor, AttemptId, DecisionId, Event, EventId, IntegrationId, RecordedEvent, Revision, RunId,
+    StreamId,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{Receiver, Sender};
@@ -221,7 +221,7 @@ impl Writer {
     }
 
     fn submit(&mut self, id: RunId, turned: Turned, reply: Option<ReplyTo>) {
-        let Turned { run, values, facts, calls, more, .. } = turned;
+        let Turned { run, values, facts, calls, more, failed, .. } = turned;
         let before = Revision::new(run.revision.get() - facts.len() as u64);
         let key = run.facts().map(|facts| facts.started.key);
         let at = self.env.clock.now();
@@ -251,6 +251,9 @@ impl Writer {
             let committed = Committed { run: id, calls, more, reply, submitted, result };
             let _the_loop_has_ended = inputs.send(Input::Committed(Box::new(committed)));
         });
+        if let Some((integration, code)) = failed {
+            self.mark_failed(integration, code);
+        }
     }
 
     /// The events of a run carry the run's id as correlation, and their predecessor in the same
@@ -322,6 +325,9 @@ impl Writer {
                 Effect::Notify { decision } => self.tell(Notice::Inbox { run, decision }),
                 Effect::Reconcile { attempt } => {
                     self.tell(Notice::InDoubt { run, attempt });
+                    if let Some(decision) = self.decision_of(run, attempt) {
+                        self.tell(Notice::Inbox { run, decision });
+                    }
                     let tries = match &event.event {
                         Event::AttemptInDoubt(body) => body.try_number,
                         _ => 1,
@@ -337,7 +343,13 @@ impl Writer {
         }
     }
 
-    /// Keeps count of what waits for people, and marks an integration whose credential was refused.
+    /// The decision that an attempt of a run in memory has consumed.
+    fn decision_of(&self, run: RunId, attempt: AttemptId) -> Option<DecisionId> {
+        let (run, _) = self.state.active.get(&run)?.state.as_ref()?;
+        run.attempt(attempt)?.started.decision
+    }
+
+    /// Keeps count of what waits for people.
     fn watch(&mut self, event: &RecordedEvent) {
         let people = &mut self.state.people;
         match &event.event {
@@ -362,22 +374,12 @@ impl Writer {
             Event::AttemptReconciled(body) => {
                 people.remove(&Awaited::Doubt(body.attempt));
             }
-            Event::AttemptRefused(body) if body.reason == RefuseReason::Reconnect => {
-                self.mark_failed(event, body.code.clone());
-            }
             _ => {}
         }
     }
 
-    fn mark_failed(&mut self, event: &RecordedEvent, code: Option<String>) {
-        let StreamId::Run(run) = event.stream else { return };
-        let Some((state, _)) = self.state.active.get(&run).and_then(|entry| entry.state.as_ref())
-        else {
-            return;
-        };
-        let bound = state.ask().and_then(|ask| ask.draft.integration.as_ref());
-        let Some(integration) = bound.map(|bound| bound.id) else { return };
-        let code = code.unwrap_or_else(|| "credential_refused".to_owned());
+    /// Its sends hold from here on.
+    fn mark_failed(&mut self, integration: IntegrationId, code: String) {
         let failed = HealthCheckFailed { integration, code };
         let id = self.env.mint.event(self.env.clock.now());
         let new = NewEvent::new(id, Actor::Engine, failed);

@@ -39,6 +39,12 @@ impl Turn<'_> {
             placet_adapters::classify(&plan.target.operation, &answered.answer, sent, self.now);
         let leaf = self.leaf_of(plan);
         let (verdict, payloads, fault) = self.verdict(answered, &classified, sent);
+        if let OutcomeVerdict::Refused { reason: RefuseReason::Reconnect, code, .. } = &verdict {
+            // the same draft stays spendable; until the integration is connected again it holds
+            let code = code.clone().unwrap_or_else(|| "credential_refused".to_owned());
+            let gated = plan.target.integration.as_ref().filter(|_| plan.gated);
+            self.out.failed = gated.map(|integration| (integration.id, code));
+        }
         let command = Command::Answered(Box::new(CoreAnswer {
             attempt: plan.attempt,
             try_number: plan.try_number,

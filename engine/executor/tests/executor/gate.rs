@@ -295,6 +295,23 @@ async fn a_provider_refusal_faults_the_task_with_its_code() {
 }
 
 #[tokio::test]
+async fn a_refused_credential_holds_the_same_draft_until_the_integration_is_connected_again() {
+    let mut world = start().await;
+    let run = asked(&mut world, Mode::Live).await;
+    world.recorder.answer(200, &json!({"ok": false, "error": "token_revoked"}));
+    let row = world.open_items().remove(0);
+    world.vote(&row, "approver", Verdict::Approve).await.unwrap();
+    world.item(|row| row.state == DecisionState::Approved).await;
+    assert_eq!(world.handle.named("slack").unwrap().status, IntegrationStatus::Failed);
+    assert_eq!(world.recorder.count(), 1);
+    reconnect(&world, slack("B1", Value::Null, "Test")).await;
+    assert_eq!(world.finished(run).await["status"], "completed");
+    let seen = world.recorder.seen.lock().unwrap();
+    assert_eq!(seen.len(), 2);
+    assert_eq!(seen[0], seen[1], "the same bytes, the same approval");
+}
+
+#[tokio::test]
 async fn silence_expires_as_a_no() {
     let mut world = start().await;
     let run = asked(&mut world, Mode::Live).await;
