@@ -18,6 +18,7 @@ use due::Dues;
 use entry::Entry;
 use placet_core::effect::{Effect, react};
 use placet_log::{Append, AppendError, Expected, NewEvent};
+use placet_model::attempt::RefuseReason;
 use placet_model::decision::Settlement;
 use placet_model::event::integration::HealthCheckFailed;
 use placet_model::{
@@ -349,8 +350,16 @@ impl Writer {
         run.attempt(attempt)?.started.decision
     }
 
+    /// The open or unspent decision of a run in memory.
+    fn unspent_of(&self, stream: &StreamId) -> Option<DecisionId> {
+        let StreamId::Run(run) = stream else { return None };
+        let (run, _) = self.state.active.get(run)?.state.as_ref()?;
+        run.ask().map(|ask| ask.decision)
+    }
+
     /// Keeps count of what waits for people.
     fn watch(&mut self, event: &RecordedEvent) {
+        let unspent = self.unspent_of(&event.stream);
         let people = &mut self.state.people;
         match &event.event {
             Event::DecisionRequested(body) => {
@@ -367,6 +376,9 @@ impl Writer {
                 if let Some(decision) = body.decision {
                     people.remove(&Awaited::Decision(decision));
                 }
+            }
+            Event::AttemptRefused(body) if body.reason == RefuseReason::Reconnect => {
+                people.extend(unspent.map(Awaited::Decision));
             }
             Event::AttemptInDoubt(body) => {
                 people.insert(Awaited::Doubt(body.attempt));

@@ -305,7 +305,8 @@ async fn a_refused_credential_holds_the_same_draft_until_the_integration_is_conn
     assert_eq!(world.handle.named("slack").unwrap().status, IntegrationStatus::Failed);
     assert_eq!(world.recorder.count(), 1);
     reconnect(&world, slack("B1", Value::Null, "Test")).await;
-    assert_eq!(world.finished(run).await["status"], "completed");
+    let report = world.finished(run).await;
+    assert_eq!(report["status"], "completed", "{report:#} {:#?}", world.events(run));
     let seen = world.recorder.seen.lock().unwrap();
     assert_eq!(seen.len(), 2);
     assert_eq!(seen[0], seen[1], "the same bytes, the same approval");
