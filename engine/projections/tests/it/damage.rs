@@ -10,7 +10,7 @@ use placet_model::{IntegrationId, StreamId, Timestamp};
 use placet_projections::{Error, RunFilter, Views};
 use redb::{ReadableTable, TableDefinition};
 
-const TABLES: [&str; 12] = [
+pub(crate) const TABLES: [&str; 12] = [
     "proj_cursor_v1",
     "proj_runs_v1",
     "proj_live_v1",
@@ -26,7 +26,7 @@ const TABLES: [&str; 12] = [
 ];
 
 /// A world with one row in every table.
-fn filled() -> World {
+pub(crate) fn filled() -> World {
     let mut world = World::new();
     world.run(run(1), asking(decision(1)));
     world.run(
@@ -87,9 +87,9 @@ fn read(world: &World) -> Result<String, Error> {
     Ok(format!("{runs:?} {decisions:?} {due:?} {project:?}"))
 }
 
-type Row = (Vec<u8>, Vec<u8>);
+pub(crate) type Row = (Vec<u8>, Vec<u8>);
 
-fn rows(world: &World, table: &str) -> Vec<Row> {
+pub(crate) fn rows(world: &World, table: &str) -> Vec<Row> {
     let view = world.view();
     let table = view.transaction().open_table(TableDefinition::<&[u8], &[u8]>::new(table)).unwrap();
     let rows = table.iter().unwrap().map(Result::unwrap);

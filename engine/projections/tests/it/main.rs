@@ -7,6 +7,7 @@ mod dice;
 mod due;
 mod histories;
 mod inbox;
+mod layout;
 mod make;
 mod oracle;
 mod project;
