@@ -81,6 +81,8 @@ pub(crate) struct Fact {
 #[derive(Debug)]
 pub(crate) struct Turned {
     pub(crate) run: Run,
+    /// The moment at which it was worked through: becomes log time unless the log is later.
+    pub(crate) at: Timestamp,
     pub(crate) values: Values,
     pub(crate) plan: Option<Arc<Plan>>,
     pub(crate) facts: Vec<Fact>,
@@ -180,8 +182,10 @@ impl<'a> Turn<'a> {
             None => (load(env, id)?, Values::default()),
         };
         let plan = run.plan_digest().map(|digest| env.plan(digest)).transpose()?;
+        let now = env.clock.now();
         let out = Turned {
             run,
+            at: now,
             values,
             plan,
             facts: vec![],
@@ -191,7 +195,7 @@ impl<'a> Turn<'a> {
             more: false,
             failed: None,
         };
-        Ok(Self { env, world, now: env.clock.now(), stream, out })
+        Ok(Self { env, world, now, stream, out })
     }
 
     /// Does the job, then goes on until the run is parked or over.

@@ -222,10 +222,9 @@ impl Writer {
     }
 
     fn submit(&mut self, id: RunId, turned: Turned, reply: Option<ReplyTo>) {
-        let Turned { run, values, facts, calls, more, failed, .. } = turned;
+        let Turned { run, at, values, facts, calls, more, failed, .. } = turned;
         let before = Revision::new(run.revision.get() - facts.len() as u64);
         let key = run.facts().map(|facts| facts.started.key);
-        let at = self.env.clock.now();
         let entry = self.entry(id);
         entry.state = Some((run, values));
         if facts.is_empty() {

@@ -111,25 +111,26 @@ impl Turn<'_> {
         fault: &FaultFact,
         tries: &[(&Task, Frame)],
     ) -> Result<bool, Error> {
-        let content = self.value(fault.content)?;
+        let mut content = self.value(fault.content)?;
+        let (mut fault, mut payloads) = (fault.clone(), vec![]);
         for (task, frame) in tries {
             let TaskKind::Try(inner) = &task.kind else { continue };
             match self.catches(&inner.catch, &content, task)? {
                 Ok(false) => {}
                 Ok(true) => {
                     let (task, iteration) = (frame.task.clone(), frame.iteration.clone());
-                    self.note(FaultCaught { task, iteration, fault: fault.content }, vec![])?;
+                    self.note(FaultCaught { task, iteration, fault: fault.content }, payloads)?;
                     return Ok(true);
                 }
+                // a filter that fails leaves its `try` as a fault of its own
                 Err(newer) => {
-                    // a filter that fails is the fault from here on, outside of this try
-                    let (fact, payloads) = self.fault_fact(&newer.at(&task.path));
-                    self.note(RunFaulted { fault: fact }, payloads)?;
-                    return Ok(true);
+                    let newer = newer.at(&task.path);
+                    content = Arc::new(serde_json::to_value(&newer).unwrap_or_default());
+                    (fault, payloads) = self.fault_fact(&newer);
                 }
             }
         }
-        self.note(RunFaulted { fault: fault.clone() }, vec![])?;
+        self.note(RunFaulted { fault }, payloads)?;
         Ok(true)
     }
 

@@ -3,10 +3,10 @@
 use super::{Error, Turn};
 use crate::values::Content;
 use placet_adapters::{CallIntegration, Operation};
-use placet_core::Command;
 use placet_core::claim::{Circumstances, Claim};
 use placet_core::decide::VoteCommand;
 use placet_core::run::{Activity, Ask, Attempt};
+use placet_core::{Command, Run};
 use placet_model::decision::Resolution;
 use placet_model::draft::{DraftDocument, Mode};
 use placet_model::event::attempt::AttemptStarted;
@@ -82,58 +82,66 @@ impl Turn<'_> {
     /// Claims the unspent approval: goes, waits, asks again, or is void. True when something was
     /// recorded.
     pub(super) fn claim(&mut self, task: &Task) -> Result<bool, Error> {
-        let ask = match (&self.out.run.activity, self.out.run.ask()) {
-            (_, Some(ask)) => ask.clone(),
-            (Activity::Deferred(_, attempt, _), None) => match &attempt.ask {
-                Some(ask) => ask.clone(),
-                None => return Ok(false),
-            },
-            (_, None) => return Ok(false),
-        };
+        let unspent = self.out.run.ask().cloned().or_else(|| match &self.out.run.activity {
+            Activity::Deferred(_, attempt, _) => attempt.ask.clone(),
+            _ => None,
+        });
+        let Some(ask) = unspent else { return Ok(false) };
+        let fresh = self.env.mint.attempt(self.now);
+        self.weigh(task, &ask, |run, circumstances| {
+            Ok(placet_core::decide::claim(run, fresh, circumstances)?)
+        })
+    }
+
+    /// Sets the approved document and the stored bytes against the world as it is, and lets the
+    /// law say what follows. The one place in which the executor looks at an approval.
+    fn weigh(
+        &mut self,
+        task: &Task,
+        ask: &Ask,
+        law: impl FnOnce(&Run, &Circumstances<'_>) -> Result<Claim, Error>,
+    ) -> Result<bool, Error> {
         let TaskKind::Call(call) = &task.kind else { return self.astray(&task.path) };
-        let approved: DraftDocument = {
-            let content = self.bytes(ask.draft.document)?;
-            serde_json::from_slice(content.bytes()).map_err(|source| {
-                crate::values::Error::NotJson { reference: ask.draft.document, source }
-            })?
-        };
+        let approved = self.approved(ask)?;
         let request_digest = Digest::of(self.bytes(ask.draft.request)?.bytes());
         let operation = self.env.operation(&ask.draft.operation, ask.draft.operation_digest);
+        let operation_digest = operation.as_ref().map(|operation| operation.digest());
         let bound = ask.draft.integration.as_ref().map(|bound| bound.id);
         let integration = bound.and_then(|id| self.world.integrations.get(&id)).cloned();
         let settings_digest = integration.as_ref().map(Integration::settings_digest).transpose()?;
+        let action = (ask.draft.operation.as_str(), ask.draft.effect);
         let circumstances = Circumstances {
             now: self.now,
             project: &self.env.config.project,
             policy: &self.world.policy,
-            requirement: self.requirement(
-                (&ask.draft.operation, ask.draft.effect),
-                integration.as_ref(),
-                call.approval.as_ref(),
-            ),
+            requirement: self.requirement(action, integration.as_ref(), call.approval.as_ref()),
             integration: integration.as_ref(),
             settings_digest,
             approved: &approved,
             request_digest,
-            operation_digest: operation
-                .as_ref()
-                .map_or_else(|| Digest::of(b"gone"), |o| o.digest()),
+            operation_digest: operation_digest.unwrap_or_else(|| Digest::of(b"gone")),
             hold: self.world.hold(self.mode(), integration.as_ref()),
         };
-        let fresh = self.env.mint.attempt(self.now);
-        let claim = placet_core::decide::claim(&self.out.run, fresh, &circumstances)?;
         self.out.used_world = true;
-        match claim {
+        match law(&self.out.run, &circumstances)? {
             Claim::Nothing => Ok(false),
             Claim::Hold(hold) => {
                 self.out.held = Some(hold);
                 Ok(false)
             }
             Claim::Decided(events) => {
-                self.claimed(events, (&ask, operation, integration))?;
+                self.claimed(events, (ask, operation, integration))?;
                 Ok(true)
             }
         }
+    }
+
+    /// The document that was approved, as stored.
+    fn approved(&mut self, ask: &Ask) -> Result<DraftDocument, Error> {
+        let reference = ask.draft.document;
+        let content = self.bytes(reference)?;
+        let document = serde_json::from_slice(content.bytes());
+        Ok(document.map_err(|source| crate::values::Error::NotJson { reference, source })?)
     }
 
     fn claimed(
@@ -178,7 +186,7 @@ impl Turn<'_> {
         }
         let (path, last) = (leaf.task.clone(), last.clone());
         if last.ask.is_none() {
-            return self.again(&last);
+            return self.read_again(&last);
         }
         let plan = self.out.plan.clone();
         match plan.as_ref().and_then(|plan| plan.task(&path)) {
@@ -197,11 +205,23 @@ impl Turn<'_> {
         let last = last.clone();
         let operation = self.env.operation(&last.started.operation, last.started.operation_digest);
         let Some(operation) = operation else { return Ok(()) };
-        if resendable(&operation, &last, self.now) { self.again(&last) } else { Ok(()) }
+        let (Some(ask), true) = (&last.ask, resendable(&operation, &last, self.now)) else {
+            return Ok(());
+        };
+        let plan = self.out.plan.clone();
+        let path = self.out.run.activity.leaf().map(|leaf| leaf.task.clone());
+        match path.as_ref().and_then(|path| plan.as_ref()?.task(path)) {
+            Some(task) => {
+                let law =
+                    |run: &Run, now: &Circumstances<'_>| Ok(placet_core::claim::again(run, now));
+                self.weigh(task, ask, law).map(|_| ())
+            }
+            None => Ok(()),
+        }
     }
 
-    /// The next try of the same attempt: the same bytes.
-    fn again(&mut self, last: &Attempt) -> Result<(), Error> {
+    /// The next try of an ungated read.
+    fn read_again(&mut self, last: &Attempt) -> Result<(), Error> {
         let started = &last.started;
         let bound = started.integration.as_ref().map(|bound| bound.id);
         let integration = bound.and_then(|id| self.world.integrations.get(&id)).cloned();
@@ -242,12 +262,14 @@ impl Turn<'_> {
     }
 
     pub(super) fn cancel(&mut self, by: &Principal, reason: Option<&str>) -> Result<(), Error> {
-        // the reason belongs to the last event, after what is withdrawn
-        let ahead = if self.out.run.ask().is_some() { 2 } else { 1 };
-        let reference = reason.map(|_| self.out.run.slot(ahead, 0));
         let context = placet_core::decide::Context { now: self.now, policy: &self.world.policy };
-        let command = Command::Cancel { by: by.clone(), reason: reference };
-        let events = placet_core::decide(&self.out.run, command, context)?;
+        let command = Command::Cancel { by: by.clone(), reason: None };
+        let mut events = placet_core::decide(&self.out.run, command, context)?;
+        // the reason is content of the last event, after whatever is taken back first
+        let last = self.out.run.slot(events.len() as u64, 0);
+        if let (Some(Event::RunCancelled(body)), Some(_)) = (events.last_mut(), reason) {
+            body.reason = Some(last);
+        }
         for event in events {
             let payloads = match (&event, reason) {
                 (Event::RunCancelled(_), Some(text)) => {

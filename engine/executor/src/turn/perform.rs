@@ -268,6 +268,11 @@ impl Turn<'_> {
         ];
         payloads.extend(summary.map(|summary| Content::of_value(Arc::new(summary))));
         let decision = self.env.mint.decision(self.now);
+        let (valid_for, now) = (draft.requirement.valid_for, self.now);
+        if now.checked_add(valid_for).is_none() {
+            let words = "the time to decide is beyond the calendar";
+            return Ok(Err(Fault::new(FaultKind::Validation, words)));
+        }
         self.command(Command::Propose { draft: Box::new(draft), decision }, payloads)?;
         Ok(Ok(()))
     }
