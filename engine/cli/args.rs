@@ -1,6 +1,6 @@
 //! The command line. Each command's own arguments stand with the command.
 
-use crate::commands::{check, run};
+use crate::commands::{adapters, audit, check, dev, govern, inbox, init, integrations, run, runs};
 use clap::{Parser, Subcommand};
 
 /// Nothing leaves without a vote of assent.
@@ -13,8 +13,34 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Engine, HTTP API and inbox on this machine
+    Dev(dev::Args),
+    /// An example project that works at once
+    Init(init::Args),
     /// Check workflows, policy.yaml and placet.toml
     Check(check::Args),
     /// One run in process, from its start to its end
     Run(run::Args),
+    /// Start a run on an engine
+    Start(runs::StartArgs),
+    /// Runs of an engine
+    Runs(runs::Args),
+    /// What waits for a decision, and deciding it
+    Inbox(inbox::Args),
+    /// Read, replay and verify the log
+    Audit(audit::Args),
+    /// Configured connections of providers
+    Integrations(integrations::Args),
+    /// Providers and operations that workflows may call
+    Adapters(adapters::Args),
+    /// Who must agree
+    Policy(govern::PolicyArgs),
+    /// Make a project's workflows startable
+    Deploy(govern::DeployArgs),
+    /// Hold everything outbound, at once
+    Pause(govern::PauseArgs),
+    /// Let it go on
+    Resume(govern::PauseArgs),
+    /// The derived tables
+    Projections(govern::ProjectionsArgs),
 }

@@ -1,16 +1,38 @@
 //! Every command, and what each does.
 
+pub(crate) mod adapters;
+pub(crate) mod audit;
 pub(crate) mod check;
+pub(crate) mod dev;
+pub(crate) mod govern;
+pub(crate) mod inbox;
+pub(crate) mod init;
+pub(crate) mod integrations;
 pub(crate) mod run;
+pub(crate) mod runs;
 
 use crate::args::Command;
 use crate::exit::Exit;
 use anyhow::Result;
+use govern::Flow;
 
 /// Does what was asked for.
 pub(crate) async fn run(command: Command) -> Result<Exit> {
     match command {
+        Command::Dev(args) => dev::run(args).await,
+        Command::Init(args) => init::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Run(args) => run::run(args).await,
+        Command::Start(args) => runs::start(args).await,
+        Command::Runs(args) => runs::run(args).await,
+        Command::Inbox(args) => inbox::run(args).await,
+        Command::Audit(args) => audit::run(args).await,
+        Command::Integrations(args) => integrations::run(args).await,
+        Command::Adapters(args) => adapters::run(args),
+        Command::Policy(args) => govern::policy(args).await,
+        Command::Deploy(args) => govern::deploy(args).await,
+        Command::Pause(args) => govern::set_flow(args, Flow::Pause).await,
+        Command::Resume(args) => govern::set_flow(args, Flow::Resume).await,
+        Command::Projections(args) => govern::projections(args).await,
     }
 }

@@ -13,6 +13,7 @@ use placet_log::{KeyPlace, Log, OpenOptions};
 use placet_model::draft::Mode;
 use placet_model::integration::Identity;
 use placet_model::manifest::HTTP_OPERATION;
+use placet_model::project::ProjectConfig;
 use placet_model::{Digest, Timestamp};
 use placet_projections::Projections;
 use placet_sandbox::Sandbox;
@@ -57,11 +58,12 @@ pub(crate) struct Setup<'a> {
     pub(crate) reach: Reach,
 }
 
-/// A running engine and the vault behind it.
+/// A running engine, and what it has in live mode: the vault and the way out.
 #[derive(Debug)]
 pub(crate) struct Running {
     pub(crate) engine: Engine,
     pub(crate) vault: Option<Arc<Vault>>,
+    pub(crate) live: Option<Arc<dyn Transport>>,
 }
 
 impl Running {
@@ -89,6 +91,27 @@ pub(crate) async fn start(setup: Setup<'_>) -> Result<Running> {
     start_with(setup, log).await
 }
 
+/// Opens the log of data that may lie away from their project: then they say themselves whose they
+/// are.
+pub(crate) fn open_log_of(project: &Project, place: &Place) -> Result<Log> {
+    match open_log(project, place) {
+        Err(error) if project.dir.is_none() => match error.downcast_ref() {
+            Some(placet_log::Error::OtherProject { found, .. }) => {
+                let mut theirs = project.clone();
+                theirs.config.project.clone_from(found);
+                open_log(&theirs, place)
+            }
+            _ => Err(error),
+        },
+        opened => opened,
+    }
+}
+
+/// The project's configuration, under the name that the data go by.
+pub(crate) fn config_of(project: &Project, log: &Log) -> ProjectConfig {
+    ProjectConfig { project: log.project().to_owned(), ..project.config.clone() }
+}
+
 /// Starts the engine of a log that is open already.
 pub(crate) async fn start_with(setup: Setup<'_>, log: Log) -> Result<Running> {
     let sandbox: Arc<dyn Transport> = Arc::new(Sandbox::new(setup.seed));
@@ -104,12 +127,12 @@ pub(crate) async fn start_with(setup: Setup<'_>, log: Log) -> Result<Running> {
         log,
         config: setup.project.config.clone(),
         adapters: setup.adapters,
-        transports: Transports { sandbox: Some(sandbox), live },
+        transports: Transports { sandbox: Some(sandbox), live: live.clone() },
         clock: setup.clock,
         mode: setup.mode,
     };
     let engine = Engine::start(parts).await.map_err(|error| refused(&error))?;
-    Ok(Running { engine, vault })
+    Ok(Running { engine, vault, live })
 }
 
 fn open_vault(setup: &Setup<'_>, log: &Log) -> Result<Vault> {
@@ -204,6 +227,11 @@ pub(crate) fn mark_virtual(data: &Path) -> Result<()> {
 /// Whether log time is virtual in these data.
 pub(crate) fn is_virtual(data: &Path) -> bool {
     data.join(CLOCK_FILE).exists()
+}
+
+/// From now on log time follows the wall clock.
+pub(crate) fn unmark_virtual(data: &Path) {
+    drop(std::fs::remove_file(data.join(CLOCK_FILE)));
 }
 
 const CLOCK_FILE: &str = "clock";

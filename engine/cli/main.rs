@@ -9,6 +9,7 @@ mod compose;
 mod env;
 mod exit;
 mod findings;
+mod link;
 mod out;
 mod people;
 mod project;

@@ -13,7 +13,7 @@ use crate::vote::{self, Answered, Approve};
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use placet_executor::{Clock, Handle, Notice, Start};
-use placet_log::{KeyPlace, Log};
+use placet_log::KeyPlace;
 use placet_model::decision::DecisionState;
 use placet_model::draft::Mode;
 use placet_model::plan::Plan;
@@ -124,8 +124,8 @@ struct Ended {
 }
 
 async fn go(args: &Args, project: Project, work: Work, home: &Home, reach: Reach) -> Result<Ended> {
-    let log = open(&project, home)?;
-    let project = Project { config: named(&log, project.config), ..project };
+    let log = compose::open_log_of(&project, &home.place())?;
+    let project = Project { config: compose::config_of(&project, &log), ..project };
     let mode = args.mode.into();
     let clock = match mode {
         Mode::Sandbox => compose::virtual_clock(&log)?,
@@ -366,30 +366,6 @@ impl Home {
         }
         Ok(())
     }
-}
-
-/// Opens the run's data. Data say themselves whose they are: away from its folder, a project's name
-/// is taken from them.
-fn open(project: &Project, home: &Home) -> Result<Log> {
-    let place = home.place();
-    match compose::open_log(project, &place) {
-        Err(error) if project.dir.is_none() => match error.downcast_ref() {
-            Some(placet_log::Error::OtherProject { found, .. }) => {
-                let mut theirs = project.clone();
-                theirs.config.project.clone_from(found);
-                compose::open_log(&theirs, &place)
-            }
-            _ => Err(error),
-        },
-        opened => opened,
-    }
-}
-
-fn named(
-    log: &Log,
-    config: placet_model::project::ProjectConfig,
-) -> placet_model::project::ProjectConfig {
-    placet_model::project::ProjectConfig { project: log.project().to_owned(), ..config }
 }
 
 #[cfg(test)]

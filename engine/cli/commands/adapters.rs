@@ -1,0 +1,107 @@
+//! `placet adapters`: the providers and operations that workflows may call. Reads files only.
+
+use crate::exit::{Exit, invalid};
+use crate::out;
+use crate::project::Project;
+use anyhow::Result;
+use clap::Subcommand;
+use placet_adapters::{Adapters, Manifest};
+use serde_json::{Value, json};
+use std::path::Path;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Every provider with its operations
+    List {
+        #[arg(long)]
+        json: bool,
+    },
+    /// One provider or operation, with its input schema
+    Show {
+        #[arg(value_name = "PROVIDER|OPERATION")]
+        name: String,
+        #[arg(long)]
+        json: bool,
+    },
+    #[command(external_subcommand)]
+    Later(Vec<String>),
+}
+
+pub(crate) fn run(args: Args) -> Result<Exit> {
+    let adapters = Project::of(Path::new("."))?.adapters()?;
+    match args.command {
+        Command::List { json } => list(&adapters, json)?,
+        Command::Show { name, json } => show(&adapters, &name, json)?,
+        Command::Later(words) => {
+            let word = words.first().map_or("", String::as_str);
+            return Err(invalid(format!("adapters {word} is not built yet: list or show")));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn list(adapters: &Adapters, json: bool) -> Result<()> {
+    let manifests = adapters.manifests().values();
+    if json {
+        let providers: Vec<Value> = manifests.map(|manifest| to_json(manifest)).collect();
+        return out::json(&json!({ "providers": providers }));
+    }
+    let operations = manifests.flat_map(|manifest| manifest.operations().values());
+    let rows: Vec<Vec<String>> = operations
+        .map(|operation| {
+            let gate = if operation.effect() == placet_model::manifest::Effect::Read {
+                "ungated"
+            } else {
+                "gated"
+            };
+            let effect = operation.effect().to_string();
+            vec![operation.name().to_owned(), effect, gate.to_owned(), operation.title().to_owned()]
+        })
+        .collect();
+    out::table(&["OPERATION", "EFFECT", "GATE", "TITLE"], &rows)
+}
+
+fn to_json(manifest: &Manifest) -> Value {
+    let operations = manifest.operations().values().map(|operation| {
+        json!({
+            "name": operation.name(),
+            "effect": operation.effect(),
+            "title": operation.title(),
+            "digest": operation.digest(),
+        })
+    });
+    json!({
+        "provider": manifest.provider(),
+        "title": manifest.title(),
+        "category": manifest.category(),
+        "planned": manifest.is_planned(),
+        "operations": operations.collect::<Vec<_>>(),
+        "settings_schema": manifest.config_schema().map(|schema| schema.document().clone()),
+    })
+}
+
+fn show(adapters: &Adapters, name: &str, json: bool) -> Result<()> {
+    let shown = match (adapters.manifest(name), adapters.catalogue().get(name)) {
+        (Some(manifest), _) => to_json(manifest),
+        (None, Some(operation)) => json!({
+            "name": operation.name,
+            "provider": operation.provider,
+            "effect": operation.effect,
+            "title": operation.title,
+            "digest": operation.digest,
+            "input_schema": operation.input_schema,
+            "output_schema": operation.output_schema,
+        }),
+        (None, None) => {
+            let words = format!("there is no provider or operation {name}: placet adapters list");
+            return Err(invalid(words));
+        }
+    };
+    if json { out::json(&shown) } else { out::data(&crate::view::request::pretty(&shown)) }
+}

@@ -1,0 +1,260 @@
+//! `placet dev`: engine, HTTP API and inbox on this machine, for one person who writes workflows.
+//! It applies what the project's files propose, at start and on change, and says so; nothing else
+//! ever does (GATE.md §8, §9).
+
+mod proposals;
+
+use crate::commands::init;
+use crate::commands::run::ModeArg;
+use crate::compose::{self, Place, Reach, Running, Setup};
+use crate::exit::{Exit, invalid, refused};
+use crate::link::{self, DEFAULT_URL};
+use crate::project::{CONFIG_FILE, Project};
+use crate::{env, out, state};
+use anyhow::{Context, Result};
+use placet_bus::subjects::Token as Subject;
+use placet_bus::{Bus, EventSource, Inbox, Options, Status};
+use placet_executor::{Clock, Handle, Notice};
+use placet_model::decision::Assurance;
+use placet_model::draft::Mode;
+use placet_server::{Access, Server, ServerOptions, Token};
+use proposals::Proposals;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{oneshot, watch};
+
+/// Where the example goes when people start in a folder that is something else.
+const EXAMPLE_DIR: &str = "placet-example";
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The project; without it the one here, or an example
+    dir: Option<PathBuf>,
+    /// Whether approved bytes leave
+    #[arg(long, value_enum, default_value = "sandbox")]
+    mode: ModeArg,
+    /// Where to listen; loopback only
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7480")]
+    listen: SocketAddr,
+    /// A NATS server: events go there, inboxes answer there; looked for each second
+    #[arg(long, value_name = "URL")]
+    nats: Option<String>,
+    /// A target that may be loopback and plain http
+    #[arg(long, value_name = "HOST:PORT")]
+    egress_allow: Vec<String>,
+    /// Where the data live; DIR/.placet without it
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+pub(crate) async fn run(args: Args) -> Result<Exit> {
+    let dir = project_dir(args.dir.as_deref())?;
+    let mut project = Project::at(&dir)?;
+    project.config.egress_allow.extend(args.egress_allow.iter().cloned());
+    compose::listed(&project.config.egress_allow)?;
+    let data = args.data.clone().unwrap_or_else(|| project.data());
+    let mode = args.mode.into();
+    let mut proposals = Proposals::of(&project)?;
+    let place = Place::of(&data);
+    let setup = Setup {
+        project: &project,
+        adapters: project.adapters()?,
+        place: place.clone(),
+        mode,
+        clock: Clock::System,
+        seed: 0,
+        reach: Reach::Public,
+    };
+    compose::unmark_virtual(&data);
+    let running = out::with_progress("opening the project", compose::start(setup)).await?;
+    let served = serve(&args, &running, &mut proposals, (&dir, &place)).await;
+    link::withdraw(&data);
+    running.stop().await?;
+    served
+}
+
+/// Everything between the engine's start and its stop.
+async fn serve(
+    args: &Args,
+    running: &Running,
+    proposals: &mut Proposals,
+    (dir, place): (&Path, &Place),
+) -> Result<Exit> {
+    let handle = running.handle();
+    let mode: Mode = args.mode.into();
+    proposals.apply_policy(handle).await?;
+    if mode == Mode::Sandbox {
+        compose::connect_sandbox(handle).await?;
+    }
+    let workflows = proposals.deploy(handle).await?;
+    let token = state::token(&format!("http://{}", args.listen))?;
+    let token = token.map_or_else(Token::random, Token::new);
+    let login = Token::random();
+    let server = Server::bind(ServerOptions {
+        listen: args.listen,
+        handle: handle.clone(),
+        access: Access::dev([token.clone()]),
+        login_token: login.clone(),
+        vault: running.vault.clone(),
+        live: running.live.clone(),
+        mode,
+    })
+    .await;
+    let server = server.map_err(|error| invalid(error.to_string()))?;
+    let url = format!("http://{}", server.local_addr());
+    let token_file = state::keep_token(&url, token.expose())?;
+    link::announce(&place.data, &url)?;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let server = tokio::spawn(server.run(async move { drop(stopped.await) }));
+    let bus = match &args.nats {
+        Some(nats) => Some(bus(nats, handle)?),
+        None => None,
+    };
+    out::data(&format!("{url}/login?token={}", login.expose()))?;
+    welcome(&Welcome { dir, place, token_file: &token_file, url: &url, handle, mode, workflows })?;
+    let exit = until_stopped(handle, proposals).await?;
+    out::say("stopping");
+    drop(stop);
+    server.await??;
+    if let Some(bus) = bus {
+        bus.stop().await;
+    }
+    Ok(exit)
+}
+
+/// The project's folder: what was named, what is here, or an example. One that is empty becomes an
+/// example.
+fn project_dir(named: Option<&Path>) -> Result<PathBuf> {
+    let here = Path::new(".");
+    let dir = match named {
+        Some(dir) => dir.to_owned(),
+        None if is_project(here) || is_empty(here)? => here.to_owned(),
+        None => PathBuf::from(EXAMPLE_DIR),
+    };
+    if dir.is_file() {
+        return Err(invalid(format!("{} is a file: name a project's folder", dir.display())));
+    }
+    if !dir.exists() || is_empty(&dir)? {
+        fs::create_dir_all(&dir).with_context(|| dir.display().to_string())?;
+        init::write(&dir)?;
+        out::say(&format!("made an example project in {}", dir.display()));
+    }
+    Ok(dir)
+}
+
+fn is_project(dir: &Path) -> bool {
+    dir.join(CONFIG_FILE).is_file() || dir.join("workflows").is_dir()
+}
+
+/// Nothing in it but, perhaps, data.
+fn is_empty(dir: &Path) -> Result<bool> {
+    let entries = fs::read_dir(dir).with_context(|| dir.display().to_string())?;
+    let names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
+    Ok(names.iter().all(|name| name == crate::project::DATA_DIR))
+}
+
+/// Follows the log to NATS and answers inboxes there. A server that is away is looked for each
+/// second; one that is unfit is said to be.
+fn bus(url: &str, handle: &Handle) -> Result<Bus> {
+    let project = Subject::parse(&handle.config().project);
+    let options = Options {
+        url: url.to_owned(),
+        seed: std::env::var(env::NATS_SEED).ok(),
+        project: project.map_err(|error| invalid(error.to_string()))?,
+        replicas: 1,
+    };
+    let inbox = Inbox::of(handle, Assurance::Transport);
+    let bus = Bus::start(options, EventSource::of(handle.log()), Some(inbox));
+    tokio::spawn(tell_status(bus.status()));
+    Ok(bus)
+}
+
+async fn tell_status(mut status: watch::Receiver<Status>) {
+    loop {
+        let words = match &*status.borrow_and_update() {
+            Status::Connecting { attempts: 1, reason } => {
+                Some(format!("nats is not there yet, looking each second: {reason}"))
+            }
+            Status::Connecting { .. } => None,
+            Status::Refused(refusal) => Some(format!("nats cannot be used: {refusal}")),
+            Status::Ready { server } => Some(format!("nats is ready (server {server})")),
+        };
+        if let Some(words) = words {
+            out::say(&words);
+        }
+        if status.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+struct Welcome<'a> {
+    dir: &'a Path,
+    place: &'a Place,
+    token_file: &'a Path,
+    url: &'a str,
+    handle: &'a Handle,
+    mode: Mode,
+    workflows: Vec<String>,
+}
+
+/// Where things are, and the next three commands to type.
+fn welcome(told: &Welcome<'_>) -> Result<()> {
+    let full = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_gone| path.to_owned());
+    let keys = told.place.keys.directory(&told.handle.log().install_id())?;
+    let mode = match told.mode {
+        Mode::Sandbox => "sandbox: nothing leaves",
+        Mode::Live => "live: approved bytes leave",
+    };
+    let program = std::env::args().next().unwrap_or_else(|| "placet".to_owned());
+    let server = match told.url {
+        DEFAULT_URL => String::new(),
+        url => format!(" --server {url}"),
+    };
+    let workflow = told.workflows.first().map_or("ops/slack-notify", String::as_str);
+    let lines = [
+        String::new(),
+        format!("project  {}", full(told.dir).display()),
+        format!("data     {}", full(&told.place.data).display()),
+        format!("keys     {}", keys.map(|keys| keys.display().to_string()).unwrap_or_default()),
+        format!("token    {}", told.token_file.display()),
+        format!("mode     {mode}"),
+        String::new(),
+        "next, in another terminal:".to_owned(),
+        format!(
+            "  {program} start {workflow} --input '{{\"channel\":\"C0SALES\",\"text\":\"Hello\"}}'{server}"
+        ),
+        format!("  {program} inbox list --as approver{server}"),
+        format!("  {program} inbox approve DECISION --as approver{server}"),
+    ];
+    lines.iter().try_for_each(|line| out::data(line))
+}
+
+/// Until somebody stops it, or the engine cannot go on. Meanwhile changed files are applied.
+async fn until_stopped(handle: &Handle, proposals: &mut Proposals) -> Result<Exit> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut notices = handle.notices();
+    let mut look = tokio::time::interval(proposals::LOOK_EVERY);
+    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = interrupt.recv() => return Ok(Exit::Done),
+            _ = terminate.recv() => return Ok(Exit::Done),
+            _ = look.tick() => proposals.look_again(handle).await?,
+            notice = notices.recv() => {
+                if matches!(notice, Ok(Notice::Failed)) {
+                    out::say("a commit failed: the engine stops; start it again to read back what was recorded");
+                    return Ok(Exit::Negative);
+                }
+            }
+        }
+    }
+}
+
+/// A refusal of the engine, as something to say and go on.
+fn say_refused(what: &str, error: &placet_executor::Error) {
+    out::say(&format!("{what}: {:#}", refused(error)));
+}

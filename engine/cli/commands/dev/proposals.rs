@@ -1,0 +1,165 @@
+//! What the files of a `dev` project propose, applied in the name of `author`.
+//!
+//! Changes are found by looking at size and time of each file once a second. That is for `dev`
+//! alone, where a person waits; `serve` applies nothing by itself.
+
+use super::say_refused;
+use crate::commands::check::Surroundings;
+use crate::exit::{invalid, refused};
+use crate::findings::{self, Found};
+use crate::out;
+use crate::people::{self, AUTHOR};
+use crate::project::{self, CONFIG_FILE, POLICY_FILE, Project, yaml_files};
+use anyhow::Result;
+use placet_executor::Handle;
+use placet_model::integration::IntegrationStatus;
+use placet_model::policy::Policy;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+/// How often files are looked at.
+pub(super) const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// What tells one state of a file from another.
+type Mark = Option<(SystemTime, u64)>;
+
+/// The files as they were last seen.
+#[derive(Debug)]
+pub(super) struct Proposals {
+    project: Project,
+    seen: BTreeMap<PathBuf, Mark>,
+    policy: Option<Policy>,
+}
+
+impl Proposals {
+    /// Reads the policy: a `dev` project that cannot say who must agree does not start.
+    pub(super) fn of(project: &Project) -> Result<Self> {
+        let mut proposals = Self { project: project.clone(), seen: BTreeMap::new(), policy: None };
+        proposals.seen = proposals.marks()?;
+        proposals.policy = Some(project.policy()?.usable(POLICY_FILE)?);
+        Ok(proposals)
+    }
+
+    /// Puts the policy into force.
+    pub(super) async fn apply_policy(&mut self, handle: &Handle) -> Result<()> {
+        let Some(policy) = self.policy.take() else { return Ok(()) };
+        let author = people::principal(AUTHOR);
+        let is_new = *handle.world().policy != policy;
+        handle.apply_policy(&author, policy).await.map_err(|error| refused(&error))?;
+        if is_new {
+            out::say(&format!("applied {POLICY_FILE} as {AUTHOR}"));
+        }
+        Ok(())
+    }
+
+    /// Deploys every workflow that can be; says of the others why not. Returns the names of those
+    /// that can be started.
+    pub(super) async fn deploy(&self, handle: &Handle) -> Result<Vec<String>> {
+        let mut names = vec![];
+        for file in self.project.workflows()? {
+            names.extend(self.deploy_one(handle, &file).await?);
+        }
+        Ok(names)
+    }
+
+    async fn deploy_one(&self, handle: &Handle, file: &Path) -> Result<Option<String>> {
+        let source = match project::read(file) {
+            Ok(source) => source,
+            Err(error) => {
+                out::say(&format!("{error:#}"));
+                return Ok(None);
+            }
+        };
+        let checked = surroundings(handle).check(&source);
+        let name = source.name().to_owned();
+        let text = source.text().to_owned();
+        findings::say(&Found { source, diagnostics: checked.diagnostics });
+        let Some(plan) = checked.plan else {
+            out::say(&format!("{name} is not deployed"));
+            return Ok(None);
+        };
+        let (family, workflow) = (plan.family(), plan.workflow.to_string());
+        let before = handle.log().head();
+        match handle.deploy(&people::principal(AUTHOR), plan, &text).await {
+            Ok(_) => {
+                if handle.log().head() > before {
+                    out::say(&format!("deployed {workflow} from {name} as {AUTHOR}"));
+                }
+                Ok(Some(family))
+            }
+            Err(error) => {
+                say_refused(&name, &error);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Applies what has changed since the last look.
+    pub(super) async fn look_again(&mut self, handle: &Handle) -> Result<()> {
+        let marks = self.marks()?;
+        if marks == self.seen {
+            return Ok(());
+        }
+        let is_new =
+            |file: &PathBuf, mark: &Mark| mark.is_some() && self.seen.get(file) != Some(mark);
+        let changed: Vec<PathBuf> = marks
+            .iter()
+            .filter(|(file, mark)| is_new(file, mark))
+            .map(|(f, _)| f.clone())
+            .collect();
+        self.seen = marks;
+        for file in changed {
+            let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let parent = file.parent().and_then(Path::file_name).and_then(|name| name.to_str());
+            match (parent, name) {
+                (_, POLICY_FILE) => self.policy_again(handle).await,
+                (_, CONFIG_FILE) | (Some("adapters"), _) => {
+                    out::say(&format!("{} has changed: restart to use it", file.display()));
+                }
+                _ => drop(self.deploy_one(handle, &file).await?),
+            }
+        }
+        Ok(())
+    }
+
+    /// A policy that cannot be used changes nothing: the one in force stays.
+    async fn policy_again(&mut self, handle: &Handle) {
+        let policy = self.project.policy().and_then(|proposal| proposal.usable(POLICY_FILE));
+        let applied = match policy {
+            Ok(policy) => {
+                self.policy = Some(policy);
+                self.apply_policy(handle).await
+            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = applied {
+            out::say(&format!("{error:#}; the policy in force stays"));
+        }
+    }
+
+    fn marks(&self) -> Result<BTreeMap<PathBuf, Mark>> {
+        let dir = self.project.dir.clone().ok_or_else(|| invalid("a project has a folder"))?;
+        let mut files: Vec<PathBuf> = [CONFIG_FILE, POLICY_FILE].map(|name| dir.join(name)).into();
+        files.extend(yaml_files(&dir.join("workflows"))?);
+        files.extend(yaml_files(&dir.join("adapters"))?);
+        let mark = |file: &PathBuf| {
+            let meta = std::fs::metadata(file).ok()?;
+            Some((meta.modified().ok()?, meta.len()))
+        };
+        Ok(files.into_iter().map(|file| (file.clone(), mark(&file))).collect())
+    }
+}
+
+/// What workflows are checked against in a running engine.
+fn surroundings(handle: &Handle) -> Surroundings {
+    let world = handle.world();
+    let usable =
+        world.integrations.values().filter(|i| i.status != IntegrationStatus::Disconnected);
+    let integrations = usable.map(|i| (i.name.clone(), i.provider.clone())).collect();
+    Surroundings {
+        adapters: std::sync::Arc::clone(handle.adapters()),
+        integrations: Some(integrations),
+        policy: Some(Policy::clone(&world.policy)),
+    }
+}

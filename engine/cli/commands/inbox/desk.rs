@@ -1,0 +1,108 @@
+//! The desk at which inboxes are asked for: an engine's API, or NATS.
+
+use crate::env;
+use crate::exit::{Refused, invalid};
+use crate::link::{Link, Target};
+use anyhow::Result;
+use placet_bus::{ClientError, InboxClient, Verb};
+use placet_executor::Clock;
+use placet_executor::inbox::Problem;
+use placet_model::{DecisionId, Timestamp};
+use placet_server::Token;
+use serde_json::{Map, Value, json};
+
+/// Where inboxes are asked for.
+#[derive(Debug)]
+pub(super) enum Desk {
+    Engine(Link),
+    Nats(InboxClient),
+}
+
+/// 16 random bytes, hex.
+pub(super) fn nonce() -> String {
+    Token::random().expose()[..32].to_owned()
+}
+
+impl Desk {
+    pub(super) async fn over_nats(url: &str, target: &Target) -> Result<Self> {
+        let user = target.acting.as_ref();
+        let user = user.ok_or_else(|| invalid("--nats needs --as USER"))?;
+        let seed = std::env::var(env::NATS_SEED).ok();
+        InboxClient::connect(url, user, seed.as_deref()).await.map(Self::Nats).map_err(failed)
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        match self {
+            Self::Engine(link) => link.now(),
+            Self::Nats(_) => Clock::System.now(),
+        }
+    }
+
+    /// One page of items.
+    pub(super) async fn page(&self, all: bool, cursor: Option<&str>) -> Result<Value> {
+        let filter = all.then_some("all");
+        match self {
+            Self::Engine(link) => {
+                let given = [("filter", filter), ("cursor", cursor)];
+                let given = given.iter().filter_map(|(key, value)| Some((key, (*value)?)));
+                let query: Vec<String> =
+                    given.map(|(key, value)| format!("{key}={value}")).collect();
+                link.get(&format!("/api/v1/inbox?{}", query.join("&"))).await
+            }
+            Self::Nats(client) => {
+                let mut body = Map::new();
+                body.extend(filter.map(|filter| ("filter".to_owned(), json!(filter))));
+                body.extend(cursor.map(|cursor| ("cursor".to_owned(), json!(cursor))));
+                client.ask(Verb::List, &nonce(), &body).await.map_err(failed)
+            }
+        }
+    }
+
+    /// The whole card.
+    pub(super) async fn card(&self, decision: DecisionId) -> Result<Value> {
+        match self {
+            Self::Engine(link) => link.get(&format!("/api/v1/decisions/{decision}")).await,
+            Self::Nats(client) => {
+                let body = Map::from_iter([("decision".to_owned(), json!(decision))]);
+                client.ask(Verb::Get, &nonce(), &body).await.map_err(failed)
+            }
+        }
+    }
+
+    /// A verdict with its ballot, or what became of an attempt in doubt.
+    pub(super) async fn decide(
+        &self,
+        decision: DecisionId,
+        verdict: &str,
+        mut ballot: Map<String, Value>,
+    ) -> Result<Value> {
+        ballot.insert("verdict".to_owned(), json!(verdict));
+        match self {
+            Self::Engine(link) => {
+                let path = format!("/api/v1/decisions/{decision}/votes");
+                link.post(&path, &Value::Object(ballot)).await
+            }
+            Self::Nats(client) => {
+                ballot.insert("decision".to_owned(), json!(decision));
+                client.ask(Verb::Decide, &nonce(), &ballot).await.map_err(failed)
+            }
+        }
+    }
+
+    pub(super) async fn close(self) -> Result<()> {
+        match self {
+            Self::Engine(link) => link.close().await,
+            Self::Nats(_) => Ok(()),
+        }
+    }
+}
+
+pub(super) fn failed(error: ClientError) -> anyhow::Error {
+    match error {
+        ClientError::Refused { refusal } => {
+            let (code, title, detail) = (refusal.code, refusal.title, refusal.detail);
+            Refused(Problem { code, title, detail }).into()
+        }
+        error => error.into(),
+    }
+}

@@ -1,0 +1,280 @@
+//! The way to an engine: the one that runs at a URL, or one of our own on data that nobody has
+//! open. Either way a command speaks the same HTTP API, so there is one form of every answer.
+
+use crate::compose::{self, Place, Reach, Running, Setup};
+use crate::exit::{Refused, invalid, refused};
+use crate::project::Project;
+use crate::{env, state};
+use anyhow::{Context, Result, anyhow};
+use placet_egress::control::{Control, ControlError, Lines, Reply};
+use placet_executor::inbox::Problem;
+use placet_executor::{Clock, Engine, Handle, Parts, Transports};
+use placet_model::draft::Mode;
+use placet_model::{Principal, Timestamp};
+use placet_server::{Access, Server, ServerOptions, Token};
+use serde_json::Value;
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// Where `placet dev` listens unless it is told otherwise.
+pub(crate) const DEFAULT_URL: &str = "http://127.0.0.1:7480";
+/// In the data of a running engine: its URL, so that commands on the data go through it.
+const ENDPOINT_FILE: &str = "endpoint";
+
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct Target {
+    /// The engine to talk to; without it the one of this project, else the data in process
+    #[arg(long, global = true, value_name = "URL", env = env::SERVER)]
+    pub(crate) server: Option<String>,
+    /// The data to open when no engine runs on them
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Act as this user (dev only)
+    #[arg(long = "as", global = true, value_name = "USER")]
+    pub(crate) acting: Option<Principal>,
+}
+
+/// Whether a command may change anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// It appends nothing.
+    Read,
+    /// It needs a running engine.
+    Change,
+}
+
+/// An open way to an engine.
+#[derive(Debug)]
+pub(crate) struct Link {
+    control: Control,
+    acting: Option<Principal>,
+    local: Option<Local>,
+}
+
+/// An engine of our own, on a loopback port that only this process knows the token of.
+#[derive(Debug)]
+struct Local {
+    running: Option<Running>,
+    handle: Handle,
+    stop: Option<oneshot::Sender<()>>,
+    server: JoinHandle<Result<(), placet_server::Error>>,
+}
+
+/// What a target turned out to be.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// A running engine.
+    Engine(Link),
+    /// Data that no engine has open.
+    Data(PathBuf, Box<Project>),
+}
+
+impl Target {
+    /// Finds the engine, or opens the data.
+    pub(crate) async fn open(&self, purpose: Purpose) -> Result<Link> {
+        match self.find().await? {
+            Found::Engine(link) => Ok(link),
+            Found::Data(data, project) => {
+                let local = Local::start(&data, &project, purpose).await;
+                let (local, url, token) = local.with_context(|| data.display().to_string())?;
+                let control = Control::new(&url, Some(token.expose()))?;
+                Ok(Link { control, acting: self.acting.clone(), local: Some(local) })
+            }
+        }
+    }
+
+    /// Finds the engine or the data, and opens nothing.
+    pub(crate) async fn find(&self) -> Result<Found> {
+        // before the server, which the environment may name
+        if let Some(data) = &self.data {
+            return self.on_data(data, Project::of_data(data)?).await;
+        }
+        if let Some(url) = &self.server {
+            return self.at(url).map(Found::Engine);
+        }
+        let project = Project::of(Path::new("."))?;
+        let data = project.data();
+        if data.join("log.redb").exists() {
+            return self.on_data(&data, project).await;
+        }
+        if state::token(DEFAULT_URL)?.is_some() {
+            return self.at(DEFAULT_URL).map(Found::Engine);
+        }
+        let words = "there is no engine and no project here: start one with `placet dev`, or name \
+                     --server or --data";
+        Err(invalid(words))
+    }
+
+    fn at(&self, url: &str) -> Result<Link> {
+        let token = state::token(url)?;
+        let control = Control::new(url, token.as_deref()).map_err(|e| invalid(e.to_string()))?;
+        Ok(Link { control, acting: self.acting.clone(), local: None })
+    }
+
+    async fn on_data(&self, data: &Path, project: Project) -> Result<Found> {
+        if !data.join("log.redb").exists() {
+            return Err(invalid(format!("{} holds no project's data", data.display())));
+        }
+        match endpoint(data) {
+            Some(url) if is_alive(&url).await => self.at(&url).map(Found::Engine),
+            _ => Ok(Found::Data(data.to_owned(), Box::new(project))),
+        }
+    }
+}
+
+/// Where the engine of these data listens, if one said so.
+fn endpoint(data: &Path) -> Option<String> {
+    fs::read_to_string(data.join(ENDPOINT_FILE)).ok().map(|url| url.trim().to_owned())
+}
+
+/// Tells commands on these data where their engine is.
+pub(crate) fn announce(data: &Path, url: &str) -> Result<()> {
+    let file = data.join(ENDPOINT_FILE);
+    fs::write(&file, format!("{url}\n")).with_context(|| file.display().to_string())
+}
+
+/// The engine of these data is about to end.
+pub(crate) fn withdraw(data: &Path) {
+    drop(fs::remove_file(data.join(ENDPOINT_FILE)));
+}
+
+async fn is_alive(url: &str) -> bool {
+    let Ok(control) = Control::new(url, None) else { return false };
+    control.get("/healthz", &[]).await.is_ok_and(|reply| reply.status == 200)
+}
+
+impl Local {
+    async fn start(
+        data: &Path,
+        project: &Project,
+        purpose: Purpose,
+    ) -> Result<(Self, String, Token)> {
+        let place = Place::of(data);
+        let log = compose::open_log_of(project, &place)?;
+        let clock =
+            if compose::is_virtual(data) { compose::virtual_clock(&log)? } else { Clock::System };
+        let adapters = project.adapters()?;
+        let config = compose::config_of(project, &log);
+        let project = Project { config, ..project.clone() };
+        let (running, handle) = match purpose {
+            Purpose::Read => {
+                let parts = Parts {
+                    log,
+                    config: project.config.clone(),
+                    adapters,
+                    transports: Transports::default(),
+                    clock,
+                    mode: Mode::Sandbox,
+                };
+                (None, Engine::reader(parts).map_err(|error| refused(&error))?)
+            }
+            Purpose::Change => {
+                let setup = Setup {
+                    project: &project,
+                    adapters,
+                    place,
+                    mode: Mode::Sandbox,
+                    clock,
+                    seed: 0,
+                    reach: Reach::Public,
+                };
+                let running = compose::start_with(setup, log).await?;
+                let handle = running.handle().clone();
+                (Some(running), handle)
+            }
+        };
+        let token = Token::random();
+        let server = Server::bind(ServerOptions {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            handle: handle.clone(),
+            access: Access::dev([token.clone()]),
+            login_token: Token::random(),
+            vault: None,
+            live: None,
+            mode: Mode::Sandbox,
+        })
+        .await?;
+        let url = format!("http://{}", server.local_addr());
+        let (stop, stopped) = oneshot::channel::<()>();
+        let server = tokio::spawn(server.run(async move { drop(stopped.await) }));
+        Ok((Self { running, handle, stop: Some(stop), server }, url, token))
+    }
+
+    async fn end(mut self) -> Result<()> {
+        drop(self.stop.take());
+        self.server.await??;
+        match self.running {
+            Some(running) => running.stop().await,
+            None => Ok(()),
+        }
+    }
+}
+
+impl Link {
+    /// The engine's clock: log time where it is virtual.
+    pub(crate) fn now(&self) -> Timestamp {
+        let local = self.local.as_ref().map(|local| local.handle.now());
+        local.unwrap_or_else(|| Clock::System.now())
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Result<Value> {
+        answer(self.control.get(path, &self.headers()).await)
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Value> {
+        let key = Token::random();
+        let mut headers = self.headers();
+        headers.push(("Idempotency-Key", &key.expose()[..32]));
+        answer(self.control.post(path, &headers, body.to_string().into_bytes()).await)
+    }
+
+    pub(crate) async fn lines(&self, path: &str) -> Result<Lines> {
+        match self.control.lines(path, &self.headers()).await {
+            Ok(Ok(lines)) => Ok(lines),
+            Ok(Err(reply)) => Err(no(&reply)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Ends an engine of our own.
+    pub(crate) async fn close(self) -> Result<()> {
+        match self.local {
+            Some(local) => local.end().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the engine lives on after this command.
+    pub(crate) const fn is_remote(&self) -> bool {
+        self.local.is_none()
+    }
+
+    fn headers(&self) -> Vec<(&str, &str)> {
+        self.acting.iter().map(|user| ("Placet-As", user.as_str())).collect()
+    }
+}
+
+fn answer(reply: Result<Reply, ControlError>) -> Result<Value> {
+    let reply = reply?;
+    if !(200..300).contains(&reply.status) {
+        return Err(no(&reply));
+    }
+    if reply.body.is_empty() {
+        return Ok(Value::Null);
+    }
+    serde_json::from_slice(&reply.body).context("the engine's answer is no JSON")
+}
+
+/// problem+json as a refusal; anything else as an error.
+fn no(reply: &Reply) -> anyhow::Error {
+    let problem: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+    let text = |key: &str| problem[key].as_str().unwrap_or_default().to_owned();
+    if problem["code"].is_string() {
+        let problem = Problem { code: text("code"), title: text("title"), detail: text("detail") };
+        return Refused(problem).into();
+    }
+    anyhow!("the engine answered {}: {}", reply.status, String::from_utf8_lossy(&reply.body))
+}
