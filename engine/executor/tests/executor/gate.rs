@@ -313,6 +313,30 @@ async fn a_refused_credential_holds_the_same_draft_until_the_integration_is_conn
 }
 
 #[tokio::test]
+async fn a_receiver_that_deduplicates_gets_the_same_bytes_again_without_a_new_vote() {
+    let mut world = start().await;
+    let connect = Connect {
+        name: "webhook".into(),
+        provider: "webhook".into(),
+        ..slack("hooks", json!({"url": "https://example.com/hooks/1"}), "Hooks")
+    };
+    let id = world.handle.integration_id("webhook");
+    world.handle.connect(&name("author"), id, connect).await.unwrap();
+    let text = "document: { dsl: '1.0.3', namespace: test, name: hook, version: '1.0.0' }\ndo:\n  - tell: { call: webhook.event.send, with: { type: a.b, data: { n: 1 } } }\n";
+    let run = world.run(text, Value::Null, Mode::Live).await;
+    world.settled(run).await;
+    world.recorder.fail(Failed::after(Cause::Timeout, "no answer"));
+    let row = world.open_items().remove(0);
+    world.vote(&row, "approver", Verdict::Approve).await.unwrap();
+    let report = world.finished(run).await;
+    assert_eq!(report["status"], "completed", "{report:#}");
+    let seen = world.recorder.seen.lock().unwrap();
+    assert_eq!(seen.len(), 2);
+    assert_eq!(seen[0], seen[1]);
+    assert_eq!(world.events(run).iter().filter(|event| **event == "VoteCast").count(), 1);
+}
+
+#[tokio::test]
 async fn silence_expires_as_a_no() {
     let mut world = start().await;
     let run = asked(&mut world, Mode::Live).await;
