@@ -7,6 +7,7 @@ use crate::values::Values;
 use crate::world::World;
 use placet_core::Run;
 use placet_model::RunId;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -77,7 +78,9 @@ fn work(env: &Env, queue: &Mutex<Receiver<Box<Task>>>, inputs: &Sender<Input>) {
     loop {
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(task) = next else { return };
-        let outcome = turn(env, &task);
+        let worked = catch_unwind(AssertUnwindSafe(|| turn(env, &task)));
+        // a panic is a bug of ours: the run stands as it was, the thread goes on
+        let outcome = worked.unwrap_or(Err(Error::Panicked));
         if inputs.send(Input::Turned(Box::new(Done { task: *task, outcome }))).is_err() {
             return;
         }

@@ -121,6 +121,9 @@ pub enum Error {
     /// The executor asked for what cannot follow: a bug.
     #[error("a bug: the turn recorded what cannot follow")]
     Illegal(#[from] placet_core::evolve::Illegal),
+    /// A bug of ours, seen in time: nothing was recorded.
+    #[error("a bug: the turn panicked; the log of the process says where")]
+    Panicked,
     /// Too many expressions had to be given up: the process must restart, in order.
     #[error("too many expressions did not end; the engine must be restarted")]
     MustRestart,

@@ -25,7 +25,7 @@ use placet_model::{
     Actor, AttemptId, DecisionId, Event, EventId, IntegrationId, RecordedEvent, Revision, RunId,
     StreamId,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -49,6 +49,8 @@ pub(crate) struct Writer {
 #[derive(Debug, Default)]
 pub(crate) struct State {
     active: BTreeMap<RunId, Entry>,
+    /// Runs that have mail, in the order in which it came; a run may stand here more than once.
+    mail: VecDeque<RunId>,
     dues: Dues,
     /// What waits for a person: open requests, unspent approvals, attempts in doubt. A virtual
     /// clock stands still for them.
@@ -172,20 +174,30 @@ impl Writer {
             Some(reply) if self.state.stopping.is_some() => {
                 let _nobody_waits = reply.send(Err(Error::Stopping));
             }
-            reply => self.entry(run).mailbox.push_back((job, reply)),
+            reply => self.post(run, job, reply),
         }
     }
 
+    /// Puts something into a run's mailbox.
+    fn post(&mut self, run: RunId, job: Job, reply: Option<ReplyTo>) {
+        self.entry(run).mailbox.push_back((job, reply));
+        self.state.mail.push_back(run);
+    }
+
+    /// Hands the mail of every run that no turn has to the pool, one piece each.
     fn dispatch_all(&mut self, pool: &Pool) {
+        if self.state.mail.is_empty() {
+            return;
+        }
         let world = self.world();
-        for (run, entry) in &mut self.state.active {
-            if entry.busy {
+        while let Some(run) = self.state.mail.pop_front() {
+            let Some(entry) = self.state.active.get_mut(&run).filter(|entry| !entry.busy) else {
                 continue;
-            }
+            };
             let Some((job, reply)) = entry.mailbox.pop_front() else { continue };
             entry.busy = true;
             let known = entry.state.take();
-            pool.submit(Task { run: *run, known, job, world: Arc::clone(&world), reply });
+            pool.submit(Task { run, known, job, world: Arc::clone(&world), reply });
         }
     }
 
@@ -196,11 +208,16 @@ impl Writer {
         let version = self.world().version;
         let entry = self.state.active.entry(task.run).or_default();
         entry.busy = false;
+        if !entry.mailbox.is_empty() {
+            self.state.mail.push_back(task.run);
+        }
+        let entry = self.entry(task.run);
         match outcome {
             Ok(turned) if turned.used_world && task.world.version != version => {
                 // the project has changed meanwhile: what was worked out may not hold any more
                 entry.state = task.known;
                 entry.mailbox.push_front((task.job, task.reply));
+                self.state.mail.push_back(task.run);
             }
             Ok(turned) => self.submit(task.run, turned, task.reply),
             Err(error) => {
@@ -294,7 +311,7 @@ impl Writer {
             self.effects(run, event, (&mut calls, submitted));
         }
         if more {
-            self.entry(run).mailbox.push_back((Job::Advance, None));
+            self.post(run, Job::Advance, None);
         }
         if let Some(reply) = reply {
             let _nobody_waits = reply.send(Ok(events));
