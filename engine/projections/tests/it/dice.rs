@@ -66,10 +66,12 @@ impl Dice {
             let which = detached[self.below(detached.len())].clone();
             return vec![self.outcome(&which)];
         }
-        if self.one_in(30) {
+        // what waits for somebody is stopped more often than what is on its way
+        let patience = if run.activity.leaf().is_some() { 15 } else { 100 };
+        if self.one_in(patience) {
             return Self::stopping(run, cancelled());
         }
-        if self.one_in(12) {
+        if self.one_in(patience) || (!run.timers.is_empty() && self.one_in(8)) {
             return self.time_out(run);
         }
         match &run.phase {
