@@ -25,7 +25,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
-const WORKFLOW: &str = "document: { dsl: '1.0.3', namespace: bench, name: three-reads, version: '1.0.0' }
+const WORKFLOW: &str =
+    "document: { dsl: '1.0.3', namespace: bench, name: three-reads, version: '1.0.0' }
 do:
   - first: { call: slack.auth.test }
   - second: { call: slack.auth.test }
@@ -46,9 +47,10 @@ impl Transport for AtOnce {
 }
 
 fn main() -> Result<(), Failure> {
-    let seconds = std::env::args().filter_map(|arg| arg.parse().ok()).next().unwrap_or(3);
+    let seconds = std::env::args().find_map(|arg| arg.parse().ok()).unwrap_or(3);
     let each = Duration::from_secs(seconds);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     for at_once in [1, 16, 128] {
         let dir = tempfile::tempdir()?;
         let syncs = disk_syncs(dir.path(), Duration::from_millis(500))?;
@@ -70,7 +72,11 @@ fn disk_syncs(dir: &Path, time: Duration) -> Result<f64, Failure> {
     Ok(count / start.elapsed().as_secs_f64())
 }
 
-async fn measure(dir: &Path, at_once: usize, (time, syncs): (Duration, f64)) -> Result<(), Failure> {
+async fn measure(
+    dir: &Path,
+    at_once: usize,
+    (time, syncs): (Duration, f64),
+) -> Result<(), Failure> {
     let data = dir.join("data");
     let engine = open(&data).await?;
     let handle = engine.handle().clone();
@@ -89,16 +95,20 @@ async fn measure(dir: &Path, at_once: usize, (time, syncs): (Duration, f64)) -> 
     listener.abort();
     engine.stop().await?;
     latencies.sort_by(f64::total_cmp);
-    let runs = latencies.len() as f64;
-    let blocks = std::fs::metadata(data.join("log.redb"))?.blocks() as f64 * 512.0;
-    let at = |share: f64| latencies[((runs - 1.0) * share) as usize];
+    if latencies.is_empty() {
+        return Err("no run ended in the time given".into());
+    }
+    let runs = f64::from(u32::try_from(latencies.len())?);
+    let blocks =
+        f64::from(u32::try_from(std::fs::metadata(data.join("log.redb"))?.blocks())?) * 512.0;
+    let at = |per_mille: usize| latencies[(latencies.len() - 1) * per_mille / 1000];
     let mut out = std::io::stdout().lock();
     writeln!(
         out,
         "W1 {at_once:>3} at once: {:>7.0} runs/s  p50 {:>6.2} ms  p99 {:>6.2} ms  {:>5.0} us cpu/run  {:>5.0} B/run  {:.2} runs per raw sync ({syncs:.0} syncs/s)",
         runs / elapsed,
-        at(0.5),
-        at(0.99),
+        at(500),
+        at(990),
         cpu * 1e6 / runs,
         blocks / runs,
         runs / elapsed / syncs,
@@ -197,7 +207,8 @@ fn principal(name: &str) -> Principal {
 /// User and system time of this process so far.
 fn cpu_seconds() -> Result<f64, Failure> {
     let stat = std::fs::read_to_string("/proc/self/stat")?;
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let fields: Vec<&str> =
+        stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
     let ticks: f64 = fields.get(11).zip(fields.get(12)).map_or(Ok(0.0), |(user, system)| {
         Ok::<f64, std::num::ParseFloatError>(user.parse::<f64>()? + system.parse::<f64>()?)
     })?;
