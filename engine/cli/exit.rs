@@ -84,7 +84,11 @@ pub(crate) fn report(error: &anyhow::Error) -> Exit {
     for cause in error.chain().skip(1) {
         out::say(&format!("  because {cause}"));
     }
-    if error.chain().any(|cause| cause.is::<Invalid>()) { Exit::Usage } else { Exit::Negative }
+    if error.chain().any(|cause| cause.downcast_ref::<Invalid>().is_some()) {
+        Exit::Usage
+    } else {
+        Exit::Negative
+    }
 }
 
 /// Whoever read our output has gone (`placet audit log | head`): not an error.

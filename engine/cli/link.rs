@@ -67,7 +67,7 @@ struct Local {
 #[derive(Debug)]
 pub(crate) enum Found {
     /// A running engine.
-    Engine(Link),
+    Engine(Box<Link>),
     /// Data that no engine has open.
     Data(PathBuf, Box<Project>),
 }
@@ -76,7 +76,7 @@ impl Target {
     /// Finds the engine, or opens the data.
     pub(crate) async fn open(&self, purpose: Purpose) -> Result<Link> {
         match self.find().await? {
-            Found::Engine(link) => Ok(link),
+            Found::Engine(link) => Ok(*link),
             Found::Data(data, project) => {
                 let local = Local::start(&data, &project, purpose).await;
                 let (local, url, token) = local.with_context(|| data.display().to_string())?;
@@ -93,7 +93,7 @@ impl Target {
             return self.on_data(data, Project::of_data(data)?).await;
         }
         if let Some(url) = &self.server {
-            return self.at(url).map(Found::Engine);
+            return self.at(url).map(|link| Found::Engine(Box::new(link)));
         }
         let project = Project::of(Path::new("."))?;
         let data = project.data();
@@ -101,7 +101,7 @@ impl Target {
             return self.on_data(&data, project).await;
         }
         if state::token(DEFAULT_URL)?.is_some() {
-            return self.at(DEFAULT_URL).map(Found::Engine);
+            return self.at(DEFAULT_URL).map(|link| Found::Engine(Box::new(link)));
         }
         let words = "there is no engine and no project here: start one with `placet dev`, or name \
                      --server or --data";
@@ -119,7 +119,9 @@ impl Target {
             return Err(invalid(format!("{} holds no project's data", data.display())));
         }
         match endpoint(data) {
-            Some(url) if is_alive(&url).await => self.at(&url).map(Found::Engine),
+            Some(url) if is_alive(&url).await => {
+                self.at(&url).map(|link| Found::Engine(Box::new(link)))
+            }
             _ => Ok(Found::Data(data.to_owned(), Box::new(project))),
         }
     }

@@ -32,10 +32,10 @@ enum Command {
         /// Only those after this position
         #[arg(long, default_value_t = 0)]
         after: u64,
-        /// Only those of this stream, such as run:run_…
+        /// Only those of this stream, such as `run:run_…`
         #[arg(long)]
         stream: Option<StreamId>,
-        /// Only those of this type, such as VoteCast
+        /// Only those of this type, such as `VoteCast`
         #[arg(long = "type")]
         kind: Option<String>,
         /// At most so many

@@ -143,7 +143,7 @@ pub(crate) async fn run(args: Args) -> Result<Exit> {
 
 async fn act(desk: &Desk, command: Command) -> Result<Exit> {
     match command {
-        Command::List { all, json } => list(desk, all, json).await?,
+        Command::List { all, json } => list(desk, all.then_some("all"), json).await?,
         Command::Show { decision, json } => {
             let card = desk.card(decision).await?;
             if json {
@@ -168,11 +168,11 @@ async fn act(desk: &Desk, command: Command) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-async fn list(desk: &Desk, all: bool, json: bool) -> Result<()> {
+async fn list(desk: &Desk, filter: Option<&str>, json: bool) -> Result<()> {
     let mut items = vec![];
     let mut cursor = Value::Null;
     loop {
-        let page = desk.page(all, cursor.as_str()).await?;
+        let page = desk.page(filter, cursor.as_str()).await?;
         items.extend(page["items"].as_array().cloned().unwrap_or_default());
         cursor = page["next"].clone();
         if cursor.is_null() {
@@ -207,16 +207,14 @@ fn row(item: &Value) -> Vec<String> {
 /// Fetches the card first, unless the digest that was seen is named: a vote is for exact bytes.
 async fn decide(desk: &Desk, verdict: &str, vote: Vote) -> Result<()> {
     let Vote { decision, reason, seen } = vote;
-    let digest = match seen.digest {
-        Some(digest) => digest.to_string(),
-        None => {
-            let card = desk.card(decision).await?;
-            let digest = card["digest"].as_str().unwrap_or_default().to_owned();
-            if !seen.json {
-                out::say(&view::card::text(&card, desk.now(), Stream::Err));
-            }
-            digest
+    let digest = if let Some(digest) = seen.digest {
+        digest.to_string()
+    } else {
+        let card = desk.card(decision).await?;
+        if !seen.json {
+            out::say(&view::card::text(&card, desk.now(), Stream::Err));
         }
+        card["digest"].as_str().unwrap_or_default().to_owned()
     };
     let mut ballot = Map::new();
     ballot.insert("digest".to_owned(), json!(digest));

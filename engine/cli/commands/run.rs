@@ -89,7 +89,9 @@ pub(crate) async fn run(args: Args) -> Result<Exit> {
     project.config.egress_allow.extend(args.egress_allow.iter().cloned());
     let reach = reach(&args, &project.config.egress_allow)?;
     let work = match &args.file {
-        Some(file) => Work::Fresh(checked(file, &project)?, input(args.input.as_deref())?),
+        Some(file) => {
+            Work::Fresh(Box::new(checked(file, &project)?), input(args.input.as_deref())?)
+        }
         None => Work::Resumed(args.resume.context("clap asks for a file or --resume")?),
     };
     let home = Home::of(&args, &project)?;
@@ -112,7 +114,7 @@ pub(crate) async fn run(args: Args) -> Result<Exit> {
 /// What is to be run.
 enum Work {
     /// A checked workflow with its input.
-    Fresh((Plan, String), Value),
+    Fresh(Box<(Plan, String)>, Value),
     /// A run that waits.
     Resumed(RunId),
 }
@@ -153,7 +155,7 @@ async fn drive(args: &Args, project: &Project, work: Work, running: &Running) ->
     let handle = running.handle();
     let mut notices = handle.notices();
     let run = match work {
-        Work::Fresh(plan, input) => begin(args, project, handle, (plan, input)).await?,
+        Work::Fresh(plan, input) => begin(args, project, handle, (*plan, input)).await?,
         Work::Resumed(run) => {
             handle
                 .run_row(run)

@@ -76,7 +76,7 @@ pub(crate) async fn start(args: StartArgs) -> Result<Exit> {
     if path.is_file() {
         body.insert("file".to_owned(), json!(args.workflow));
         body.insert("source".to_owned(), json!(project::read(path)?.text()));
-    } else if args.workflow.ends_with(".yaml") || args.workflow.ends_with(".yml") {
+    } else if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
         return Err(invalid(format!("there is no file {}", args.workflow)));
     } else {
         body.insert("workflow".to_owned(), json!(args.workflow));

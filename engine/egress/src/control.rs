@@ -10,7 +10,7 @@ use std::time::Duration;
 /// A running engine answers at once; this long only a wrong address is waited for.
 const CONNECT: Duration = Duration::from_secs(5);
 /// From the request to the last byte of its answer.
-const ANSWER: Duration = Duration::from_secs(120);
+const ANSWER: Duration = Duration::from_mins(2);
 /// Bytes of one line of a stream of events.
 const LINE_BYTES_MAX: usize = 4 << 20;
 

@@ -38,9 +38,8 @@ impl Desk {
         }
     }
 
-    /// One page of items.
-    pub(super) async fn page(&self, all: bool, cursor: Option<&str>) -> Result<Value> {
-        let filter = all.then_some("all");
+    /// One page of items: those that wait for the caller, or with the filter `all` every open one.
+    pub(super) async fn page(&self, filter: Option<&str>, cursor: Option<&str>) -> Result<Value> {
         match self {
             Self::Engine(link) => {
                 let given = [("filter", filter), ("cursor", cursor)];
