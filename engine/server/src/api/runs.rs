@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 const PAGE: usize = 50;
 const PAGE_MAX: usize = 200;
-/// Rows that are looked at for one page of a program's own runs.
+/// Rows that are looked at for one page of a program's own runs; a page may end early.
 const OWN_SCAN_MAX: usize = 2000;
 
 /// `GET /runs?status=&workflow=&before=&limit=` → `{runs, next}`, newest first.
@@ -36,13 +36,18 @@ pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Pa
         let world = app.handle.world();
         caller.known(&world)?;
         let sees_all = caller.reads(&world);
-        let wanted = if sees_all { limit + 1 } else { OWN_SCAN_MAX };
+        let scanned = if sees_all { limit } else { OWN_SCAN_MAX };
         let view = app.handle.view()?;
-        let mut rows = Views::new(&view)?.runs(&filter, before, wanted)?;
+        let mut rows = Views::new(&view)?.runs(&filter, before, scanned + 1)?;
+        let mut has_more = rows.len() > scanned;
+        rows.truncate(scanned);
+        let mut next = rows.last().map(|row| row.run);
         rows.retain(|row| sees_all || row.requester == caller.principal);
-        let has_more = rows.len() > limit;
-        rows.truncate(limit);
-        let next = rows.last().filter(|_| has_more).map(|row| row.run);
+        if rows.len() > limit {
+            rows.truncate(limit);
+            (has_more, next) = (true, rows.last().map(|row| row.run));
+        }
+        let next = next.filter(|_| has_more);
         Ok(json!({ "runs": rows.iter().map(row_json).collect::<Vec<_>>(), "next": next }))
     });
     Ok(axum::Json(page.await?))

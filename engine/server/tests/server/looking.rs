@@ -1,0 +1,76 @@
+//! Looking changes nothing: every address that can be met in answers and pages is asked for again and
+//! again, as mail scanners and chat previews do.
+
+use crate::world::{World, ask, with_workflow};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+const ROUNDS: usize = 20;
+
+/// Every address to look at: the routes, with the ids that there are, and what pages link to.
+async fn addresses(world: &World, run: &str, card: &Value) -> BTreeSet<String> {
+    let decision = card["id"].as_str().unwrap();
+    let mut addresses: BTreeSet<String> = [
+        "/",
+        "/healthz",
+        "/readyz",
+        "/style.css",
+        "/login",
+        "/login?token=guess",
+        "/errors/PL4001",
+        "/nothing",
+        "/api/v1/status",
+        "/api/v1/inbox",
+        "/api/v1/inbox?filter=all",
+        "/api/v1/runs",
+        "/api/v1/workflows",
+        "/api/v1/integrations",
+        "/api/v1/audit/events",
+        "/api/v1/audit/replay",
+        // what changes something, asked for by those who only look
+        "/api/v1/pause",
+        "/api/v1/resume",
+        "/api/v1/policy",
+        "/api/v1/audit/verify",
+        "/api/v1/integrations/slack/disable",
+        "/api/v1/integrations/slack/disconnect",
+    ]
+    .map(str::to_owned)
+    .into();
+    for rest in ["", "/cancel", "/cancel?reason=x"] {
+        addresses.insert(format!("/api/v1/runs/{run}{rest}"));
+    }
+    let digest = card["digest"].as_str().unwrap();
+    for rest in
+        ["", "/votes", &format!("/votes?verdict=approve&digest={digest}"), "?verdict=approve"]
+    {
+        addresses.insert(format!("/api/v1/decisions/{decision}{rest}"));
+    }
+    let home = world.get("/").await.body;
+    let links = home.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next());
+    addresses.extend(links.map(|link| link.replace("&amp;", "&")));
+    addresses
+}
+
+#[tokio::test]
+async fn get_and_head_decide_and_change_nothing() {
+    let mut world = with_workflow().await;
+    let (run, card) = world.waiting().await;
+    let addresses = addresses(&world, &run, &card).await;
+    let head = world.handle.view().unwrap().head().to_owned();
+    for _ in 0..ROUNDS {
+        for address in &addresses {
+            for (method, user) in [("GET", "author"), ("HEAD", "approver")] {
+                let answer =
+                    ask(method, address).header("Placet-As", user).send(world.server).await;
+                assert!(answer.status < 500, "{method} {address}: {answer:?}");
+            }
+        }
+    }
+    assert_eq!(*world.handle.view().unwrap().head(), head);
+    let again = world
+        .get_as("approver", &format!("/api/v1/decisions/{}", card["id"].as_str().unwrap()))
+        .await
+        .ok();
+    assert_eq!(again["state"], "requested");
+}

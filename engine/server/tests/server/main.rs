@@ -1,0 +1,17 @@
+//! The server over real HTTP on loopback: who may come in, what each route answers, and that looking
+//! changes nothing.
+//!
+//! covers: S17, T1
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests panic with what they saw")]
+
+mod access;
+mod audit;
+mod browser;
+mod http;
+mod inbox;
+mod integrations;
+mod looking;
+mod problems;
+mod runs;
+mod stream;
+mod world;

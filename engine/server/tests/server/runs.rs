@@ -1,0 +1,138 @@
+//! Deploying, starting, listing and cancelling.
+
+use crate::world::{ask, start, text, with_workflow};
+use serde_json::{Value, json};
+
+fn starting() -> Value {
+    json!({"workflow": "ops/slack-notify", "input": {"channel": "C0123", "text": "hello"}})
+}
+
+#[tokio::test]
+async fn a_run_starts_by_name_by_version_and_by_source() {
+    let mut world = with_workflow().await;
+    let mut versioned = starting();
+    versioned["workflow"] = json!("ops/slack-notify@1.0.0");
+    let source = json!({"source": text("ok/switch.yaml"), "file": "switch.yaml", "input": {"n": 1}, "seed": 7, "mode": "sandbox"});
+    for body in [starting(), versioned, source] {
+        let answer = world.post("/api/v1/runs", &body).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        let run = answer.ok()["run"].as_str().unwrap().to_owned();
+        let report = world.settled(&run).await;
+        for member in [
+            "run",
+            "workflow",
+            "status",
+            "trace",
+            "mode",
+            "requester",
+            "plan_digest",
+            "started_at",
+            "updated_at",
+        ] {
+            assert!(!report[member].is_null(), "{member}: {report:#}");
+        }
+        assert_eq!(report["requester"], "author");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_deployed_or_not_available_does_not_start() {
+    let world = with_workflow().await;
+    let head = world.head();
+    for name in ["ops/nothing", "ops/slack-notify@9.9.9", "slack-notify", ""] {
+        world.post("/api/v1/runs", &json!({"workflow": name})).await.is_problem(404, "PL4002");
+    }
+    assert_eq!(world.head(), head);
+}
+
+#[tokio::test]
+async fn an_input_that_the_schema_refuses_is_named_and_not_recorded() {
+    let world = start().await;
+    let deploy = json!({"file": "data-flow.yaml", "source": text("ok/data-flow.yaml")});
+    let deployed = world.post("/api/v1/workflows", &deploy).await.ok();
+    assert_eq!(deployed["workflow"], "test/data-flow@1.0.0");
+    let head = world.head();
+    let bad = json!({"workflow": "test/data-flow", "input": {"name": 7}});
+    world.post("/api/v1/runs", &bad).await.is_problem(422, "PL4010");
+    let none = json!({"workflow": "test/data-flow"});
+    world.post("/api/v1/runs", &none).await.is_problem(422, "PL4010");
+    assert_eq!(world.head(), head);
+}
+
+#[tokio::test]
+async fn the_same_request_id_starts_one_run() {
+    let world = with_workflow().await;
+    let keyed = |key: &str, body: &Value| {
+        ask("POST", "/api/v1/runs").header("Idempotency-Key", key).json(body).send(world.server)
+    };
+    let body = starting();
+    let (first, second) = tokio::join!(keyed("k1", &body), keyed("k1", &body));
+    assert_eq!((first.status, second.status), (201, 201));
+    assert_eq!(first.ok(), second.ok());
+    assert_ne!(keyed("k2", &body).await.ok(), first.ok());
+    let mut other = starting();
+    other["seed"] = json!(1);
+    keyed("k1", &other).await.is_problem(422, "PL3018");
+    let list = world.get("/api/v1/runs").await.ok();
+    assert_eq!(list["runs"].as_array().unwrap().len(), 2);
+    // a refusal is not kept: what was wrong may be put right
+    keyed("k3", &json!({"workflow": "test/switch"})).await.is_problem(404, "PL4002");
+    let deploy = json!({"file": "switch.yaml", "source": text("ok/switch.yaml")});
+    world.post("/api/v1/workflows", &deploy).await.ok();
+    let answer = keyed("k3", &json!({"workflow": "test/switch"})).await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+}
+
+#[tokio::test]
+async fn runs_come_newest_first_in_pages_and_by_status() {
+    let mut world = with_workflow().await;
+    let mut started = vec![];
+    for _ in 0..3 {
+        started.push(world.waiting().await.0);
+    }
+    let cancelled = format!("/api/v1/runs/{}/cancel", started[0]);
+    world.post(&cancelled, &json!({"reason": "enough"})).await.ok();
+    world.post(&cancelled, &json!({})).await.is_problem(409, "PL4008");
+    started.reverse();
+    let page = world.get("/api/v1/runs?limit=2").await.ok();
+    let ids = |page: &Value| -> Vec<String> {
+        page["runs"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| row["run"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(ids(&page), started[..2]);
+    let next = page["next"].as_str().unwrap();
+    let rest = world.get(&format!("/api/v1/runs?limit=2&before={next}")).await.ok();
+    assert_eq!((ids(&rest).as_slice(), &rest["next"]), (&started[2..], &Value::Null));
+    let waiting = world.get("/api/v1/runs?status=waiting&workflow=ops/slack-notify").await.ok();
+    assert_eq!(ids(&waiting), started[..2]);
+    assert_eq!(waiting["runs"][0]["waiting_for"]["kind"], "decision");
+    let over = world.get("/api/v1/runs?status=cancelled").await.ok();
+    assert_eq!(ids(&over), started[2..]);
+    assert!(ids(&world.get("/api/v1/runs?workflow=ops/other").await.ok()).is_empty());
+}
+
+#[tokio::test]
+async fn deploying_again_records_nothing_and_the_list_shows_versions() {
+    let world = with_workflow().await;
+    let head = world.head();
+    let source = text("ok/slack-notify.yaml");
+    let first =
+        world.post("/api/v1/workflows", &json!({"file": "a.yaml", "source": source})).await.ok();
+    assert_eq!(world.head(), head);
+    let newer = source.replace("version: '1.0.0'", "version: '1.1.0'");
+    let second =
+        world.post("/api/v1/workflows", &json!({"file": "a.yaml", "source": newer})).await.ok();
+    assert_ne!(first["plan_digest"], second["plan_digest"]);
+    let list = world.get("/api/v1/workflows").await.ok();
+    let names: Vec<_> =
+        list["workflows"].as_array().unwrap().iter().map(|row| row["workflow"].clone()).collect();
+    assert_eq!(names, ["ops/slack-notify@1.1.0", "ops/slack-notify@1.0.0"]);
+    let run =
+        world.post("/api/v1/runs", &starting()).await.ok()["run"].as_str().unwrap().to_owned();
+    let report = world.get(&format!("/api/v1/runs/{run}")).await.ok();
+    assert_eq!(report["workflow"], "ops/slack-notify@1.1.0");
+}
