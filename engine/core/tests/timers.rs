@@ -99,7 +99,7 @@ fn a_timer_is_silent_when_the_run_is_over() {
 fn what_takes_too_long_takes_its_request_back_and_keeps_its_attempt() {
     let withdrawn = ["DecisionSettled(withdrawn)", "TaskFaulted"];
     time_out(Scene::new().asked(), Scene::task()).records(&withdrawn);
-    let void = ["DecisionVoided(run_cancelled)", "TaskFaulted"];
+    let void = ["DecisionVoided(timed_out)", "TaskFaulted"];
     time_out(Scene::new().approved(), Scene::task()).records(&void);
     let deferred = Scene::new().attempting().defer(HOUR).after;
     time_out(deferred, Scene::task()).records(&void);

@@ -92,6 +92,8 @@ wire_enum! {
         IntegrationGone = 5 "integration_gone",
         /// The project was restored or copied: a new epoch.
         NewEpoch = 6 "new_epoch",
+        /// The task, or the run, has taken too long.
+        TimedOut = 7 "timed_out",
     }
 }
 

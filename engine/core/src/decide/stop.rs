@@ -95,7 +95,7 @@ pub(super) fn time_out(
     if !matches!(run.phase, Phase::Running(_)) || !concerns(run, &task, &iteration) {
         return vec![];
     }
-    let mut events = withdraw(run, VoidReason::RunCancelled);
+    let mut events = withdraw(run, VoidReason::TimedOut);
     let content = run.slot(events.len() as u64 + 1, 0);
     let fault = FaultFact { kind: fault.kind.clone(), status: fault.status, content };
     events.push(TaskFaulted { task, iteration, fault }.into());
