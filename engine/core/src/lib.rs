@@ -1,11 +1,11 @@
 //! The law of Placet. Pure, total, deterministic: time, ids and randomness are arguments, nothing
 //! here does I/O, and nothing here can fail technically.
 //!
-//! * [`decide`](decide::decide) turns a command into events, or into a lawful no ([`Refusal`]).
+//! * [`decide()`] turns a command into events, or into a lawful no ([`Refusal`]).
 //! * [`Run::apply`](run::Run::apply) folds an event into a run's state; an impossible pair is a
 //!   corrupt log and is found by whoever replays it.
-//! * [`react`](effect::react) says what the world must do about a committed event, as data.
-//! * [`next`](flow::next) says where a run's control flow goes from here, given its plan.
+//! * [`react`] says what the world must do about a committed event, as data.
+//! * [`next`] says where a run's control flow goes from here, given its plan.
 //! * [`policy`] resolves who must agree, and counts the votes.
 //!
 //! The executor is the only caller that performs anything.

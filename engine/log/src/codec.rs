@@ -25,7 +25,7 @@ pub fn name_of(type_id: u16) -> Option<&'static str> {
     EventKind::from_type_id(type_id).map(EventKind::name)
 }
 
-/// Why a body cannot be written or read; [`DecodeError::at`] adds the position.
+/// Why a body cannot be written or read; `at` adds the position.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// The type, or the version of it, is not known.

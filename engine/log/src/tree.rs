@@ -1,6 +1,6 @@
 //! The RFC 6962 Merkle tree over the leaves: the hashes that an event completes, and roots.
 //!
-//! Pure arithmetic over hashes that a [`Nodes`] source yields; it stores nothing. In the order of
+//! Pure arithmetic over hashes that a caller yields; it stores nothing. In the order of
 //! RFC 6962 stored hashes (Go's `tlog.StoredHashIndex`) the event at index `n` completes a
 //! contiguous group: its leaf hash and one parent for every trailing one bit of `n`. That group is
 //! kept in the event's own row, so the node `(level, i)` is slot `level` of the row at index
