@@ -40,7 +40,8 @@ fn main() -> ExitCode {
 
 /// What the engine says of itself: warnings, unless the environment asks for more.
 fn log_to_stderr() {
-    let filter = EnvFilter::try_from_env(env::LOG).unwrap_or_else(|_unset| EnvFilter::new("warn"));
+    let filter =
+        EnvFilter::try_from_env(env::LOG).unwrap_or_else(|_unset| EnvFilter::new(env::LOG_DEFAULT));
     let colours = out::Stream::Err.is_coloured();
     tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -19,6 +19,7 @@ use placet_model::decision::Assurance;
 use placet_model::draft::Mode;
 use placet_server::{Access, Server, ServerOptions, Token};
 use proposals::Proposals;
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -171,18 +172,23 @@ fn bus(url: &str, handle: &Handle) -> Result<Bus> {
     Ok(bus)
 }
 
+/// Says each thing once, until the server has been away: a stream that is refused is looked at
+/// again and again.
 async fn tell_status(mut status: watch::Receiver<Status>) {
+    let mut said = BTreeSet::new();
     loop {
         let words = match &*status.borrow_and_update() {
             Status::Connecting { attempts: 1, reason } => {
-                Some(format!("nats is not there yet, looking each second: {reason}"))
+                said.clear();
+                Some(format!("nats is not there, looking each second: {reason}"))
             }
             Status::Connecting { .. } => None,
             Status::Refused(refusal) => Some(format!("nats cannot be used: {refusal}")),
             Status::Ready { server } => Some(format!("nats is ready (server {server})")),
         };
-        if let Some(words) = words {
+        if let Some(words) = words.filter(|words| !said.contains(words)) {
             out::say(&words);
+            said.insert(words);
         }
         if status.changed().await.is_err() {
             return;

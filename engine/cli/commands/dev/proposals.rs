@@ -14,7 +14,7 @@ use anyhow::Result;
 use placet_executor::Handle;
 use placet_model::integration::IntegrationStatus;
 use placet_model::policy::Policy;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -30,12 +30,29 @@ pub(super) struct Proposals {
     project: Project,
     seen: BTreeMap<PathBuf, Mark>,
     policy: Option<Policy>,
+    /// Workflows with errors: what they lack may be in the project, not in the file.
+    refused: BTreeSet<PathBuf>,
+    /// Version of the project when they were last looked at.
+    world: u64,
+}
+
+/// Whether findings are told, or known already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Findings {
+    Told,
+    Known,
 }
 
 impl Proposals {
     /// Reads the policy: a `dev` project that cannot say who must agree does not start.
     pub(super) fn of(project: &Project) -> Result<Self> {
-        let mut proposals = Self { project: project.clone(), seen: BTreeMap::new(), policy: None };
+        let mut proposals = Self {
+            project: project.clone(),
+            seen: BTreeMap::new(),
+            policy: None,
+            refused: BTreeSet::new(),
+            world: 0,
+        };
         proposals.seen = proposals.marks()?;
         proposals.policy = Some(project.policy()?.usable(POLICY_FILE)?);
         Ok(proposals)
@@ -55,15 +72,20 @@ impl Proposals {
 
     /// Deploys every workflow that can be; says of the others why not. Returns the names of those
     /// that can be started.
-    pub(super) async fn deploy(&self, handle: &Handle) -> Result<Vec<String>> {
+    pub(super) async fn deploy(&mut self, handle: &Handle) -> Result<Vec<String>> {
         let mut names = vec![];
         for file in self.project.workflows()? {
-            names.extend(self.deploy_one(handle, &file).await?);
+            names.extend(self.deploy_one(handle, &file, Findings::Told).await?);
         }
         Ok(names)
     }
 
-    async fn deploy_one(&self, handle: &Handle, file: &Path) -> Result<Option<String>> {
+    async fn deploy_one(
+        &mut self,
+        handle: &Handle,
+        file: &Path,
+        findings: Findings,
+    ) -> Result<Option<String>> {
         let source = match project::read(file) {
             Ok(source) => source,
             Err(error) => {
@@ -74,11 +96,17 @@ impl Proposals {
         let checked = surroundings(handle).check(&source);
         let name = source.name().to_owned();
         let text = source.text().to_owned();
-        findings::say(&Found { source, diagnostics: checked.diagnostics });
+        let found = Found { source, diagnostics: checked.diagnostics };
         let Some(plan) = checked.plan else {
-            out::say(&format!("{name} is not deployed"));
+            self.refused.insert(file.to_owned());
+            if findings == Findings::Told {
+                findings::say(&found);
+                out::say(&format!("{name} is not deployed"));
+            }
             return Ok(None);
         };
+        self.refused.remove(file);
+        findings::say(&found);
         let (family, workflow) = (plan.family(), plan.workflow.to_string());
         let before = handle.log().head();
         match handle.deploy(&people::principal(AUTHOR), plan, &text).await {
@@ -97,6 +125,7 @@ impl Proposals {
 
     /// Applies what has changed since the last look.
     pub(super) async fn look_again(&mut self, handle: &Handle) -> Result<()> {
+        self.refused_again(handle).await?;
         let marks = self.marks()?;
         if marks == self.seen {
             return Ok(());
@@ -117,8 +146,21 @@ impl Proposals {
                 (_, CONFIG_FILE) | (Some("adapters"), _) => {
                     out::say(&format!("{} has changed: restart to use it", file.display()));
                 }
-                _ => drop(self.deploy_one(handle, &file).await?),
+                _ => drop(self.deploy_one(handle, &file, Findings::Told).await?),
             }
+        }
+        Ok(())
+    }
+
+    /// The project has changed: a workflow may have what it lacked, such as its integration.
+    async fn refused_again(&mut self, handle: &Handle) -> Result<()> {
+        let world = handle.world().version;
+        if world == self.world {
+            return Ok(());
+        }
+        self.world = world;
+        for file in self.refused.clone() {
+            self.deploy_one(handle, &file, Findings::Known).await?;
         }
         Ok(())
     }
