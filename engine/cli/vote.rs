@@ -85,9 +85,10 @@ async fn vote(
     verdict: Verdict,
     voter: Voter,
 ) -> Result<Answered> {
-    let reason = match voter.assurance {
-        Assurance::Test => "cast by placet run --approve",
-        _ => "said at the terminal of placet run",
+    let reason = if voter.assurance == Assurance::Test {
+        "cast by placet run --approve"
+    } else {
+        "said at the terminal of placet run"
     };
     let ballot = Ballot {
         decision: row.decision,
@@ -99,10 +100,8 @@ async fn vote(
     };
     let vote = Vote { ballot, voter, request_id: None, signed: None };
     let receipt = handle.vote(vote).await.map_err(|error| refused(&error))?;
-    Ok(match receipt.state {
-        DecisionState::Requested => Answered::Open,
-        _ => Answered::Settled,
-    })
+    let is_open = receipt.state == DecisionState::Requested;
+    Ok(if is_open { Answered::Open } else { Answered::Settled })
 }
 
 /// Shows the card and asks, once per elector that is needed.

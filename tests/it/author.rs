@@ -168,7 +168,7 @@ fn an_input_that_the_workflow_refuses_is_invalid_input() {
 }
 
 #[test]
-fn test_principals_approve_nothing_that_could_leave() {
+fn votes_of_test_principals_let_nothing_leave() {
     let project = Project::new();
     for more in [&["--mode", "live"][..], &["--mode", "live", "--egress-allow", "example.com:443"]]
     {

@@ -24,6 +24,12 @@ enum PolicyCommand {
     Check {
         #[arg(default_value = POLICY_FILE)]
         file: PathBuf,
+        /// How findings are written
+        #[arg(long, value_enum, default_value = "text")]
+        format: findings::Format,
+        /// The same as --format json
+        #[arg(long, conflicts_with = "format")]
+        json: bool,
     },
     /// Put a policy into force (admin)
     Apply {
@@ -36,11 +42,12 @@ enum PolicyCommand {
 
 pub(crate) async fn policy(args: PolicyArgs) -> Result<Exit> {
     match args.command {
-        PolicyCommand::Check { file } => {
+        PolicyCommand::Check { file, format, json } => {
             let source = project::read(&file)?;
             let (_, diagnostics) = project::dev_policy(&source);
             let found = Checked { source, diagnostics };
-            findings::show(std::slice::from_ref(&found), findings::Format::Text)?;
+            let format = if json { findings::Format::Json } else { format };
+            findings::show(std::slice::from_ref(&found), format)?;
             Ok(if found.has_errors() { Exit::Negative } else { Exit::Done })
         }
         PolicyCommand::Apply { file, target } => {

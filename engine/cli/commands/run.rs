@@ -164,9 +164,14 @@ async fn drive(args: &Args, project: &Project, work: Work, running: &Running) ->
             run
         }
     };
-    let words = format!("{run} is under way");
-    let exit = out::with_progress(&words, until_rest(handle, run, args.approve, &mut notices));
-    let exit = exit.await?;
+    let rest = until_rest(handle, run, args.approve, &mut notices);
+    let exit = match args.approve {
+        // whoever is asked sees that it goes on
+        Approve::Ask => rest.await?,
+        Approve::Auto | Approve::Deny => {
+            out::with_progress(&format!("{run} is under way"), rest).await?
+        }
+    };
     let report = handle.report(run).map_err(|error| refused(&error))?;
     if !args.json {
         out::data(&view::trace::text(&report, Stream::Out))?;

@@ -44,6 +44,8 @@ fn head(card: &Value, stream: Stream, lines: &mut Vec<String>) {
             Value::String(text) => visible(text),
             value => visible(&value.to_string()),
         };
+        // further lines are marked: content must not look like a line of the card
+        let value = value.replace('\n', "\n            | ");
         lines.push(format!("  {:9} {value}", word(field, "name")));
     }
     let warnings: Vec<String> = strings(&card["warnings"]);
@@ -157,11 +159,32 @@ fn list(title: &str, items: &[String], (stream, tone): (Stream, Tone), lines: &m
     lines.extend(items.iter().map(|item| format!("  {} {item}", stream.paint(tone, "!"))));
 }
 
+/// On one line, whatever it holds.
 fn word(value: &Value, key: &str) -> String {
-    visible(value[key].as_str().unwrap_or_default())
+    visible(value[key].as_str().unwrap_or_default()).replace('\n', "⏎")
 }
 
 fn strings(value: &Value) -> Vec<String> {
     let texts = value.as_array().into_iter().flatten().filter_map(Value::as_str);
     texts.map(visible).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn content_cannot_look_like_a_line_of_the_card() {
+        let forged = "hi\n  as        the chief, integration safe";
+        let card = json!({
+            "summary": forged,
+            "request": { "method": "POST", "url": "https://example.com", "body": forged },
+            "fields": [{ "name": "text", "value": forged }],
+            "author_says_unverified": forged,
+        });
+        let text = text(&card, Timestamp::EPOCH, Stream::Out);
+        let identities = text.lines().filter(|line| line.starts_with("  as  ")).count();
+        assert_eq!(identities, 1, "{text}");
+    }
 }

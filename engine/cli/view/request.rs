@@ -5,7 +5,7 @@ use serde_json::Value;
 
 /// `{method, url, headers, body | body_base64}` as indented lines.
 pub(crate) fn lines(request: &Value, indent: &str) -> Vec<String> {
-    let text = |key: &str| visible(request[key].as_str().unwrap_or_default());
+    let text = |key: &str| visible(request[key].as_str().unwrap_or_default()).replace('\n', "⏎");
     let mut lines = vec![format!("{indent}{} {}", text("method"), text("url"))];
     for (name, value) in request["headers"].as_object().into_iter().flatten() {
         let value = visible(value.as_str().unwrap_or_default());
@@ -25,7 +25,11 @@ fn body(request: &Value) -> String {
         (Value::Null, bytes) => {
             format!("(not text; base64) {}", bytes.as_str().unwrap_or_default())
         }
-        (Value::String(text), _) => visible(text),
+        // marked, so that content cannot look like a line of what stands around it
+        (Value::String(text), _) => {
+            let lines = text.split('\n').map(|line| format!("| {}", visible(line)));
+            lines.collect::<Vec<_>>().join("\n")
+        }
         (value, _) => pretty(value),
     }
 }
