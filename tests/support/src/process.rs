@@ -124,6 +124,16 @@ impl Running {
         self.finish()
     }
 
+    /// SIGSTOP: it goes no further, whatever arrives for it, until it is killed.
+    pub fn freeze(&self) {
+        self.process.signal("STOP");
+    }
+
+    /// SIGTERM, without waiting for what comes of it.
+    pub fn ask_to_end(&self) {
+        self.process.signal("TERM");
+    }
+
     /// SIGTERM, then waits for its end, at most [`DEADLINE`].
     pub fn terminate(self) -> Finished {
         self.process.signal("TERM");

@@ -21,6 +21,11 @@ pub use http::Received;
 use crate::DEADLINE;
 use behaviour::Reaction;
 
+/// A connection on loopback that takes longer than this is not taken.
+const FULL: Duration = Duration::from_millis(300);
+/// More than any queue of connections holds.
+const CROWD_MAX: usize = 5_000;
+
 /// The stand-in; its port closes when it is dropped.
 #[derive(Debug)]
 pub struct Provider {
@@ -38,6 +43,8 @@ pub struct Counts {
     pub received: usize,
     /// Requests that had their effect, whether or not the sender learnt of it.
     pub applied: usize,
+    /// Requests whose answer has been written whole to the connection.
+    pub answered: usize,
 }
 
 #[derive(Debug)]
@@ -45,6 +52,27 @@ struct Shared {
     ledger: Mutex<Ledger>,
     counts: watch::Sender<Counts>,
     gate: Semaphore,
+    door: watch::Sender<Door>,
+}
+
+/// Whether new connections are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Door {
+    Open,
+    Shut,
+}
+
+/// While it lives, whoever connects waits: nobody is taken in, and the places to wait in are full.
+#[derive(Debug)]
+pub struct Crowd {
+    shared: Arc<Shared>,
+    _waiting: Vec<std::net::TcpStream>,
+}
+
+impl Drop for Crowd {
+    fn drop(&mut self) {
+        self.shared.door.send_replace(Door::Open);
+    }
 }
 
 #[derive(Debug, Default)]
@@ -68,6 +96,7 @@ impl Provider {
             ledger: Mutex::default(),
             counts: counts_in,
             gate: Semaphore::new(0),
+            door: watch::Sender::new(Door::Open),
         });
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let served = Arc::clone(&shared);
@@ -111,6 +140,16 @@ impl Provider {
     /// Lets one held request go on; may be called before it comes.
     pub fn release(&self) {
         self.shared.gate.add_permits(1);
+    }
+
+    /// Takes no more connections and fills the queue of those that wait, so that the next one never gets through and
+    /// not one byte of its request leaves; until the result is dropped.
+    pub fn crowd(&self) -> Crowd {
+        self.shared.door.send_replace(Door::Shut);
+        let connect = || std::net::TcpStream::connect_timeout(&self.address, FULL).ok();
+        let waiting = std::iter::from_fn(connect).take(CROWD_MAX).collect::<Vec<_>>();
+        assert!(waiting.len() < CROWD_MAX, "the queue of connections has no end");
+        Crowd { shared: Arc::clone(&self.shared), _waiting: waiting }
     }
 
     /// Every request in the order in which it was received in full.
@@ -198,11 +237,31 @@ impl Shared {
     }
 }
 
+impl Shared {
+    /// Says whether the connection goes on.
+    async fn answer(&self, stream: &mut TcpStream, answer: &Answer) -> bool {
+        let written = http::write(stream, answer).await;
+        if written {
+            self.counts.send_modify(|counts| counts.answered += 1);
+        }
+        written
+    }
+}
+
 async fn serve(listener: std::net::TcpListener, shared: Arc<Shared>) {
     let listener = TcpListener::from_std(listener).expect("a non-blocking socket");
     let mut connections = tokio::task::JoinSet::new();
+    let mut door = shared.door.subscribe();
     loop {
-        let Ok((stream, _)) = listener.accept().await else { return };
+        if door.wait_for(|door| *door == Door::Open).await.is_err() {
+            return;
+        }
+        let accepted = tokio::select! {
+            biased;
+            _ = door.changed() => continue,
+            accepted = listener.accept() => accepted,
+        };
+        let Ok((stream, _)) = accepted else { return };
         connections.spawn(converse(stream, Arc::clone(&shared)));
     }
 }
@@ -240,9 +299,9 @@ async fn react(
         Reaction::Wait(_) => unreachable!("waiting is over"),
         Reaction::Apply(answer) => {
             shared.apply(request);
-            http::write(stream, &answer).await
+            shared.answer(stream, &answer).await
         }
-        Reaction::Decline(answer) => http::write(stream, &answer).await,
+        Reaction::Decline(answer) => shared.answer(stream, &answer).await,
         Reaction::ApplyThenSilence => {
             shared.apply(request);
             std::future::pending().await

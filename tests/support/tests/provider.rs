@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::time::Duration;
 
 use placet_test_support::provider::{Behaviour, Provider};
 use serde_json::json;
@@ -104,4 +105,19 @@ fn what_was_applied_is_found_by_looking_it_up() {
     let answer = read_to(&mut send(&provider, lookup), "\"has_more\":false}");
     assert!(answer.contains("\"messages\":[{"), "{answer}");
     assert!(provider.applied_at("/api/chat.postMessage").len() == 1);
+}
+
+#[test]
+fn in_a_crowd_no_connection_gets_through() {
+    let provider = Provider::start();
+    let crowd = provider.crowd();
+    let address = provider.host_port().parse().expect("an address");
+    let patience = Duration::from_millis(100);
+    assert_eq!(
+        TcpStream::connect_timeout(&address, patience).unwrap_err().kind(),
+        ErrorKind::TimedOut
+    );
+    drop(crowd);
+    read_to(&mut send(&provider, POST), "}}");
+    provider.wait_until(|counts| counts.answered == 1);
 }
