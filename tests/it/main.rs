@@ -1,5 +1,10 @@
 //! Integration tests of the root package: each module serves one reader.
+#![cfg(test)]
 
+mod approver;
 mod author;
 mod cli;
 mod kit;
+mod recovery;
+mod sandbox;
+mod world;

@@ -1,0 +1,117 @@
+//! NATS as a person's client and as a reader of the stream uses it, from tests that do not run in a runtime.
+
+use async_nats::jetstream::{self, consumer};
+use async_nats::{Client, HeaderMap};
+use futures_util::StreamExt;
+use placet_bus::subjects::{self, HEADER_POSITION, HEADER_REQUEST_ID, Token};
+use placet_test_support::DEADLINE;
+use placet_test_support::nats::NatsServer;
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+use tokio::time::timeout;
+
+use super::PROJECT;
+
+/// A client of the inbox service: plain requests, as any NATS client would send them.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    runtime: Runtime,
+    client: Client,
+}
+
+impl Desk {
+    pub(crate) fn at(server: &NatsServer) -> Self {
+        let runtime = runtime();
+        let client = runtime.block_on(async_nats::connect(server.url()));
+        Self { runtime, client: client.expect("the server is there") }
+    }
+
+    /// The answer to one request, an error included.
+    pub(crate) fn ask(&self, user: &str, verb: &str, body: &Value) -> Value {
+        self.ask_as(user, verb, body, &nonce())
+    }
+
+    /// As [`Desk::ask`], under this request id.
+    pub(crate) fn ask_as(&self, user: &str, verb: &str, body: &Value, id: &str) -> Value {
+        let mut headers = HeaderMap::new();
+        headers.insert(HEADER_REQUEST_ID, id);
+        let subject = format!("placet.v1.inbox.{user}.{verb}");
+        let payload = body.to_string().into();
+        let answer = self.runtime.block_on(async {
+            timeout(DEADLINE, self.client.request_with_headers(subject, headers, payload)).await
+        });
+        let answer = answer.expect("an answer in time").expect("the inbox service answers");
+        serde_json::from_slice(&answer.payload).expect("answers are JSON")
+    }
+
+    /// Publishes a request that no reply is wanted for.
+    pub(crate) fn tell(&self, user: &str, verb: &str, body: &Value) {
+        let subject = format!("placet.v1.inbox.{user}.{verb}");
+        self.runtime.block_on(async {
+            let sent = self.client.publish(subject, body.to_string().into()).await;
+            sent.expect("the server takes it");
+            self.client.flush().await.expect("the server has it");
+        });
+    }
+
+    /// What waits for a user.
+    pub(crate) fn items(&self, user: &str) -> Vec<Value> {
+        self.ask(user, "list", &json!({}))["items"].as_array().expect("a list").clone()
+    }
+
+    /// The whole card.
+    pub(crate) fn card(&self, user: &str, decision: &str) -> Value {
+        self.ask(user, "get", &json!({ "decision": decision }))
+    }
+
+    /// The code of a refusal; null for a success.
+    pub(crate) fn refusal(&self, user: &str, ballot: &Value) -> Value {
+        self.ask(user, "decide", ballot)["error"]["code"].clone()
+    }
+}
+
+/// A decision document, with a nonce of its own.
+pub(crate) fn ballot(decision: &str, digest: &Value, verdict: &str) -> Value {
+    json!({
+        "decision": decision,
+        "digest": digest,
+        "verdict": verdict,
+        "nonce": nonce(),
+        "time": placet_executor::Clock::System.now(),
+        "reason": "as agreed",
+    })
+}
+
+/// The stream's messages as a fresh reader gets them, up to and including this position: `(Placet-Seq, event)`.
+pub(crate) fn stream_of(server: &NatsServer, last: u64) -> Vec<(u64, Value)> {
+    let read = async {
+        let client = async_nats::connect(server.url()).await.expect("the server is there");
+        let project = Token::parse(PROJECT).expect("a token");
+        let stream = jetstream::new(client).get_stream(subjects::event_stream(&project)).await;
+        let reader = consumer::pull::OrderedConfig::default();
+        let reader = stream.expect("the stream is there").create_consumer(reader).await;
+        let mut messages = reader.expect("a reader").messages().await.expect("messages");
+        let mut read = Vec::new();
+        while read.last().is_none_or(|(position, _)| *position != last) {
+            let message = messages.next().await.expect("the stream goes on").expect("a message");
+            let headers = message.headers.as_ref().expect("headers");
+            let position = headers.get(HEADER_POSITION).expect("a position").as_str();
+            let event = serde_json::from_slice(&message.payload).expect("events are JSON");
+            read.push((position.parse().expect("a position"), event));
+        }
+        read
+    };
+    runtime().block_on(async { timeout(DEADLINE, read).await }).expect("the stream catches up")
+}
+
+fn runtime() -> Runtime {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime can be built")
+}
+
+/// Unlike any before it in this process.
+fn nonce() -> String {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    format!("e2e-nonce-{:016x}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
