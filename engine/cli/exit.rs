@@ -80,15 +80,31 @@ pub(crate) fn report(error: &anyhow::Error) -> Exit {
         }
         return Exit::Negative;
     }
-    out::say(&format!("{} {error}", Stream::Err.paint(Tone::Bad, "error:")));
+    let page = code_of(error).and_then(code::find);
+    let head = page.map_or_else(|| "error:".to_owned(), |page| format!("error[{}]:", page.name));
+    out::say(&format!("{} {error}", Stream::Err.paint(Tone::Bad, &head)));
     for cause in error.chain().skip(1) {
         out::say(&format!("  because {cause}"));
+    }
+    if let Some(page) = page {
+        out::say(&format!("  = help: {}", page.help));
     }
     if error.chain().any(|cause| cause.downcast_ref::<Invalid>().is_some()) {
         Exit::Usage
     } else {
         Exit::Negative
     }
+}
+
+/// The code of an error that has one: that of its innermost cause.
+fn code_of(error: &anyhow::Error) -> Option<&'static str> {
+    let of_projections = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref().map(placet_projections::Error::code)
+    };
+    let of_log = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref().map(placet_log::Error::code)
+    };
+    error.chain().filter_map(|cause| of_log(cause).or_else(|| of_projections(cause))).last()
 }
 
 /// Whoever read our output has gone (`placet audit log | head`): not an error.

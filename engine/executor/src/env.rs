@@ -50,6 +50,18 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// The code of the reference page.
+    pub(crate) const fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownPlan { .. } => "PL4002",
+            Self::Log(error) => error.code(),
+            Self::Projections(error) => error.code(),
+            Self::Plan { .. } => "PL1003",
+        }
+    }
+}
+
 impl Env {
     /// A snapshot of the log.
     pub(crate) fn view(&self) -> Result<ReadView, placet_log::Error> {

@@ -111,12 +111,9 @@ impl Error {
             Self::Refused { code, .. } => code,
             Self::Turn(crate::turn::Error::Refused(refusal)) => refusal.code(),
             Self::Turn(crate::turn::Error::Input { .. }) => "PL4010",
-            Self::Env(crate::env::Error::UnknownPlan { .. })
-            | Self::Turn(crate::turn::Error::Env(crate::env::Error::UnknownPlan { .. })) => {
-                "PL4002"
-            }
+            Self::Env(error) | Self::Turn(crate::turn::Error::Env(error)) => error.code(),
             Self::Turn(crate::turn::Error::Values(_) | crate::turn::Error::Replay(_)) => "PL1003",
-            Self::Env(_) | Self::Turn(_) => "PL9001",
+            Self::Turn(_) => "PL9001",
         }
     }
 }

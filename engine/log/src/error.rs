@@ -207,6 +207,38 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// The code of the reference page.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::InUse { .. } => "PL1001",
+            Self::OtherProject { .. }
+            | Self::ProjectName { .. }
+            | Self::Io { .. }
+            | Self::Storage { .. } => "PL1002",
+            Self::Damaged { .. }
+            | Self::DamagedIndex { .. }
+            | Self::KeyLost { .. }
+            | Self::Projection { .. }
+            | Self::Panicked { .. } => "PL1003",
+            Self::KeyFileMissing { .. }
+            | Self::KeyFileExposed { .. }
+            | Self::KeyFileMalformed { .. }
+            | Self::KeyFileWrong { .. }
+            | Self::KeyDirInsideData { .. }
+            | Self::KeyDirUnknown => "PL1004",
+            Self::Format { .. } | Self::UnknownEvent { .. } => "PL1005",
+            Self::Stopped => "PL1006",
+            Self::Erased { .. }
+            | Self::NoSuchKey { .. }
+            | Self::NoSuchPayload { .. }
+            | Self::NoSuchRevision { .. }
+            | Self::NoSuchPosition { .. }
+            | Self::Random => "PL9001",
+        }
+    }
+}
+
 /// An error of a projection, whatever its type.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 

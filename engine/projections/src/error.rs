@@ -104,3 +104,20 @@ pub enum Error {
         panic: String,
     },
 }
+
+impl Error {
+    /// The code of the reference page.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Damaged { .. }
+            | Self::Missing { .. }
+            | Self::Ahead { .. }
+            | Self::Behind { .. }
+            | Self::Misplaced { .. }
+            | Self::Panicked { .. } => "PL1003",
+            Self::Absent | Self::Storage { .. } => "PL1002",
+            Self::Log { source } => source.code(),
+            Self::Gap { .. } | Self::Encode { .. } | Self::Maintain { .. } => "PL9001",
+        }
+    }
+}
