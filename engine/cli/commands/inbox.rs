@@ -194,14 +194,11 @@ async fn list(desk: &Desk, filter: Option<&str>, json: bool) -> Result<()> {
 fn row(item: &Value) -> Vec<String> {
     let word = |key: &str| visible(item[key].as_str().unwrap_or_default()).replace('\n', " ");
     let needed = item["needed"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    vec![
-        word("id"),
-        word("state"),
-        word("mode"),
-        word("summary"),
-        needed.map(visible).collect::<Vec<_>>().join("; "),
-        word("expires_at"),
-    ]
+    let needed = match item["hold"].as_str() {
+        Some(hold) => format!("held: {}", visible(hold)),
+        None => needed.map(visible).collect::<Vec<_>>().join("; "),
+    };
+    vec![word("id"), word("state"), word("mode"), word("summary"), needed, word("expires_at")]
 }
 
 /// Fetches the card first, unless the digest that was seen is named: a vote is for exact bytes.

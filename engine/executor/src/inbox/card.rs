@@ -32,7 +32,6 @@ impl Handle {
         row: &DecisionRow,
     ) -> Result<Value, Error> {
         let content = self.content(view, world, row)?;
-        let tally = electorate(world, row).tally(&[]);
         Ok(json!({
             "id": row.decision,
             "run": row.run,
@@ -50,7 +49,8 @@ impl Handle {
             "digest": row.digest,
             "state": state_word(row),
             "votes": row.votes.len(),
-            "needed": if row.missing.is_empty() { tally.missing } else { row.missing.clone() },
+            "needed": needed(world, row),
+            "hold": hold(world, row),
         }))
     }
 
@@ -68,16 +68,11 @@ impl Handle {
         };
         let integration = row.integration.and_then(|id| world.integrations.get(&id));
         let document = json_payload(view, row, row.document)?;
-        let hold = (row.state == DecisionState::Approved)
-            .then(|| world.hold(row.mode, integration))
-            .flatten()
-            .map(placet_core::claim::Hold::words);
         let mut card = self.item(view, world, row)?;
         let more = json!({
             "effect": row.effect,
             "reversibility": reversibility(row.effect),
             "identity": integration.map(identity),
-            "hold": hold,
             "requester": row.requester,
             "request": content.request.to_view(),
             "request_digest": content.request.digest(),
@@ -136,6 +131,26 @@ impl Handle {
         }
         Ok(described(plain, &rendered, preview(operation, &with, settings, &rendered)))
     }
+}
+
+/// What is asked for, or what is still missing after a policy has asked for more; nothing once it is decided.
+fn needed(world: &World, row: &DecisionRow) -> Vec<String> {
+    match row.state {
+        DecisionState::Requested if row.missing.is_empty() => {
+            electorate(world, row).tally(&[]).missing
+        }
+        DecisionState::Requested => row.missing.clone(),
+        _ => vec![],
+    }
+}
+
+/// Why an approved request has not gone yet.
+fn hold(world: &World, row: &DecisionRow) -> Option<&'static str> {
+    let integration = row.integration.and_then(|id| world.integrations.get(&id));
+    (row.state == DecisionState::Approved)
+        .then(|| world.hold(row.mode, integration))
+        .flatten()
+        .map(placet_core::claim::Hold::words)
 }
 
 fn integration_name(world: &World, row: &DecisionRow) -> Option<String> {
