@@ -2,9 +2,11 @@
 #![cfg(test)]
 
 mod approver;
+mod auditor;
 mod author;
 mod cli;
 mod kit;
+mod operator;
 mod recovery;
 mod sandbox;
 mod world;

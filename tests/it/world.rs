@@ -202,6 +202,12 @@ impl Live {
         let (running, _) = self.engine.take().expect("the engine runs");
         running.terminate()
     }
+
+    /// Waits for the end of an engine that was asked to end.
+    pub(crate) fn ended(&mut self) -> Finished {
+        let (running, _) = self.engine.take().expect("the engine runs");
+        running.finish()
+    }
 }
 
 /// A project with one workflow, and no engine yet.

@@ -1,0 +1,139 @@
+//! What an operator can rely on: a pause holds everything at once and loses nothing, a stricter policy asks again, one
+//! engine owns a directory, and it ends in order.
+//!
+//! covers: T22
+
+use placet_test_support::provider::Behaviour;
+use serde_json::{Value, json};
+
+use crate::world::{Asked, Live, POST, STORY, kinds};
+
+const ONE_OF_TWO: &str = "
+groups: { leads: [approver, second] }
+rules:
+  - { name: one, match: { effect: send }, require: { approvers: [leads], quorum: 1 } }
+";
+
+const BOTH: &str = "
+groups: { leads: [approver, second] }
+rules:
+  - { name: both, match: { effect: send }, require: { approvers: [leads], quorum: 2 } }
+";
+
+/// The only item of the inbox.
+fn item(live: &Live) -> Value {
+    let items = live.inbox();
+    assert_eq!(items.len(), 1, "{items:?}");
+    items[0].clone()
+}
+
+/// Approves while `close` holds, and shows that it is held for this reason; after `open` it goes, once.
+fn held_and_then_sent(close: &[&str], reason: &str, open: &[&str]) {
+    let live = Live::start();
+    let asked = live.ask("Hello");
+    live.done("author", close);
+    live.approve(&asked);
+    live.until(&asked.run, "DecisionSettled");
+    let held = item(&live);
+    assert_eq!((&held["state"], &held["hold"]), (&json!("approved"), &json!(reason)));
+    assert_eq!(held["needed"], json!([]));
+    for (command, words) in [
+        (vec!["inbox", "list", "--all"], format!("held: {reason}")),
+        (vec!["inbox", "show", &asked.decision], format!("held      {reason}")),
+    ] {
+        let shown = live.done("author", &command).stdout;
+        assert!(shown.contains(&words), "{command:?} does not say why it waits:\n{shown}");
+    }
+    assert_eq!(live.posts(), []);
+    live.done("author", open);
+    let events = live.until(&asked.run, "RunCompleted");
+    assert_eq!(kinds(&events), STORY, "the same approval is spent");
+    assert_eq!(live.posts().len(), 1);
+    assert_eq!(live.inbox(), Vec::<Value>::new());
+}
+
+#[test]
+fn a_pause_holds_what_was_approved_until_it_is_resumed() {
+    held_and_then_sent(&["pause"], "outbound traffic of the project is paused", &["resume"]);
+}
+
+#[test]
+fn a_pause_of_one_integration_holds_what_goes_through_it() {
+    let (close, open) = (["pause", "--integration", "slack"], ["resume", "--integration", "slack"]);
+    held_and_then_sent(&close, "outbound traffic of the integration is paused", &open);
+}
+
+#[test]
+fn a_disabled_integration_holds_what_goes_through_it() {
+    let (close, open) = (["integrations", "disable", "slack"], ["integrations", "enable", "slack"]);
+    held_and_then_sent(&close, "the integration is disabled", &open);
+}
+
+#[test]
+fn a_stricter_policy_asks_for_the_missing_vote_by_name_and_keeps_the_first() {
+    let live = Live::under(ONE_OF_TWO);
+    let asked = live.ask("Hello");
+    live.done("author", &["pause"]);
+    live.approve(&asked);
+    live.until(&asked.run, "DecisionSettled");
+    live.project.write("stricter.yaml", BOTH);
+    live.done("author", &["policy", "apply", "stricter.yaml"]);
+    live.done("author", &["resume"]);
+    live.until(&asked.run, "RequirementRaised");
+    let back = item(&live);
+    assert_eq!((&back["state"], &back["votes"]), (&json!("requested"), &json!(1)));
+    assert_eq!(back["needed"], json!(["1 approval of leads"]));
+    assert_eq!(live.posts(), []);
+    live.done("second", &["inbox", "approve", &asked.decision]);
+    let events = live.until(&asked.run, "RunCompleted");
+    let votes: Vec<&Value> = events
+        .iter()
+        .filter(|event| event["type"] == "VoteCast")
+        .map(|e| &e["body"]["voter"])
+        .collect();
+    assert_eq!(votes, ["approver", "second"]);
+    assert_eq!(live.posts().len(), 1);
+}
+
+#[test]
+fn a_second_engine_on_the_same_data_is_refused() {
+    let live = Live::start();
+    let second = live.dev().run().expect_code(1);
+    assert!(second.stderr.contains("PL1001"), "{}", second.stderr);
+    assert!(second.stderr.contains("in use"), "{}", second.stderr);
+    assert_eq!(second.stdout, "", "it served nothing");
+    // the first one does not notice
+    let asked = live.ask("Hello");
+    live.approve(&asked);
+    live.until(&asked.run, "RunCompleted");
+}
+
+#[test]
+fn sigterm_lets_the_call_under_way_end_and_records_what_became_of_it() {
+    let mut live = Live::start();
+    let waiting = live.ask("later");
+    let asked = live.ask("now");
+    live.provider.next_for(POST, Behaviour::Slack.held());
+    let before = live.provider.counts();
+    live.approve(&asked);
+    live.provider.wait_until(move |counts| counts.received > before.received);
+    // when it is asked to end while the provider has yet to answer
+    live.running().ask_to_end();
+    live.running().stderr_line(|line| line == "stopping");
+    live.provider.release();
+    let ended = live.ended();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    // then the answer is in the log, and nothing is left to be in doubt
+    let sent = of_run(&live, &asked);
+    assert!(sent.contains("AttemptSucceeded"), "{sent}");
+    live.restart();
+    live.until(&asked.run, "RunCompleted");
+    assert_eq!(item(&live)["id"], json!(waiting.decision), "what waited still waits");
+    assert_eq!(live.posts().len(), 1);
+}
+
+/// The run's events, read from the data that no engine has open.
+fn of_run(live: &Live, asked: &Asked) -> String {
+    let stream = format!("run:{}", asked.run);
+    live.placet(["audit", "log", "--stream", &stream]).run().expect_code(0).stdout
+}
