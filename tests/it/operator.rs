@@ -36,7 +36,7 @@ fn held_and_then_sent(close: &[&str], reason: &str, open: &[&str]) {
     live.until(&asked.run, "DecisionSettled");
     let held = item(&live);
     assert_eq!((&held["state"], &held["hold"]), (&json!("approved"), &json!(reason)));
-    assert_eq!(held["needed"], json!([]));
+    assert_eq!(held["missing"], json!([]));
     for (command, words) in [
         (vec!["inbox", "list", "--all"], format!("held: {reason}")),
         (vec!["inbox", "show", &asked.decision], format!("held      {reason}")),
@@ -82,7 +82,7 @@ fn a_stricter_policy_asks_for_the_missing_vote_by_name_and_keeps_the_first() {
     live.until(&asked.run, "RequirementRaised");
     let back = item(&live);
     assert_eq!((&back["state"], &back["votes"]), (&json!("requested"), &json!(1)));
-    assert_eq!(back["needed"], json!(["1 approval of leads"]));
+    assert_eq!(back["missing"], json!(["1 approval of leads"]));
     assert_eq!(live.posts(), []);
     live.done("second", &["inbox", "approve", &asked.decision]);
     let events = live.until(&asked.run, "RunCompleted");

@@ -193,10 +193,10 @@ async fn list(desk: &Desk, filter: Option<&str>, json: bool) -> Result<()> {
 /// An item as one line.
 fn row(item: &Value) -> Vec<String> {
     let word = |key: &str| visible(item[key].as_str().unwrap_or_default()).replace('\n', " ");
-    let needed = item["needed"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let missing = item["missing"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let needed = match item["hold"].as_str() {
         Some(hold) => format!("held: {}", visible(hold)),
-        None => needed.map(visible).collect::<Vec<_>>().join("; "),
+        None => missing.map(visible).collect::<Vec<_>>().join("; "),
     };
     vec![word("id"), word("state"), word("mode"), word("summary"), needed, word("expires_at")]
 }

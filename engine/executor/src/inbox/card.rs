@@ -49,7 +49,8 @@ impl Handle {
             "digest": row.digest,
             "state": state_word(row),
             "votes": row.votes.len(),
-            "needed": needed(world, row),
+            "needed": approvals(row),
+            "missing": missing(world, row),
             "hold": hold(world, row),
         }))
     }
@@ -133,8 +134,14 @@ impl Handle {
     }
 }
 
+/// How many approvals the largest threshold asks for.
+fn approvals(row: &DecisionRow) -> u16 {
+    let thresholds = row.requirement.thresholds.iter();
+    thresholds.map(|threshold| threshold.approve.max(1)).max().unwrap_or(1)
+}
+
 /// What is asked for, or what is still missing after a policy has asked for more; nothing once it is decided.
-fn needed(world: &World, row: &DecisionRow) -> Vec<String> {
+fn missing(world: &World, row: &DecisionRow) -> Vec<String> {
     match row.state {
         DecisionState::Requested if row.missing.is_empty() => {
             electorate(world, row).tally(&[]).missing
