@@ -60,7 +60,7 @@ const THEIRS: &[(&str, &[&str])] = &[
     ("oauth2", &["placet-vault"]),
     ("openidconnect", &["placet-server"]),
     ("postcard", &["placet-log", "placet-projections", "placet-vault"]),
-    ("redb", &["placet-log", "placet-projections", "placet-vault"]),
+    ("redb", &["placet-log", "placet-projections", "placet-vault", "placet-executor tests"]),
     ("reqwest", &["placet-egress"]),
     ("rmcp", &["placet-mcp"]),
     ("rustls", &["placet-egress"]),
