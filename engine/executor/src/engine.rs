@@ -73,7 +73,11 @@ impl Engine {
             .spawn(move || writer.run())
             .map_err(|error| Error::Refused { code: "PL9001", detail: error.to_string() })?;
         let engine = Self { handle, thread: Some(thread) };
-        engine.record_start(mode).await?;
+        if let Err(error) = engine.record_start(mode).await {
+            // the caller may open the project again at once: nothing of this one is left behind
+            let _known = engine.stop().await;
+            return Err(error);
+        }
         Ok(engine)
     }
 

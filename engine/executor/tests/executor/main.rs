@@ -2,5 +2,6 @@
 #![cfg(test)]
 
 mod control_flow;
+mod crash;
 mod gate;
 mod world;

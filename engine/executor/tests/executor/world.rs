@@ -18,7 +18,7 @@ use placet_projections::{DecisionRow, Projections, Views};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use tokio::sync::broadcast;
 
 pub(crate) fn name(text: &str) -> Principal {
@@ -78,7 +78,7 @@ impl Transport for Recorder {
 
 pub(crate) struct World {
     pub(crate) clock: Clock,
-    pub(crate) _engine: Engine,
+    pub(crate) engine: Engine,
     pub(crate) handle: Handle,
     pub(crate) recorder: Arc<Recorder>,
     pub(crate) notices: broadcast::Receiver<Notice>,
@@ -93,39 +93,66 @@ pub(crate) fn open_log(storage: Option<Storage>) -> Log {
     Log::open(options.projector(Projections::new())).unwrap()
 }
 
+static ADAPTERS: LazyLock<Arc<Adapters>> = LazyLock::new(|| Arc::new(Adapters::shipped()));
+
 pub(crate) async fn start_on(log: Log, clock: Clock) -> World {
-    let recorder = Arc::new(Recorder::default());
-    let transports = Transports {
-        sandbox: Some(Arc::new(placet_sandbox::Sandbox::new(0))),
-        live: Some(Arc::clone(&recorder) as Arc<dyn Transport>),
-    };
+    try_start(log, clock, Arc::new(Recorder::default())).await.unwrap()
+}
+
+/// Starts an engine on a log that may fail, with a transport that may have a past.
+pub(crate) async fn try_start(
+    log: Log,
+    clock: Clock,
+    recorder: Arc<Recorder>,
+) -> Result<World, placet_executor::Error> {
+    let config = ProjectConfig { project: "test".into(), ..ProjectConfig::default() };
+    start_with(config, (log, clock), Arc::clone(&recorder) as Arc<dyn Transport>, recorder).await
+}
+
+/// Starts an engine under this configuration, with this live transport.
+pub(crate) async fn start_with(
+    config: ProjectConfig,
+    (log, clock): (Log, Clock),
+    live: Arc<dyn Transport>,
+    recorder: Arc<Recorder>,
+) -> Result<World, placet_executor::Error> {
+    let transports =
+        Transports { sandbox: Some(Arc::new(placet_sandbox::Sandbox::new(0))), live: Some(live) };
     let parts = Parts {
         log,
-        config: ProjectConfig { project: "test".into(), ..ProjectConfig::default() },
-        adapters: Arc::new(Adapters::shipped()),
+        config,
+        adapters: Arc::clone(&ADAPTERS),
         transports,
         clock: clock.clone(),
         mode: Mode::Sandbox,
     };
-    let engine = Engine::start(parts).await.unwrap();
+    let engine = Engine::start(parts).await?;
     let handle = engine.handle().clone();
     let notices = handle.notices();
-    World { clock, _engine: engine, handle, recorder, notices }
+    Ok(World { clock, engine, handle, recorder, notices })
 }
 
 pub(crate) async fn start() -> World {
     let world = start_on(open_log(None), Clock::virtual_start()).await;
-    world.handle.apply_policy(&name("author"), people()).await.unwrap();
-    world.connect("slack").await;
+    world.furnish().await;
     world
 }
 
 impl World {
+    /// People and a default connection.
+    pub(crate) async fn furnish(&self) {
+        self.handle.apply_policy(&name("author"), people()).await.unwrap();
+        self.connect("slack").await;
+    }
+
     pub(crate) async fn connect(&self, provider: &str) {
         let connect = Connect {
             name: provider.to_owned(),
             provider: provider.to_owned(),
-            settings: Value::Null,
+            settings: match provider {
+                "webhook" => json!({"url": "https://example.com/hooks/1"}),
+                _ => Value::Null,
+            },
             identity: Identity { id: "B1".into(), tenant: "T1".into() },
             label: "Test".into(),
             is_default: true,

@@ -1,0 +1,389 @@
+//! The process dies at every commit: before it is durable, or after, with nobody told. The next
+//! engine on the surviving files ends the run as if nothing had happened: nothing is sent twice,
+//! nothing is lost, nothing is stuck.
+//!
+//! covers: S10, S26, T11
+
+use crate::world::{Recorder, World, fixture, name, try_start};
+use placet_executor::{Clock, Error, Notice, Start};
+use placet_log::{
+    BoxError, KeyPlace, Log, OpenOptions, ProjectKey, Projector, ReadView, Subscription,
+};
+use placet_model::decision::{DecisionState, Resolution, Verdict};
+use placet_model::draft::Mode;
+use placet_model::request::PreparedRequest;
+use placet_model::{Digest, Event, Position, RecordedEvent, RunId};
+use placet_projections::{DecisionRow, Projections, RunFilter, Views};
+use redb::WriteTransaction;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// When the process dies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kill {
+    Never,
+    /// The n-th commit comes to nothing.
+    Before(u64),
+    /// The n-th commit is durable, and nobody is told.
+    After(u64),
+}
+
+/// The projections of a process that dies.
+struct Mortal {
+    inner: Projections,
+    commits: Arc<AtomicU64>,
+    kill: Kill,
+}
+
+impl Projector for Mortal {
+    fn prepare(&mut self, tx: &WriteTransaction, view: &ReadView) -> Result<(), BoxError> {
+        self.inner.prepare(tx, view)
+    }
+
+    fn apply(&mut self, tx: &WriteTransaction, events: &[RecordedEvent]) -> Result<(), BoxError> {
+        let commit = self.commits.fetch_add(1, Ordering::SeqCst) + 1;
+        if self.kill == Kill::Before(commit) {
+            return Err("the process dies before this commit".into());
+        }
+        self.inner.apply(tx, events)
+    }
+}
+
+fn open(dir: &Path, kill: Kill) -> (Log, Option<Subscription>) {
+    let commits = Arc::new(AtomicU64::new(0));
+    let projector = Mortal { inner: Projections::new(), commits: Arc::clone(&commits), kill };
+    let options = OpenOptions::new(dir, "test")
+        .keys(KeyPlace::Given(ProjectKey::from_bytes([7; 32])))
+        .cache_bytes(1 << 20)
+        .projector(projector);
+    let log = Log::open(options).unwrap();
+    let Kill::After(commit) = kill else { return (log, None) };
+    let death = log.subscribe(move |_head| {
+        if commits.load(Ordering::SeqCst) == commit {
+            // without the noise of a panic's message
+            std::panic::resume_unwind(Box::new("the process dies after this commit"));
+        }
+    });
+    (log, Some(death))
+}
+
+/// A workflow, what it begins with, and what people say to its requests.
+#[derive(Debug, Clone)]
+struct Story {
+    text: String,
+    input: Value,
+    verdict: Verdict,
+}
+
+/// How a life ends.
+#[derive(Debug)]
+enum End {
+    Dead,
+    Over(Value),
+}
+
+/// A story that is told over several lives.
+struct Teller<'a> {
+    story: &'a Story,
+    plan: Digest,
+    recorder: Arc<Recorder>,
+    run: Option<RunId>,
+    /// Doubts that a person has settled.
+    doubts: usize,
+}
+
+impl Teller<'_> {
+    async fn live(&mut self, dir: &Path, kill: Kill) -> End {
+        let (log, _death) = open(dir, kill);
+        let started = try_start(log, Clock::virtual_start(), Arc::clone(&self.recorder)).await;
+        let mut world = match started {
+            Ok(world) => world,
+            Err(error) => {
+                assert!(matches!(error, Error::CommitFailed { .. }), "{error}");
+                return End::Dead;
+            }
+        };
+        let end = self.tell(&mut world).await;
+        self.no_call_without_a_record(&world);
+        let World { engine, handle, .. } = world;
+        let stopped = engine.stop().await;
+        drop(handle);
+        match &end {
+            Ok(report) => {
+                drop(stopped);
+                End::Over(report.clone())
+            }
+            Err(error) => {
+                assert!(matches!(stopped, Err(Error::CommitFailed { .. })), "{error}: {stopped:?}");
+                End::Dead
+            }
+        }
+    }
+
+    /// Until the run is over, or the engine is.
+    async fn tell(&mut self, world: &mut World) -> Result<Value, Error> {
+        let run = self.begin(world).await?;
+        loop {
+            if let Some(report) = over(world, run)? {
+                return Ok(report);
+            }
+            for item in open_items(world)? {
+                self.answer(world, &item).await?;
+            }
+            if let Some(report) = over(world, run)? {
+                return Ok(report);
+            }
+            let notice =
+                tokio::time::timeout(std::time::Duration::from_secs(20), world.notices.recv());
+            let notice = notice.await.unwrap_or_else(|_| {
+                panic!("stuck: {:?} {:#?}", world.events(run), open_items(world))
+            });
+            if notice == Ok(Notice::Failed) {
+                return Err(Error::CommitFailed { reason: "it has told so".into() });
+            }
+        }
+    }
+
+    /// The run that an earlier life has begun, or a new one.
+    async fn begin(&mut self, world: &World) -> Result<RunId, Error> {
+        let view = world.handle.view()?;
+        let known = Views::new(&view)?.runs(&RunFilter::default(), None, 10)?;
+        assert!(known.len() <= 1, "{known:#?}");
+        if let Some(known) = known.first() {
+            assert!(self.run.is_none_or(|run| run == known.run), "an acknowledged run is lost");
+            return Ok(known.run);
+        }
+        assert_eq!(self.run, None, "an acknowledged run is lost");
+        let input = self.story.input.clone();
+        let start =
+            Start { plan: self.plan, input, requester: name("author"), mode: Mode::Live, seed: 0 };
+        let run = world.handle.start(start).await?;
+        self.run = Some(run);
+        Ok(run)
+    }
+
+    async fn answer(&mut self, world: &World, item: &DecisionRow) -> Result<(), Error> {
+        if item.in_doubt.is_some() {
+            // a person looks at the provider
+            let resolution =
+                if self.has_arrived(world, item) { Resolution::Sent } else { Resolution::NotSent };
+            return match world.handle.resolve(item.decision, resolution, name("approver")).await {
+                Ok(_) => {
+                    self.doubts += 1;
+                    Ok(())
+                }
+                Err(error) => still_alive(error),
+            };
+        }
+        if item.state != DecisionState::Requested {
+            return Ok(());
+        }
+        match world.vote(item, "approver", self.story.verdict).await {
+            Ok(_) => Ok(()),
+            Err(error) => still_alive(error),
+        }
+    }
+
+    fn has_arrived(&self, world: &World, item: &DecisionRow) -> bool {
+        let view = world.handle.view().unwrap();
+        let stream = placet_model::StreamId::Run(item.run);
+        let bytes = view.payload(&stream, item.request).unwrap();
+        let seen = self.recorder.seen.lock().unwrap();
+        seen.iter().any(|request| request.to_bytes() == bytes.as_bytes())
+    }
+
+    /// Every call that was made has its `AttemptStarted` on disk.
+    fn no_call_without_a_record(&self, world: &World) {
+        // a log that has stopped is not read any more: the next life looks
+        let Ok(view) = world.handle.view() else { return };
+        let events = view.events(Position::new(1));
+        let recorded = events
+            .filter(|event| matches!(event.as_ref().unwrap().event, Event::AttemptStarted(_)));
+        let recorded = recorded.count();
+        assert!(self.recorder.count() <= recorded, "{} calls", self.recorder.count());
+    }
+}
+
+/// A wish that came too late is no reason to stop.
+fn still_alive(error: Error) -> Result<(), Error> {
+    match error {
+        Error::Stopping | Error::CommitFailed { .. } | Error::Env(_) => Err(error),
+        Error::Turn(_) | Error::Refused { .. } => Ok(()),
+    }
+}
+
+fn over(world: &World, run: RunId) -> Result<Option<Value>, Error> {
+    let report = world.handle.report(run)?;
+    Ok((report["status"] != "waiting").then_some(report))
+}
+
+fn open_items(world: &World) -> Result<Vec<DecisionRow>, Error> {
+    let view = world.handle.view()?;
+    Ok(Views::new(&view)?.open(None, 100)?)
+}
+
+fn copy(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
+}
+
+/// A project that is ready to run the story.
+async fn furnished(story: &Story) -> (tempfile::TempDir, Digest) {
+    let dir = tempfile::tempdir().unwrap();
+    let (log, _) = open(dir.path(), Kill::Never);
+    let world = try_start(log, Clock::virtual_start(), Arc::default()).await.unwrap();
+    world.furnish().await;
+    world.connect("webhook").await;
+    let plan = world.deploy(&story.text).await;
+    world.engine.stop().await.unwrap();
+    (dir, plan)
+}
+
+/// What must be equal however often the process died. A send id belongs to its draft, so drafts
+/// that were made again differ in it: gated sends are counted, and reads are told apart.
+#[derive(Debug, PartialEq)]
+struct Told {
+    status: Value,
+    output: Value,
+    sends: usize,
+    reads: BTreeSet<String>,
+}
+
+fn told(report: &Value, recorder: &Recorder) -> Told {
+    let seen = recorder.seen.lock().unwrap();
+    let (reads, sends): (Vec<_>, Vec<_>) = seen.iter().partition(|r| {
+        let url = r.url.to_string();
+        url.contains("auth.test") || url.contains("conversations.list")
+    });
+    let sends: BTreeSet<Vec<u8>> = sends.into_iter().map(PreparedRequest::to_bytes).collect();
+    Told {
+        status: report["status"].clone(),
+        output: report["output"].clone(),
+        sends: sends.len(),
+        reads: reads.into_iter().map(|request| request.url.to_string()).collect(),
+    }
+}
+
+async fn survives_every_crash(story: Story, sends_once: bool) {
+    let (base, plan) = furnished(&story).await;
+    let teller = || Teller { story: &story, plan, recorder: Arc::default(), run: None, doubts: 0 };
+    let fresh = || {
+        let dir = tempfile::tempdir().unwrap();
+        copy(base.path(), dir.path());
+        dir
+    };
+    let mut whole = teller();
+    let End::Over(report) = whole.live(fresh().path(), Kill::Never).await else { panic!("dead") };
+    let expected = told(&report, &whole.recorder);
+    let (mut lives, mut doubts) = (0, 0);
+    for kill in [Kill::Before, Kill::After] {
+        for commit in 1.. {
+            let (dir, mut teller) = (fresh(), teller());
+            let kill = kill(commit);
+            if let End::Over(_) = teller.live(dir.path(), kill).await {
+                assert!(commit > 2, "the process has never died");
+                break;
+            }
+            lives += 1;
+            let End::Over(report) = teller.live(dir.path(), Kill::Never).await else {
+                panic!("{kill:?}: dead again")
+            };
+            let mut found = told(&report, &teller.recorder);
+            if teller.doubts > 0 || !sends_once {
+                // what the provider answered was lost with the process, or names the send
+                found.output = expected.output.clone();
+            }
+            assert_eq!(found, expected, "{kill:?} {report:#}");
+            if sends_once {
+                let seen = teller.recorder.seen.lock().unwrap();
+                let gated = seen.len() - reads(&seen);
+                assert_eq!(gated, expected.sends, "{kill:?}: sent twice");
+            }
+            doubts += teller.doubts;
+        }
+    }
+    println!("{lives} deaths, {doubts} doubts for a person");
+}
+
+fn reads(seen: &[PreparedRequest]) -> usize {
+    seen.iter().filter(|r| r.method == "GET" || r.url.to_string().contains("auth.test")).count()
+}
+
+fn story(path: &str, input: Value) -> Story {
+    Story { text: fixture(&format!("ok/{path}.yaml")), input, verdict: Verdict::Approve }
+}
+
+#[tokio::test]
+async fn a_loop_survives_every_crash() {
+    let input = json!({"people": [{"name": "Ana"}, {"name": "Ben"}, {"name": "Cho"}]});
+    survives_every_crash(story("for", input), true).await;
+}
+
+#[tokio::test]
+async fn a_long_loop_survives_every_crash_between_its_appends() {
+    let text = "document: { dsl: '1.0.3', namespace: test, name: long, version: '1.0.0' }\ndo:\n  - sum: { for: { each: n, in: '.items' }, do: [ { add: { set: '${ { sum: ((.sum // 0) + $n) } }' } } ] }\n";
+    let input = json!({"items": (0..400).collect::<Vec<u32>>()});
+    let story = Story { text: text.to_owned(), input, verdict: Verdict::Approve };
+    survives_every_crash(story, true).await;
+}
+
+#[tokio::test]
+async fn a_switch_survives_every_crash() {
+    survives_every_crash(story("switch", json!({"order": {"amount": 5}})), true).await;
+}
+
+#[tokio::test]
+async fn a_caught_rejection_survives_every_crash() {
+    let story = Story { verdict: Verdict::Reject, ..story("try-catch", json!({})) };
+    survives_every_crash(story, true).await;
+}
+
+#[tokio::test]
+async fn waits_survive_every_crash() {
+    survives_every_crash(story("wait", json!({"delay": "PT1H"})), true).await;
+}
+
+#[tokio::test]
+async fn transforms_survive_every_crash() {
+    survives_every_crash(story("data-flow", json!({"name": "Ana"})), true).await;
+}
+
+#[tokio::test]
+async fn timeouts_survive_every_crash() {
+    survives_every_crash(story("timeout", json!({})), true).await;
+}
+
+#[tokio::test]
+async fn jumps_back_survive_every_crash() {
+    survives_every_crash(story("polling", json!({})), true).await;
+}
+
+#[tokio::test]
+async fn a_gated_send_survives_every_crash_and_leaves_once() {
+    let input = json!({"channel": "C0123", "text": "hello"});
+    survives_every_crash(story("slack-notify", input), true).await;
+}
+
+#[tokio::test]
+async fn an_approved_send_inside_a_try_survives_every_crash() {
+    survives_every_crash(story("try-catch", json!({})), true).await;
+}
+
+#[tokio::test]
+async fn reads_survive_every_crash_and_are_read_again() {
+    let mut story = story("three-reads", json!({}));
+    story.text = story.text.replace("with: { integration: ops-slack }", "with: {}");
+    survives_every_crash(story, true).await;
+}
+
+#[tokio::test]
+async fn a_keyed_send_survives_every_crash_with_the_same_bytes() {
+    let text = "document: { dsl: '1.0.3', namespace: test, name: hook, version: '1.0.0' }\ndo:\n  - tell: { call: webhook.event.send, with: { type: a.b, data: { n: 1 } } }\n";
+    let story = Story { text: text.to_owned(), input: Value::Null, verdict: Verdict::Approve };
+    survives_every_crash(story, false).await;
+}
