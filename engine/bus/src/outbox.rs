@@ -127,7 +127,7 @@ impl fmt::Debug for EventSource {
 
 /// How far the stream got, as read from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Cursor {
+pub(crate) struct Cursor {
     position: Position,
     /// Sequence of the message that this was read from: the fence of the next batch.
     sequence: u64,
@@ -144,10 +144,14 @@ pub(crate) struct Outbox<'a> {
 }
 
 impl Outbox<'_> {
-    /// Follows the log until an error or a doubt; the caller makes sure of server and stream, and comes back.
-    pub(crate) async fn follow(&self) -> Result<Infallible, Error> {
+    /// How far the stream got; an error when it is not this log's.
+    pub(crate) async fn cursor(&self) -> Result<Cursor, Error> {
+        self.connection.unless_lost(self.derive()).await
+    }
+
+    /// Follows the log from there until an error or a doubt; the caller makes sure of server and stream, and comes back.
+    pub(crate) async fn follow(&self, mut cursor: Cursor) -> Result<Infallible, Error> {
         let mut tail = self.source.tail.clone();
-        let mut cursor = self.connection.unless_lost(self.derive()).await?;
         loop {
             self.published.send_replace(cursor.position);
             let events = self.source.after(cursor.position).await?;

@@ -220,15 +220,17 @@ impl Supervisor {
         connection
             .unless_lost(stream::ensure(&jetstream, &self.options.project, self.options.replicas))
             .await?;
-        self.serve(connection).await?;
-        self.set(Status::Ready { server: connection.server_version() });
         let outbox = Outbox {
             connection,
             project: &self.options.project,
             source: &self.source,
             published: &self.published,
         };
-        outbox.follow().await
+        // only what the stream holds tells whether it is ours: nothing is said to be ready before that
+        let cursor = outbox.cursor().await?;
+        self.serve(connection).await?;
+        self.set(Status::Ready { server: connection.server_version() });
+        outbox.follow(cursor).await
     }
 
     /// Starts the inbox service once per connection: the client brings it back after each reconnection.
