@@ -112,10 +112,9 @@ impl Reader<'_> {
             }
             let env = self.required(&entry.value, "env", &what).and_then(|env| self.variable(env));
             let hosts = self.required(&entry.value, "hosts", &what);
-            let listed = self.hosts(hosts, &what, is_host);
-            if listed.is_empty()
-                && let Some(hosts) = hosts
-            {
+            let listed = self.hosts(hosts, &what, is_bare_host);
+            // one that cannot stand there has been told
+            if let Some(hosts) = hosts.filter(|hosts| is_empty_list(hosts)) {
                 let message = format!("{what} is bound to no host and would never be filled in");
                 self.report(codes::PROJECT, hosts.span, message, "name the hosts it may go to");
             }
@@ -190,6 +189,19 @@ fn is_host(text: &str) -> Result<(), &'static str> {
     } else {
         Err("write a host such as api.example.com, in lower case, or host:port")
     }
+}
+
+/// A host alone: a secret goes to it whatever the port, so a port would promise what nobody keeps.
+fn is_bare_host(text: &str) -> Result<(), &'static str> {
+    is_host(text)?;
+    match split_port(text).1 {
+        None => Ok(()),
+        Some(_) => Err("leave out the port: a secret is bound to the host alone"),
+    }
+}
+
+fn is_empty_list(node: &Node) -> bool {
+    matches!(&node.content, Content::List(items) if items.is_empty())
 }
 
 /// `HOST:PORT`.

@@ -24,7 +24,7 @@ fn an_empty_file_has_every_default() {
 fn egress_secrets_and_limits_are_read() {
     let (config, findings) = read(
         "project = \"acme\"\n\n[egress]\nread_hosts = [\"api.example.com\"]\nallow = [\"127.0.0.1:9000\", \"[::1]:80\"]\n\n\
-         [secrets.api_token]\nenv = \"API_TOKEN\"\nhosts = [\"api.example.com:8443\"]\n\n[limits]\nsteps_max = 50\n",
+         [secrets.api_token]\nenv = \"API_TOKEN\"\nhosts = [\"api.example.com\"]\n\n[limits]\nsteps_max = 50\n",
     );
     assert_eq!(findings, Vec::<String>::new());
     let config = config.expect("a configuration");
@@ -32,7 +32,7 @@ fn egress_secrets_and_limits_are_read() {
     assert_eq!(config.read_hosts, ["api.example.com"]);
     assert_eq!(config.egress_allow, ["127.0.0.1:9000", "[::1]:80"]);
     assert_eq!(config.secrets["api_token"].env, "API_TOKEN");
-    assert_eq!(config.secrets["api_token"].hosts, ["api.example.com:8443"]);
+    assert_eq!(config.secrets["api_token"].hosts, ["api.example.com"]);
     assert_eq!(config.limits.steps_max, 50);
     assert_eq!(config.limits.call_ms_max, ProjectConfig::default().limits.call_ms_max);
 }
@@ -64,6 +64,17 @@ fn mistakes_are_named_with_their_place_all_at_once() {
             "PL1007 4:1 `secrets.b` lacks the key `hosts`",
             "PL1007 6:13 `limits.steps_max` must be a whole number from 1 to 1000000",
             "PL1007 7:15 `limits.call_ms_max` must be a whole number from 1 to 600000",
+        ],
+    );
+}
+
+#[test]
+fn a_secret_is_bound_to_hosts_without_ports_for_the_vault_compares_nothing_else() {
+    refused(
+        "[secrets.a]\nenv = \"A\"\nhosts = [\"api.example.com:8443\", \"[::1]:80\", \"[::1]\"]\n",
+        &[
+            "PL1007 3:10 `api.example.com:8443` cannot stand in `secrets.a`",
+            "PL1007 3:34 `[::1]:80` cannot stand in `secrets.a`",
         ],
     );
 }
