@@ -21,7 +21,8 @@ use tokio::task::JoinHandle;
 
 /// Where `placet dev` listens unless it is told otherwise.
 pub(crate) const DEFAULT_URL: &str = "http://127.0.0.1:7480";
-/// In the data of a running engine: its URL, so that commands on the data go through it.
+/// In the data of a running engine: its URL, and what tells it from others: commands on the data go
+/// through it. A killed engine leaves the file behind, and a copy of the data takes it along.
 const ENDPOINT_FILE: &str = "endpoint";
 
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -118,34 +119,54 @@ impl Target {
         if !data.join("log.redb").exists() {
             return Err(invalid(format!("{} holds no project's data", data.display())));
         }
-        match endpoint(data) {
-            Some(url) if is_alive(&url).await => {
-                self.at(&url).map(|link| Found::Engine(Box::new(link)))
+        match Endpoint::of(data) {
+            Some(endpoint) if endpoint.answers().await => {
+                self.at(&endpoint.url).map(|link| Found::Engine(Box::new(link)))
             }
             _ => Ok(Found::Data(data.to_owned(), Box::new(project))),
         }
     }
 }
 
-/// Where the engine of these data listens, if one said so.
-fn endpoint(data: &Path) -> Option<String> {
-    fs::read_to_string(data.join(ENDPOINT_FILE)).ok().map(|url| url.trim().to_owned())
+/// Where the engine of some data said that it listens.
+struct Endpoint {
+    url: String,
+    install_id: String,
+}
+
+impl Endpoint {
+    /// None where no engine said so, and where it said so of other data, of which these are a copy.
+    fn of(data: &Path) -> Option<Self> {
+        let text = fs::read_to_string(data.join(ENDPOINT_FILE)).ok()?;
+        let mut lines = text.lines().map(str::to_owned);
+        let (url, install_id, place) = (lines.next()?, lines.next()?, lines.next()?);
+        (place == place_of(data)).then_some(Self { url, install_id })
+    }
+
+    /// Whether that engine is still there: the address may be another project's by now.
+    async fn answers(&self) -> bool {
+        let Ok(token) = state::token(&self.url) else { return false };
+        let Ok(control) = Control::new(&self.url, token.as_deref()) else { return false };
+        let Ok(reply) = control.get("/api/v1/status", &[]).await else { return false };
+        let status: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+        status["install_id"] == self.install_id.as_str()
+    }
+}
+
+fn place_of(data: &Path) -> String {
+    fs::canonicalize(data).unwrap_or_else(|_gone| data.to_owned()).display().to_string()
 }
 
 /// Tells commands on these data where their engine is.
-pub(crate) fn announce(data: &Path, url: &str) -> Result<()> {
+pub(crate) fn announce(data: &Path, url: &str, install_id: &str) -> Result<()> {
     let file = data.join(ENDPOINT_FILE);
-    fs::write(&file, format!("{url}\n")).with_context(|| file.display().to_string())
+    let text = format!("{url}\n{install_id}\n{}\n", place_of(data));
+    fs::write(&file, text).with_context(|| file.display().to_string())
 }
 
 /// The engine of these data is about to end.
 pub(crate) fn withdraw(data: &Path) {
     drop(fs::remove_file(data.join(ENDPOINT_FILE)));
-}
-
-async fn is_alive(url: &str) -> bool {
-    let Ok(control) = Control::new(url, None) else { return false };
-    control.get("/healthz", &[]).await.is_ok_and(|reply| reply.status == 200)
 }
 
 impl Local {

@@ -108,6 +108,29 @@ fn a_second_engine_on_the_same_data_is_refused() {
     live.until(&asked.run, "RunCompleted");
 }
 
+/// A killed engine leaves word of its address behind, and a copy of the data takes it along.
+#[test]
+fn a_command_on_some_data_never_reaches_an_engine_of_other_data() {
+    let mut gone = Live::start();
+    let address = gone.door().address.clone();
+    gone.kill_9();
+    // given an engine of another project, of the same user, on the same port
+    let other = Live::beside(&gone, &address);
+    assert_eq!(other.door().address, address);
+    // when the first project is paused, then that one is, and not the one that happens to listen there
+    gone.done("author", &["pause"]);
+    let types = |live: &Live| {
+        let log = live.placet(["audit", "log", "--type", "OutboundPaused"]).run().expect_code(0);
+        log.stdout.lines().count()
+    };
+    assert_eq!((types(&gone), types(&other)), (1, 0));
+    // and a copy of the other's data is not the other
+    let copy = other.copy_of_data();
+    let paused = other.placet(["pause", "--data", &copy]).run().expect_code(0);
+    assert!(paused.stdout.contains("paused"), "{}", paused.stdout);
+    assert_eq!(types(&other), 0);
+}
+
 #[test]
 fn sigterm_lets_the_call_under_way_end_and_records_what_became_of_it() {
     let mut live = Live::start();

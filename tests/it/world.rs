@@ -7,6 +7,8 @@ mod nats;
 pub(crate) use http::Door;
 pub(crate) use nats::{Desk, ballot, stream_of};
 
+use std::path::PathBuf;
+
 use placet_test_support::dirs::{Project, fixture};
 use placet_test_support::nats::NatsServer;
 use placet_test_support::process::{Finished, Placet, Running};
@@ -17,6 +19,8 @@ use serde_json::{Value, json};
 pub(crate) const PLACET: &str = env!("CARGO_BIN_EXE_placet");
 /// The project's name, as it stands in subjects and digests.
 pub(crate) const PROJECT: &str = "acme";
+/// The variable that says where a user's state is.
+const STATE: &str = "XDG_STATE_HOME";
 /// Where messages arrive at the stand-in.
 pub(crate) const POST: &str = "/api/chat.postMessage";
 /// The credential of the stand-in's account.
@@ -42,6 +46,9 @@ pub(crate) struct Live {
     pub(crate) project: Project,
     pub(crate) provider: Provider,
     nats: Option<String>,
+    listen: String,
+    /// Where its user keeps tokens; the project's own place without it.
+    state: Option<PathBuf>,
     engine: Option<(Running, Door)>,
 }
 
@@ -73,10 +80,45 @@ impl Live {
         if let Some(policy) = policy {
             project.write("policy.yaml", policy);
         }
-        let mut live = Self { project, provider: Provider::start(), nats, engine: None };
+        let mut live = Self {
+            project,
+            provider: Provider::start(),
+            nats,
+            listen: "127.0.0.1:0".to_owned(),
+            state: None,
+            engine: None,
+        };
         live.restart();
         live.connect();
         live
+    }
+
+    /// Another project of the same user, whose engine listens at this address.
+    pub(crate) fn beside(first: &Self, address: &str) -> Self {
+        let env = first.project.env();
+        let state = env.into_iter().find(|(name, _)| name == STATE).map(|(_, dir)| dir);
+        let mut live = Self {
+            project: project(),
+            provider: Provider::start(),
+            nats: None,
+            listen: address.to_owned(),
+            state,
+            engine: None,
+        };
+        live.restart();
+        live
+    }
+
+    /// A copy of the data as they are now.
+    pub(crate) fn copy_of_data(&self) -> String {
+        let copy = self.project.dir().join("copy");
+        std::fs::create_dir(&copy).expect("a fresh directory");
+        for file in std::fs::read_dir(self.project.data()).expect("a data directory") {
+            let file = file.expect("an entry").path();
+            let name = file.file_name().expect("a file has a name");
+            std::fs::copy(&file, copy.join(name)).expect("data can be copied");
+        }
+        copy.display().to_string()
     }
 
     /// Starts the engine, which must not be running, and waits until it serves.
@@ -101,7 +143,7 @@ impl Live {
     /// The command line of this engine.
     pub(crate) fn dev(&self) -> Placet {
         let allow = self.provider.host_port();
-        let dev = self.placet(["dev", ".", "--mode", "live", "--listen", "127.0.0.1:0"]);
+        let dev = self.placet(["dev", ".", "--mode", "live", "--listen", &self.listen]);
         let dev = dev.args(["--egress-allow", &allow]);
         match &self.nats {
             Some(url) => dev.args(["--nats", url]),
@@ -121,7 +163,11 @@ impl Live {
 
     /// `placet` in the project's folder: with an engine running it goes through that, else it opens the data.
     pub(crate) fn placet<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Placet {
-        Placet::new(PLACET, &self.project).args(args)
+        let placet = Placet::new(PLACET, &self.project).args(args);
+        match &self.state {
+            Some(state) => placet.env(STATE, state),
+            None => placet,
+        }
     }
 
     /// A command that succeeds, as this user.

@@ -106,7 +106,7 @@ async fn serve(
     let server = server.map_err(|error| invalid(error.to_string()))?;
     let url = format!("http://{}", server.local_addr());
     let token_file = state::keep_token(&url, token.expose())?;
-    link::announce(&place.data, &url)?;
+    link::announce(&place.data, &url, &handle.log().install_id())?;
     let (stop, stopped) = oneshot::channel::<()>();
     let server = tokio::spawn(server.run(async move { drop(stopped.await) }));
     let bus = match &args.nats {
