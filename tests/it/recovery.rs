@@ -199,6 +199,19 @@ fn a_kill_at_the_moment_of_the_answer_ends_completed_or_in_doubt_and_sent_once()
 }
 
 #[test]
+fn a_kill_right_after_the_answer_was_recorded_loses_nothing_and_asks_nobody() {
+    let mut live = Live::start();
+    let asked = live.ask("Hello");
+    live.approve(&asked);
+    live.until(&asked.run, "AttemptSucceeded");
+    live.kill_9();
+    live.restart();
+    assert_eq!(kinds(&live.until(&asked.run, "RunCompleted")), STORY);
+    assert_eq!(live.inbox(), Vec::<Value>::new());
+    assert_eq!(live.posts().len(), 1);
+}
+
+#[test]
 fn a_kill_while_an_attempt_is_put_off_goes_on_without_a_person() {
     let mut live = Live::start();
     let asked = live.ask("Hello");
