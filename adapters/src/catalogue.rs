@@ -130,6 +130,7 @@ impl Adapters {
             operations: operations
                 .map(|operation| (operation.name().to_owned(), info(operation)))
                 .collect(),
+            ..Catalogue::default()
         }
     }
 }

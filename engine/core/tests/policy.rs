@@ -146,6 +146,7 @@ fn metadata_can_only_tighten_what_the_policy_or_the_default_says() {
                         reason_required,
                         self_approval,
                         summary,
+                        ..ApprovalMetadata::default()
                     };
                     let with = resolve(&policy, SEND, Some(&metadata));
                     assert_no_looser(&without, &with, &format!("{case}: {metadata:?}"));

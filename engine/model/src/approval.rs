@@ -3,7 +3,7 @@
 //! A requirement is resolved from the project's policy and the author's metadata when a draft is
 //! made, frozen into the draft's digest, and resolved again at the claim (GATE.md §4).
 
-use crate::plan::Template;
+use crate::plan::{Expression, Template};
 use crate::wire::wire_enum;
 use crate::{Duration, Principal};
 use serde::{Deserialize, Serialize};
@@ -88,4 +88,47 @@ pub struct ApprovalMetadata {
     pub self_approval: Option<SelfApproval>,
     /// The author's line for the card; not in the digest.
     pub summary: Option<Template>,
+    /// Gives the approvers, where they are not written out: names that form one threshold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approvers_from: Option<ApproversFrom>,
+    /// A rule set of the project that applies as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// Who becomes eligible when nobody has decided for some time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalate: Option<Escalation>,
+    /// Interval of notifications until it is settled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remind: Option<Duration>,
+    /// `approval: none`: no gate is wanted; void without a standing grant that covers the call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waived: Option<Waived>,
+}
+
+/// Approvers that an expression gives when the draft is made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApproversFrom {
+    /// Gives a list of names.
+    pub names: Expression,
+    /// How many of them must approve.
+    pub approve: u16,
+}
+
+/// Names that are notified, and become eligible for the plain-name threshold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Escalation {
+    /// This long after the request; less than its time to decide.
+    pub after: Duration,
+    /// Users and groups.
+    pub to: Vec<Principal>,
+}
+
+/// The author asks for no gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Waived {
+    /// `approval: none`.
+    ByAuthor,
 }

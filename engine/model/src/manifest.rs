@@ -80,11 +80,17 @@ pub struct OperationInfo {
     pub title: String,
 }
 
-/// Every operation that a project knows, by name.
+/// Everything that a step may call, handed over as data.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Catalogue {
-    /// The operations.
+    /// The operations that the project knows, by name.
     pub operations: BTreeMap<String, OperationInfo>,
+    /// Text of the function files of catalogs, by their path in the project:
+    /// `<endpoint>/functions/<name>/<version>/function.yaml`, without the endpoint for the catalog
+    /// `default`.
+    pub functions: BTreeMap<String, String>,
+    /// `OpenAPI` documents by their URL. Where one is missing, calls of it are not checked.
+    pub documents: BTreeMap<String, Value>,
 }
 
 impl Catalogue {

@@ -4,6 +4,19 @@
 //! digest changes exactly when its behaviour may. Expressions stay text here; `placet-language`
 //! compiles and caches them. A run pins the digest of its plan for life.
 
+mod calls;
+mod events;
+mod retry;
+
+pub use calls::{
+    ClientAuthentication, FunctionCall, Grant, OAuth2, OpenApiCall, RunWorkflow, TokenEncoding,
+};
+pub use events::{
+    AttributeMatch, Consume, Correlation, Emit, EventFilter, EventRead, ForEach, Listen, Schedule,
+    Until,
+};
+pub use retry::{Backoff, Jitter, RetryLimit, RetryPolicy};
+
 use crate::approval::ApprovalMetadata;
 use crate::canonical;
 use crate::{Digest, Duration, TaskPath};
@@ -72,12 +85,21 @@ pub struct Plan {
     pub output: OutputSpec,
     /// Limit on the whole run.
     pub timeout: Option<Duration>,
+    /// Gives the limit on the whole run, where it is not written out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_from: Option<Expression>,
     /// The tasks.
     pub tasks: TaskList,
     /// Names of `use.secrets`.
     pub secrets: Vec<String>,
     /// Semantic digests of the adapter operations that the plan names.
     pub operations: BTreeMap<String, Digest>,
+    /// What starts runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Schedule>,
+    /// The functions that calls name, each a task; their paths stand outside the task list.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub functions: BTreeMap<String, Task>,
 }
 
 /// Version of the plan's form that this code writes.
@@ -146,6 +168,9 @@ pub struct Task {
     pub export: OutputSpec,
     /// Limit on the whole task, transforms and approval wait included.
     pub timeout: Option<Duration>,
+    /// Gives that limit, where it is not written out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_from: Option<Expression>,
     /// What follows.
     pub then: Directive,
     /// What it does.
@@ -172,6 +197,18 @@ pub enum TaskKind {
     For(Box<For>),
     /// Raises a fault.
     Raise(RaiseSpec),
+    /// Runs branches side by side. This and what follows is parsed, and not performed yet.
+    Fork(Box<Fork>),
+    /// Waits for events.
+    Listen(Box<Listen>),
+    /// Sends an event.
+    Emit(Box<Emit>),
+    /// Runs another workflow.
+    Run(Box<RunWorkflow>),
+    /// Calls an operation of an `OpenAPI` document.
+    OpenApi(Box<OpenApiCall>),
+    /// Calls a function.
+    Function(Box<FunctionCall>),
 }
 
 impl TaskKind {
@@ -183,9 +220,19 @@ impl TaskKind {
                 std::iter::once(&inner.tasks).chain(inner.catch.tasks.as_ref()).collect()
             }
             Self::For(inner) => vec![&inner.tasks],
-            Self::Set(_) | Self::Call(_) | Self::Switch(_) | Self::Wait(_) | Self::Raise(_) => {
-                vec![]
+            Self::Fork(inner) => vec![&inner.branches],
+            Self::Listen(inner) => {
+                inner.each.iter().filter_map(|each| each.tasks.as_ref()).collect()
             }
+            Self::Set(_)
+            | Self::Call(_)
+            | Self::Switch(_)
+            | Self::Wait(_)
+            | Self::Raise(_)
+            | Self::Emit(_)
+            | Self::Run(_)
+            | Self::OpenApi(_)
+            | Self::Function(_) => vec![],
         }
     }
 
@@ -194,12 +241,16 @@ impl TaskKind {
         match self {
             Self::Do(_) => "do",
             Self::Set(_) => "set",
-            Self::Call(_) => "call",
+            Self::Call(_) | Self::OpenApi(_) | Self::Function(_) => "call",
             Self::Switch(_) => "switch",
             Self::Wait(_) => "wait",
             Self::Try(_) => "try",
             Self::For(_) => "for",
             Self::Raise(_) => "raise",
+            Self::Fork(_) => "fork",
+            Self::Listen(_) => "listen",
+            Self::Emit(_) => "emit",
+            Self::Run(_) => "run",
         }
     }
 }
@@ -301,6 +352,9 @@ pub struct Catch {
     pub tasks: Option<TaskList>,
     /// What follows after a caught fault; wins over the task's own.
     pub then: Option<Directive>,
+    /// Tries again before anything else is done about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<RetryPolicy>,
 }
 
 /// A static filter on faults: every given key must be equal.
@@ -336,6 +390,16 @@ pub struct For {
     pub condition: Option<Expression>,
     /// The body.
     pub tasks: TaskList,
+}
+
+/// Branches that run side by side, each one task with the fork's input.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fork {
+    /// In declared order, which is that of the output.
+    pub branches: TaskList,
+    /// Whether the first branch to complete is the output, and the others are cancelled.
+    pub compete: bool,
 }
 
 /// The fault that a `raise` raises.
@@ -384,5 +448,16 @@ pub enum Authentication {
     Bearer {
         /// Secret that holds the token.
         token: String,
+    },
+    /// A token from an authorization server with known endpoints.
+    OAuth2(Box<OAuth2>),
+    /// A token from a server that describes itself under `/.well-known/openid-configuration`.
+    Oidc(Box<OAuth2>),
+    /// All of it in one secret.
+    Stored {
+        /// `basic`, `oauth2` or `oidc`.
+        scheme: String,
+        /// The secret that holds it.
+        secret: String,
     },
 }

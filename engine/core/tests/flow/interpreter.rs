@@ -126,6 +126,12 @@ impl Trace {
                 let count = u32::try_from(count).expect("a short loop");
                 scene.progress(TaskStarted { items: Some(raw), count, ..begun(TaskShape::For) })
             }
+            TaskKind::Fork(_)
+            | TaskKind::Listen(_)
+            | TaskKind::Emit(_)
+            | TaskKind::Run(_)
+            | TaskKind::OpenApi(_)
+            | TaskKind::Function(_) => unreachable!("a sketch holds no such task"),
         }
     }
 

@@ -131,9 +131,12 @@ pub(crate) fn plan(tasks: Vec<Sketch>) -> Plan {
         input: InputSpec::default(),
         output: OutputSpec::default(),
         timeout: None,
+        timeout_from: None,
         tasks: list(tasks, (&TaskPath::root(), "do")),
         secrets: vec![],
         operations: BTreeMap::new(),
+        schedule: None,
+        functions: BTreeMap::new(),
     }
 }
 
@@ -150,6 +153,7 @@ fn list(tasks: Vec<Sketch>, (parent, word): (&TaskPath, &str)) -> TaskList {
             output: OutputSpec::default(),
             export: OutputSpec::default(),
             timeout: None,
+            timeout_from: None,
             then: directive(task.then, &names),
             kind,
             path,
@@ -209,6 +213,7 @@ fn kind(kind: Kind, path: &TaskPath, names: &[&str]) -> TaskKind {
                 except_when: None,
                 tasks: handler.tasks.map(|tasks| list(tasks, (path, "catch/do"))),
                 then: handler.then.map(|then| directive(then, names)),
+                retry: None,
             },
         })),
         Kind::Switch(cases) => TaskKind::Switch(

@@ -79,6 +79,15 @@ impl Turn<'_> {
                 let items = or_fault!(self.items(inner, &input.value, &place));
                 self.started_for(task, iteration, &input, items)
             }
+            TaskKind::Fork(_)
+            | TaskKind::Listen(_)
+            | TaskKind::Emit(_)
+            | TaskKind::Run(_)
+            | TaskKind::OpenApi(_)
+            | TaskKind::Function(_) => {
+                let words = format!("`{}` is not built yet", task.kind.keyword());
+                Ok(Err(Fault::new(FaultKind::Configuration, words)))
+            }
         }
     }
 

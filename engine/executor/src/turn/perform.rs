@@ -44,7 +44,13 @@ impl Turn<'_> {
             | TaskKind::Switch(_)
             | TaskKind::Try(_)
             | TaskKind::For(_)
-            | TaskKind::Raise(_) => return self.astray(&leaf.task),
+            | TaskKind::Raise(_)
+            | TaskKind::Fork(_)
+            | TaskKind::Listen(_)
+            | TaskKind::Emit(_)
+            | TaskKind::Run(_)
+            | TaskKind::OpenApi(_)
+            | TaskKind::Function(_) => return self.astray(&leaf.task),
         };
         match outcome {
             Ok(went_on) => Ok(went_on),
@@ -80,11 +86,11 @@ impl Turn<'_> {
         let input = self.value(leaf.input)?;
         let place = Place { task: Some(task), input: Some(Arc::clone(&input)), ..Place::default() };
         let with = or_fault!(self.template(&call.with, &input, &place));
+        self.out.used_world = true;
         let target = match self.target(call, &with) {
             Ok(target) => target,
             Err(fault) => return Ok(Err(fault)),
         };
-        self.out.used_world = true;
         if target.effect == Effect::Read {
             let mode = self.mode();
             if let Some(hold) = self.world.hold(mode, target.integration.as_ref()) {
@@ -118,6 +124,7 @@ impl Turn<'_> {
             Some(reference) => Some((*self.value(reference)?).clone()),
             None => None,
         };
+        self.out.used_world = true;
         let outcome = match self.target(call, &with) {
             Ok(target) => {
                 let with = (*with).clone();
@@ -193,7 +200,7 @@ impl Turn<'_> {
 
     /// Begins an ungated read.
     fn read(&mut self, leaf: &Leaf, rendered: Rendered) -> Result<(), Error> {
-        let Rendered { target, with, request, send_id } = rendered;
+        let Rendered { target, with, request, .. } = rendered;
         let bytes = request.to_bytes();
         let started = AttemptStarted {
             attempt: self.env.mint.attempt(self.now),
@@ -214,7 +221,8 @@ impl Turn<'_> {
             request_digest: placet_model::Digest::of(&bytes),
             not_after: self.now.plus_millis(READ_MS_MAX),
         };
-        let plan = CallPlan::new(&started, target, (Arc::new(request), Arc::clone(&with)), send_id);
+        let content = (Arc::new(request), Arc::clone(&with));
+        let plan = CallPlan::new(&started, target, content, self.world.version);
         let payloads = vec![Content::of_value(with), Content::of_bytes(bytes)];
         self.command(Command::Read(Box::new(started)), payloads)?;
         self.out.calls.push(plan);

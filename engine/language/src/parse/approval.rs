@@ -93,6 +93,7 @@ impl Reader<'_> {
             reason_required: reason?,
             self_approval: own?,
             summary: summary?,
+            ..ApprovalMetadata::default()
         }))
     }
 
@@ -120,6 +121,7 @@ impl Reader<'_> {
             reason_required: own.reason_required.or(default.reason_required),
             self_approval: own.self_approval.or(default.self_approval),
             summary: own.summary.or(default.summary),
+            ..ApprovalMetadata::default()
         })
     }
 

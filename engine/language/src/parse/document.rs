@@ -53,9 +53,12 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &Node) -> Option<Plan> {
         input,
         output,
         timeout: timeout.flatten(),
+        timeout_from: None,
         tasks: tasks?,
         secrets: reader.uses.secrets.clone(),
         operations: reader.operations.clone(),
+        schedule: None,
+        functions: std::collections::BTreeMap::new(),
     };
     reader.has_digest(&plan, root).then_some(plan)
 }

@@ -44,7 +44,13 @@ fn successors(task: &Task, index: usize) -> Vec<usize> {
         | TaskKind::Set(_)
         | TaskKind::Call(_)
         | TaskKind::Wait(_)
-        | TaskKind::For(_) => {}
+        | TaskKind::For(_)
+        | TaskKind::Fork(_)
+        | TaskKind::Listen(_)
+        | TaskKind::Emit(_)
+        | TaskKind::Run(_)
+        | TaskKind::OpenApi(_)
+        | TaskKind::Function(_) => {}
     }
     let skipped = task.condition.is_some().then_some(&Directive::Continue);
     directives

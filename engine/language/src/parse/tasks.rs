@@ -128,6 +128,7 @@ impl Reader<'_> {
             output,
             export,
             timeout: timeout.ok()?,
+            timeout_from: None,
             then,
             kind: kind?,
         })

@@ -61,6 +61,7 @@ impl Reader<'_> {
             except_when: except.ok()?,
             tasks: tasks.ok()?,
             then,
+            retry: None,
         })
     }
 
@@ -137,7 +138,13 @@ impl Reader<'_> {
             | TaskKind::Wait(_)
             | TaskKind::Try(_)
             | TaskKind::For(_)
-            | TaskKind::Raise(_) => {
+            | TaskKind::Raise(_)
+            | TaskKind::Fork(_)
+            | TaskKind::Listen(_)
+            | TaskKind::Emit(_)
+            | TaskKind::Run(_)
+            | TaskKind::OpenApi(_)
+            | TaskKind::Function(_) => {
                 task.kind.lists().into_iter().any(|list| self.holds_gated_call(list))
             }
         })

@@ -50,7 +50,10 @@ impl World {
         let integrations =
             [("sales-slack", "slack"), ("ops-slack", "slack"), ("stripe-eu", "stripe")];
         Self {
-            catalogue: Catalogue { operations: operations.into_iter().map(operation).collect() },
+            catalogue: Catalogue {
+                operations: operations.into_iter().map(operation).collect(),
+                ..Catalogue::default()
+            },
             integrations: integrations.map(|(name, of)| (name.to_owned(), of.to_owned())).into(),
             policy: policy(),
             schemas: Registry::new(),
