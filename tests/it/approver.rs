@@ -1,7 +1,7 @@
 //! What an approver can rely on: they see the exact bytes, exactly those leave once and only after their vote, and every
 //! vote that must not count is refused by name. Live engine, real NATS server, provider stand-in on loopback.
 //!
-//! covers: S1, S9, T11, T12, T18
+//! covers: S7, S9, T12, T14, T17
 
 use placet_model::request::{Body, Hole, HoleKind, HoledText, Part, PreparedRequest};
 use placet_test_support::nats::NatsServer;

@@ -1,7 +1,7 @@
 //! What an auditor can rely on: the log tells the whole story in order, the tables are what the log gives, and damage
 //! at rest is named or changes nothing; wrong data are never shown.
 //!
-//! covers: S1
+//! covers: T7
 
 use std::fs;
 use std::path::PathBuf;
@@ -50,6 +50,9 @@ fn the_log_tells_the_story_of_a_message_in_order() {
     };
     assert_eq!(who("VoteCast"), Some(json!("principal:approver")));
     assert_eq!(who("AttemptStarted"), Some(json!("engine")));
+    let vote = events.iter().find(|event| event["type"] == "VoteCast").expect("a vote");
+    assert_eq!(vote["body"]["verdict"], "approve");
+    assert_eq!(vote["body"]["assurance"], "transport");
     // as a person reads it, a line per event, in the same order
     let told = live.placet(["audit", "log", "--stream", &stream]).run().expect_code(0).stdout;
     let words: Vec<&str> = told.lines().filter_map(|line| line.split_whitespace().nth(2)).collect();

@@ -1,7 +1,7 @@
 //! What an operator can rely on: a pause holds everything at once and loses nothing, a stricter policy asks again, one
 //! engine owns a directory, and it ends in order.
 //!
-//! covers: T22
+//! covers: T18
 
 use placet_test_support::provider::Behaviour;
 use serde_json::{Value, json};
@@ -93,6 +93,34 @@ fn a_stricter_policy_asks_for_the_missing_vote_by_name_and_keeps_the_first() {
         .collect();
     assert_eq!(votes, ["approver", "second"]);
     assert_eq!(live.posts().len(), 1);
+}
+
+#[test]
+fn the_vote_of_somebody_who_has_lost_the_right_no_longer_counts() {
+    let live = Live::under(ONE_OF_TWO);
+    let asked = live.ask("Hello");
+    live.done("author", &["pause"]);
+    live.approve(&asked);
+    live.until(&asked.run, "DecisionSettled");
+    live.project.write("others.yaml", &ONE_OF_TWO.replace("approver, second", "second, third"));
+    live.done("author", &["policy", "apply", "others.yaml"]);
+    live.done("author", &["resume"]);
+    live.until(&asked.run, "RequirementRaised");
+    assert_eq!(item(&live)["state"], "requested");
+    assert_eq!(live.posts(), []);
+    live.done("third", &["inbox", "approve", &asked.decision]);
+    live.until(&asked.run, "RunCompleted");
+    assert_eq!(live.posts().len(), 1);
+}
+
+#[test]
+fn a_workflow_is_deployed_as_soon_as_the_integration_that_it_lacks_is_connected() {
+    let mut live = Live::stopped();
+    live.restart();
+    live.running().stderr_line(|line| line.contains("slack-notify.yaml is not deployed"));
+    live.connect();
+    live.running().stderr_line(|line| line.starts_with("deployed ops/slack-notify@1.0.0"));
+    live.ask("Hello");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `kill -9` at every point of a message's way: after the restart no run is lost, nothing is sent twice, and what nobody
 //! can know is put to a person. Each test kills a real engine in live mode and counts at the provider stand-in.
 //!
-//! covers: S1, T11, T12, T23
+//! covers: S10, T11
 
 use placet_test_support::provider::Behaviour;
 use serde_json::{Value, json};

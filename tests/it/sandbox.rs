@@ -1,6 +1,6 @@
 //! A dry run is the real run without the world: the same path, the exact bytes that would have left, and no socket.
 //!
-//! covers: S9
+//! covers: S21, T24
 
 use std::path::{Path, PathBuf};
 

@@ -76,35 +76,36 @@ impl Live {
     }
 
     fn with_policy(policy: Option<&str>, nats: Option<String>) -> Self {
-        let project = project();
+        let mut live = Self::stopped();
         if let Some(policy) = policy {
-            project.write("policy.yaml", policy);
+            live.project.write("policy.yaml", policy);
         }
-        let mut live = Self {
-            project,
+        live.nats = nats;
+        live.restart();
+        live.connect();
+        // what could not be deployed at the start, for want of the integration
+        live.done("author", &["deploy", "."]);
+        live
+    }
+
+    /// A project with one workflow that has never had an engine.
+    pub(crate) fn stopped() -> Self {
+        Self {
+            project: project(),
             provider: Provider::start(),
-            nats,
+            nats: None,
             listen: "127.0.0.1:0".to_owned(),
             state: None,
             engine: None,
-        };
-        live.restart();
-        live.connect();
-        live
+        }
     }
 
     /// Another project of the same user, whose engine listens at this address.
     pub(crate) fn beside(first: &Self, address: &str) -> Self {
+        let mut live = Self::stopped();
         let env = first.project.env();
-        let state = env.into_iter().find(|(name, _)| name == STATE).map(|(_, dir)| dir);
-        let mut live = Self {
-            project: project(),
-            provider: Provider::start(),
-            nats: None,
-            listen: address.to_owned(),
-            state,
-            engine: None,
-        };
+        live.state = env.into_iter().find(|(name, _)| name == STATE).map(|(_, dir)| dir);
+        address.clone_into(&mut live.listen);
         live.restart();
         live
     }
@@ -151,14 +152,13 @@ impl Live {
         }
     }
 
-    fn connect(&self) {
+    /// Connects Slack to the stand-in.
+    pub(crate) fn connect(&self) {
         let base = format!("api_base={}", self.provider.url("/api"));
         let connect = ["integrations", "connect", "slack", "--set", &base];
         let connect = self.placet(connect).args(["--credential", "access_token=env:SLACK_TOKEN"]);
         let connected = connect.env("SLACK_TOKEN", TOKEN).run().expect_code(0);
         assert!(connected.stdout.contains("B0PLACET"), "{}", connected.stdout);
-        // what could not be deployed at the start, for want of the integration
-        self.done("author", &["deploy", "."]);
     }
 
     /// `placet` in the project's folder: with an engine running it goes through that, else it opens the data.
@@ -256,8 +256,7 @@ impl Live {
     }
 }
 
-/// A project with one workflow, and no engine yet.
-pub(crate) fn project() -> Project {
+fn project() -> Project {
     let workflow = std::fs::read_to_string(fixture("workflows/ok/slack-notify.yaml"));
     Project::new()
         .with("placet.toml", &format!("project = \"{PROJECT}\"\n"))
