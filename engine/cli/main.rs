@@ -25,6 +25,7 @@ use tracing_subscriber::EnvFilter;
 fn main() -> ExitCode {
     let args = args::Args::parse();
     log_to_stderr();
+    say_storage_panics_once();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -36,6 +37,20 @@ fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(error) => exit::report(&error).into(),
     }
+}
+
+/// redb panics on a damaged file. The log catches that and reports it as damage with the file's name;
+/// the panic's own words and backtrace would only stand in the way.
+fn say_storage_panics_once() {
+    let told = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let at = panic.location().map_or("", std::panic::Location::file);
+        if at.split(['/', '\\']).any(|part| part.starts_with("redb-")) {
+            tracing::info!(%panic, "the storage library stopped");
+        } else {
+            told(panic);
+        }
+    }));
 }
 
 /// What the engine says of itself: warnings, unless the environment asks for more.
