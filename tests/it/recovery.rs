@@ -3,10 +3,11 @@
 //!
 //! covers: S10, T11
 
+use placet_test_support::nats::NatsServer;
 use placet_test_support::provider::Behaviour;
 use serde_json::{Value, json};
 
-use crate::world::{Asked, Live, POST, STORY, kinds};
+use crate::world::{Asked, Live, POST, STORY, kinds, stream_of};
 
 /// Waits until the run is over, and gives its status.
 fn ended(live: &Live, asked: &Asked, kind: &str) -> Value {
@@ -209,6 +210,28 @@ fn a_kill_right_after_the_answer_was_recorded_loses_nothing_and_asks_nobody() {
     assert_eq!(kinds(&live.until(&asked.run, "RunCompleted")), STORY);
     assert_eq!(live.inbox(), Vec::<Value>::new());
     assert_eq!(live.posts().len(), 1);
+}
+
+/// The kill falls while the last events are on their way to the stream, or just after.
+#[test]
+fn a_killed_engine_goes_on_with_the_stream_where_it_was() {
+    let name = "a_killed_engine_goes_on_with_the_stream_where_it_was";
+    let Some(server) = NatsServer::start_or_skip(name) else { return };
+    let mut live = Live::on_nats(&server, None);
+    let mut last = 0;
+    for round in 0..3 {
+        let asked = live.ask(&format!("round {round}"));
+        live.approve(&asked);
+        let end = live.until(&asked.run, "RunCompleted").pop().expect("the end of the run");
+        last = end["position"].as_u64().expect("a position");
+        live.kill_9();
+        live.restart();
+    }
+    let (positions, stream): (Vec<u64>, Vec<Value>) = stream_of(&server, last).into_iter().unzip();
+    assert_eq!(positions, (1..=last).collect::<Vec<_>>());
+    let mut log = live.door().events().until(|events| events.len() as u64 >= last);
+    log.truncate(stream.len());
+    assert_eq!(stream, log);
 }
 
 #[test]
