@@ -17,6 +17,7 @@ use placet_model::project::ProjectConfig;
 use placet_model::{Actor, Digest, Event, StreamId, canonical};
 use placet_projections::Views;
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -43,7 +44,7 @@ pub struct Parts {
 }
 
 /// A running engine. Dropping it without [`Engine::stop`] leaves the loop running until every
-/// handle is gone.
+/// handle is gone; then it ends in order.
 #[derive(Debug)]
 pub struct Engine {
     handle: Handle,
@@ -62,10 +63,9 @@ impl Engine {
         let world = Arc::new(RwLock::new(Arc::new(read_world(&env, modes)?)));
         let (sender, inputs) = std::sync::mpsc::channel();
         let (notices, _) = broadcast::channel::<Notice>(NOTICES_MAX);
-        let runtime = tokio::runtime::Handle::current();
-        let caller = Caller::new(Arc::clone(&env), transports, runtime, sender.clone());
+        let caller = Caller::new(Arc::clone(&env), Arc::clone(&world), transports, sender.clone());
         let handle =
-            Handle::new(Arc::clone(&env), sender.clone(), Arc::clone(&world), notices.clone());
+            Handle::new(Arc::clone(&env), sender.clone(), Arc::clone(&world), notices.downgrade());
         let writer =
             Writer { env, inputs, sender, caller, world, notices, state: State::default() };
         let thread = std::thread::Builder::new()
@@ -91,7 +91,7 @@ impl Engine {
         let world = read_world(&env, modes_of(&transports))?;
         let (sender, _nobody_listens) = std::sync::mpsc::channel();
         let (notices, _) = broadcast::channel::<Notice>(1);
-        Ok(Handle::new(env, sender, Arc::new(RwLock::new(Arc::new(world))), notices))
+        Ok(Handle::new(env, sender, Arc::new(RwLock::new(Arc::new(world))), notices.downgrade()))
     }
 
     /// The engine as others hold it.
@@ -129,9 +129,10 @@ impl Engine {
             read_hosts: env.config.read_hosts.clone(),
             egress_allow: env.config.egress_allow.clone(),
         };
+        let turn = self.handle.act_turn().await;
         let mut facts = vec![(StreamId::Project, Event::from(started), vec![])];
         facts.extend(self.new_operations()?);
-        self.handle.govern(&Actor::Engine, facts, None).await?;
+        self.handle.govern(&Actor::Engine, facts, None, turn).await?;
         Ok(())
     }
 
@@ -173,6 +174,7 @@ fn env_of(parts: Parts) -> (Arc<Env>, Transports, Mode) {
         adapters,
         evaluator: Evaluator::new(Limits { deadline, ..Limits::default() }),
         clock,
+        latest: AtomicI64::new(i64::MIN),
         mint: Mint::default(),
         plans: RwLock::new(BTreeMap::new()),
     };
@@ -185,11 +187,18 @@ const fn modes_of(transports: &Transports) -> Modes {
 
 fn read_world(env: &Env, modes: Modes) -> Result<World, Error> {
     let view = env.view()?;
+    env.not_before(view.head().recorded_at);
     let views = Views::new(&view)?;
     let policy = match views.policy()? {
         None => Policy::default(),
-        Some((_, place)) => {
+        Some((digest, place)) => {
             let payload = view.payload(&place.stream, place.payload)?;
+            if Digest::of(payload.as_bytes()) != digest {
+                return Err(Error::Refused {
+                    code: "PL1003",
+                    detail: format!("another policy stands in the place of {digest}"),
+                });
+            }
             serde_json::from_slice(payload.as_bytes()).map_err(|error| Error::Refused {
                 code: "PL1003",
                 detail: format!("the stored policy cannot be read: {error}"),

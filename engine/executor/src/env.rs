@@ -2,15 +2,19 @@
 
 use crate::clock::Clock;
 use crate::mint::Mint;
-use placet_adapters::{Adapters, LoadContext, Manifest, Operation, Origin};
+use placet_adapters::{Adapters, LoadContext, Manifest, Operation, Origin, http_call};
 use placet_language::Evaluator;
 use placet_log::{Log, ReadView};
-use placet_model::Digest;
+use placet_model::manifest::Effect;
 use placet_model::plan::Plan;
 use placet_model::project::ProjectConfig;
+use placet_model::request::PreparedRequest;
+use placet_model::{Digest, Timestamp};
 use placet_projections::Views;
-use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
 /// Everything that a turn may use.
 #[derive(Debug)]
@@ -21,6 +25,8 @@ pub(crate) struct Env {
     pub(crate) adapters: Arc<Adapters>,
     pub(crate) evaluator: Evaluator,
     pub(crate) clock: Clock,
+    /// No moment before this one is now: log time, and what was handed out before.
+    pub(crate) latest: AtomicI64,
     pub(crate) mint: Mint,
     pub(crate) plans: RwLock<BTreeMap<Digest, Arc<Plan>>>,
 }
@@ -63,6 +69,18 @@ impl Error {
 }
 
 impl Env {
+    /// Now: what the clock says, or log time where that is later. A clock that is set back neither
+    /// opens what has expired nor hides what was due.
+    pub(crate) fn now(&self) -> Timestamp {
+        let read = self.clock.now().as_millis();
+        Timestamp::from_millis(self.latest.fetch_max(read, Ordering::SeqCst).max(read))
+    }
+
+    /// Something was recorded at this moment.
+    pub(crate) fn not_before(&self, recorded_at: Timestamp) {
+        self.latest.fetch_max(recorded_at.as_millis(), Ordering::SeqCst);
+    }
+
     /// A snapshot of the log.
     pub(crate) fn view(&self) -> Result<ReadView, placet_log::Error> {
         self.log.read()
@@ -77,6 +95,10 @@ impl Env {
         let view = self.view()?;
         let place = Views::new(&view)?.plan(digest)?.ok_or(Error::UnknownPlan { digest })?;
         let payload = view.payload(&place.stream, place.payload)?;
+        if Digest::of(payload.as_bytes()) != digest {
+            let source = serde::de::Error::custom("another plan stands in its place");
+            return Err(Error::Plan { digest, source });
+        }
         let plan: Plan = serde_json::from_slice(payload.as_bytes())
             .map_err(|source| Error::Plan { digest, source })?;
         let plan = Arc::new(plan);
@@ -87,6 +109,19 @@ impl Env {
     /// Keeps a plan at hand.
     pub(crate) fn keep_plan(&self, digest: Digest, plan: Arc<Plan>) {
         self.plans.write().unwrap_or_else(PoisonError::into_inner).insert(digest, plan);
+    }
+
+    /// Whether an ungated read may go to this URL: a shipped manifest was read by us, whatever else
+    /// comes from the project needs the operator's word for the host (GATE.md §1).
+    pub(crate) fn may_read(&self, operation: &Operation, request: &PreparedRequest) -> bool {
+        static SHIPPED: LazyLock<BTreeSet<String>> =
+            LazyLock::new(|| Adapters::shipped().manifests().keys().cloned().collect());
+        if SHIPPED.contains(operation.provider()) {
+            return true;
+        }
+        let read = json!({"method": "GET", "endpoint": request.url.to_string()});
+        let gate = http_call::gate(&read, &self.config.read_hosts);
+        gate.is_ok_and(|gate| gate.effect == Effect::Read)
     }
 
     /// The operation with this digest: the one of today, if it is still the same, else the one of

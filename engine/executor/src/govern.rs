@@ -2,9 +2,10 @@
 //! an event with its actor (GATE.md §8); files only propose.
 
 use crate::handle::{Error, Handle, ProjectFact};
+use crate::input::ActTurn;
 use placet_adapters::Manifest;
-use placet_core::policy::Electorate;
-use placet_model::actor::{PrincipalKind, Role};
+use placet_core::policy::{Electorate, is_agent};
+use placet_model::actor::Role;
 use placet_model::approval::Requirement;
 use placet_model::event::governance::{
     OutboundPaused, OutboundResumed, PolicyChanged, WorkflowDeployed,
@@ -53,14 +54,9 @@ impl Handle {
         plan: Plan,
         source: &str,
     ) -> Result<Digest, Error> {
+        let turn = self.act_turn().await;
         self.demand(actor, Role::Author)?;
-        if self
-            .world()
-            .policy
-            .principals
-            .get(actor)
-            .is_some_and(|info| info.kind == PrincipalKind::Agent)
-        {
+        if is_agent(&self.world().policy, actor) {
             return Err(Error::Refused {
                 code: "PL4005",
                 detail: "an agent never deploys".to_owned(),
@@ -86,7 +82,7 @@ impl Handle {
             source: PayloadRef::new(revision, 1),
         };
         let payloads = vec![bytes, source.as_bytes().to_vec()];
-        self.act(actor, vec![(stream, deployed.into(), payloads)], None).await?;
+        self.act(actor, vec![(stream, deployed.into(), payloads)], (None, turn)).await?;
         self.env.keep_plan(digest, Arc::new(plan));
         Ok(digest)
     }
@@ -97,6 +93,7 @@ impl Handle {
     /// # Errors
     /// When the actor may not.
     pub async fn apply_policy(&self, actor: &Principal, policy: Policy) -> Result<Digest, Error> {
+        let turn = self.act_turn().await;
         let document = serde_json::to_value(&policy)
             .map_err(|error| Error::Refused { code: "PL2401", detail: error.to_string() })?;
         let bytes = canonical::to_bytes(&document).map_err(crate::turn::Error::from)?;
@@ -112,7 +109,7 @@ impl Handle {
         };
         let changed = PolicyChanged { digest, policy: PayloadRef::new(revision, 0) };
         let facts = vec![(StreamId::Policy, Event::from(changed), vec![bytes])];
-        self.act(actor, facts, Some(Arc::new(policy))).await?;
+        self.act(actor, facts, (Some(Arc::new(policy)), turn)).await?;
         Ok(digest)
     }
 
@@ -127,10 +124,11 @@ impl Handle {
     /// # Errors
     /// When the actor may not, or the integration is unknown.
     pub async fn pause(&self, actor: &Principal, integration: Option<&str>) -> Result<(), Error> {
+        let turn = self.act_turn().await;
         self.demand(actor, Role::Operator)?;
         let integration = integration.map(|name| self.named(name)).transpose()?.map(|i| i.id);
         let facts = vec![(StreamId::Project, OutboundPaused { integration }.into(), vec![])];
-        self.act(actor, facts, None).await.map(|_| ())
+        self.act(actor, facts, (None, turn)).await.map(|_| ())
     }
 
     /// Lets it go on; what was held is looked at again.
@@ -138,10 +136,11 @@ impl Handle {
     /// # Errors
     /// As [`Handle::pause`].
     pub async fn resume(&self, actor: &Principal, integration: Option<&str>) -> Result<(), Error> {
+        let turn = self.act_turn().await;
         self.demand(actor, Role::Operator)?;
         let integration = integration.map(|name| self.named(name)).transpose()?.map(|i| i.id);
         let facts = vec![(StreamId::Project, OutboundResumed { integration }.into(), vec![])];
-        self.act(actor, facts, None).await.map(|_| ())
+        self.act(actor, facts, (None, turn)).await.map(|_| ())
     }
 
     /// The id that an integration of this name has or would get.
@@ -159,7 +158,9 @@ impl Handle {
         id: IntegrationId,
         connect: Connect,
     ) -> Result<Integration, Error> {
+        let turn = self.act_turn().await;
         self.demand(actor, Role::Operator)?;
+        self.check_name(id, &connect)?;
         let manifest = self.manifest(&connect.provider)?;
         let settings =
             manifest.settings(&connect.settings).map_err(|violations| Error::Refused {
@@ -183,7 +184,7 @@ impl Handle {
                 CredentialStored { integration: id, version, lineage: id.to_string(), fields };
             facts.push((stream, stored.into(), vec![]));
         }
-        self.act(actor, facts, None).await?;
+        self.act(actor, facts, (None, turn)).await?;
         self.world()
             .integrations
             .get(&id)
@@ -201,6 +202,7 @@ impl Handle {
         name: &str,
         status: IntegrationStatus,
     ) -> Result<(), Error> {
+        let turn = self.act_turn().await;
         self.demand(actor, Role::Operator)?;
         let integration = self.named(name)?.id;
         let event: Event = match status {
@@ -211,7 +213,26 @@ impl Handle {
             IntegrationStatus::Disconnected => IntegrationDisconnected { integration }.into(),
         };
         let facts = vec![(StreamId::Integration(integration), event, vec![])];
-        self.act(actor, facts, None).await.map(|_| ())
+        self.act(actor, facts, (None, turn)).await.map(|_| ())
+    }
+
+    /// An integration keeps its provider for life, and a name means one integration: an approval
+    /// that is bound to an id must never come to mean another provider's account.
+    fn check_name(&self, id: IntegrationId, connect: &Connect) -> Result<(), Error> {
+        let world = self.world();
+        let malformed = |detail: String| Err(Error::Refused { code: "PL4003", detail });
+        if let Some(known) = world.integrations.get(&id)
+            && known.provider != connect.provider
+        {
+            return malformed(format!("{} is an integration of {}", known.name, known.provider));
+        }
+        match world.by_name(&connect.name) {
+            Some(other) if other.id != id => malformed(format!(
+                "there is an integration {} of {} already; disconnect it first",
+                other.name, other.provider
+            )),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// The integration with this name.
@@ -246,9 +267,9 @@ impl Handle {
         &self,
         actor: &Principal,
         facts: Vec<ProjectFact>,
-        policy: Option<Arc<Policy>>,
+        (policy, turn): (Option<Arc<Policy>>, ActTurn),
     ) -> Result<Vec<RecordedEvent>, Error> {
-        self.govern(&Actor::Principal(actor.clone()), facts, policy).await
+        self.govern(&Actor::Principal(actor.clone()), facts, policy, turn).await
     }
 }
 

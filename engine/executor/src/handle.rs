@@ -2,12 +2,12 @@
 //! answer comes after the commit. Cheap to clone.
 
 use crate::env::Env;
-use crate::input::{Change, Input};
+use crate::input::{ActTurn, Change, Input};
 use crate::turn::{Job, StartRun};
 use crate::world::World;
 use placet_core::Refusal;
 use placet_core::decide::VoteCommand;
-use placet_log::{Append, Expected, Log, NewEvent, ReadView};
+use placet_log::{Append, Expected, Log, NewEvent, PAYLOAD_MAX, ReadView};
 use placet_model::decision::{Ballot, DecisionState, Resolution, Voter};
 use placet_model::draft::Mode;
 use placet_model::event::decision::SignedVote;
@@ -20,10 +20,13 @@ use placet_projections::{RunRow, Views};
 use serde_json::Value;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, PoisonError, RwLock};
-use tokio::sync::{Semaphore, broadcast, oneshot};
+use tokio::sync::{Mutex, Semaphore, broadcast, oneshot};
 
 /// Outside wishes that are being worked on at once; further ones wait at the door, in order.
 const WISHES_MAX: usize = 8192;
+
+/// Bytes of a client's request id, which stands in the event of its vote.
+const REQUEST_ID_MAX: usize = 256;
 
 /// Something changed; whoever is interested reads it. A hint, never a fact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,6 +114,7 @@ impl Error {
             Self::Refused { code, .. } => code,
             Self::Turn(crate::turn::Error::Refused(refusal)) => refusal.code(),
             Self::Turn(crate::turn::Error::Input { .. }) => "PL4010",
+            Self::Turn(crate::turn::Error::TooLarge { .. }) => "PL4014",
             Self::Env(error) | Self::Turn(crate::turn::Error::Env(error)) => error.code(),
             Self::Turn(crate::turn::Error::Values(_) | crate::turn::Error::Replay(_)) => "PL1003",
             Self::Turn(_) => "PL9001",
@@ -164,8 +168,21 @@ pub struct Handle {
     pub(crate) env: Arc<Env>,
     pub(crate) inputs: Sender<Input>,
     pub(crate) world: Arc<RwLock<Arc<World>>>,
-    pub(crate) notices: broadcast::Sender<Notice>,
-    pub(crate) door: Arc<Semaphore>,
+    notices: broadcast::WeakSender<Notice>,
+    door: Arc<Semaphore>,
+    acts: Arc<Mutex<()>>,
+    _alive: Arc<Alive>,
+}
+
+/// Ends the loop when the last handle is gone.
+#[derive(Debug)]
+struct Alive(Sender<Input>);
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        let (done, _nobody_waits) = oneshot::channel();
+        let _ended_anyway = self.0.send(Input::Stop(done));
+    }
 }
 
 impl Handle {
@@ -173,9 +190,18 @@ impl Handle {
         env: Arc<Env>,
         inputs: Sender<Input>,
         world: Arc<RwLock<Arc<World>>>,
-        notices: broadcast::Sender<Notice>,
+        notices: broadcast::WeakSender<Notice>,
     ) -> Self {
-        Self { env, inputs, world, notices, door: Arc::new(Semaphore::new(WISHES_MAX)) }
+        let alive = Arc::new(Alive(inputs.clone()));
+        Self {
+            env,
+            inputs,
+            world,
+            notices,
+            door: Arc::new(Semaphore::new(WISHES_MAX)),
+            acts: Arc::default(),
+            _alive: alive,
+        }
     }
 
     /// The operator's configuration.
@@ -203,7 +229,7 @@ impl Handle {
 
     /// Log time, or what it would be if something were recorded now.
     pub fn now(&self) -> Timestamp {
-        self.env.clock.now()
+        self.env.now()
     }
 
     /// The project as it is.
@@ -211,9 +237,12 @@ impl Handle {
         Arc::clone(&self.world.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Hints that something changed, from now on.
+    /// Hints that something changed, from now on; closed once the engine has ended.
     pub fn notices(&self) -> broadcast::Receiver<Notice> {
-        self.notices.subscribe()
+        match self.notices.upgrade() {
+            Some(notices) => notices.subscribe(),
+            None => broadcast::channel(1).1,
+        }
     }
 
     /// A fresh nonce for a vote: 16 random bytes, hex.
@@ -242,6 +271,7 @@ impl Handle {
     pub async fn vote(&self, vote: Vote) -> Result<Receipt, Error> {
         let decision = vote.ballot.decision;
         let run = self.run_of(decision)?;
+        self.check_request(&vote)?;
         let (voter, request_id) = (vote.voter.principal.clone(), vote.request_id.clone());
         let Vote { ballot, voter: who, request_id: request, signed } = vote;
         let command = VoteCommand { ballot, voter: who, request_id: request, signed };
@@ -252,6 +282,23 @@ impl Handle {
             receipt(&events, |body| body.decision == decision && body.voter == voter)
         };
         cast.ok_or_else(|| Refusal::UnknownDecision { decision }.into())
+    }
+
+    /// A request id is one act's, in whatever run; within a run the law looks again.
+    fn check_request(&self, vote: &Vote) -> Result<(), Error> {
+        let Some(request) = &vote.request_id else { return Ok(()) };
+        if request.len() > REQUEST_ID_MAX {
+            let detail = format!("the request id is longer than {REQUEST_ID_MAX} bytes");
+            return Err(Error::Refused { code: "PL4003", detail });
+        }
+        let view = self.view()?;
+        let earlier = Views::new(&view)?.request(&vote.voter.principal, request)?;
+        match earlier {
+            Some(earlier) if earlier != vote.ballot.decision => {
+                Err(Refusal::RequestIdReused.into())
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     fn earlier_receipt(
@@ -340,15 +387,29 @@ impl Handle {
         answer.await.map_err(|_ended| Error::Stopping)?
     }
 
+    /// Waits until no other act is under way. What is looked at from then on (rights, revisions)
+    /// still holds when the act is recorded, even if whoever wished for it is gone by then.
+    pub(crate) async fn act_turn(&self) -> ActTurn {
+        Arc::clone(&self.acts).lock_owned().await
+    }
+
     /// Records facts of the project, caused by `actor`.
     pub(crate) async fn govern(
         &self,
         actor: &Actor,
         facts: Vec<ProjectFact>,
         policy: Option<Arc<placet_model::policy::Policy>>,
+        turn: ActTurn,
     ) -> Result<Vec<RecordedEvent>, Error> {
         let mut group: Vec<Append> = vec![];
         for (stream, event, payloads) in facts {
+            if let Some(large) = payloads.iter().find(|content| content.len() > PAYLOAD_MAX) {
+                let detail = format!(
+                    "{} bytes are too many: at most {PAYLOAD_MAX} can be stored",
+                    large.len()
+                );
+                return Err(Error::Refused { code: "PL4014", detail });
+            }
             let mut new = NewEvent::new(self.env.mint.event(self.now()), actor.clone(), event);
             new.payloads = payloads.into_iter().map(Into::into).collect();
             match group.iter_mut().find(|append| append.stream == stream) {
@@ -357,7 +418,7 @@ impl Handle {
             }
         }
         let (reply, answer) = oneshot::channel();
-        let change = Change { group, policy, reply };
+        let change = Change { group, policy, reply, turn: Some(turn) };
         self.inputs.send(Input::Govern(Box::new(change))).map_err(|_ended| Error::Stopping)?;
         answer.await.map_err(|_ended| Error::Stopping)?
     }

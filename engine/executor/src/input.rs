@@ -2,8 +2,7 @@
 
 use crate::handle::Error;
 use crate::pool::Done;
-use crate::turn::{CallPlan, Job};
-use placet_adapters::Answer;
+use crate::turn::{CallPlan, Ending, Job};
 use placet_log::{Append, AppendResult};
 use placet_model::policy::Policy;
 use placet_model::{Event, RecordedEvent, RunId};
@@ -12,6 +11,10 @@ use tokio::sync::oneshot;
 
 /// Where the answer to an outside input goes; always after the commit.
 pub(crate) type ReplyTo = oneshot::Sender<Result<Vec<RecordedEvent>, Error>>;
+
+/// Held by whoever changes the project, until the change is on disk or refused: acts come one after
+/// the other, so that what one has looked at still holds when it is recorded.
+pub(crate) type ActTurn = tokio::sync::OwnedMutexGuard<()>;
 
 /// Something that wakes the loop.
 #[derive(Debug)]
@@ -25,9 +28,9 @@ pub(crate) enum Input {
     /// An append of a run has come to something.
     Committed(Box<Committed>),
     /// An append of the project has come to something.
-    Governed { result: AppendResult, reply: ReplyTo },
+    Governed { result: AppendResult, reply: ReplyTo, turn: Option<ActTurn> },
     /// A call has ended.
-    Answered { run: RunId, plan: Box<CallPlan>, answer: Answer },
+    Answered { run: RunId, plan: Box<CallPlan>, ending: Ending },
     /// Look at the clock.
     Wake,
     /// Finish what is under way and end.
@@ -40,6 +43,7 @@ pub(crate) struct Change {
     pub(crate) group: Vec<Append>,
     pub(crate) policy: Option<Arc<Policy>>,
     pub(crate) reply: ReplyTo,
+    pub(crate) turn: Option<ActTurn>,
 }
 
 impl Change {

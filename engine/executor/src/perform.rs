@@ -1,13 +1,15 @@
-//! Makes calls: after the commit, exactly the stored bytes, once, within the lease.
+//! Makes calls: after the commit, exactly the stored bytes, once, within the lease, and only while
+//! the project is as it was when the claim was weighed.
 
 use crate::env::Env;
 use crate::input::Input;
-use crate::turn::CallPlan;
-use placet_adapters::{Answer, Call, Cause, Failed, Occurrence, Redirects, Transport};
+use crate::turn::{CallPlan, Ending};
+use crate::world::World;
+use placet_adapters::{Call, Cause, Failed, Occurrence, Performing, Redirects, Transport};
 use placet_model::RunId;
 use placet_model::draft::Mode;
-use std::sync::Arc;
 use std::sync::mpsc::Sender;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
@@ -32,6 +34,7 @@ pub struct Transports {
 #[derive(Debug)]
 pub(crate) struct Caller {
     env: Arc<Env>,
+    world: Arc<RwLock<Arc<World>>>,
     transports: Transports,
     runtime: tokio::runtime::Handle,
     inputs: Sender<Input>,
@@ -41,11 +44,13 @@ pub(crate) struct Caller {
 impl Caller {
     pub(crate) fn new(
         env: Arc<Env>,
+        world: Arc<RwLock<Arc<World>>>,
         transports: Transports,
-        runtime: tokio::runtime::Handle,
         inputs: Sender<Input>,
     ) -> Self {
-        Self { env, transports, runtime, inputs, permits: Arc::new(Semaphore::new(CALLS_MAX)) }
+        let runtime = tokio::runtime::Handle::current();
+        let permits = Arc::new(Semaphore::new(CALLS_MAX));
+        Self { env, world, transports, runtime, inputs, permits }
     }
 
     /// Makes the call; its end comes back as an [`Input::Answered`].
@@ -55,38 +60,66 @@ impl Caller {
             Mode::Live => self.transports.live.clone(),
         };
         let (inputs, permits) = (self.inputs.clone(), Arc::clone(&self.permits));
-        let call = self.prepared(&plan);
+        let threshold =
+            Threshold { env: Arc::clone(&self.env), world: Arc::clone(&self.world), submitted };
         self.runtime.spawn(async move {
             let permit = permits.acquire().await;
-            let answer = perform(transport, call, submitted).await;
+            let ending = match &transport {
+                None => {
+                    let words = "this engine does not send in this mode";
+                    Ending::Answer(Err(Failed::before(Cause::Refused, words)))
+                }
+                Some(transport) => match threshold.step_over(&**transport, &plan) {
+                    Some(performing) => Ending::Answer(performing.await),
+                    None => Ending::NotBegun,
+                },
+            };
             drop(permit);
-            let answered = Input::Answered { run, plan: Box::new(plan), answer };
+            let answered = Input::Answered { run, plan: Box::new(plan), ending };
             let _the_loop_has_ended = inputs.send(answered);
         });
+    }
+}
+
+/// The last look before the bytes leave.
+struct Threshold {
+    env: Arc<Env>,
+    world: Arc<RwLock<Arc<World>>>,
+    submitted: Instant,
+}
+
+impl Threshold {
+    /// Hands the call to the transport. None when the project has changed since the claim (paused,
+    /// stopping, another policy, another account), when the approval has expired meanwhile, or when
+    /// it is too late: then the claim is weighed again.
+    ///
+    /// The project stays locked until the transport has the call, so that a pause that is
+    /// acknowledged comes after every call that has begun.
+    fn step_over<'t>(
+        &self,
+        transport: &'t dyn Transport,
+        plan: &CallPlan,
+    ) -> Option<Performing<'t>> {
+        let world = self.world.read().unwrap_or_else(PoisonError::into_inner);
+        let as_claimed = world.version == plan.world_version;
+        let in_time = self.submitted.elapsed() <= LEASE && self.env.now() < plan.not_after;
+        (as_claimed && in_time).then(|| transport.perform(self.prepared(plan)))
     }
 
     fn prepared(&self, plan: &CallPlan) -> Call {
         let most = Duration::from_millis(self.env.config.limits.call_ms_max);
+        let own_words = plan.target.operation.is_http_call();
         Call {
             attempt: plan.gated.then_some(plan.attempt),
             operation: Arc::clone(&plan.target.operation),
             integration: plan.integration(),
             request: Arc::clone(&plan.request),
             input: Arc::clone(&plan.with),
-            occurrence: Occurrence { seen: None, now: self.env.clock.now() },
-            redirects: if plan.gated { Redirects::Never } else { Redirects::Follow },
+            occurrence: Occurrence { seen: None, now: self.env.now() },
+            // a redirect leads the author's own request to a host that the operator has not listed
+            redirects: if plan.gated || own_words { Redirects::Never } else { Redirects::Follow },
             timeout: plan.target.operation.timeout().min(most),
             response_bytes_max: ANSWER_BYTES_MAX,
         }
     }
-}
-
-async fn perform(transport: Option<Arc<dyn Transport>>, call: Call, submitted: Instant) -> Answer {
-    let Some(transport) = transport else {
-        return Err(Failed::before(Cause::Refused, "this engine does not send in this mode"));
-    };
-    if submitted.elapsed() > LEASE {
-        return Err(Failed::after(Cause::Timeout, "the call did not begin within its lease"));
-    }
-    transport.perform(call).await
 }

@@ -13,7 +13,7 @@ mod perform;
 mod scope;
 mod start;
 
-pub(crate) use answer::Answered;
+pub(crate) use answer::{Answered, Ending};
 pub(crate) use gate::CallPlan;
 pub(crate) use start::StartRun;
 
@@ -22,19 +22,23 @@ use crate::values::{Content, Values};
 use crate::world::World;
 use placet_core::claim::Hold;
 use placet_core::decide::{Context, VoteCommand};
+use placet_core::run::{FrameKind, Phase};
 use placet_core::{Command, Next, Refusal, Run};
-use placet_log::ReadView;
+use placet_log::{PAYLOAD_MAX, ReadView};
 use placet_model::decision::Resolution;
 use placet_model::plan::Plan;
 use placet_model::{
-    Actor, AttemptId, DecisionId, Event, Fault, IntegrationId, PayloadRef, Principal, RunId,
-    StreamId, TimerId, Timestamp,
+    Actor, AttemptId, DecisionId, Event, Fault, IntegrationId, Iteration, PayloadRef, Principal,
+    RunId, StreamId, TaskPath, TimerId, Timestamp,
 };
 use serde_json::Value;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// Events of one append at most; a longer turn goes on in a further append.
 const FACTS_MAX: usize = 256;
+/// No limit of payloads is smaller than this: a fault must always be recordable.
+const PAYLOAD_BYTES_LEAST: usize = 16 * 1024;
 /// Values kept at hand before the unreachable ones are dropped.
 const VALUES_KEPT: usize = 64;
 
@@ -95,6 +99,8 @@ pub(crate) struct Turned {
     pub(crate) more: bool,
     /// An integration whose credential was refused, and the provider's word for it.
     pub(crate) failed: Option<(IntegrationId, String)>,
+    /// Why the run does not go on after an answer that is recorded.
+    pub(crate) broken: Option<Error>,
 }
 
 /// Why a turn came to nothing. Nothing is recorded then.
@@ -127,6 +133,16 @@ pub enum Error {
     /// Too many expressions had to be given up: the process must restart, in order.
     #[error("too many expressions did not end; the engine must be restarted")]
     MustRestart,
+    /// Content that is larger than the operator allows.
+    #[error(
+        "{bytes} bytes are more than the {most} of one payload: see limits.payload_bytes_max in placet.toml"
+    )]
+    TooLarge {
+        /// How large it is.
+        bytes: usize,
+        /// The limit.
+        most: usize,
+    },
     /// A document has no canonical form.
     #[error("a document of the run has no canonical form")]
     Canonical(#[from] placet_model::canonical::Error),
@@ -185,7 +201,7 @@ impl<'a> Turn<'a> {
             None => (load(env, id)?, Values::default()),
         };
         let plan = run.plan_digest().map(|digest| env.plan(digest)).transpose()?;
-        let now = env.clock.now();
+        let now = env.now();
         let out = Turned {
             run,
             at: now,
@@ -197,12 +213,14 @@ impl<'a> Turn<'a> {
             used_world: false,
             more: false,
             failed: None,
+            broken: None,
         };
         Ok(Self { env, world, now, stream, out })
     }
 
     /// Does the job, then goes on until the run is parked or over.
     pub(crate) fn perform(mut self, job: Job) -> Result<Turned, Error> {
+        let answer = matches!(job, Job::Answered(_));
         match job {
             Job::Start(start) => self.start(*start)?,
             Job::Advance => {}
@@ -218,13 +236,43 @@ impl<'a> Turn<'a> {
             Job::Reconcile(attempt) => self.reconcile(Some(attempt))?,
             Job::ReconcileAny => self.reconcile(None)?,
         }
-        if self.out.failed.is_none() {
-            self.advance()?;
+        match (&self.out.failed, answer) {
+            (Some(_), _) => {}
+            (None, true) => self.advance_after_answer(),
+            (None, false) => self.advance()?,
         }
         if self.out.values.len() > VALUES_KEPT {
             self.forget();
         }
         Ok(self.out)
+    }
+
+    /// Whether content is larger than the operator, and the log, allow.
+    pub(crate) fn is_too_large(&self, content: &Content) -> bool {
+        content.bytes().len() > self.payload_bytes_max()
+    }
+
+    fn payload_bytes_max(&self) -> usize {
+        let allowed = usize::try_from(self.env.config.limits.payload_bytes_max);
+        allowed.unwrap_or(PAYLOAD_MAX).clamp(PAYLOAD_BYTES_LEAST, PAYLOAD_MAX)
+    }
+
+    /// What is said of such content.
+    pub(crate) fn too_large(&self, content: &Content) -> Error {
+        Error::TooLarge { bytes: content.bytes().len(), most: self.payload_bytes_max() }
+    }
+
+    /// Goes on after a provider's answer. Whatever stands in the way of the next step, the answer
+    /// is recorded: it may be the only proof of what was sent.
+    fn advance_after_answer(&mut self) {
+        let (run, facts, calls) =
+            (self.out.run.clone(), self.out.facts.len(), self.out.calls.len());
+        let went = catch_unwind(AssertUnwindSafe(|| self.advance()));
+        let Err(error) = went.unwrap_or(Err(Error::Panicked)) else { return };
+        self.out.run = run;
+        self.out.facts.truncate(facts);
+        self.out.calls.truncate(calls);
+        (self.out.more, self.out.broken) = (false, Some(error));
     }
 
     fn advance(&mut self) -> Result<(), Error> {
@@ -235,27 +283,38 @@ impl<'a> Turn<'a> {
                 return Ok(());
             }
             let next = placet_core::next(&plan, &self.out.run);
-            let went_on = match next {
-                Next::Parked | Next::Over => false,
-                Next::Begin { task, iteration, raw } => self.begin(task, iteration, raw)?,
-                Next::Perform { task, leaf } => self.perform_leaf(task, leaf)?,
-                Next::Iterate { task, iteration, index, value } => {
-                    self.iterate(task, iteration, (index, value))?
+            let place = place_of(&next);
+            let went_on = match self.step(&plan, next) {
+                Err(Error::TooLarge { bytes, most }) => {
+                    self.fault_too_large(place, &Error::TooLarge { bytes, most })?
                 }
-                Next::Finish { task, iteration, input, output, then } => {
-                    self.finish_started(task, iteration, (input, output), then)?
-                }
-                Next::Claim { task, .. } => self.claim(task)?,
-                Next::Redraft { task, leaf, last } => self.redraft(task, leaf, &last)?,
-                Next::Fault { leaf, cause } => self.fault_leaf(&leaf, cause)?,
-                Next::Unwind { fault, tries } => self.unwind(&fault, &tries)?,
-                Next::Complete { value } => self.complete(&plan, value)?,
-                Next::Astray { task } => self.astray(&task)?,
+                other => other?,
             };
             if !went_on {
                 return Ok(());
             }
         }
+    }
+
+    /// One step of control flow. False when the run must wait.
+    fn step(&mut self, plan: &Arc<Plan>, next: Next<'_>) -> Result<bool, Error> {
+        Ok(match next {
+            Next::Parked | Next::Over => false,
+            Next::Begin { task, iteration, raw } => self.begin(task, iteration, raw)?,
+            Next::Perform { task, leaf } => self.perform_leaf(task, leaf)?,
+            Next::Iterate { task, iteration, index, value } => {
+                self.iterate(task, iteration, (index, value))?
+            }
+            Next::Finish { task, iteration, input, output, then } => {
+                self.finish_started(task, iteration, (input, output), then)?
+            }
+            Next::Claim { task, .. } => self.claim(task)?,
+            Next::Redraft { task, leaf, last } => self.redraft(task, leaf, &last)?,
+            Next::Fault { leaf, cause } => self.fault_leaf(&leaf, cause)?,
+            Next::Unwind { fault, tries } => self.unwind(&fault, &tries)?,
+            Next::Complete { value } => self.complete(plan, value)?,
+            Next::Astray { task } => self.astray(&task)?,
+        })
     }
 
     /// Records an event; its payloads are those that its body refers to by the next revision.
@@ -266,6 +325,9 @@ impl<'a> Turn<'a> {
         actor: Actor,
     ) -> Result<(), Error> {
         let event = event.into();
+        if let Some(large) = payloads.iter().find(|content| self.is_too_large(content)) {
+            return Err(self.too_large(large));
+        }
         for (index, content) in payloads.iter().enumerate() {
             let index = u16::try_from(index).unwrap_or(u16::MAX);
             self.out.values.put(self.out.run.slot(1, index), content.clone());
@@ -327,16 +389,46 @@ impl<'a> Turn<'a> {
     fn forget(&mut self) {
         let run = &self.out.run;
         let mut reachable: Vec<PayloadRef> = run.context.into_iter().collect();
+        reachable.extend(match &run.phase {
+            Phase::Faulting(_, fault, _) => Some(fault.content),
+            Phase::Ending(_, value) => Some(*value),
+            Phase::Absent
+            | Phase::Running(_)
+            | Phase::Completed(_)
+            | Phase::Faulted(..)
+            | Phase::Cancelled(_) => None,
+        });
         reachable.extend(run.facts().map(|facts| facts.started.input));
         for frame in &run.frames {
             reachable.extend([frame.input, frame.value]);
             reachable.extend(frame.steps.values().copied());
+            reachable.extend(match &frame.kind {
+                FrameKind::For { items, .. } => Some(*items),
+                FrameKind::Catch { fault } => Some(*fault),
+                FrameKind::List | FrameKind::Try => None,
+            });
         }
         reachable.extend(run.activity.leaf().map(|leaf| leaf.input));
-        let fresh = run.revision.get().saturating_sub(FACTS_MAX as u64);
+        // this turn's events and those of the one before it may not be on disk yet
+        let fresh = run.revision.get().saturating_sub(3 * FACTS_MAX as u64);
         self.out.values.keep_only(|reference| {
             reference.revision.get() > fresh || reachable.contains(reference)
         });
+    }
+}
+
+/// The task that a step is about; none for the run itself.
+fn place_of(next: &Next<'_>) -> Option<(TaskPath, Iteration)> {
+    match next {
+        Next::Begin { task, iteration, .. }
+        | Next::Iterate { task, iteration, .. }
+        | Next::Finish { task, iteration, .. } => Some((task.path.clone(), iteration.clone())),
+        Next::Perform { leaf, .. }
+        | Next::Claim { leaf, .. }
+        | Next::Redraft { leaf, .. }
+        | Next::Fault { leaf, .. } => Some((leaf.task.clone(), leaf.iteration.clone())),
+        Next::Astray { task } => Some((task.clone(), Iteration::none())),
+        Next::Parked | Next::Over | Next::Unwind { .. } | Next::Complete { .. } => None,
     }
 }
 

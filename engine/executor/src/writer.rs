@@ -17,6 +17,7 @@ use crate::world::World;
 use due::Dues;
 use entry::Entry;
 use placet_core::effect::{Effect, react};
+use placet_core::run::Activity;
 use placet_log::{Append, AppendError, Expected, NewEvent};
 use placet_model::attempt::RefuseReason;
 use placet_model::decision::Settlement;
@@ -55,6 +56,8 @@ pub(crate) struct State {
     /// What waits for a person: open requests, unspent approvals, attempts in doubt. A virtual
     /// clock stands still for them.
     people: BTreeSet<Awaited>,
+    /// Runs with an attempt in doubt that could not be sent again because of a hold.
+    held_doubts: BTreeSet<RunId>,
     stopping: Option<(oneshot::Sender<()>, Instant)>,
 }
 
@@ -106,7 +109,7 @@ impl Writer {
         if let Ok(input) = self.inputs.try_recv() {
             return Some(input);
         }
-        let now = self.env.clock.now();
+        let now = self.env.now();
         let due = self.state.dues.next();
         if self.env.clock.is_virtual() {
             let due =
@@ -115,13 +118,13 @@ impl Writer {
                 self.env.clock.advance_to(due);
                 return None;
             }
-            return self.inputs.recv().ok();
         }
         let stop = self
             .state
             .stopping
             .as_ref()
             .map(|(_, until)| until.saturating_duration_since(Instant::now()));
+        let due = due.filter(|_| !self.env.clock.is_virtual());
         let wait = due
             .map(|due| u64::try_from(due.millis_since(now)).unwrap_or(0))
             .map(Duration::from_millis);
@@ -137,10 +140,14 @@ impl Writer {
             Input::Govern(change) => self.govern(*change),
             Input::Turned(done) => self.turned(*done),
             Input::Committed(committed) => return self.committed(*committed),
-            Input::Governed { result, reply } => return self.governed(result, reply),
-            Input::Answered { run, plan, answer } => {
+            Input::Governed { result, reply, turn } => {
+                let ended = self.governed(result, reply);
+                drop(turn);
+                return ended;
+            }
+            Input::Answered { run, plan, ending } => {
                 self.entry(run).calls -= 1;
-                let answered = crate::turn::Answered { plan: *plan, answer };
+                let answered = crate::turn::Answered { plan: *plan, ending };
                 self.accept(run, Job::Answered(Box::new(answered)), None);
             }
             Input::Wake => {}
@@ -222,24 +229,40 @@ impl Writer {
             Ok(turned) => self.submit(task.run, turned, task.reply),
             Err(error) => {
                 entry.state = task.known;
-                if matches!(error, crate::turn::Error::MustRestart) {
-                    tracing::error!("too many expressions did not end: the engine stops in order");
-                    let (done, _nobody_waits) = oneshot::channel();
-                    let _the_loop_is_here = self.sender.send(Input::Stop(done));
-                }
-                if let Some(reply) = task.reply {
-                    let _nobody_waits = reply.send(Err(Error::Turn(error)));
-                } else {
-                    let words = crate::turn::describe(&error);
-                    tracing::error!(run = %task.run, error = %words, "a run cannot go on");
+                match task.reply {
+                    Some(reply) => {
+                        self.must_restart(&error);
+                        let _nobody_waits = reply.send(Err(Error::Turn(error)));
+                    }
+                    None => self.cannot_go_on(task.run, &error),
                 }
                 self.quiet(task.run);
             }
         }
     }
 
+    fn cannot_go_on(&self, run: RunId, error: &crate::turn::Error) {
+        self.must_restart(error);
+        let words = crate::turn::describe(error);
+        tracing::error!(%run, error = %words, "a run cannot go on");
+    }
+
+    fn must_restart(&self, error: &crate::turn::Error) {
+        if matches!(error, crate::turn::Error::MustRestart) {
+            tracing::error!("too many expressions did not end: the engine stops in order");
+            let (done, _nobody_waits) = oneshot::channel();
+            let _the_loop_is_here = self.sender.send(Input::Stop(done));
+        }
+    }
+
     fn submit(&mut self, id: RunId, turned: Turned, reply: Option<ReplyTo>) {
-        let Turned { run, at, values, facts, calls, more, failed, .. } = turned;
+        let Turned { run, at, values, facts, calls, more, failed, held, broken, .. } = turned;
+        if let Some(error) = broken {
+            self.cannot_go_on(id, &error);
+        }
+        if held.is_some() && matches!(run.activity, Activity::InDoubt(..)) {
+            self.state.held_doubts.insert(id);
+        }
         let before = Revision::new(run.revision.get() - facts.len() as u64);
         let key = run.facts().map(|facts| facts.started.key);
         let entry = self.entry(id);
@@ -277,7 +300,7 @@ impl Writer {
     /// turn as causation. The first event's id *is* the run's, so a repeated start is idempotent.
     fn new_events(&self, run: RunId, before: Revision, facts: Vec<Fact>) -> Vec<NewEvent> {
         let story = EventId::from_bytes(run.to_bytes());
-        let now = self.env.clock.now();
+        let now = self.env.now();
         let mut cause = None;
         facts
             .into_iter()
@@ -305,6 +328,9 @@ impl Writer {
             Ok(appended) => appended.events,
             Err(error) => return Some(self.commit_failed(&error, reply)),
         };
+        if let Some(last) = events.last() {
+            self.env.not_before(last.recorded_at);
+        }
         let entry = self.entry(run);
         entry.commits -= 1;
         for event in &events {
@@ -350,7 +376,7 @@ impl Writer {
                         _ => 1,
                     };
                     let pause = 1000_i64 << tries.min(6);
-                    let at = self.env.clock.now().plus_millis(pause);
+                    let at = self.env.now().plus_millis(pause);
                     self.state.dues.later(at, run, Job::Reconcile(attempt));
                 }
                 Effect::Finished => self.tell(Notice::Finished { run }),
@@ -360,10 +386,11 @@ impl Writer {
         }
     }
 
-    /// The decision that an attempt of a run in memory has consumed.
+    /// The decision that an attempt has consumed; the run is read back when a turn has it.
     fn decision_of(&self, run: RunId, attempt: AttemptId) -> Option<DecisionId> {
-        let (run, _) = self.state.active.get(&run)?.state.as_ref()?;
-        run.attempt(attempt)?.started.decision
+        let at_hand = self.state.active.get(&run).and_then(|entry| entry.state.as_ref());
+        let known = at_hand.and_then(|(run, _)| run.attempt(attempt)?.started.decision);
+        known.or_else(|| crate::turn::load(&self.env, run).ok()?.attempt(attempt)?.started.decision)
     }
 
     /// The open or unspent decision of a run in memory.
@@ -373,12 +400,18 @@ impl Writer {
         run.ask().map(|ask| ask.decision)
     }
 
-    /// Keeps count of what waits for people.
+    /// Keeps count of what waits for people, for a virtual clock.
     fn watch(&mut self, event: &RecordedEvent) {
+        if !self.env.clock.is_virtual() {
+            return;
+        }
         let unspent = self.unspent_of(&event.stream);
         let people = &mut self.state.people;
         match &event.event {
             Event::DecisionRequested(body) => {
+                people.insert(Awaited::Decision(body.decision));
+            }
+            Event::RequirementRaised(body) => {
                 people.insert(Awaited::Decision(body.decision));
             }
             Event::DecisionSettled(body) if body.settlement != Settlement::Approved => {
@@ -409,11 +442,11 @@ impl Writer {
     /// Its sends hold from here on.
     fn mark_failed(&mut self, integration: IntegrationId, code: String) {
         let failed = HealthCheckFailed { integration, code };
-        let id = self.env.mint.event(self.env.clock.now());
+        let id = self.env.mint.event(self.env.now());
         let new = NewEvent::new(id, Actor::Engine, failed);
         let append = Append::new(StreamId::Integration(integration), Expected::Any, vec![new]);
         let (reply, _nobody_waits) = oneshot::channel();
-        self.govern(Change { group: vec![append], policy: None, reply });
+        self.govern(Change { group: vec![append], policy: None, reply, turn: None });
     }
 
     fn commit_failed(&mut self, error: &AppendError, reply: Option<ReplyTo>) -> Ended {
@@ -463,15 +496,18 @@ impl Writer {
             self.change_world(|world| world.with_policy(Arc::clone(policy)));
         }
         let inputs = self.sender.clone();
-        let Change { group, reply, .. } = change;
-        self.env.log.append_group_with(self.env.clock.now(), group, move |result| {
-            let _the_loop_has_ended = inputs.send(Input::Governed { result, reply });
+        let Change { group, reply, turn, .. } = change;
+        self.env.log.append_group_with(self.env.now(), group, move |result| {
+            let _the_loop_has_ended = inputs.send(Input::Governed { result, reply, turn });
         });
     }
 
     fn governed(&mut self, result: placet_log::AppendResult, reply: ReplyTo) -> Option<Ended> {
         match result {
             Ok(appended) => {
+                if let Some(last) = appended.events.last() {
+                    self.env.not_before(last.recorded_at);
+                }
                 let _nobody_waits = reply.send(Ok(appended.events));
                 self.look_again();
                 None

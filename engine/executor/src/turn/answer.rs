@@ -1,5 +1,6 @@
 //! What a call's answer means for the run.
 
+use super::fault::shortened;
 use super::perform::chain;
 use super::{CallPlan, Error, Turn};
 use crate::values::Content;
@@ -19,26 +20,47 @@ use std::sync::Arc;
 /// Tries of an ungated read.
 const READ_TRIES_MAX: u32 = 3;
 
+/// Bytes of a provider's error code in an event.
+const CODE_BYTES_MAX: usize = 256;
+/// Bytes of what a provider says, kept as content; escaped they stay within the least limit.
+const WORDS_BYTES_MAX: usize = 2048;
+/// Bytes of one remembered field of an answer; an id is shorter, and half an id is none.
+const FIELD_BYTES_MAX: usize = 2048;
+/// Remembered fields of one answer.
+const FIELDS_MAX: usize = 48;
+
 /// A call that has ended.
 #[derive(Debug, Clone)]
 pub(crate) struct Answered {
     pub(crate) plan: CallPlan,
-    pub(crate) answer: Answer,
+    pub(crate) ending: Ending,
+}
+
+/// How a call has ended.
+#[derive(Debug, Clone)]
+pub(crate) enum Ending {
+    /// The transport had it.
+    Answer(Answer),
+    /// It was not begun: not a byte has left.
+    NotBegun,
 }
 
 impl Turn<'_> {
     pub(super) fn answered(&mut self, answered: &Answered) -> Result<(), Error> {
         let plan = &answered.plan;
+        let answer = match &answered.ending {
+            Ending::Answer(answer) => answer,
+            Ending::NotBegun => return self.not_begun(plan),
+        };
         let nothing = Value::Null;
         let sent = Sent {
             input: &plan.with,
             settings: plan.target.integration.as_ref().map_or(&nothing, |i| &i.settings),
             send_id: &plan.send_id,
         };
-        let classified =
-            placet_adapters::classify(&plan.target.operation, &answered.answer, sent, self.now);
+        let classified = placet_adapters::classify(&plan.target.operation, answer, sent, self.now);
         let leaf = self.leaf_of(plan);
-        let (verdict, payloads, fault) = self.verdict(answered, &classified, sent);
+        let (verdict, payloads, fault) = self.verdict((plan, answer), &classified, sent);
         if let OutcomeVerdict::Refused { reason: RefuseReason::Reconnect, code, .. } = &verdict {
             // the same draft stays spendable; until the integration is connected again it holds
             let code = code.clone().unwrap_or_else(|| "credential_refused".to_owned());
@@ -58,6 +80,19 @@ impl Turn<'_> {
         Ok(())
     }
 
+    /// Nothing has left: the claim is weighed again, at once.
+    fn not_begun(&mut self, plan: &CallPlan) -> Result<(), Error> {
+        let last_moment = plan.not_after.plus_millis(-1);
+        let verdict = OutcomeVerdict::Deferred {
+            until: self.now.min(last_moment),
+            reason: DeferReason::BeforeSend,
+        };
+        let (attempt, try_number) = (plan.attempt, plan.try_number);
+        let facts = AnswerFacts::default();
+        let answer = CoreAnswer { attempt, try_number, facts, verdict };
+        self.command(Command::Answered(Box::new(answer)), vec![])
+    }
+
     /// The leaf that waits for this answer; none when its task is gone.
     fn leaf_of(&self, plan: &CallPlan) -> Option<Leaf> {
         let Activity::Attempting(leaf, attempt) = &self.out.run.activity else { return None };
@@ -66,19 +101,18 @@ impl Turn<'_> {
 
     fn verdict(
         &self,
-        answered: &Answered,
+        (plan, answer): (&CallPlan, &Answer),
         classified: &Classified,
         sent: Sent<'_>,
     ) -> (OutcomeVerdict, Vec<Content>, Option<Fault>) {
-        let plan = &answered.plan;
-        let unfilled = answered.answer.as_ref().err().filter(|failed| failed.cause == Cause::Hole);
+        let unfilled = answer.as_ref().err().filter(|failed| failed.cause == Cause::Hole);
         if let Some(failed) = unfilled.filter(|failed| failed.phase == Phase::BeforeSend) {
             return self.not_sent(RefuseReason::Reconnect, Some(failed.detail.clone()), None);
         }
-        let said = said(&answered.answer, classified);
-        let code = classified.error.as_ref().map(|error| error.code.clone());
+        let said = said(answer, classified);
+        let code = classified.error.as_ref().map(|error| shortened(&error.code, CODE_BYTES_MAX));
         match classified.outcome {
-            Outcome::Sent => self.sent(answered, sent),
+            Outcome::Sent => self.sent((plan, answer), sent),
             Outcome::RefusedRetry
                 if plan.target.effect == Effect::Read && plan.try_number >= READ_TRIES_MAX =>
             {
@@ -86,7 +120,7 @@ impl Turn<'_> {
             }
             Outcome::RefusedRetry => {
                 let until = self.until(plan, classified);
-                let reason = defer_reason(&answered.answer);
+                let reason = defer_reason(answer);
                 (OutcomeVerdict::Deferred { until, reason }, vec![], None)
             }
             Outcome::RefusedPermanent => self.not_sent(RefuseReason::Permanent, said, code),
@@ -103,11 +137,10 @@ impl Turn<'_> {
 
     fn sent(
         &self,
-        answered: &Answered,
+        (plan, answer): (&CallPlan, &Answer),
         sent: Sent<'_>,
     ) -> (OutcomeVerdict, Vec<Content>, Option<Fault>) {
-        let plan = &answered.plan;
-        let (value, fault) = match &answered.answer {
+        let (value, fault) = match answer {
             Err(_) => (Value::Null, None),
             Ok(response) => match placet_adapters::output(&plan.target.operation, response, sent) {
                 Ok(value) => (value, None),
@@ -125,9 +158,16 @@ impl Turn<'_> {
             (Mode::Sandbox, Some(attempt)) => Some(attempt.started.request),
             (Mode::Sandbox, None) | (Mode::Live, _) => None,
         };
+        let mut content = Content::of_value(Arc::new(value));
+        let mut fault = fault;
+        if self.is_too_large(&content) {
+            // it was sent all the same
+            fault = Some(Fault::new(FaultKind::Runtime, self.too_large(&content).to_string()));
+            content = Content::of_value(Arc::new(Value::Null));
+        }
         let verdict =
             OutcomeVerdict::Succeeded { output: self.out.run.slot(1, 0), would_have_sent };
-        (verdict, vec![Content::of_value(Arc::new(value))], fault)
+        (verdict, vec![content], fault)
     }
 
     fn not_sent(
@@ -162,7 +202,8 @@ impl Turn<'_> {
 }
 
 fn words(said: Option<String>) -> Vec<Content> {
-    said.map(|text| Content::of_value(Arc::new(Value::String(text)))).into_iter().collect()
+    let text = said.map(|text| Value::String(shortened(&text, WORDS_BYTES_MAX)));
+    text.map(|text| Content::of_value(Arc::new(text))).into_iter().collect()
 }
 
 /// What the provider, or our own transport, said.
@@ -197,7 +238,12 @@ fn facts(classified: &Classified) -> AnswerFacts {
         .map(|(at, value)| StoredField { at: at.clone(), value: value.clone() });
     let mut stored = vec![];
     flatten(&classified.stored, &mut String::new(), &mut stored);
-    AnswerFacts { status: classified.status.unwrap_or(0), result: result.collect(), stored }
+    // the provider decides how large an answer is, and an event has its bounds
+    let small = |field: &StoredField| field.at.len() + field.value.len() <= FIELD_BYTES_MAX;
+    stored.retain(small);
+    stored.truncate(FIELDS_MAX);
+    let result = result.filter(small).take(FIELDS_MAX).collect();
+    AnswerFacts { status: classified.status.unwrap_or(0), result, stored }
 }
 
 fn flatten(value: &Value, pointer: &mut String, out: &mut Vec<StoredField>) {

@@ -14,6 +14,14 @@ use placet_model::{Fault, Iteration, PayloadRef, TaskPath};
 use serde_json::Value;
 use std::sync::Arc;
 
+/// Bytes of a fault's type in an event; the whole of it is content.
+const KIND_BYTES_MAX: usize = 1024;
+
+/// The head of a text that somebody else has written.
+pub(super) fn shortened(text: &str, bytes_max: usize) -> String {
+    text[..text.floor_char_boundary(bytes_max)].to_owned()
+}
+
 impl Turn<'_> {
     /// Faults a task. Always goes on: to a `try`, or to the end of the run.
     pub(super) fn fault_task(
@@ -28,11 +36,26 @@ impl Turn<'_> {
         Ok(true)
     }
 
+    /// A step has made content that is larger than a payload may be: its task faults, and what
+    /// belongs to no task ends the run.
+    pub(super) fn fault_too_large(
+        &mut self,
+        place: Option<(TaskPath, Iteration)>,
+        error: &Error,
+    ) -> Result<bool, Error> {
+        let fault = Fault::new(FaultKind::Runtime, error.to_string());
+        if let Some((task, iteration)) = place {
+            return self.fault_task(&task, iteration, fault);
+        }
+        let (fault, payloads) = self.fault_fact(&fault.at(&TaskPath::root()));
+        self.end_with(fault, payloads).map(|()| true)
+    }
+
     /// The structure of a fault, with its content as the first payload of the next event.
     pub(super) fn fault_fact(&self, fault: &Fault) -> (FaultFact, Vec<Content>) {
         let content = serde_json::to_value(fault).unwrap_or_default();
         let fact = FaultFact {
-            kind: fault.kind.clone(),
+            kind: shortened(&fault.kind, KIND_BYTES_MAX),
             status: fault.status,
             content: self.out.run.slot(1, 0),
         };

@@ -123,7 +123,7 @@ impl Turn<'_> {
     }
 
     /// The run's own output transform has failed: nothing can catch that.
-    fn end_with(
+    pub(super) fn end_with(
         &mut self,
         fault: placet_model::event::run::FaultFact,
         payloads: Vec<Content>,

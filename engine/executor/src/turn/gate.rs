@@ -8,11 +8,11 @@ use placet_core::decide::VoteCommand;
 use placet_core::run::{Activity, Ask, Attempt};
 use placet_core::{Command, Run};
 use placet_model::decision::Resolution;
-use placet_model::draft::{DraftDocument, Mode};
+use placet_model::draft::{BoundIntegration, DraftDocument, Mode};
 use placet_model::event::attempt::AttemptStarted;
 use placet_model::event::run::{TimerFired, TimerKind};
 use placet_model::fault::FaultKind;
-use placet_model::integration::Integration;
+use placet_model::integration::{Integration, IntegrationStatus};
 use placet_model::manifest::{DeliveryKind, Effect};
 use placet_model::plan::{Task, TaskKind};
 use placet_model::request::PreparedRequest;
@@ -46,6 +46,10 @@ pub(crate) struct CallPlan {
     pub(crate) mode: Mode,
     pub(crate) gated: bool,
     pub(crate) credential_version: u32,
+    /// The approval, or the read, ends here.
+    pub(crate) not_after: Timestamp,
+    /// The project against which the claim was weighed.
+    pub(crate) world_version: u64,
 }
 
 impl CallPlan {
@@ -53,7 +57,7 @@ impl CallPlan {
         started: &AttemptStarted,
         target: CallTarget,
         (request, with): (Arc<PreparedRequest>, Arc<Value>),
-        send_id: String,
+        world_version: u64,
     ) -> Self {
         Self {
             attempt: started.attempt,
@@ -61,10 +65,12 @@ impl CallPlan {
             target,
             request,
             with,
-            send_id,
+            send_id: started.send_id.clone(),
             mode: started.mode,
             gated: started.decision.is_some(),
             credential_version: started.credential_version,
+            not_after: started.not_after,
+            world_version,
         }
     }
 
@@ -107,7 +113,9 @@ impl Turn<'_> {
         let operation = self.env.operation(&ask.draft.operation, ask.draft.operation_digest);
         let operation_digest = operation.as_ref().map(|operation| operation.digest());
         let bound = ask.draft.integration.as_ref().map(|bound| bound.id);
-        let integration = bound.and_then(|id| self.world.integrations.get(&id)).cloned();
+        let provider = ask.draft.operation.split('.').next().unwrap_or_default();
+        let integration = bound.and_then(|id| self.world.integrations.get(&id));
+        let integration = integration.filter(|now| now.provider == provider).cloned();
         let settings_digest = integration.as_ref().map(Integration::settings_digest).transpose()?;
         let action = (ask.draft.operation.as_str(), ask.draft.effect);
         let circumstances = Circumstances {
@@ -172,8 +180,7 @@ impl Turn<'_> {
             crate::values::Error::NotJson { reference: started.request, source }
         })?;
         let with = self.value(started.with)?;
-        let plan =
-            CallPlan::new(started, target, (Arc::new(request), with), started.send_id.clone());
+        let plan = CallPlan::new(started, target, (Arc::new(request), with), self.world.version);
         self.out.calls.push(plan);
         Ok(())
     }
@@ -223,15 +230,22 @@ impl Turn<'_> {
     /// The next try of an ungated read.
     fn read_again(&mut self, last: &Attempt) -> Result<(), Error> {
         let started = &last.started;
-        let bound = started.integration.as_ref().map(|bound| bound.id);
-        let integration = bound.and_then(|id| self.world.integrations.get(&id)).cloned();
         self.out.used_world = true;
+        let integration = match &started.integration {
+            None => None,
+            Some(bound) => match self.still_connected(bound)? {
+                Some(integration) => Some(integration),
+                None => return self.cannot_read_again(started, "its integration has changed"),
+            },
+        };
         if let Some(hold) = self.world.hold(self.mode(), integration.as_ref()) {
             self.out.held = Some(hold);
             return Ok(());
         }
         let operation = self.env.operation(&started.operation, started.operation_digest);
-        let Some(operation) = operation else { return Ok(()) };
+        let Some(operation) = operation else {
+            return self.cannot_read_again(started, "its operation is not known any more");
+        };
         let mut next = started.clone();
         next.try_number += 1;
         self.command(Command::Resend { attempt: started.attempt }, vec![])?;
@@ -239,7 +253,24 @@ impl Turn<'_> {
         self.plan_call(&next, target)
     }
 
+    /// The connection, if it is still the account that the bytes were made for.
+    fn still_connected(&self, bound: &BoundIntegration) -> Result<Option<Integration>, Error> {
+        let Some(now) = self.world.integrations.get(&bound.id) else { return Ok(None) };
+        let same = now.status != IntegrationStatus::Disconnected
+            && now.identity == bound.identity
+            && now.settings_digest()? == bound.settings_digest;
+        Ok(same.then(|| now.clone()))
+    }
+
+    fn cannot_read_again(&mut self, started: &AttemptStarted, why: &str) -> Result<(), Error> {
+        let fault =
+            Fault::new(FaultKind::Configuration, format!("the read was put off, and {why}"));
+        let (task, iteration) = (started.task.clone(), started.iteration.clone());
+        self.fault_task(&task, iteration, fault).map(|_| ())
+    }
+
     pub(super) fn vote(&mut self, vote: VoteCommand) -> Result<(), Error> {
+        self.out.used_world = true;
         let reason = vote.ballot.reason.clone();
         let payloads =
             reason.into_iter().map(|text| Content::of_value(Arc::new(Value::String(text))));
@@ -254,6 +285,7 @@ impl Turn<'_> {
         resolution: Resolution,
         by: Principal,
     ) -> Result<(), Error> {
+        self.out.used_world = true;
         let sent = resolution == Resolution::Sent;
         let output = sent.then(|| self.out.run.slot(1, 0));
         let payloads = if sent { vec![Content::of_value(Arc::new(Value::Null))] } else { vec![] };
@@ -262,6 +294,7 @@ impl Turn<'_> {
     }
 
     pub(super) fn cancel(&mut self, by: &Principal, reason: Option<&str>) -> Result<(), Error> {
+        self.out.used_world = true;
         let context = placet_core::decide::Context { now: self.now, policy: &self.world.policy };
         let command = Command::Cancel { by: by.clone(), reason: None };
         let mut events = placet_core::decide(&self.out.run, command, context)?;

@@ -87,27 +87,28 @@ impl Turn<'_> {
         let place = Place { task: Some(task), input: Some(Arc::clone(&input)), ..Place::default() };
         let with = or_fault!(self.template(&call.with, &input, &place));
         self.out.used_world = true;
-        let target = match self.target(call, &with) {
+        let mut target = match self.target(call, &with) {
             Ok(target) => target,
             Err(fault) => return Ok(Err(fault)),
         };
         if target.effect == Effect::Read {
-            let mode = self.mode();
-            if let Some(hold) = self.world.hold(mode, target.integration.as_ref()) {
+            if let Some(hold) = self.world.hold(self.mode(), target.integration.as_ref()) {
                 self.out.held = Some(hold);
                 return Ok(Ok(false));
             }
-            let rendered =
-                or_fault!(Ok::<_, Error>(self.rendered(call, target, with, String::new())));
-            self.read(leaf, rendered)?;
-        } else {
-            let summary = match call.approval.as_ref().and_then(|meta| meta.summary.as_ref()) {
-                Some(template) => Some(or_fault!(self.template(template, &input, &place))),
-                None => None,
-            };
-            let origin = DraftOrigin::Task;
-            or_fault!(self.propose(call, leaf, (target, with), (origin, summary)));
+            let rendered = self.rendered(call, target.clone(), with.clone(), String::new());
+            let rendered = or_fault!(Ok::<_, Error>(rendered));
+            if self.env.may_read(&target.operation, &rendered.request) {
+                self.read(leaf, rendered)?;
+                return Ok(Ok(true));
+            }
+            target.effect = Effect::Write;
         }
+        let summary = match call.approval.as_ref().and_then(|meta| meta.summary.as_ref()) {
+            Some(template) => Some(or_fault!(self.template(template, &input, &place))),
+            None => None,
+        };
+        or_fault!(self.propose(call, leaf, (target, with), (DraftOrigin::Task, summary)));
         Ok(Ok(true))
     }
 
@@ -126,7 +127,9 @@ impl Turn<'_> {
         };
         self.out.used_world = true;
         let outcome = match self.target(call, &with) {
-            Ok(target) => {
+            Ok(mut target) => {
+                // it was gated before, whatever its manifest calls it
+                target.effect = last.effect;
                 let with = (*with).clone();
                 self.propose(call, &leaf, (target, with), (DraftOrigin::Resend, summary))?
             }

@@ -11,6 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Rows taken at once.
 const ROWS_MAX: usize = 1000;
 
+/// After rows could not be read, this long until the next look.
+const AGAIN_MS: i64 = 1000;
+
 /// When to look at what.
 #[derive(Debug, Default)]
 pub(super) struct Dues {
@@ -46,6 +49,17 @@ impl Dues {
         self.later.keys().next().map(|(at, _)| *at)
     }
 
+    /// What of these rows is due now and was not handed out before. The rows are the earliest ones;
+    /// what was handed out and stands there no more has done its work and is forgotten.
+    fn take(&mut self, rows: Vec<DueRow>, now: Timestamp) -> Vec<DueRow> {
+        let before = std::mem::take(&mut self.handed_out);
+        let (due, later): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.at <= now);
+        self.next = later.first().map(|row| row.at);
+        let fresh: Vec<_> = due.iter().filter(|row| !before.contains(&key(row))).copied().collect();
+        self.handed_out = due.iter().map(key).collect();
+        fresh
+    }
+
     fn take_later(&mut self, now: Timestamp) -> Vec<(RunId, Job)> {
         let rest = self.later.split_off(&(now.plus_millis(1), 0));
         std::mem::replace(&mut self.later, rest).into_values().collect()
@@ -55,7 +69,7 @@ impl Dues {
 impl Writer {
     /// Hands out what is due now.
     pub(super) fn fire_due(&mut self) {
-        let now = self.env.clock.now();
+        let now = self.env.now();
         for (run, job) in self.state.dues.take_later(now) {
             self.accept(run, job, None);
         }
@@ -68,29 +82,34 @@ impl Writer {
                     self.accept(row.run, job_of(row.due), None);
                 }
             }
-            Err(error) => tracing::error!(%error, "due rows cannot be read"),
+            Err(error) => {
+                tracing::error!(%error, "due rows cannot be read");
+                self.state.dues.next = Some(now.plus_millis(AGAIN_MS));
+            }
         }
     }
 
     fn due_rows(&mut self, now: Timestamp) -> Result<Vec<DueRow>, Error> {
         let view = self.env.view()?;
         let views = Views::new(&view)?;
-        let known = &self.state.dues.handed_out;
-        let rows = views.due(Timestamp::from_millis(i64::MAX), ROWS_MAX + known.len())?;
-        let fresh = rows.into_iter().filter(|row| !known.contains(&(row.at, row.run, row.due)));
-        let (due, rest): (Vec<_>, Vec<_>) = fresh.partition(|row| row.at <= now);
-        self.state.dues.next = rest.first().map(|row| row.at);
-        if due.len() >= ROWS_MAX {
+        let most = ROWS_MAX + self.state.dues.handed_out.len();
+        let rows = views.due(Timestamp::from_millis(i64::MAX), most)?;
+        let cut_short = rows.len() == most && rows.last().is_some_and(|row| row.at <= now);
+        let due = self.state.dues.take(rows, now);
+        if cut_short {
             self.state.dues.next = Some(now);
         }
-        self.state.dues.handed_out.extend(due.iter().map(|row| (row.at, row.run, row.due)));
         Ok(due)
     }
 
-    /// The project has changed: what was held may go now.
+    /// The project has changed: what was held may go now, also what is in doubt and could not be
+    /// sent again meanwhile.
     pub(super) fn look_again(&mut self) {
         self.state.dues.handed_out.clear();
-        self.state.dues.note(self.env.clock.now());
+        self.state.dues.note(self.env.now());
+        for run in std::mem::take(&mut self.state.held_doubts) {
+            self.accept(run, Job::ReconcileAny, None);
+        }
         match self.held_runs() {
             Ok(runs) => {
                 for run in runs {
@@ -122,7 +141,7 @@ impl Writer {
                 for run in held {
                     self.accept(run, Job::Advance, None);
                 }
-                self.state.dues.note(self.env.clock.now());
+                self.state.dues.note(self.env.now());
             }
             Err(error) => tracing::error!(%error, "the restart cannot read what was under way"),
         }
@@ -154,11 +173,42 @@ impl Writer {
     }
 }
 
+fn key(row: &DueRow) -> (Timestamp, RunId, Due) {
+    (row.at, row.run, row.due)
+}
+
 const fn job_of(due: Due) -> Job {
     match due {
         Due::Timer(timer) => Job::Timer(timer),
         Due::Expiry(decision) => Job::Expire(decision),
         Due::Retry(attempt) => Job::Retry(attempt),
         Due::RunDeadline => Job::Deadline,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(at: i64, run: u8) -> DueRow {
+        let run = RunId::from_bytes([run; 16]);
+        DueRow { at: Timestamp::from_millis(at), run, due: Due::RunDeadline }
+    }
+
+    fn take(dues: &mut Dues, rows: &[DueRow], now: i64) -> Vec<DueRow> {
+        dues.take(rows.to_vec(), Timestamp::from_millis(now))
+    }
+
+    #[test]
+    fn a_row_is_handed_out_once_while_it_stands_and_forgotten_when_it_is_gone() {
+        let mut dues = Dues::default();
+        let (first, second, third) = (row(1, 1), row(2, 2), row(30, 3));
+        assert_eq!(take(&mut dues, &[first, second, third], 2), [first, second]);
+        assert_eq!(dues.next(), Some(third.at));
+        assert_eq!(take(&mut dues, &[first, second, third], 10), []);
+        assert_eq!(take(&mut dues, &[second, third], 30), [third]);
+        assert_eq!(dues.handed_out.len(), 2, "the first has done its work");
+        assert_eq!(take(&mut dues, &[], 31), []);
+        assert_eq!((dues.handed_out.len(), dues.next()), (0, None));
     }
 }
