@@ -100,10 +100,11 @@ impl Handle {
         let digest = Digest::of(&bytes);
         let revision = {
             let view = self.view()?;
-            match Views::new(&view)?.policy()? {
-                Some((now, _)) if now == digest => return Ok(digest),
-                Some(_) => self.demand(actor, Role::Admin)?,
-                None => {}
+            if let Some((now, _)) = Views::new(&view)?.policy()? {
+                self.demand(actor, Role::Admin)?;
+                if now == digest {
+                    return Ok(digest);
+                }
             }
             view.revision(&StreamId::Policy)?.next()
         };
