@@ -19,6 +19,11 @@ impl Access {
         Self { recognizer, dev }
     }
 
+    /// Whether the people of this server are those of `dev`, where files of the project name them.
+    pub(crate) const fn is_dev(&self) -> bool {
+        !self.dev.is_empty()
+    }
+
     /// Whether a bearer token is one of ours. Looks at all of them, whichever fits.
     pub(crate) fn admits(&self, given: &str) -> bool {
         self.dev.iter().fold(false, |found, kept| found | self.recognizer.is(kept, given))

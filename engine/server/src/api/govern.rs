@@ -7,9 +7,13 @@ use crate::caller::Caller;
 use crate::extract::Json;
 use crate::problem::Problem;
 use axum::extract::State;
-use placet_language::Source;
+use placet_language::{Source, check_policy};
+use placet_model::Principal;
+use placet_model::actor::{PrincipalKind, Role};
+use placet_model::policy::PrincipalInfo;
 use serde::Deserialize;
 use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What is to be paused or resumed: one integration, or everything.
@@ -40,7 +44,8 @@ pub(super) async fn resume(
 }
 
 /// `POST /policy` `{file, source}` → `{digest, diagnostics}`; with errors, a problem that carries
-/// all diagnostics. The people of the project stay; those of the file are added to them.
+/// all diagnostics. The people of the project stay; those of the file are added to them, in `dev`
+/// the members of its groups as well.
 pub(super) async fn policy(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -49,9 +54,10 @@ pub(super) async fn policy(
     let source = Source::new(document.file, document.source);
     let checked = reading(&app, move |app| {
         let world = app.handle.world();
-        let people = &world.policy.principals;
-        let people = (!people.is_empty()).then_some(people);
-        match placet_language::check_policy(&source, people) {
+        let known = &world.policy.principals;
+        let people = if app.access.is_dev() { with_members(&source, known) } else { known.clone() };
+        let people = (!known.is_empty()).then_some(&people);
+        match check_policy(&source, people) {
             (Some(policy), diagnostics) => Ok((policy, diagnostics)),
             (None, diagnostics) => Err(Problem::findings(diagnostics)),
         }
@@ -59,4 +65,21 @@ pub(super) async fn policy(
     let (policy, diagnostics) = checked.await?;
     let digest = app.handle.apply_policy(&caller.principal, policy).await?;
     Ok(axum::Json(json!({ "digest": digest, "diagnostics": diagnostics })))
+}
+
+/// The people of the project, and a user for every member of a group who is none yet: in `dev` a
+/// name that stands in a group need not be listed as a principal.
+fn with_members(
+    source: &Source,
+    known: &BTreeMap<Principal, PrincipalInfo>,
+) -> BTreeMap<Principal, PrincipalInfo> {
+    let mut people = known.clone();
+    // with nobody known no name is missed, so the groups can be read
+    let (proposed, _findings) = check_policy(source, None);
+    for member in proposed.iter().flat_map(|policy| policy.groups.values()).flatten() {
+        let roles = BTreeSet::from([Role::Approver]);
+        let user = PrincipalInfo { kind: PrincipalKind::User, roles };
+        people.entry(member.clone()).or_insert(user);
+    }
+    people
 }
