@@ -164,7 +164,9 @@ async fn seal(
 ) -> Result<(u32, Vec<String>), Problem> {
     let vault = app.vault.clone();
     let vault = vault.ok_or_else(|| {
-        Problem::new("PL6004", "this engine has no vault to keep a credential in")
+        let detail = "an engine in sandbox mode keeps no credentials: start it with --mode live, or \
+                      leave the credential out";
+        Problem::new("PL4011", detail)
     })?;
     reading(app, move |_app| {
         let last = vault.latest_version(id).map_err(|error| vault_problem(&error))?;

@@ -17,7 +17,10 @@ pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Pa
     let asked = json!({
         "filter": params.text("filter"), "cursor": params.text("cursor"), "limit": limit,
     });
-    let list = reading(&app, move |app| Ok(app.handle.inbox_list(&caller.to_inbox(), &asked)?));
+    let list = reading(&app, move |app| {
+        caller.known(&app.handle.world())?;
+        Ok(app.handle.inbox_list(&caller.to_inbox(), &asked)?)
+    });
     Ok(axum::Json(list.await?))
 }
 
@@ -28,7 +31,10 @@ pub(super) async fn card(
     Place(decision): Place<String>,
 ) -> Answer {
     let asked = json!({ "decision": decision });
-    let card = reading(&app, move |app| Ok(app.handle.inbox_get(&caller.to_inbox(), &asked)?));
+    let card = reading(&app, move |app| {
+        caller.known(&app.handle.world())?;
+        Ok(app.handle.inbox_get(&caller.to_inbox(), &asked)?)
+    });
     Ok(axum::Json(card.await?))
 }
 

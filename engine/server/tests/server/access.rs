@@ -39,7 +39,9 @@ async fn the_acting_user_is_author_unless_another_is_named() {
     let world = start().await;
     assert_eq!(world.get("/api/v1/status").await.ok()["user"], "author");
     assert_eq!(world.get_as("auditor", "/api/v1/status").await.ok()["user"], "auditor");
-    world.get_as("nobody", "/api/v1/status").await.is_problem(403, "PL3004");
+    for place in ["status", "inbox", "decisions/dec_00000000000000000000000000"] {
+        world.get_as("nobody", &format!("/api/v1/{place}")).await.is_problem(403, "PL3004");
+    }
     world.get_as("Not A Name", "/api/v1/status").await.is_problem(400, "PL4003");
 }
 
