@@ -1,5 +1,6 @@
 //! `placet adapters`: the providers and operations that workflows may call. Reads files only.
 
+use crate::compose;
 use crate::exit::{Exit, invalid};
 use crate::out;
 use crate::project::Project;
@@ -55,16 +56,22 @@ fn list(adapters: &Adapters, json: bool) -> Result<()> {
     let operations = manifests.flat_map(|manifest| manifest.operations().values());
     let rows: Vec<Vec<String>> = operations
         .map(|operation| {
-            let gate = if operation.effect() == placet_model::manifest::Effect::Read {
-                "ungated"
-            } else {
-                "gated"
+            let is_read = operation.effect() == placet_model::manifest::Effect::Read;
+            let gate = match (is_read, is_plain_http(operation.name())) {
+                (true, true) => "gated, but to read_hosts",
+                (true, false) => "ungated",
+                (false, _) => "gated",
             };
             let effect = operation.effect().to_string();
             vec![operation.name().to_owned(), effect, gate.to_owned(), operation.title().to_owned()]
         })
         .collect();
     out::table(&["OPERATION", "EFFECT", "GATE", "TITLE"], &rows)
+}
+
+/// Whose reads go without asking to hosts that the operator lists, and only there.
+fn is_plain_http(operation: &str) -> bool {
+    operation.split('.').next().is_some_and(|provider| !compose::needs_integration(provider))
 }
 
 fn to_json(manifest: &Manifest) -> Value {

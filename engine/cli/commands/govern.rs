@@ -130,6 +130,7 @@ pub(crate) async fn set_flow(args: PauseArgs, flow: Flow) -> Result<Exit> {
         Flow::Pause => ("/api/v1/pause", "paused: approved requests are held"),
         Flow::Resume => ("/api/v1/resume", "resumed: what was held goes on"),
     };
+    let what = args.integration.as_ref().map(|name| format!("{name} ")).unwrap_or_default();
     let link = args.target.open(Purpose::Change).await?;
     let body = match &args.integration {
         Some(name) => json!({ "integration": name }),
@@ -138,7 +139,7 @@ pub(crate) async fn set_flow(args: PauseArgs, flow: Flow) -> Result<Exit> {
     let answer = link.post(path, &body).await;
     link.close().await?;
     answer?;
-    out::data(words)?;
+    out::data(&format!("{what}{words}"))?;
     Ok(Exit::Done)
 }
 

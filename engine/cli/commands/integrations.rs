@@ -91,6 +91,9 @@ async fn list(link: &Link, json: bool) -> Result<()> {
     }
     let rows: Vec<Vec<String>> =
         answer["integrations"].as_array().into_iter().flatten().map(row).collect();
+    if link.get("/api/v1/status").await?["paused"] == true {
+        out::say("everything outbound is paused: placet resume");
+    }
     if rows.is_empty() {
         out::say("no integration is connected: placet integrations connect PROVIDER");
     }

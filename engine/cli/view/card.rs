@@ -101,7 +101,10 @@ fn decision(card: &Value, now: Timestamp, stream: Stream, lines: &mut Vec<String
     let none = vec!["nobody has voted yet".to_owned()];
     let votes = if votes.is_empty() { &none } else { &votes };
     lines.extend(votes.iter().map(|line| format!("  votes     {line}")));
-    lines.push(format!("  time left {}", time_left(card, now)));
+    let is_open = matches!(card["state"].as_str(), Some("requested" | "approved"));
+    if is_open {
+        lines.push(format!("  time left {}", time_left(card, now)));
+    }
     if let Some(hold) = card["hold"].as_str() {
         lines.push(format!("  held      {}", visible(hold)));
     }
@@ -112,7 +115,9 @@ fn decision(card: &Value, now: Timestamp, stream: Stream, lines: &mut Vec<String
             card["void"]["field"]
         ));
     }
-    lines.push(format!("  on no     {}", word(card, "on_no")));
+    if is_open {
+        lines.push(format!("  on no     {}", word(card, "on_no")));
+    }
 }
 
 fn reason(policy: &Value) -> &'static str {
