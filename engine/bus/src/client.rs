@@ -40,6 +40,14 @@ pub enum ClientError {
         /// Why.
         source: ParseTokenError,
     },
+    /// What was given is no address.
+    #[error("{url:?} is no address such as nats://127.0.0.1:4222: {reason}")]
+    Address {
+        /// What was given.
+        url: String,
+        /// The client library's words.
+        reason: String,
+    },
     /// No server at the address, or it does not let us in.
     #[error("no connection to the NATS server: {reason}")]
     Connect {
@@ -66,6 +74,22 @@ pub enum ClientError {
     },
 }
 
+/// Whether a server could be looked for at this URL at all.
+///
+/// # Errors
+/// [`ClientError::Address`].
+pub fn check_address(url: &str) -> Result<(), ClientError> {
+    address(url).map(drop)
+}
+
+fn address(url: &str) -> Result<ServerAddr, ClientError> {
+    url.parse().map_err(|error: std::io::Error| {
+        // a password may stand before the host
+        let shown = url.rsplit_once('@').map_or(url, |(_login, host)| host).to_owned();
+        ClientError::Address { url: shown, reason: error.to_string() }
+    })
+}
+
 impl InboxClient {
     /// Connects as `user`; `seed` is the user's nkey seed, where the server knows its users by key.
     ///
@@ -78,8 +102,7 @@ impl InboxClient {
     ) -> Result<Self, ClientError> {
         let user = Token::parse(user.as_str()).map_err(|source| ClientError::User { source })?;
         let refused = |reason: String| ClientError::Connect { reason };
-        let address: ServerAddr =
-            url.parse().map_err(|error: std::io::Error| refused(error.to_string()))?;
+        let address = address(url)?;
         let mut options = connect::login(&address, seed).name("placet inbox");
         if let Some(seed) = seed {
             let key =

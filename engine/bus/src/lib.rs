@@ -20,7 +20,7 @@ pub mod service;
 mod stream;
 pub mod subjects;
 
-pub use client::{ClientError, InboxClient};
+pub use client::{ClientError, InboxClient, check_address};
 pub use error::Refusal;
 pub use inbox::{Inbox, InboxRefusal, InboxRequest, Notice, Verb};
 pub use outbox::{EventSource, OutboxMessage};

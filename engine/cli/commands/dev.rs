@@ -13,7 +13,7 @@ use crate::project::{CONFIG_FILE, Project};
 use crate::{env, out, state};
 use anyhow::{Context, Result};
 use placet_bus::subjects::Token as Subject;
-use placet_bus::{Bus, EventSource, Inbox, Options, Status};
+use placet_bus::{Bus, EventSource, Inbox, Options, Status, check_address};
 use placet_executor::{Clock, Handle, Notice};
 use placet_model::decision::Assurance;
 use placet_model::draft::Mode;
@@ -23,7 +23,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 
 /// Where the example goes when people start in a folder that is something else.
@@ -51,6 +51,14 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args) -> Result<Exit> {
+    if !args.listen.ip().is_loopback() {
+        let words = format!("dev listens on this machine alone: {} is not loopback", args.listen);
+        return Err(invalid(words));
+    }
+    args.nats
+        .as_deref()
+        .map_or(Ok(()), check_address)
+        .map_err(|error| invalid(error.to_string()))?;
     let dir = project_dir(args.dir.as_deref())?;
     let mut project = Project::at(&dir)?;
     project.config.egress_allow.extend(args.egress_allow.iter().cloned());
@@ -70,7 +78,9 @@ pub(crate) async fn run(args: Args) -> Result<Exit> {
     };
     compose::unmark_virtual(&data);
     let running = out::with_progress("opening the project", compose::start(setup)).await?;
-    let served = serve(&args, &running, &mut proposals, (&dir, &place)).await;
+    // before anything says that the engine is there: from now on it ends in good order
+    let stop = Stop::heard()?;
+    let served = serve(&args, &running, &mut proposals, (&dir, &place), stop).await;
     link::withdraw(&data);
     running.stop().await?;
     served
@@ -82,6 +92,7 @@ async fn serve(
     running: &Running,
     proposals: &mut Proposals,
     (dir, place): (&Path, &Place),
+    asked: Stop,
 ) -> Result<Exit> {
     let handle = running.handle();
     let mode: Mode = args.mode.into();
@@ -103,7 +114,10 @@ async fn serve(
         mode,
     })
     .await;
-    let server = server.map_err(|error| invalid(error.to_string()))?;
+    let server = server.map_err(|error| {
+        let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+        invalid(format!("{error}: {cause}; name another place with --listen"))
+    })?;
     let url = format!("http://{}", server.local_addr());
     let token_file = state::keep_token(&url, token.expose())?;
     link::announce(&place.data, &url, &handle.log().install_id())?;
@@ -115,7 +129,7 @@ async fn serve(
     };
     out::data(&format!("{url}/login?token={}", login.expose()))?;
     welcome(&Welcome { dir, place, token_file: &token_file, url: &url, handle, mode, workflows })?;
-    let exit = until_stopped(handle, proposals).await?;
+    let exit = until_stopped(handle, proposals, asked).await?;
     out::say("stopping");
     drop(stop);
     server.await??;
@@ -219,7 +233,12 @@ fn welcome(told: &Welcome<'_>) -> Result<()> {
         DEFAULT_URL => String::new(),
         url => format!(" --server {url}"),
     };
-    let workflow = told.workflows.first().map_or("ops/slack-notify", String::as_str);
+    let example = "ops/slack-notify";
+    let is_there = told.workflows.is_empty() || told.workflows.iter().any(|name| name == example);
+    let (workflow, input) = match told.workflows.first() {
+        Some(other) if !is_there => (other.as_str(), "JSON"),
+        _ => (example, r#"'{"channel":"C0SALES","text":"Hello"}'"#),
+    };
     let lines = [
         String::new(),
         format!("project  {}", full(told.dir).display()),
@@ -229,26 +248,39 @@ fn welcome(told: &Welcome<'_>) -> Result<()> {
         format!("mode     {mode}"),
         String::new(),
         "next, in another terminal:".to_owned(),
-        format!(
-            "  {program} start {workflow} --input '{{\"channel\":\"C0SALES\",\"text\":\"Hello\"}}'{server}"
-        ),
+        format!("  {program} start {workflow} --input {input}{server}"),
         format!("  {program} inbox list --as approver{server}"),
         format!("  {program} inbox approve DECISION --as approver{server}"),
     ];
     lines.iter().try_for_each(|line| out::data(line))
 }
 
+/// The signals that ask the engine to stop. They are kept from the moment at which this is made.
+struct Stop {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Stop {
+    fn heard() -> Result<Self> {
+        let (interrupt, terminate) = (SignalKind::interrupt(), SignalKind::terminate());
+        Ok(Self { interrupt: signal(interrupt)?, terminate: signal(terminate)? })
+    }
+}
+
 /// Until somebody stops it, or the engine cannot go on. Meanwhile changed files are applied.
-async fn until_stopped(handle: &Handle, proposals: &mut Proposals) -> Result<Exit> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
+async fn until_stopped(
+    handle: &Handle,
+    proposals: &mut Proposals,
+    mut asked: Stop,
+) -> Result<Exit> {
     let mut notices = handle.notices();
     let mut look = tokio::time::interval(proposals::LOOK_EVERY);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            _ = interrupt.recv() => return Ok(Exit::Done),
-            _ = terminate.recv() => return Ok(Exit::Done),
+            _ = asked.interrupt.recv() => return Ok(Exit::Done),
+            _ = asked.terminate.recv() => return Ok(Exit::Done),
             _ = look.tick() => proposals.look_again(handle).await?,
             notice = notices.recv() => {
                 if matches!(notice, Ok(Notice::Failed)) {

@@ -62,11 +62,11 @@ impl Proposals {
     pub(super) async fn apply_policy(&mut self, handle: &Handle) -> Result<()> {
         let Some(policy) = self.policy.take() else { return Ok(()) };
         let author = people::principal(AUTHOR);
-        let is_new = *handle.world().policy != policy;
-        handle.apply_policy(&author, policy).await.map_err(|error| refused(&error))?;
-        if is_new {
-            out::say(&format!("applied {POLICY_FILE} as {AUTHOR}"));
+        if *handle.world().policy == policy {
+            return Ok(());
         }
+        handle.apply_policy(&author, policy).await.map_err(|error| refused(&error))?;
+        out::say(&format!("applied {POLICY_FILE} as {AUTHOR}"));
         Ok(())
     }
 

@@ -3,7 +3,8 @@
 use crate::env;
 use crate::exit::{Refused, invalid};
 use crate::link::{Link, Target};
-use anyhow::Result;
+use crate::out;
+use anyhow::{Result, anyhow};
 use placet_bus::{ClientError, InboxClient, Verb};
 use placet_executor::Clock;
 use placet_executor::inbox::Problem;
@@ -52,7 +53,7 @@ impl Desk {
                 let mut body = Map::new();
                 body.extend(filter.map(|filter| ("filter".to_owned(), json!(filter))));
                 body.extend(cursor.map(|cursor| ("cursor".to_owned(), json!(cursor))));
-                client.ask(Verb::List, &nonce(), &body).await.map_err(failed)
+                ask(client, Verb::List, &body).await
             }
         }
     }
@@ -63,7 +64,7 @@ impl Desk {
             Self::Engine(link) => link.get(&format!("/api/v1/decisions/{decision}")).await,
             Self::Nats(client) => {
                 let body = Map::from_iter([("decision".to_owned(), json!(decision))]);
-                client.ask(Verb::Get, &nonce(), &body).await.map_err(failed)
+                ask(client, Verb::Get, &body).await
             }
         }
     }
@@ -83,7 +84,7 @@ impl Desk {
             }
             Self::Nats(client) => {
                 ballot.insert("decision".to_owned(), json!(decision));
-                client.ask(Verb::Decide, &nonce(), &ballot).await.map_err(failed)
+                ask(client, Verb::Decide, &ballot).await
             }
         }
     }
@@ -96,12 +97,24 @@ impl Desk {
     }
 }
 
+/// Repeated for a while when nobody answers: then that is said.
+async fn ask(client: &InboxClient, verb: Verb, body: &Map<String, Value>) -> Result<Value> {
+    let id = nonce();
+    let answer = client.ask(verb, &id, body);
+    out::with_progress("waiting for an engine to answer", answer).await.map_err(failed)
+}
+
 pub(super) fn failed(error: ClientError) -> anyhow::Error {
     match error {
         ClientError::Refused { refusal } => {
             let (code, title, detail) = (refusal.code, refusal.title, refusal.detail);
             Refused(Problem { code, title, detail }).into()
         }
+        error @ ClientError::Address { .. } => invalid(error.to_string()),
+        ClientError::NoAnswer { reason } => anyhow!(
+            "no engine answers inboxes there: {reason}; a decision may have been recorded all the \
+             same: see `placet inbox show`"
+        ),
         error => error.into(),
     }
 }
