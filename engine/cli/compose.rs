@@ -2,6 +2,7 @@
 //! tell: the live transport and the vault are made in live mode only.
 
 use crate::exit::refused;
+use crate::link;
 use crate::people::{self, AUTHOR};
 use crate::project::Project;
 use anyhow::{Context, Result};
@@ -82,7 +83,13 @@ pub(crate) fn open_log(project: &Project, place: &Place) -> Result<Log> {
     let options = OpenOptions::new(&place.data, &project.config.project)
         .keys(place.keys.clone())
         .projector(Projections::new());
-    Ok(Log::open(options)?)
+    Log::open(options).map_err(|error| match (&error, link::announced(&place.data)) {
+        (placet_log::Error::InUse { .. }, Some(url)) => {
+            let words = format!("the engine at {url} has the data open");
+            anyhow::Error::from(error).context(words)
+        }
+        _ => error.into(),
+    })
 }
 
 /// Opens the log and starts its engine.

@@ -1,6 +1,7 @@
 //! How a command ends: its exit code, and what is said about an error.
 
 use crate::out::{self, Stream, Tone};
+use placet_egress::control::ControlError;
 use placet_executor::inbox::Problem;
 use placet_model::code;
 use std::fmt;
@@ -64,6 +65,9 @@ pub(crate) fn refused(error: &placet_executor::Error) -> anyhow::Error {
     Refused(Problem::from(error)).into()
 }
 
+/// Refusals of what was typed, not of what was asked for.
+const INVALID: [&str; 2] = ["PL4003", "PL4010"];
+
 /// Says what went wrong, on stderr, and which exit code follows.
 pub(crate) fn report(error: &anyhow::Error) -> Exit {
     if is_broken_pipe(error) {
@@ -78,11 +82,17 @@ pub(crate) fn report(error: &anyhow::Error) -> Exit {
         if let Some(page) = code::find(&problem.code) {
             out::say(&format!("  = help: {}", page.help));
         }
-        return Exit::Negative;
+        return if INVALID.contains(&problem.code.as_str()) { Exit::Usage } else { Exit::Negative };
     }
     let page = code_of(error).and_then(code::find);
     let head = page.map_or_else(|| "error:".to_owned(), |page| format!("error[{}]:", page.name));
     out::say(&format!("{} {error}", Stream::Err.paint(Tone::Bad, &head)));
+    if let Some(ControlError::Unreachable { .. }) = error.downcast_ref() {
+        // what lies between is the HTTP client's own affair
+        out::say(&format!("  because {}", error.root_cause()));
+        out::say("  = help: start it with `placet dev`, or name another with --server or --data");
+        return Exit::Negative;
+    }
     for cause in error.chain().skip(1) {
         out::say(&format!("  because {cause}"));
     }

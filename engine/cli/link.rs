@@ -153,6 +153,11 @@ impl Endpoint {
     }
 }
 
+/// Where the engine of these data said that it listens.
+pub(crate) fn announced(data: &Path) -> Option<String> {
+    Endpoint::of(data).map(|endpoint| endpoint.url)
+}
+
 fn place_of(data: &Path) -> String {
     fs::canonicalize(data).unwrap_or_else(|_gone| data.to_owned()).display().to_string()
 }

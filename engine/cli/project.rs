@@ -134,6 +134,9 @@ pub(crate) fn dev_policy(source: &Source) -> (Option<Policy>, Vec<Diagnostic>) {
 
 /// Reads a file that was named by a person.
 pub(crate) fn read(path: &Path) -> Result<Source> {
+    if path.is_dir() {
+        return Err(invalid(format!("{} is a folder: name a file in it", path.display())));
+    }
     let bytes = fs::read(path)
         .map_err(|error| invalid(format!("{} cannot be read: {error}", path.display())))?;
     Ok(Source::from_bytes(shown(path), &bytes))
@@ -173,8 +176,13 @@ fn schema_text(dir: &Path, path: &str) -> Option<String> {
 }
 
 fn lines_of(errors: &[LoadError]) -> String {
-    let lines = errors
-        .iter()
-        .flat_map(|error| error.problems.iter().map(|problem| format!("{}:{problem}", error.file)));
-    lines.collect::<Vec<_>>().join("\n")
+    let words = "the project's adapters cannot be used".to_owned();
+    let lines = errors.iter().flat_map(|error| {
+        error.problems.iter().map(|problem| match problem.line {
+            // the file as a whole
+            0 => format!("  {}: {}", error.file, problem.message),
+            _ => format!("  {}:{problem}", error.file),
+        })
+    });
+    std::iter::once(words).chain(lines).collect::<Vec<_>>().join("\n")
 }

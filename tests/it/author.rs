@@ -165,6 +165,10 @@ fn an_input_that_the_workflow_refuses_is_invalid_input() {
     let refused = placet(&project).args(["run", file, "--input", r#"{"channel":1}"#]).run();
     assert!(refused.expect_code(2).stderr.contains("schema"));
     drop(placet(&project).args(["run", file, "--input", "{"]).run().expect_code(2));
+    let none = placet(&project).args(["run", file]).run().expect_code(2);
+    assert!(none.stderr.contains("--input"), "{}", none.stderr);
+    let folder = placet(&project).args(["run", "demo"]).run().expect_code(2);
+    assert!(folder.stderr.contains("is a folder"), "{}", folder.stderr);
 }
 
 #[test]
@@ -188,4 +192,19 @@ fn the_example_project_is_made_checked_and_run() {
     let args = ["run", file, "--approve", "auto", "--json", "--input", "-"];
     let report = placet(&project).args(args).stdin(INPUT).run().expect_code(0).json();
     assert_eq!(report["status"], "completed");
+}
+
+#[test]
+fn an_adapter_that_cannot_be_used_is_named_with_its_file_and_place() {
+    let project = Project::new()
+        .with("placet.toml", "")
+        .with("adapters/bad.yaml", "junk: 1\n")
+        .with("adapters/webhook.yaml", "manifest: 1\nprovider: webhook\ntitle: W\ncategory: c\n");
+    let refused = placet(&project).args(["adapters", "list"]).run().expect_code(2);
+    assert!(
+        refused.stderr.contains("adapters/bad.yaml:1:1: unknown field `junk`"),
+        "{}",
+        refused.stderr
+    );
+    assert!(!refused.stderr.contains(":0:0"), "{}", refused.stderr);
 }

@@ -182,13 +182,17 @@ fn the_log_is_read_replayed_and_verified() {
 
 #[test]
 fn what_is_asked_wrongly_ends_with_two_and_what_is_refused_with_one() {
-    let project = Project::new();
+    let project = Project::new().with("placet.toml", "");
     for args in [
         &["nonsense"][..],
         &["inbox", "show", "not-an-id"],
         &["inbox", "list"],
         &["inbox", "list", "--data", "nowhere"],
         &["dev", "--listen", "nowhere"],
+        &["dev", "--listen", "0.0.0.0:0"],
+        &["dev", "--listen", "127.0.0.1:0", "--nats", "gibberish://host"],
+        &["inbox", "list", "--nats", "gibberish://host", "--as", "approver"],
+        &["init", "placet.toml"],
         &["audit", "prove"],
     ] {
         let ended = placet(&project).args(args).run();
@@ -200,8 +204,119 @@ fn what_is_asked_wrongly_ends_with_two_and_what_is_refused_with_one() {
     assert!(refused.stderr.contains("PL3001"), "{}", refused.stderr);
     let refused = dev.command("approver", &["start", "no/such"]).run().expect_code(1);
     assert!(refused.stderr.contains("error[PL4"), "{}", refused.stderr);
+    for args in [
+        &["runs", "list", "--status", "nonsense"][..],
+        &["runs", "list", "--limit", "0"],
+        &["audit", "show", "0"],
+        &["start", &slack_notify(), "--input", "{"],
+        &["inbox", "list", "--filter", "x"],
+    ] {
+        let ended = dev.command("author", args).run();
+        assert_eq!(ended.code, Some(2), "{args:?}: {}", ended.stderr);
+    }
     let taken = placet(&project).args(["dev", ".", "--listen", "127.0.0.1:0"]).run();
     assert_eq!(taken.code, Some(1), "the data are in use: {}", taken.stderr);
+    assert!(taken.stderr.contains(&dev.url), "by which engine: {}", taken.stderr);
+}
+
+#[test]
+fn an_input_that_the_workflow_refuses_is_invalid_input_for_an_engine_too() {
+    let project = Project::new();
+    let dev = Dev::start(&project, &[]);
+    let args = ["start", "ops/slack-notify", "--input", r#"{"channel":1}"#];
+    let refused = dev.command("author", &args).run().expect_code(2);
+    assert!(refused.stderr.contains("error[PL4010]"), "{}", refused.stderr);
+}
+
+#[test]
+fn a_place_that_is_taken_is_named_with_what_to_do() {
+    let (first, second) = (Project::new(), Project::new());
+    let dev = Dev::start(&first, &[]);
+    let address = dev.url.trim_start_matches("http://");
+    let taken = placet(&second).args(["dev", ".", "--listen", address]).run().expect_code(2);
+    assert!(taken.stderr.contains(address), "{}", taken.stderr);
+    assert!(
+        taken.stderr.contains("in use") && taken.stderr.contains("--listen"),
+        "{}",
+        taken.stderr
+    );
+}
+
+#[test]
+fn an_engine_that_is_not_there_is_said_in_two_lines_and_how_to_start_one() {
+    let project = Project::new();
+    let dev = Dev::start(&project, &[]);
+    let url = dev.url.clone();
+    drop(dev.running.terminate().expect_code(0));
+    let gone = placet(&project).args(["runs", "list", "--server", &url]).run().expect_code(1);
+    assert!(
+        gone.stderr.contains("refused") && gone.stderr.contains("placet dev"),
+        "{}",
+        gone.stderr
+    );
+    assert_eq!(gone.stderr.lines().count(), 3, "{}", gone.stderr);
+}
+
+#[test]
+fn a_user_whom_nobody_knows_is_told_so() {
+    let project = Project::new();
+    let dev = Dev::start(&project, &[]);
+    let (_, item) = asks(&dev);
+    for args in [
+        &["inbox", "list"][..],
+        &["inbox", "show", item["id"].as_str().unwrap()],
+        &["inbox", "approve", item["id"].as_str().unwrap()],
+    ] {
+        let refused = dev.command("aprover", args).run().expect_code(1);
+        assert!(refused.stderr.contains("error[PL3004]"), "{args:?}: {}", refused.stderr);
+        assert!(refused.stderr.contains("aprover"), "{args:?}: {}", refused.stderr);
+    }
+}
+
+#[test]
+fn members_of_an_applied_policys_groups_may_vote_in_dev() {
+    let project = Project::new();
+    let dev = Dev::start(&project, &[]);
+    project.write(
+        "other.yaml",
+        "groups: { leads: [zoe] }\nrules:\n  - match: { effect: send }\n    require: { approvers: [leads] }\n",
+    );
+    let apply = ["policy", "apply", "other.yaml"];
+    let refused = dev.command("approver", &apply).run().expect_code(1);
+    assert!(refused.stderr.contains("error[PL4005]"), "{}", refused.stderr);
+    drop(dev.command("author", &apply).run().expect_code(0));
+    // the same once more: still nothing that everybody may do
+    drop(dev.command("approver", &apply).run().expect_code(1));
+    let file = slack_notify();
+    drop(dev.command("author", &["start", &file, "--input", INPUT]).run().expect_code(0));
+    let watch = dev.command("zoe", &["inbox", "watch", "--json"]).start();
+    let item = watch.stdout_line(|line| line.contains("slack.chat.postMessage"));
+    let item: Value = serde_json::from_str(&item).unwrap();
+    let id = item["id"].as_str().unwrap();
+    drop(dev.command("zoe", &["inbox", "approve", id]).run().expect_code(0));
+    let card = dev.command("zoe", &["inbox", "show", id]).run().expect_code(0).stdout;
+    assert!(!card.contains("time left"), "nothing is left to decide: {card}");
+}
+
+#[test]
+fn what_is_paused_is_named() {
+    let project = Project::new();
+    let dev = Dev::start(&project, &[]);
+    let one = dev.command("author", &["pause", "--integration", "slack"]).run().expect_code(0);
+    assert!(one.stdout.starts_with("slack paused"), "{}", one.stdout);
+    let list = || dev.command("author", &["integrations", "list"]).run().expect_code(0);
+    assert!(!list().stderr.contains("everything"), "{}", list().stderr);
+    drop(dev.command("author", &["pause"]).run().expect_code(0));
+    assert!(list().stderr.contains("everything outbound is paused"), "{}", list().stderr);
+}
+
+#[test]
+fn a_sandbox_engine_takes_no_credential_and_says_what_to_start() {
+    let project = Project::new().with("token", "xoxb-1\n");
+    let dev = Dev::start(&project, &[]);
+    let args = ["integrations", "connect", "slack", "--credential", "access_token=@token"];
+    let refused = dev.command("author", &args).run().expect_code(1);
+    assert!(refused.stderr.contains("--mode live"), "{}", refused.stderr);
 }
 
 #[test]

@@ -57,6 +57,7 @@ enum Command {
     },
     /// One event
     Show {
+        #[arg(value_parser = clap::value_parser!(u64).range(1..))]
         position: u64,
         #[arg(long)]
         json: bool,

@@ -22,6 +22,9 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Exit> {
+    if args.dir.is_file() {
+        return Err(invalid(format!("{} is a file: name a folder", args.dir.display())));
+    }
     if args.dir.join(CONFIG_FILE).exists() {
         return Err(invalid(format!("{} is a project already", args.dir.display())));
     }

@@ -211,7 +211,9 @@ async fn begin(
         Ok(run) => Ok(run),
         // the input is part of what was typed
         Err(error) if error.code() == "PL4010" => {
-            Err(invalid(placet_executor::inbox::Problem::from(&error).detail))
+            let detail = placet_executor::inbox::Problem::from(&error).detail;
+            let missing = if args.input.is_none() { " (there is no --input)" } else { "" };
+            Err(invalid(format!("{detail}{missing}")))
         }
         Err(error) => Err(refused(&error)),
     }

@@ -45,14 +45,15 @@ pub(crate) struct Args {
 enum Command {
     /// Runs, newest first
     List {
-        /// running, waiting, completed, faulted or cancelled
-        #[arg(long)]
+        /// Only those that stand so
+        #[arg(long, value_parser = ["running", "waiting", "completed", "faulted", "cancelled"])]
         status: Option<String>,
         /// `namespace/name`
         #[arg(long)]
         workflow: Option<String>,
-        #[arg(long, default_value_t = 50)]
-        limit: usize,
+        /// At most so many
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=200))]
+        limit: u16,
         #[arg(long)]
         json: bool,
     },
