@@ -159,6 +159,19 @@ pub struct Receipt {
     pub state: DecisionState,
 }
 
+/// How much the loop has in memory: what is parked costs nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Load {
+    /// Runs that are being worked on.
+    pub runs: usize,
+    /// Reminders that stand in no row.
+    pub reminders: usize,
+    /// Due rows that were handed out and still stand.
+    pub handed_out: usize,
+    /// What a virtual clock waits for.
+    pub awaited: usize,
+}
+
 /// A fact of the project: its stream, the event, and the content of its payloads.
 pub(crate) type ProjectFact = (StreamId, Event, Vec<Vec<u8>>);
 
@@ -358,6 +371,16 @@ impl Handle {
     /// Has the engine look at its clock: a virtual one was moved from outside.
     pub fn wake(&self) {
         let _ended_anyway = self.inputs.send(Input::Wake);
+    }
+
+    /// How much the loop has in memory.
+    ///
+    /// # Errors
+    /// [`Error::Stopping`] when it has ended.
+    pub async fn load(&self) -> Result<Load, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.inputs.send(Input::Count(reply)).map_err(|_ended| Error::Stopping)?;
+        answer.await.map_err(|_ended| Error::Stopping)
     }
 
     /// Finishes what is under way, then ends the loop.

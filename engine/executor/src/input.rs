@@ -1,6 +1,6 @@
 //! All that can wake the writer loop, as one closed enum.
 
-use crate::handle::Error;
+use crate::handle::{Error, Load};
 use crate::pool::Done;
 use crate::turn::{CallPlan, Ending, Job};
 use placet_log::{Append, AppendResult};
@@ -31,6 +31,8 @@ pub(crate) enum Input {
     Governed { result: AppendResult, reply: ReplyTo, turn: Option<ActTurn> },
     /// A call has ended.
     Answered { run: RunId, plan: Box<CallPlan>, ending: Ending },
+    /// Say how much is in memory.
+    Count(oneshot::Sender<Load>),
     /// Look at the clock.
     Wake,
     /// Finish what is under way and end.

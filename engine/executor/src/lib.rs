@@ -28,7 +28,7 @@ mod writer;
 
 pub use clock::Clock;
 pub use engine::{Engine, Parts};
-pub use handle::{Error, Handle, Notice, Receipt, Start, Vote};
+pub use handle::{Error, Handle, Load, Notice, Receipt, Start, Vote};
 pub use perform::Transports;
 pub use turn::Error as TurnError;
 pub use world::{Modes, World};

@@ -8,7 +8,7 @@ mod due;
 mod entry;
 
 use crate::env::Env;
-use crate::handle::{Error, Notice};
+use crate::handle::{Error, Load, Notice};
 use crate::input::{Change, Committed, Input, ReplyTo};
 use crate::perform::Caller;
 use crate::pool::{Done, Pool, Task};
@@ -151,6 +151,9 @@ impl Writer {
                 self.accept(run, Job::Answered(Box::new(answered)), None);
             }
             Input::Wake => {}
+            Input::Count(reply) => {
+                let _nobody_waits = reply.send(self.load());
+            }
             Input::Stop(done) => {
                 self.change_world(|world| World {
                     stopping: true,
@@ -161,6 +164,12 @@ impl Writer {
             }
         }
         None
+    }
+
+    fn load(&self) -> Load {
+        let (handed_out, reminders) = self.state.dues.load();
+        let (runs, awaited) = (self.state.active.len(), self.state.people.len());
+        Load { runs, reminders, handed_out, awaited }
     }
 
     fn is_idle(&self) -> bool {
@@ -262,6 +271,11 @@ impl Writer {
         }
         if held.is_some() && matches!(run.activity, Activity::InDoubt(..)) {
             self.state.held_doubts.insert(id);
+        }
+        if held.is_some() && self.env.clock.is_virtual() {
+            // somebody has to lift the hold: a virtual clock does not run out on them
+            let put_off = run.activity.attempt().and_then(|attempt| attempt.started.decision);
+            self.state.people.extend(put_off.map(Awaited::Decision));
         }
         let before = Revision::new(run.revision.get() - facts.len() as u64);
         let key = run.facts().map(|facts| facts.started.key);

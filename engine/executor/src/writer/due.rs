@@ -39,6 +39,11 @@ impl Dues {
         self.later.insert((at, self.serial), (run, job));
     }
 
+    /// Rows that were handed out and still stand, and reminders.
+    pub(super) fn load(&self) -> (usize, usize) {
+        (self.handed_out.len(), self.later.len())
+    }
+
     /// The next moment at which to look.
     pub(super) fn next(&self) -> Option<Timestamp> {
         self.next.into_iter().chain(self.next_reminder()).min()

@@ -1,6 +1,7 @@
 //! The executor on a log in memory: what a run does, what leaves, and what a restart finds.
 #![cfg(test)]
 
+mod concurrency;
 mod control_flow;
 mod crash;
 mod gate;
