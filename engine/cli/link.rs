@@ -116,8 +116,14 @@ impl Target {
     }
 
     async fn on_data(&self, data: &Path, project: Project) -> Result<Found> {
-        if !data.join("log.redb").exists() {
-            return Err(invalid(format!("{} holds no project's data", data.display())));
+        match data.join("log.redb").try_exists() {
+            Ok(true) => {}
+            Ok(false) => {
+                return Err(invalid(format!("{} holds no project's data", data.display())));
+            }
+            Err(error) => {
+                return Err(invalid(format!("{} cannot be read: {error}", data.display())));
+            }
         }
         match Endpoint::of(data) {
             Some(endpoint) if endpoint.answers().await => {
