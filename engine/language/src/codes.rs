@@ -37,7 +37,10 @@ codes! {
     DURATION = "PL2301", Error;
     TIMEOUT_NAME = "PL2302", Error;
     EXPORT_DROPS = "PL2303", Warning;
+    RETRY = "PL2304", Warning;
     TIMEOUT_STATUS = "PL2305", Warning;
+    FORK_EXPORT = "PL2306", Warning;
+    EVENT_READ = "PL2307", Warning;
     LITERAL_SECRET = "PL2308", Warning;
     UNUSED = "PL2309", Hint;
     POLICY = "PL2401", Error;

@@ -6,6 +6,10 @@
 //! [`Evaluator`] runs the expressions of a plan behind fences.
 #![warn(clippy::wildcard_enum_match_arm, missing_docs)]
 
+// Unit tests share the small project of the integration tests, which names this crate.
+#[cfg(test)]
+extern crate self as placet_language;
+
 pub mod codes;
 pub mod diagnostic;
 pub mod duration;

@@ -206,6 +206,7 @@ pub enum TaskKind {
     /// Runs another workflow.
     Run(Box<RunWorkflow>),
     /// Calls an operation of an `OpenAPI` document.
+    #[serde(rename = "openapi")]
     OpenApi(Box<OpenApiCall>),
     /// Calls a function.
     Function(Box<FunctionCall>),
@@ -450,6 +451,7 @@ pub enum Authentication {
         token: String,
     },
     /// A token from an authorization server with known endpoints.
+    #[serde(rename = "oauth2")]
     OAuth2(Box<OAuth2>),
     /// A token from a server that describes itself under `/.well-known/openid-configuration`.
     Oidc(Box<OAuth2>),

@@ -56,10 +56,7 @@ impl Reader<'_> {
     pub(super) fn approval(&mut self, node: &Node) -> Field<ApprovalMetadata> {
         match node.as_text() {
             Some("inherit") => return Ok(None),
-            Some("none") => {
-                self.outside("approval: none", node.span);
-                return Err(Reported);
-            }
+            Some("none") => return Ok(Some(self.no_approval(node))),
             Some(_) | None => {}
         }
         if node.entries().is_empty() {
@@ -74,26 +71,30 @@ impl Reader<'_> {
             return Err(Reported);
         }
         for entry in node.entries() {
-            match entry.key.as_str() {
-                "policy" => self.outside("approval.policy", entry.key_span),
-                "escalate" => self.outside("approval.escalate", entry.key_span),
-                "remind" => self.outside("approval.remind", entry.key_span),
-                key if !FIELDS.contains(&key) => self.unknown_approval_key(key, entry.key_span),
-                _ => {}
+            if !FIELDS.contains(&entry.key.as_str()) {
+                self.unknown_approval_key(&entry.key, entry.key_span);
             }
         }
-        let thresholds = self.thresholds(node);
+        let approvers = self.approvers(node);
         let expires = field(node.get("expires"), |n| self.some_time(n, "`expires`"));
         let reason = field(node.get("reasonRequired"), |n| self.reason_required(n));
         let own = field(node.get("selfApproval"), |n| self.self_approval(n));
         let summary = field(node.get("summary"), |n| self.summary(n));
+        let policy = self.approval_policy(node);
+        let escalate = self.escalation(node, expires.unwrap_or_default());
+        let remind = self.reminder(node);
+        let (thresholds, approvers_from) = approvers?;
         Ok(Some(ApprovalMetadata {
-            thresholds: thresholds.ok_or(Reported)?,
+            thresholds,
             expires: expires?,
             reason_required: reason?,
             self_approval: own?,
             summary: summary?,
-            ..ApprovalMetadata::default()
+            approvers_from,
+            policy: policy?,
+            escalate: escalate?,
+            remind: remind?,
+            waived: None,
         }))
     }
 
@@ -113,15 +114,23 @@ impl Reader<'_> {
     ) -> Option<ApprovalMetadata> {
         let Some(default) = self.uses.approval.clone() else { return own };
         let Some(own) = own else { return Some(default) };
-        let thresholds =
-            if own.thresholds.is_empty() { default.thresholds } else { own.thresholds };
+        let (thresholds, approvers_from) =
+            if own.thresholds.is_empty() && own.approvers_from.is_none() {
+                (default.thresholds, default.approvers_from)
+            } else {
+                (own.thresholds, own.approvers_from)
+            };
         Some(ApprovalMetadata {
             thresholds,
+            approvers_from,
             expires: own.expires.or(default.expires),
             reason_required: own.reason_required.or(default.reason_required),
             self_approval: own.self_approval.or(default.self_approval),
             summary: own.summary.or(default.summary),
-            ..ApprovalMetadata::default()
+            policy: own.policy.or(default.policy),
+            escalate: own.escalate.or(default.escalate),
+            remind: own.remind.or(default.remind),
+            waived: own.waived,
         })
     }
 
@@ -148,7 +157,8 @@ impl Reader<'_> {
             return Some(Vec::new());
         };
         if approvers.as_text().is_some_and(|text| fences::fenced(text).is_some()) {
-            self.outside("an expression for approvers", approvers.span);
+            let message = "approvers in a policy are names, an expression is not evaluated";
+            self.report(self.approval_code, approvers.span, message, "write [NAME, NAME]");
             return None;
         }
         let mut names = Vec::new();
@@ -196,7 +206,7 @@ impl Reader<'_> {
         Some(Threshold { from, approve, deny })
     }
 
-    fn short_list<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n [Node]> {
+    pub(super) fn short_list<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n [Node]> {
         match &node.content {
             Content::List(items) if (1..=usize::from(LIST_MAX)).contains(&items.len()) => {
                 Some(items)
@@ -214,7 +224,7 @@ impl Reader<'_> {
         }
     }
 
-    fn count(&mut self, node: &Node, what: &str) -> Option<u16> {
+    pub(super) fn count(&mut self, node: &Node, what: &str) -> Option<u16> {
         let count = node.to_json().as_u64().and_then(|count| u16::try_from(count).ok());
         let count = count.filter(|count| (1..=LIST_MAX).contains(count));
         if count.is_none() {
@@ -225,7 +235,7 @@ impl Reader<'_> {
     }
 
     /// The name of a user or group, known to the project where that is known.
-    fn principal(&mut self, node: &Node) -> Option<Principal> {
+    pub(super) fn principal(&mut self, node: &Node) -> Option<Principal> {
         let Some(text) = node.as_text() else {
             let message = format!("an approver is a name or a rule, this is {}", node.kind());
             self.report(self.approval_code, node.span, message, "write NAME or { from: [NAME] }");

@@ -2,7 +2,7 @@
 
 use placet_model::approval::ApprovalMetadata;
 use placet_model::manifest::{Effect, OperationInfo};
-use placet_model::plan::{Call, Template};
+use placet_model::plan::{Call, TaskKind, Template};
 use serde_json::Value;
 
 use super::names::Place;
@@ -14,7 +14,6 @@ use crate::syntax::{Content, Node};
 
 /// Calls that the language knows by a word, besides `http`.
 const BUILT_IN: &[(&str, &str)] = &[
-    ("openapi", "call: openapi"),
     ("grpc", "call: grpc"),
     ("mcp", "call: mcp"),
     ("a2a", "call: a2a"),
@@ -26,12 +25,32 @@ const RESERVED_PROVIDERS: &[&str] = &["agent", "context", "inbox"];
 pub(super) const INTEGRATION: &str = "integration";
 
 impl Reader<'_> {
-    pub(super) fn call(&mut self, node: &Node, value: &Node) -> Option<Call> {
+    /// Built-in words, then functions of the document, operations, and functions of catalogs.
+    pub(super) fn call(&mut self, node: &Node, value: &Node) -> Option<TaskKind> {
         let name = self.text(value, "`call`")?;
-        let with = node.get("with");
-        if name == "http" {
-            return self.http_call(node, value, with);
+        match name {
+            "http" => {
+                let call = self.http_call(node, value, node.get("with"))?;
+                return Some(TaskKind::Call(Box::new(call)));
+            }
+            "openapi" => {
+                let call = self.openapi_call(node, value.span)?;
+                return Some(TaskKind::OpenApi(Box::new(call)));
+            }
+            _ => {}
         }
+        let is_built_in = BUILT_IN.iter().any(|(word, _)| *word == name);
+        if !is_built_in && self.uses.is_declared("functions", name) {
+            return self.function_call(node, name, value.span);
+        }
+        if name.contains('@') && !name.contains("://") {
+            return self.catalog_call(node, name, value.span);
+        }
+        self.operation_call(node, value, name).map(|call| TaskKind::Call(Box::new(call)))
+    }
+
+    fn operation_call(&mut self, node: &Node, value: &Node, name: &str) -> Option<Call> {
+        let with = node.get("with");
         let operation = self.operation(name, value.span)?;
         let integration = self.integration(with, &operation, value.span);
         let built = match with {
@@ -71,10 +90,6 @@ impl Reader<'_> {
             self.report(codes::UNKNOWN_CALL, span, message, "use `call: http` with an endpoint");
             return None;
         }
-        if name.contains('@') {
-            self.outside("a call of a catalog", span);
-            return None;
-        }
         let provider = name.split('.').next().unwrap_or(name);
         if RESERVED_PROVIDERS.contains(&provider) && name.contains('.') {
             self.outside("a call of a reserved provider", span);
@@ -82,7 +97,9 @@ impl Reader<'_> {
         }
         let catalogue = self.environment.catalogue;
         let known = catalogue.operations.keys().map(String::as_str);
-        let help = match did_you_mean(name, known.chain(["http"])) {
+        let functions = self.uses.declared_in("functions").collect::<Vec<_>>();
+        let known = known.chain(["http", "openapi"]).chain(functions.iter().map(String::as_str));
+        let help = match did_you_mean(name, known) {
             Some(near) => format!("did you mean `{near}`?"),
             None => self.operations_of(provider),
         };

@@ -41,6 +41,7 @@ impl Reader<'_> {
     pub(super) fn unknown_use(&mut self, what: &str, name: &str, span: Span, known: &[String]) {
         let help = match did_you_mean(name, known.iter().map(String::as_str)) {
             Some(near) => format!("did you mean `{near}`?"),
+            None if what == "retry" => "declare it under use.retries".to_owned(),
             None => format!("declare it under use.{what}s"),
         };
         let message = format!("there is no {what} named `{name}` in `use`");

@@ -5,8 +5,9 @@ use placet_model::canonical::Error;
 use placet_model::plan::{PLAN_VERSION, Plan, WorkflowName};
 
 use super::names::Place;
-use super::reader::Reader;
+use super::reader::{Reader, field};
 use super::steps::Steps;
+use super::tasks::split;
 use super::with::find;
 use crate::codes;
 use crate::diagnostic::did_you_mean;
@@ -24,10 +25,8 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &Node) -> Option<Plan> {
     if !reader.map(root, "the document", ROOT) {
         return None;
     }
-    if root.get("schedule").is_some() {
-        let span = root.key_span("schedule");
-        reader.outside("schedule", span);
-    }
+    reader.has_timeout = root.get("timeout").is_some();
+    let schedule = reader.schedule(root);
     if let Some(tasks) = root.get("do") {
         reader.steps = Steps::outline(tasks);
     }
@@ -43,22 +42,23 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &Node) -> Option<Plan> {
     let tasks = reader.required(root, "do", "the document");
     let tasks = tasks.and_then(|tasks| reader.tasks(tasks, &TaskPath::root(), "do"));
     let output = reader.output(root.get("output"), "output", Place::WorkflowOutput);
-    let timeout = root.get("timeout").map(|timeout| reader.timeout(timeout));
+    let timeout = field(root.get("timeout"), |n| reader.timeout(n, Place::WorkflowInput));
     reader.unused();
     reader.dropped_context();
+    let (timeout, timeout_from) = split(timeout.unwrap_or_default());
     let plan = Plan {
         v: PLAN_VERSION,
         workflow: workflow?,
         definition: root.to_json(),
         input,
         output,
-        timeout: timeout.flatten(),
-        timeout_from: None,
+        timeout,
+        timeout_from,
         tasks: tasks?,
         secrets: reader.uses.secrets.clone(),
         operations: reader.operations.clone(),
-        schedule: None,
-        functions: std::collections::BTreeMap::new(),
+        schedule,
+        functions: reader.called_functions(),
     };
     reader.has_digest(&plan, root).then_some(plan)
 }
@@ -108,9 +108,7 @@ impl Reader<'_> {
     fn label(&mut self, node: &Node, key: &str) -> Option<String> {
         let value = self.required(node, key, "`document`")?;
         let text = self.text(value, &format!("`document.{key}`"))?;
-        let edge = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric());
-        let inner = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        if text.len() > 63 || !inner || !edge(text.bytes().next()) || !edge(text.bytes().last()) {
+        if !is_label(text) {
             let message = format!("`document.{key}` must be a name such as `my-workflow`");
             let help = "1 to 63 letters, digits and `-`, no dots, no `-` at either end";
             self.report(codes::SHAPE, value.span, message, help);
@@ -163,8 +161,15 @@ impl Reader<'_> {
     }
 }
 
+/// A DNS label: 1 to 63 letters, digits and `-`, no `-` at either end.
+pub(super) fn is_label(text: &str) -> bool {
+    let edge = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric());
+    let inner = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    text.len() <= 63 && inner && edge(text.bytes().next()) && edge(text.bytes().last())
+}
+
 /// Semantic version 2.0: three numbers, then optional pre-release and build identifiers.
-fn is_semver(text: &str) -> bool {
+pub(super) fn is_semver(text: &str) -> bool {
     let (rest, build) = match text.split_once('+') {
         Some((rest, build)) => (rest, Some(build)),
         None => (text, None),

@@ -120,7 +120,7 @@ impl Reader<'_> {
         whole.then_some(parts)
     }
 
-    fn http_output(&mut self, node: &Node) -> Option<Template> {
+    pub(super) fn http_output(&mut self, node: &Node) -> Option<Template> {
         let text = self.text(node, "`output`")?;
         if !OUTPUTS.contains(&text) {
             let message = format!("`output: {text}` is unknown");
@@ -209,7 +209,7 @@ impl Reader<'_> {
         Some(Template::Expression(Expression(jq)))
     }
 
-    fn check_scheme(&mut self, node: &Node, text: &str) {
+    pub(super) fn check_scheme(&mut self, node: &Node, text: &str) {
         if let Some(rest) = text.strip_prefix("http://") {
             let host = rest.split(['/', '?', '#']).next().unwrap_or("");
             let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
@@ -224,7 +224,7 @@ impl Reader<'_> {
     }
 
     /// `{ use: name }`, or exactly one kind of authentication.
-    fn authentication(&mut self, node: &Node) -> Option<Authentication> {
+    pub(super) fn authentication(&mut self, node: &Node) -> Option<Authentication> {
         let Some(name) = node.get("use") else { return self.authentication_kind(node) };
         if !self.map(node, "`authentication`", &["use"]) {
             return None;
@@ -253,9 +253,10 @@ impl Reader<'_> {
         let value = &entry.value;
         match entry.key.as_str() {
             "basic" if value.get("use").is_some() => {
-                self.outside("basic: { use }", entry.key_span);
-                None
+                self.later("basic: { use }", entry.key_span);
+                self.stored(entry)
             }
+            "oauth2" | "oidc" => self.oauth(entry),
             "basic" => {
                 if !self.map(value, "`basic`", &["username", "password"]) {
                     return None;
@@ -284,7 +285,7 @@ impl Reader<'_> {
     }
 
     /// `'${ $secrets.NAME }'` and nothing else.
-    fn secret(&mut self, node: &Node) -> Option<String> {
+    pub(super) fn secret(&mut self, node: &Node) -> Option<String> {
         let text = self.text(node, "a secret")?;
         let help = "write '${ $secrets.NAME }' and list NAME in use.secrets";
         let Some((jq, offset)) = fences::fenced(text) else {
@@ -303,7 +304,7 @@ impl Reader<'_> {
         name.map(str::to_owned)
     }
 
-    fn secret_name(&mut self, node: &Node) -> Option<String> {
+    pub(super) fn secret_name(&mut self, node: &Node) -> Option<String> {
         let name = self.text(node, "`use`")?;
         if self.uses.secrets.iter().any(|secret| secret == name) {
             self.used.insert(format!("secrets/{name}"));

@@ -5,21 +5,34 @@
 //! ([`outside`]); nothing is ignored. A plan comes out only when no error was found.
 
 mod approval;
+mod asks;
 mod call;
 mod common;
+mod cron;
 mod document;
+mod events;
+mod fork;
+mod functions;
 mod http;
 mod kinds;
+mod listen;
 mod names;
+mod oauth;
+mod openapi;
 mod outside;
 mod policy;
 mod project;
 mod reach;
 mod reader;
+mod retry;
+mod runs;
+mod schedule;
 mod schema;
 mod steps;
 mod tasks;
 mod template;
+#[cfg(test)]
+mod tests;
 mod tries;
 mod uses;
 mod with;
@@ -32,6 +45,7 @@ use crate::environment::Environment;
 use crate::expr::STACK_BYTES;
 use crate::source::{Source, Span};
 use crate::syntax::load;
+use outside::Refuse;
 use reader::Reader;
 
 pub use policy::check_policy;
@@ -58,7 +72,13 @@ impl Checked {
 /// Never panics and does no I/O; works on a thread of its own with a deep stack, because the
 /// parsers of jq expressions are recursive.
 pub fn check(source: &Source, environment: &Environment<'_>) -> Checked {
-    on_deep_stack(|| check_here(source, environment)).unwrap_or_else(|| {
+    check_refusing(source, environment, Refuse::NotBuilt)
+}
+
+/// Checks a document, with or without refusing what the engine cannot perform yet. Only tests check
+/// without: such a plan must never reach an engine.
+fn check_refusing(source: &Source, environment: &Environment<'_>, refuse: Refuse) -> Checked {
+    on_deep_stack(|| check_here(source, environment, refuse)).unwrap_or_else(|| {
         let mut sink = Sink::new(source);
         let help = "this is a bug of Placet: please report the file";
         sink.report(codes::YAML, Span::default(), "the file could not be checked", help);
@@ -66,13 +86,14 @@ pub fn check(source: &Source, environment: &Environment<'_>) -> Checked {
     })
 }
 
-fn check_here(source: &Source, environment: &Environment<'_>) -> Checked {
+fn check_here(source: &Source, environment: &Environment<'_>, refuse: Refuse) -> Checked {
     let mut sink = Sink::new(source);
     let Some(root) = load::load(&mut sink) else {
         return Checked { plan: None, diagnostics: sink.finish() };
     };
     let mut reader = Reader::new(sink, *environment);
     let plan = document::read(&mut reader, &root);
+    reader.refuse_later(refuse);
     let (diagnostics, has_errors) = reader.finish();
     Checked { plan: if has_errors { None } else { plan }, diagnostics }
 }

@@ -15,8 +15,10 @@ pub(super) enum Place {
     TaskInput,
     /// A task's definition and `output.as`.
     Task,
-    /// Headers, query and body of an HTTP request, where secrets will be allowed one day.
+    /// Headers, query and body of an HTTP request, where secrets are allowed.
     Request,
+    /// A filter that starts runs: there is no run yet.
+    Schedule,
     /// The credentials of an authentication: the place of secrets.
     Secret,
     /// A task's `export.as`.
@@ -29,6 +31,7 @@ impl Place {
     /// The variables that are always there.
     fn variables(self) -> &'static [&'static str] {
         match self {
+            Self::Schedule => &["runtime"],
             Self::WorkflowInput => &["workflow", "runtime"],
             Self::TaskInput => &["context", "task", "workflow", "runtime", "steps"],
             Self::Task | Self::Request => {
@@ -62,6 +65,8 @@ const RESERVED: &[&str] = &[
 #[derive(Clone, Debug, Default)]
 pub(super) struct Names {
     pub(super) local: Vec<String>,
+    /// How many forks are around the current place.
+    pub(super) forks: usize,
 }
 
 impl Reader<'_> {
@@ -71,8 +76,21 @@ impl Reader<'_> {
         if self.names.local.iter().any(|local| local == name) {
             return;
         }
-        if name == "authorization" {
-            self.outside("$authorization", span);
+        let has_authorization =
+            matches!(place, Place::Task | Place::Request | Place::Secret | Place::Export);
+        if name == "authorization" && has_authorization {
+            self.later("$authorization", span);
+            let is_value = read.key.as_deref() != Some("scheme");
+            if is_value && !matches!(place, Place::Request | Place::Secret) {
+                let message = "`$authorization.parameter` is a secret and not allowed here";
+                let help = "it stands in headers, query and body of a request; `scheme` is free";
+                self.report(codes::VARIABLE, span, message, help);
+            }
+            return;
+        }
+        if name == "secrets" && place == Place::Request {
+            self.later("$secrets in a request", span);
+            self.secret_read(read, span);
             return;
         }
         if !place.variables().contains(&name) {
@@ -81,21 +99,22 @@ impl Reader<'_> {
         }
         match (name, &read.key) {
             ("steps", Some(step)) => self.check_step(step, span),
-            ("secrets", Some(secret)) => self.check_secret(secret, span),
             ("context", _) => self.context_reads.push(span.start),
-            ("secrets", None) => {
-                let message = "a secret is named: `$secrets` alone gives nothing";
-                self.report(codes::VARIABLE, span, message, "write $secrets.NAME");
-            }
+            ("secrets", _) => self.secret_read(read, span),
             _ => {}
         }
     }
 
-    fn undefined(&mut self, name: &str, place: Place, span: Span) {
-        if name == "secrets" && place == Place::Request {
-            self.outside("$secrets in a request", span);
-            return;
+    fn secret_read(&mut self, read: &Read, span: Span) {
+        if let Some(secret) = &read.key {
+            self.check_secret(secret, span);
+        } else {
+            let message = "a secret is named: `$secrets` alone gives nothing";
+            self.report(codes::VARIABLE, span, message, "write $secrets.NAME");
         }
+    }
+
+    fn undefined(&mut self, name: &str, place: Place, span: Span) {
         if name == "secrets" {
             let message = "`$secrets` is not allowed here";
             let help = "secrets stand in `endpoint.authentication` of `call: http`; adapter calls \

@@ -1,7 +1,9 @@
 //! What the language has and this engine has not: refused by name, with the level it belongs to.
 //!
-//! L2 and L3 are "outside the profile"; breadth of L1 that is still to come is "not built yet".
-//! Building a construct means taking its line out of here.
+//! Two tables. [`REFUSED`] holds what is not parsed: L2 and L3 are "outside the profile", the rest
+//! is "not built yet". [`NOT_BUILT`] holds what is parsed, checked and lowered into the plan and that
+//! the engine cannot perform: it is refused after everything else has been said about the document.
+//! Building such a construct means deleting its row.
 
 use super::reader::Reader;
 use crate::codes;
@@ -18,42 +20,55 @@ enum Why {
     Level3,
 }
 
-/// Constructs by the word under which authors know them.
+/// Whether a check refuses what is parsed and not built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refuse {
+    /// What [`NOT_BUILT`] holds.
+    NotBuilt,
+    /// Nothing, as if that table were empty.
+    #[cfg(test)]
+    Nothing,
+}
+
+/// Constructs that are not parsed, by the word under which authors know them.
 const REFUSED: &[(&str, Why, &str)] = &[
-    ("fork", Why::NotBuilt, "write the branches one after the other"),
-    ("listen", Why::NotBuilt, "start a workflow of its own when the event comes"),
-    ("emit", Why::NotBuilt, "call an adapter operation that sends the event"),
-    ("run", Why::NotBuilt, "put the tasks into this workflow"),
     ("run.container", Why::Level3, "call a service over HTTP"),
     ("run.script", Why::Level3, "call a service over HTTP"),
     ("run.shell", Why::Level3, "call a service over HTTP"),
-    ("schedule", Why::NotBuilt, "start the workflow with `placet start`"),
-    ("catch.retry", Why::NotBuilt, "catch the error and call again in `catch.do`"),
-    ("call: openapi", Why::NotBuilt, "use `call: http`"),
     ("call: grpc", Why::Level3, "use `call: http`"),
     ("call: mcp", Why::Level2, "use `call: http`, or an adapter operation"),
     ("call: a2a", Why::Level2, "use `call: http`, or an adapter operation"),
     ("call: asyncapi", Why::Level2, "use `call: http`, or an adapter operation"),
-    ("a function of `use.functions`", Why::NotBuilt, "write the task where it is called"),
-    ("a call of a catalog", Why::NotBuilt, "name the adapter operation"),
     ("a call of a reserved provider", Why::NotBuilt, "name an operation of `placet adapters list`"),
-    ("use.functions", Why::NotBuilt, "write the task where it is called"),
-    ("use.catalogs", Why::NotBuilt, "name adapter operations"),
     ("use.extensions", Why::Level2, "write the tasks where they are needed"),
-    ("use.retries", Why::NotBuilt, "catch the error and call again in `catch.do`"),
-    ("authentication: oauth2", Why::NotBuilt, "use bearer with a token from use.secrets"),
-    ("authentication: oidc", Why::NotBuilt, "use bearer with a token from use.secrets"),
     ("authentication: digest", Why::NotBuilt, "use basic or bearer"),
-    ("basic: { use }", Why::NotBuilt, "give username and password as '${ $secrets.NAME }'"),
     ("schema.resource", Why::NotBuilt, "write the schema under `document`"),
-    ("an expression in a timeout", Why::NotBuilt, "write the duration out"),
-    ("approval: none", Why::NotBuilt, "every write asks; there are no standing grants yet"),
-    ("approval.policy", Why::NotBuilt, "put the rule into policy.yaml with a `match`"),
-    ("approval.escalate", Why::NotBuilt, "name the approvers"),
-    ("approval.remind", Why::NotBuilt, "watch the inbox with `placet inbox watch`"),
-    ("an expression for approvers", Why::NotBuilt, "name the approvers"),
-    ("$authorization", Why::NotBuilt, "use `endpoint.authentication`"),
-    ("$secrets in a request", Why::NotBuilt, "use `endpoint.authentication` with basic or bearer"),
+    ("a remote catalog", Why::Level3, "copy the functions into a folder of the project"),
+    ("a document behind authentication", Why::NotBuilt, "use a public URL of the document"),
+];
+
+/// Constructs that are parsed and cannot be performed yet.
+const NOT_BUILT: &[(&str, &str)] = &[
+    ("fork", "write the branches one after the other"),
+    ("listen", "start a workflow of its own when the event comes"),
+    ("emit", "call an adapter operation that sends the event"),
+    ("run.workflow", "put the tasks into this workflow"),
+    ("schedule", "start the workflow with `placet start`"),
+    ("catch.retry", "catch the error and call again in `catch.do`"),
+    ("call: openapi", "use `call: http`"),
+    ("a function of `use.functions`", "write the task where it is called"),
+    ("a call of a catalog", "name the adapter operation"),
+    ("authentication: oauth2", "use bearer with a token from use.secrets"),
+    ("authentication: oidc", "use bearer with a token from use.secrets"),
+    ("basic: { use }", "give username and password as '${ $secrets.NAME }'"),
+    ("an expression in a timeout", "write the duration out"),
+    ("approval: none", "every write asks; there are no standing grants yet"),
+    ("approval.policy", "put the rule into policy.yaml with a `match`"),
+    ("approval.escalate", "name the approvers"),
+    ("approval.remind", "watch the inbox with `placet inbox watch`"),
+    ("an expression for approvers", "name the approvers"),
+    ("$authorization", "use `endpoint.authentication`"),
+    ("$secrets in a request", "use `endpoint.authentication` with basic or bearer"),
 ];
 
 impl Reader<'_> {
@@ -61,17 +76,44 @@ impl Reader<'_> {
     pub(super) fn outside(&mut self, construct: &str, span: Span) {
         let known = REFUSED.iter().find(|(name, _, _)| *name == construct);
         let (why, help) = known.map_or((Why::NotBuilt, ""), |(_, why, help)| (*why, *help));
-        let quote =
-            if construct.contains('`') || construct.contains(' ') && !construct.contains(':') {
-                construct.to_owned()
-            } else {
-                format!("`{construct}`")
-            };
-        let message = match why {
-            Why::NotBuilt => format!("{quote} is not built yet"),
-            Why::Level2 => format!("{quote} is outside the profile (level L2 is not enabled)"),
-            Why::Level3 => format!("{quote} is outside the profile (level L3 is never run)"),
-        };
-        self.report(codes::OUTSIDE, span, message, help);
+        self.refuse(construct, why, help, span);
     }
+
+    /// Notes that `construct` is used; whether it can be performed is said at the end.
+    pub(super) fn later(&mut self, construct: &'static str, span: Span) {
+        self.pending.push((construct, span));
+    }
+
+    /// Refuses what was noted and is not built.
+    pub(super) fn refuse_later(&mut self, refuse: Refuse) {
+        for (construct, span) in std::mem::take(&mut self.pending) {
+            let row = NOT_BUILT.iter().find(|(name, _)| *name == construct);
+            if let Some((_, help)) = row.filter(|_| refuse == Refuse::NotBuilt) {
+                self.refuse(construct, Why::NotBuilt, help, span);
+            }
+        }
+    }
+
+    fn refuse(&mut self, construct: &str, why: Why, help: &str, span: Span) {
+        self.report(codes::OUTSIDE, span, words(construct, why), help);
+    }
+}
+
+/// What a refusal says.
+fn words(construct: &str, why: Why) -> String {
+    let quoted = construct.contains('`') || construct.contains(' ') && !construct.contains(':');
+    let quote = if quoted { construct.to_owned() } else { format!("`{construct}`") };
+    match why {
+        Why::NotBuilt => format!("{quote} is not built yet"),
+        Why::Level2 => format!("{quote} is outside the profile (level L2 is not enabled)"),
+        Why::Level3 => format!("{quote} is outside the profile (level L3 is never run)"),
+    }
+}
+
+/// Every construct with a row, as a refusal says it: first what is parsed, then what is not.
+#[cfg(test)]
+pub(super) fn rows() -> (Vec<String>, Vec<String>) {
+    let parsed = NOT_BUILT.iter().map(|(name, _)| words(name, Why::NotBuilt)).collect();
+    let unread = REFUSED.iter().map(|(name, why, _)| words(name, *why)).collect();
+    (parsed, unread)
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use placet_model::Digest;
+use placet_model::plan::Task;
 
 use super::names::Names;
 use super::steps::Steps;
@@ -47,6 +48,16 @@ pub(super) struct Reader<'a> {
     pub(super) context_reads: Vec<usize>,
     /// Every `export.as`, in the order of the document.
     pub(super) exports: Vec<Span>,
+    /// Functions that have been read.
+    pub(super) functions: BTreeMap<String, Task>,
+    /// Calls of catalog functions around the one that is being read.
+    pub(super) resolving: Vec<String>,
+    /// Constructs that are parsed and may not be built yet, with their places.
+    pub(super) pending: Vec<(&'static str, Span)>,
+    /// Whether the document bounds the whole run.
+    pub(super) has_timeout: bool,
+    /// Whether the run's input is the `data` of events.
+    pub(super) reads_event_data: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -63,6 +74,11 @@ impl<'a> Reader<'a> {
             names: Names::default(),
             context_reads: Vec::new(),
             exports: Vec::new(),
+            functions: BTreeMap::new(),
+            resolving: Vec::new(),
+            pending: Vec::new(),
+            has_timeout: false,
+            reads_event_data: false,
         }
     }
 

@@ -1,7 +1,7 @@
 //! `input`, `output` and `export`: transforms and schemas; and durations.
 
 use placet_model::Duration;
-use placet_model::plan::{InputSpec, OutputSpec};
+use placet_model::plan::{DurationSpec, InputSpec, OutputSpec};
 use placet_schemas::Error;
 use serde_json::Value;
 
@@ -35,10 +35,19 @@ impl Reader<'_> {
         let transform = node.get("as");
         if what == "export" {
             self.exports.extend(transform.map(|transform| transform.span));
+            self.export_in_fork(node);
         }
         OutputSpec {
             transform: transform.and_then(|t| self.transform(t, &format!("`{what}.as`"), place)),
             schema: node.get("schema").and_then(|schema| self.schema(schema)),
+        }
+    }
+
+    fn export_in_fork(&mut self, node: &Node) {
+        if self.names.forks > 0 {
+            let message = "an export inside a fork is seen by its branch only, until the join";
+            let help = "later branches win there; use the fork's output instead";
+            self.report(codes::FORK_EXPORT, node.span, message, help);
         }
     }
 
@@ -99,7 +108,8 @@ impl Reader<'_> {
     /// A duration that is written out.
     pub(super) fn duration(&mut self, node: &Node, what: &str) -> Option<Duration> {
         if node.as_text().is_some_and(|text| fences::fenced(text).is_some()) {
-            self.outside("an expression in a timeout", node.span);
+            let message = format!("{what} must be written out, an expression cannot stand here");
+            self.report(codes::DURATION, node.span, message, "write PT30M, P2D or { minutes: 30 }");
             return None;
         }
         if !node.entries().is_empty() {
@@ -135,12 +145,25 @@ impl Reader<'_> {
         Some(duration)
     }
 
+    /// A duration that is longer than nothing, or an expression that gives one.
+    pub(super) fn duration_spec(
+        &mut self,
+        node: &Node,
+        what: &str,
+        place: Place,
+    ) -> Option<DurationSpec> {
+        if let Some((jq, offset)) = node.as_text().and_then(fences::fenced) {
+            return self.jq(node, jq, offset, place).map(DurationSpec::Expression);
+        }
+        self.duration(node, what).map(DurationSpec::Fixed)
+    }
+
     /// `timeout: { after }`, or the name of an entry of `use.timeouts`.
-    pub(super) fn timeout(&mut self, node: &Node) -> Option<Duration> {
+    pub(super) fn timeout(&mut self, node: &Node, place: Place) -> Option<DurationSpec> {
         let Some(name) = node.as_text() else {
-            return self.inline_timeout(node);
+            return self.inline_timeout(node, place);
         };
-        let known = self.uses.timeouts.get(name).copied();
+        let known = self.uses.timeouts.get(name).cloned();
         if known.is_some() {
             self.used.insert(format!("timeouts/{name}"));
             return known;
@@ -157,11 +180,15 @@ impl Reader<'_> {
         None
     }
 
-    pub(super) fn inline_timeout(&mut self, node: &Node) -> Option<Duration> {
+    pub(super) fn inline_timeout(&mut self, node: &Node, place: Place) -> Option<DurationSpec> {
         if !self.map(node, "`timeout`", &["after"]) {
             return None;
         }
         let after = self.required(node, "after", "`timeout`")?;
-        self.some_time(after, "`timeout.after`")
+        if after.as_text().is_some_and(|text| fences::fenced(text).is_some()) {
+            self.later("an expression in a timeout", after.span);
+            return self.duration_spec(after, "`timeout.after`", place);
+        }
+        self.some_time(after, "`timeout.after`").map(DurationSpec::Fixed)
     }
 }

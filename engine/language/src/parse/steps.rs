@@ -9,7 +9,7 @@ use super::reader::Reader;
 use crate::codes;
 use crate::diagnostic::did_you_mean;
 use crate::source::Span;
-use crate::syntax::{Content, Node};
+use crate::syntax::{Content, Entry, Node};
 
 type ListId = usize;
 type TaskId = usize;
@@ -56,24 +56,49 @@ impl Steps {
         steps
     }
 
+    /// The outline of one task on its own.
+    pub(super) fn of_task(entry: &Entry) -> Self {
+        let mut steps = Self::default();
+        steps.lists.push(List { owner: None, closed: false });
+        steps.step(entry, 0, &mut Vec::new());
+        steps
+    }
+
     fn list(&mut self, node: &Node, owner: Option<(TaskId, ListId)>, closed: bool) {
         let Content::List(items) = &node.content else { return };
         let list = self.lists.len();
         self.lists.push(List { owner, closed });
         let mut earlier: Vec<&str> = Vec::new();
         for entry in items.iter().filter_map(|item| item.entries().first()) {
-            let id = self.all.len();
-            self.all.push(Step { name: entry.key.clone(), list });
-            self.by_start.insert(entry.value.span.start, id);
-            let task = &entry.value;
-            earlier.push(&entry.key);
-            self.jumps_back |= jumps(task).any(|target| earlier.contains(&target));
-            let owner = Some((id, list));
-            let is_loop = task.get("for").is_some();
-            let caught = task.get("catch").and_then(|catch| catch.get("do"));
-            for inner in [task.get("do"), task.get("try"), caught].into_iter().flatten() {
-                self.list(inner, owner, is_loop);
-            }
+            self.step(entry, list, &mut earlier);
+        }
+    }
+
+    fn step<'n>(&mut self, entry: &'n Entry, list: ListId, earlier: &mut Vec<&'n str>) {
+        let id = self.all.len();
+        self.all.push(Step { name: entry.key.clone(), list });
+        self.by_start.insert(entry.value.span.start, id);
+        let task = &entry.value;
+        earlier.push(&entry.key);
+        self.jumps_back |= jumps(task).any(|target| earlier.contains(&target));
+        let owner = Some((id, list));
+        let is_loop = task.get("for").is_some();
+        let caught = task.get("catch").and_then(|catch| catch.get("do"));
+        for inner in [task.get("do"), task.get("try"), caught].into_iter().flatten() {
+            self.list(inner, owner, is_loop);
+        }
+        if let Some(body) = task.get("foreach").and_then(|each| each.get("do")) {
+            self.list(body, owner, true);
+        }
+        let branches = task.get("fork").and_then(|fork| fork.get("branches"));
+        let Some(Content::List(branches)) = branches.map(|branches| &branches.content) else {
+            return;
+        };
+        // Each branch is a list of its own: no branch sees another.
+        for branch in branches.iter().filter_map(|item| item.entries().first()) {
+            let list = self.lists.len();
+            self.lists.push(List { owner, closed: true });
+            self.step(branch, list, &mut Vec::new());
         }
     }
 

@@ -1,7 +1,7 @@
 //! Lists of tasks, and which kind each task is.
 
 use placet_model::TaskPath;
-use placet_model::plan::{Directive, Task, TaskKind, TaskList};
+use placet_model::plan::{Directive, DurationSpec, Task, TaskKind, TaskList};
 
 use super::common::COMMON;
 use super::names::Place;
@@ -41,9 +41,7 @@ impl Reader<'_> {
                 continue;
             };
             let at = At { path: parent.child(list, index, &entry.key), siblings: &siblings };
-            let before = self.steps.enter(entry.value.span.start);
-            let task = self.task(entry, &at);
-            self.steps.leave(before);
+            let task = self.task_in_scope(entry, &at);
             whole &= task.is_some();
             tasks.extend(task);
         }
@@ -55,8 +53,16 @@ impl Reader<'_> {
         Some(TaskList(tasks))
     }
 
+    /// A task, with itself as the place from which steps are named.
+    pub(super) fn task_in_scope(&mut self, entry: &Entry, at: &At<'_>) -> Option<Task> {
+        let before = self.steps.enter(entry.value.span.start);
+        let task = self.task(entry, at);
+        self.steps.leave(before);
+        task
+    }
+
     /// The one entry of an item of a task list.
-    fn named_task<'n>(&mut self, item: &'n Node) -> Option<&'n Entry> {
+    pub(super) fn named_task<'n>(&mut self, item: &'n Node) -> Option<&'n Entry> {
         let help = "write `- name: { … }`, one task for each item";
         match (&item.content, item.entries()) {
             (_, [entry]) => Some(entry),
@@ -81,7 +87,7 @@ impl Reader<'_> {
         }
     }
 
-    fn duplicates(&mut self, named: &[Option<&Entry>]) {
+    pub(super) fn duplicates(&mut self, named: &[Option<&Entry>]) {
         for (index, entry) in named.iter().enumerate() {
             let Some(entry) = entry else { continue };
             let first = named.iter().take(index).flatten().find(|other| other.key == entry.key);
@@ -115,10 +121,11 @@ impl Reader<'_> {
         let kind = self.kind(keyword, node, at);
         let output = self.output(node.get("output"), "output", Place::Task);
         let export = self.output(node.get("export"), "export", Place::Export);
-        let timeout = field(node.get("timeout"), |timeout| self.timeout(timeout));
+        let timeout = field(node.get("timeout"), |timeout| self.timeout(timeout, Place::TaskInput));
         let then =
             node.get("then").map_or(Directive::Continue, |then| self.directive(then, at.siblings));
         self.metadata(node, keyword);
+        let (timeout, timeout_from) = split(timeout.ok()?);
         Some(Task {
             name: entry.key.clone(),
             path: at.path.clone(),
@@ -127,8 +134,8 @@ impl Reader<'_> {
             input,
             output,
             export,
-            timeout: timeout.ok()?,
-            timeout_from: None,
+            timeout,
+            timeout_from,
             then,
             kind: kind?,
         })
@@ -191,26 +198,28 @@ impl Reader<'_> {
         match keyword {
             "do" => self.tasks(value, &at.path, "do").map(TaskKind::Do),
             "set" => self.set(value),
-            "call" => self.call(node, value).map(|call| TaskKind::Call(Box::new(call))),
+            "call" => self.call(node, value),
             "switch" => self.switch(value, at).map(TaskKind::Switch),
             "wait" => self.wait(value).map(TaskKind::Wait),
             "try" => self.try_catch(node, value, at).map(|inner| TaskKind::Try(Box::new(inner))),
             "for" => self.for_each(node, value, at).map(|inner| TaskKind::For(Box::new(inner))),
             "raise" => self.raise(value).map(TaskKind::Raise),
-            "run" => {
-                let inside = value.entries().iter().find(|entry| entry.key != "workflow");
-                match inside.map(|entry| entry.key.as_str()) {
-                    Some("container") => self.outside("run.container", node.key_span("run")),
-                    Some("script") => self.outside("run.script", node.key_span("run")),
-                    Some("shell") => self.outside("run.shell", node.key_span("run")),
-                    Some(_) | None => self.outside("run", node.key_span("run")),
-                }
-                None
-            }
-            other => {
-                self.outside(other, node.key_span(other));
-                None
-            }
+            "fork" => self.fork(node, value, at).map(|inner| TaskKind::Fork(Box::new(inner))),
+            "listen" => self.listen(node, value, at).map(|inner| TaskKind::Listen(Box::new(inner))),
+            "emit" => self.emit(node, value).map(|inner| TaskKind::Emit(Box::new(inner))),
+            "run" => self.run(node, value).map(|inner| TaskKind::Run(Box::new(inner))),
+            _ => None,
         }
+    }
+}
+
+/// A duration that is written out, and one that is not.
+pub(super) fn split(
+    spec: Option<DurationSpec>,
+) -> (Option<placet_model::Duration>, Option<placet_model::plan::Expression>) {
+    match spec {
+        None => (None, None),
+        Some(DurationSpec::Fixed(duration)) => (Some(duration), None),
+        Some(DurationSpec::Expression(expression)) => (None, Some(expression)),
     }
 }

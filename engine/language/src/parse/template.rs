@@ -96,6 +96,7 @@ impl Reader<'_> {
         place: Place,
     ) -> Option<Expression> {
         self.check_quoting(node, jq);
+        self.check_event_data(node, jq, offset);
         match fence::parse(jq) {
             Ok(parsed) => {
                 for read in &parsed.reads {
@@ -129,6 +130,16 @@ impl Reader<'_> {
         }
         let start = start + offset;
         Span::new(start, start + length.max(1))
+    }
+
+    /// The run's input is what `read` gives of each event, and by default that is its `data`.
+    fn check_event_data(&mut self, node: &Node, jq: &str, offset: usize) {
+        const DATA: &str = "$workflow.input[0].data";
+        let Some(at) = jq.find(DATA).filter(|_| self.reads_event_data) else { return };
+        let span = self.inside(node, offset + at, DATA.len());
+        let message = "the input is already the `data` of the events, this is its key `data`";
+        let help = "leave out `.data`, or write read: envelope beside `schedule.on`";
+        self.report(codes::EVENT_READ, span, message, help);
     }
 
     fn check_quoting(&mut self, node: &Node, jq: &str) {

@@ -2,7 +2,7 @@
 
 use placet_model::fault::same_kind;
 use placet_model::manifest::Effect;
-use placet_model::plan::{Catch, FaultFilter, TaskKind, TaskList, Try};
+use placet_model::plan::{Catch, FaultFilter, Task, TaskKind, TaskList, Try};
 
 use super::names::Place;
 use super::reader::{Field, Reader, field};
@@ -30,10 +30,6 @@ impl Reader<'_> {
         if !self.map(node, "`catch`", &known) {
             return None;
         }
-        if node.get("retry").is_some() {
-            let span = node.key_span("retry");
-            self.outside("catch.retry", span);
-        }
         let errors = node
             .get("errors")
             .map_or_else(|| Some(FaultFilter::default()), |errors| self.filter(errors));
@@ -48,6 +44,7 @@ impl Reader<'_> {
         };
         let locals = self.names.local.len();
         self.names.local.push(variable.to_owned());
+        let retry = self.catch_retry(node, tried);
         let when = field(node.get("when"), |n| self.expression(n, "`when`", Place::Task));
         let except =
             field(node.get("exceptWhen"), |n| self.expression(n, "`exceptWhen`", Place::Task));
@@ -61,7 +58,7 @@ impl Reader<'_> {
             except_when: except.ok()?,
             tasks: tasks.ok()?,
             then,
-            retry: None,
+            retry: retry.ok()?,
         })
     }
 
@@ -125,8 +122,13 @@ impl Reader<'_> {
         self.report(codes::TIMEOUT_STATUS, span, message, help);
     }
 
-    fn holds_gated_call(&self, tasks: &TaskList) -> bool {
+    pub(super) fn holds_gated_call(&self, tasks: &TaskList) -> bool {
         tasks.0.iter().any(|task| match &task.kind {
+            TaskKind::OpenApi(_) => true,
+            // What a function of a function does is said where that one is written.
+            TaskKind::Function(call) => {
+                self.functions.get(&call.function).is_some_and(|function| self.is_gated(function))
+            }
             TaskKind::Call(call) => self
                 .environment
                 .catalogue
@@ -142,11 +144,30 @@ impl Reader<'_> {
             | TaskKind::Fork(_)
             | TaskKind::Listen(_)
             | TaskKind::Emit(_)
-            | TaskKind::Run(_)
-            | TaskKind::OpenApi(_)
-            | TaskKind::Function(_) => {
+            | TaskKind::Run(_) => {
                 task.kind.lists().into_iter().any(|list| self.holds_gated_call(list))
             }
         })
+    }
+
+    fn is_gated(&self, function: &Task) -> bool {
+        match &function.kind {
+            TaskKind::Function(_) => false,
+            TaskKind::Call(_) => self.holds_gated_call(&TaskList(vec![function.clone()])),
+            TaskKind::OpenApi(_) => true,
+            TaskKind::Do(_)
+            | TaskKind::Set(_)
+            | TaskKind::Switch(_)
+            | TaskKind::Wait(_)
+            | TaskKind::Try(_)
+            | TaskKind::For(_)
+            | TaskKind::Raise(_)
+            | TaskKind::Fork(_)
+            | TaskKind::Listen(_)
+            | TaskKind::Emit(_)
+            | TaskKind::Run(_) => {
+                function.kind.lists().into_iter().any(|list| self.holds_gated_call(list))
+            }
+        }
     }
 }

@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use placet_model::Duration;
 use placet_model::approval::ApprovalMetadata;
-use placet_model::plan::{Authentication, RaiseSpec};
+use placet_model::plan::{Authentication, DurationSpec, RaiseSpec, RetryPolicy};
 
 use super::names::Place;
 use super::reader::Reader;
 use crate::codes;
 use crate::source::Span;
-use crate::syntax::Node;
+use crate::syntax::{Entry, Node};
 
 const FIELDS: &[&str] = &[
     "authentications",
@@ -27,13 +26,32 @@ const FIELDS: &[&str] = &[
 #[derive(Clone, Debug, Default)]
 pub(super) struct Uses {
     pub(super) secrets: Vec<String>,
-    pub(super) timeouts: BTreeMap<String, Duration>,
+    pub(super) timeouts: BTreeMap<String, DurationSpec>,
     pub(super) errors: BTreeMap<String, RaiseSpec>,
     pub(super) authentications: BTreeMap<String, Authentication>,
+    pub(super) retries: BTreeMap<String, RetryPolicy>,
+    /// Folders of the project, by the catalog's name.
+    pub(super) catalogs: BTreeMap<String, String>,
     /// `document.metadata.approval`.
     pub(super) approval: Option<ApprovalMetadata>,
     /// Every entry as `kind/name` with its place.
     declared: Vec<(String, Span)>,
+}
+
+impl Uses {
+    /// Whether `use` has this entry, be it right or wrong.
+    pub(super) fn is_declared(&self, map: &str, name: &str) -> bool {
+        let entry = format!("{map}/{name}");
+        self.declared.iter().any(|(declared, _)| *declared == entry)
+    }
+
+    /// Names of all entries of `use.<map>`, be they right or wrong.
+    pub(super) fn declared_in(&self, map: &str) -> impl Iterator<Item = String> {
+        let declared = self.declared.iter();
+        declared.filter_map(move |(entry, _)| {
+            entry.strip_prefix(map)?.strip_prefix('/').map(str::to_owned)
+        })
+    }
 }
 
 impl Reader<'_> {
@@ -41,42 +59,49 @@ impl Reader<'_> {
         if !self.map(node, "`use`", FIELDS) {
             return;
         }
-        for entry in node.entries() {
-            match entry.key.as_str() {
-                "catalogs" => self.outside("use.catalogs", entry.key_span),
-                "extensions" => self.outside("use.extensions", entry.key_span),
-                "functions" => self.outside("use.functions", entry.key_span),
-                "retries" => self.outside("use.retries", entry.key_span),
-                _ => {}
-            }
+        if node.get("extensions").is_some() {
+            self.outside("use.extensions", node.key_span("extensions"));
         }
         // Secrets first: authentications name them.
         if let Some(secrets) = node.get("secrets") {
             self.secrets(secrets);
         }
-        for (map, key) in
-            [("timeouts", "timeout"), ("errors", "error"), ("authentications", "authentication")]
-        {
+        let maps = ["timeouts", "errors", "authentications", "retries", "catalogs"];
+        for map in maps.into_iter().chain(["functions"]) {
             let Some(map_node) = node.get(map) else { continue };
             if !self.open_map(map_node, &format!("`use.{map}`")) {
                 continue;
             }
             for entry in map_node.entries() {
                 self.uses.declared.push((format!("{map}/{}", entry.key), entry.key_span));
-                self.use_entry(key, &entry.key, &entry.value);
             }
+        }
+        for map in maps {
+            for entry in node.get(map).map(Node::entries).unwrap_or_default() {
+                self.use_entry(map, entry);
+            }
+        }
+        // Functions last: their tasks name all the others, and each other.
+        if let Some(functions) = node.get("functions") {
+            self.use_functions(functions);
         }
     }
 
-    fn use_entry(&mut self, kind: &str, name: &str, value: &Node) {
-        let name = name.to_owned();
-        match kind {
-            "timeout" => {
-                if let Some(timeout) = self.inline_timeout(value) {
+    fn use_entry(&mut self, map: &str, entry: &Entry) {
+        let (name, value) = (entry.key.clone(), &entry.value);
+        match map {
+            "timeouts" => {
+                if let Some(timeout) = self.inline_timeout(value, Place::WorkflowInput) {
                     self.uses.timeouts.insert(name, timeout);
                 }
             }
-            "error" => {
+            "retries" => {
+                if let Some(policy) = self.retry_policy(value, entry.key_span) {
+                    self.uses.retries.insert(name, policy);
+                }
+            }
+            "catalogs" => self.catalog(entry),
+            "errors" => {
                 if let Some(error) = self.error(value, Place::Task) {
                     self.uses.errors.insert(name, error);
                 }
