@@ -68,6 +68,7 @@ impl Handle {
     /// # Errors
     /// A malformed request; a project that cannot be read.
     pub fn inbox_list(&self, caller: &Caller, body: &Value) -> Result<Value, Error> {
+        self.known(&caller.principal)?;
         let body: ListBody = requests::parse(body)?;
         let limit = body.limit.unwrap_or(PAGE).clamp(1, PAGE_MAX);
         let after = body.cursor.map(|text| requests::id(&text)).transpose()?;
@@ -100,6 +101,7 @@ impl Handle {
     /// # Errors
     /// An unknown decision, or one that does not concern the caller.
     pub fn inbox_get(&self, caller: &Caller, body: &Value) -> Result<Value, Error> {
+        self.known(&caller.principal)?;
         let decision = requests::decision(body)?;
         let view = self.view()?;
         let row = Views::new(&view)?.decision(decision)?;
@@ -109,6 +111,15 @@ impl Handle {
             return Err(Refusal::UnknownDecision { decision }.into());
         }
         self.card(&view, &world, &row)
+    }
+
+    /// An inbox is somebody's: a name that the policy does not know is told so, instead of seeing
+    /// an empty one.
+    fn known(&self, who: &Principal) -> Result<(), Error> {
+        if self.world().policy.principals.contains_key(who) {
+            return Ok(());
+        }
+        Err(Refusal::UnknownPrincipal { name: who.clone() }.into())
     }
 
     /// A decision document → `{position, state}`, after the commit.

@@ -366,6 +366,8 @@ async fn the_card_shows_destination_bytes_policy_and_what_happens_on_no() {
     assert_eq!(card["identity"]["id"], "B1");
     assert_eq!(card["policy"]["needed"], json!(["1 approval by any approver"]));
     assert!(card["on_no"].as_str().unwrap().contains("sends nothing"));
+    let stranger = placet_executor::inbox::Caller { principal: name("nobody"), ..caller.clone() };
+    assert_eq!(world.handle.inbox_list(&stranger, &json!({})).unwrap_err().code(), "PL3004");
     let bystander = placet_executor::inbox::Caller { principal: name("agent"), ..caller };
     assert!(world.handle.inbox_get(&bystander, &json!({"decision": row.decision})).is_err());
 }
