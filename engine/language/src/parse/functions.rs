@@ -187,13 +187,14 @@ impl Reader<'_> {
         let root = load::load(&mut sink);
         let mut inner = Reader::new(sink, self.environment);
         inner.uses.catalogs.clone_from(&self.uses.catalogs);
+        inner.functions = std::mem::take(&mut self.functions);
         inner.resolving.clone_from(&self.resolving);
         inner.resolving.push(call.to_owned());
         let task = root.and_then(|value| {
             let entry = Entry { key: call.to_owned(), key_span: value.span, value };
             inner.function(&entry)
         });
-        self.functions.append(&mut inner.functions);
+        self.functions = std::mem::take(&mut inner.functions);
         self.operations.append(&mut inner.operations);
         self.used.extend(inner.used.iter().filter(|entry| entry.starts_with("catalogs/")).cloned());
         for (construct, _) in std::mem::take(&mut inner.pending) {

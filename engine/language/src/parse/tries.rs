@@ -123,38 +123,26 @@ impl Reader<'_> {
     }
 
     pub(super) fn holds_gated_call(&self, tasks: &TaskList) -> bool {
-        tasks.0.iter().any(|task| match &task.kind {
-            TaskKind::OpenApi(_) => true,
-            // What a function of a function does is said where that one is written.
-            TaskKind::Function(call) => {
-                self.functions.get(&call.function).is_some_and(|function| self.is_gated(function))
-            }
+        self.any_gated(tasks, Follow::Functions)
+    }
+
+    fn any_gated(&self, tasks: &TaskList, follow: Follow) -> bool {
+        tasks.0.iter().any(|task| self.is_gated(task, follow))
+    }
+
+    fn is_gated(&self, task: &Task, follow: Follow) -> bool {
+        match &task.kind {
             TaskKind::Call(call) => self
                 .environment
                 .catalogue
                 .get(&call.operation)
                 .is_none_or(|operation| operation.effect != Effect::Read),
-            TaskKind::Do(_)
-            | TaskKind::Set(_)
-            | TaskKind::Switch(_)
-            | TaskKind::Wait(_)
-            | TaskKind::Try(_)
-            | TaskKind::For(_)
-            | TaskKind::Raise(_)
-            | TaskKind::Fork(_)
-            | TaskKind::Listen(_)
-            | TaskKind::Emit(_)
-            | TaskKind::Run(_) => {
-                task.kind.lists().into_iter().any(|list| self.holds_gated_call(list))
-            }
-        })
-    }
-
-    fn is_gated(&self, function: &Task) -> bool {
-        match &function.kind {
-            TaskKind::Function(_) => false,
-            TaskKind::Call(_) => self.holds_gated_call(&TaskList(vec![function.clone()])),
             TaskKind::OpenApi(_) => true,
+            TaskKind::Function(call) => {
+                let function = self.functions.get(&call.function);
+                follow == Follow::Functions
+                    && function.is_some_and(|function| self.is_gated(function, Follow::Nothing))
+            }
             TaskKind::Do(_)
             | TaskKind::Set(_)
             | TaskKind::Switch(_)
@@ -166,8 +154,15 @@ impl Reader<'_> {
             | TaskKind::Listen(_)
             | TaskKind::Emit(_)
             | TaskKind::Run(_) => {
-                function.kind.lists().into_iter().any(|list| self.holds_gated_call(list))
+                task.kind.lists().into_iter().any(|list| self.any_gated(list, follow))
             }
         }
     }
+}
+
+/// How far a lint looks: functions may call themselves, so it follows them once only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Follow {
+    Functions,
+    Nothing,
 }

@@ -177,7 +177,7 @@ fn ten_thousand_mutated_workflows_give_a_plan_or_an_error_and_never_a_panic() {
     let mut random = Random(seed());
     println!("seed {}", random.0);
     let world = World::new();
-    let files: Vec<String> = ["ok", "err", "warn"]
+    let files: Vec<String> = ["ok", "err", "warn", "next/ok", "next/err"]
         .into_iter()
         .flat_map(fixtures)
         .map(|path| std::fs::read_to_string(path).expect("readable"))

@@ -140,6 +140,35 @@ fn what_is_not_built_is_refused_beside_all_other_findings() {
     }
 }
 
+/// A cut at every ninth place, and a value of the wrong kind after every colon.
+fn spoiled(text: &str) -> Vec<String> {
+    let mut out = Vec::new();
+    for (at, c) in text.char_indices() {
+        let (before, after) = (&text[..at], &text[at + c.len_utf8()..]);
+        if at % 9 == 0 {
+            out.push(format!("{before}{after}"));
+        }
+        if c == ':' && after.starts_with(' ') {
+            let rest = after.find([',', '}', '\n']).map_or("", |end| &after[end..]);
+            let values = ["~", "1", "[]", "{}", "x", "'${ .a }'", "true"];
+            out.extend(values.map(|value| format!("{before}: {value}{rest}")));
+        }
+    }
+    out
+}
+
+#[test]
+fn a_document_without_an_error_gives_a_plan_and_one_with_an_error_gives_none() {
+    for path in next("ok") {
+        for text in spoiled(&read(&path)) {
+            let checked = check(&text, &path, Refuse::Nothing);
+            let panicked =
+                checked.diagnostics.iter().any(|d| d.message.contains("could not be checked"));
+            assert!(checked.plan.is_some() != checked.has_errors() && !panicked, "{text}");
+        }
+    }
+}
+
 #[test]
 fn every_construct_that_is_parsed_and_not_built_has_a_fixture() {
     let (parsed, unread) = outside::rows();
