@@ -23,6 +23,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use tokio::sync::broadcast::error::RecvError;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 
@@ -283,6 +284,10 @@ async fn until_stopped(
             _ = asked.terminate.recv() => return Ok(Exit::Done),
             _ = look.tick() => proposals.look_again(handle).await?,
             notice = notices.recv() => {
+                if matches!(notice, Err(RecvError::Closed)) {
+                    out::say("the engine has stopped; start it again");
+                    return Ok(Exit::Negative);
+                }
                 if matches!(notice, Ok(Notice::Failed)) {
                     out::say("a commit failed: the engine stops; start it again to read back what was recorded");
                     return Ok(Exit::Negative);
