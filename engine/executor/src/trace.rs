@@ -5,10 +5,15 @@ use crate::handle::{Error, Handle};
 use placet_log::ReadView;
 use placet_model::event::attempt::AttemptStarted;
 use placet_model::request::PreparedRequest;
-use placet_model::{AttemptId, Event, Iteration, PayloadRef, Revision, RunId, StreamId, TaskPath};
+use placet_model::{
+    AttemptId, Event, Iteration, PayloadRef, RecordedEvent, Revision, RunId, StreamId, TaskPath,
+};
 use placet_projections::{RunStatus, Views};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+
+/// Place of a transport's notes among the payloads of `AttemptSucceeded`, after the output.
+const NOTES: u16 = 1;
 
 /// One task execution.
 #[derive(Debug, Clone)]
@@ -19,6 +24,8 @@ struct Entry {
     output: Value,
     error: Option<Value>,
     would_have_sent: Option<Value>,
+    /// What the transport remarked.
+    notes: Vec<String>,
 }
 
 /// The trace while the events go by.
@@ -47,7 +54,7 @@ impl Handle {
             requests: BTreeMap::new(),
         };
         for event in view.stream(&stream, Revision::START) {
-            tracer.see(&event?.event)?;
+            tracer.see(&event?)?;
         }
         let output = row.output.map(|reference| tracer.value(reference)).transpose()?;
         let error = row.fault.map(|(_, _, content)| tracer.value(content)).transpose()?;
@@ -78,8 +85,8 @@ impl Tracer<'_> {
         })
     }
 
-    fn see(&mut self, event: &Event) -> Result<(), Error> {
-        match event {
+    fn see(&mut self, recorded: &RecordedEvent) -> Result<(), Error> {
+        match &recorded.event {
             Event::TaskStarted(body) => self.open(&body.task, &body.iteration),
             Event::TaskCompleted(body) => {
                 let output = self.value(body.output)?;
@@ -95,13 +102,18 @@ impl Tracer<'_> {
                 entry.error = Some(error);
             }
             Event::FaultCaught(body) => self.close_inside(&body.task, "faulted"),
+            // `then: end` leaves every container at once
+            Event::RunCompleted(_) => self.close_inside(&TaskPath::root(), "completed"),
             Event::RunFaulted(_) => self.close_inside(&TaskPath::root(), "faulted"),
             Event::RunCancelled(_) => self.close_inside(&TaskPath::root(), "cancelled"),
             Event::AttemptStarted(body) => {
                 self.requests.insert(body.attempt, body.clone());
             }
-            Event::AttemptSucceeded(body) if body.would_have_sent.is_some() => {
-                self.sent(body.attempt)?;
+            Event::AttemptSucceeded(body) => {
+                if body.would_have_sent.is_some() {
+                    self.sent(body.attempt)?;
+                }
+                self.noted(body.attempt, PayloadRef::new(recorded.revision, NOTES));
             }
             _ => {}
         }
@@ -116,6 +128,7 @@ impl Tracer<'_> {
             output: Value::Null,
             error: None,
             would_have_sent: None,
+            notes: vec![],
         });
     }
 
@@ -149,8 +162,26 @@ impl Tracer<'_> {
             .map_err(|error| Error::Refused { code: "PL1003", detail: error.to_string() })?;
         let mut shown = request.to_view();
         shown["digest"] = json!(started.digest.unwrap_or(started.request_digest));
-        self.entry(&started.task, &started.iteration).would_have_sent = Some(shown);
+        if let Some(entry) = self.last(&started) {
+            entry.would_have_sent = Some(shown);
+        }
         Ok(())
+    }
+
+    /// The execution that a try belongs to, also when its task is gone.
+    fn last(&mut self, started: &AttemptStarted) -> Option<&mut Entry> {
+        let mine = |e: &&mut Entry| e.task == started.task && e.iteration == started.iteration;
+        self.entries.iter_mut().rev().find(mine)
+    }
+
+    /// What the transport remarked, if it did: most answers have no such payload.
+    fn noted(&mut self, attempt: AttemptId, reference: PayloadRef) {
+        let Some(started) = self.requests.get(&attempt).cloned() else { return };
+        let Ok(payload) = self.view.payload(&self.stream, reference) else { return };
+        let notes: Vec<String> = serde_json::from_slice(payload.as_bytes()).unwrap_or_default();
+        if let Some(entry) = self.last(&started) {
+            entry.notes.extend(notes);
+        }
     }
 }
 
@@ -168,6 +199,9 @@ impl Entry {
         }
         if let Some(error) = &self.error {
             entry["error"] = error.clone();
+        }
+        if !self.notes.is_empty() {
+            entry["notes"] = json!(self.notes);
         }
         entry
     }

@@ -62,18 +62,23 @@ impl Handle {
         world: &World,
         row: &DecisionRow,
     ) -> Result<Value, Error> {
-        let content = self.content(view, world, row)?;
+        let mut content = self.content(view, world, row)?;
         let summary = match row.summary {
             Some(reference) => json_payload(view, row, reference)?,
             None => Value::Null,
         };
         let integration = row.integration.and_then(|id| world.integrations.get(&id));
         let document = json_payload(view, row, row.document)?;
+        let identity = identity(&document, integration);
+        if let Some(now) = identity.as_ref().and_then(|shown| shown["acts_now_as"]["id"].as_str()) {
+            let words = format!("the connection acts as {now} by now: an approval will be void");
+            content.warnings.push(words);
+        }
         let mut card = self.item(view, world, row)?;
         let more = json!({
             "effect": row.effect,
             "reversibility": reversibility(row.effect),
-            "identity": integration.map(identity),
+            "identity": identity,
             "requester": row.requester,
             "request": content.request.to_view(),
             "request_digest": content.request.digest(),
@@ -192,14 +197,26 @@ const fn reversibility(effect: Effect) -> &'static str {
     }
 }
 
-fn identity(integration: &Integration) -> Value {
-    json!({
-        "integration": integration.name,
-        "id": integration.identity.id,
-        "tenant": integration.identity.tenant,
-        "label": visible(&integration.label),
-        "status": integration.status,
-    })
+/// Whose account the approval binds, from the document that is voted on. Where the connection acts
+/// as somebody else by now, the card says so: such an approval will be void.
+fn identity(document: &Value, integration: Option<&Integration>) -> Option<Value> {
+    let bound = document.get("integration").filter(|bound| bound.is_object())?;
+    let mut shown = json!({
+        "id": bound["identity"]["id"],
+        "tenant": bound["identity"]["tenant"],
+        "status": "disconnected",
+    });
+    if let Some(now) = integration {
+        shown["integration"] = json!(now.name);
+        shown["label"] = json!(visible(&now.label));
+        shown["status"] = json!(now.status);
+        if shown["id"] != now.identity.id.as_str()
+            || shown["tenant"] != now.identity.tenant.as_str()
+        {
+            shown["acts_now_as"] = json!({"id": now.identity.id, "tenant": now.identity.tenant});
+        }
+    }
+    Some(shown)
 }
 
 fn json_payload(view: &ReadView, row: &DecisionRow, reference: PayloadRef) -> Result<Value, Error> {

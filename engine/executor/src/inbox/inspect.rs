@@ -2,7 +2,7 @@
 //!
 //! Nothing is ever stripped from the bytes; what is hidden is shown.
 
-use placet_model::request::{Body, PreparedRequest};
+use placet_model::request::{Body, Part, PreparedRequest};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use unicode_security::MixedScript as _;
@@ -53,7 +53,56 @@ pub(super) fn remarks(request: &PreparedRequest) -> Vec<Value> {
         let detail = format!("{} bytes that are no text", bytes.len());
         remarks.push(json!({"kind": "uninspectable", "at": "/body", "detail": detail}));
     }
+    unshown(request, &view, &mut remarks);
     remarks
+}
+
+/// What the decoded view of a request does not tell apart: so that unequal requests never look
+/// equal, even to somebody who does not compare digests.
+fn unshown(request: &PreparedRequest, view: &Value, remarks: &mut Vec<Value>) {
+    let mut add = |kind: &str, at: String, detail: String| {
+        remarks.push(json!({"kind": kind, "at": at, "detail": detail}));
+    };
+    for (place, (name, _)) in request.headers.iter().enumerate() {
+        let same = |(known, _): &&(String, _)| known.eq_ignore_ascii_case(name);
+        if request.headers[..place].iter().any(|known| same(&known)) {
+            let every = request.headers.iter().map(|(n, value)| format!("{n}: {value}"));
+            let detail = visible(&every.collect::<Vec<_>>().join(" | "));
+            add("repeated_header", format!("/headers/{name}"), detail);
+        }
+    }
+    let mut texts = vec![("/url".to_owned(), &request.url)];
+    let headers = request.headers.iter().enumerate();
+    texts.extend(headers.map(|(place, (name, value))| (format!("/headers/{place}/{name}"), value)));
+    if let Body::Text(text) = &request.body {
+        texts.push(("/body".to_owned(), text));
+    }
+    for (at, text) in texts {
+        for (place, part) in text.0.iter().enumerate() {
+            if let Part::Text(plain) = part
+                && plain.contains(['‹', '›'])
+            {
+                let detail = format!("part {place} is plain text, no hole: {}", visible(plain));
+                add("looks_like_a_hole", at.clone(), detail);
+            }
+        }
+    }
+    if let Body::Bytes(bytes) = &request.body
+        && let Ok(text) = std::str::from_utf8(bytes)
+        && !says_the_same(&view["body"], text)
+    {
+        add("as_sent", "/body".to_owned(), visible(text));
+    }
+}
+
+/// Whether the decoded body is all that there is to see of this text: no member twice, no number
+/// that is rounded, no text that only looks like JSON.
+fn says_the_same(shown: &Value, text: &str) -> bool {
+    match shown {
+        Value::Null => false,
+        Value::String(plain) => plain == text,
+        shown => serde_json::to_string(shown).is_ok_and(|again| again == text),
+    }
 }
 
 fn texts(value: &Value, place: &mut String, visit: &mut impl FnMut(&str, &str)) {
@@ -150,6 +199,7 @@ fn luhn(digits: &[u32]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use placet_model::request::{Hole, HoleKind, HoledText};
 
     #[test]
     fn hidden_characters_are_written_out_and_emoji_stay_whole() {
@@ -164,6 +214,94 @@ mod tests {
             ("a\u{200d}b", "a‹U+200D›b"),
         ] {
             assert_eq!(visible(text), shown);
+        }
+    }
+
+    /// Numbers from a seed (splitmix64).
+    struct Dice(u64);
+
+    impl Dice {
+        fn below(&mut self, bound: usize) -> usize {
+            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut z = self.0;
+            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            usize::try_from((z ^ (z >> 31)) % bound as u64).unwrap()
+        }
+
+        fn text(&mut self) -> HoledText {
+            let hole = Hole { hole: HoleKind::Credential, name: "token".into() };
+            let parts = (0..=self.below(2)).map(|_| match self.below(4) {
+                0 => Part::Hole(hole.clone()),
+                1 => Part::Text("‹credential:token›".into()),
+                2 => Part::Text("a".into()),
+                _ => Part::Text("b".into()),
+            });
+            HoledText(parts.collect())
+        }
+
+        fn request(&mut self) -> PreparedRequest {
+            const BODIES: [&[u8]; 12] = [
+                br#"{"a":1}"#,
+                br#"{"a":1,"a":2}"#,
+                br#"{"a":2}"#,
+                br#"{"a":2,"a":2}"#,
+                br#"{"a":2.0}"#,
+                br#"{ "a":2 }"#,
+                b"null",
+                b"",
+                br#""x""#,
+                b"x",
+                b"\xff",
+                b"/w==",
+            ];
+            let names = ["X", "x", "Content-Type"];
+            let headers = (0..self.below(3)).map(|_| match self.below(3) {
+                2 => ("Content-Type".to_owned(), HoledText::plain("application/json")),
+                other => (names[other].to_owned(), self.text()),
+            });
+            let headers = headers.collect();
+            let body = match self.below(3) {
+                0 => Body::Empty,
+                1 => Body::Bytes(BODIES[self.below(BODIES.len())].to_vec()),
+                _ => Body::Bytes(BODIES[self.below(6)].to_vec()),
+            };
+            let method = ["POST", "PUT"][self.below(2)].to_owned();
+            PreparedRequest { method, url: self.text(), headers, body }
+        }
+    }
+
+    /// The same on the wire: adjacent texts are one text, and no bytes are no body.
+    fn wire(request: &PreparedRequest) -> String {
+        let text = |text: &HoledText| {
+            let mut parts: Vec<Part> = vec![];
+            for part in &text.0 {
+                match (parts.last_mut(), part) {
+                    (Some(Part::Text(before)), Part::Text(more)) => before.push_str(more),
+                    (_, part) => parts.push(part.clone()),
+                }
+            }
+            format!("{parts:?}")
+        };
+        let headers: Vec<_> = request.headers.iter().map(|(n, v)| (n, text(v))).collect();
+        let body = match &request.body {
+            Body::Bytes(bytes) => bytes.clone(),
+            Body::Empty | Body::Text(_) => vec![],
+        };
+        format!("{} {} {headers:?} {body:?}", request.method, text(&request.url))
+    }
+
+    #[test]
+    fn unequal_requests_never_look_equal() {
+        let mut dice = Dice(1);
+        let mut shown = std::collections::BTreeMap::new();
+        for _ in 0..20_000 {
+            let request = dice.request();
+            // as a person sees it, digests aside
+            let card = json!([request.to_view(), remarks(&request)]).to_string();
+            let wire = wire(&request);
+            let before = shown.entry(card.clone()).or_insert_with(|| wire.clone());
+            assert_eq!(*before, wire, "{card}");
         }
     }
 

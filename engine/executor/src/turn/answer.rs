@@ -4,7 +4,7 @@ use super::fault::shortened;
 use super::perform::chain;
 use super::{CallPlan, Error, Turn};
 use crate::values::Content;
-use placet_adapters::{Answer, Cause, Classified, Phase, Sent};
+use placet_adapters::{Answer, Cause, Classified, Phase, Response, Sent};
 use placet_core::Command;
 use placet_core::decide::{Answer as CoreAnswer, OutcomeVerdict};
 use placet_core::run::{Activity, Leaf};
@@ -28,6 +28,10 @@ const WORDS_BYTES_MAX: usize = 2048;
 const FIELD_BYTES_MAX: usize = 2048;
 /// Remembered fields of one answer.
 const FIELDS_MAX: usize = 48;
+
+/// Remarks of a transport about one answer; together they stay within the least limit.
+const NOTES_MAX: usize = 8;
+const NOTE_BYTES_MAX: usize = 256;
 
 /// A call that has ended.
 #[derive(Debug, Clone)]
@@ -167,7 +171,9 @@ impl Turn<'_> {
         }
         let verdict =
             OutcomeVerdict::Succeeded { output: self.out.run.slot(1, 0), would_have_sent };
-        (verdict, vec![content], fault)
+        let mut payloads = vec![content];
+        payloads.extend(answer.as_ref().ok().and_then(noted));
+        (verdict, payloads, fault)
     }
 
     fn not_sent(
@@ -206,11 +212,22 @@ fn words(said: Option<String>) -> Vec<Content> {
     text.map(|text| Content::of_value(Arc::new(text))).into_iter().collect()
 }
 
+/// The transport's remarks, for the trace.
+fn noted(response: &Response) -> Option<Content> {
+    let notes = response.notes.iter().map(|note| shortened(note, NOTE_BYTES_MAX));
+    let notes: Vec<_> = notes.take(NOTES_MAX).map(Value::String).collect();
+    (!notes.is_empty()).then(|| Content::of_value(Arc::new(Value::Array(notes))))
+}
+
 /// What the provider, or our own transport, said.
 fn said(answer: &Answer, classified: &Classified) -> Option<String> {
     match answer {
         Err(failed) => Some(failed.to_string()),
-        Ok(_) => classified.error.as_ref().and_then(|error| error.message.clone()),
+        Ok(response) => {
+            let message = classified.error.as_ref().and_then(|error| error.message.clone());
+            let words: Vec<_> = message.into_iter().chain(response.notes.iter().cloned()).collect();
+            (!words.is_empty()).then(|| words.join("; "))
+        }
     }
 }
 
