@@ -1,8 +1,11 @@
 //! The executor on a log in memory: what a run does, what leaves, and what a restart finds.
 #![cfg(test)]
 
+mod bounds;
 mod concurrency;
 mod control_flow;
 mod crash;
 mod gate;
+mod reads;
+mod report;
 mod world;

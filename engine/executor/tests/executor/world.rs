@@ -1,6 +1,6 @@
 //! A project in memory with an engine, and transports that a test controls.
 
-use placet_adapters::{Adapters, Answer, Call, Failed, Performing, Response, Transport};
+use placet_adapters::{Adapters, Answer, Call, Failed, Performing, Redirects, Response, Transport};
 use placet_executor::govern::Connect;
 use placet_executor::{Clock, Engine, Handle, Notice, Parts, Start, Transports};
 use placet_language::{Environment, Source};
@@ -46,6 +46,7 @@ pub(crate) fn people() -> Policy {
 pub(crate) struct Recorder {
     pub(crate) seen: Mutex<Vec<PreparedRequest>>,
     pub(crate) answers: Mutex<VecDeque<Answer>>,
+    pub(crate) redirects: Mutex<Vec<Redirects>>,
 }
 
 impl Recorder {
@@ -67,6 +68,7 @@ impl Recorder {
 impl Transport for Recorder {
     fn perform(&self, call: Call) -> Performing<'_> {
         self.seen.lock().unwrap().push((*call.request).clone());
+        self.redirects.lock().unwrap().push(call.redirects);
         let next = self.answers.lock().unwrap().pop_front();
         let answer = next.unwrap_or_else(|| {
             let body = json!({"ok": true, "channel": call.input["channel"], "ts": "1700000000.000100", "message": {}});
@@ -112,20 +114,24 @@ pub(crate) async fn try_start(
 /// Starts an engine under this configuration, with this live transport.
 pub(crate) async fn start_with(
     config: ProjectConfig,
+    place: (Log, Clock),
+    live: Arc<dyn Transport>,
+    recorder: Arc<Recorder>,
+) -> Result<World, placet_executor::Error> {
+    start_parts((config, Arc::clone(&ADAPTERS)), place, live, recorder).await
+}
+
+/// As [`start_with`], with these manifests.
+pub(crate) async fn start_parts(
+    (config, adapters): (ProjectConfig, Arc<Adapters>),
     (log, clock): (Log, Clock),
     live: Arc<dyn Transport>,
     recorder: Arc<Recorder>,
 ) -> Result<World, placet_executor::Error> {
     let transports =
         Transports { sandbox: Some(Arc::new(placet_sandbox::Sandbox::new(0))), live: Some(live) };
-    let parts = Parts {
-        log,
-        config,
-        adapters: Arc::clone(&ADAPTERS),
-        transports,
-        clock: clock.clone(),
-        mode: Mode::Sandbox,
-    };
+    let parts =
+        Parts { log, config, adapters, transports, clock: clock.clone(), mode: Mode::Sandbox };
     let engine = Engine::start(parts).await?;
     let handle = engine.handle().clone();
     let notices = handle.notices();
