@@ -23,8 +23,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use tokio::sync::broadcast::error::RecvError;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{oneshot, watch};
 
 /// Where the example goes when people start in a folder that is something else.
