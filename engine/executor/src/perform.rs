@@ -94,7 +94,8 @@ impl Threshold {
     /// it is too late: then the claim is weighed again.
     ///
     /// The project stays locked until the transport has the call, so that a pause that is
-    /// acknowledged comes after every call that has begun.
+    /// acknowledged comes after every call that was handed over. What was handed over is under way:
+    /// it may still be connecting, and its bytes may follow the acknowledgement.
     fn step_over<'t>(
         &self,
         transport: &'t dyn Transport,
