@@ -42,6 +42,20 @@ pub struct Limits {
     pub expression_ms_max: u64,
     /// Milliseconds for one call of a provider.
     pub call_ms_max: u64,
+    /// Items of one `for`.
+    pub iterations_max: u64,
+    /// Depth of nested containers at run time.
+    pub nesting_max: u64,
+    /// Events of one run.
+    pub history_events_max: u64,
+    /// Branches of one `fork`.
+    pub branches_max: u64,
+    /// Inbound events that one run keeps for a `listen` to come.
+    pub events_buffered_max: u64,
+    /// Depth of `run.workflow`: children of children.
+    pub children_depth_max: u64,
+    /// Bytes of what one expression gives.
+    pub output_bytes_max: u64,
 }
 
 impl Default for Limits {
@@ -51,6 +65,13 @@ impl Default for Limits {
             payload_bytes_max: 4 << 20,
             expression_ms_max: 250,
             call_ms_max: 30_000,
+            iterations_max: 10_000,
+            nesting_max: 64,
+            history_events_max: 100_000,
+            branches_max: 64,
+            events_buffered_max: 1_000,
+            children_depth_max: 16,
+            output_bytes_max: 1 << 20,
         }
     }
 }
