@@ -97,9 +97,6 @@ pub struct Plan {
     /// What starts runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule: Option<Schedule>,
-    /// The functions that calls name, each a task; their paths stand outside the task list.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub functions: BTreeMap<String, Task>,
 }
 
 /// Version of the plan's form that this code writes.
@@ -222,6 +219,7 @@ impl TaskKind {
             }
             Self::For(inner) => vec![&inner.tasks],
             Self::Fork(inner) => vec![&inner.branches],
+            Self::Function(call) => vec![&call.body],
             Self::Listen(inner) => {
                 inner.each.iter().filter_map(|each| each.tasks.as_ref()).collect()
             }
@@ -232,8 +230,7 @@ impl TaskKind {
             | Self::Raise(_)
             | Self::Emit(_)
             | Self::Run(_)
-            | Self::OpenApi(_)
-            | Self::Function(_) => vec![],
+            | Self::OpenApi(_) => vec![],
         }
     }
 

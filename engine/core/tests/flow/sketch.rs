@@ -136,7 +136,6 @@ pub(crate) fn plan(tasks: Vec<Sketch>) -> Plan {
         secrets: vec![],
         operations: BTreeMap::new(),
         schedule: None,
-        functions: BTreeMap::new(),
     }
 }
 

@@ -46,18 +46,19 @@ impl Reader<'_> {
         if name.contains('@') && !name.contains("://") {
             return self.catalog_call(node, name, value.span);
         }
-        self.operation_call(node, value, name).map(|call| TaskKind::Call(Box::new(call)))
+        self.operation_call(node, name, value.span).map(|call| TaskKind::Call(Box::new(call)))
     }
 
-    fn operation_call(&mut self, node: &Node, value: &Node, name: &str) -> Option<Call> {
+    /// A call of an operation; `span` is where it is named.
+    pub(super) fn operation_call(&mut self, node: &Node, name: &str, span: Span) -> Option<Call> {
         let with = node.get("with");
-        let operation = self.operation(name, value.span)?;
-        let integration = self.integration(with, &operation, value.span);
+        let operation = self.operation(name, span)?;
+        let integration = self.integration(with, &operation, span);
         let built = match with {
             None => Some(Template::Literal(Value::Object(serde_json::Map::new()))),
             Some(with) => self.with(with),
         };
-        self.check_with(&operation, node, value.span);
+        self.check_with(&operation, node, span);
         let approval = self.call_approval(node, &operation);
         self.operations.insert(operation.name.clone(), operation.digest);
         Some(Call {

@@ -40,7 +40,10 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &Node) -> Option<Plan> {
     }
     let input = reader.input(root.get("input"), Place::WorkflowInput);
     let tasks = reader.required(root, "do", "the document");
-    let tasks = tasks.and_then(|tasks| reader.tasks(tasks, &TaskPath::root(), "do"));
+    let mut tasks = tasks.and_then(|tasks| reader.tasks(tasks, &TaskPath::root(), "do"));
+    if let Some(tasks) = &mut tasks {
+        reader.inline(tasks, root);
+    }
     let output = reader.output(root.get("output"), "output", Place::WorkflowOutput);
     let timeout = field(root.get("timeout"), |n| reader.timeout(n, Place::WorkflowInput));
     reader.unused();
@@ -58,7 +61,6 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &Node) -> Option<Plan> {
         secrets: reader.uses.secrets.clone(),
         operations: reader.operations.clone(),
         schedule,
-        functions: reader.called_functions(),
     };
     reader.has_digest(&plan, root).then_some(plan)
 }

@@ -1,12 +1,11 @@
 //! Functions: tasks under a name, in `use.functions` or in a file of a catalog.
 
-use std::collections::BTreeMap;
-
 use placet_model::TaskPath;
-use placet_model::plan::{FunctionCall, Task, TaskKind, Template};
+use placet_model::plan::{FunctionCall, Task, TaskKind, TaskList, Template};
 use serde_json::Value;
 
 use super::document::is_semver;
+use super::inline::{CALLS_MAX, escaped, too_deep};
 use super::names::Place;
 use super::reader::Reader;
 use super::steps::Steps;
@@ -16,13 +15,19 @@ use crate::diagnostic::{Sink, did_you_mean};
 use crate::source::{Source, Span};
 use crate::syntax::{Entry, Node, load};
 
-/// Deepest chain of functions that call functions of catalogs.
-const DEPTH_MAX: usize = 16;
+/// The version by which an alias names an operation. Manifests of form 1 carry none of their own;
+/// what a run pins is the operation's digest.
+const OPERATION_VERSION: &str = "1.0.0";
 
 impl Reader<'_> {
     /// Reads every entry of `use.functions`.
     pub(super) fn use_functions(&mut self, node: &Node) {
         for entry in node.entries() {
+            if entry.key.contains('@') {
+                let message = format!("`{}` would be a function of a catalog", entry.key);
+                self.report(codes::CROSS_FIELD, entry.key_span, message, "leave out the `@`");
+                continue;
+            }
             if self.environment.catalogue.get(&entry.key).is_some() {
                 let message = format!("the function `{}` hides the operation", entry.key);
                 self.warn(codes::CROSS_FIELD, entry.key_span, message, "choose another name");
@@ -37,22 +42,11 @@ impl Reader<'_> {
     fn function(&mut self, entry: &Entry) -> Option<Task> {
         let steps = std::mem::replace(&mut self.steps, Steps::of_task(entry));
         let names = std::mem::take(&mut self.names);
-        let key = entry.key.replace('~', "~0").replace('/', "~1");
-        let path = TaskPath::new(&format!("/use/functions/{key}"));
+        let path = TaskPath::new(&format!("/use/functions/{}", escaped(&entry.key)));
         let task = self.task_in_scope(entry, &At { path, siblings: &[] });
         self.names = names;
         self.steps = steps;
         task
-    }
-
-    /// The functions that something calls: the others change nothing.
-    pub(super) fn called_functions(&self) -> BTreeMap<String, Task> {
-        let is_called = |name: &str| {
-            let declared = self.uses.is_declared("functions", name);
-            !declared || self.used.contains(&format!("functions/{name}"))
-        };
-        let called = self.functions.iter().filter(|(name, _)| is_called(name));
-        called.map(|(name, task)| (name.clone(), task.clone())).collect()
     }
 
     /// A call of a function of this document.
@@ -83,7 +77,9 @@ impl Reader<'_> {
                 self.template(with, Place::Task)?
             }
         };
-        let call = FunctionCall { function: function.to_owned(), with };
+        // The body comes when all functions have been read.
+        let body = TaskList::default();
+        let call = FunctionCall { function: function.to_owned(), with, body };
         Some(TaskKind::Function(Box::new(call)))
     }
 
@@ -138,12 +134,17 @@ impl Reader<'_> {
             }
         };
         self.used.insert(format!("catalogs/{catalog}"));
-        self.later("a call of a catalog", span);
         let path = format!("{folder}functions/{name}/{version}/function.yaml");
         let Some(text) = self.environment.catalogue.functions.get(&path) else {
+            if catalog == "default"
+                && let Some(operation) = self.alias(name)
+            {
+                return self.alias_call(node, (&operation, version), span);
+            }
             self.unknown_function(call, &path, span);
             return None;
         };
+        self.later("a call of a catalog", span);
         if !self.functions.contains_key(call) && !self.resolving.iter().any(|other| other == call) {
             let task = self.catalog_function(call, (&path, text), span)?;
             self.functions.insert(call.to_owned(), task);
@@ -151,16 +152,29 @@ impl Reader<'_> {
         self.call_of(node, call)
     }
 
-    fn unknown_function(&mut self, call: &str, path: &str, span: Span) {
-        let mut operations = self.environment.catalogue.operations.values();
-        let name = call.split(':').next().unwrap_or(call);
-        let alias = operations.find(|operation| kebab(&operation.name) == name);
-        if let Some(operation) = alias.filter(|_| call.ends_with("@default")) {
-            let message = "the alias of an operation is not built yet";
-            let help = format!("write call: {}", operation.name);
-            self.report(codes::OUTSIDE, span, message, help);
-            return;
+    /// The operation that `slack-chat-post-message` means.
+    fn alias(&self, name: &str) -> Option<String> {
+        let mut names = self.environment.catalogue.operations.keys();
+        names.find(|operation| kebab(operation) == name).cloned()
+    }
+
+    /// A call of an operation under its alias, which says a version.
+    fn alias_call(
+        &mut self,
+        node: &Node,
+        (operation, version): (&str, &str),
+        span: Span,
+    ) -> Option<TaskKind> {
+        if version != OPERATION_VERSION {
+            let message = format!("there is no version {version} of `{operation}`");
+            let help = format!("write {}:{OPERATION_VERSION}@default", kebab(operation));
+            self.report(codes::UNKNOWN_CALL, span, message, help);
+            return None;
         }
+        self.operation_call(node, operation, span).map(|call| TaskKind::Call(Box::new(call)))
+    }
+
+    fn unknown_function(&mut self, call: &str, path: &str, span: Span) {
         let known = self.environment.catalogue.functions.keys().map(String::as_str);
         let help = match did_you_mean(path, known) {
             Some(near) => format!("there is {near}"),
@@ -177,9 +191,11 @@ impl Reader<'_> {
         (path, text): (&str, &str),
         span: Span,
     ) -> Option<Task> {
-        if self.resolving.len() >= DEPTH_MAX {
-            let message = format!("functions of catalogs call each other deeper than {DEPTH_MAX}");
-            self.report(codes::CROSS_FIELD, span, message, "call fewer functions from functions");
+        if self.resolving.len() >= CALLS_MAX {
+            let chain: Vec<String> =
+                self.resolving.iter().cloned().chain([call.to_owned()]).collect();
+            let help = "call fewer functions from functions";
+            self.report(codes::CROSS_FIELD, span, too_deep(&chain), help);
             return None;
         }
         let source = Source::new(path, text);

@@ -14,6 +14,7 @@ mod events;
 mod fork;
 mod functions;
 mod http;
+mod inline;
 mod kinds;
 mod listen;
 mod names;

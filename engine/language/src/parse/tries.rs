@@ -1,5 +1,7 @@
 //! `try` and `catch`.
 
+use std::collections::BTreeSet;
+
 use placet_model::fault::same_kind;
 use placet_model::manifest::Effect;
 use placet_model::plan::{Catch, FaultFilter, Task, TaskKind, TaskList, Try};
@@ -123,14 +125,15 @@ impl Reader<'_> {
     }
 
     pub(super) fn holds_gated_call(&self, tasks: &TaskList) -> bool {
-        self.any_gated(tasks, Follow::Functions)
+        self.any_gated(tasks, &mut BTreeSet::new())
     }
 
-    fn any_gated(&self, tasks: &TaskList, follow: Follow) -> bool {
-        tasks.0.iter().any(|task| self.is_gated(task, follow))
+    /// `seen` are the functions that were looked into: they may call themselves.
+    fn any_gated<'t>(&'t self, tasks: &'t TaskList, seen: &mut BTreeSet<&'t str>) -> bool {
+        tasks.0.iter().any(|task| self.is_gated(task, seen))
     }
 
-    fn is_gated(&self, task: &Task, follow: Follow) -> bool {
+    fn is_gated<'t>(&'t self, task: &'t Task, seen: &mut BTreeSet<&'t str>) -> bool {
         match &task.kind {
             TaskKind::Call(call) => self
                 .environment
@@ -140,8 +143,8 @@ impl Reader<'_> {
             TaskKind::OpenApi(_) => true,
             TaskKind::Function(call) => {
                 let function = self.functions.get(&call.function);
-                follow == Follow::Functions
-                    && function.is_some_and(|function| self.is_gated(function, Follow::Nothing))
+                seen.insert(&call.function)
+                    && function.is_some_and(|function| self.is_gated(function, seen))
             }
             TaskKind::Do(_)
             | TaskKind::Set(_)
@@ -154,15 +157,8 @@ impl Reader<'_> {
             | TaskKind::Listen(_)
             | TaskKind::Emit(_)
             | TaskKind::Run(_) => {
-                task.kind.lists().into_iter().any(|list| self.any_gated(list, follow))
+                task.kind.lists().into_iter().any(|list| self.any_gated(list, seen))
             }
         }
     }
-}
-
-/// How far a lint looks: functions may call themselves, so it follows them once only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Follow {
-    Functions,
-    Nothing,
 }

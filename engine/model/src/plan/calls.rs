@@ -1,6 +1,6 @@
 //! Calls beyond an adapter operation: by an API's document, of a function, of a workflow.
 
-use super::{Authentication, Template};
+use super::{Authentication, TaskList, Template};
 use crate::Digest;
 use crate::approval::ApprovalMetadata;
 use serde::{Deserialize, Serialize};
@@ -27,14 +27,16 @@ pub struct OpenApiCall {
     pub approval: Option<ApprovalMetadata>,
 }
 
-/// A call of a function: a task that stands in the plan under this name.
+/// A call of a function: its task, put in where it is called.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FunctionCall {
-    /// Key of [`super::Plan::functions`].
+    /// The function as the call names it.
     pub function: String,
     /// The function's raw input.
     pub with: Template,
+    /// Exactly one task, the function; its path is `<path of the call>/call/<function>`.
+    pub body: TaskList,
 }
 
 /// A run of another workflow.

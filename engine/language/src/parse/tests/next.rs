@@ -62,7 +62,7 @@ fn name(path: &Path) -> String {
     path.file_name().expect("a file").to_string_lossy().into_owned()
 }
 
-fn check(text: &str, path: &Path, refuse: Refuse) -> Checked {
+pub(super) fn check(text: &str, path: &Path, refuse: Refuse) -> Checked {
     let world = World::new();
     let catalogue = catalogue(&world);
     let mut policy = world::policy();
