@@ -4,7 +4,7 @@
 //! is acknowledged.
 
 use crate::policy::{self, Electorate};
-use crate::run::{Activity, Ask, Run};
+use crate::run::{Activity, Ask, Attempt, Branch, Run};
 use placet_model::approval::Requirement;
 use placet_model::decision::{Settlement, Verdict, VoidReason};
 use placet_model::draft::{BoundField, DraftDocument};
@@ -12,7 +12,7 @@ use placet_model::event::attempt::AttemptStarted;
 use placet_model::event::decision::{DecisionSettled, DecisionVoided, RequirementRaised};
 use placet_model::integration::{Integration, IntegrationStatus};
 use placet_model::policy::Policy;
-use placet_model::{AttemptId, Digest, Event, Timestamp};
+use placet_model::{AttemptId, DecisionId, Digest, Event, Timestamp};
 
 /// Everything outside the run that the claim looks at.
 #[derive(Debug, Clone)]
@@ -85,16 +85,23 @@ pub enum Claim {
     Decided(Vec<Event>),
 }
 
-/// Claims the run's unspent approval.
-pub fn claim(run: &Run, attempt: AttemptId, circumstances: &Circumstances<'_>) -> Claim {
-    let Some((ask, prior)) = unspent(run) else { return Claim::Nothing };
-    if let Some(hold) = hold(run, circumstances) {
+/// Claims an unspent approval.
+pub fn claim(
+    run: &Run,
+    (decision, attempt): (DecisionId, AttemptId),
+    circumstances: &Circumstances<'_>,
+) -> Claim {
+    let unsettled = run.unsettled(decision);
+    let Some((branch, ask, prior)) = unsettled.and_then(|(branch, _)| unspent(branch)) else {
+        return Claim::Nothing;
+    };
+    if let Some(hold) = hold(branch, circumstances) {
         return Claim::Hold(hold);
     }
     if let Some(events) = raised(run, ask, circumstances) {
         return Claim::Decided(events);
     }
-    let decided = refused(run, ask, circumstances).unwrap_or_else(|| {
+    let decided = refused((run, branch), ask, circumstances).unwrap_or_else(|| {
         let (attempt, tries) = prior.unwrap_or((attempt, 0));
         started(run, ask, (attempt, tries + 1), circumstances)
     });
@@ -105,13 +112,16 @@ pub fn claim(run: &Run, attempt: AttemptId, circumstances: &Circumstances<'_>) -
 /// the same rules as for a claim. Where these say no the attempt stays in doubt, and
 /// [`Claim::Nothing`] leaves it to a person: it can be neither void nor asked again, since it may
 /// have been sent. The caller has checked that the key is still young enough.
-pub fn again(run: &Run, circumstances: &Circumstances<'_>) -> Claim {
-    let Activity::InDoubt(_, last) = &run.activity else { return Claim::Nothing };
+pub fn again(run: &Run, attempt: AttemptId, circumstances: &Circumstances<'_>) -> Claim {
+    let mine = |(_, known): &(&Branch, &Attempt)| known.started.attempt == attempt;
+    let Some((branch, _)) = run.attempts().find(mine) else { return Claim::Nothing };
+    let Activity::InDoubt(_, last) = &branch.activity else { return Claim::Nothing };
     let Some(ask) = &last.ask else { return Claim::Nothing };
-    if let Some(hold) = hold(run, circumstances) {
+    if let Some(hold) = hold(branch, circumstances) {
         return Claim::Hold(hold);
     }
-    if raised(run, ask, circumstances).is_some() || refused(run, ask, circumstances).is_some() {
+    let refused = refused((run, branch), ask, circumstances);
+    if raised(run, ask, circumstances).is_some() || refused.is_some() {
         return Claim::Nothing;
     }
     let next = (last.started.attempt, last.started.try_number + 1);
@@ -119,26 +129,26 @@ pub fn again(run: &Run, circumstances: &Circumstances<'_>) -> Claim {
 }
 
 /// The approval that may be claimed, and the attempt that has proved that nothing was sent.
-fn unspent(run: &Run) -> Option<(&Ask, Option<(AttemptId, u32)>)> {
-    if let Activity::Approved(_, ask) = &run.activity {
-        return Some((ask, ask.prior));
+fn unspent(branch: &Branch) -> Option<(&Branch, &Ask, Option<(AttemptId, u32)>)> {
+    if let Activity::Approved(_, ask) = &branch.activity {
+        return Some((branch, ask, ask.prior));
     }
-    let Activity::Deferred(_, last, _) = &run.activity else { return None };
-    Some((last.ask.as_ref()?, Some((last.started.attempt, last.started.try_number))))
+    let Activity::Deferred(_, last, _) = &branch.activity else { return None };
+    Some((branch, last.ask.as_ref()?, Some((last.started.attempt, last.started.try_number))))
 }
 
-fn hold(run: &Run, circumstances: &Circumstances<'_>) -> Option<Hold> {
+fn hold(branch: &Branch, circumstances: &Circumstances<'_>) -> Option<Hold> {
     let status = || match circumstances.integration?.status {
         IntegrationStatus::Disabled => Some(Hold::IntegrationDisabled),
         IntegrationStatus::Failed => Some(Hold::IntegrationFailed),
         IntegrationStatus::Active | IntegrationStatus::Disconnected => None,
     };
-    circumstances.hold.or_else(status).or_else(|| back_off(run, circumstances))
+    circumstances.hold.or_else(status).or_else(|| back_off(branch, circumstances))
 }
 
 /// The provider said to wait, and the time is not over.
-fn back_off(run: &Run, circumstances: &Circumstances<'_>) -> Option<Hold> {
-    let Activity::Deferred(_, _, until) = &run.activity else { return None };
+fn back_off(branch: &Branch, circumstances: &Circumstances<'_>) -> Option<Hold> {
+    let Activity::Deferred(_, _, until) = &branch.activity else { return None };
     (circumstances.now < *until).then_some(Hold::RateLimited)
 }
 
@@ -164,7 +174,11 @@ fn raised(run: &Run, ask: &Ask, circumstances: &Circumstances<'_>) -> Option<Vec
     Some(std::iter::once(Event::from(raised)).chain(rejected).collect())
 }
 
-fn refused(run: &Run, ask: &Ask, circumstances: &Circumstances<'_>) -> Option<Event> {
+fn refused(
+    (run, branch): (&Run, &Branch),
+    ask: &Ask,
+    circumstances: &Circumstances<'_>,
+) -> Option<Event> {
     let void =
         |reason, field| Some(DecisionVoided { decision: ask.decision, reason, field }.into());
     let changed = |field| void(VoidReason::FieldChanged, Some(field));
@@ -179,9 +193,8 @@ fn refused(run: &Run, ask: &Ask, circumstances: &Circumstances<'_>) -> Option<Ev
     if ask.draft.integration.is_some() && gone {
         return void(VoidReason::IntegrationGone, None);
     }
-    let (Some(then), Some(now)) =
-        (run.document(circumstances.project, &ask.draft), document_now(run, ask, circumstances))
-    else {
+    let then = run.document(circumstances.project, &ask.draft);
+    let (Some(then), Some(now)) = (then, document_now((run, branch), ask, circumstances)) else {
         return changed(BoundField::Run);
     };
     let approved = circumstances.approved;
@@ -205,7 +218,11 @@ fn refused(run: &Run, ask: &Ask, circumstances: &Circumstances<'_>) -> Option<Ev
 }
 
 /// The document as it would be made now, from the run as it is, the stored bytes and the world.
-fn document_now(run: &Run, ask: &Ask, circumstances: &Circumstances<'_>) -> Option<DraftDocument> {
+fn document_now(
+    (run, branch): (&Run, &Branch),
+    ask: &Ask,
+    circumstances: &Circumstances<'_>,
+) -> Option<DraftDocument> {
     let mut now = run.document(circumstances.project, &ask.draft)?;
     now.request_digest = circumstances.request_digest;
     now.operation_digest = circumstances.operation_digest;
@@ -217,7 +234,7 @@ fn document_now(run: &Run, ask: &Ask, circumstances: &Circumstances<'_>) -> Opti
         bound.settings_digest = circumstances.settings_digest.unwrap_or(bound.settings_digest);
         bound
     });
-    let leaf = run.activity.leaf()?;
+    let leaf = branch.activity.leaf()?;
     now.task = leaf.task.clone();
     now.iteration = leaf.iteration.clone();
     Some(now)

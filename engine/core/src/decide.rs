@@ -69,6 +69,13 @@ pub enum Command {
         /// Why.
         reason: Option<PayloadRef>,
     },
+    /// The branches inside a container are left: whatever is open in them is taken back.
+    Abandon {
+        /// The container; the root path for the run.
+        inside: placet_model::TaskPath,
+    },
+    /// A waiting run goes on under another version of its workflow, and asks again.
+    Migrate(Box<placet_model::event::run::RunMigrated>),
     /// A task or the run has taken too long.
     TimeOut {
         /// The fault's content, already placed.
@@ -135,6 +142,8 @@ pub fn decide(run: &Run, command: Command, context: Context<'_>) -> Result<Vec<E
             outcome::resolve(run, decision, (resolution, output), (&by, context.policy))?
         }
         Command::Cancel { by, reason } => stop::cancel(run, &by, reason, context.policy)?,
+        Command::Abandon { inside } => stop::abandon(run, &inside),
+        Command::Migrate(migrated) => stop::migrate(run, *migrated)?,
         Command::TimeOut { fault, task, iteration } => stop::time_out(run, &fault, task, iteration),
     };
     let mut after = run.clone();
@@ -144,14 +153,18 @@ pub fn decide(run: &Run, command: Command, context: Context<'_>) -> Result<Vec<E
     Ok(events)
 }
 
-/// Permission to send comes of votes and of the claim, never of mere progress.
+/// Permission to send comes of votes and of the claim, never of mere progress; a run changes its
+/// version by a command of its own.
 fn grants(event: &Event) -> bool {
     let approved =
         matches!(event, Event::DecisionSettled(body) if body.settlement == Settlement::Approved);
     approved
         || matches!(
             event,
-            Event::VoteCast(_) | Event::RequirementRaised(_) | Event::AttemptStarted(_)
+            Event::VoteCast(_)
+                | Event::RequirementRaised(_)
+                | Event::AttemptStarted(_)
+                | Event::RunMigrated(_)
         )
 }
 
@@ -177,10 +190,10 @@ fn propose(
 /// [`Error::Illegal`] where there is nothing to claim.
 pub fn claim(
     run: &Run,
-    attempt: AttemptId,
+    (decision, attempt): (DecisionId, AttemptId),
     circumstances: &Circumstances<'_>,
 ) -> Result<claim::Claim, Error> {
-    let claim = claim::claim(run, attempt, circumstances);
+    let claim = claim::claim(run, (decision, attempt), circumstances);
     if let claim::Claim::Decided(events) = &claim {
         let mut after = run.clone();
         for event in events {
@@ -204,6 +217,9 @@ fn closed(run: &Run, decision: DecisionId) -> Refusal {
 
 /// The request that is open, if it is this one.
 fn open_ask(run: &Run, decision: DecisionId) -> Option<&crate::run::Ask> {
-    let Activity::Asked(_, ask) = &run.activity else { return None };
-    (ask.decision == decision).then_some(ask)
+    let asked = run.branches().iter().filter_map(|branch| match &branch.activity {
+        Activity::Asked(_, ask) => Some(&**ask),
+        _ => None,
+    });
+    asked.into_iter().find(|ask| ask.decision == decision)
 }

@@ -8,9 +8,12 @@
 //! | `Claim` | `DecisionSettled(approved)` | executor: the claim, or a hold |
 //! | `Reconcile` | `AttemptInDoubt` | executor: resend under the provider's key, or a person |
 //! | `Finished` | the end of a run | executor: whoever waits for it |
+//! | `Hear` | `WaitStarted` | executor: what has come before, in order |
+//! | `Arrived` | `EventEmitted`, `EventReceived` | executor: whoever waits for such an event |
+//! | `StartChild`, `CancelChild` | `ChildStarted`, `ChildDropped` | executor: the other run |
 
 use placet_model::decision::Settlement;
-use placet_model::{AttemptId, DecisionId, Event, Timestamp};
+use placet_model::{AttemptId, DecisionId, Event, RunId, Timestamp};
 
 /// What the core asks of the world.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +47,20 @@ pub enum Effect {
     },
     /// The run is over.
     Finished,
+    /// The run waits: look for events that have come before.
+    Hear,
+    /// An event has come: tell whoever waits for it.
+    Arrived,
+    /// Begin the run that was ordered.
+    StartChild {
+        /// Which run.
+        child: RunId,
+    },
+    /// Cancel the run that is not awaited any more.
+    CancelChild {
+        /// Which run.
+        child: RunId,
+    },
 }
 
 /// The effects of a committed event. Live and replay run the same code; only a live engine
@@ -75,6 +92,11 @@ pub fn react(event: &Event) -> Vec<Effect> {
         Event::AttemptStarted(body) => {
             vec![Effect::Call { attempt: body.attempt, try_number: body.try_number }]
         }
+        Event::RetryScheduled(body) => vec![Effect::Wake { at: body.due_at }],
+        Event::WaitStarted(_) => vec![Effect::Hear],
+        Event::EventEmitted(_) | Event::EventReceived(_) => vec![Effect::Arrived],
+        Event::ChildStarted(body) => vec![Effect::StartChild { child: body.child }],
+        Event::ChildDropped(body) => vec![Effect::CancelChild { child: body.child }],
         Event::AttemptInDoubt(body) => vec![Effect::Reconcile { attempt: body.attempt }],
         Event::RunCompleted(_) | Event::RunFaulted(_) | Event::RunCancelled(_) => {
             vec![Effect::Finished]
@@ -103,6 +125,14 @@ pub fn react(event: &Event) -> Vec<Effect> {
         | Event::OutboundResumed(_)
         | Event::WorkflowDeployed(_)
         | Event::OperationRegistered(_)
-        | Event::EngineStarted(_) => vec![],
+        | Event::EngineStarted(_)
+        | Event::BranchFaulted(_)
+        | Event::EventMatched(_)
+        | Event::EventHandled(_)
+        | Event::RunMigrated(_)
+        | Event::ChildEnded(_)
+        | Event::EventsDelivered(_)
+        | Event::ScheduleFired(_)
+        | Event::ScheduleMatched(_) => vec![],
     }
 }

@@ -3,11 +3,13 @@
 //!
 //! ```text
 //! absent      RunStarted → idle
-//! idle        TaskStarted → idle (container) | started (leaf) · IterationStarted · TaskCompleted · TaskSkipped
-//!             · TaskFaulted → faulting · RunCompleted (ending)
+//! idle        TaskStarted → idle (container) | started (leaf) | forked · IterationStarted
+//!             · WaitStarted · EventMatched · EventHandled · EventEmitted
+//!             · TaskCompleted · TaskSkipped · TaskFaulted → faulting · RunCompleted (ending)
 //! started     TimerArmed(wait) → waiting → TimerFired → waited
 //!             DraftPrepared → drafted → DecisionRequested → asked
 //!             AttemptStarted (ungated read) → attempting
+//!             ChildStarted → awaiting → ChildEnded → answered; not awaited → answered
 //! asked       VoteCast · DecisionSettled → approved | denied
 //! approved    AttemptStarted → attempting · RequirementRaised → asked · DecisionVoided → denied
 //! attempting  AttemptSucceeded → answered · AttemptRefused → refused | approved (reconnect)
@@ -15,25 +17,29 @@
 //! deferred    AttemptStarted (next try) → attempting · RequirementRaised → asked · DecisionVoided → denied
 //! in doubt    AttemptReconciled → answered | unsent | given up · AttemptStarted (next try) → attempting
 //! unsent      DraftPrepared (next revision) → drafted
+//! awaiting    ChildDropped → dropped
+//! denied      RunMigrated → started, where the request was taken back for that
 //! waited, answered: TaskCompleted or TaskFaulted ends the leaf
-//! denied, refused, given up: TaskFaulted ends the leaf
-//! faulting    FaultCaught → idle · RunFaulted
+//! denied, refused, given up, dropped: TaskFaulted ends the leaf
+//! forked      TaskCompleted joins the branches · TaskFaulted leaves them
+//! faulting    FaultCaught → idle · RetryScheduled → backing off · BranchFaulted · RunFaulted
 //! any running RunCancelled; attempts under way are detached and still end
 //! ```
 //!
-//! Where something is open or unspent (drafted, asked, approved, deferred with a decision) it is
-//! settled or void before its task faults or the run is cancelled. Once a try is in doubt, only
-//! `AttemptSucceeded` and `AttemptReconciled` settle the attempt. `tests/grid.rs` draws all of it.
+//! The states are those of one branch; an event concerns the branch of its task, decision, attempt
+//! or timer, and leaves the others alone. Where something is open or unspent (drafted, asked,
+//! approved, deferred with a decision, awaiting) it is settled or void before its task faults, its
+//! branch is left, or the run is cancelled. Once a try is in doubt, only `AttemptSucceeded` and
+//! `AttemptReconciled` settle the attempt. `tests/grid.rs` draws all of it.
 
+mod control;
 mod gate;
+mod wait;
 
-use crate::run::{
-    Activity, Detached, Frame, FrameKind, Leaf, Phase, Refused, Run, RunFacts, Timer,
-};
-use placet_model::event::run::{
-    FaultCaught, FaultFact, RunStarted, TaskCompleted, TaskFaulted, TaskShape, TaskStarted, Then,
-    TimerArmed, TimerKind,
-};
+use crate::run::{Activity, Frame, FrameKind};
+use crate::run::{Branch, Detached, Phase, Refused, Run, RunFacts};
+use placet_model::decision::{DecisionState, VoidReason};
+use placet_model::event::run::{FaultFact, RunMigrated, RunStarted};
 use placet_model::{Event, Iteration, PayloadRef, Revision, TaskPath, Timestamp};
 use std::sync::Arc;
 
@@ -60,33 +66,32 @@ impl Run {
     /// Folds the next event of the stream into the state.
     ///
     /// # Errors
-    /// [`Illegal`] where the event cannot follow; the state is then unchanged.
+    /// [`Illegal`] where the event cannot follow. What is left of the run then means nothing and
+    /// must not be used any more: folding in place keeps a long history linear.
     pub fn apply(&mut self, event: &Event, at: Timestamp) -> Result<(), Illegal> {
-        let mut after = self.clone();
-        match after.step(event, at) {
-            Ok(()) => {
-                after.revision = self.revision.next();
-                after.touched_at = at;
-                *self = after;
-                Ok(())
-            }
-            Err(No) => Err(self.illegal(event)),
-        }
+        let before = (self.phase.name(), self.doing());
+        let step = self.step(event, at);
+        let (phase, activity) = before;
+        let (event, revision) = (event.type_name(), self.revision.next());
+        step.map_err(|No| Illegal { event, revision, phase, activity })?;
+        self.revision = revision;
+        self.touched_at = at;
+        Ok(())
     }
 
-    pub(crate) const fn illegal(&self, event: &Event) -> Illegal {
+    pub(crate) fn illegal(&self, event: &Event) -> Illegal {
         Illegal {
             event: event.type_name(),
             revision: self.revision.next(),
             phase: self.phase.name(),
-            activity: self.activity.name(),
+            activity: self.doing(),
         }
     }
 
     fn step(&mut self, event: &Event, at: Timestamp) -> Step {
         match event {
             Event::RunStarted(body) => self.run_started(body, at),
-            Event::TaskStarted(body) => self.task_started(body),
+            Event::TaskStarted(body) => self.task_started(body, at),
             Event::IterationStarted(body) => {
                 self.iteration_started(&body.task, &body.iteration, body.index)
             }
@@ -94,6 +99,16 @@ impl Run {
             Event::TaskSkipped(body) => self.task_skipped(&body.task, &body.iteration),
             Event::TaskFaulted(body) => self.task_faulted(body),
             Event::FaultCaught(body) => self.fault_caught(body),
+            Event::RetryScheduled(body) => self.retry_scheduled(body),
+            Event::BranchFaulted(body) => self.branch_faulted(body),
+            Event::WaitStarted(body) => self.wait_started(body),
+            Event::EventMatched(body) => self.event_matched(body),
+            Event::EventHandled(body) => self.event_handled(body),
+            Event::EventEmitted(body) => self.event_emitted(body, at),
+            Event::ChildStarted(body) => self.child_started(body),
+            Event::ChildEnded(body) => self.child_ended(body),
+            Event::ChildDropped(body) => self.child_dropped(body),
+            Event::RunMigrated(body) => self.run_migrated(body),
             Event::TimerArmed(body) => self.timer_armed(body),
             Event::TimerFired(body) => self.timer_fired(body.timer),
             Event::RunCompleted(_) => self.run_completed(),
@@ -136,229 +151,49 @@ impl Run {
             | Event::OutboundResumed(_)
             | Event::WorkflowDeployed(_)
             | Event::OperationRegistered(_)
-            | Event::EngineStarted(_) => Err(No),
+            | Event::EngineStarted(_)
+            | Event::EventReceived(_)
+            | Event::EventsDelivered(_)
+            | Event::ScheduleFired(_)
+            | Event::ScheduleMatched(_) => Err(No),
         }
     }
 
     fn run_started(&mut self, body: &RunStarted, at: Timestamp) -> Step {
         let Phase::Absent = self.phase else { return Err(No) };
-        self.frames.push(Frame::list(TaskPath::root(), Iteration::none(), body.first));
+        let frame = Frame::list(TaskPath::root(), Iteration::none(), body.first);
+        self.main_mut().frames.push(frame);
         self.phase = Phase::Running(Arc::new(RunFacts { started: body.clone(), started_at: at }));
         Ok(())
     }
 
-    fn running(&self) -> Step {
+    const fn running(&self) -> Step {
         if matches!(self.phase, Phase::Running(_)) { Ok(()) } else { Err(No) }
-    }
-
-    fn task_started(&mut self, body: &TaskStarted) -> Step {
-        self.ready_for(&body.iteration)?;
-        self.steps += 1;
-        let (task, iteration, input) = (body.task.clone(), body.iteration.clone(), body.input);
-        let kind = match (body.shape, body.items) {
-            (TaskShape::Leaf, None) => {
-                self.activity = Activity::Started(Leaf { task, iteration, input });
-                return Ok(());
-            }
-            (TaskShape::List, None) => FrameKind::List,
-            (TaskShape::Try, None) => FrameKind::Try,
-            (TaskShape::For, Some(items)) => {
-                FrameKind::For { items, count: body.count, current: None }
-            }
-            (TaskShape::Leaf | TaskShape::List | TaskShape::Try, Some(_))
-            | (TaskShape::For, None) => {
-                return Err(No);
-            }
-        };
-        self.frames.push(Frame { kind, ..Frame::list(task, iteration, input) });
-        Ok(())
-    }
-
-    /// A child of the innermost container may begin.
-    fn ready_for(&self, iteration: &Iteration) -> Step {
-        self.running()?;
-        let Activity::Idle = self.activity else { return Err(No) };
-        let frame = self.frames.last().ok_or(No)?;
-        let before_the_first = matches!(frame.kind, FrameKind::For { current: None, .. });
-        let ready = !before_the_first && !frame.exited && frame.child_iteration() == *iteration;
-        if ready { Ok(()) } else { Err(No) }
-    }
-
-    fn iteration_started(&mut self, task: &TaskPath, iteration: &Iteration, index: u32) -> Step {
-        self.running()?;
-        let Activity::Idle = self.activity else { return Err(No) };
-        let frame = self.frames.last_mut().ok_or(No)?;
-        let FrameKind::For { count, ref mut current, .. } = frame.kind else { return Err(No) };
-        let due = current.map_or(0, |now| now + 1);
-        if frame.task != *task || frame.iteration != *iteration || index != due || index >= count {
-            return Err(No);
-        }
-        *current = Some(index);
-        frame.index = 0;
-        frame.exited = false;
-        frame.steps.clear();
-        Ok(())
-    }
-
-    fn task_completed(&mut self, body: &TaskCompleted) -> Step {
-        self.running()?;
-        let instant = matches!(self.activity, Activity::Idle);
-        let container = instant
-            && self.frames.len() > 1
-            && self.frames.last().is_some_and(|f| f.is(&body.task, &body.iteration));
-        let mut inner = None;
-        if container {
-            inner = self.frames.pop();
-        } else if instant {
-            self.ready_for(&body.iteration)?;
-            self.steps += 1;
-        } else {
-            self.end_leaf(&body.task, &body.iteration)?;
-        }
-        self.disarm(&body.task, &body.iteration);
-        self.context = body.context.or(self.context);
-        let frame = self.frames.last_mut().ok_or(No)?;
-        frame.value = body.output;
-        if let Some(inner) = inner {
-            frame.adopt(inner);
-        }
-        frame.steps.insert(body.task.name(), body.output);
-        match (body.then, body.goto) {
-            (Then::Continue, None) => frame.index += 1,
-            (Then::Exit, None) => frame.exited = true,
-            (Then::Goto, Some(index)) => frame.index = index,
-            (Then::End, None) => return self.end_run(body.output),
-            (Then::Continue | Then::Exit | Then::End, Some(_)) | (Then::Goto, None) => {
-                return Err(No);
-            }
-        }
-        Ok(())
-    }
-
-    fn end_run(&mut self, output: PayloadRef) -> Step {
-        let Phase::Running(facts) = std::mem::replace(&mut self.phase, Phase::Absent) else {
-            return Err(No);
-        };
-        self.phase = Phase::Ending(facts, output);
-        Ok(())
-    }
-
-    /// A leaf may end when nothing of it is open any more.
-    fn end_leaf(&mut self, task: &TaskPath, iteration: &Iteration) -> Step {
-        let (Activity::Waited(leaf) | Activity::Answered(leaf, _)) = &self.activity else {
-            return Err(No);
-        };
-        if leaf.task != *task || leaf.iteration != *iteration {
-            return Err(No);
-        }
-        self.activity = Activity::Idle;
-        Ok(())
-    }
-
-    fn task_skipped(&mut self, task: &TaskPath, iteration: &Iteration) -> Step {
-        self.ready_for(iteration)?;
-        self.steps += 1;
-        let frame = self.frames.last_mut().ok_or(No)?;
-        frame.steps.remove(&task.name());
-        frame.index += 1;
-        Ok(())
-    }
-
-    fn task_faulted(&mut self, body: &TaskFaulted) -> Step {
-        self.running()?;
-        let activity = std::mem::replace(&mut self.activity, Activity::Idle);
-        // a request must be settled before its task may fault
-        if activity.is_open() {
-            return Err(No);
-        }
-        self.detach(activity);
-        let Phase::Running(facts) = std::mem::replace(&mut self.phase, Phase::Absent) else {
-            return Err(No);
-        };
-        self.phase = Phase::Faulting(facts, body.fault.clone(), body.task.clone());
-        Ok(())
-    }
-
-    fn fault_caught(&mut self, body: &FaultCaught) -> Step {
-        let place = self
-            .frames
-            .iter()
-            .rposition(|f| f.is(&body.task, &body.iteration) && f.kind == FrameKind::Try)
-            .ok_or(No)?;
-        let Phase::Faulting(facts, ..) = std::mem::replace(&mut self.phase, Phase::Absent) else {
-            return Err(No);
-        };
-        self.phase = Phase::Running(facts);
-        while self.frames.len() > place + 1 {
-            let inner = self.frames.pop().ok_or(No)?;
-            self.disarm(&inner.task, &inner.iteration);
-            self.frames.last_mut().ok_or(No)?.adopt(inner);
-        }
-        let inside: Vec<_> = self
-            .timers
-            .iter()
-            .filter(|(_, t)| t.is_inside(&body.task))
-            .map(|(id, _)| *id)
-            .collect();
-        for id in inside {
-            self.timers.remove(&id);
-        }
-        let frame = self.frames.last_mut().ok_or(No)?;
-        frame.kind = FrameKind::Catch { fault: body.fault };
-        frame.value = frame.input;
-        frame.index = 0;
-        frame.exited = false;
-        Ok(())
-    }
-
-    // ---- timers --------------------------------------------------------------------------
-
-    fn timer_armed(&mut self, body: &TimerArmed) -> Step {
-        self.running()?;
-        let timer = Timer {
-            task: body.task.clone(),
-            iteration: body.iteration.clone(),
-            kind: body.kind,
-            due_at: body.due_at,
-        };
-        match (body.kind, &self.activity) {
-            (TimerKind::Wait, Activity::Started(leaf)) => {
-                self.activity = Activity::Waiting(leaf.clone(), body.timer);
-            }
-            (TimerKind::Wait, _) => return Err(No),
-            (TimerKind::TaskTimeout | TimerKind::RunTimeout, _) => {}
-        }
-        if self.timers.insert(body.timer, timer).is_some() { Err(No) } else { Ok(()) }
-    }
-
-    fn timer_fired(&mut self, timer: placet_model::TimerId) -> Step {
-        self.running()?;
-        let fired = self.timers.remove(&timer).ok_or(No)?;
-        if fired.kind == TimerKind::Wait {
-            let Activity::Waiting(leaf, armed) = &self.activity else { return Err(No) };
-            if *armed != timer {
-                return Err(No);
-            }
-            self.activity = Activity::Waited(leaf.clone());
-        }
-        Ok(())
-    }
-
-    /// The timers of a task that has ended.
-    fn disarm(&mut self, task: &TaskPath, iteration: &Iteration) {
-        self.timers.retain(|_, timer| timer.task != *task || timer.iteration != *iteration);
     }
 
     // ---- ends ----------------------------------------------------------------------------
 
+    /// The task list, or a task, says that the run is complete: every other branch is left.
+    fn end_run(&mut self, output: PayloadRef) -> Step {
+        let Phase::Running(facts) = &self.phase else { return Err(No) };
+        self.phase = Phase::Ending(Arc::clone(facts), output);
+        self.leave(&TaskPath::root())?;
+        let activity = std::mem::replace(&mut self.main_mut().activity, Activity::Idle);
+        if activity.is_open() {
+            return Err(No);
+        }
+        self.detach(activity);
+        Ok(())
+    }
+
     fn run_completed(&mut self) -> Step {
-        let finished = self.frames.len() == 1 && matches!(self.activity, Activity::Idle);
+        let main = self.main();
+        let finished = main.frames.len() == 1 && main.is_idle() && self.branches().len() == 1;
         self.phase = match &self.phase {
             Phase::Ending(facts, _) => Phase::Completed(Arc::clone(facts)),
             Phase::Running(facts) if finished => Phase::Completed(Arc::clone(facts)),
             Phase::Running(_)
             | Phase::Absent
-            | Phase::Faulting(..)
             | Phase::Completed(_)
             | Phase::Faulted(..)
             | Phase::Cancelled(_) => return Err(No),
@@ -368,22 +203,27 @@ impl Run {
     }
 
     fn run_faulted(&mut self, fault: &FaultFact) -> Step {
-        let (Phase::Faulting(facts, ..) | Phase::Ending(facts, _)) = &self.phase else {
-            return Err(No);
+        let faulting = self.main().fault.is_some();
+        self.phase = match &self.phase {
+            Phase::Running(facts) if faulting => Phase::Faulted(Arc::clone(facts), fault.clone()),
+            Phase::Ending(facts, _) => Phase::Faulted(Arc::clone(facts), fault.clone()),
+            Phase::Running(_)
+            | Phase::Absent
+            | Phase::Completed(_)
+            | Phase::Faulted(..)
+            | Phase::Cancelled(_) => return Err(No),
         };
-        self.phase = Phase::Faulted(Arc::clone(facts), fault.clone());
         self.close();
         Ok(())
     }
 
     fn run_cancelled(&mut self) -> Step {
-        let (Phase::Running(facts) | Phase::Faulting(facts, ..) | Phase::Ending(facts, _)) =
-            &self.phase
-        else {
+        let (Phase::Running(facts) | Phase::Ending(facts, _)) = &self.phase else {
             return Err(No);
         };
         self.phase = Phase::Cancelled(Arc::clone(facts));
-        let activity = std::mem::replace(&mut self.activity, Activity::Idle);
+        self.leave(&TaskPath::root())?;
+        let activity = std::mem::replace(&mut self.main_mut().activity, Activity::Idle);
         if activity.is_open() {
             return Err(No);
         }
@@ -393,8 +233,31 @@ impl Run {
     }
 
     fn close(&mut self) {
-        self.frames.clear();
+        self.branches_mut().truncate(1);
+        let main = self.main_mut();
+        main.frames.clear();
+        main.fault = None;
         self.timers.clear();
+    }
+
+    /// Leaves every branch inside a container. Nothing of them may be open any more; their attempts
+    /// still end in a known outcome.
+    fn leave(&mut self, container: &TaskPath) -> Step {
+        if self.branches().len() == 1 {
+            return Ok(());
+        }
+        let inside = |branch: &Branch| branch.key.head.is_inside(container);
+        if self.branches().iter().any(|branch| inside(branch) && branch.activity.is_open()) {
+            return Err(No);
+        }
+        let branches = std::mem::take(self.branches_mut());
+        let (left, kept) = branches.into_iter().partition(inside);
+        *self.branches_mut() = kept;
+        for branch in left {
+            self.detach(branch.activity);
+            self.timers.retain(|_, timer| !timer.task.is_inside(&branch.key.head));
+        }
+        Ok(())
     }
 
     /// Keeps an attempt whose task is gone: it still ends in a known outcome.
@@ -403,6 +266,28 @@ impl Run {
         if let Activity::Attempting(_, attempt) | Activity::InDoubt(_, attempt) = activity {
             self.detached.insert(attempt.started.attempt, Detached { attempt: *attempt, in_doubt });
         }
+    }
+
+    /// Requests that were taken back for it are asked again; nothing else may be under way.
+    fn run_migrated(&mut self, body: &RunMigrated) -> Step {
+        let Phase::Running(facts) = &self.phase else { return Err(No) };
+        let mut facts = RunFacts::clone(facts);
+        facts.started.workflow = body.workflow.clone();
+        facts.started.plan_digest = body.plan_digest;
+        self.phase = Phase::Running(Arc::new(facts));
+        for branch in self.branches_mut() {
+            if branch.activity.is_open() || branch.activity.attempt().is_some() {
+                return Err(No);
+            }
+            if let Activity::Denied(leaf, denial) = &branch.activity {
+                let asked_again = denial.state == DecisionState::Superseded
+                    || matches!(denial.void, Some((VoidReason::Migrated, _)));
+                if asked_again {
+                    branch.activity = Activity::Started(leaf.clone());
+                }
+            }
+        }
+        Ok(())
     }
 }
 
@@ -416,6 +301,7 @@ impl Frame {
             index: 0,
             exited: false,
             steps: std::collections::BTreeMap::new(),
+            effect_at: None,
             kind: FrameKind::List,
         }
     }
@@ -424,34 +310,42 @@ impl Frame {
         self.task == *task && self.iteration == *iteration
     }
 
+    /// The list begins again.
+    fn restart(&mut self, value: PayloadRef) {
+        self.value = value;
+        self.index = 0;
+        self.exited = false;
+    }
+
     /// The iteration in which the children of this container run.
     pub fn child_iteration(&self) -> Iteration {
-        match self.kind {
-            FrameKind::For { current: Some(index), .. } => self.iteration.inner(index),
-            FrameKind::For { current: None, .. }
-            | FrameKind::List
-            | FrameKind::Try
-            | FrameKind::Catch { .. } => self.iteration.clone(),
-        }
+        let current = match &self.kind {
+            FrameKind::For { current, .. } => *current,
+            FrameKind::Listen(wait) => wait.current,
+            FrameKind::List
+            | FrameKind::Branch
+            | FrameKind::Function
+            | FrameKind::Try(_)
+            | FrameKind::Backoff { .. }
+            | FrameKind::Catch { .. } => None,
+        };
+        current.map_or_else(|| self.iteration.clone(), |index| self.iteration.inner(index))
     }
 
     /// Takes over what a container inside has finished, so that `$steps` still sees it; what
-    /// stands in a loop stays in the loop.
+    /// stands in a loop, a function or a branch stays there.
     fn adopt(&mut self, inner: Self) {
+        self.effect_at = self.effect_at.max(inner.effect_at);
         match inner.kind {
-            FrameKind::List | FrameKind::Try | FrameKind::Catch { .. } => {
+            FrameKind::List | FrameKind::Try(_) | FrameKind::Catch { .. } => {
                 self.steps.extend(inner.steps);
             }
-            FrameKind::For { .. } => {}
+            // a retried `try` clears its own entries
+            FrameKind::Backoff { .. }
+            | FrameKind::For { .. }
+            | FrameKind::Listen(_)
+            | FrameKind::Branch
+            | FrameKind::Function => {}
         }
-    }
-}
-
-impl Timer {
-    fn is_inside(&self, container: &TaskPath) -> bool {
-        self.task
-            .as_str()
-            .strip_prefix(container.as_str())
-            .is_some_and(|rest| rest.starts_with('/'))
     }
 }

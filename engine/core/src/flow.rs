@@ -4,11 +4,14 @@
 //! the result into a [`crate::Command`]; whatever it learns is recorded, so that replay never
 //! comes here.
 
-use crate::run::{Activity, Denial, Frame, FrameKind, Leaf, Phase, Refused, Run};
+use crate::run::Wait;
+use crate::run::{Activity, Branch, BranchKey, Denial, Fork, Frame, FrameKind, Leaf};
+use crate::run::{Phase, Refused, Run};
 use placet_model::event::decision::DraftPrepared;
 use placet_model::event::run::FaultFact;
-use placet_model::plan::{Directive, Plan, Task, TaskKind, TaskList};
+use placet_model::plan::{Directive, ForEach, Plan, Task, TaskKind, TaskList};
 use placet_model::{DecisionId, Iteration, PayloadRef, TaskPath};
+use std::collections::BTreeSet;
 
 /// What is to be done next.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,6 +47,46 @@ pub enum Next<'a> {
         index: u32,
         /// The value so far.
         value: PayloadRef,
+    },
+    /// A `listen` waits: begin to, or take what has come.
+    Listen {
+        /// The task.
+        task: &'a Task,
+        /// Which execution of it.
+        iteration: Iteration,
+    },
+    /// What runs for an event has ended: make the element of the output.
+    Handled {
+        /// The task.
+        task: &'a Task,
+        /// Which execution of it.
+        iteration: Iteration,
+        /// Which event, from 0.
+        index: u32,
+        /// The event as read.
+        event: PayloadRef,
+        /// The body's output.
+        value: PayloadRef,
+    },
+    /// A `listen` has taken all its events: its output is the list of the elements.
+    Heard {
+        /// The task.
+        task: &'a Task,
+        /// Which execution of it.
+        iteration: Iteration,
+        /// Its transformed input.
+        input: PayloadRef,
+        /// The elements.
+        elements: Vec<PayloadRef>,
+    },
+    /// Enough branches of a fork have ended: join them.
+    Join {
+        /// The task.
+        task: &'a Task,
+        /// The leaf.
+        leaf: Leaf,
+        /// What each branch that counts has come to, in declared order; one for a race.
+        ends: Vec<BranchEnd>,
     },
     /// A task has its raw output: transform, export, record.
     Finish {
@@ -87,8 +130,10 @@ pub enum Next<'a> {
     Unwind {
         /// The fault.
         fault: FaultFact,
-        /// The enclosing `try` tasks, innermost first.
+        /// The enclosing `try` tasks of its branch, innermost first.
         tries: Vec<(&'a Task, Frame)>,
+        /// The branch that it leaves where none catches it; none is the workflow itself.
+        branch: Option<BranchPlace>,
     },
     /// Make the run's output.
     Complete {
@@ -102,6 +147,26 @@ pub enum Next<'a> {
     },
 }
 
+/// What a branch of a fork has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BranchEnd {
+    /// Its output.
+    pub value: PayloadRef,
+    /// Its context; none is `{}`.
+    pub context: Option<PayloadRef>,
+}
+
+/// One branch of a fork.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BranchPlace {
+    /// The `fork` task.
+    pub fork: TaskPath,
+    /// Which execution of it.
+    pub iteration: Iteration,
+    /// Which branch, from 0.
+    pub index: u32,
+}
+
 /// Why a leaf faults.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Cause {
@@ -111,27 +176,56 @@ pub enum Cause {
     Refused(Refused),
     /// A person gave up an attempt in doubt.
     GivenUp,
+    /// A branch has faulted, or each branch of a race.
+    Branch(FaultFact),
 }
 
-/// Where the run goes from here.
+/// Where the run goes from here: what the first branch that can go on does next.
 pub fn next<'a>(plan: &'a Plan, run: &Run) -> Next<'a> {
+    next_beside(plan, run, &BTreeSet::new()).1
+}
+
+/// As [`next`], leaving out branches of which the caller knows that they must wait, and naming the
+/// branch.
+pub fn next_beside<'a>(
+    plan: &'a Plan,
+    run: &Run,
+    waiting: &BTreeSet<BranchKey>,
+) -> (BranchKey, Next<'a>) {
     match &run.phase {
         Phase::Absent | Phase::Completed(_) | Phase::Faulted(..) | Phase::Cancelled(_) => {
-            Next::Over
+            (BranchKey::main(), Next::Over)
         }
-        Phase::Ending(_, value) => Next::Complete { value: *value },
-        Phase::Faulting(_, fault, task) => unwind(plan, run, fault, task),
-        Phase::Running(_) => match run.activity.leaf() {
-            None => in_frame(plan, run),
-            Some(leaf) => match plan.task(&leaf.task) {
-                None => Next::Astray { task: leaf.task.clone() },
-                Some(task) => in_leaf(task, leaf.clone(), run),
-            },
+        Phase::Ending(_, value) => (BranchKey::main(), Next::Complete { value: *value }),
+        Phase::Running(_) => {
+            for branch in run.branches().iter().filter(|branch| !waiting.contains(&branch.key)) {
+                match in_branch(plan, run, branch) {
+                    Next::Parked => {}
+                    next => return (branch.key.clone(), next),
+                }
+            }
+            (BranchKey::main(), Next::Parked)
+        }
+    }
+}
+
+fn in_branch<'a>(plan: &'a Plan, run: &Run, branch: &Branch) -> Next<'a> {
+    if branch.failed.is_some() || branch.ended().is_some() {
+        return Next::Parked;
+    }
+    if let Some((fault, task)) = &branch.fault {
+        return unwind(plan, branch, fault, task);
+    }
+    match branch.activity.leaf() {
+        None => in_frame(plan, branch),
+        Some(leaf) => match plan.task(&leaf.task) {
+            None => Next::Astray { task: leaf.task.clone() },
+            Some(task) => in_leaf(task, leaf.clone(), (run, branch)),
         },
     }
 }
 
-fn in_leaf<'a>(task: &'a Task, leaf: Leaf, run: &Run) -> Next<'a> {
+fn in_leaf<'a>(task: &'a Task, leaf: Leaf, (run, branch): (&Run, &Branch)) -> Next<'a> {
     let finish = |leaf: Leaf, output| Next::Finish {
         task,
         iteration: leaf.iteration,
@@ -139,14 +233,16 @@ fn in_leaf<'a>(task: &'a Task, leaf: Leaf, run: &Run) -> Next<'a> {
         output,
         then: &task.then,
     };
-    match &run.activity {
+    match &branch.activity {
         Activity::Idle
         | Activity::Waiting(..)
         | Activity::Drafted(..)
         | Activity::Asked(..)
         | Activity::Attempting(..)
         | Activity::Deferred(..)
-        | Activity::InDoubt(..) => Next::Parked,
+        | Activity::InDoubt(..)
+        | Activity::Awaiting(..)
+        | Activity::Dropped(_) => Next::Parked,
         Activity::Started(_) => Next::Perform { task, leaf },
         Activity::Waited(_) => {
             let output = leaf.input;
@@ -160,11 +256,33 @@ fn in_leaf<'a>(task: &'a Task, leaf: Leaf, run: &Run) -> Next<'a> {
             Next::Fault { leaf, cause: Cause::Refused(refused.clone()) }
         }
         Activity::GivenUp(_) => Next::Fault { leaf, cause: Cause::GivenUp },
+        Activity::Forked(_, fork) => join(task, leaf, (run, *fork)),
     }
 }
 
-fn in_frame<'a>(plan: &'a Plan, run: &Run) -> Next<'a> {
-    let Some(frame) = run.frames.last() else { return Next::Over };
+/// All branches of a fork must end well, and the first fault counts. Of a race one is enough, and
+/// a fault counts when every branch has faulted: the last one.
+fn join<'a>(task: &'a Task, leaf: Leaf, (run, fork): (&Run, Fork)) -> Next<'a> {
+    let path = leaf.task.clone();
+    let branches = || run.fork_branches(&path, fork);
+    let failed: Vec<_> = branches().filter_map(|branch| branch.failed.as_ref()).collect();
+    let ends: Vec<_> = branches()
+        .filter_map(|b| Some(BranchEnd { value: b.ended()?, context: b.context }))
+        .collect();
+    let (needed, faults) = if fork.race { (1, fork.count) } else { (fork.count, 1) };
+    if ends.len() >= needed as usize {
+        let ends = ends.into_iter().take(needed as usize).collect();
+        return Next::Join { task, leaf, ends };
+    }
+    let last = failed.iter().max_by_key(|fault| fault.content);
+    match last.filter(|_| failed.len() >= faults as usize) {
+        Some(fault) => Next::Fault { leaf, cause: Cause::Branch((*fault).clone()) },
+        None => Next::Parked,
+    }
+}
+
+fn in_frame<'a>(plan: &'a Plan, branch: &Branch) -> Next<'a> {
+    let Some(frame) = branch.frames.last() else { return Next::Over };
     if frame.task.as_str().is_empty() {
         return match current(&plan.tasks, frame) {
             Some(task) => begin(task, frame),
@@ -181,12 +299,15 @@ fn in_frame<'a>(plan: &'a Plan, run: &Run) -> Next<'a> {
         output: frame.value,
         then,
     };
+    let list = |list: &'a TaskList| {
+        current(list, frame).map_or_else(|| finish(&task.then), |child| begin(child, frame))
+    };
     match (&frame.kind, &task.kind) {
-        (FrameKind::List, TaskKind::Do(list)) => {
-            current(list, frame).map_or_else(|| finish(&task.then), |child| begin(child, frame))
-        }
-        (FrameKind::Try, TaskKind::Try(inner)) => current(&inner.tasks, frame)
-            .map_or_else(|| finish(&task.then), |child| begin(child, frame)),
+        (FrameKind::List, TaskKind::Do(tasks)) => list(tasks),
+        (FrameKind::Function, TaskKind::Function(call)) => list(&call.body),
+        (FrameKind::Try(_), TaskKind::Try(inner)) => list(&inner.tasks),
+        (FrameKind::Backoff { .. }, TaskKind::Try(_)) => Next::Parked,
+        (FrameKind::Branch, TaskKind::Fork(fork)) => in_branch_root(fork, (frame, branch)),
         (FrameKind::Catch { .. }, TaskKind::Try(inner)) => {
             let list = inner.catch.tasks.as_ref();
             let then = inner.catch.then.as_ref().unwrap_or(&task.then);
@@ -204,10 +325,54 @@ fn in_frame<'a>(plan: &'a Plan, run: &Run) -> Next<'a> {
             let iteration = frame.iteration.clone();
             Next::Iterate { task, iteration, index, value: frame.value }
         }
-        (FrameKind::List | FrameKind::Try | FrameKind::Catch { .. } | FrameKind::For { .. }, _) => {
-            Next::Astray { task: frame.task.clone() }
+        (FrameKind::Listen(wait), TaskKind::Listen(listen)) => {
+            in_listen(task, (wait, frame), listen.each.as_ref())
         }
+        (
+            FrameKind::List
+            | FrameKind::Function
+            | FrameKind::Branch
+            | FrameKind::Try(_)
+            | FrameKind::Backoff { .. }
+            | FrameKind::Catch { .. }
+            | FrameKind::For { .. }
+            | FrameKind::Listen(_),
+            _,
+        ) => Next::Astray { task: frame.task.clone() },
     }
+}
+
+/// A branch is one task.
+fn in_branch_root<'a>(
+    fork: &'a placet_model::plan::Fork,
+    (frame, branch): (&Frame, &Branch),
+) -> Next<'a> {
+    let mut tasks = fork.branches.0.iter();
+    match tasks.find(|task| task.path.is_inside(&branch.key.head)) {
+        Some(task) => begin(task, frame),
+        None => Next::Astray { task: branch.key.head.clone() },
+    }
+}
+
+fn in_listen<'a>(
+    task: &'a Task,
+    (wait, frame): (&Wait, &Frame),
+    each: Option<&'a ForEach>,
+) -> Next<'a> {
+    let iteration = frame.iteration.clone();
+    if let Some(index) = wait.current {
+        let body = each.and_then(|each| each.tasks.as_ref());
+        if let Some(child) = body.and_then(|list| current(list, frame)) {
+            return begin(child, frame);
+        }
+        let event = wait.values.get(index as usize).copied().unwrap_or(frame.value);
+        return Next::Handled { task, iteration, index, event, value: frame.value };
+    }
+    if wait.ended {
+        let elements = wait.elements.clone();
+        return Next::Heard { task, iteration, input: frame.input, elements };
+    }
+    Next::Listen { task, iteration }
 }
 
 fn current<'a>(list: &'a TaskList, frame: &Frame) -> Option<&'a Task> {
@@ -219,17 +384,23 @@ fn begin<'a>(task: &'a Task, frame: &Frame) -> Next<'a> {
 }
 
 /// Only a `try` around the faulting task can catch: one that has itself taken too long cannot.
-fn unwind<'a>(plan: &'a Plan, run: &Run, fault: &FaultFact, from: &TaskPath) -> Next<'a> {
-    let around = |frame: &&Frame| {
-        let inside = from.as_str().strip_prefix(frame.task.as_str());
-        frame.kind == FrameKind::Try && inside.is_some_and(|rest| rest.starts_with('/'))
-    };
-    let tries = run
+fn unwind<'a>(plan: &'a Plan, branch: &Branch, fault: &FaultFact, from: &TaskPath) -> Next<'a> {
+    let around =
+        |frame: &&Frame| matches!(frame.kind, FrameKind::Try(_)) && from.is_inside(&frame.task);
+    let tries = branch
         .frames
         .iter()
         .rev()
         .filter(around)
         .filter_map(|frame| plan.task(&frame.task).map(|task| (task, frame.clone())))
         .collect();
-    Next::Unwind { fault: fault.clone(), tries }
+    Next::Unwind { fault: fault.clone(), tries, branch: place(branch) }
+}
+
+/// Which branch of which fork this is.
+fn place(branch: &Branch) -> Option<BranchPlace> {
+    let frame = branch.frames.first().filter(|frame| frame.kind == FrameKind::Branch)?;
+    let index = branch.key.head.as_str().rsplit('/').next()?.parse().ok()?;
+    let iteration = frame.iteration.clone();
+    Some(BranchPlace { fork: frame.task.clone(), iteration, index })
 }

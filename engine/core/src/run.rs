@@ -1,5 +1,14 @@
 //! The state of one run, folded from its stream. It carries what is legal next, and no content:
 //! values stand in the payload store and appear here by reference.
+//!
+//! A run has one or more [`Branch`]es: the workflow itself, and the branches of the forks that are
+//! under way. Which of them an event concerns follows from its task, decision, attempt or timer.
+
+mod activity;
+mod branch;
+
+pub use activity::{Activity, Fork, Leaf};
+pub use branch::{Branch, BranchKey, Frame, FrameKind, Tries, Wait};
 
 use placet_model::approval::Requirement;
 use placet_model::attempt::RefuseReason;
@@ -9,10 +18,10 @@ use placet_model::event::attempt::AttemptStarted;
 use placet_model::event::decision::{DraftPrepared, VoteCast};
 use placet_model::event::run::{FaultFact, RunStarted, TimerKind};
 use placet_model::{
-    AttemptId, DecisionId, Digest, Iteration, PayloadRef, Revision, RunId, TaskPath, TimerId,
-    Timestamp,
+    AttemptId, DecisionId, Digest, Iteration, PayloadRef, Position, Revision, RunId, TaskPath,
+    TimerId, Timestamp,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// One execution of a workflow.
@@ -26,12 +35,9 @@ pub struct Run {
     pub touched_at: Timestamp,
     /// Where it is in its life.
     pub phase: Phase,
-    /// `$context`; none is `{}`.
-    pub context: Option<PayloadRef>,
-    /// Open containers, outermost first; the first is the workflow itself.
-    pub frames: Vec<Frame>,
-    /// What the current leaf task is doing.
-    pub activity: Activity,
+    /// Lines of control flow: the workflow itself, then the branches of its forks, in the order in
+    /// which they began.
+    branches: Vec<Branch>,
     /// Attempts whose task is gone (cancelled, timed out): they still end in a known outcome.
     pub detached: BTreeMap<AttemptId, Detached>,
     /// Timers that are armed.
@@ -42,6 +48,8 @@ pub struct Run {
     pub requests: BTreeMap<(String, String), VoteCast>,
     /// How decisions that are over ended, for late votes.
     pub closed: BTreeMap<DecisionId, DecisionState>,
+    /// Events that were taken: each is taken once.
+    pub taken: BTreeSet<Position>,
     /// Task executions so far.
     pub steps: u64,
 }
@@ -53,8 +61,6 @@ pub enum Phase {
     Absent,
     /// Going on, or waiting.
     Running(Arc<RunFacts>),
-    /// A fault of this task looks for a `try` around it that catches it.
-    Faulting(Arc<RunFacts>, FaultFact, TaskPath),
     /// Every task is done; the workflow's own output is to be made.
     Ending(Arc<RunFacts>, PayloadRef),
     /// Ended well.
@@ -68,100 +74,10 @@ pub enum Phase {
 /// What a run pins for life.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunFacts {
-    /// The event that began it.
+    /// The event that began it, with the definition and plan of today.
     pub started: RunStarted,
     /// When.
     pub started_at: Timestamp,
-}
-
-/// An open container: a list of tasks that is being worked through.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Frame {
-    /// The container task; the root path for the workflow itself.
-    pub task: TaskPath,
-    /// Which execution of it.
-    pub iteration: Iteration,
-    /// Its transformed input.
-    pub input: PayloadRef,
-    /// Raw input of the current child, and in the end the raw output of the list.
-    pub value: PayloadRef,
-    /// Place of the current child in the list.
-    pub index: u32,
-    /// Whether a directive has completed the list early.
-    pub exited: bool,
-    /// Outputs of finished tasks, by name, for `$steps`.
-    pub steps: BTreeMap<String, PayloadRef>,
-    /// What kind of container it is.
-    pub kind: FrameKind,
-}
-
-/// What kind of container a frame is.
-#[derive(Debug, Clone, PartialEq)]
-pub enum FrameKind {
-    /// The workflow itself, or a `do`.
-    List,
-    /// The list of a `try`.
-    Try,
-    /// The `catch.do` of a `try`, with the fault that was caught.
-    Catch {
-        /// The whole fault.
-        fault: PayloadRef,
-    },
-    /// A `for`.
-    For {
-        /// The items.
-        items: PayloadRef,
-        /// How many.
-        count: u32,
-        /// The iteration that is going on.
-        current: Option<u32>,
-    },
-}
-
-/// A leaf task that takes time.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Leaf {
-    /// Which task.
-    pub task: TaskPath,
-    /// Which execution of it.
-    pub iteration: Iteration,
-    /// Its transformed input.
-    pub input: PayloadRef,
-}
-
-/// What the current leaf task is doing.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Activity {
-    /// There is none: the flow decides.
-    Idle,
-    /// It began and has done nothing yet.
-    Started(Leaf),
-    /// It waits for a timer.
-    Waiting(Leaf, TimerId),
-    /// Its timer fired.
-    Waited(Leaf),
-    /// A draft was made and is not yet in the inbox.
-    Drafted(Leaf, Box<DraftPrepared>),
-    /// The draft is in the inbox.
-    Asked(Leaf, Box<Ask>),
-    /// Approved and not yet claimed.
-    Approved(Leaf, Box<Ask>),
-    /// The request ended without permission.
-    Denied(Leaf, Box<Denial>),
-    /// A try is under way.
-    Attempting(Leaf, Box<Attempt>),
-    /// A try proved that nothing happened; the same bytes go again later.
-    Deferred(Leaf, Box<Attempt>, Timestamp),
-    /// Sent, answer unknown.
-    InDoubt(Leaf, Box<Attempt>),
-    /// It has its raw output.
-    Answered(Leaf, PayloadRef),
-    /// The provider refused for good.
-    Refused(Leaf, Refused),
-    /// A person said that it was not sent: a new draft revision is due.
-    Unsent(Leaf, Box<DraftPrepared>),
-    /// A person gave it up.
-    GivenUp(Leaf),
 }
 
 /// A request for a decision.
@@ -251,20 +167,19 @@ pub struct Timer {
 
 impl Run {
     /// A run without any event.
-    pub const fn absent(id: RunId) -> Self {
+    pub fn absent(id: RunId) -> Self {
         Self {
             id,
             revision: Revision::START,
             touched_at: Timestamp::EPOCH,
             phase: Phase::Absent,
-            context: None,
-            frames: Vec::new(),
-            activity: Activity::Idle,
+            branches: vec![Branch::new(BranchKey::main())],
             detached: BTreeMap::new(),
             timers: BTreeMap::new(),
             drafts: BTreeMap::new(),
             requests: BTreeMap::new(),
             closed: BTreeMap::new(),
+            taken: BTreeSet::new(),
             steps: 0,
         }
     }
@@ -279,7 +194,6 @@ impl Run {
         match &self.phase {
             Phase::Absent => None,
             Phase::Running(facts)
-            | Phase::Faulting(facts, ..)
             | Phase::Ending(facts, _)
             | Phase::Completed(facts)
             | Phase::Faulted(facts, _)
@@ -291,34 +205,118 @@ impl Run {
     pub const fn is_over(&self) -> bool {
         match self.phase {
             Phase::Completed(_) | Phase::Faulted(..) | Phase::Cancelled(_) => true,
-            Phase::Absent | Phase::Running(_) | Phase::Faulting(..) | Phase::Ending(..) => false,
+            Phase::Absent | Phase::Running(_) | Phase::Ending(..) => false,
         }
     }
 
-    /// The request that is open or approved and unspent.
-    pub fn ask(&self) -> Option<&Ask> {
-        self.activity.ask()
+    /// Its lines of control flow, the workflow itself first.
+    pub fn branches(&self) -> &[Branch] {
+        &self.branches
+    }
+
+    pub(crate) fn branches_mut(&mut self) -> &mut Vec<Branch> {
+        &mut self.branches
+    }
+
+    /// The workflow itself.
+    pub fn main(&self) -> &Branch {
+        &self.branches[0]
+    }
+
+    pub(crate) fn main_mut(&mut self) -> &mut Branch {
+        &mut self.branches[0]
+    }
+
+    /// The branch with this key; the workflow itself where it is gone.
+    pub fn branch(&self, key: &BranchKey) -> &Branch {
+        self.branches.iter().find(|branch| branch.key == *key).unwrap_or(&self.branches[0])
+    }
+
+    /// Place of the branch in which a task runs, or would run.
+    pub(crate) fn place_of(&self, task: &TaskPath) -> usize {
+        let inside = |(_, branch): &(usize, &Branch)| task.is_inside(&branch.key.head);
+        let deepest = |(_, branch): &(usize, &Branch)| branch.key.head.as_str().len();
+        let found = self.branches.iter().enumerate().filter(inside).max_by_key(deepest);
+        found.map_or(0, |(place, _)| place)
+    }
+
+    /// The branch in which a task runs, or would run.
+    pub fn branch_of(&self, task: &TaskPath) -> &Branch {
+        &self.branches[self.place_of(task)]
+    }
+
+    /// The branches inside a container.
+    pub fn branches_inside<'a>(
+        &'a self,
+        container: &'a TaskPath,
+    ) -> impl Iterator<Item = &'a Branch> {
+        self.branches.iter().filter(|branch| branch.key.head.is_inside(container))
+    }
+
+    /// The open frames around what happens in a branch, outermost first: those of the branches
+    /// around it up to the fork, then its own.
+    pub fn frames_around<'a>(&'a self, branch: &'a Branch) -> impl Iterator<Item = &'a Frame> {
+        let around = |other: &&Branch| {
+            other.key == branch.key
+                || other.key.is_main()
+                || branch.key.head.is_inside(&other.key.head)
+        };
+        self.branches.iter().filter(around).flat_map(|branch| &branch.frames)
+    }
+
+    /// The requests that are open or approved and unspent.
+    pub fn asks(&self) -> impl Iterator<Item = &Ask> {
+        self.branches.iter().filter_map(|branch| branch.activity.ask())
+    }
+
+    /// The branch and the request of this decision, if it is open or approved and unspent, also
+    /// where a try has proved that nothing was sent.
+    pub fn unsettled(&self, decision: DecisionId) -> Option<(&Branch, &Ask)> {
+        self.branches.iter().find_map(|branch| {
+            let ask = branch.activity.unsettled().filter(|ask| ask.decision == decision)?;
+            Some((branch, ask))
+        })
+    }
+
+    /// The attempts of tasks that are still there.
+    pub fn attempts(&self) -> impl Iterator<Item = (&Branch, &Attempt)> {
+        let attempt = |branch: &'_ Branch| branch.activity.attempt().is_some();
+        self.branches
+            .iter()
+            .filter(move |branch| attempt(branch))
+            .filter_map(|branch| Some((branch, branch.activity.attempt()?)))
     }
 
     /// The attempt with this id, attached or not.
     pub fn attempt(&self, id: AttemptId) -> Option<&Attempt> {
-        self.activity
-            .attempt()
-            .filter(|attempt| attempt.started.attempt == id)
+        self.attempts()
+            .map(|(_, attempt)| attempt)
+            .find(|attempt| attempt.started.attempt == id)
             .or_else(|| self.detached.get(&id).map(|detached| &detached.attempt))
     }
 
     /// The attempt in doubt that this decision led to.
     pub fn in_doubt(&self, decision: DecisionId) -> Option<&Attempt> {
-        let mut current = None;
-        if let Activity::InDoubt(_, attempt) = &self.activity {
-            current = Some(&**attempt);
-        }
+        let current = self.branches.iter().filter_map(|branch| match &branch.activity {
+            Activity::InDoubt(_, attempt) => Some(&**attempt),
+            _ => None,
+        });
         let detached = self.detached.values().filter(|d| d.in_doubt).map(|d| &d.attempt);
-        current
-            .into_iter()
-            .chain(detached)
-            .find(|attempt| attempt.started.decision == Some(decision))
+        current.chain(detached).find(|attempt| attempt.started.decision == Some(decision))
+    }
+
+    /// What the run is doing, in a word.
+    pub fn doing(&self) -> &'static str {
+        let busy = self.branches.iter().filter(|branch| branch.failed.is_none());
+        let busy = busy.filter(|branch| !matches!(branch.activity, Activity::Forked(..)));
+        let mut names = busy.map(|branch| match branch.fault {
+            Some(_) => "faulting",
+            None => branch.activity.name(),
+        });
+        match (names.next(), names.next()) {
+            (Some(one), None) => one,
+            (_, _) => "forked",
+        }
     }
 
     /// The action that the current leaf performs.
@@ -355,115 +353,12 @@ impl Run {
     }
 }
 
-impl Activity {
-    /// The leaf task, unless idle.
-    pub const fn leaf(&self) -> Option<&Leaf> {
-        match self {
-            Self::Idle => None,
-            Self::Started(leaf)
-            | Self::Waiting(leaf, _)
-            | Self::Waited(leaf)
-            | Self::Drafted(leaf, _)
-            | Self::Asked(leaf, _)
-            | Self::Approved(leaf, _)
-            | Self::Denied(leaf, _)
-            | Self::Attempting(leaf, _)
-            | Self::Deferred(leaf, ..)
-            | Self::InDoubt(leaf, _)
-            | Self::Answered(leaf, _)
-            | Self::Refused(leaf, _)
-            | Self::Unsent(leaf, _)
-            | Self::GivenUp(leaf) => Some(leaf),
-        }
-    }
-
-    /// The request that is open or approved and unspent.
-    pub fn ask(&self) -> Option<&Ask> {
-        let (Self::Asked(_, ask) | Self::Approved(_, ask)) = self else { return None };
-        Some(ask)
-    }
-
-    /// The attempt that is under way, deferred or in doubt.
-    pub fn attempt(&self) -> Option<&Attempt> {
-        let (Self::Attempting(_, attempt)
-        | Self::Deferred(_, attempt, _)
-        | Self::InDoubt(_, attempt)) = self
-        else {
-            return None;
-        };
-        Some(attempt)
-    }
-
-    /// Whether a draft, a request or an unspent approval is open: these are settled before the
-    /// task may end.
-    pub fn is_open(&self) -> bool {
-        match self {
-            Self::Drafted(..) | Self::Asked(..) | Self::Approved(..) => true,
-            Self::Deferred(_, attempt, _) => attempt.ask.is_some(),
-            Self::Idle
-            | Self::Started(_)
-            | Self::Waiting(..)
-            | Self::Waited(_)
-            | Self::Denied(..)
-            | Self::Attempting(..)
-            | Self::InDoubt(..)
-            | Self::Answered(..)
-            | Self::Refused(..)
-            | Self::Unsent(..)
-            | Self::GivenUp(_) => false,
-        }
-    }
-
-    /// Whether the leaf has its outcome and only has to end: no timer of its own changes that.
-    pub const fn is_settled(&self) -> bool {
-        match self {
-            Self::Waited(_)
-            | Self::Denied(..)
-            | Self::Answered(..)
-            | Self::Refused(..)
-            | Self::GivenUp(_) => true,
-            Self::Idle
-            | Self::Started(_)
-            | Self::Waiting(..)
-            | Self::Drafted(..)
-            | Self::Asked(..)
-            | Self::Approved(..)
-            | Self::Attempting(..)
-            | Self::Deferred(..)
-            | Self::InDoubt(..)
-            | Self::Unsent(..) => false,
-        }
-    }
-
-    /// The name of the state, for messages and the grid.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Idle => "idle",
-            Self::Started(_) => "started",
-            Self::Waiting(..) => "waiting",
-            Self::Waited(_) => "waited",
-            Self::Drafted(..) => "drafted",
-            Self::Asked(..) => "asked",
-            Self::Approved(..) => "approved",
-            Self::Denied(..) => "denied",
-            Self::Attempting(..) => "attempting",
-            Self::Deferred(..) => "deferred",
-            Self::InDoubt(..) => "in doubt",
-            Self::Answered(..) => "answered",
-            Self::Refused(..) => "refused",
-            Self::Unsent(..) => "unsent",
-            Self::GivenUp(_) => "given up",
-        }
-    }
-}
-
 impl Phase {
     /// The name of the phase, for messages and the grid.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Absent => "absent",
             Self::Running(_) => "running",
-            Self::Faulting(..) => "faulting",
             Self::Ending(..) => "ending",
             Self::Completed(_) => "completed",
             Self::Faulted(..) => "faulted",

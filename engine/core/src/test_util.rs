@@ -247,9 +247,11 @@ impl Scene {
     /// Where the payload store has lost the document.
     pub fn try_claim(&mut self) -> Result<Claim, Error> {
         let attempt = self.mint_attempt();
-        let ask = self.run.ask().or_else(|| self.run.activity.attempt()?.ask.as_ref());
+        let activity = &self.run.main().activity;
+        let ask = activity.ask().or_else(|| activity.attempt()?.ask.as_ref());
         let Some(ask) = ask else { return Ok(Claim::Nothing) };
-        crate::decide::claim(&self.run, attempt, &self.circumstances(ask))
+        let claim = (ask.decision, attempt);
+        crate::decide::claim(&self.run, claim, &self.circumstances(ask))
     }
 
     /// The next try of an attempt in doubt, without recording.
@@ -257,9 +259,11 @@ impl Scene {
     /// # Panics
     /// Where the payload store has lost the document.
     pub fn again(&self) -> Claim {
-        let ask = self.run.activity.attempt().and_then(|attempt| attempt.ask.as_ref());
-        let Some(ask) = ask else { return Claim::Nothing };
-        crate::claim::again(&self.run, &self.circumstances(ask))
+        let attempt = self.run.main().activity.attempt();
+        let ask =
+            attempt.and_then(|attempt| Some((attempt.started.attempt, attempt.ask.as_ref()?)));
+        let Some((attempt, ask)) = ask else { return Claim::Nothing };
+        crate::claim::again(&self.run, attempt, &self.circumstances(ask))
     }
 
     /// What holds now, for the claim of this request.

@@ -18,7 +18,7 @@ use placet_model::integration::IntegrationStatus;
 use placet_model::{AttemptId, Event};
 
 fn current(scene: &Scene) -> &Attempt {
-    scene.run.activity.attempt().expect("there is an attempt")
+    scene.run.main().activity.attempt().expect("there is an attempt")
 }
 
 fn doubtful() -> Scene {
@@ -323,7 +323,7 @@ fn what_was_not_sent_is_a_new_draft_with_a_new_send_id_and_a_new_request() {
     assert_eq!(scene.clone().try_claim(), Ok(Claim::Nothing));
     // when the next revision is asked for
     let scene = scene.asked();
-    let second = scene.run.ask().expect("asked").clone();
+    let second = scene.run.main().activity.ask().expect("asked").clone();
     // then nothing of the first is left: not the votes, the send id, the nonce, the digest
     assert_eq!((first.draft.revision, second.draft.revision), (1, 2));
     assert_eq!(second.draft.origin, DraftOrigin::Resend);
@@ -475,7 +475,7 @@ fn a_resend_uses_the_credential_of_now() {
     };
     assert_eq!((started.try_number, started.credential_version), (2, 3));
     let scene = scene.record(started.clone());
-    assert!(matches!(scene.run.activity, Activity::Attempting(..)));
+    assert!(matches!(scene.run.main().activity, Activity::Attempting(..)));
 }
 
 #[test]

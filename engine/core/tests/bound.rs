@@ -93,7 +93,7 @@ fn each_bound_field_that_differs_voids_the_approval_and_is_named() {
 #[test]
 fn a_document_that_was_exchanged_whole_is_not_the_approved_one() {
     let scene = Scene::new().approved().with(|scene| {
-        let draft = scene.run.ask().expect("approved").draft.clone();
+        let draft = scene.run.main().activity.ask().expect("approved").draft.clone();
         let mut forged = draft.clone();
         "another".clone_into(&mut forged.nonce);
         let forged = scene.run.document("acme", &forged).expect("the run has begun");
@@ -187,7 +187,7 @@ fn what_is_outside_the_approval_lets_it_through() {
 #[test]
 fn the_try_is_of_exactly_what_was_approved() {
     let scene = Scene::new().approved().with(|s| integration(s).credential_version = 7);
-    let ask = scene.run.ask().expect("approved").clone();
+    let ask = scene.run.main().activity.ask().expect("approved").clone();
     let Ok(events) = scene.claim().result else { unreachable!("the claim is lawful") };
     let [Event::AttemptStarted(started)] = events.as_slice() else {
         unreachable!("one event starts it: {events:?}")

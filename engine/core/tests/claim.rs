@@ -43,7 +43,7 @@ fn a_temporary_condition_holds_the_approval_and_it_goes_on_later() {
         let scene = Scene::new().approved().with(change);
         assert_eq!(held(&scene), Some(reason));
         let scene = scene.claim().records_nothing();
-        assert_eq!(scene.run.activity.name(), "approved", "{}", reason.words());
+        assert_eq!(scene.run.main().activity.name(), "approved", "{}", reason.words());
         // when the condition is gone, then the same approval goes
         let scene = scene.later(DAY).with(|scene| {
             scene.world.hold = None;
@@ -68,7 +68,7 @@ fn what_is_held_until_its_expiry_is_void() {
 fn a_stricter_policy_asks_for_the_missing_vote_and_keeps_those_given() {
     let scene = Scene::new().approved().with(|s| s.world.requirement = quorum(2)).claim();
     let scene = scene.records(&["RequirementRaised(1 approval by any approver)"]);
-    assert_eq!(scene.run.ask().expect("asked again").votes.len(), 1);
+    assert_eq!(scene.run.main().activity.ask().expect("asked again").votes.len(), 1);
     scene.clone().vote("ana", Approve).refuses("PL3005");
     let scene = scene.vote("ben", Approve);
     let scene = scene.records(&["VoteCast(approve)", "DecisionSettled(approved)"]);
@@ -89,7 +89,7 @@ fn a_new_group_is_asked_in_addition_to_the_old_one() {
     let ben = requirement(vec![threshold(&["ben"], 1, 1)]);
     let scene = Scene::new().approved().with(|s| s.world.requirement = ben).claim();
     let scene = scene.records(&["RequirementRaised(1 approval of ben)"]);
-    let requirement = scene.run.ask().expect("asked again").requirement.clone();
+    let requirement = scene.run.main().activity.ask().expect("asked again").requirement.clone();
     assert_eq!(requirement.thresholds, vec![threshold(&[], 1, 1), threshold(&["ben"], 1, 1)]);
     scene.vote("ben", Approve).leaves_it("approved").claim().records(&["AttemptStarted(try 1)"]);
 }
@@ -109,7 +109,11 @@ fn the_vote_of_somebody_who_has_lost_the_right_does_not_count() {
     for (case, loss) in losses {
         let scene = Scene::new().approved().with(loss).claim();
         let scene = scene.records(&["RequirementRaised(1 approval by any approver)"]);
-        assert_eq!(scene.run.ask().expect("asked").votes.len(), 1, "{case}: the vote is kept");
+        assert_eq!(
+            scene.run.main().activity.ask().expect("asked").votes.len(),
+            1,
+            "{case}: the vote is kept"
+        );
         let scene = scene.vote("ben", Approve).leaves_it("approved");
         scene.claim().records(&["AttemptStarted(try 1)"]);
     }
@@ -152,7 +156,7 @@ fn a_rejection_that_is_enough_under_the_stricter_policy_ends_it() {
         "RequirementRaised(a rejection is enough to end it now)",
         "DecisionSettled(rejected)",
     ]);
-    assert_eq!(scene.run.activity.name(), "denied");
+    assert_eq!(scene.run.main().activity.name(), "denied");
 }
 
 #[test]
@@ -178,7 +182,7 @@ fn what_can_never_go_is_void_with_the_reason() {
     for (reason, change) in cases {
         let scene = Scene::new().approved().with(change).claim();
         let scene = scene.records(&[&format!("DecisionVoided({reason})")]);
-        assert_eq!(scene.run.activity.name(), "denied");
+        assert_eq!(scene.run.main().activity.name(), "denied");
         scene.vote("ben", Approve).refuses("PL3007");
     }
 }

@@ -97,7 +97,7 @@ fn only_an_approval_asks_to_be_claimed_and_only_a_doubt_to_be_settled() {
     let rejected = effects(Scene::new().asked().vote("ana", Reject).after);
     assert_eq!(rejected, vec![Effect::Notify { decision }]);
     let scene = Scene::new().attempting();
-    let attempt = scene.run.activity.attempt().expect("under way").started.attempt;
+    let attempt = scene.run.main().activity.attempt().expect("under way").started.attempt;
     assert_eq!(effects(scene.doubt().after), vec![Effect::Reconcile { attempt }]);
     assert_eq!(effects(Scene::new().asked().cancel("op").after), vec![Effect::Finished]);
 }

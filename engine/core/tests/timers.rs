@@ -259,7 +259,7 @@ fn cancelling_takes_back_what_is_open_and_keeps_what_may_have_left() {
     for (scene, events, after) in cases {
         let scene = scene.cancel("op").records(&events);
         assert_eq!(state(&scene.run), after);
-        assert!(scene.run.timers.is_empty() && scene.run.frames.is_empty());
+        assert!(scene.run.timers.is_empty() && scene.run.main().frames.is_empty());
     }
 }
 
@@ -279,8 +279,8 @@ fn an_attempt_of_a_cancelled_run_still_ends_in_a_known_outcome() {
 #[test]
 fn nothing_starts_after_a_cancelled_run() {
     for (scene, _) in leaves() {
-        let decision = scene.run.ask().map(|ask| ask.decision);
-        let attempt = scene.run.activity.attempt().map(|a| a.started.attempt);
+        let decision = scene.run.main().activity.ask().map(|ask| ask.decision);
+        let attempt = scene.run.main().activity.attempt().map(|a| a.started.attempt);
         let mut scene = scene.cancel("op").after.later(HOUR);
         assert_eq!(scene.try_claim(), Ok(Claim::Nothing));
         assert_eq!(scene.again(), Claim::Nothing);

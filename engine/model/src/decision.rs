@@ -94,6 +94,10 @@ wire_enum! {
         NewEpoch = 6 "new_epoch",
         /// The task, or the run, has taken too long.
         TimedOut = 7 "timed_out",
+        /// The run goes on under another version of its workflow, and asks again.
+        Migrated = 8 "migrated",
+        /// Another branch has decided the fork.
+        BranchCancelled = 9 "branch_cancelled",
     }
 }
 

@@ -7,16 +7,19 @@
 //! the payload store and appear here as [`crate::PayloadRef`].
 
 pub mod attempt;
+pub mod child;
 pub mod decision;
 pub mod governance;
 pub mod integration;
 pub mod run;
+pub mod wait;
 
 use crate::{Actor, EventId, Position, Revision, StreamId, Timestamp};
 use attempt::{
     AttemptDeferred, AttemptInDoubt, AttemptReconciled, AttemptRefused, AttemptStarted,
     AttemptSucceeded,
 };
+use child::{ChildDropped, ChildEnded, ChildStarted, ScheduleFired, ScheduleMatched};
 use decision::{
     DecisionRequested, DecisionSettled, DecisionVoided, DraftPrepared, RequirementRaised, VoteCast,
 };
@@ -29,9 +32,11 @@ use integration::{
     IntegrationDisconnected, IntegrationEnabled, IntegrationTested,
 };
 use run::{
-    FaultCaught, IterationStarted, RunCancelled, RunCompleted, RunFaulted, RunStarted,
-    TaskCompleted, TaskFaulted, TaskSkipped, TaskStarted, TimerArmed, TimerFired,
+    BranchFaulted, FaultCaught, IterationStarted, RetryScheduled, RunCancelled, RunCompleted,
+    RunFaulted, RunMigrated, RunStarted, TaskCompleted, TaskFaulted, TaskSkipped, TaskStarted,
+    TimerArmed, TimerFired,
 };
+use wait::{EventEmitted, EventHandled, EventMatched, EventReceived, EventsDelivered, WaitStarted};
 
 /// Calls `$callback!` with every event type as `Type = type_id,`: the one list from which the
 /// enum, the codec and the meta-tests are made. Numbers are never reused.
@@ -51,6 +56,13 @@ macro_rules! for_each_event {
             RunCompleted = 10,
             RunFaulted = 11,
             RunCancelled = 12,
+            RetryScheduled = 13,
+            BranchFaulted = 14,
+            WaitStarted = 15,
+            EventMatched = 16,
+            EventHandled = 17,
+            EventEmitted = 18,
+            RunMigrated = 19,
             DraftPrepared = 20,
             DecisionRequested = 21,
             VoteCast = 22,
@@ -63,6 +75,9 @@ macro_rules! for_each_event {
             AttemptDeferred = 33,
             AttemptInDoubt = 34,
             AttemptReconciled = 35,
+            ChildStarted = 40,
+            ChildEnded = 41,
+            ChildDropped = 42,
             IntegrationConnected = 50,
             CredentialStored = 51,
             CredentialUsed = 52,
@@ -77,6 +92,10 @@ macro_rules! for_each_event {
             WorkflowDeployed = 73,
             OperationRegistered = 74,
             EngineStarted = 75,
+            EventReceived = 76,
+            EventsDelivered = 77,
+            ScheduleFired = 78,
+            ScheduleMatched = 79,
         }
     };
 }

@@ -33,6 +33,26 @@ impl TaskPath {
         Self(Arc::from(format!("{}/{list}/{index}/{name}", self.0)))
     }
 
+    /// The head that all tasks of branch `index` of the `fork` at this path share.
+    #[must_use]
+    pub fn branch(&self, index: u32) -> Self {
+        Self(Arc::from(format!("{}/fork/branches/{index}", self.0)))
+    }
+
+    /// The place of one attempt of the `try` at this path: what happens to it happens inside the
+    /// `try`, which may therefore catch it.
+    #[must_use]
+    pub fn attempt(&self) -> Self {
+        Self(Arc::from(format!("{}/try", self.0)))
+    }
+
+    /// Whether this stands inside `container`; everything but the workflow stands inside the
+    /// workflow itself.
+    pub fn is_inside(&self, container: &Self) -> bool {
+        let rest = self.0.strip_prefix(container.as_str());
+        rest.is_some_and(|rest| rest.starts_with('/'))
+    }
+
     /// The task's name, the last segment; empty for the workflow itself.
     pub fn name(&self) -> String {
         let last = self.0.rsplit('/').next().unwrap_or_default();
@@ -110,6 +130,17 @@ mod tests {
         let path = TaskPath::root().child("do", 1, "await/reply").child("catch/do", 0, "a~b");
         assert_eq!(path.as_str(), "/do/1/await~1reply/catch/do/0/a~0b");
         assert_eq!(path.name(), "a~b");
+    }
+
+    #[test]
+    fn a_task_is_inside_its_containers_and_not_inside_their_namesakes() {
+        let fork = TaskPath::new("/do/0/both");
+        let inner = TaskPath::new("/do/0/both/fork/branches/1/right/do/0/a");
+        assert!(inner.is_inside(&fork) && inner.is_inside(&fork.branch(1)));
+        assert!(inner.is_inside(&TaskPath::root()));
+        assert!(!inner.is_inside(&inner) && !TaskPath::root().is_inside(&TaskPath::root()));
+        assert!(!TaskPath::new("/do/0/bothersome").is_inside(&fork));
+        assert!(!TaskPath::new("/do/0/both/fork/branches/10/x").is_inside(&fork.branch(1)));
     }
 
     #[test]

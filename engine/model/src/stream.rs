@@ -69,6 +69,8 @@ pub enum StreamId {
     Workflow(String),
     /// One provider's registered operations: `adapter:<provider>`.
     Adapter(String),
+    /// Events that came from outside: `events`.
+    Events,
 }
 
 impl fmt::Display for StreamId {
@@ -80,6 +82,7 @@ impl fmt::Display for StreamId {
             Self::Project => f.write_str("project"),
             Self::Workflow(name) => write!(f, "workflow:{name}"),
             Self::Adapter(provider) => write!(f, "adapter:{provider}"),
+            Self::Events => f.write_str("events"),
         }
     }
 }
@@ -89,7 +92,7 @@ impl fmt::Display for StreamId {
 pub enum ParseStreamError {
     /// The word before the colon is unknown.
     #[error(
-        "{text:?} names no stream: expected run:…, integration:…, workflow:…, adapter:…, policy or project"
+        "{text:?} names no stream: expected run:…, integration:…, workflow:…, adapter:…, events, policy or project"
     )]
     Kind {
         /// The text that was given.
@@ -116,6 +119,7 @@ impl FromStr for StreamId {
             Some(("adapter", rest)) if !rest.is_empty() => Ok(Self::Adapter(rest.to_owned())),
             None if text == "policy" => Ok(Self::Policy),
             None if text == "project" => Ok(Self::Project),
+            None if text == "events" => Ok(Self::Events),
             Some(_) | None => Err(ParseStreamError::Kind { text: text.to_owned() }),
         }
     }
@@ -135,6 +139,7 @@ mod tests {
             StreamId::Project,
             StreamId::Workflow("sales/follow-up".into()),
             StreamId::Adapter("slack".into()),
+            StreamId::Events,
         ];
         for stream in streams {
             assert_eq!(stream.to_string().parse(), Ok(stream));

@@ -63,14 +63,19 @@ pub enum Verdict {
     },
 }
 
+/// The attempts of which a try is under way, whether or not their task is still there.
+fn all_under_way(run: &Run) -> impl Iterator<Item = &Attempt> {
+    let attached = run.branches().iter().filter_map(|branch| match &branch.activity {
+        Activity::Attempting(_, attempt) => Some(&**attempt),
+        _ => None,
+    });
+    let detached = run.detached.values().filter(|d| !d.in_doubt).map(|d| &d.attempt);
+    attached.chain(detached)
+}
+
 /// The attempt with this id, while a try of it is under way.
 fn under_way(run: &Run, id: AttemptId) -> Option<&Attempt> {
-    let mut attached = None;
-    if let Activity::Attempting(_, attempt) = &run.activity {
-        attached = Some(&**attempt);
-    }
-    let detached = run.detached.values().filter(|d| !d.in_doubt).map(|d| &d.attempt);
-    attached.into_iter().chain(detached).find(|attempt| attempt.started.attempt == id)
+    all_under_way(run).find(|attempt| attempt.started.attempt == id)
 }
 
 /// What a try can say about its attempt. Once an earlier try is in doubt, a later one that did
@@ -99,7 +104,7 @@ pub(super) fn record(run: &Run, answer: Answer) -> Result<Vec<Event>, Refusal> {
     let Some(known) = under_way(run, attempt).filter(|a| a.started.try_number == try_number) else {
         return Err(Refusal::DoesNotFit {
             what: format!("an answer to try {try_number} of {attempt}"),
-            state: run.activity.name().to_owned(),
+            state: run.doing().to_owned(),
         });
     };
     let not_after = known.started.not_after;
@@ -131,12 +136,7 @@ pub(super) fn record(run: &Run, answer: Answer) -> Result<Vec<Event>, Refusal> {
 
 /// After a restart every try without a result is in doubt; an ungated read is read again.
 pub(super) fn recover(run: &Run, detail: Option<PayloadRef>, now: Timestamp) -> Vec<Event> {
-    let mut attached = None;
-    if let Activity::Attempting(_, attempt) = &run.activity {
-        attached = Some(&**attempt);
-    }
-    let detached = run.detached.values().filter(|d| !d.in_doubt).map(|d| &d.attempt);
-    attached.into_iter().chain(detached).map(|attempt| recovered(attempt, detail, now)).collect()
+    all_under_way(run).map(|attempt| recovered(attempt, detail, now)).collect()
 }
 
 fn recovered(attempt: &Attempt, detail: Option<PayloadRef>, now: Timestamp) -> Event {
@@ -162,18 +162,20 @@ fn recovered(attempt: &Attempt, detail: Option<PayloadRef>, now: Timestamp) -> E
 pub(super) fn resend(run: &Run, id: AttemptId, now: Timestamp) -> Result<Vec<Event>, Refusal> {
     let does_not_fit = |what: &str| Refusal::DoesNotFit {
         what: format!("{what} of {id}"),
-        state: run.activity.name().to_owned(),
+        state: run.doing().to_owned(),
     };
-    let (Activity::InDoubt(_, attempt) | Activity::Deferred(_, attempt, _)) = &run.activity else {
+    let mine = run.attempts().find(|(_, attempt)| attempt.started.attempt == id);
+    let activity = mine.map(|(branch, _)| &branch.activity);
+    let Some(Activity::InDoubt(_, attempt) | Activity::Deferred(_, attempt, _)) = activity else {
         return Err(does_not_fit("another try"));
     };
-    if matches!(run.activity, Activity::Deferred(..)) && attempt.ask.is_some() {
+    if matches!(activity, Some(Activity::Deferred(..))) && attempt.ask.is_some() {
         return Err(does_not_fit("another try without a claim"));
     }
-    let early = matches!(&run.activity, Activity::Deferred(_, _, until) if now < *until);
+    let early = matches!(activity, Some(Activity::Deferred(_, _, until)) if now < *until);
     // a read has no approval that could expire
     let late = attempt.ask.is_some() && now >= attempt.started.not_after;
-    if attempt.started.attempt != id || early || late {
+    if early || late {
         return Err(does_not_fit("a timely try"));
     }
     let mut next = attempt.started.clone();
@@ -190,7 +192,7 @@ pub(super) fn resolve(
 ) -> Result<Vec<Event>, Refusal> {
     let Some(attempt) = run.in_doubt(decision) else {
         let known =
-            run.closed.contains_key(&decision) || run.ask().is_some_and(|a| a.decision == decision);
+            run.closed.contains_key(&decision) || run.asks().any(|a| a.decision == decision);
         return Err(if known { Refusal::NotInDoubt { decision } } else { closed(run, decision) });
     };
     if is_agent(policy, by) {

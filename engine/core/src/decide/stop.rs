@@ -2,11 +2,12 @@
 //! that nothing can be approved for a task that is gone.
 
 use crate::refusal::Refusal;
-use crate::run::{Activity, Ask, Phase, Run};
+use crate::run::{Activity, Ask, Branch, Frame, FrameKind, Phase, Run};
 use placet_model::actor::Role;
 use placet_model::decision::{Settlement, VoidReason};
+use placet_model::event::child::ChildDropped;
 use placet_model::event::decision::{DecisionSettled, DecisionVoided};
-use placet_model::event::run::{FaultFact, RunCancelled, TaskFaulted};
+use placet_model::event::run::{FaultFact, RunCancelled, RunMigrated, TaskFaulted};
 use placet_model::policy::Policy;
 use placet_model::{
     DecisionId, Event, Fault, Iteration, PayloadRef, Principal, TaskPath, Timestamp,
@@ -15,22 +16,14 @@ use placet_model::{
 /// Silence is a no: an open request expires, an unspent approval is void. Nothing happens when it
 /// is not due, or when somebody was faster.
 pub(super) fn expire(run: &Run, decision: DecisionId, now: Timestamp) -> Vec<Event> {
-    let due = |ask: &Ask| ask.decision == decision && now >= ask.expires_at;
-    if let Activity::Asked(_, ask) = &run.activity
-        && due(ask)
-    {
-        return vec![settled(ask, Settlement::Expired)];
+    let Some((branch, ask)) = run.unsettled(decision) else { return vec![] };
+    if now < ask.expires_at {
+        return vec![];
     }
-    let unspent = unspent(run).filter(|ask| due(ask));
-    unspent.map(|_| void(decision, VoidReason::Expired)).into_iter().collect()
-}
-
-/// The approval that no try has spent.
-fn unspent(run: &Run) -> Option<&Ask> {
-    if let Activity::Approved(_, ask) = &run.activity {
-        return Some(ask);
+    match branch.activity {
+        Activity::Asked(..) => vec![settled(ask, Settlement::Expired)],
+        _ => vec![void(decision, VoidReason::Expired)],
     }
-    if let Activity::Deferred(_, attempt, _) = &run.activity { attempt.ask.as_ref() } else { None }
 }
 
 fn settled(ask: &Ask, settlement: Settlement) -> Event {
@@ -42,12 +35,57 @@ fn void(decision: DecisionId, reason: VoidReason) -> Event {
     DecisionVoided { decision, reason, field: None }.into()
 }
 
-/// Takes back whatever is open or unspent.
-fn withdraw(run: &Run, reason: VoidReason) -> Vec<Event> {
-    if let Activity::Asked(_, ask) = &run.activity {
-        return vec![settled(ask, Settlement::Withdrawn)];
+/// Takes back whatever is open or unspent in a branch.
+fn withdraw(branch: &Branch, reason: VoidReason) -> Option<Event> {
+    match &branch.activity {
+        Activity::Asked(_, ask) => Some(settled(ask, Settlement::Withdrawn)),
+        Activity::Awaiting(_, child) => Some(ChildDropped { child: *child }.into()),
+        activity => activity.unsettled().map(|ask| void(ask.decision, reason)),
     }
-    unspent(run).map(|ask| void(ask.decision, reason)).into_iter().collect()
+}
+
+/// Takes back whatever is open or unspent in the branches inside a container.
+fn withdraw_inside(run: &Run, container: &TaskPath, reason: VoidReason) -> Vec<Event> {
+    run.branches_inside(container).filter_map(|branch| withdraw(branch, reason)).collect()
+}
+
+/// The branches inside a container are about to be left.
+pub(super) fn abandon(run: &Run, container: &TaskPath) -> Vec<Event> {
+    withdraw_inside(run, container, VoidReason::BranchCancelled)
+}
+
+/// A waiting run goes on under another version: what is open or unspent is taken back first, and
+/// asked again under the new one. What is under way, in doubt or awaited must end before.
+pub(super) fn migrate(run: &Run, migrated: RunMigrated) -> Result<Vec<Event>, Refusal> {
+    if let (true, phase) = (run.is_over(), run.phase.name()) {
+        return Err(Refusal::RunOver { phase });
+    }
+    let mut events = vec![];
+    for branch in run.branches() {
+        match &branch.activity {
+            Activity::Asked(_, ask) => events.push(settled(ask, Settlement::Superseded)),
+            Activity::Approved(_, ask) => events.push(void(ask.decision, VoidReason::Migrated)),
+            Activity::Idle | Activity::Waiting(..) | Activity::Forked(..) => {}
+            Activity::Started(_)
+            | Activity::Waited(_)
+            | Activity::Drafted(..)
+            | Activity::Denied(..)
+            | Activity::Attempting(..)
+            | Activity::Deferred(..)
+            | Activity::InDoubt(..)
+            | Activity::Answered(..)
+            | Activity::Refused(..)
+            | Activity::Unsent(..)
+            | Activity::GivenUp(_)
+            | Activity::Awaiting(..)
+            | Activity::Dropped(_) => {
+                let what = "another version".to_owned();
+                return Err(Refusal::DoesNotFit { what, state: branch.activity.name().to_owned() });
+            }
+        }
+    }
+    events.push(migrated.into());
+    Ok(events)
 }
 
 /// Stops the run: by whoever caused it, an operator, or an admin.
@@ -69,33 +107,46 @@ pub(super) fn cancel(
     if !allowed {
         return Err(Refusal::NotPermitted { principal: by.clone(), role: "operator" });
     }
-    let mut events = withdraw(run, VoidReason::RunCancelled);
+    let mut events: Vec<_> = run
+        .branches()
+        .iter()
+        .filter_map(|branch| withdraw(branch, VoidReason::RunCancelled))
+        .collect();
     events.push(RunCancelled { reason }.into());
     Ok(events)
 }
 
 /// A timer may come due after its task has ended, or has got its outcome: then it says nothing
 /// about the task that goes on now, and takes nothing back.
-fn concerns(run: &Run, task: &TaskPath, iteration: &Iteration) -> bool {
-    let leaf = run.activity.leaf().filter(|l| l.task == *task && l.iteration == *iteration);
+fn concerns(branch: &Branch, task: &TaskPath, iteration: &Iteration) -> bool {
+    let leaf = branch.activity.leaf().filter(|l| l.task == *task && l.iteration == *iteration);
     if leaf.is_some() {
-        return !run.activity.is_settled();
+        return !branch.activity.is_settled();
     }
-    run.frames.iter().any(|frame| frame.task == *task && frame.iteration == *iteration)
+    let of_frame = |frame: &Frame| {
+        let attempt = matches!(frame.kind, FrameKind::Try(_)) && frame.task.attempt() == *task;
+        (frame.task == *task || attempt) && frame.iteration == *iteration
+    };
+    branch.frames.iter().filter(|frame| frame.kind != FrameKind::Branch).any(of_frame)
 }
 
-/// A task or the run has taken too long: its request is taken back, its task faults. The fault's
-/// content is the payload of the last event.
+/// A task or the run has taken too long: what is open in it is taken back, its task faults. The
+/// fault's content is the payload of the last event.
 pub(super) fn time_out(
     run: &Run,
     fault: &Fault,
     task: TaskPath,
     iteration: Iteration,
 ) -> Vec<Event> {
-    if !matches!(run.phase, Phase::Running(_)) || !concerns(run, &task, &iteration) {
+    let branch = run.branch_of(&task);
+    let busy = matches!(run.phase, Phase::Running(_)) && branch.fault.is_none();
+    if !busy || !concerns(branch, &task, &iteration) {
         return vec![];
     }
-    let mut events = withdraw(run, VoidReason::TimedOut);
+    let mut events: Vec<_> = withdraw(branch, VoidReason::TimedOut).into_iter().collect();
+    if let Activity::Forked(leaf, _) = &branch.activity {
+        events.extend(withdraw_inside(run, &leaf.task, VoidReason::TimedOut));
+    }
     let content = run.slot(events.len() as u64 + 1, 0);
     let fault = FaultFact { kind: fault.kind.clone(), status: fault.status, content };
     events.push(TaskFaulted { task, iteration, fault }.into());

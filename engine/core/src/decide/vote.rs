@@ -26,7 +26,7 @@ pub(super) fn cast(
     }
     let decision = vote.ballot.decision;
     let Some(ask) = open_ask(run, decision) else {
-        let approved = run.ask().is_some_and(|ask| ask.decision == decision);
+        let approved = run.asks().any(|ask| ask.decision == decision);
         return Err(if approved {
             Refusal::Closed { state: DecisionState::Approved }
         } else {

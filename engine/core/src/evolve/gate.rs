@@ -1,7 +1,7 @@
 //! The half of the fold that concerns drafts, decisions and attempts.
 
 use super::{No, Step};
-use crate::run::{Activity, Ask, Attempt, Denial, Detached, Leaf, Phase, Refused, Run};
+use crate::run::{Activity, Ask, Attempt, Denial, Detached, Leaf, Refused, Run};
 use placet_model::attempt::RefuseReason;
 use placet_model::decision::{DecisionState, Resolution, Settlement};
 use placet_model::event::attempt::{AttemptReconciled, AttemptStarted};
@@ -9,7 +9,7 @@ use placet_model::event::decision::{
     DecisionRequested, DecisionSettled, DecisionVoided, DraftPrepared, RequirementRaised, VoteCast,
 };
 use placet_model::manifest::Effect;
-use placet_model::{AttemptId, PayloadRef, Timestamp};
+use placet_model::{AttemptId, DecisionId, PayloadRef, TaskPath, Timestamp};
 
 /// What a try that may begin continues.
 struct Startable {
@@ -20,11 +20,28 @@ struct Startable {
 }
 
 impl Run {
+    /// What the task of a leaf is doing, in the branch that works on it.
+    fn activity_of(&mut self, task: &TaskPath) -> Result<&mut Activity, No> {
+        let place = self.place_of(task);
+        let branch = &mut self.branches_mut()[place];
+        if branch.fault.is_some() { Err(No) } else { Ok(&mut branch.activity) }
+    }
+
+    /// What goes on with this decision, which is open or unspent.
+    fn deciding(&mut self, decision: DecisionId) -> Result<&mut Activity, No> {
+        let activities = self.branches_mut().iter_mut().map(|branch| &mut branch.activity);
+        let mine = |activity: &&mut Activity| {
+            activity.unsettled().is_some_and(|ask| ask.decision == decision)
+        };
+        activities.into_iter().find(mine).ok_or(No)
+    }
+
     pub(super) fn draft_prepared(&mut self, body: &DraftPrepared) -> Step {
-        let (Activity::Started(leaf) | Activity::Unsent(leaf, _)) = &self.activity else {
+        let activity = self.activity_of(&body.task)?;
+        let (Activity::Started(leaf) | Activity::Unsent(leaf, _)) = &*activity else {
             return Err(No);
         };
-        if let Activity::Unsent(_, last) = &self.activity
+        if let Activity::Unsent(_, last) = &*activity
             && (last.send_id == body.send_id
                 || last.nonce == body.nonce
                 || last.digest == body.digest)
@@ -38,13 +55,21 @@ impl Run {
             return Err(No);
         }
         self.drafts.insert(key, due);
-        self.activity = Activity::Drafted(leaf, Box::new(body.clone()));
+        let place = self.place_of(&body.task);
+        let branch = &mut self.branches_mut()[place];
+        // whatever comes from the moment on at which the task began may answer it
+        branch.frames.last_mut().ok_or(No)?.effect_at = Some(leaf.started_at);
+        branch.activity = Activity::Drafted(leaf, Box::new(body.clone()));
         Ok(())
     }
 
     pub(super) fn decision_requested(&mut self, body: &DecisionRequested, at: Timestamp) -> Step {
-        let Activity::Drafted(leaf, draft) = &self.activity else { return Err(No) };
-        if draft.digest != body.digest || self.closed.contains_key(&body.decision) {
+        if self.closed.contains_key(&body.decision) {
+            return Err(No);
+        }
+        let activity = self.activity_of(&body.task)?;
+        let Activity::Drafted(leaf, draft) = &*activity else { return Err(No) };
+        if draft.digest != body.digest {
             return Err(No);
         }
         let ask = Ask {
@@ -57,13 +82,13 @@ impl Run {
             votes: vec![],
             prior: None,
         };
-        self.activity = Activity::Asked(leaf.clone(), Box::new(ask));
+        *activity = Activity::Asked(leaf.clone(), Box::new(ask));
         Ok(())
     }
 
     pub(super) fn vote_cast(&mut self, body: &VoteCast) -> Step {
-        let Activity::Asked(_, ask) = &mut self.activity else { return Err(No) };
-        if ask.decision != body.decision || ask.draft.digest != body.digest {
+        let Activity::Asked(_, ask) = self.deciding(body.decision)? else { return Err(No) };
+        if ask.draft.digest != body.digest {
             return Err(No);
         }
         ask.votes.push(body.clone());
@@ -74,68 +99,55 @@ impl Run {
     }
 
     pub(super) fn decision_settled(&mut self, body: &DecisionSettled) -> Step {
-        let Activity::Asked(leaf, ask) = &self.activity else { return Err(No) };
-        if ask.decision != body.decision || ask.draft.digest != body.digest {
+        let activity = self.deciding(body.decision)?;
+        let Activity::Asked(leaf, ask) = &*activity else { return Err(No) };
+        if ask.draft.digest != body.digest {
             return Err(No);
         }
         let (leaf, ask) = (leaf.clone(), ask.clone());
-        self.activity = match body.settlement {
-            Settlement::Approved => Activity::Approved(leaf, ask),
+        match body.settlement {
+            Settlement::Approved => *activity = Activity::Approved(leaf, ask),
             Settlement::Rejected
             | Settlement::Responded
             | Settlement::Expired
             | Settlement::Withdrawn
             | Settlement::Superseded => {
                 let state = DecisionState::from(body.settlement);
-                self.closed.insert(body.decision, state);
                 let denial =
                     Denial { decision: body.decision, state, reason: body.reason, void: None };
-                Activity::Denied(leaf, Box::new(denial))
+                *activity = Activity::Denied(leaf, Box::new(denial));
+                self.closed.insert(body.decision, state);
             }
-        };
+        }
         Ok(())
     }
 
-    /// The unspent approval, also one whose attempt has proved that nothing was sent.
-    fn spendable(&self) -> Result<(Leaf, Ask), No> {
-        if let Activity::Approved(leaf, ask) = &self.activity {
-            return Ok((leaf.clone(), (**ask).clone()));
-        }
-        let Activity::Deferred(leaf, attempt, _) = &self.activity else { return Err(No) };
-        let mut ask = attempt.ask.clone().ok_or(No)?;
-        ask.prior = Some((attempt.started.attempt, attempt.started.try_number));
-        Ok((leaf.clone(), ask))
-    }
-
     pub(super) fn requirement_raised(&mut self, body: &RequirementRaised) -> Step {
-        let (leaf, mut ask) = self.spendable()?;
-        if ask.decision != body.decision {
-            return Err(No);
-        }
-        self.closed.remove(&body.decision);
+        let activity = self.deciding(body.decision)?;
+        let (leaf, mut ask) = spendable(activity)?;
         ask.requirement = body.requirement.clone();
-        self.activity = Activity::Asked(leaf, Box::new(ask));
+        *activity = Activity::Asked(leaf, Box::new(ask));
+        self.closed.remove(&body.decision);
         Ok(())
     }
 
     pub(super) fn decision_voided(&mut self, body: &DecisionVoided) -> Step {
-        let (leaf, ask) = self.spendable()?;
-        if ask.decision != body.decision {
-            return Err(No);
-        }
-        self.closed.insert(body.decision, DecisionState::Void);
+        let activity = self.deciding(body.decision)?;
+        let (leaf, _) = spendable(activity)?;
         let denial = Denial {
             decision: body.decision,
             state: DecisionState::Void,
             reason: None,
             void: Some((body.reason, body.field)),
         };
-        self.activity = Activity::Denied(leaf, Box::new(denial));
+        *activity = Activity::Denied(leaf, Box::new(denial));
+        self.closed.insert(body.decision, DecisionState::Void);
         Ok(())
     }
 
     pub(super) fn attempt_started(&mut self, body: &AttemptStarted, at: Timestamp) -> Step {
-        let Startable { leaf, ask, first, doubted } = self.startable(body).ok_or(No)?;
+        let activity = self.activity_of(&body.task)?;
+        let Startable { leaf, ask, first, doubted } = startable(activity, body).ok_or(No)?;
         let mine = match &ask {
             Some(ask) => is_of(body, ask),
             None => is_ungated_read(body),
@@ -150,34 +162,8 @@ impl Run {
         let first_started_at = first.unwrap_or(at);
         let started = body.clone();
         let attempt = Attempt { started, started_at: at, first_started_at, ask, doubted };
-        self.activity = Activity::Attempting(leaf, Box::new(attempt));
+        *self.activity_of(&body.task)? = Activity::Attempting(leaf, Box::new(attempt));
         Ok(())
-    }
-
-    /// Whose try this may be: the first of an ungated read, the first of an unspent approval, or
-    /// the next of an attempt that was put off or is in doubt.
-    fn startable(&self, body: &AttemptStarted) -> Option<Startable> {
-        let fresh =
-            |leaf: &Leaf, ask| Startable { leaf: leaf.clone(), ask, first: None, doubted: false };
-        let id = (body.attempt, body.try_number);
-        if let Activity::Started(leaf) = &self.activity {
-            return (body.try_number == 1).then(|| fresh(leaf, None));
-        }
-        if let Activity::Approved(leaf, ask) = &self.activity {
-            let due = ask.prior.map_or((body.attempt, 1), |(attempt, tries)| (attempt, tries + 1));
-            return (id == due).then(|| fresh(leaf, Some((**ask).clone())));
-        }
-        let (Activity::Deferred(leaf, last, _) | Activity::InDoubt(leaf, last)) = &self.activity
-        else {
-            return None;
-        };
-        let due = (last.started.attempt, last.started.try_number + 1);
-        (id == due).then(|| Startable {
-            leaf: leaf.clone(),
-            ask: last.ask.clone(),
-            first: Some(last.first_started_at),
-            doubted: last.doubted,
-        })
     }
 
     /// Takes the attempt out of the detached ones, if this is its try, is under way, and its task
@@ -190,10 +176,15 @@ impl Run {
         self.detached.remove(&id)
     }
 
-    fn under_way(&self, id: AttemptId, try_number: u32) -> Result<(Leaf, Attempt), No> {
-        let Activity::Attempting(leaf, attempt) = &self.activity else { return Err(No) };
-        let mine = (attempt.started.attempt, attempt.started.try_number) == (id, try_number);
-        if mine { Ok((leaf.clone(), (**attempt).clone())) } else { Err(No) }
+    fn under_way(&mut self, id: AttemptId, try_number: u32) -> Result<UnderWay<'_>, No> {
+        for branch in self.branches_mut() {
+            let Activity::Attempting(leaf, attempt) = &branch.activity else { continue };
+            if (attempt.started.attempt, attempt.started.try_number) == (id, try_number) {
+                let (leaf, attempt) = (leaf.clone(), (**attempt).clone());
+                return Ok(UnderWay { leaf, attempt, activity: &mut branch.activity });
+            }
+        }
+        Err(No)
     }
 
     pub(super) fn attempt_succeeded(
@@ -205,8 +196,8 @@ impl Run {
         if self.take_detached(id, try_number).is_some() {
             return Ok(());
         }
-        let (leaf, _) = self.under_way(id, try_number)?;
-        self.activity = Activity::Answered(leaf, output);
+        let UnderWay { leaf, activity, .. } = self.under_way(id, try_number)?;
+        *activity = Activity::Answered(leaf, output);
         Ok(())
     }
 
@@ -219,14 +210,15 @@ impl Run {
         if let Some(detached) = self.take_detached(id, try_number) {
             return nothing_happened(&detached.attempt);
         }
-        let (leaf, attempt) = self.under_way(id, try_number)?;
+        let UnderWay { leaf, attempt, activity } = self.under_way(id, try_number)?;
         nothing_happened(&attempt)?;
         let spendable = attempt.ask.filter(|ask| ask.draft.integration.is_some());
-        self.activity = match (refused.reason, spendable) {
+        match (refused.reason, spendable) {
             (RefuseReason::Reconnect, Some(mut ask)) => {
-                self.closed.remove(&ask.decision);
                 ask.prior = Some((id, try_number));
-                Activity::Approved(leaf, Box::new(ask))
+                let decision = ask.decision;
+                *activity = Activity::Approved(leaf, Box::new(ask));
+                self.closed.remove(&decision);
             }
             (
                 RefuseReason::Reconnect
@@ -235,8 +227,8 @@ impl Run {
                 | RefuseReason::Exhausted
                 | RefuseReason::Unreadable,
                 _,
-            ) => Activity::Refused(leaf, refused),
-        };
+            ) => *activity = Activity::Refused(leaf, refused),
+        }
         Ok(())
     }
 
@@ -249,9 +241,9 @@ impl Run {
         if let Some(detached) = self.take_detached(id, try_number) {
             return nothing_happened(&detached.attempt);
         }
-        let (leaf, attempt) = self.under_way(id, try_number)?;
+        let UnderWay { leaf, attempt, activity } = self.under_way(id, try_number)?;
         nothing_happened(&attempt)?;
-        self.activity = Activity::Deferred(leaf, Box::new(attempt), until);
+        *activity = Activity::Deferred(leaf, Box::new(attempt), until);
         Ok(())
     }
 
@@ -262,10 +254,10 @@ impl Run {
             self.detached.insert(id, Detached { in_doubt: true, ..detached });
             return Ok(());
         }
-        let (leaf, mut attempt) = self.under_way(id, try_number)?;
+        let UnderWay { leaf, mut attempt, activity } = self.under_way(id, try_number)?;
         can_be_in_doubt(&attempt)?;
         attempt.doubted = true;
-        self.activity = Activity::InDoubt(leaf, Box::new(attempt));
+        *activity = Activity::InDoubt(leaf, Box::new(attempt));
         Ok(())
     }
 
@@ -274,26 +266,70 @@ impl Run {
             self.detached.remove(&body.attempt);
             return Ok(());
         }
-        if !matches!(self.phase, Phase::Running(_)) {
-            return Err(No);
-        }
-        let Activity::InDoubt(leaf, attempt) = &self.activity else { return Err(No) };
-        if attempt.started.attempt != body.attempt {
-            return Err(No);
-        }
-        let leaf = leaf.clone();
-        self.activity = match (body.resolution, body.output, &attempt.ask) {
-            (Resolution::Sent, Some(output), _) => Activity::Answered(leaf, output),
-            (Resolution::NotSent, None, Some(ask)) => {
-                Activity::Unsent(leaf, Box::new(ask.draft.clone()))
+        self.running()?;
+        for branch in self.branches_mut() {
+            let Activity::InDoubt(leaf, attempt) = &branch.activity else { continue };
+            if attempt.started.attempt != body.attempt {
+                continue;
             }
-            (Resolution::GiveUp, None, _) => Activity::GivenUp(leaf),
-            (Resolution::Sent, None, _)
-            | (Resolution::NotSent, None, None)
-            | (Resolution::NotSent | Resolution::GiveUp, Some(_), _) => return Err(No),
-        };
-        Ok(())
+            let leaf = leaf.clone();
+            branch.activity = match (body.resolution, body.output, &attempt.ask) {
+                (Resolution::Sent, Some(output), _) => Activity::Answered(leaf, output),
+                (Resolution::NotSent, None, Some(ask)) => {
+                    Activity::Unsent(leaf, Box::new(ask.draft.clone()))
+                }
+                (Resolution::GiveUp, None, _) => Activity::GivenUp(leaf),
+                (Resolution::Sent, None, _)
+                | (Resolution::NotSent, None, None)
+                | (Resolution::NotSent | Resolution::GiveUp, Some(_), _) => return Err(No),
+            };
+            return Ok(());
+        }
+        Err(No)
     }
+}
+
+/// A try that is under way, and where what comes of it is kept.
+struct UnderWay<'r> {
+    leaf: Leaf,
+    attempt: Attempt,
+    activity: &'r mut Activity,
+}
+
+/// The unspent approval, also one whose attempt has proved that nothing was sent.
+fn spendable(activity: &Activity) -> Result<(Leaf, Ask), No> {
+    if let Activity::Approved(leaf, ask) = activity {
+        return Ok((leaf.clone(), (**ask).clone()));
+    }
+    let Activity::Deferred(leaf, attempt, _) = activity else { return Err(No) };
+    let mut ask = attempt.ask.clone().ok_or(No)?;
+    ask.prior = Some((attempt.started.attempt, attempt.started.try_number));
+    Ok((leaf.clone(), ask))
+}
+
+/// Whose try this may be: the first of an ungated read, the first of an unspent approval, or the
+/// next of an attempt that was put off or is in doubt.
+fn startable(activity: &Activity, body: &AttemptStarted) -> Option<Startable> {
+    let fresh =
+        |leaf: &Leaf, ask| Startable { leaf: leaf.clone(), ask, first: None, doubted: false };
+    let id = (body.attempt, body.try_number);
+    if let Activity::Started(leaf) = activity {
+        return (body.try_number == 1).then(|| fresh(leaf, None));
+    }
+    if let Activity::Approved(leaf, ask) = activity {
+        let due = ask.prior.map_or((body.attempt, 1), |(attempt, tries)| (attempt, tries + 1));
+        return (id == due).then(|| fresh(leaf, Some((**ask).clone())));
+    }
+    let (Activity::Deferred(leaf, last, _) | Activity::InDoubt(leaf, last)) = activity else {
+        return None;
+    };
+    let due = (last.started.attempt, last.started.try_number + 1);
+    (id == due).then(|| Startable {
+        leaf: leaf.clone(),
+        ask: last.ask.clone(),
+        first: Some(last.first_started_at),
+        doubted: last.doubted,
+    })
 }
 
 /// A person settles a doubt by its decision; a read without one is read again instead.

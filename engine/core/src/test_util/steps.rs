@@ -72,7 +72,7 @@ impl Scene {
     /// Where that cannot follow.
     #[must_use]
     pub fn asked(self) -> Self {
-        let idle = matches!(self.run.activity, Activity::Idle);
+        let idle = matches!(self.run.main().activity, Activity::Idle);
         let mut scene = if idle { self.started() } else { self };
         let (draft, decision) = (Box::new(scene.draft()), scene.mint_decision());
         let outcome = scene.when(Command::Propose { draft, decision });
@@ -85,13 +85,13 @@ impl Scene {
     /// # Panics
     /// Where there is none.
     pub fn decision(&self) -> DecisionId {
-        let of_attempt = || self.run.activity.attempt()?.started.decision;
+        let of_attempt = || self.run.main().activity.attempt()?.started.decision;
         let of_detached = || self.run.detached.values().next()?.attempt.started.decision;
         let of_denial = || {
-            let Activity::Denied(_, denial) = &self.run.activity else { return None };
+            let Activity::Denied(_, denial) = &self.run.main().activity else { return None };
             Some(denial.decision)
         };
-        let open = self.run.ask().map(|ask| ask.decision);
+        let open = self.run.main().activity.ask().map(|ask| ask.decision);
         open.or_else(of_attempt)
             .or_else(of_detached)
             .or_else(of_denial)
@@ -102,7 +102,12 @@ impl Scene {
     /// A good vote on the open request, which a test may spoil.
     pub fn ballot(&mut self, voter: &str, verdict: Verdict) -> VoteCommand {
         let nonce = Digest::of(&self.mint()).hex();
-        let digest = self.run.ask().map_or_else(|| Digest::of(b"none"), |ask| ask.draft.digest);
+        let digest = self
+            .run
+            .main()
+            .activity
+            .ask()
+            .map_or_else(|| Digest::of(b"none"), |ask| ask.draft.digest);
         let ballot = Ballot {
             decision: self.decision(),
             digest,
@@ -138,7 +143,7 @@ impl Scene {
     /// Approved and not yet claimed.
     #[must_use]
     pub fn approved(self) -> Self {
-        let scene = if self.run.ask().is_none() { self.asked() } else { self };
+        let scene = if self.run.main().activity.ask().is_none() { self.asked() } else { self };
         scene.vote("ana", Verdict::Approve).leaves_it("approved")
     }
 
@@ -148,9 +153,9 @@ impl Scene {
     /// Where the claim does not start it.
     #[must_use]
     pub fn attempting(self) -> Self {
-        let scene = if self.run.ask().is_none() { self.approved() } else { self };
+        let scene = if self.run.main().activity.ask().is_none() { self.approved() } else { self };
         let outcome = scene.claim();
-        let started = matches!(outcome.after.run.activity, Activity::Attempting(..));
+        let started = matches!(outcome.after.run.main().activity, Activity::Attempting(..));
         assert!(started, "{:?}", outcome.result);
         outcome.after
     }
@@ -184,7 +189,7 @@ impl Scene {
     /// Where that cannot follow.
     #[must_use]
     pub fn reading(self) -> Self {
-        let idle = matches!(self.run.activity, Activity::Idle);
+        let idle = matches!(self.run.main().activity, Activity::Idle);
         let mut scene = if idle { self.started() } else { self };
         let read = scene.read();
         let outcome = scene.when(Command::Read(Box::new(read)));
@@ -199,7 +204,8 @@ impl Scene {
     #[must_use]
     pub fn answer(self, verdict: OutcomeVerdict) -> Outcome {
         let of_detached = || self.run.detached.values().next().map(|d| &d.attempt);
-        let attempt = self.run.activity.attempt().or_else(of_detached).expect("there is a try");
+        let attempt =
+            self.run.main().activity.attempt().or_else(of_detached).expect("there is a try");
         let (attempt, try_number) = (attempt.started.attempt, attempt.started.try_number);
         let facts = AnswerFacts::default();
         self.when(Command::Answered(Box::new(Answer { attempt, try_number, facts, verdict })))

@@ -28,16 +28,16 @@ pub fn describe(event: &Event) -> String {
 /// The state of a run in words: the phase unless it is running, else what its task does.
 pub fn state(run: &Run) -> String {
     let gate = |attempt: &Attempt| if attempt.ask.is_some() { "gated" } else { "ungated" };
-    let mut words = match (&run.phase, &run.activity) {
+    let mut words = match (&run.phase, &run.main().activity) {
         (
             Phase::Running(_),
             Activity::Attempting(_, attempt)
             | Activity::Deferred(_, attempt, _)
             | Activity::InDoubt(_, attempt),
         ) => {
-            format!("{} ({})", run.activity.name(), gate(attempt))
+            format!("{} ({})", run.main().activity.name(), gate(attempt))
         }
-        (Phase::Running(_), activity) => activity.name().to_owned(),
+        (Phase::Running(_), _) => run.doing().to_owned(),
         (phase, _) => phase.name().to_owned(),
     };
     for detached in run.detached.values() {

@@ -2,7 +2,8 @@
 
 use super::interpreter::{Trace, run};
 use super::sketch::{
-    Sketch, call, catch, do_, for_, plan, raise, set, swallow, switch, try_, wait, while_,
+    Sketch, call, catch, do_, for_, fork, plan, race, raise, set, swallow, switch, try_, wait,
+    while_,
 };
 use placet_core::run::Phase;
 
@@ -144,7 +145,7 @@ fn a_fault_that_nothing_catches_ends_the_run() {
         unreachable!("the run has faulted")
     };
     assert_eq!(fault.kind, "refused");
-    assert!(trace.scene.run.frames.is_empty() && trace.scene.run.timers.is_empty());
+    assert!(trace.scene.run.main().frames.is_empty() && trace.scene.run.timers.is_empty());
 }
 
 #[test]
@@ -266,6 +267,77 @@ fn jumping_back_runs_a_task_again_and_the_latest_output_counts() {
     }
     assert_eq!(begun.join(" "), "a s a s a s");
     assert_eq!(scene.run.steps, 6, "each execution is a step");
-    let frame = &scene.run.frames[0];
+    let frame = &scene.run.main().frames[0];
     assert_eq!(frame.steps["a"], frame.value);
+}
+
+#[test]
+fn every_branch_of_a_fork_runs_and_what_follows_sees_none_of_their_steps() {
+    let branches = vec![do_("left", vec![set("a"), call("b")]), wait("right")];
+    let trace = check(
+        vec![set("x"), fork("both", branches), set("y")],
+        "x both left a b right y",
+        "completed",
+    );
+    sees(&trace, "b", &["a", "x"]);
+    sees(&trace, "right", &["x"]);
+    sees(&trace, "y", &["both", "x"]);
+    assert_eq!(trace.scene.run.branches().len(), 1, "the branches are gone after the join");
+}
+
+#[test]
+fn the_first_fault_of_a_fork_leaves_the_other_branches_and_faults_it() {
+    let branches = vec![raise("left", "e:left"), wait("right")];
+    check(vec![fork("both", branches), set("y")], "both left !both", "faulted");
+    let branches = vec![raise("left", "e:left"), wait("right")];
+    let tasks =
+        vec![try_("guard", vec![fork("both", branches)], catch(vec![set("c")]).only("e:left"))];
+    check(tasks, "guard both left !both ?guard c", "completed");
+}
+
+#[test]
+fn a_try_inside_a_branch_catches_before_the_fork_faults() {
+    let branches =
+        vec![try_("left", vec![raise("bad", "e:x")], catch(vec![set("c")])), set("right")];
+    check(vec![fork("both", branches)], "both left bad ?left c right", "completed");
+}
+
+#[test]
+fn the_first_branch_of_a_race_to_end_well_is_enough() {
+    let trace =
+        check(vec![race("any", vec![set("a"), call("b")]), set("y")], "any a y", "completed");
+    assert!(trace.scene.run.timers.is_empty());
+}
+
+#[test]
+fn a_fault_counts_in_a_race_only_when_every_branch_has_faulted() {
+    let branches = || vec![raise("a", "e:a"), call("b")];
+    check(vec![race("any", branches())], "any a b", "completed");
+    let branches = || vec![raise("a", "e:a"), raise("b", "e:b")];
+    check(vec![race("any", branches())], "any a b !any", "faulted");
+    let last = catch(vec![set("c")]).only("e:b");
+    check(vec![try_("t", vec![race("any", branches())], last)], "t any a b !any ?t c", "completed");
+}
+
+#[test]
+fn end_inside_a_branch_completes_the_run_and_leaves_the_others() {
+    let branches = vec![set("left").then("end"), wait("right")];
+    check(vec![fork("both", branches), set("y")], "both left", "completed");
+}
+
+#[test]
+fn a_fork_in_a_branch_of_a_loop_joins_in_each_iteration() {
+    let inner = || fork("in", vec![set("a"), set("b")]);
+    let tasks = vec![for_("each", 2, vec![fork("out", vec![inner(), set("c")])])];
+    check(tasks, "each out[0] in[0] a[0] b[0] c[0] out[1] in[1] a[1] b[1] c[1]", "completed");
+}
+
+#[test]
+fn a_caught_fault_is_retried_as_often_as_the_policy_says_and_then_handled() {
+    let tasks = || vec![set("a"), raise("bad", "e:x")];
+    let handler = catch(vec![set("c")]).retried(2);
+    let trace =
+        check(vec![try_("t", tasks(), handler)], "t a bad ~t a bad ~t a bad ?t c", "completed");
+    sees(&trace, "a", &[]);
+    assert!(trace.scene.run.timers.is_empty());
 }

@@ -1,13 +1,15 @@
 //! An interpreter that evaluates nothing: it does what `next` names, and writes down what began.
 
 use placet_core::decide::{Answer, Command, OutcomeVerdict};
-use placet_core::flow::{Cause, Next, next};
+use placet_core::flow::{BranchPlace, Cause, Next, next};
+use placet_core::run::FrameKind;
 use placet_core::test_util::Scene;
 use placet_model::attempt::RefuseReason;
 use placet_model::event::attempt::{AnswerFacts, AttemptStarted};
 use placet_model::event::run::{
-    FaultCaught, FaultFact, IterationStarted, RunCompleted, RunFaulted, TaskCompleted, TaskFaulted,
-    TaskShape, TaskSkipped, TaskStarted, Then, TimerArmed, TimerFired, TimerKind,
+    BranchFaulted, FaultCaught, FaultFact, IterationStarted, RetryScheduled, RunCompleted,
+    RunFaulted, TaskCompleted, TaskFaulted, TaskShape, TaskSkipped, TaskStarted, Then, TimerArmed,
+    TimerFired, TimerKind,
 };
 use placet_model::plan::{Directive, Plan, Task, TaskKind, Template};
 use placet_model::{Iteration, PayloadRef, TaskPath, TimerId};
@@ -57,21 +59,37 @@ impl Trace {
                 completed(scene, (task, iteration), output, then)
             }
             Next::Fault { leaf, cause } => {
-                let Cause::Refused(_) = cause else { unreachable!("calls here are refused") };
                 self.lines.push(format!("!{}", leaf.task.name()));
-                faulted(scene, (leaf.task, leaf.iteration), "refused")
+                let kind = match cause {
+                    Cause::Refused(_) => "refused".to_owned(),
+                    Cause::Branch(fault) => fault.kind,
+                    Cause::Denied(_) | Cause::GivenUp => unreachable!("nothing here is gated"),
+                };
+                let scene = abandon(scene, &leaf.task);
+                faulted(scene, (leaf.task, leaf.iteration), &kind)
             }
-            Next::Unwind { fault, tries } => self.unwind(scene, &fault, &tries),
+            Next::Unwind { fault, tries, branch } => self.unwind(scene, &fault, (&tries, branch)),
+            Next::Join { task, leaf, ends } => {
+                let Some(last) = ends.last() else { unreachable!("a fork has branches") };
+                let scene = abandon(scene, &leaf.task);
+                completed(scene, (task, leaf.iteration), last.value, &task.then)
+            }
             Next::Complete { value } => scene.progress(RunCompleted { output: value }),
-            Next::Claim { .. } | Next::Redraft { .. } | Next::Astray { .. } => {
+            Next::Claim { .. }
+            | Next::Redraft { .. }
+            | Next::Astray { .. }
+            | Next::Listen { .. }
+            | Next::Handled { .. }
+            | Next::Heard { .. } => {
                 unreachable!("no plan here comes to {next:?}")
             }
             Next::Over | Next::Parked => unreachable!("the driver stops there"),
         }
     }
 
-    fn note(&mut self, line: String, scene: &Scene) {
-        let frames = scene.run.frames.iter();
+    fn note(&mut self, line: String, (path, scene): (&TaskPath, &Scene)) {
+        let branch = scene.run.branch_of(path);
+        let frames = scene.run.frames_around(branch);
         let seen: std::collections::BTreeSet<_> =
             frames.flat_map(|frame| frame.steps.keys().cloned()).collect();
         self.steps.push((line.clone(), seen.into_iter().collect()));
@@ -91,7 +109,7 @@ impl Trace {
         }
         let place = iteration.to_string();
         let place = if place.is_empty() { place } else { format!("[{place}]") };
-        self.note(format!("{}{place}", task.name), &scene);
+        self.note(format!("{}{place}", task.name), (&path, &scene));
         let begun = |shape| TaskStarted {
             task: path.clone(),
             iteration: iteration.clone(),
@@ -126,8 +144,12 @@ impl Trace {
                 let count = u32::try_from(count).expect("a short loop");
                 scene.progress(TaskStarted { items: Some(raw), count, ..begun(TaskShape::For) })
             }
-            TaskKind::Fork(_)
-            | TaskKind::Listen(_)
+            TaskKind::Fork(fork) => {
+                let shape = if fork.compete { TaskShape::Race } else { TaskShape::Fork };
+                let count = u32::try_from(fork.branches.0.len()).expect("few branches");
+                scene.progress(TaskStarted { count, ..begun(shape) })
+            }
+            TaskKind::Listen(_)
             | TaskKind::Emit(_)
             | TaskKind::Run(_)
             | TaskKind::OpenApi(_)
@@ -139,18 +161,54 @@ impl Trace {
         &mut self,
         scene: Scene,
         fault: &FaultFact,
-        tries: &[(&Task, placet_core::run::Frame)],
+        (tries, branch): (&[(&Task, placet_core::run::Frame)], Option<BranchPlace>),
     ) -> Scene {
         for (task, frame) in tries {
             let TaskKind::Try(inner) = &task.kind else { unreachable!("only a try catches") };
             if inner.catch.errors.kind.as_ref().is_none_or(|kind| *kind == fault.kind) {
+                let FrameKind::Try(tries) = frame.kind else { unreachable!("only a try catches") };
+                let retries = inner.catch.retry.as_ref().and_then(|policy| policy.limit.count);
+                if retries.is_some_and(|most| tries.retries < u32::from(most)) {
+                    self.lines.push(format!("~{}", task.name));
+                    return retry(scene, (frame, tries.retries + 1), fault);
+                }
                 self.lines.push(format!("?{}", task.name));
                 let (task, iteration) = (frame.task.clone(), frame.iteration.clone());
                 return scene.progress(FaultCaught { task, iteration, fault: fault.content });
             }
         }
-        scene.progress(RunFaulted { fault: fault.clone() })
+        let fault = fault.clone();
+        match branch {
+            None => scene.progress(RunFaulted { fault }),
+            Some(BranchPlace { fork: task, iteration, index: branch }) => {
+                scene.progress(BranchFaulted { task, iteration, branch, fault })
+            }
+        }
     }
+}
+
+/// Takes back what is open in the branches of a fork.
+fn abandon(scene: Scene, fork: &TaskPath) -> Scene {
+    let outcome = scene.when(Command::Abandon { inside: fork.clone() });
+    assert!(outcome.result.is_ok(), "{:?}", outcome.result);
+    outcome.after
+}
+
+fn retry(
+    mut scene: Scene,
+    (frame, retry): (&placet_core::run::Frame, u32),
+    fault: &FaultFact,
+) -> Scene {
+    let timer = TimerId::from_bytes(scene.mint());
+    let scheduled = RetryScheduled {
+        task: frame.task.clone(),
+        iteration: frame.iteration.clone(),
+        retry,
+        fault: fault.content,
+        timer,
+        due_at: scene.now.plus_millis(1000),
+    };
+    scene.progress(scheduled).later(1000).progress(TimerFired { timer })
 }
 
 fn completed(
@@ -176,7 +234,7 @@ fn faulted(scene: Scene, (task, iteration): (TaskPath, Iteration), kind: &str) -
 }
 
 fn perform(mut scene: Scene, task: &Task) -> Scene {
-    let leaf = scene.run.activity.leaf().expect("a leaf is performed").clone();
+    let leaf = scene.run.branch_of(&task.path).activity.leaf().expect("a leaf begins").clone();
     let (path, iteration) = (leaf.task, leaf.iteration);
     if let TaskKind::Wait(_) = &task.kind {
         let timer = TimerId::from_bytes(scene.mint());

@@ -1,9 +1,9 @@
 //! Plans in few words.
 
 use placet_model::plan::{
-    Call, Case, Catch, Directive, DurationSpec, Expression, FaultFilter, For, InputSpec,
-    OutputSpec, PLAN_VERSION, Plan, RaiseSpec, Task, TaskKind, TaskList, Template, Try,
-    WorkflowName,
+    Call, Case, Catch, Directive, DurationSpec, Expression, FaultFilter, For, Fork, InputSpec,
+    OutputSpec, PLAN_VERSION, Plan, RaiseSpec, RetryLimit, RetryPolicy, Task, TaskKind, TaskList,
+    Template, Try, WorkflowName,
 };
 use placet_model::{Duration, TaskPath};
 use std::collections::BTreeMap;
@@ -25,6 +25,7 @@ enum Kind {
     For(u32, Option<&'static str>, Vec<Sketch>),
     Try(Vec<Sketch>, Handler),
     Switch(Vec<(&'static str, &'static str)>),
+    Fork(bool, Vec<Sketch>),
 }
 
 /// What a `try` catches, and what it does then.
@@ -32,6 +33,7 @@ pub(crate) struct Handler {
     kind: Option<&'static str>,
     tasks: Option<Vec<Sketch>>,
     then: Option<&'static str>,
+    retries: Option<u16>,
 }
 
 const fn sketch(name: &'static str, kind: Kind) -> Sketch {
@@ -96,18 +98,23 @@ pub(crate) const fn try_(name: &'static str, tasks: Vec<Sketch>, handler: Handle
 
 /// Catches everything and does this.
 pub(crate) const fn catch(tasks: Vec<Sketch>) -> Handler {
-    Handler { kind: None, tasks: Some(tasks), then: None }
+    Handler { kind: None, tasks: Some(tasks), then: None, retries: None }
 }
 
 /// Catches everything and does nothing.
 pub(crate) const fn swallow() -> Handler {
-    Handler { kind: None, tasks: None, then: None }
+    Handler { kind: None, tasks: None, then: None, retries: None }
 }
 
 impl Handler {
     /// The same handler, for this type of fault only.
     pub(crate) fn only(self, kind: &'static str) -> Self {
         Self { kind: Some(kind), ..self }
+    }
+
+    /// The same handler, after so many retries.
+    pub(crate) fn retried(self, retries: u16) -> Self {
+        Self { retries: Some(retries), ..self }
     }
 
     /// The same handler, followed by this.
@@ -119,6 +126,16 @@ impl Handler {
 /// A switch: `when` is `true`, `false` or empty for the default case; then what follows.
 pub(crate) const fn switch(name: &'static str, cases: Vec<(&'static str, &'static str)>) -> Sketch {
     sketch(name, Kind::Switch(cases))
+}
+
+/// Branches of which all must end well.
+pub(crate) const fn fork(name: &'static str, branches: Vec<Sketch>) -> Sketch {
+    sketch(name, Kind::Fork(false, branches))
+}
+
+/// Branches of which the first to end well is enough.
+pub(crate) const fn race(name: &'static str, branches: Vec<Sketch>) -> Sketch {
+    sketch(name, Kind::Fork(true, branches))
 }
 
 /// The plan of these tasks.
@@ -212,8 +229,15 @@ fn kind(kind: Kind, path: &TaskPath, names: &[&str]) -> TaskKind {
                 except_when: None,
                 tasks: handler.tasks.map(|tasks| list(tasks, (path, "catch/do"))),
                 then: handler.then.map(|then| directive(then, names)),
-                retry: None,
+                retry: handler.retries.map(|count| RetryPolicy {
+                    limit: RetryLimit { count: Some(count), ..RetryLimit::default() },
+                    ..RetryPolicy::default()
+                }),
             },
+        })),
+        Kind::Fork(compete, branches) => TaskKind::Fork(Box::new(Fork {
+            branches: list(branches, (path, "fork/branches")),
+            compete,
         })),
         Kind::Switch(cases) => TaskKind::Switch(
             cases

@@ -223,14 +223,14 @@ fn last_attempt(scene: &Scene) -> Option<placet_model::AttemptId> {
 }
 
 fn has_decision(scene: &Scene) -> bool {
-    scene.run.ask().is_some() || !scene.run.closed.is_empty()
+    scene.run.main().activity.ask().is_some() || !scene.run.closed.is_empty()
 }
 
 fn advance(mut scene: Scene) -> Scene {
-    match (&scene.run.phase, &scene.run.activity) {
+    match (&scene.run.phase, &scene.run.main().activity) {
         (Phase::Absent, _) => return scene.begun(),
-        (Phase::Faulting(_, fault, _), _) => {
-            let fault = fault.clone();
+        (Phase::Running(_), _) if scene.run.main().fault.is_some() => {
+            let (fault, _) = scene.run.main().fault.clone().expect("it faults");
             return scene.progress(RunFaulted { fault });
         }
         (Phase::Running(_), Activity::Idle) => {
@@ -271,7 +271,7 @@ fn advance(mut scene: Scene) -> Scene {
 }
 
 fn read(mut scene: Scene) -> Scene {
-    let Activity::Started(_) = scene.run.activity else { return scene };
+    let Activity::Started(_) = scene.run.main().activity else { return scene };
     let read = Box::new(scene.read());
     lawful(scene.when(Command::Read(read)))
 }

@@ -41,6 +41,16 @@ wire_enum! {
         Try = 3 "try",
         /// A list that runs once per item.
         For = 4 "for",
+        /// Branches side by side; all of them end well.
+        Fork = 5 "fork",
+        /// Branches side by side; the first that ends well is enough.
+        Race = 6 "race",
+        /// A wait for events.
+        Listen = 7 "listen",
+        /// A wait for events, with something that runs for each of them.
+        ListenEach = 8 "listen_each",
+        /// The body of a function, which begins without the steps around it.
+        Function = 9 "function",
     }
 }
 
@@ -55,9 +65,9 @@ pub struct TaskStarted {
     pub shape: TaskShape,
     /// Its transformed input.
     pub input: PayloadRef,
-    /// The items of a `for`, evaluated once.
+    /// The items of a `for`, or the argument of a function; evaluated once.
     pub items: Option<PayloadRef>,
-    /// How many items; 0 for anything but a `for`.
+    /// How many items of a `for`, or branches of a `fork`; 0 for anything else.
     pub count: u32,
 }
 
@@ -145,6 +155,46 @@ pub struct FaultCaught {
     pub fault: PayloadRef,
 }
 
+/// A `try` caught the fault and tries its list again, once the timer that is armed next has fired.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetryScheduled {
+    /// The `try` task.
+    pub task: TaskPath,
+    /// Which execution of it.
+    pub iteration: Iteration,
+    /// Which retry, from 1.
+    pub retry: u32,
+    /// The whole fault.
+    pub fault: PayloadRef,
+    /// Which timer ends the wait.
+    pub timer: TimerId,
+    /// When the retry begins.
+    pub due_at: Timestamp,
+}
+
+/// A fault left a branch of a `fork`: nothing inside the branch caught it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BranchFaulted {
+    /// The `fork` task.
+    pub task: TaskPath,
+    /// Which execution of it.
+    pub iteration: Iteration,
+    /// Which branch, from 0, in declared order.
+    pub branch: u32,
+    /// The fault.
+    pub fault: FaultFact,
+}
+
+/// A waiting run goes on under another version of its workflow; its open requests were taken back
+/// just before and are asked again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunMigrated {
+    /// The definition from now on.
+    pub workflow: WorkflowName,
+    /// The plan from now on.
+    pub plan_digest: Digest,
+}
+
 wire_enum! {
     /// What a timer is for.
     TimerKind {
@@ -154,6 +204,10 @@ wire_enum! {
         TaskTimeout = 2 "task_timeout",
         /// The run's timeout.
         RunTimeout = 3 "run_timeout",
+        /// The wait before a retry.
+        Retry = 4 "retry",
+        /// The limit on one attempt of a `try`.
+        AttemptTimeout = 5 "attempt_timeout",
     }
 }
 
