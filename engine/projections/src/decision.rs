@@ -115,7 +115,21 @@ impl<'e> Change<'e> {
             | Event::OutboundResumed(_)
             | Event::WorkflowDeployed(_)
             | Event::OperationRegistered(_)
-            | Event::EngineStarted(_) => None,
+            | Event::EngineStarted(_)
+            | Event::RetryScheduled(_)
+            | Event::BranchFaulted(_)
+            | Event::WaitStarted(_)
+            | Event::EventMatched(_)
+            | Event::EventHandled(_)
+            | Event::EventEmitted(_)
+            | Event::RunMigrated(_)
+            | Event::ChildStarted(_)
+            | Event::ChildEnded(_)
+            | Event::ChildDropped(_)
+            | Event::EventReceived(_)
+            | Event::EventsDelivered(_)
+            | Event::ScheduleFired(_)
+            | Event::ScheduleMatched(_) => None,
         }
     }
 }

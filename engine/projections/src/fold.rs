@@ -3,15 +3,17 @@
 //! What is written depends on the events alone and never on how they were cut into commits, so that
 //! tables made again are equal byte for byte.
 
+use crate::arrival::{self, Came};
 use crate::decision::{Change, Decision, misplaced};
 use crate::key::{DUE_LEN, MARK_LEN, Mark};
+use crate::order::{self, Became};
 use crate::project::Outbound;
 use crate::run::{Facts, State};
 use crate::store::Store;
 use crate::table::TableName;
 use crate::{DueRow, Error};
 use crate::{integrations, project};
-use placet_model::event::run::RunStarted;
+use placet_model::event::run::{RunMigrated, RunStarted};
 use placet_model::{DecisionId, Event, Position, RecordedEvent, Revision, RunId, StreamId};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -50,6 +52,7 @@ struct TouchedRun {
     /// Keys that stood there before.
     marks: Vec<Mark>,
     due: Vec<[u8; DUE_LEN]>,
+    listens: BTreeMap<String, Position>,
     state: State,
 }
 
@@ -65,7 +68,39 @@ type Keys<const N: usize> = BTreeMap<[u8; N], bool>;
 impl Commit {
     fn event(&mut self, store: &mut Store<'_>, event: &RecordedEvent) -> Result<(), Error> {
         match &event.event {
-            Event::RunStarted(body) => self.run_started(event, body),
+            Event::RunStarted(body) => {
+                self.run_started(event, body)?;
+                order::became(store, run_of(event)?, Became::Begun)
+            }
+            Event::RunCompleted(_) | Event::RunFaulted(_) | Event::RunCancelled(_) => {
+                self.run_event(store, event)?;
+                order::became(store, run_of(event)?, Became::Over)
+            }
+            Event::ChildStarted(body) => {
+                self.run_event(store, event)?;
+                order::child_started(store, (event, run_of(event)?), body)
+            }
+            Event::ChildEnded(body) => {
+                self.run_event(store, event)?;
+                order::became(store, body.child, Became::Told)
+            }
+            Event::ChildDropped(body) => {
+                self.run_event(store, event)?;
+                order::became(store, body.child, Became::Dropped)
+            }
+            Event::EventEmitted(body) => {
+                self.run_event(store, event)?;
+                let (kind, identity) = (body.kind.as_str(), &body.identity);
+                let came = Came { kind, identity, envelope: body.envelope, to: None };
+                arrival::came(store, event, &came)
+            }
+            Event::EventReceived(body) => {
+                let (kind, identity) = (body.kind.as_str(), &body.identity);
+                let came = Came { kind, identity, envelope: body.envelope, to: body.to };
+                arrival::came(store, event, &came)
+            }
+            Event::EventsDelivered(body) => arrival::delivered(store, body.up_to),
+            Event::ScheduleFired(body) => order::schedule_fired(store, event, body),
             Event::TaskStarted(_)
             | Event::IterationStarted(_)
             | Event::TaskCompleted(_)
@@ -74,9 +109,11 @@ impl Commit {
             | Event::FaultCaught(_)
             | Event::TimerArmed(_)
             | Event::TimerFired(_)
-            | Event::RunCompleted(_)
-            | Event::RunFaulted(_)
-            | Event::RunCancelled(_)
+            | Event::RetryScheduled(_)
+            | Event::BranchFaulted(_)
+            | Event::WaitStarted(_)
+            | Event::EventMatched(_)
+            | Event::EventHandled(_)
             | Event::DraftPrepared(_)
             | Event::DecisionRequested(_)
             | Event::VoteCast(_)
@@ -89,6 +126,7 @@ impl Commit {
             | Event::AttemptDeferred(_)
             | Event::AttemptInDoubt(_)
             | Event::AttemptReconciled(_) => self.run_event(store, event),
+            Event::RunMigrated(body) => self.run_migrated(store, event, body),
             Event::IntegrationConnected(body) => integrations::connected(store, body),
             Event::CredentialStored(body) => integrations::credential_stored(store, body),
             Event::IntegrationTested(body) => integrations::tested(store, body),
@@ -107,7 +145,9 @@ impl Commit {
             }
             Event::WorkflowDeployed(body) => project::deployed(store, event, body),
             Event::OperationRegistered(body) => project::operation_registered(store, event, body),
-            Event::CredentialUsed(_) | Event::EngineStarted(_) => Ok(()),
+            Event::CredentialUsed(_) | Event::EngineStarted(_) | Event::ScheduleMatched(_) => {
+                Ok(())
+            }
         }
     }
 
@@ -119,7 +159,9 @@ impl Commit {
         let mut state = State::started(body, event.recorded_at);
         state.revision = event.revision;
         let facts = Some(Facts::of(body, event.recorded_at));
-        let begun = TouchedRun { place: None, facts, marks: vec![], due: vec![], state };
+        let nothing = BTreeMap::new();
+        let begun =
+            TouchedRun { place: None, facts, marks: vec![], due: vec![], listens: nothing, state };
         self.runs.insert(run, begun);
         Ok(())
     }
@@ -133,7 +175,7 @@ impl Commit {
         if let Some((decision, change)) = Change::of(&touched.state, &event.event) {
             let (decisions, requests) = (&mut self.decisions, &mut self.requests);
             if let Change::Requested(body) = &change {
-                let draft = touched.state.draft.as_deref();
+                let draft = touched.state.draft(&body.task);
                 let draft = draft.ok_or_else(|| misplaced(event, "the run has no draft"))?;
                 let decision = Decision::requested(run, draft, body, event);
                 decisions.insert(body.decision, TouchedDecision { marks: vec![], decision });
@@ -150,9 +192,31 @@ impl Commit {
                 touched.decision.apply(&change, event);
             }
         }
-        touched.state.apply(&event.event).map_err(|what| misplaced(event, what))?;
+        touched.state.apply(&event.event, event.position).map_err(|what| misplaced(event, what))?;
         touched.state.revision = event.revision;
         touched.state.updated_at = event.recorded_at;
+        Ok(())
+    }
+
+    /// The facts are written again: the run goes on under another plan.
+    fn run_migrated(
+        &mut self,
+        store: &mut Store<'_>,
+        event: &RecordedEvent,
+        body: &RunMigrated,
+    ) -> Result<(), Error> {
+        self.run_event(store, event)?;
+        let run = run_of(event)?;
+        let touched = self.runs.get_mut(&run).ok_or_else(|| misplaced(event, "no such run"))?;
+        let mut facts = match touched.facts.take() {
+            Some(facts) => facts,
+            None => store
+                .get::<Facts>(TableName::Runs, &run.to_bytes())?
+                .ok_or_else(|| misplaced(event, "its run has not begun"))?,
+        };
+        facts.workflow = body.workflow.clone();
+        facts.plan_digest = body.plan_digest;
+        touched.facts = Some(facts);
         Ok(())
     }
 
@@ -163,6 +227,7 @@ impl Commit {
             difference(&mut marks, &touched.marks, &touched.state.marks(run), Mark::key);
             let now = due_keys(&touched.state, run);
             difference(&mut due, &touched.due, &now, |key| key);
+            write_listens(store, run, (&touched.listens, &touched.state.listens()))?;
             write_run(store, run, touched.place, &touched.state)?;
             if let Some(facts) = touched.facts {
                 store.put(TableName::Runs, &run.to_bytes(), &facts)?;
@@ -187,7 +252,8 @@ fn run_of(event: &RecordedEvent) -> Result<RunId, Error> {
         | StreamId::Policy
         | StreamId::Project
         | StreamId::Workflow(_)
-        | StreamId::Adapter(_) => Err(misplaced(event, "its stream is no run")),
+        | StreamId::Adapter(_)
+        | StreamId::Events => Err(misplaced(event, "its stream is no run")),
     }
 }
 
@@ -201,8 +267,8 @@ fn read_run(store: &mut Store<'_>, run: RunId, event: &RecordedEvent) -> Result<
     for place in [TableName::Live, TableName::Ended] {
         if let Some(state) = store.get::<State>(place, &key)? {
             let due = due_keys(&state, run);
-            let marks = state.marks(run);
-            return Ok(TouchedRun { place: Some(place), facts: None, marks, due, state });
+            let (marks, listens) = (state.marks(run), state.listens());
+            return Ok(TouchedRun { place: Some(place), facts: None, marks, due, listens, state });
         }
     }
     Err(misplaced(event, "its run has not begun"))
@@ -235,6 +301,22 @@ fn write_run(
         store.remove(place, &key)?;
     }
     store.put(target, &key, state)
+}
+
+/// What the run waits for: rows by type, each with the place where the wait began.
+fn write_listens(
+    store: &mut Store<'_>,
+    run: RunId,
+    (before, after): (&BTreeMap<String, Position>, &BTreeMap<String, Position>),
+) -> Result<(), Error> {
+    let key = |kind: &str| arrival::key(kind, &run.to_bytes());
+    for kind in before.keys().filter(|kind| !after.contains_key(*kind)) {
+        store.remove(TableName::Listeners, &key(kind))?;
+    }
+    for (kind, at) in after.iter().filter(|(kind, at)| before.get(*kind) != Some(*at)) {
+        store.put(TableName::Listeners, &key(kind), at)?;
+    }
+    Ok(())
 }
 
 fn difference<K: PartialEq + Copy, const N: usize>(

@@ -16,6 +16,8 @@ pub(crate) enum Mark {
     Open(DecisionId),
     /// The decision is approved and unspent.
     Approved(DecisionId),
+    /// Something is to be done about a run that was ordered: begin it, tell of its end, cancel it.
+    Ordered(RunId),
 }
 
 pub(crate) const MARK_LEN: usize = 17;
@@ -29,6 +31,7 @@ pub(crate) enum MarkKind {
     InDoubt = 3,
     Open = 4,
     Approved = 5,
+    Ordered = 6,
 }
 
 impl MarkKind {
@@ -49,6 +52,7 @@ impl Mark {
             Self::InDoubt(run) => MarkKind::InDoubt.key(run.to_bytes()),
             Self::Open(decision) => MarkKind::Open.key(decision.to_bytes()),
             Self::Approved(decision) => MarkKind::Approved.key(decision.to_bytes()),
+            Self::Ordered(run) => MarkKind::Ordered.key(run.to_bytes()),
         }
     }
 }

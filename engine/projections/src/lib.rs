@@ -15,11 +15,13 @@
 //! commit.
 #![warn(clippy::wildcard_enum_match_arm, missing_docs)]
 
+mod arrival;
 mod decision;
 mod error;
 mod fold;
 mod integrations;
 mod key;
+mod order;
 mod project;
 mod projections;
 mod rebuild;
@@ -33,7 +35,7 @@ pub use error::Error;
 pub use projections::Projections;
 pub use rebuild::{Difference, Rebuilt, Status, compare, rebuild, status};
 pub use row::{
-    DecisionRow, Due, DueRow, Located, Pauses, RunFilter, RunRow, RunStatus, WaitingFor,
-    WorkflowRow,
+    ArrivalRow, DecisionRow, Due, DueRow, Located, OrderRow, OrderedBy, Pauses, RunFilter, RunRow,
+    RunStatus, WaitingFor, WorkflowRow,
 };
 pub use views::Views;

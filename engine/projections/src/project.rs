@@ -41,7 +41,7 @@ pub(crate) struct Deployed {
 }
 
 impl Place {
-    fn new(stream: &StreamId, payload: PayloadRef) -> Self {
+    pub(crate) fn new(stream: &StreamId, payload: PayloadRef) -> Self {
         Self { stream: stream.to_string(), payload }
     }
 

@@ -30,6 +30,7 @@ impl Projector for Projections {
         if known.is_none() {
             // rows without a cursor would be rows of nobody knows when
             store::delete(tx, Generation::Live)?;
+            store::delete_former(tx)?;
             Store::new(tx, Generation::Live).set_cursor(Position::START)?;
         }
         let mut live = Store::new(tx, Generation::Live);

@@ -7,8 +7,8 @@ use placet_model::draft::{BoundField, Mode};
 use placet_model::manifest::Effect;
 use placet_model::plan::WorkflowName;
 use placet_model::{
-    AttemptId, DecisionId, Digest, IntegrationId, Iteration, PayloadRef, Principal, Revision,
-    RunId, StreamId, TaskPath, TimerId, Timestamp,
+    AttemptId, DecisionId, Digest, IntegrationId, Iteration, PayloadRef, Position, Principal,
+    Revision, RunId, StreamId, TaskPath, TimerId, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -33,7 +33,7 @@ pub enum RunStatus {
 pub enum WaitingFor {
     /// A vote on this decision or, once it is approved, its claim.
     Decision(DecisionId),
-    /// A `wait` task's timer.
+    /// The timer of a `wait`, or of a retry.
     Timer,
     /// The answer to a try that is under way.
     Answer,
@@ -41,6 +41,10 @@ pub enum WaitingFor {
     Deferred,
     /// Somebody who knows whether it was sent.
     InDoubt,
+    /// An event.
+    Event,
+    /// The end of another run.
+    Run(RunId),
 }
 
 /// One run.
@@ -191,4 +195,55 @@ pub struct Pauses {
     pub project: bool,
     /// These integrations.
     pub integrations: BTreeSet<IntegrationId>,
+}
+
+/// An event that came, from outside or from a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArrivalRow {
+    /// Place in the log.
+    pub position: Position,
+    /// Log time.
+    pub at: Timestamp,
+    /// Type of the event.
+    pub kind: String,
+    /// Only this run may take it; none is whoever listens.
+    pub to: Option<RunId>,
+    /// Where the event stands.
+    pub envelope: Located,
+}
+
+/// A run that was ordered by a task of another run, or by a schedule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderRow {
+    /// The run that was ordered.
+    pub run: RunId,
+    /// Its plan.
+    pub plan_digest: Digest,
+    /// Where its input stands; none is null.
+    pub input: Option<Located>,
+    /// By whom.
+    pub by: OrderedBy,
+    /// Whether it has begun.
+    pub begun: bool,
+    /// Whether it has ended.
+    pub over: bool,
+    /// Whether whoever ordered it wants no more of it.
+    pub dropped: bool,
+}
+
+/// Who has ordered a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OrderedBy {
+    /// A task of this run, which awaits its end or does not.
+    Run {
+        /// Which run.
+        run: RunId,
+        /// Whether it awaits the end.
+        awaited: bool,
+    },
+    /// The schedule of this family of workflows.
+    Schedule {
+        /// `namespace/name`.
+        family: String,
+    },
 }

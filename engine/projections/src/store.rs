@@ -3,7 +3,7 @@
 //! Nothing here knows what a row means.
 
 use crate::Error;
-use crate::table::{Generation, TABLES, TableName};
+use crate::table::{FORMER, Generation, TABLES, TableName};
 use placet_log::ReadView;
 use placet_model::Position;
 use redb::{ReadOnlyTable, ReadableTable, Table, TableDefinition, TableError, WriteTransaction};
@@ -112,6 +112,14 @@ impl<'t> Store<'t> {
 pub(crate) fn delete(tx: &WriteTransaction, generation: Generation) -> Result<(), Error> {
     TableName::ALL.into_iter().try_for_each(|table| {
         tx.delete_table(definition(table, generation)).map(drop).map_err(table.err("deleting"))
+    })
+}
+
+/// Deletes the tables of earlier layouts: what is in them is in the log.
+pub(crate) fn delete_former(tx: &WriteTransaction) -> Result<(), Error> {
+    FORMER.into_iter().try_for_each(|name| {
+        let table: TableDefinition<'static, Bytes, Bytes> = TableDefinition::new(name);
+        tx.delete_table(table).map(drop).map_err(TableName::Cursor.err("deleting former tables"))
     })
 }
 

@@ -8,7 +8,7 @@
 //!
 //! redb does not verify its pages on reads, so the check stands in every row, also in rows that are
 //! all key: a flipped bit is an error, never another id. A change of any stored struct or key is a
-//! new table name (`_v2`), which the next start fills from the log.
+//! new table name (`_v3`), which the next start fills from the log.
 //!
 //! Rows that a run of three reads costs, in four commits: `runs` 1 write, `live` 3 writes and 1
 //! removal, `ended` 1 write, `marks` 1 write and 1 removal; `cursor` is written once per commit.
@@ -50,12 +50,39 @@ pub(crate) enum TableName {
     Located,
     /// `family | 0 | position u64` → [`crate::project::Deployed`]: deployments.
     Workflows,
-    /// `"policy" → (digest, place)`, `"pauses" → Pauses`.
+    /// `"policy" → (digest, place)`, `"pauses" → Pauses`, `"delivered" → position`.
     Project,
+    /// `position 8` → [`crate::arrival::Arrival`]: events that came, from outside or from runs.
+    Arrivals,
+    /// `type | 0 | position 8 → nothing`: the same by their type.
+    ArrivalTypes,
+    /// `digest 32 → position`: the same by source and id, of which the first counts.
+    ArrivalIds,
+    /// `type | 0 | run 16 → position`: runs that wait for events of a type, or of any (no type),
+    /// and where the wait began.
+    Listeners,
+    /// `run 16` → [`crate::order::Order`]: runs that were ordered by a run or a schedule.
+    Orders,
 }
 
 /// How many tables there are.
 pub(crate) const TABLES: usize = TableName::ALL.len();
+
+/// Tables of earlier layouts, which the next start removes.
+pub(crate) const FORMER: [&str; 12] = [
+    "proj_cursor_v1",
+    "proj_runs_v1",
+    "proj_live_v1",
+    "proj_ended_v1",
+    "proj_marks_v1",
+    "proj_due_v1",
+    "proj_decisions_v1",
+    "proj_requests_v1",
+    "proj_integrations_v1",
+    "proj_located_v1",
+    "proj_workflows_v1",
+    "proj_project_v1",
+];
 
 /// Which set of tables is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +95,7 @@ pub(crate) enum Generation {
 
 impl TableName {
     /// Every table.
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::Cursor,
         Self::Runs,
         Self::Live,
@@ -81,6 +108,11 @@ impl TableName {
         Self::Located,
         Self::Workflows,
         Self::Project,
+        Self::Arrivals,
+        Self::ArrivalTypes,
+        Self::ArrivalIds,
+        Self::Listeners,
+        Self::Orders,
     ];
 
     /// Its name in redb.
@@ -94,35 +126,45 @@ impl TableName {
     /// Its name in redb, and in errors.
     pub(crate) const fn live(self) -> &'static str {
         match self {
-            Self::Cursor => "proj_cursor_v1",
-            Self::Runs => "proj_runs_v1",
-            Self::Live => "proj_live_v1",
-            Self::Ended => "proj_ended_v1",
-            Self::Marks => "proj_marks_v1",
-            Self::Due => "proj_due_v1",
-            Self::Decisions => "proj_decisions_v1",
-            Self::Requests => "proj_requests_v1",
-            Self::Integrations => "proj_integrations_v1",
-            Self::Located => "proj_located_v1",
-            Self::Workflows => "proj_workflows_v1",
-            Self::Project => "proj_project_v1",
+            Self::Cursor => "proj_cursor_v2",
+            Self::Runs => "proj_runs_v2",
+            Self::Live => "proj_live_v2",
+            Self::Ended => "proj_ended_v2",
+            Self::Marks => "proj_marks_v2",
+            Self::Due => "proj_due_v2",
+            Self::Decisions => "proj_decisions_v2",
+            Self::Requests => "proj_requests_v2",
+            Self::Integrations => "proj_integrations_v2",
+            Self::Located => "proj_located_v2",
+            Self::Workflows => "proj_workflows_v2",
+            Self::Project => "proj_project_v2",
+            Self::Arrivals => "proj_arrivals_v2",
+            Self::ArrivalTypes => "proj_arrival_types_v2",
+            Self::ArrivalIds => "proj_arrival_ids_v2",
+            Self::Listeners => "proj_listeners_v2",
+            Self::Orders => "proj_orders_v2",
         }
     }
 
     const fn next(self) -> &'static str {
         match self {
-            Self::Cursor => "proj_cursor_v1_next",
-            Self::Runs => "proj_runs_v1_next",
-            Self::Live => "proj_live_v1_next",
-            Self::Ended => "proj_ended_v1_next",
-            Self::Marks => "proj_marks_v1_next",
-            Self::Due => "proj_due_v1_next",
-            Self::Decisions => "proj_decisions_v1_next",
-            Self::Requests => "proj_requests_v1_next",
-            Self::Integrations => "proj_integrations_v1_next",
-            Self::Located => "proj_located_v1_next",
-            Self::Workflows => "proj_workflows_v1_next",
-            Self::Project => "proj_project_v1_next",
+            Self::Cursor => "proj_cursor_v2_next",
+            Self::Runs => "proj_runs_v2_next",
+            Self::Live => "proj_live_v2_next",
+            Self::Ended => "proj_ended_v2_next",
+            Self::Marks => "proj_marks_v2_next",
+            Self::Due => "proj_due_v2_next",
+            Self::Decisions => "proj_decisions_v2_next",
+            Self::Requests => "proj_requests_v2_next",
+            Self::Integrations => "proj_integrations_v2_next",
+            Self::Located => "proj_located_v2_next",
+            Self::Workflows => "proj_workflows_v2_next",
+            Self::Project => "proj_project_v2_next",
+            Self::Arrivals => "proj_arrivals_v2_next",
+            Self::ArrivalTypes => "proj_arrival_types_v2_next",
+            Self::ArrivalIds => "proj_arrival_ids_v2_next",
+            Self::Listeners => "proj_listeners_v2_next",
+            Self::Orders => "proj_orders_v2_next",
         }
     }
 
@@ -198,7 +240,7 @@ mod tests {
             let mut flipped = row.clone();
             flipped[at] ^= 0x10;
             let error = open(b"key", &flipped).unwrap_err().to_string();
-            assert!(error.contains("6b6579 of proj_requests_v1"), "{error}");
+            assert!(error.contains("6b6579 of proj_requests_v2"), "{error}");
         }
     }
 

@@ -1,11 +1,12 @@
 //! The read side, over one snapshot of the log. Every row is checked when it is read, and a page
 //! costs what it holds, not what stands before it, unless its method says otherwise.
 
+mod events;
 mod lists;
 mod project;
 
 use crate::decision::Decision;
-use crate::run::{Facts, Phase, State};
+use crate::run::{End, Facts, State};
 use crate::store::{Snapshot, guarded};
 use crate::table::TableName;
 use crate::{DecisionRow, Error, RunFilter, RunRow, RunStatus};
@@ -171,12 +172,11 @@ fn run_id(key: &[u8]) -> Result<RunId, Error> {
 }
 
 fn run_row(run: RunId, facts: Facts, state: State) -> RunRow {
-    let status = state.status();
-    let (waiting_for, output, fault) = match state.phase {
-        Phase::Ready | Phase::Cancelled => (None, None, None),
-        Phase::Waiting(waiting) => (Some(waiting), None, None),
-        Phase::Completed(output) => (None, Some(output), None),
-        Phase::Faulted(fault) => (None, None, Some((fault.kind, fault.status, fault.content))),
+    let (status, waiting_for) = (state.status(), state.waiting_for());
+    let (output, fault) = match state.end {
+        None | Some(End::Cancelled) => (None, None),
+        Some(End::Completed(output)) => (Some(output), None),
+        Some(End::Faulted(fault)) => (None, Some((fault.kind, fault.status, fault.content))),
     };
     RunRow {
         run,

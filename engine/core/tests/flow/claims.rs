@@ -273,7 +273,7 @@ fn jumping_back_runs_a_task_again_and_the_latest_output_counts() {
 
 #[test]
 fn every_branch_of_a_fork_runs_and_what_follows_sees_none_of_their_steps() {
-    let branches = vec![do_("left", vec![set("a"), call("b")]), wait("right")];
+    let branches = vec![do_("left", vec![set("a"), wait("b")]), wait("right")];
     let trace = check(
         vec![set("x"), fork("both", branches), set("y")],
         "x both left a b right y",
@@ -311,7 +311,7 @@ fn the_first_branch_of_a_race_to_end_well_is_enough() {
 
 #[test]
 fn a_fault_counts_in_a_race_only_when_every_branch_has_faulted() {
-    let branches = || vec![raise("a", "e:a"), call("b")];
+    let branches = || vec![raise("a", "e:a"), set("b")];
     check(vec![race("any", branches())], "any a b", "completed");
     let branches = || vec![raise("a", "e:a"), raise("b", "e:b")];
     check(vec![race("any", branches())], "any a b !any", "faulted");
@@ -329,7 +329,7 @@ fn end_inside_a_branch_completes_the_run_and_leaves_the_others() {
 fn a_fork_in_a_branch_of_a_loop_joins_in_each_iteration() {
     let inner = || fork("in", vec![set("a"), set("b")]);
     let tasks = vec![for_("each", 2, vec![fork("out", vec![inner(), set("c")])])];
-    check(tasks, "each out[0] in[0] a[0] b[0] c[0] out[1] in[1] a[1] b[1] c[1]", "completed");
+    check(tasks, "each out[0] in[0] c[0] a[0] b[0] out[1] in[1] c[1] a[1] b[1]", "completed");
 }
 
 #[test]

@@ -74,7 +74,7 @@ impl Views<'_> {
         self.runs_marked(MarkKind::Ready)
     }
 
-    fn runs_marked(&self, kind: MarkKind) -> Result<Vec<RunId>, Error> {
+    pub(super) fn runs_marked(&self, kind: MarkKind) -> Result<Vec<RunId>, Error> {
         guarded(|| {
             let ids = self.marked(kind, Bound::Included([0; 16]), usize::MAX)?;
             Ok(ids.into_iter().map(RunId::from_bytes).collect())
