@@ -174,6 +174,7 @@ fn env_of(parts: Parts) -> (Arc<Env>, Transports, Mode) {
         adapters,
         evaluator: Evaluator::new(Limits { deadline, ..Limits::default() }),
         clock,
+        mode,
         latest: AtomicI64::new(i64::MIN),
         mint: Mint::default(),
         plans: RwLock::new(BTreeMap::new()),

@@ -5,6 +5,7 @@ use crate::mint::Mint;
 use placet_adapters::{Adapters, LoadContext, Manifest, Operation, Origin, http_call};
 use placet_language::Evaluator;
 use placet_log::{Log, ReadView};
+use placet_model::draft::Mode;
 use placet_model::manifest::Effect;
 use placet_model::plan::Plan;
 use placet_model::project::ProjectConfig;
@@ -25,6 +26,8 @@ pub(crate) struct Env {
     pub(crate) adapters: Arc<Adapters>,
     pub(crate) evaluator: Evaluator,
     pub(crate) clock: Clock,
+    /// Mode of the runs that a schedule starts.
+    pub(crate) mode: Mode,
     /// No moment before this one is now: log time, and what was handed out before.
     pub(crate) latest: AtomicI64,
     pub(crate) mint: Mint,

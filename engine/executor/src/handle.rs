@@ -2,21 +2,24 @@
 //! answer comes after the commit. Cheap to clone.
 
 use crate::env::Env;
+use crate::events::{self, Envelope};
 use crate::input::{ActTurn, Change, Input};
 use crate::turn::{Job, StartRun};
 use crate::world::World;
 use placet_core::Refusal;
 use placet_core::decide::VoteCommand;
 use placet_log::{Append, Expected, Log, NewEvent, PAYLOAD_MAX, ReadView};
+use placet_model::actor::Role;
 use placet_model::decision::{Ballot, DecisionState, Resolution, Voter};
 use placet_model::draft::Mode;
 use placet_model::event::decision::SignedVote;
+use placet_model::event::wait::EventReceived;
 use placet_model::project::ProjectConfig;
 use placet_model::{
-    Actor, AttemptId, DecisionId, Digest, Event, Position, Principal, RecordedEvent, RunId,
-    StreamId, Timestamp,
+    Actor, AttemptId, DecisionId, Digest, Event, PayloadRef, Position, Principal, RecordedEvent,
+    Revision, RunId, StreamId, Timestamp,
 };
-use placet_projections::{RunRow, Views};
+use placet_projections::{RunRow, RunStatus, Views};
 use serde_json::Value;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -115,6 +118,7 @@ impl Error {
             Self::Turn(crate::turn::Error::Refused(refusal)) => refusal.code(),
             Self::Turn(crate::turn::Error::Input { .. }) => "PL4010",
             Self::Turn(crate::turn::Error::TooLarge { .. }) => "PL4014",
+            Self::Turn(crate::turn::Error::Migration { .. }) => "PL4019",
             Self::Env(error) | Self::Turn(crate::turn::Error::Env(error)) => error.code(),
             Self::Turn(crate::turn::Error::Values(_) | crate::turn::Error::Replay(_)) => "PL1003",
             Self::Turn(_) => "PL9001",
@@ -322,7 +326,7 @@ impl Handle {
     ) -> Result<Option<Receipt>, Error> {
         let view = self.view()?;
         let events: Result<Vec<_>, _> =
-            view.stream(&StreamId::Run(run), placet_model::Revision::START).collect();
+            view.stream(&StreamId::Run(run), Revision::START).collect();
         Ok(receipt(&events?, |body| {
             body.voter == *voter && body.request_id.as_deref() == request_id
         }))
@@ -352,11 +356,102 @@ impl Handle {
         by: Principal,
         reason: Option<String>,
     ) -> Result<Vec<RecordedEvent>, Error> {
-        self.run_row(run)?.ok_or_else(|| Error::Refused {
-            code: "PL4001",
-            detail: format!("there is no run {run}"),
-        })?;
+        self.run_row(run)?.ok_or_else(|| no_run(run))?;
         self.wish(run, Job::Cancel { by, reason }).await
+    }
+
+    /// Starts a run again that has faulted or was cancelled: a new run of the same version with the
+    /// same input.
+    ///
+    /// # Errors
+    /// When there is no such run, or it has not ended so.
+    pub async fn retry(&self, run: RunId, by: Principal) -> Result<RunId, Error> {
+        let row = self.run_row(run)?.ok_or_else(|| no_run(run))?;
+        if !matches!(row.status, RunStatus::Faulted | RunStatus::Cancelled) {
+            let detail = format!("{run} has neither faulted nor was it cancelled");
+            return Err(Error::Refused { code: "PL4003", detail });
+        }
+        let (seed, input) = {
+            let view = self.view()?;
+            let stream = StreamId::Run(run);
+            let first = view.stream(&stream, Revision::START).next().transpose()?;
+            let Some(Event::RunStarted(body)) = first.map(|first| first.event) else {
+                return Err(no_run(run));
+            };
+            let payload = view.payload(&stream, body.input)?;
+            let input = serde_json::from_slice(payload.as_bytes()).map_err(|error| {
+                let detail = format!("the input of {run} cannot be read: {error}");
+                Error::Refused { code: "PL1003", detail }
+            })?;
+            (body.seed, input)
+        };
+        let (plan, mode) = (row.plan_digest, row.mode);
+        self.start(Start { plan, input, requester: by, mode, seed }).await
+    }
+
+    /// Has a waiting run go on under another version of its workflow; what is open is asked again.
+    ///
+    /// # Errors
+    /// When it does not wait, the other version has not every task that it is at, or the person may
+    /// not.
+    pub async fn migrate(
+        &self,
+        run: RunId,
+        plan: Digest,
+        by: Principal,
+    ) -> Result<Vec<RecordedEvent>, Error> {
+        self.run_row(run)?.ok_or_else(|| no_run(run))?;
+        self.wish(run, Job::Migrate { plan, by }).await
+    }
+
+    /// Records an event that came from outside, and tells whoever waits for it. The same source and
+    /// id again is the same event: its place is the answer.
+    ///
+    /// # Errors
+    /// When it is no event, or the principal may not send one.
+    pub async fn publish(
+        &self,
+        event: Value,
+        to: Option<RunId>,
+        by: &Principal,
+    ) -> Result<Position, Error> {
+        let turn = self.act_turn().await;
+        let world = self.world();
+        let may = [Role::Author, Role::Operator, Role::Admin];
+        if !may.into_iter().any(|role| world.policy.has_role(by, role)) {
+            let detail = format!("{by} needs the role author, operator or admin to send an event");
+            return Err(Error::Refused { code: "PL4005", detail });
+        }
+        if let Some(run) = to {
+            let row = self.run_row(run)?.ok_or_else(|| no_run(run))?;
+            if !matches!(row.status, RunStatus::Running | RunStatus::Waiting) {
+                return Err(Refusal::RunOver { phase: row.status.word() }.into());
+            }
+        }
+        let malformed = |detail: String| Error::Refused { code: "PL4018", detail };
+        let Value::Object(given) = event else {
+            return Err(malformed("an event is an object with at least a `type`".to_owned()));
+        };
+        let defaults = events::Defaults {
+            id: self.env.mint.event(self.now()).to_string(),
+            source: format!("placet:principal:{by}"),
+            time: self.now(),
+        };
+        let envelope = events::envelope(given, defaults);
+        let Envelope { kind, identity, value } =
+            envelope.map_err(|problem| malformed(format!("the event: {problem}")))?;
+        let revision = {
+            let view = self.view()?;
+            if let Some(known) = Views::new(&view)?.arrival_of(&identity)? {
+                return Ok(known);
+            }
+            view.revision(&StreamId::Events)?.next()
+        };
+        let envelope = PayloadRef::new(revision, 0);
+        let received = EventReceived { kind, identity, envelope, to };
+        let facts = vec![(StreamId::Events, received.into(), vec![value.to_string().into_bytes()])];
+        let recorded = self.govern(&Actor::Principal(by.clone()), facts, None, turn).await?;
+        Ok(recorded.first().map_or(Position::START, |event| event.position))
     }
 
     /// The row of a run.
@@ -445,6 +540,10 @@ impl Handle {
         self.inputs.send(Input::Govern(Box::new(change))).map_err(|_ended| Error::Stopping)?;
         answer.await.map_err(|_ended| Error::Stopping)?
     }
+}
+
+fn no_run(run: RunId) -> Error {
+    Error::Refused { code: "PL4001", detail: format!("there is no run {run}") }
 }
 
 /// What a vote came to: its own place, and the settlement recorded right after it.

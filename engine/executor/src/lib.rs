@@ -12,6 +12,7 @@
 pub mod clock;
 mod engine;
 pub mod env;
+pub mod events;
 pub mod govern;
 pub mod handle;
 pub mod inbox;

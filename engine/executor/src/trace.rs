@@ -26,6 +26,8 @@ struct Entry {
     would_have_sent: Option<Value>,
     /// What the transport remarked.
     notes: Vec<String>,
+    /// Which attempt of the innermost `try` that was tried again.
+    attempt: Option<u32>,
 }
 
 /// The trace while the events go by.
@@ -34,6 +36,8 @@ struct Tracer<'v> {
     stream: StreamId,
     entries: Vec<Entry>,
     requests: BTreeMap<AttemptId, AttemptStarted>,
+    /// Attempts of each `try` that is tried again.
+    tries: BTreeMap<TaskPath, u32>,
 }
 
 impl Handle {
@@ -52,6 +56,7 @@ impl Handle {
             stream: stream.clone(),
             entries: vec![],
             requests: BTreeMap::new(),
+            tries: BTreeMap::new(),
         };
         for event in view.stream(&stream, Revision::START) {
             tracer.see(&event?)?;
@@ -87,8 +92,13 @@ impl Tracer<'_> {
 
     fn see(&mut self, recorded: &RecordedEvent) -> Result<(), Error> {
         match &recorded.event {
-            Event::TaskStarted(body) => self.open(&body.task, &body.iteration),
+            Event::TaskStarted(body) => {
+                self.tries.remove(&body.task);
+                self.open(&body.task, &body.iteration);
+            }
             Event::TaskCompleted(body) => {
+                // of a race, or left by `end`
+                self.close_inside(&body.task, "cancelled");
                 let output = self.value(body.output)?;
                 let entry = self.entry(&body.task, &body.iteration);
                 entry.status = "completed";
@@ -97,11 +107,20 @@ impl Tracer<'_> {
             Event::TaskSkipped(body) => self.entry(&body.task, &body.iteration).status = "skipped",
             Event::TaskFaulted(body) if !body.task.as_str().is_empty() => {
                 let error = self.value(body.fault.content)?;
+                if let Some(tried) = tried(&body.task) {
+                    self.close_inside(&tried, "faulted");
+                    return Ok(());
+                }
                 let entry = self.entry(&body.task, &body.iteration);
                 entry.status = "faulted";
                 entry.error = Some(error);
+                self.close_inside(&body.task, "cancelled");
             }
             Event::FaultCaught(body) => self.close_inside(&body.task, "faulted"),
+            Event::RetryScheduled(body) => {
+                self.close_inside(&body.task, "faulted");
+                self.tries.insert(body.task.clone(), body.retry + 1);
+            }
             // `then: end` leaves every container at once
             Event::RunCompleted(_) => self.close_inside(&TaskPath::root(), "completed"),
             Event::RunFaulted(_) => self.close_inside(&TaskPath::root(), "faulted"),
@@ -121,6 +140,9 @@ impl Tracer<'_> {
     }
 
     fn open(&mut self, task: &TaskPath, iteration: &Iteration) {
+        let around = self.tries.iter().filter(|(tried, _)| task.is_inside(tried));
+        let innermost = around.max_by_key(|(tried, _)| tried.as_str().len());
+        let attempt = innermost.map(|(_, attempt)| *attempt);
         self.entries.push(Entry {
             task: task.clone(),
             iteration: iteration.clone(),
@@ -129,6 +151,7 @@ impl Tracer<'_> {
             error: None,
             would_have_sent: None,
             notes: vec![],
+            attempt,
         });
     }
 
@@ -145,10 +168,7 @@ impl Tracer<'_> {
 
     /// Containers that a fault or an end has left.
     fn close_inside(&mut self, container: &TaskPath, status: &'static str) {
-        let inside = |e: &&mut Entry| {
-            let rest = e.task.as_str().strip_prefix(container.as_str());
-            e.status == "waiting" && rest.is_some_and(|rest| rest.starts_with('/'))
-        };
+        let inside = |e: &&mut Entry| e.status == "waiting" && e.task.is_inside(container);
         for entry in self.entries.iter_mut().filter(inside) {
             entry.status = status;
         }
@@ -185,6 +205,11 @@ impl Tracer<'_> {
     }
 }
 
+/// The `try` whose attempt took too long: that is no task of its own.
+fn tried(task: &TaskPath) -> Option<TaskPath> {
+    task.as_str().strip_suffix("/try").map(TaskPath::new)
+}
+
 impl Entry {
     fn to_json(&self) -> Value {
         let mut entry = json!({
@@ -196,6 +221,9 @@ impl Entry {
         });
         if !self.iteration.is_none() {
             entry["iteration"] = json!(self.iteration.indices());
+        }
+        if let Some(attempt) = self.attempt {
+            entry["attempt"] = json!(attempt);
         }
         if let Some(error) = &self.error {
             entry["error"] = error.clone();

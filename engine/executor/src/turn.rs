@@ -6,32 +6,42 @@
 
 mod answer;
 mod begin;
+mod child;
+mod emit;
+mod evidence;
 mod fault;
 mod finish;
+mod fork;
 mod gate;
+mod listen;
 mod perform;
+mod retry;
 mod scope;
 mod start;
+mod stop;
 
 pub(crate) use answer::{Answered, Ending};
 pub(crate) use gate::CallPlan;
 pub(crate) use start::StartRun;
+use start::WorkflowInput;
 
 use crate::env::Env;
 use crate::values::{Content, Values};
 use crate::world::World;
 use placet_core::claim::Hold;
 use placet_core::decide::{Context, VoteCommand};
-use placet_core::run::{FrameKind, Phase};
+use placet_core::run::{Branch, BranchKey, Frame, FrameKind, Phase};
 use placet_core::{Command, Next, Refusal, Run};
 use placet_log::{PAYLOAD_MAX, ReadView};
 use placet_model::decision::Resolution;
 use placet_model::plan::Plan;
+use placet_model::fault::FaultKind;
 use placet_model::{
-    Actor, AttemptId, DecisionId, Event, Fault, IntegrationId, Iteration, PayloadRef, Principal,
-    RunId, StreamId, TaskPath, TimerId, Timestamp,
+    Actor, AttemptId, DecisionId, Digest, Event, Fault, IntegrationId, Iteration, PayloadRef,
+    Position, Principal, RunId, StreamId, TaskPath, TimerId, Timestamp,
 };
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -71,6 +81,18 @@ pub(crate) enum Job {
     Reconcile(AttemptId),
     /// As [`Job::Reconcile`], for whatever is in doubt after a restart.
     ReconcileAny,
+    /// The run waits: take what has come before.
+    Hear,
+    /// An event has come, at this place in the log.
+    Arrived(Position),
+    /// Begin a run that was ordered.
+    StartOrdered,
+    /// A run that is awaited has ended.
+    ChildOver(RunId),
+    /// Whoever has ordered this run does not await it any more.
+    Drop,
+    /// Go on under another version of the workflow.
+    Migrate { plan: Digest, by: Principal },
 }
 
 /// An event with its content.
@@ -133,6 +155,14 @@ pub enum Error {
     /// Too many expressions had to be given up: the process must restart, in order.
     #[error("too many expressions did not end; the engine must be restarted")]
     MustRestart,
+    /// The run cannot go on under the other version.
+    #[error("{run} cannot go on under the other version: {reason}")]
+    Migration {
+        /// Which run.
+        run: RunId,
+        /// Why.
+        reason: String,
+    },
     /// Content that is larger than the operator allows.
     #[error(
         "{bytes} bytes are more than the {most} of one payload: see limits.payload_bytes_max in placet.toml"
@@ -184,6 +214,10 @@ pub(crate) struct Turn<'a> {
     pub(crate) world: &'a World,
     pub(crate) now: Timestamp,
     pub(crate) stream: StreamId,
+    /// The branch that is worked on.
+    pub(crate) branch: BranchKey,
+    /// Branches that cannot go on in this turn.
+    waiting: BTreeSet<BranchKey>,
     pub(crate) out: Turned,
 }
 
@@ -215,14 +249,15 @@ impl<'a> Turn<'a> {
             failed: None,
             broken: None,
         };
-        Ok(Self { env, world, now, stream, out })
+        let (branch, waiting) = (BranchKey::main(), BTreeSet::new());
+        Ok(Self { env, world, now, stream, branch, waiting, out })
     }
 
     /// Does the job, then goes on until the run is parked or over.
     pub(crate) fn perform(mut self, job: Job) -> Result<Turned, Error> {
         let answer = matches!(job, Job::Answered(_));
         match job {
-            Job::Start(start) => self.start(*start)?,
+            Job::Start(start) => self.start(*start, WorkflowInput::Asked)?,
             Job::Advance => {}
             Job::Vote(vote) => self.vote(*vote)?,
             Job::Resolve { decision, resolution, by } => self.resolve(decision, resolution, by)?,
@@ -231,6 +266,12 @@ impl<'a> Turn<'a> {
             Job::Timer(timer) => self.timer(timer)?,
             Job::Expire(decision) => self.command(Command::Expire(decision), vec![])?,
             Job::Retry(attempt) => self.retry(attempt)?,
+            Job::Hear => self.hear()?,
+            Job::Arrived(position) => self.arrived(position)?,
+            Job::StartOrdered => self.start_ordered()?,
+            Job::ChildOver(child) => self.child_over(child)?,
+            Job::Drop => self.drop_run()?,
+            Job::Migrate { plan, by } => self.migrate(plan, &by)?,
             Job::Deadline => self.deadline()?,
             Job::Recover => self.command(Command::Recover { detail: None }, vec![])?,
             Job::Reconcile(attempt) => self.reconcile(Some(attempt))?,
@@ -282,7 +323,12 @@ impl<'a> Turn<'a> {
                 self.out.more = true;
                 return Ok(());
             }
-            let next = placet_core::next(&plan, &self.out.run);
+            let (branch, next) =
+                placet_core::flow::next_beside(&plan, &self.out.run, &self.waiting);
+            if matches!(next, Next::Parked | Next::Over) {
+                return Ok(());
+            }
+            self.branch = branch;
             let place = place_of(&next);
             let went_on = match self.step(&plan, next) {
                 Err(Error::TooLarge { bytes, most }) => {
@@ -291,13 +337,18 @@ impl<'a> Turn<'a> {
                 other => other?,
             };
             if !went_on {
-                return Ok(());
+                self.waiting.insert(self.branch.clone());
             }
         }
     }
 
-    /// One step of control flow. False when the run must wait.
+    /// One step of control flow. False when the branch must wait.
     fn step(&mut self, plan: &Arc<Plan>, next: Next<'_>) -> Result<bool, Error> {
+        if let Some(place) = place_of(&next)
+            && let Some(fault) = self.history_is_full()
+        {
+            return self.fault_task(&place.0, place.1, fault);
+        }
         Ok(match next {
             Next::Parked | Next::Over => false,
             Next::Begin { task, iteration, raw } => self.begin(task, iteration, raw)?,
@@ -305,16 +356,44 @@ impl<'a> Turn<'a> {
             Next::Iterate { task, iteration, index, value } => {
                 self.iterate(task, iteration, (index, value))?
             }
+            Next::Listen { task, iteration } => self.listen(task, iteration)?,
+            Next::Handled { task, iteration, index, event, value } => {
+                self.handled(task, iteration, (index, event, value))?
+            }
+            Next::Heard { task, iteration, input, elements } => {
+                self.heard(task, iteration, (input, elements))?
+            }
+            Next::Join { task, leaf, ends } => self.join(task, &leaf, &ends)?,
             Next::Finish { task, iteration, input, output, then } => {
                 self.finish_started(task, iteration, (input, output), then)?
             }
-            Next::Claim { task, .. } => self.claim(task)?,
+            Next::Claim { task, decision, .. } => self.claim(task, decision)?,
             Next::Redraft { task, leaf, last } => self.redraft(task, leaf, &last)?,
             Next::Fault { leaf, cause } => self.fault_leaf(&leaf, cause)?,
-            Next::Unwind { fault, tries } => self.unwind(&fault, &tries)?,
+            Next::Unwind { fault, tries, branch } => {
+                self.unwind(&fault, &tries, branch.as_ref())?
+            }
             Next::Complete { value } => self.complete(plan, value)?,
             Next::Astray { task } => self.astray(&task)?,
         })
+    }
+
+    /// What a run says that has recorded as much as the operator allows; while it unwinds it may
+    /// record the few events that end it.
+    fn history_is_full(&self) -> Option<Fault> {
+        let (now, most) =
+            (self.out.run.revision.get(), self.env.config.limits.history_events_max);
+        (now >= most).then(|| {
+            let words = format!(
+                "the run's history has {now} events: raise limits.history_events_max in placet.toml if that is meant"
+            );
+            Fault::new(FaultKind::Runtime, words)
+        })
+    }
+
+    /// The branch that is worked on.
+    pub(crate) fn here(&self) -> &Branch {
+        self.out.run.branch(&self.branch)
     }
 
     /// Records an event; its payloads are those that its body refers to by the next revision.
@@ -388,27 +467,18 @@ impl<'a> Turn<'a> {
     /// Drops the values that the run can no longer reach by itself; they can be read back.
     fn forget(&mut self) {
         let run = &self.out.run;
-        let mut reachable: Vec<PayloadRef> = run.context.into_iter().collect();
-        reachable.extend(match &run.phase {
-            Phase::Faulting(_, fault, _) => Some(fault.content),
-            Phase::Ending(_, value) => Some(*value),
-            Phase::Absent
-            | Phase::Running(_)
-            | Phase::Completed(_)
-            | Phase::Faulted(..)
-            | Phase::Cancelled(_) => None,
-        });
-        reachable.extend(run.facts().map(|facts| facts.started.input));
-        for frame in &run.frames {
-            reachable.extend([frame.input, frame.value]);
-            reachable.extend(frame.steps.values().copied());
-            reachable.extend(match &frame.kind {
-                FrameKind::For { items, .. } => Some(*items),
-                FrameKind::Catch { fault } => Some(*fault),
-                FrameKind::List | FrameKind::Try => None,
-            });
+        let mut reachable: BTreeSet<PayloadRef> = BTreeSet::new();
+        if let Phase::Ending(_, value) = &run.phase {
+            reachable.insert(*value);
         }
-        reachable.extend(run.activity.leaf().map(|leaf| leaf.input));
+        reachable.extend(run.facts().map(|facts| facts.started.input));
+        for branch in run.branches() {
+            reachable.extend(branch.context);
+            reachable.extend(branch.fault.iter().map(|(fault, _)| fault.content));
+            reachable.extend(branch.failed.iter().map(|fault| fault.content));
+            reachable.extend(branch.activity.leaf().map(|leaf| leaf.input));
+            branch.frames.iter().for_each(|frame| reach(frame, &mut reachable));
+        }
         // this turn's events and those of the one before it may not be on disk yet
         let fresh = run.revision.get().saturating_sub(3 * FACTS_MAX as u64);
         self.out.values.keep_only(|reference| {
@@ -417,15 +487,35 @@ impl<'a> Turn<'a> {
     }
 }
 
+/// What a frame refers to.
+fn reach(frame: &Frame, reachable: &mut BTreeSet<PayloadRef>) {
+    reachable.extend([frame.input, frame.value]);
+    reachable.extend(frame.steps.values().copied());
+    match &frame.kind {
+        FrameKind::For { items, .. } => drop(reachable.insert(*items)),
+        FrameKind::Catch { fault } | FrameKind::Backoff { fault, .. } => {
+            reachable.insert(*fault);
+        }
+        FrameKind::Listen(wait) => {
+            reachable.extend(wait.values.iter().chain(&wait.elements).chain(&wait.expected));
+        }
+        FrameKind::List | FrameKind::Branch | FrameKind::Function | FrameKind::Try(_) => {}
+    }
+}
+
 /// The task that a step is about; none for the run itself.
 fn place_of(next: &Next<'_>) -> Option<(TaskPath, Iteration)> {
     match next {
         Next::Begin { task, iteration, .. }
         | Next::Iterate { task, iteration, .. }
+        | Next::Listen { task, iteration }
+        | Next::Handled { task, iteration, .. }
+        | Next::Heard { task, iteration, .. }
         | Next::Finish { task, iteration, .. } => Some((task.path.clone(), iteration.clone())),
         Next::Perform { leaf, .. }
         | Next::Claim { leaf, .. }
         | Next::Redraft { leaf, .. }
+        | Next::Join { leaf, .. }
         | Next::Fault { leaf, .. } => Some((leaf.task.clone(), leaf.iteration.clone())),
         Next::Astray { task } => Some((task.clone(), Iteration::none())),
         Next::Parked | Next::Over | Next::Unwind { .. } | Next::Complete { .. } => None,

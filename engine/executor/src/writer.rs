@@ -4,6 +4,7 @@
 //! made durable by the log's writer, calls are made on the runtime, and each comes back as an
 //! [`Input`]. What the world sees (answers, calls, notices) happens after the commit only.
 
+mod deliver;
 mod due;
 mod entry;
 
@@ -14,10 +15,11 @@ use crate::perform::Caller;
 use crate::pool::{Done, Pool, Task};
 use crate::turn::{Fact, Job, Turned};
 use crate::world::World;
+use deliver::Deliveries;
 use due::Dues;
 use entry::Entry;
 use placet_core::effect::{Effect, react};
-use placet_core::run::Activity;
+use placet_core::run::{Activity, Ask, Branch};
 use placet_log::{Append, AppendError, Expected, NewEvent};
 use placet_model::attempt::RefuseReason;
 use placet_model::decision::Settlement;
@@ -58,6 +60,7 @@ pub(crate) struct State {
     people: BTreeSet<Awaited>,
     /// Runs with an attempt in doubt that could not be sent again because of a hold.
     held_doubts: BTreeSet<RunId>,
+    deliveries: Deliveries,
     stopping: Option<(oneshot::Sender<()>, Instant)>,
 }
 
@@ -97,6 +100,7 @@ impl Writer {
                 return Ended::Stopped;
             }
             self.dispatch_all(&pool);
+            self.settle_deliveries();
             let Some(input) = self.next() else { continue };
             if self.handle(input) == Some(Ended::CommitFailed) {
                 return Ended::CommitFailed;
@@ -269,12 +273,13 @@ impl Writer {
         if let Some(error) = broken {
             self.cannot_go_on(id, &error);
         }
-        if held.is_some() && matches!(run.activity, Activity::InDoubt(..)) {
+        let in_doubt = |branch: &Branch| matches!(branch.activity, Activity::InDoubt(..));
+        if held.is_some() && run.branches().iter().any(in_doubt) {
             self.state.held_doubts.insert(id);
         }
         if held.is_some() && self.env.clock.is_virtual() {
             // somebody has to lift the hold: a virtual clock does not run out on them
-            let put_off = run.activity.attempt().and_then(|attempt| attempt.started.decision);
+            let put_off = run.attempts().filter_map(|(_, attempt)| attempt.started.decision);
             self.state.people.extend(put_off.map(Awaited::Decision));
         }
         let before = Revision::new(run.revision.get() - facts.len() as u64);
@@ -393,7 +398,20 @@ impl Writer {
                     let at = self.env.now().plus_millis(pause);
                     self.state.dues.later(at, run, Job::Reconcile(attempt));
                 }
-                Effect::Finished => self.tell(Notice::Finished { run }),
+                Effect::Finished => {
+                    self.tell(Notice::Finished { run });
+                    self.tell_orderer(run);
+                }
+                Effect::Hear => {
+                    self.state.deliveries.note(event.position);
+                    self.post(run, Job::Hear, None);
+                }
+                Effect::Arrived => self.deliver(event),
+                Effect::StartChild { child } => {
+                    self.state.deliveries.orders = true;
+                    self.post(child, Job::StartOrdered, None);
+                }
+                Effect::CancelChild { child } => self.post(child, Job::Drop, None),
                 // the turn that settled it has claimed it, or found a hold
                 Effect::Claim { .. } => {}
             }
@@ -407,11 +425,13 @@ impl Writer {
         known.or_else(|| crate::turn::load(&self.env, run).ok()?.attempt(attempt)?.started.decision)
     }
 
-    /// The open or unspent decision of a run in memory.
-    fn unspent_of(&self, stream: &StreamId) -> Option<DecisionId> {
+    /// The decision that is unspent again because of this attempt, of a run in memory.
+    fn unspent_by(&self, stream: &StreamId, attempt: AttemptId) -> Option<DecisionId> {
         let StreamId::Run(run) = stream else { return None };
         let (run, _) = self.state.active.get(run)?.state.as_ref()?;
-        run.ask().map(|ask| ask.decision)
+        let mut asks = run.asks();
+        let of_attempt = |ask: &&Ask| ask.prior.is_some_and(|(prior, _)| prior == attempt);
+        asks.find(of_attempt).map(|ask| ask.decision)
     }
 
     /// Keeps count of what waits for people, for a virtual clock.
@@ -419,7 +439,10 @@ impl Writer {
         if !self.env.clock.is_virtual() {
             return;
         }
-        let unspent = self.unspent_of(&event.stream);
+        let unspent = match &event.event {
+            Event::AttemptRefused(body) => self.unspent_by(&event.stream, body.attempt),
+            _ => None,
+        };
         let people = &mut self.state.people;
         match &event.event {
             Event::DecisionRequested(body) => {
@@ -521,6 +544,9 @@ impl Writer {
             Ok(appended) => {
                 if let Some(last) = appended.events.last() {
                     self.env.not_before(last.recorded_at);
+                }
+                for event in &appended.events {
+                    self.project_effects(event);
                 }
                 let _nobody_waits = reply.send(Ok(appended.events));
                 self.look_again();

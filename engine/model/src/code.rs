@@ -94,6 +94,8 @@ codes! {
     "PL4015" "a request from another place" "use the address that the engine printed";
     "PL4016" "the method is not allowed here" "see the API's description";
     "PL4017" "the content type is not supported" "send application/json";
+    "PL4018" "no event" "send a CloudEvents object with at least a `type`";
+    "PL4019" "the run cannot go on under the other version" "see the detail; the run stays as it is";
     "PL5001" "the NATS server is too old" "use 2.12 or newer";
     "PL5002" "the NATS server has no JetStream" "start it with -js, or add jetstream {} to its configuration";
     "PL5003" "the stream is not configured as asked" "see the field in the message";

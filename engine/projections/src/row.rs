@@ -28,6 +28,19 @@ pub enum RunStatus {
     Cancelled,
 }
 
+impl RunStatus {
+    /// The word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Waiting => "waiting",
+            Self::Completed => "completed",
+            Self::Faulted => "faulted",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
 /// What a waiting run waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum WaitingFor {

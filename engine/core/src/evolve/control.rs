@@ -21,6 +21,7 @@ impl Run {
             iteration: body.iteration.clone(),
             input,
             started_at: at,
+            decision: None,
         };
         let tries = Tries { retries: 0, since: at };
         let mut value = input;

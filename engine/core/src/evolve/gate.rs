@@ -82,7 +82,8 @@ impl Run {
             votes: vec![],
             prior: None,
         };
-        *activity = Activity::Asked(leaf.clone(), Box::new(ask));
+        let leaf = Leaf { decision: Some(body.decision), ..leaf.clone() };
+        *activity = Activity::Asked(leaf, Box::new(ask));
         Ok(())
     }
 

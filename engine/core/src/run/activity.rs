@@ -2,7 +2,9 @@
 
 use super::{Ask, Attempt, Denial, Refused};
 use placet_model::event::decision::DraftPrepared;
-use placet_model::{Iteration, PayloadRef, RunId, TaskPath, TimerId, Timestamp};
+use placet_model::{
+    DecisionId, Iteration, PayloadRef, RunId, TaskPath, TimerId, Timestamp,
+};
 
 /// A leaf task that takes time.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,6 +17,8 @@ pub struct Leaf {
     pub input: PayloadRef,
     /// When it began.
     pub started_at: Timestamp,
+    /// The last decision that was requested for it.
+    pub decision: Option<DecisionId>,
 }
 
 /// What the current leaf task is doing.

@@ -99,8 +99,10 @@ impl Turn<'_> {
 
     /// The leaf that waits for this answer; none when its task is gone.
     fn leaf_of(&self, plan: &CallPlan) -> Option<Leaf> {
-        let Activity::Attempting(leaf, attempt) = &self.out.run.activity else { return None };
-        (attempt.started.attempt == plan.attempt).then(|| leaf.clone())
+        let mut under_way = self.out.run.attempts();
+        let (branch, _) = under_way.find(|(_, known)| known.started.attempt == plan.attempt)?;
+        let Activity::Attempting(leaf, _) = &branch.activity else { return None };
+        Some(leaf.clone())
     }
 
     fn verdict(

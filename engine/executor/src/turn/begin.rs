@@ -8,8 +8,10 @@ use placet_model::event::run::{
     IterationStarted, TaskShape, TaskSkipped, TaskStarted, TimerArmed, TimerKind,
 };
 use placet_model::fault::FaultKind;
-use placet_model::plan::{Case, Directive, Expression, For, RaiseSpec, Task, TaskKind, Template};
-use placet_model::{Fault, Iteration, PayloadRef};
+use placet_model::plan::{
+    Case, Directive, DurationSpec, Expression, For, RaiseSpec, Task, TaskKind, Template,
+};
+use placet_model::{Duration, Fault, Iteration, PayloadRef};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -41,12 +43,8 @@ impl Turn<'_> {
     }
 
     fn try_begin(&mut self, task: &Task, iteration: &Iteration, raw: PayloadRef) -> Outcome<()> {
-        if self.out.run.steps >= self.env.config.limits.steps_max {
-            let most = self.env.config.limits.steps_max;
-            let words = format!(
-                "the run has executed {most} tasks: raise limits.steps_max in placet.toml if that is meant"
-            );
-            return Ok(Err(Fault::new(FaultKind::Runtime, words)));
+        if let Some(fault) = self.bound_reached() {
+            return Ok(Err(fault));
         }
         let value = self.value(raw)?;
         let mut place = Place { task: Some(task), raw: Some(raw), ..Place::default() };
@@ -72,23 +70,42 @@ impl Turn<'_> {
             TaskKind::Raise(raise) => Ok(Err(or_fault!(self.raised(raise, &input.value, &place)))),
             TaskKind::Do(_) => self.started(task, iteration, TaskShape::List, &input),
             TaskKind::Try(_) => self.started(task, iteration, TaskShape::Try, &input),
-            TaskKind::Call(_) | TaskKind::Wait(_) => {
+            TaskKind::Call(_) | TaskKind::OpenApi(_) | TaskKind::Wait(_) | TaskKind::Run(_) => {
                 self.started(task, iteration, TaskShape::Leaf, &input)
             }
+            TaskKind::Listen(listen) => {
+                let each = listen.each.is_some();
+                let shape = if each { TaskShape::ListenEach } else { TaskShape::Listen };
+                self.started(task, iteration, shape, &input)
+            }
+            TaskKind::Fork(fork) => self.forked(task, iteration, (&input, fork)),
+            TaskKind::Emit(emit) => self.emit(task, iteration, (&input, emit, &place)),
+            TaskKind::Function(call) => self.function(task, iteration, (&input, call, &place)),
             TaskKind::For(inner) => {
                 let items = or_fault!(self.items(inner, &input.value, &place));
                 self.started_for(task, iteration, &input, items)
             }
-            TaskKind::Fork(_)
-            | TaskKind::Listen(_)
-            | TaskKind::Emit(_)
-            | TaskKind::Run(_)
-            | TaskKind::OpenApi(_)
-            | TaskKind::Function(_) => {
-                let words = format!("`{}` is not built yet", task.kind.keyword());
-                Ok(Err(Fault::new(FaultKind::Configuration, words)))
-            }
         }
+    }
+
+    /// What a run says that has executed, or nested, as many tasks as the operator allows.
+    fn bound_reached(&self) -> Option<Fault> {
+        let limits = &self.env.config.limits;
+        let depth = self.out.run.frames_around(self.here()).count() as u64;
+        let words = if self.out.run.steps >= limits.steps_max {
+            let most = limits.steps_max;
+            format!(
+                "the run has executed {most} tasks: raise limits.steps_max in placet.toml if that is meant"
+            )
+        } else if depth > limits.nesting_max {
+            let most = limits.nesting_max;
+            format!(
+                "tasks are nested {most} deep: raise limits.nesting_max in placet.toml if that is meant"
+            )
+        } else {
+            return None;
+        };
+        Some(Fault::new(FaultKind::Runtime, words))
     }
 
     fn task_input(
@@ -109,7 +126,7 @@ impl Turn<'_> {
         }
     }
 
-    fn started(
+    pub(super) fn started(
         &mut self,
         task: &Task,
         iteration: &Iteration,
@@ -126,6 +143,11 @@ impl Turn<'_> {
             count: 0,
         };
         self.note(body, payloads)?;
+        if shape == TaskShape::Try
+            && let Err(fault) = self.arm_attempt(task, iteration)?
+        {
+            return Ok(Err(fault));
+        }
         self.arm_timeout(task, iteration)
     }
 
@@ -136,8 +158,14 @@ impl Turn<'_> {
         input: &Held,
         items: Vec<Value>,
     ) -> Outcome<()> {
-        let Ok(count) = u32::try_from(items.len()) else {
-            return Ok(Err(Fault::new(FaultKind::Runtime, "the loop has too many items")));
+        let most = self.env.config.limits.iterations_max;
+        let count = u32::try_from(items.len()).ok().filter(|count| u64::from(*count) <= most);
+        let Some(count) = count else {
+            let words = format!(
+                "the loop has {} items, more than {most}: raise limits.iterations_max in placet.toml if that is meant",
+                items.len()
+            );
+            return Ok(Err(Fault::new(FaultKind::Runtime, words)));
         };
         let (reference, mut payloads) = self.place_first(input);
         let index = u16::try_from(payloads.len()).unwrap_or(u16::MAX);
@@ -162,20 +190,38 @@ impl Turn<'_> {
         }
     }
 
-    fn arm_timeout(&mut self, task: &Task, iteration: &Iteration) -> Outcome<()> {
-        let Some(limit) = task.timeout else { return Ok(Ok(())) };
-        let Some(due_at) = self.now.checked_add(limit) else {
-            return Ok(Err(Fault::new(
-                FaultKind::Validation,
-                "the timeout is beyond the calendar",
-            )));
+    pub(super) fn arm_timeout(&mut self, task: &Task, iteration: &Iteration) -> Outcome<()> {
+        let limit = match (&task.timeout, &task.timeout_from) {
+            (Some(limit), _) => *limit,
+            (None, None) => return Ok(Ok(())),
+            (None, Some(from)) => {
+                let spec = DurationSpec::Expression(from.clone());
+                let input = self.here().activity.leaf().map(|leaf| leaf.input);
+                let input = input.or_else(|| self.here().frames.last().map(|frame| frame.input));
+                let input = self.value_or_null(input)?;
+                or_fault!(self.duration(&spec, task, &input))
+            }
+        };
+        if limit.is_zero() {
+            return Ok(Err(Fault::new(FaultKind::Validation, "a timeout of nothing")));
+        }
+        self.arm((task, iteration), TimerKind::TaskTimeout, limit)
+    }
+
+    /// Arms a timer of a task.
+    pub(super) fn arm(
+        &mut self,
+        (task, iteration): (&Task, &Iteration),
+        kind: TimerKind,
+        after: Duration,
+    ) -> Outcome<()> {
+        let Some(due_at) = self.now.checked_add(after) else {
+            let words = format!("the {} is beyond the calendar", kind.word().replace('_', " "));
+            return Ok(Err(Fault::new(FaultKind::Validation, words)));
         };
         let timer = self.env.mint.timer(self.now);
         let (task, iteration) = (task.path.clone(), iteration.clone());
-        self.note(
-            TimerArmed { timer, task, iteration, kind: TimerKind::TaskTimeout, due_at },
-            vec![],
-        )?;
+        self.note(TimerArmed { timer, task, iteration, kind, due_at }, vec![])?;
         Ok(Ok(()))
     }
 
@@ -193,7 +239,7 @@ impl Turn<'_> {
             match self.condition(condition, &input, &place)? {
                 Ok(true) => {}
                 Ok(false) => {
-                    let frame = self.out.run.frames.last().map(|frame| frame.input);
+                    let frame = self.here().frames.last().map(|frame| frame.input);
                     let input = frame.unwrap_or(value);
                     return self.finish_started(task, iteration, (input, value), &task.then);
                 }
@@ -245,7 +291,7 @@ impl Turn<'_> {
         Ok(Ok(Fault { kind, status: raise.status, title, detail, instance: None }))
     }
 
-    fn text(&mut self, template: &Template, input: &Value, place: &Place<'_>) -> Outcome<String> {
+    pub(super) fn text(&mut self, template: &Template, input: &Value, place: &Place<'_>) -> Outcome<String> {
         match or_fault!(self.template(template, input, place)) {
             Value::String(text) => Ok(Ok(text)),
             other => {

@@ -3,11 +3,12 @@
 use super::scope::Place;
 use super::{Error, Turn};
 use crate::values::Content;
-use placet_core::flow::Cause;
+use super::retry::Caught;
+use placet_core::flow::{BranchPlace, Cause};
 use placet_core::run::{Denial, Frame, Leaf, Refused};
 use placet_model::attempt::RefuseReason;
 use placet_model::decision::DecisionState;
-use placet_model::event::run::{FaultCaught, FaultFact, RunFaulted, TaskFaulted};
+use placet_model::event::run::{BranchFaulted, FaultFact, RunFaulted, TaskFaulted};
 use placet_model::fault::{FaultKind, same_kind};
 use placet_model::plan::{Catch, FaultFilter, Task, TaskKind};
 use placet_model::{Fault, Iteration, PayloadRef, TaskPath};
@@ -31,6 +32,7 @@ impl Turn<'_> {
         fault: Fault,
     ) -> Result<bool, Error> {
         let fault = if fault.instance.is_none() { fault.at(task) } else { fault };
+        self.abandon(task)?;
         let (fault, payloads) = self.fault_fact(&fault);
         self.note(TaskFaulted { task: task.clone(), iteration, fault }, payloads)?;
         Ok(true)
@@ -65,7 +67,7 @@ impl Turn<'_> {
     /// The plan has no task where the log says the run is: a bug, told as a fault.
     pub(super) fn astray(&mut self, task: &TaskPath) -> Result<bool, Error> {
         let words = format!("the pinned plan has no task at {task}");
-        let iteration = self.out.run.activity.leaf().map(|leaf| leaf.iteration.clone());
+        let iteration = self.here().activity.leaf().map(|leaf| leaf.iteration.clone());
         self.fault_task(task, iteration.unwrap_or_default(), Fault::new(FaultKind::Runtime, words))
     }
 
@@ -78,6 +80,7 @@ impl Turn<'_> {
                 FaultKind::SendInDoubt,
                 "the call may or may not have been carried out; it was given up",
             ),
+            Cause::Branch(fault) => return self.fault_fork(leaf, fault),
         };
         self.fault_task(&leaf.task, leaf.iteration.clone(), fault)
     }
@@ -128,11 +131,13 @@ impl Turn<'_> {
         Ok(value.as_str().map_or_else(String::new, str::to_owned))
     }
 
-    /// Hands the fault to the innermost `try` that catches it; none ends the run.
+    /// Hands the fault to the innermost `try` that catches it, tries again where its policy says so;
+    /// none ends the branch, or the run.
     pub(super) fn unwind(
         &mut self,
         fault: &FaultFact,
         tries: &[(&Task, Frame)],
+        branch: Option<&BranchPlace>,
     ) -> Result<bool, Error> {
         let mut content = self.value(fault.content)?;
         let (mut fault, mut payloads) = (fault.clone(), vec![]);
@@ -140,11 +145,15 @@ impl Turn<'_> {
             let TaskKind::Try(inner) = &task.kind else { continue };
             match self.catches(&inner.catch, &content, task)? {
                 Ok(false) => {}
-                Ok(true) => {
-                    let (task, iteration) = (frame.task.clone(), frame.iteration.clone());
-                    self.note(FaultCaught { task, iteration, fault: fault.content }, payloads)?;
-                    return Ok(true);
-                }
+                Ok(true) => match self.caught(task, frame, (&content, fault.content, &payloads))? {
+                    Ok(Caught::Recorded) => return Ok(true),
+                    Ok(Caught::Propagates) => {}
+                    Err(newer) => {
+                        let newer = newer.at(&task.path);
+                        content = Arc::new(serde_json::to_value(&newer).unwrap_or_default());
+                        (fault, payloads) = self.fault_fact(&newer);
+                    }
+                },
                 // a filter that fails leaves its `try` as a fault of its own
                 Err(newer) => {
                     let newer = newer.at(&task.path);
@@ -153,7 +162,15 @@ impl Turn<'_> {
                 }
             }
         }
-        self.note(RunFaulted { fault }, payloads)?;
+        match branch.cloned() {
+            None => {
+                self.abandon(&TaskPath::root())?;
+                self.note(RunFaulted { fault }, payloads)?;
+            }
+            Some(BranchPlace { fork: task, iteration, index: branch }) => {
+                self.note(BranchFaulted { task, iteration, branch, fault }, payloads)?;
+            }
+        }
         Ok(true)
     }
 

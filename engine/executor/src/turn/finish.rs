@@ -22,6 +22,7 @@ impl Turn<'_> {
     ) -> Result<bool, Error> {
         let plain = task.output.is_plain() && task.export.is_plain();
         if plain {
+            self.end_others(then)?;
             self.completed(task, &iteration, (output, None), (then, vec![]))?;
             return Ok(true);
         }
@@ -41,19 +42,42 @@ impl Turn<'_> {
         (input, raw): (&Held, Held),
         then: &Directive,
     ) -> Outcome<()> {
+        self.finish_with(task, iteration, (input, raw, None), then)
+    }
+
+    /// As [`Turn::finish_instant`], for a fork whose branches have left a context.
+    pub(super) fn finish_joined(
+        &mut self,
+        task: &Task,
+        iteration: &Iteration,
+        joined: (&Held, Held, Option<Value>),
+    ) -> Outcome<()> {
+        self.finish_with(task, iteration, joined, &task.then)
+    }
+
+    fn finish_with(
+        &mut self,
+        task: &Task,
+        iteration: &Iteration,
+        (input, raw, merged): (&Held, Held, Option<Value>),
+        then: &Directive,
+    ) -> Outcome<()> {
+        let merged = merged.map(Held::fresh);
         let mut place = Place {
             task: Some(task),
             input: Some(Arc::clone(&input.value)),
             output: Some(Arc::clone(&raw.value)),
+            context: merged.as_ref().map(|merged| Arc::clone(&merged.value)),
             ..Place::default()
         };
         let output = or_fault!(self.transform(&task.output, raw, &place, "the output"));
         place.output = Some(Arc::clone(&output.value));
         let context = if task.export.is_plain() {
-            None
+            merged
         } else {
             Some(or_fault!(self.transform(&task.export, output.clone(), &place, "the context")))
         };
+        self.end_others(then)?;
         let (reference, mut payloads) = self.place_first(&output);
         let context = context.map(|context| {
             context.at.unwrap_or_else(|| {
@@ -66,7 +90,12 @@ impl Turn<'_> {
         Ok(Ok(()))
     }
 
-    fn transform(
+    /// The run is about to end by this task: what is open in other branches is taken back.
+    fn end_others(&mut self, then: &Directive) -> Result<(), Error> {
+        if *then == Directive::End { self.abandon(&TaskPath::root()) } else { Ok(()) }
+    }
+
+    pub(super) fn transform(
         &mut self,
         spec: &OutputSpec,
         raw: Held,

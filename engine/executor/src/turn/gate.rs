@@ -1,24 +1,22 @@
-//! The claim, and what people and timers do to a request or an attempt.
+//! The claim, and what people do to a request or an attempt.
 
 use super::{Error, Turn};
 use crate::values::Content;
 use placet_adapters::{CallIntegration, Operation};
 use placet_core::claim::{Circumstances, Claim};
 use placet_core::decide::VoteCommand;
-use placet_core::run::{Activity, Ask, Attempt};
+use placet_core::run::{Activity, Ask, Attempt, Branch};
 use placet_core::{Command, Run};
 use placet_model::decision::Resolution;
 use placet_model::draft::{BoundIntegration, DraftDocument, Mode};
 use placet_model::event::attempt::AttemptStarted;
-use placet_model::event::run::{TimerFired, TimerKind};
 use placet_model::fault::FaultKind;
 use placet_model::integration::{Integration, IntegrationStatus};
 use placet_model::manifest::{DeliveryKind, Effect};
 use placet_model::plan::{Task, TaskKind};
 use placet_model::request::PreparedRequest;
 use placet_model::{
-    Actor, AttemptId, DecisionId, Digest, Event, Fault, Iteration, Principal, TaskPath, TimerId,
-    Timestamp,
+    Actor, AttemptId, DecisionId, Digest, Event, Fault, Principal, Timestamp,
 };
 use serde_json::Value;
 use std::sync::Arc;
@@ -87,13 +85,10 @@ impl CallPlan {
 impl Turn<'_> {
     /// Claims the unspent approval: goes, waits, asks again, or is void. True when something was
     /// recorded.
-    pub(super) fn claim(&mut self, task: &Task) -> Result<bool, Error> {
-        let unspent = self.out.run.ask().cloned().or_else(|| match &self.out.run.activity {
-            Activity::Deferred(_, attempt, _) => attempt.ask.clone(),
-            _ => None,
-        });
+    pub(super) fn claim(&mut self, task: &Task, decision: DecisionId) -> Result<bool, Error> {
+        let unspent = self.out.run.unsettled(decision).map(|(_, ask)| ask.clone());
         let Some(ask) = unspent else { return Ok(false) };
-        let fresh = self.env.mint.attempt(self.now);
+        let fresh = (decision, self.env.mint.attempt(self.now));
         self.weigh(task, &ask, |run, circumstances| {
             Ok(placet_core::decide::claim(run, fresh, circumstances)?)
         })
@@ -187,40 +182,57 @@ impl Turn<'_> {
 
     /// A try that was put off is due.
     pub(super) fn retry(&mut self, attempt: AttemptId) -> Result<(), Error> {
-        let Activity::Deferred(leaf, last, until) = &self.out.run.activity else { return Ok(()) };
-        if last.started.attempt != attempt || *until > self.now {
+        let Some(last) = self.attempt_of(attempt) else { return Ok(()) };
+        if !matches!(self.here().activity, Activity::Deferred(_, _, until) if until <= self.now) {
             return Ok(());
         }
-        let (path, last) = (leaf.task.clone(), last.clone());
-        if last.ask.is_none() {
-            return self.read_again(&last);
-        }
+        let Some(ask) = &last.ask else { return self.read_again(&last) };
+        let (path, decision) = (last.started.task.clone(), ask.decision);
         let plan = self.out.plan.clone();
         match plan.as_ref().and_then(|plan| plan.task(&path)) {
-            Some(task) => self.claim(task).map(|_| ()),
+            Some(task) => self.claim(task, decision).map(|_| ()),
             None => self.astray(&path).map(|_| ()),
         }
+    }
+
+    /// The attempt of a task that is still there; its branch is worked on from now on.
+    fn attempt_of(&mut self, attempt: AttemptId) -> Option<Attempt> {
+        let mine = |(_, known): &(&Branch, &Attempt)| known.started.attempt == attempt;
+        let (branch, known) = self.out.run.attempts().find(mine)?;
+        let (key, known) = (branch.key.clone(), known.clone());
+        self.branch = key;
+        Some(known)
     }
 
     /// An attempt is in doubt: where the provider deduplicates on our key, the same bytes go again
     /// while the key is young; everything else waits for a person.
     pub(super) fn reconcile(&mut self, attempt: Option<AttemptId>) -> Result<(), Error> {
-        let Activity::InDoubt(_, last) = &self.out.run.activity else { return Ok(()) };
-        if attempt.is_some_and(|attempt| attempt != last.started.attempt) {
-            return Ok(());
+        let in_doubt = self.out.run.attempts().filter_map(|(branch, known)| {
+            let id = known.started.attempt;
+            let meant = attempt.is_none_or(|attempt| attempt == id);
+            (meant && matches!(branch.activity, Activity::InDoubt(..))).then_some(id)
+        });
+        for id in in_doubt.collect::<Vec<_>>() {
+            if let Some(last) = self.attempt_of(id) {
+                self.reconcile_one(&last)?;
+            }
         }
-        let last = last.clone();
-        let operation = self.env.operation(&last.started.operation, last.started.operation_digest);
+        Ok(())
+    }
+
+    fn reconcile_one(&mut self, last: &Attempt) -> Result<(), Error> {
+        let started = &last.started;
+        let operation = self.env.operation(&started.operation, started.operation_digest);
         let Some(operation) = operation else { return Ok(()) };
-        let (Some(ask), true) = (&last.ask, resendable(&operation, &last, self.now)) else {
+        let (Some(ask), true) = (&last.ask, resendable(&operation, last, self.now)) else {
             return Ok(());
         };
-        let plan = self.out.plan.clone();
-        let path = self.out.run.activity.leaf().map(|leaf| leaf.task.clone());
-        match path.as_ref().and_then(|path| plan.as_ref()?.task(path)) {
+        let (plan, id) = (self.out.plan.clone(), started.attempt);
+        match plan.as_ref().and_then(|plan| plan.task(&started.task)) {
             Some(task) => {
-                let law =
-                    |run: &Run, now: &Circumstances<'_>| Ok(placet_core::claim::again(run, now));
+                let law = |run: &Run, now: &Circumstances<'_>| {
+                    Ok(placet_core::claim::again(run, id, now))
+                };
                 self.weigh(task, ask, law).map(|_| ())
             }
             None => Ok(()),
@@ -291,65 +303,6 @@ impl Turn<'_> {
         let payloads = if sent { vec![Content::of_value(Arc::new(Value::Null))] } else { vec![] };
         let actor = Actor::Principal(by.clone());
         self.command_by(Command::Resolve { decision, resolution, by, output }, payloads, &actor)
-    }
-
-    pub(super) fn cancel(&mut self, by: &Principal, reason: Option<&str>) -> Result<(), Error> {
-        self.out.used_world = true;
-        let context = placet_core::decide::Context { now: self.now, policy: &self.world.policy };
-        let command = Command::Cancel { by: by.clone(), reason: None };
-        let mut events = placet_core::decide(&self.out.run, command, context)?;
-        // the reason is content of the last event, after whatever is taken back first
-        let last = self.out.run.slot(events.len() as u64, 0);
-        if let (Some(Event::RunCancelled(body)), Some(_)) = (events.last_mut(), reason) {
-            body.reason = Some(last);
-        }
-        for event in events {
-            let payloads = match (&event, reason) {
-                (Event::RunCancelled(_), Some(text)) => {
-                    vec![Content::of_value(Arc::new(Value::String(text.to_owned())))]
-                }
-                _ => vec![],
-            };
-            self.record(event, payloads, Actor::Principal(by.clone()))?;
-        }
-        Ok(())
-    }
-
-    /// A timer is due: a wait is over, or a task has taken too long.
-    pub(super) fn timer(&mut self, timer: TimerId) -> Result<(), Error> {
-        let Some(armed) = self.out.run.timers.get(&timer).cloned() else { return Ok(()) };
-        if armed.due_at > self.now {
-            return Ok(());
-        }
-        self.note(TimerFired { timer }, vec![])?;
-        match armed.kind {
-            TimerKind::Wait => Ok(()),
-            TimerKind::TaskTimeout | TimerKind::RunTimeout => {
-                self.time_out(&armed.task, armed.iteration)
-            }
-        }
-    }
-
-    /// The run's own timeout has passed.
-    pub(super) fn deadline(&mut self) -> Result<(), Error> {
-        let due = self.out.run.facts().and_then(|facts| facts.started.deadline);
-        if self.out.run.is_over() || due.is_none_or(|due| due > self.now) {
-            return Ok(());
-        }
-        self.time_out(&TaskPath::root(), Iteration::none())
-    }
-
-    fn time_out(&mut self, task: &TaskPath, iteration: Iteration) -> Result<(), Error> {
-        let fault = Fault::new(FaultKind::Timeout, "it has taken longer than its timeout").at(task);
-        let context = placet_core::decide::Context { now: self.now, policy: &self.world.policy };
-        let command = Command::TimeOut { fault: fault.clone(), task: task.clone(), iteration };
-        let events = placet_core::decide(&self.out.run, command, context)?;
-        for event in events {
-            let faulted = matches!(event, Event::TaskFaulted(_));
-            let payloads = if faulted { self.fault_fact(&fault).1 } else { vec![] };
-            self.note(event, payloads)?;
-        }
-        Ok(())
     }
 }
 

@@ -12,7 +12,7 @@ use placet_model::approval::{ApprovalMetadata, Requirement};
 use placet_model::draft::{BoundIntegration, DraftDocument, Mode, send_id};
 use placet_model::event::attempt::AttemptStarted;
 use placet_model::event::decision::{DraftOrigin, DraftPrepared};
-use placet_model::event::run::{TimerArmed, TimerKind};
+use placet_model::event::run::TimerKind;
 use placet_model::fault::FaultKind;
 use placet_model::integration::Integration;
 use placet_model::manifest::{Effect, HTTP_OPERATION};
@@ -39,6 +39,11 @@ impl Turn<'_> {
         let outcome = match &task.kind {
             TaskKind::Wait(spec) => self.wait(spec, task, &leaf)?,
             TaskKind::Call(call) => self.call(call, task, &leaf)?,
+            TaskKind::Run(run) => self.start_child(run, task, &leaf)?,
+            TaskKind::OpenApi(_) => {
+                let words = "`call: openapi` is not performed yet";
+                Err(Fault::new(FaultKind::Configuration, words))
+            }
             TaskKind::Do(_)
             | TaskKind::Set(_)
             | TaskKind::Switch(_)
@@ -48,8 +53,6 @@ impl Turn<'_> {
             | TaskKind::Fork(_)
             | TaskKind::Listen(_)
             | TaskKind::Emit(_)
-            | TaskKind::Run(_)
-            | TaskKind::OpenApi(_)
             | TaskKind::Function(_) => return self.astray(&leaf.task),
         };
         match outcome {
@@ -59,27 +62,33 @@ impl Turn<'_> {
     }
 
     fn wait(&mut self, spec: &DurationSpec, task: &Task, leaf: &Leaf) -> Outcome<bool> {
-        let duration = match spec {
-            DurationSpec::Fixed(duration) => *duration,
-            DurationSpec::Expression(expression) => {
-                let input = self.value(leaf.input)?;
-                let place =
-                    Place { task: Some(task), input: Some(Arc::clone(&input)), ..Place::default() };
-                let scope = self.scope(&expression.0, &place)?;
-                let value = self.env.evaluator.expression(expression, &input, &scope);
-                match duration_of(&or_fault!(super::begin::evaluated(value))) {
-                    Ok(duration) => duration,
-                    Err(words) => return Ok(Err(Fault::new(FaultKind::Expression, words))),
-                }
-            }
+        let input = match spec {
+            DurationSpec::Fixed(_) => Arc::default(),
+            DurationSpec::Expression(_) => self.value(leaf.input)?,
         };
-        let Some(due_at) = self.now.checked_add(duration) else {
-            return Ok(Err(Fault::new(FaultKind::Validation, "the wait is beyond the calendar")));
-        };
-        let timer = self.env.mint.timer(self.now);
-        let (task, iteration) = (leaf.task.clone(), leaf.iteration.clone());
-        self.note(TimerArmed { timer, task, iteration, kind: TimerKind::Wait, due_at }, vec![])?;
+        let duration = or_fault!(self.duration(spec, task, &input));
+        or_fault!(self.arm((task, &leaf.iteration), TimerKind::Wait, duration));
         Ok(Ok(true))
+    }
+
+    /// A duration that is written out, or given by an expression on a task's transformed input.
+    pub(super) fn duration(
+        &mut self,
+        spec: &DurationSpec,
+        task: &Task,
+        input: &Arc<Value>,
+    ) -> Outcome<Duration> {
+        let expression = match spec {
+            DurationSpec::Fixed(duration) => return Ok(Ok(*duration)),
+            DurationSpec::Expression(expression) => expression,
+        };
+        let place = Place { task: Some(task), input: Some(Arc::clone(input)), ..Place::default() };
+        let scope = self.scope(&expression.0, &place)?;
+        let value = self.env.evaluator.expression(expression, input, &scope);
+        match duration_of(&or_fault!(super::begin::evaluated(value))) {
+            Ok(duration) => Ok(Ok(duration)),
+            Err(words) => Ok(Err(Fault::new(FaultKind::Expression, words))),
+        }
     }
 
     fn call(&mut self, call: &Call, task: &Task, leaf: &Leaf) -> Outcome<bool> {

@@ -3,10 +3,10 @@
 
 use super::{Error, Turn};
 use crate::turn::StartRun;
-use placet_core::run::FrameKind;
+use placet_core::run::{Frame, FrameKind};
 use placet_language::Scope;
-use placet_model::plan::{Plan, Task, TaskKind, Template};
-use placet_model::{PayloadRef, Timestamp};
+use placet_model::plan::{ForEach, Plan, Task, TaskKind, Template};
+use placet_model::{PayloadRef, Revision, TaskPath, Timestamp};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
@@ -23,6 +23,10 @@ pub(super) struct Place<'p> {
     pub(super) output: Option<Arc<Value>>,
     /// A loop that is about to begin this iteration.
     pub(super) index: Option<u32>,
+    /// `$context`, where it is not that of the branch.
+    pub(super) context: Option<Arc<Value>>,
+    /// Variables of an event that is being looked at.
+    pub(super) event: Option<(&'p ForEach, u32, Arc<Value>)>,
     /// A fault that is being judged, with its variable.
     pub(super) fault: Option<(&'p str, Arc<Value>)>,
 }
@@ -63,9 +67,10 @@ impl Turn<'_> {
         }
         let mentions = |name: &str| words.contains(&format!("${name}"));
         if mentions("context") {
-            let context = match self.out.run.context {
-                Some(reference) => self.value(reference)?,
-                None => Arc::new(json!({})),
+            let context = match (&place.context, self.here().context) {
+                (Some(context), _) => Arc::clone(context),
+                (None, Some(reference)) => self.value(reference)?,
+                (None, None) => Arc::new(json!({})),
             };
             scope.set("context", context);
         }
@@ -73,7 +78,7 @@ impl Turn<'_> {
             scope.set("workflow", self.workflow_variable()?);
         }
         if mentions("runtime") {
-            scope.set("runtime", self.runtime_variable());
+            scope.set("runtime", self.runtime_variable(words, place)?);
         }
         if mentions("task")
             && let Some(task) = place.task
@@ -90,6 +95,10 @@ impl Turn<'_> {
             scope.set("output", Arc::clone(output));
         }
         self.loop_variables(&mut scope, words, place)?;
+        if let Some((each, index, event)) = &place.event {
+            scope.set(&each.item, Arc::clone(event));
+            scope.set(&each.at, json!(index));
+        }
         if let Some((name, fault)) = &place.fault {
             scope.set(name, Arc::clone(fault));
         }
@@ -97,11 +106,11 @@ impl Turn<'_> {
     }
 
     /// The variables of the workflow's own input transform.
-    pub(super) fn start_scope(&self, plan: &Plan, start: &StartRun) -> Scope {
+    pub(super) fn start_scope(&self, plan: &Plan, start: &StartRun, input: &Value) -> Scope {
         let workflow = json!({
             "id": self.out.run.id.to_string(),
             "definition": plan.definition,
-            "input": *start.input,
+            "input": input,
             "startedAt": moment(self.now),
         });
         let runtime = json!({"name": "placet", "version": env!("CARGO_PKG_VERSION"), "metadata": {"mode": start.mode}});
@@ -121,13 +130,37 @@ impl Turn<'_> {
         }))
     }
 
-    fn runtime_variable(&self) -> Value {
+    fn runtime_variable(&mut self, words: &str, place: &Place<'_>) -> Result<Value, Error> {
         let mode = self.out.run.facts().map(|facts| facts.started.mode);
-        json!({
+        let approval = match place.task {
+            Some(task) if words.contains("approval") => self.evidence(&task.path)?,
+            Some(_) | None => Value::Null,
+        };
+        Ok(json!({
             "name": "placet",
             "version": env!("CARGO_PKG_VERSION"),
-            "metadata": {"mode": mode, "approval": null},
-        })
+            "metadata": {"mode": mode, "approval": approval},
+        }))
+    }
+
+    /// Who has agreed to the call that a task has just made; null where nobody was asked.
+    fn evidence(&mut self, task: &TaskPath) -> Result<Value, Error> {
+        let leaf = self.out.run.branch_of(task).activity.leaf();
+        let Some(decision) = leaf.filter(|leaf| leaf.task == *task).and_then(|leaf| leaf.decision)
+        else {
+            return Ok(Value::Null);
+        };
+        let mut evidence = super::evidence::Evidence::new(decision);
+        let view = self.env.view()?;
+        for event in view.stream(&self.stream, Revision::START) {
+            evidence.see(&event?);
+        }
+        let reasons = evidence.reasons();
+        let mut words = vec![];
+        for reason in reasons {
+            words.push((*self.value_or_null(reason)?).clone());
+        }
+        Ok(evidence.into_value(&words))
     }
 
     fn task_variable(&mut self, task: &Task, place: &Place<'_>) -> Result<Value, Error> {
@@ -151,7 +184,10 @@ impl Turn<'_> {
             .match_indices("$steps")
             .any(|(at, found)| !words[at + found.len()..].starts_with(['.', '[']));
         let mut visible: Vec<(String, PayloadRef)> = vec![];
-        for frame in &self.out.run.frames {
+        let frames: Vec<&Frame> = self.out.run.frames_around(self.here()).collect();
+        // a function does not see the steps around it
+        let inside = frames.iter().rposition(|frame| frame.kind == FrameKind::Function);
+        for frame in &frames[inside.unwrap_or(0)..] {
             let wanted =
                 frame.steps.iter().filter(|(name, _)| computed || words.contains(name.as_str()));
             visible.extend(wanted.map(|(name, reference)| (name.clone(), *reference)));
@@ -173,8 +209,9 @@ impl Turn<'_> {
         place: &Place<'_>,
     ) -> Result<(), Error> {
         let Some(plan) = self.out.plan.clone() else { return Ok(()) };
-        let last = self.out.run.frames.len().saturating_sub(1);
-        for (depth, frame) in self.out.run.frames.clone().into_iter().enumerate() {
+        let frames: Vec<Frame> = self.out.run.frames_around(self.here()).cloned().collect();
+        let last = frames.len().saturating_sub(1);
+        for (depth, frame) in frames.into_iter().enumerate() {
             let kind = plan.task(&frame.task).map(|task| &task.kind);
             match (&frame.kind, kind) {
                 (FrameKind::For { items, current, .. }, Some(TaskKind::For(inner))) => {
@@ -191,11 +228,22 @@ impl Turn<'_> {
                     let fault = self.value(*fault)?;
                     scope.set(&inner.catch.variable, fault);
                 }
+                (FrameKind::Listen(wait), Some(TaskKind::Listen(listen))) => {
+                    let (Some(each), Some(index)) = (&listen.each, wait.current) else { continue };
+                    let value = wait.values.get(index as usize).copied();
+                    let value = self.value_or_null(value)?;
+                    scope.set(&each.item, value);
+                    scope.set(&each.at, json!(index));
+                }
                 (
                     FrameKind::List
-                    | FrameKind::Try
+                    | FrameKind::Branch
+                    | FrameKind::Function
+                    | FrameKind::Try(_)
+                    | FrameKind::Backoff { .. }
                     | FrameKind::Catch { .. }
-                    | FrameKind::For { .. },
+                    | FrameKind::For { .. }
+                    | FrameKind::Listen(_),
                     _,
                 ) => {}
             }

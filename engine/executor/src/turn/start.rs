@@ -5,8 +5,9 @@ use crate::values::Content;
 use placet_model::actor::Actor;
 use placet_model::draft::Mode;
 use placet_model::event::run::RunStarted;
+use placet_model::fault::FaultKind;
 use placet_model::plan::Plan;
-use placet_model::{DataKeyId, Digest, Principal};
+use placet_model::{DataKeyId, Digest, Fault, Iteration, Principal, TaskPath, Timestamp};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -21,10 +22,26 @@ pub(crate) struct StartRun {
     pub(crate) key: DataKeyId,
 }
 
+/// What becomes of an input that the workflow refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WorkflowInput {
+    /// Somebody waits for the answer: nothing is recorded.
+    Asked,
+    /// The run was ordered: it begins, and faults.
+    Ordered,
+}
+
 impl Turn<'_> {
-    pub(super) fn start(&mut self, start: StartRun) -> Result<(), Error> {
+    pub(super) fn start(&mut self, start: StartRun, given: WorkflowInput) -> Result<(), Error> {
         let plan = self.env.plan(start.plan)?;
-        let first = self.workflow_input(&plan, &start)?;
+        let (first, refused) = match self.workflow_input(&plan, &start) {
+            Ok(first) => (first, None),
+            Err(Error::Input { reason }) if given == WorkflowInput::Ordered => {
+                (None, Some(format!("the input: {reason}")))
+            }
+            Err(error) => return Err(error),
+        };
+        let deadline = self.run_deadline(&plan, &start)?;
         let input = self.out.run.slot(1, 0);
         let mut payloads = vec![Content::of_value(Arc::clone(&start.input))];
         let first = match first {
@@ -43,10 +60,30 @@ impl Turn<'_> {
             input,
             first,
             seed: start.seed,
-            deadline: plan.timeout.and_then(|limit| self.now.checked_add(limit)),
+            deadline,
         };
         self.out.plan = Some(plan);
-        self.record(started, payloads, Actor::Principal(start.requester))
+        self.record(started, payloads, Actor::Principal(start.requester))?;
+        let Some(words) = refused else { return Ok(()) };
+        let fault = Fault::new(FaultKind::Validation, words);
+        self.fault_task(&TaskPath::root(), Iteration::none(), fault).map(|_| ())
+    }
+
+    /// When the run's own timeout passes.
+    fn run_deadline(&self, plan: &Plan, start: &StartRun) -> Result<Option<Timestamp>, Error> {
+        let limit = match (plan.timeout, &plan.timeout_from) {
+            (Some(limit), _) => limit,
+            (None, None) => return Ok(None),
+            (None, Some(from)) => {
+                let scope = self.start_scope(plan, start, &start.input);
+                let refused = |reason: String| Error::Input { reason };
+                let value = self.env.evaluator.expression(from, &start.input, &scope);
+                let value = value.map_err(|error| refused(super::describe(&error)))?;
+                let limit = placet_language::duration::from_value(&value);
+                limit.map_err(|error| refused(format!("the timeout: {error}")))?
+            }
+        };
+        Ok(self.now.checked_add(limit))
     }
 
     /// The transformed workflow input; none when nothing is transformed.
@@ -55,7 +92,7 @@ impl Turn<'_> {
             self.check_schema(schema, &start.input).map_err(|reason| Error::Input { reason })?;
         }
         let Some(from) = &plan.input.from else { return Ok(None) };
-        let scope = self.start_scope(plan, start);
+        let scope = self.start_scope(plan, start, &start.input);
         let value = self.env.evaluator.template(from, &start.input, &scope);
         value.map(Some).map_err(|error| Error::Input { reason: error.to_string() })
     }

@@ -150,6 +150,9 @@ impl Writer {
             }
             Err(error) => tracing::error!(%error, "the restart cannot read what was under way"),
         }
+        if let Err(error) = self.recover_deliveries() {
+            tracing::error!(%error, "the restart cannot read what was to be told");
+        }
         if self.env.clock.is_virtual()
             && let Err(error) = self.await_people()
         {

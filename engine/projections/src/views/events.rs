@@ -148,6 +148,18 @@ impl Views<'_> {
         })
     }
 
+    /// Whether any run was ever ordered by another, or by a schedule.
+    ///
+    /// # Errors
+    /// A damaged row.
+    pub fn has_orders(&self) -> Result<bool, Error> {
+        guarded(|| {
+            let table = self.snapshot.open(TableName::Orders)?;
+            let first = table.range::<Order>(Bound::Unbounded, Bound::Unbounded)?.next();
+            Ok(first.transpose()?.is_some())
+        })
+    }
+
     /// Orders about which something is still to be done.
     ///
     /// # Errors

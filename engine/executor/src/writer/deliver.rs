@@ -1,0 +1,151 @@
+//! Telling whoever waits: of events that have come, and of runs that were ordered and have ended.
+//!
+//! Nothing is kept in memory for a run that waits: the projections know who listens. What a crash
+//! leaves untold is told again at the next start; a run takes an event once.
+
+use super::Writer;
+use crate::env::Error;
+use crate::input::Change;
+use crate::turn::Job;
+use placet_core::effect::{Effect, react};
+use placet_log::{Append, Expected, NewEvent};
+use placet_model::event::wait::EventsDelivered;
+use placet_model::{Actor, Event, Position, RecordedEvent, RunId, StreamId, Timestamp};
+use placet_projections::{OrderRow, OrderedBy, Views};
+use std::collections::BTreeSet;
+use tokio::sync::oneshot;
+
+/// Deliveries after which it is recorded how far they have come.
+const RECORDED_EVERY: u32 = 64;
+
+/// How far telling has come.
+#[derive(Debug, Default)]
+pub(super) struct Deliveries {
+    /// The last event of which everybody was told, or is being told.
+    up_to: Option<Position>,
+    /// How many since it was last recorded.
+    count: u32,
+    /// Whether any run was ever ordered: most projects have none, and pay nothing for it.
+    pub(super) orders: bool,
+}
+
+impl Deliveries {
+    pub(super) fn note(&mut self, position: Position) {
+        self.up_to = self.up_to.max(Some(position));
+        self.count += 1;
+    }
+}
+
+impl Writer {
+    /// Tells every run that waits for events of this kind.
+    pub(super) fn deliver(&mut self, event: &RecordedEvent) {
+        self.state.deliveries.note(event.position);
+        match self.listeners(event) {
+            Ok(runs) => {
+                for run in runs {
+                    self.post(run, Job::Arrived(event.position), None);
+                }
+            }
+            Err(error) => tracing::error!(%error, "who waits for an event cannot be read"),
+        }
+    }
+
+    fn listeners(&self, event: &RecordedEvent) -> Result<BTreeSet<RunId>, Error> {
+        let (kind, to) = match &event.event {
+            Event::EventEmitted(body) => (&body.kind, None),
+            Event::EventReceived(body) => (&body.kind, body.to),
+            _ => return Ok(BTreeSet::new()),
+        };
+        let view = self.env.view()?;
+        let mut runs = Views::new(&view)?.listeners(kind)?;
+        runs.retain(|run| to.is_none_or(|to| to == *run));
+        Ok(runs)
+    }
+
+    /// What an event of the project asks of the loop.
+    pub(super) fn project_effects(&mut self, event: &RecordedEvent) {
+        for effect in react(&event.event) {
+            if effect == Effect::Arrived {
+                self.deliver(event);
+            }
+        }
+    }
+
+    /// A run has ended: whoever has ordered it and awaits the end is told.
+    pub(super) fn tell_orderer(&mut self, run: RunId) {
+        if !self.state.deliveries.orders {
+            return;
+        }
+        match self.order(run) {
+            Ok(Some(OrderRow { by: OrderedBy::Run { run: parent, awaited: true }, .. })) => {
+                self.post(parent, Job::ChildOver(run), None);
+            }
+            Ok(_) => {}
+            Err(error) => tracing::error!(%error, "who has ordered a run cannot be read"),
+        }
+    }
+
+    fn order(&self, run: RunId) -> Result<Option<OrderRow>, Error> {
+        let view = self.env.view()?;
+        Ok(Views::new(&view)?.order(run)?)
+    }
+
+    /// Once everybody has been told, records how far telling has come.
+    pub(super) fn settle_deliveries(&mut self) {
+        let due = self.state.deliveries.count >= RECORDED_EVERY;
+        if !due || self.state.stopping.is_some() || !self.is_idle() {
+            return;
+        }
+        let Some(up_to) = self.state.deliveries.up_to else { return };
+        self.state.deliveries.count = 0;
+        let id = self.env.mint.event(self.env.now());
+        let new = NewEvent::new(id, Actor::Engine, EventsDelivered { up_to });
+        let append = Append::new(StreamId::Events, Expected::Any, vec![new]);
+        let (reply, _nobody_waits) = oneshot::channel();
+        self.govern(Change { group: vec![append], policy: None, reply, turn: None });
+    }
+
+    /// After a restart: what came and was not told to everybody is told again, waits that began
+    /// meanwhile look for what came before, and runs that were ordered begin, end or are cancelled.
+    pub(super) fn recover_deliveries(&mut self) -> Result<(), Error> {
+        let (untold, waits, orders, any) = {
+            let view = self.env.view()?;
+            let views = Views::new(&view)?;
+            let delivered = views.delivered()?;
+            let since = (Timestamp::from_millis(i64::MIN), delivered);
+            let mut untold = vec![];
+            for arrival in views.arrivals(None, since, usize::MAX)? {
+                let mut runs = views.listeners(&arrival.kind)?;
+                runs.retain(|run| arrival.to.is_none_or(|to| to == *run));
+                untold.push((arrival.position, runs));
+            }
+            let waits = views.listening_since(delivered)?;
+            (untold, waits, views.pending_orders()?, views.has_orders()?)
+        };
+        self.state.deliveries.orders = any;
+        for run in waits {
+            self.accept(run, Job::Hear, None);
+        }
+        for (position, runs) in untold {
+            self.state.deliveries.note(position);
+            for run in runs {
+                self.accept(run, Job::Arrived(position), None);
+            }
+        }
+        for order in orders {
+            self.recover_order(&order);
+        }
+        Ok(())
+    }
+
+    fn recover_order(&mut self, order: &OrderRow) {
+        match &order.by {
+            _ if order.dropped => self.accept(order.run, Job::Drop, None),
+            _ if !order.begun => self.accept(order.run, Job::StartOrdered, None),
+            OrderedBy::Run { run: parent, .. } => {
+                self.accept(*parent, Job::ChildOver(order.run), None);
+            }
+            OrderedBy::Schedule { .. } => {}
+        }
+    }
+}
