@@ -41,7 +41,7 @@ impl Reader<'_> {
         }
         let is_built_in = BUILT_IN.iter().any(|(word, _)| *word == name);
         if !is_built_in && self.uses.is_declared("functions", name) {
-            return self.function_call(node, name, value.span);
+            return self.function_call(node, name);
         }
         if name.contains('@') && !name.contains("://") {
             return self.catalog_call(node, name, value.span);

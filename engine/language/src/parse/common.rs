@@ -26,6 +26,12 @@ impl Reader<'_> {
         if let Some(index) = place.and_then(|place| u32::try_from(place).ok()) {
             return Directive::Goto { task: text.to_owned(), index };
         }
+        if siblings.is_empty() {
+            let message = format!("`then: {text}` names a task, and this one stands alone");
+            let help = "write continue, exit or end; tasks that follow each other stand in a `do`";
+            self.report(codes::UNKNOWN_TARGET, node.span, message, help);
+            return Directive::Continue;
+        }
         let words = ["continue", "exit", "end"];
         let known = siblings.iter().map(String::as_str).chain(words);
         let help = match did_you_mean(text, known) {

@@ -166,8 +166,7 @@ impl Reader<'_> {
     }
 
     /// `emit: { event: { with } }`.
-    pub(super) fn emit(&mut self, node: &Node, value: &Node) -> Option<Emit> {
-        self.later("emit", node.key_span("emit"));
+    pub(super) fn emit(&mut self, value: &Node) -> Option<Emit> {
         if !self.map(value, "`emit`", &["event"]) {
             return None;
         }

@@ -8,8 +8,7 @@ use crate::codes;
 use crate::syntax::{Entry, Node};
 
 impl Reader<'_> {
-    pub(super) fn fork(&mut self, node: &Node, value: &Node, at: &At<'_>) -> Option<Fork> {
-        self.later("fork", node.key_span("fork"));
+    pub(super) fn fork(&mut self, value: &Node, at: &At<'_>) -> Option<Fork> {
         if !self.map(value, "`fork`", &["branches", "compete"]) {
             return None;
         }

@@ -50,13 +50,7 @@ impl Reader<'_> {
     }
 
     /// A call of a function of this document.
-    pub(super) fn function_call(
-        &mut self,
-        node: &Node,
-        name: &str,
-        span: Span,
-    ) -> Option<TaskKind> {
-        self.later("a function of `use.functions`", span);
+    pub(super) fn function_call(&mut self, node: &Node, name: &str) -> Option<TaskKind> {
         self.used.insert(format!("functions/{name}"));
         self.call_of(node, name)
     }
@@ -144,7 +138,6 @@ impl Reader<'_> {
             self.unknown_function(call, &path, span);
             return None;
         };
-        self.later("a call of a catalog", span);
         if !self.functions.contains_key(call) && !self.resolving.iter().any(|other| other == call) {
             let task = self.catalog_function(call, (&path, text), span)?;
             self.functions.insert(call.to_owned(), task);

@@ -10,7 +10,6 @@ use crate::syntax::Node;
 
 impl Reader<'_> {
     pub(super) fn listen(&mut self, node: &Node, value: &Node, at: &At<'_>) -> Option<Listen> {
-        self.later("listen", node.key_span("listen"));
         if !self.map(value, "`listen`", &["to", "read"]) {
             return None;
         }

@@ -49,19 +49,10 @@ const REFUSED: &[(&str, Why, &str)] = &[
 
 /// Constructs that are parsed and cannot be performed yet.
 const NOT_BUILT: &[(&str, &str)] = &[
-    ("fork", "write the branches one after the other"),
-    ("listen", "start a workflow of its own when the event comes"),
-    ("emit", "call an adapter operation that sends the event"),
-    ("run.workflow", "put the tasks into this workflow"),
-    ("schedule", "start the workflow with `placet start`"),
-    ("catch.retry", "catch the error and call again in `catch.do`"),
     ("call: openapi", "use `call: http`"),
-    ("a function of `use.functions`", "write the task where it is called"),
-    ("a call of a catalog", "name the adapter operation"),
     ("authentication: oauth2", "use bearer with a token from use.secrets"),
     ("authentication: oidc", "use bearer with a token from use.secrets"),
     ("basic: { use }", "give username and password as '${ $secrets.NAME }'"),
-    ("an expression in a timeout", "write the duration out"),
     ("approval: none", "every write asks; there are no standing grants yet"),
     ("approval.policy", "put the rule into policy.yaml with a `match`"),
     ("approval.escalate", "name the approvers"),

@@ -24,7 +24,6 @@ impl Reader<'_> {
     ) -> Field<RetryPolicy> {
         let Some(node) = catch.get("retry") else { return Ok(None) };
         let span = catch.key_span("retry");
-        self.later("catch.retry", span);
         if tried.is_some_and(|tasks| self.holds_gated_call(tasks)) {
             let message = "every retry of a call that asks for approval asks again";
             let help = "retry only around calls that read, or name the errors that are worth a new \

@@ -21,7 +21,6 @@ impl Reader<'_> {
                 return None;
             }
         }
-        self.later("run.workflow", span);
         if !self.map(value, "`run`", &["workflow", "await", "return"]) {
             return None;
         }

@@ -11,7 +11,6 @@ use crate::syntax::Node;
 impl Reader<'_> {
     pub(super) fn schedule(&mut self, root: &Node) -> Option<Schedule> {
         let node = root.get("schedule")?;
-        self.later("schedule", root.key_span("schedule"));
         if !self.map(node, "`schedule`", &["every", "cron", "after", "on", "read"]) {
             return None;
         }

@@ -186,7 +186,6 @@ impl Reader<'_> {
         }
         let after = self.required(node, "after", "`timeout`")?;
         if after.as_text().is_some_and(|text| fences::fenced(text).is_some()) {
-            self.later("an expression in a timeout", after.span);
             return self.duration_spec(after, "`timeout.after`", place);
         }
         self.some_time(after, "`timeout.after`").map(DurationSpec::Fixed)

@@ -204,9 +204,9 @@ impl Reader<'_> {
             "try" => self.try_catch(node, value, at).map(|inner| TaskKind::Try(Box::new(inner))),
             "for" => self.for_each(node, value, at).map(|inner| TaskKind::For(Box::new(inner))),
             "raise" => self.raise(value).map(TaskKind::Raise),
-            "fork" => self.fork(node, value, at).map(|inner| TaskKind::Fork(Box::new(inner))),
+            "fork" => self.fork(value, at).map(|inner| TaskKind::Fork(Box::new(inner))),
             "listen" => self.listen(node, value, at).map(|inner| TaskKind::Listen(Box::new(inner))),
-            "emit" => self.emit(node, value).map(|inner| TaskKind::Emit(Box::new(inner))),
+            "emit" => self.emit(value).map(|inner| TaskKind::Emit(Box::new(inner))),
             "run" => self.run(node, value).map(|inner| TaskKind::Run(Box::new(inner))),
             _ => None,
         }

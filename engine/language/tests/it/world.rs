@@ -11,6 +11,16 @@ use placet_model::policy::{Policy, PrincipalInfo};
 use placet_schemas::Registry;
 use serde_json::{Value, json};
 
+/// Files of catalogs.
+const FUNCTIONS: [(&str, &str); 3] = [
+    (
+        "catalog/functions/stamp/1.0.0/function.yaml",
+        "do:\n  - log: { call: 'log:2.1.0@default' }\n",
+    ),
+    ("catalog/functions/broken/1.0.0/function.yaml", "set: { a: '${ .b | }' }\nthn: end\n"),
+    ("functions/log/2.1.0/function.yaml", "set: { logged: true }\n"),
+];
+
 /// Operations, integrations and people.
 pub(crate) struct World {
     catalogue: Catalogue,
@@ -52,6 +62,7 @@ impl World {
         Self {
             catalogue: Catalogue {
                 operations: operations.into_iter().map(operation).collect(),
+                functions: FUNCTIONS.map(|(path, text)| (path.to_owned(), text.to_owned())).into(),
                 ..Catalogue::default()
             },
             integrations: integrations.map(|(name, of)| (name.to_owned(), of.to_owned())).into(),

@@ -21,16 +21,8 @@ mod world;
 
 const NEXT: &str = "workflows/next";
 
-/// The catalogue of the other tests, with files of catalogs and documents of APIs.
+/// The catalogue of the other tests, with documents of APIs.
 fn catalogue(world: &World) -> Catalogue {
-    let functions = [
-        (
-            "catalog/functions/stamp/1.0.0/function.yaml",
-            "do:\n  - log: { call: 'log:2.1.0@default' }\n",
-        ),
-        ("catalog/functions/broken/1.0.0/function.yaml", "set: { a: '${ .b | }' }\nthn: end\n"),
-        ("functions/log/2.1.0/function.yaml", "set: { logged: true }\n"),
-    ];
     let swagger = json!({
         "swagger": "2.0",
         "paths": { "/pets": { "get": {
@@ -48,7 +40,6 @@ fn catalogue(world: &World) -> Catalogue {
         ("https://pets.example/openapi.json", openapi),
     ];
     Catalogue {
-        functions: functions.map(|(path, text)| (path.to_owned(), text.to_owned())).into(),
         documents: documents.map(|(url, document)| (url.to_owned(), document)).into(),
         ..world.environment().catalogue.clone()
     }
