@@ -43,6 +43,7 @@ codes! {
     EVENT_READ = "PL2307", Warning;
     LITERAL_SECRET = "PL2308", Warning;
     UNUSED = "PL2309", Hint;
+    BOOLEAN_KEY = "PL2310", Warning;
     POLICY = "PL2401", Error;
     PROJECT = "PL1007", Error;
 }

@@ -156,6 +156,20 @@ fn plus(total: Duration, months: i64, millis: Option<i64>) -> Result<Duration, E
     }
 }
 
+/// The ISO form of an object with one fractional member, for a help line.
+pub(crate) fn iso_of_fraction(value: &Value) -> Option<String> {
+    let (key, count) = value.as_object().filter(|map| map.len() == 1)?.iter().next()?;
+    let count = count.as_f64()?;
+    let iso = match key.as_str() {
+        "days" => format!("P{count}D"),
+        "hours" => format!("PT{count}H"),
+        "minutes" => format!("PT{count}M"),
+        "seconds" => format!("PT{count}S"),
+        _ => return None,
+    };
+    from_text(&iso).ok().map(|_| iso)
+}
+
 /// The ISO form of a habit such as `30m`, `2d` or `1h30m`, for a help line.
 pub(crate) fn iso_of_habit(text: &str) -> Option<String> {
     let mut date = String::new();

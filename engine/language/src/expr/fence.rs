@@ -8,7 +8,7 @@ use jaq_core::load::parse::{self, BinaryOp, Parser, Pattern, Term};
 use jaq_core::path::Part;
 
 use super::prelude::{allowed, why_refused};
-use super::{SOURCE_BYTES_MAX, SYNTAX_DEPTH_MAX};
+use super::{SOURCE_BYTES_MAX, SYNTAX_DEPTH_MAX, results};
 use crate::diagnostic::did_you_mean;
 
 /// A refusal of one expression.
@@ -36,6 +36,8 @@ pub(crate) struct Read {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Parsed {
     pub(crate) reads: Vec<Read>,
+    /// How many results it gives, where that is certain before it runs.
+    pub(crate) results: Option<usize>,
 }
 
 impl Parsed {
@@ -63,6 +65,10 @@ pub(crate) fn parse(source: &str) -> Result<Parsed, Vec<Refusal>> {
         Parser::new(&tokens).parse(Parser::term).map_err(|errors| grammatical(source, &errors))?;
     let mut walk = Walk { source, bound: Vec::new(), parsed: Parsed::default(), refused: vec![] };
     walk.term(&term, 0);
+    // Only after the walk: it is what bounds the depth.
+    if walk.refused.is_empty() {
+        walk.parsed.results = results::count(&term);
+    }
     if walk.refused.is_empty() { Ok(walk.parsed) } else { Err(walk.refused) }
 }
 

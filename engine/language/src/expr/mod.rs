@@ -14,6 +14,7 @@ pub(crate) mod fence;
 mod natives;
 mod pool;
 mod prelude;
+mod results;
 mod scope;
 pub(crate) mod simple;
 pub(crate) mod source;

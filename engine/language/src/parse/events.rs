@@ -24,6 +24,8 @@ const ATTRIBUTES: &[&str] = &[
     "data",
     "eventKey",
 ];
+/// What other tools write for the type of an event.
+const SIGNALS: &[&str] = &["signal", "query", "update"];
 const STRATEGIES: &[&str] = &["one", "all", "any"];
 const READS: &[(&str, EventRead)] =
     &[("data", EventRead::Data), ("envelope", EventRead::Envelope), ("raw", EventRead::Raw)];
@@ -126,6 +128,11 @@ impl Reader<'_> {
         };
         if let Some((jq, offset)) = fences::fenced(text) {
             return self.jq(node, jq, offset, place).map(AttributeMatch::Expression);
+        }
+        if entry.key == "type" && SIGNALS.contains(&text) {
+            let message = format!("`type: {text}` is a word of another tool, and no event's type");
+            let help = "name the type of the event, such as slack.message";
+            self.warn(codes::SHAPE, node.span, message, help);
         }
         let is_pattern = text.len() > 1 && text.starts_with('^') && text.ends_with('$');
         if is_pattern && text.len() > REGEX_BYTES_MAX {

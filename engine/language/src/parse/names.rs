@@ -61,6 +61,17 @@ const RESERVED: &[&str] = &[
     "__loc__",
 ];
 
+/// Variables of other runtimes and what they are called here.
+const HABITS: &[(&str, &str)] = &[
+    ("data", "steps"),
+    ("outputs", "steps"),
+    ("tasks", "steps"),
+    ("secret", "secrets"),
+    ("state", "context"),
+    ("vars", "context"),
+    ("ctx", "context"),
+];
+
 /// Variables of the loops and catches around the current place, innermost last.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Names {
@@ -125,7 +136,11 @@ impl Reader<'_> {
         let local = self.names.local.clone();
         let known = || place.variables().iter().copied().chain(local.iter().map(String::as_str));
         let list: Vec<String> = known().map(|known| format!("${known}")).collect();
-        let help = did_you_mean(name, known()).map_or_else(
+        let habit = HABITS.iter().find(|(habit, _)| *habit == name).map(|(_, meant)| *meant);
+        let near = habit
+            .filter(|meant| known().any(|known| known == *meant))
+            .or_else(|| did_you_mean(name, known()));
+        let help = near.map_or_else(
             || format!("defined here: {}", list.join(", ")),
             |near| format!("did you mean `${near}`?"),
         );

@@ -123,7 +123,9 @@ impl Reader<'_> {
                     .iter()
                     .any(|entry| !duration::KEYS.contains(&entry.key.as_str()));
                 if !unknown_key {
-                    let help = node.as_text().and_then(duration::iso_of_habit).map_or_else(
+                    let habit = node.as_text().and_then(duration::iso_of_habit);
+                    let help = habit.or_else(|| duration::iso_of_fraction(&node.to_json()));
+                    let help = help.map_or_else(
                         || "write PT30M, P2D or { minutes: 30 }".to_owned(),
                         |iso| format!("write {iso}"),
                     );

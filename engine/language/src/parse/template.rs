@@ -49,6 +49,13 @@ impl Reader<'_> {
         }
     }
 
+    /// Whether a plain `${ …` has lost its end to a comment.
+    fn is_cut(&self, node: &Node, text: &str) -> bool {
+        let is_plain = matches!(&node.content, Content::Text { style: Style::Plain, .. });
+        let rest = self.source().text().get(node.span.end..).unwrap_or("");
+        is_plain && text.starts_with("${") && rest.trim_start_matches([' ', '\t']).starts_with('#')
+    }
+
     /// `from` and `as`: a string is an expression, anything else a template.
     pub(super) fn transform(&mut self, node: &Node, what: &str, place: Place) -> Option<Template> {
         match &node.content {
@@ -66,6 +73,12 @@ impl Reader<'_> {
 
     /// Checks a string that is no expression as a whole; false when it cannot stand.
     pub(super) fn literal_text(&mut self, node: &Node, text: &str) -> bool {
+        if self.is_cut(node, text) {
+            let message = "YAML has cut this expression: ` #` starts a comment";
+            let help = "put the whole expression in single quotes: '${ … }'";
+            self.report(codes::INTERPOLATION, node.span, message, help);
+            return false;
+        }
         if let Some(at) = fences::interpolation(text) {
             let span = self.inside(node, at, 2);
             let help = interpolated(text).map_or_else(
@@ -97,12 +110,16 @@ impl Reader<'_> {
     ) -> Option<Expression> {
         self.check_quoting(node, jq);
         self.check_event_data(node, jq, offset);
+        if offset > 0 {
+            self.check_braces(node, jq);
+        }
         match fence::parse(jq) {
             Ok(parsed) => {
                 for read in &parsed.reads {
                     let span = self.inside(node, offset + read.start, read.name.len() + 1);
                     self.check_read(read, place, span);
                 }
+                self.check_results(parsed.results, self.inside(node, offset, jq.len()));
                 Some(Expression(jq.trim().to_owned()))
             }
             Err(refusals) => {
@@ -140,6 +157,31 @@ impl Reader<'_> {
         let message = "the input is already the `data` of the events, this is its key `data`";
         let help = "leave out `.data`, or write read: envelope beside `schedule.on`";
         self.report(codes::EVENT_READ, span, message, help);
+    }
+
+    /// Exactly one result is needed everywhere.
+    fn check_results(&mut self, results: Option<usize>, span: Span) {
+        let (message, help) = match results {
+            None | Some(1) => return,
+            Some(0) => (
+                "this expression never gives a result, and exactly one is needed".to_owned(),
+                "write `null` for nothing",
+            ),
+            Some(many) => (
+                format!("this expression gives {many} results, and exactly one is needed"),
+                "collect them in a list: [ … ]",
+            ),
+        };
+        self.report(codes::EXPRESSION, span, message, help);
+    }
+
+    /// `${{ … }}` of another tool is an object to jq.
+    fn check_braces(&mut self, node: &Node, jq: &str) {
+        let inner = jq.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+        if inner.is_some_and(|inner| !inner.contains([':', ',', '{'])) {
+            let message = "`${{ }}` is the form of another tool: here it makes an object";
+            self.report(codes::TEMPLATE_HABIT, node.span, message, "write '${ … }'");
+        }
     }
 
     fn check_quoting(&mut self, node: &Node, jq: &str) {

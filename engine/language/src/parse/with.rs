@@ -9,12 +9,14 @@ use placet_schemas::Violation;
 use serde_json::Value;
 
 use super::call::INTEGRATION;
-use super::reader::Reader;
+use super::reader::{HABITS, Reader};
 use crate::codes;
 use crate::diagnostic::did_you_mean;
 use crate::source::Span;
 use crate::syntax::{Content, Entry, Node};
 
+/// The key whose value is checked.
+const INPUT: &str = "with";
 /// Keywords that look at nothing but the keys of a map, or the number of items.
 const KEYS_ONLY: &[&str] = &[
     "required",
@@ -34,7 +36,9 @@ impl Reader<'_> {
     pub(super) fn check_with(&mut self, operation: &OperationInfo, task: &Node, call: Span) {
         let with = task.get("with");
         let mut keys = task.entries().iter().map(|entry| entry.key.as_str());
-        let mistyped = with.is_none() && keys.any(|key| did_you_mean(key, ["with"]).is_some());
+        let meant =
+            |key: &str| HABITS.contains(&(key, INPUT)) || did_you_mean(key, [INPUT]).is_some();
+        let mistyped = with.is_none() && keys.any(meant);
         if mistyped || with.is_some_and(|with| !matches!(with.content, Content::Map(_))) {
             return;
         }

@@ -281,6 +281,17 @@ impl Loader<'_, '_> {
         Step::On
     }
 
+    /// Whether the map on top of the stack is the document's `schedule`, the one place where `on`
+    /// is a key.
+    fn in_schedule(&self) -> bool {
+        match self.stack.as_slice() {
+            [Open { inside: Inside::Map { waiting: Some((key, _)), .. }, .. }, _] => {
+                key == "schedule"
+            }
+            _ => false,
+        }
+    }
+
     /// The key of the map on top of the stack.
     fn key(&mut self, node: &Node) {
         let Some(parent) = self.stack.last() else { return };
@@ -303,6 +314,12 @@ impl Loader<'_, '_> {
                     text.clone()
                 }
             },
+            Content::Bool(true) if self.in_schedule() => {
+                let message = "this boolean was the key `on`, before a YAML 1.1 tool wrote it";
+                let help = "write 'on': in quotes, which every tool leaves alone";
+                self.sink.report(codes::BOOLEAN_KEY, node.span, message, help);
+                "on".to_owned()
+            }
             Content::Bool(value) => {
                 let message = format!("a key must be a string, this is the boolean `{value}`");
                 let help =

@@ -1,10 +1,12 @@
 //! The language as authors and operators meet it: one binary, one module for each question.
 
+mod decisions;
 mod fences;
 mod fixtures;
 mod fuzz;
 mod library;
 mod policy;
 mod project;
+mod rows;
 mod semantics;
 mod world;
