@@ -1,5 +1,7 @@
 //! The schemas that ship inside the binary, by the path that manifests name them with.
 
+/// What editors check workflows with, before a project's operations are put in.
+pub const WORKFLOW: &str = "schemas/profile/workflow.json";
 /// The manifest format's own JSON Schema.
 pub const MANIFEST: &str = "schemas/manifest.json";
 
@@ -14,6 +16,7 @@ macro_rules! embed {
 
 embed! {
     "manifest.json",
+    "profile/workflow.json",
     "providers/http/request.input.json",
     "providers/slack/auth.test.input.json",
     "providers/slack/auth.test.output.json",

@@ -8,7 +8,7 @@ use crate::out;
 use crate::project::{self, CONFIG_FILE, POLICY_FILE, Project, yaml_files};
 use anyhow::Result;
 use placet_adapters::Adapters;
-use placet_language::{Checked, Environment, Source, check, check_project};
+use placet_language::{Checked, Environment, Source, check, check_project, profile_schema};
 use placet_model::integration::IntegrationStatus;
 use placet_model::policy::Policy;
 use placet_projections::Views;
@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Files, or folders of a project
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "schema", value_name = "FILE")]
     files: Vec<PathBuf>,
     /// How findings are written
     #[arg(long, value_enum, default_value = "text")]
@@ -26,9 +26,16 @@ pub(crate) struct Args {
     /// The same as --format json
     #[arg(long, conflicts_with = "format")]
     json: bool,
+    /// Print the JSON Schema of workflows for editors, with the operations of the project here or
+    /// of that of the first FILE
+    #[arg(long, conflicts_with_all = ["format", "json"])]
+    schema: bool,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Exit> {
+    if args.schema {
+        return schema(args.files.first().map_or(Path::new("."), PathBuf::as_path));
+    }
     let mut files = vec![];
     for path in &args.files {
         if path.is_dir() { files.extend(files_of(path)?) } else { files.push(path.clone()) }
@@ -44,6 +51,13 @@ pub(crate) fn run(args: &Args) -> Result<Exit> {
         });
     }
     Ok(if errors == 0 { Exit::Done } else { Exit::Negative })
+}
+
+/// The schema for editors, with the operations that the project of this place knows.
+fn schema(place: &Path) -> Result<Exit> {
+    let catalogue = Project::of(place)?.adapters()?.catalogue();
+    out::data(&serde_json::to_string_pretty(&profile_schema(&catalogue)?)?)?;
+    Ok(Exit::Done)
 }
 
 fn count(number: usize, noun: &str) -> String {

@@ -160,7 +160,7 @@ impl Reader<'_> {
     ) -> Option<TaskKind> {
         if version != OPERATION_VERSION {
             let message = format!("there is no version {version} of `{operation}`");
-            let help = format!("write {}:{OPERATION_VERSION}@default", kebab(operation));
+            let help = format!("write {}", alias_of(operation));
             self.report(codes::UNKNOWN_CALL, span, message, help);
             return None;
         }
@@ -216,6 +216,11 @@ impl Reader<'_> {
         }
         task.filter(|_| !has_errors)
     }
+}
+
+/// The name under which the catalog `default` has an operation.
+pub(crate) fn alias_of(operation: &str) -> String {
+    format!("{}:{OPERATION_VERSION}@default", kebab(operation))
 }
 
 /// `slack.chat.postMessage` as `slack-chat-post-message`.

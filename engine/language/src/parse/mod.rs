@@ -49,6 +49,7 @@ use crate::syntax::load;
 use outside::Refuse;
 use reader::Reader;
 
+pub(crate) use functions::alias_of;
 pub use policy::check_policy;
 pub use project::check_project;
 

@@ -2,3 +2,4 @@
 
 mod inline;
 mod next;
+mod profile;

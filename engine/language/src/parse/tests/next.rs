@@ -17,12 +17,12 @@ use crate::source::Source;
 use crate::{Diagnostic, Environment, codes};
 
 #[path = "../../../tests/it/world.rs"]
-mod world;
+pub(super) mod world;
 
 const NEXT: &str = "workflows/next";
 
 /// The catalogue of the other tests, with documents of APIs.
-fn catalogue(world: &World) -> Catalogue {
+pub(super) fn catalogue(world: &World) -> Catalogue {
     let swagger = json!({
         "swagger": "2.0",
         "paths": { "/pets": { "get": {
