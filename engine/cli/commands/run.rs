@@ -16,10 +16,11 @@ use placet_executor::{Clock, Handle, Notice, Start};
 use placet_log::KeyPlace;
 use placet_model::decision::DecisionState;
 use placet_model::draft::Mode;
-use placet_model::plan::Plan;
+use placet_model::plan::{Plan, TaskKind, TaskList};
 use placet_model::{Digest, RunId};
-use placet_projections::{RunStatus, Views, WaitingFor};
+use placet_projections::{DecisionRow, OrderedBy, RunStatus, Views, WaitingFor};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -204,6 +205,7 @@ async fn begin(
     if mode == Mode::Sandbox {
         compose::connect_sandbox(handle).await?;
     }
+    deploy_ordered(args, project, handle, &plan).await?;
     let plan: Digest =
         handle.deploy(&author, plan, &source).await.map_err(|error| refused(&error))?;
     let start = Start { plan, input, requester: author, mode, seed: args.seed };
@@ -219,6 +221,61 @@ async fn begin(
     }
 }
 
+/// Deploys the workflows of the project that the plan, or what it orders, runs.
+async fn deploy_ordered(
+    args: &Args,
+    project: &Project,
+    handle: &Handle,
+    plan: &Plan,
+) -> Result<()> {
+    let mut wanted = ordered(plan);
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let mut others = vec![];
+    for file in project.workflows()? {
+        if args.file.as_ref().is_none_or(|own| !same_file(own, &file)) {
+            let source = project::read(&file)?;
+            let mut surroundings = Surroundings::of(project)?;
+            surroundings.integrations = Some(sandbox_integrations(&surroundings.adapters));
+            others.extend(surroundings.check(&source).plan.map(|plan| (plan, source)));
+        }
+    }
+    let mut done = BTreeSet::new();
+    while let Some(family) = wanted.pop() {
+        if !done.insert(family.clone()) {
+            continue;
+        }
+        for (plan, source) in others.iter().filter(|(plan, _)| plan.family() == family) {
+            wanted.extend(ordered(plan));
+            let author = people::principal(AUTHOR);
+            let deployed = handle.deploy(&author, plan.clone(), source.text()).await;
+            deployed.map_err(|error| refused(&error))?;
+        }
+    }
+    Ok(())
+}
+
+/// Families of the workflows that the tasks of a plan run.
+fn ordered(plan: &Plan) -> Vec<String> {
+    fn collect(list: &TaskList, families: &mut Vec<String>) {
+        for task in &list.0 {
+            if let TaskKind::Run(run) = &task.kind {
+                families.push(format!("{}/{}", run.namespace, run.name));
+            }
+            task.kind.lists().into_iter().for_each(|list| collect(list, families));
+        }
+    }
+    let mut families = vec![];
+    collect(&plan.tasks, &mut families);
+    families
+}
+
+fn same_file(left: &Path, right: &Path) -> bool {
+    let canonical = |path: &Path| fs::canonicalize(path).ok();
+    canonical(left).is_some_and(|left| canonical(right) == Some(left))
+}
+
 /// Answers what the run asks, until it is over or nobody here can help it on.
 async fn until_rest(
     handle: &Handle,
@@ -230,27 +287,15 @@ async fn until_rest(
         if let Some(exit) = look(handle, run, approve).await? {
             return Ok(exit);
         }
-        loop {
-            match notices.recv().await {
-                Ok(notice) if concerns(notice, run) => break,
-                Ok(_) => {}
-                Err(RecvError::Lagged(_)) => break,
-                Err(RecvError::Closed) => return Err(anyhow::anyhow!("the engine has ended")),
-            }
+        // this engine has but this run, and those that it orders
+        if let Err(RecvError::Closed) = notices.recv().await {
+            return Err(anyhow::anyhow!("the engine has ended"));
         }
     }
 }
 
-fn concerns(notice: Notice, of: RunId) -> bool {
-    match notice {
-        Notice::Inbox { run, .. }
-        | Notice::InDoubt { run, .. }
-        | Notice::Parked { run }
-        | Notice::Finished { run } => run == of,
-        Notice::Failed => true,
-    }
-}
-
+/// Whether nobody here can help the run on: it is over, or all that could go on waits for somebody
+/// who is not here.
 async fn look(handle: &Handle, run: RunId, approve: Approve) -> Result<Option<Exit>> {
     let row = handle.run_row(run).map_err(|error| refused(&error))?;
     let Some(row) = row else { return Ok(None) };
@@ -259,21 +304,52 @@ async fn look(handle: &Handle, run: RunId, approve: Approve) -> Result<Option<Ex
         RunStatus::Faulted | RunStatus::Cancelled => return Ok(Some(Exit::Negative)),
         RunStatus::Running | RunStatus::Waiting => {}
     }
-    match row.waiting_for {
-        Some(WaitingFor::Decision(decision)) => {
-            let Some(asked) = vote::row(handle, decision)? else { return Ok(None) };
-            if asked.state == DecisionState::Requested {
-                let answered = vote::answer(handle, decision, approve).await?;
-                return Ok((answered == Answered::Open).then_some(Exit::Waiting));
-            }
+    let mut waits = false;
+    for asked in open_of(handle, run)? {
+        if asked.in_doubt.is_some() {
+            waits = true;
+        } else if asked.state == DecisionState::Requested {
+            waits |= vote::answer(handle, asked.decision, approve).await? == Answered::Open;
+        } else {
             // approved and still here: held, unless its claim is just being made
             let world = handle.world();
             let integration = asked.integration.and_then(|id| world.integrations.get(&id));
-            Ok(world.hold(asked.mode, integration).map(|_held| Exit::Waiting))
+            waits |= world.hold(asked.mode, integration).is_some();
         }
-        Some(WaitingFor::InDoubt) => Ok(Some(Exit::Waiting)),
-        Some(WaitingFor::Timer | WaitingFor::Answer | WaitingFor::Deferred) | None => Ok(None),
     }
+    if waits {
+        return Ok(Some(Exit::Waiting));
+    }
+    // an event can come of a run that goes on; without one, and with nothing due, none will
+    let listens = row.waiting_for == Some(WaitingFor::Event) && is_at_rest(handle).await?;
+    Ok(listens.then_some(Exit::Waiting))
+}
+
+/// What is open of a run and of the runs that it has ordered.
+fn open_of(handle: &Handle, run: RunId) -> Result<Vec<DecisionRow>> {
+    let view = handle.view().map_err(|error| refused(&error))?;
+    let views = Views::new(&view)?;
+    let mut mine = vec![];
+    for row in views.open(None, usize::MAX)? {
+        let mut of = Some(row.run);
+        while let Some(other) = of.filter(|other| *other != run) {
+            of = match views.order(other)?.map(|order| order.by) {
+                Some(OrderedBy::Run { run, .. }) => Some(run),
+                Some(OrderedBy::Schedule { .. }) | None => None,
+            };
+        }
+        if of.is_some() {
+            mine.push(row);
+        }
+    }
+    Ok(mine)
+}
+
+/// Whether the engine has nothing to do, and nothing will come due.
+async fn is_at_rest(handle: &Handle) -> Result<bool> {
+    let load = handle.load().await.map_err(|error| refused(&error))?;
+    let view = handle.view().map_err(|error| refused(&error))?;
+    Ok(load.runs == 0 && Views::new(&view)?.next_due()?.is_none())
 }
 
 /// Test principals may say yes only where nothing real can leave.

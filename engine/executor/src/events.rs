@@ -187,7 +187,7 @@ mod tests {
             made(json!({"type": "a.b", "data": null, "subject": null, "region": "eu"})),
             Ok(json!({
                 "specversion": "1.0", "id": "e1", "source": "/ops/t/1.0.0", "type": "a.b",
-                "time": "1970-01-01T00:00:00Z", "data": null, "region": "eu",
+                "time": "1970-01-01T00:00:00.000Z", "data": null, "region": "eu",
             }))
         );
     }

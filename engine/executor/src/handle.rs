@@ -325,8 +325,7 @@ impl Handle {
         request_id: Option<&str>,
     ) -> Result<Option<Receipt>, Error> {
         let view = self.view()?;
-        let events: Result<Vec<_>, _> =
-            view.stream(&StreamId::Run(run), Revision::START).collect();
+        let events: Result<Vec<_>, _> = view.stream(&StreamId::Run(run), Revision::START).collect();
         Ok(receipt(&events?, |body| {
             body.voter == *voter && body.request_id.as_deref() == request_id
         }))

@@ -34,8 +34,8 @@ use placet_core::run::{Branch, BranchKey, Frame, FrameKind, Phase};
 use placet_core::{Command, Next, Refusal, Run};
 use placet_log::{PAYLOAD_MAX, ReadView};
 use placet_model::decision::Resolution;
-use placet_model::plan::Plan;
 use placet_model::fault::FaultKind;
+use placet_model::plan::Plan;
 use placet_model::{
     Actor, AttemptId, DecisionId, Digest, Event, Fault, IntegrationId, Iteration, PayloadRef,
     Position, Principal, RunId, StreamId, TaskPath, TimerId, Timestamp,
@@ -381,8 +381,7 @@ impl<'a> Turn<'a> {
     /// What a run says that has recorded as much as the operator allows; while it unwinds it may
     /// record the few events that end it.
     fn history_is_full(&self) -> Option<Fault> {
-        let (now, most) =
-            (self.out.run.revision.get(), self.env.config.limits.history_events_max);
+        let (now, most) = (self.out.run.revision.get(), self.env.config.limits.history_events_max);
         (now >= most).then(|| {
             let words = format!(
                 "the run's history has {now} events: raise limits.history_events_max in placet.toml if that is meant"

@@ -2,9 +2,7 @@
 
 use super::{Ask, Attempt, Denial, Refused};
 use placet_model::event::decision::DraftPrepared;
-use placet_model::{
-    DecisionId, Iteration, PayloadRef, RunId, TaskPath, TimerId, Timestamp,
-};
+use placet_model::{DecisionId, Iteration, PayloadRef, RunId, TaskPath, TimerId, Timestamp};
 
 /// A leaf task that takes time.
 #[derive(Debug, Clone, PartialEq)]

@@ -291,7 +291,12 @@ impl Turn<'_> {
         Ok(Ok(Fault { kind, status: raise.status, title, detail, instance: None }))
     }
 
-    pub(super) fn text(&mut self, template: &Template, input: &Value, place: &Place<'_>) -> Outcome<String> {
+    pub(super) fn text(
+        &mut self,
+        template: &Template,
+        input: &Value,
+        place: &Place<'_>,
+    ) -> Outcome<String> {
         match or_fault!(self.template(template, input, place)) {
             Value::String(text) => Ok(Ok(text)),
             other => {

@@ -116,7 +116,8 @@ impl Turn<'_> {
         };
         let (requester, mode, seed) = match &order.by {
             OrderedBy::Run { run, .. } => {
-                let first = view.stream(&StreamId::Run(*run), Revision::START).next().transpose()?;
+                let first =
+                    view.stream(&StreamId::Run(*run), Revision::START).next().transpose()?;
                 match first.map(|first| first.event) {
                     Some(Event::RunStarted(body)) => (body.requester, body.mode, body.seed),
                     _ => return Err(no_orderer(order.run)),

@@ -1,9 +1,9 @@
 //! Faults: raising, catching, and what a closed request or a refusal means for the workflow.
 
+use super::retry::Caught;
 use super::scope::Place;
 use super::{Error, Turn};
 use crate::values::Content;
-use super::retry::Caught;
 use placet_core::flow::{BranchPlace, Cause};
 use placet_core::run::{Denial, Frame, Leaf, Refused};
 use placet_model::attempt::RefuseReason;

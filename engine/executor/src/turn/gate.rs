@@ -15,9 +15,7 @@ use placet_model::integration::{Integration, IntegrationStatus};
 use placet_model::manifest::{DeliveryKind, Effect};
 use placet_model::plan::{Task, TaskKind};
 use placet_model::request::PreparedRequest;
-use placet_model::{
-    Actor, AttemptId, DecisionId, Digest, Event, Fault, Principal, Timestamp,
-};
+use placet_model::{Actor, AttemptId, DecisionId, Digest, Event, Fault, Principal, Timestamp};
 use serde_json::Value;
 use std::sync::Arc;
 

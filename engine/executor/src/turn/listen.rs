@@ -124,11 +124,8 @@ impl Turn<'_> {
         let Some(event) = self.event(arrival)? else { return Ok(Ok(false)) };
         let Some(wait) = self.open_wait() else { return Ok(Ok(false)) };
         let input = self.here().frames.last().map(|frame| frame.input);
-        let place = Place {
-            task: Some(task),
-            input: Some(self.value_or_null(input)?),
-            ..Place::default()
-        };
+        let place =
+            Place { task: Some(task), input: Some(self.value_or_null(input)?), ..Place::default() };
         let expected = self.value_or_null(wait.expected)?;
         let filters = Filters::of(&listen.to);
         let open = filters.open(&wait);
@@ -222,11 +219,8 @@ impl Turn<'_> {
     ) -> Outcome<()> {
         let Some(each) = &listen.each else { return Ok(Ok(())) };
         let raw = Held { value: self.value(value)?, at: Some(value) };
-        let mut place = Place {
-            task: Some(task),
-            output: Some(Arc::clone(&raw.value)),
-            ..Place::default()
-        };
+        let mut place =
+            Place { task: Some(task), output: Some(Arc::clone(&raw.value)), ..Place::default() };
         let element = if each.output.transform.is_some() {
             or_fault!(self.transform(&each.output, raw, &place, "the element"))
         } else {

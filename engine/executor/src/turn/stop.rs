@@ -103,7 +103,10 @@ impl Turn<'_> {
         }
         self.out.used_world = true;
         let plan = self.env.plan(digest)?;
-        let reason = match (&self.out.plan, self.out.plan.as_ref().and_then(|now| missing(&self.out.run, (now, &plan)))) {
+        let reason = match (
+            &self.out.plan,
+            self.out.plan.as_ref().and_then(|now| missing(&self.out.run, (now, &plan))),
+        ) {
             (Some(now), _) if now.family() != plan.family() => {
                 Some(format!("it is of {}, not of {}", now.family(), plan.family()))
             }

@@ -2,9 +2,12 @@
 #![cfg(test)]
 
 mod bounds;
+mod branches;
+mod children;
 mod concurrency;
 mod control_flow;
 mod crash;
+mod events;
 mod gate;
 mod reads;
 mod report;

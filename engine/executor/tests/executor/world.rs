@@ -224,15 +224,24 @@ impl World {
         self.handle.wake();
     }
 
+    /// Moves the clock to what is due next, also while a person is waited for.
+    pub(crate) fn advance_to_due(&self) {
+        let due = {
+            let view = self.handle.view().unwrap();
+            Views::new(&view).unwrap().next_due().unwrap()
+        };
+        self.advance_to(due.expect("something is due"));
+    }
+
     pub(crate) fn open_items(&self) -> Vec<DecisionRow> {
         let view = self.handle.view().unwrap();
         Views::new(&view).unwrap().open(None, 100).unwrap()
     }
 
-    /// Waits until the oldest open item is as wanted.
+    /// Waits until an open item is as wanted; of several the oldest.
     pub(crate) async fn item(&mut self, wanted: impl Fn(&DecisionRow) -> bool) -> DecisionRow {
         loop {
-            if let Some(row) = self.open_items().into_iter().next().filter(&wanted) {
+            if let Some(row) = self.open_items().into_iter().find(&wanted) {
                 return row;
             }
             let notice =

@@ -179,6 +179,8 @@ fn waiting_json(waiting: WaitingFor) -> Value {
         WaitingFor::Answer => json!({ "kind": "answer" }),
         WaitingFor::Deferred => json!({ "kind": "deferred" }),
         WaitingFor::InDoubt => json!({ "kind": "in_doubt" }),
+        WaitingFor::Event => json!({ "kind": "event" }),
+        WaitingFor::Run(run) => json!({ "kind": "run", "run": run }),
     }
 }
 
