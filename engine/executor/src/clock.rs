@@ -14,13 +14,22 @@ pub enum Clock {
     /// The wall clock.
     System,
     /// Jumps to the next due moment when the engine is idle (`placet run`, `placet test`).
-    Virtual(Arc<AtomicI64>),
+    Virtual(Arc<Virtual>),
+}
+
+/// A clock that moves only when nothing else can.
+#[derive(Debug)]
+pub struct Virtual {
+    now: AtomicI64,
+    /// The engine does not jump past this moment by itself.
+    barrier: AtomicI64,
 }
 
 impl Clock {
     /// A virtual clock that begins at [`VIRTUAL_START`].
     pub fn virtual_start() -> Self {
-        Self::Virtual(Arc::new(AtomicI64::new(VIRTUAL_START.as_millis())))
+        let now = AtomicI64::new(VIRTUAL_START.as_millis());
+        Self::Virtual(Arc::new(Virtual { now, barrier: AtomicI64::new(i64::MAX) }))
     }
 
     /// Now.
@@ -30,14 +39,31 @@ impl Clock {
                 let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
                 Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
             }
-            Self::Virtual(millis) => Timestamp::from_millis(millis.load(Ordering::SeqCst)),
+            Self::Virtual(clock) => Timestamp::from_millis(clock.now.load(Ordering::SeqCst)),
         }
     }
 
     /// Moves a virtual clock forward; the wall clock moves by itself.
     pub fn advance_to(&self, moment: Timestamp) {
-        if let Self::Virtual(millis) = self {
-            millis.fetch_max(moment.as_millis(), Ordering::SeqCst);
+        if let Self::Virtual(clock) = self {
+            clock.now.fetch_max(moment.as_millis(), Ordering::SeqCst);
+        }
+    }
+
+    /// Something is to happen at this moment that the engine does not know of: it does not jump past
+    /// it by itself. None lets it go on.
+    pub fn hold_at(&self, moment: Option<Timestamp>) {
+        if let Self::Virtual(clock) = self {
+            let barrier = moment.map_or(i64::MAX, Timestamp::as_millis);
+            clock.barrier.store(barrier, Ordering::SeqCst);
+        }
+    }
+
+    /// Whether a virtual clock may jump to this moment by itself.
+    pub(crate) fn may_jump_to(&self, moment: Timestamp) -> bool {
+        match self {
+            Self::System => false,
+            Self::Virtual(clock) => moment.as_millis() <= clock.barrier.load(Ordering::SeqCst),
         }
     }
 

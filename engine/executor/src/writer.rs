@@ -118,7 +118,8 @@ impl Writer {
         if self.env.clock.is_virtual() {
             let due =
                 if self.state.people.is_empty() { due } else { self.state.dues.next_reminder() };
-            if let Some(due) = due.filter(|_| self.is_idle()) {
+            let due = due.filter(|due| self.is_idle() && self.env.clock.may_jump_to(*due));
+            if let Some(due) = due {
                 self.env.clock.advance_to(due);
                 return None;
             }

@@ -51,7 +51,7 @@ async fn d6_the_losers_of_a_race_are_cancelled_and_what_they_asked_is_withdrawn(
     assert_eq!((&report["status"], &report["output"]), (&json!("completed"), &json!("won")));
     assert!(world.open_items().is_empty(), "nothing is left in the inbox");
     let late = world.vote(&item, "approver", Verdict::Approve).await;
-    assert_eq!(late.unwrap_err().code(), "PL3005");
+    assert_eq!(late.unwrap_err().code(), "PL3007");
     let asked = report["trace"].as_array().unwrap().iter().find(|e| e["name"] == "ask").unwrap();
     assert_eq!(asked["status"], "cancelled");
     assert_eq!(asked["would_have_sent"], Value::Null);
@@ -71,7 +71,7 @@ async fn one_decision_frees_one_branch_only() {
     let right = world.item(|row| row.task.name() == "right").await;
     let left = world.item(|row| row.task.name() == "left").await;
     world.vote(&right, "approver", Verdict::Approve).await.unwrap();
-    let report = world.settled(run).await;
+    let report = world.entry(run, "right", "completed").await;
     assert_eq!(report["status"], "waiting");
     let sent = |report: &Value, name: &str| {
         let trace = report["trace"].as_array().unwrap();
@@ -98,7 +98,7 @@ async fn a_rejection_in_one_branch_withdraws_the_request_of_the_other() {
     assert_eq!(report["error"]["type"], "urn:placet:errors:approval-rejected", "{report:#}");
     assert_eq!(report["error"]["instance"], "/do/0/both/fork/branches/0/left");
     let late = world.vote(&right, "approver", Verdict::Approve).await;
-    assert_eq!(late.unwrap_err().code(), "PL3005");
+    assert_eq!(late.unwrap_err().code(), "PL3007");
 }
 
 #[tokio::test]
@@ -109,7 +109,7 @@ async fn d25_what_branches_export_is_their_own_until_it_is_merged_in_declared_or
         )
     };
     let tasks = format!(
-        "  - start: {{ set: {{}}, export: {{ as: '${{ {{ base: 1 }} }}' }} }}\n  - both:\n      fork:\n        branches:\n{}{}  - after: {{ set: '${{ $context }}' }}\n",
+        "  - start: {{ set: {{ x: 1 }}, export: {{ as: '${{ {{ base: 1 }} }}' }} }}\n  - both:\n      fork:\n        branches:\n{}{}  - after: {{ set: '${{ $context }}' }}\n",
         branch("one", "a"),
         branch("two", "b")
     );
@@ -140,13 +140,11 @@ fn retried(policy: &str, after: &str) -> String {
 /// How often the task was tried, and how long it took in virtual milliseconds.
 async fn tried(tasks: &str) -> (Value, usize, i64) {
     let mut world = start().await;
-    let began = world.handle.now();
     let run = world.run(&document(tasks), Value::Null, Mode::Sandbox).await;
     let report = world.finished(run).await;
     let trace = report["trace"].as_array().unwrap();
     let tries = trace.iter().filter(|entry| entry["name"] == "bad").count();
-    let took = world.handle.now().millis_since(began);
-    (report, tries, took)
+    (report, tries, world.took(run))
 }
 
 #[tokio::test]
@@ -205,11 +203,10 @@ async fn d4_a_retry_that_would_begin_after_the_total_is_not_made() {
 async fn d4_the_limit_on_an_attempt_is_a_timeout_that_the_same_catch_judges() {
     let tasks = "  - guard:\n      try:\n        - slow: { wait: PT1H }\n      catch:\n        errors: { with: { status: 408 } }\n        retry: { limit: { attempt: { count: 1, duration: PT1M } } }\n        do: [ { gave: { set: '${ $error.instance }' } } ]\n";
     let mut world = start().await;
-    let began = world.handle.now();
     let run = world.run(&document(tasks), Value::Null, Mode::Sandbox).await;
     let report = world.finished(run).await;
     assert_eq!(report["output"], "/do/0/guard", "{report:#}");
-    assert_eq!(world.handle.now().millis_since(began), 2 * 60_000, "each attempt has its minute");
+    assert_eq!(world.took(run), 2 * 60_000, "each attempt has its minute");
 }
 
 #[tokio::test]

@@ -38,6 +38,7 @@ async fn an_event_that_comes_while_the_run_waits_is_its_output_in_an_array() {
 async fn an_event_that_came_between_the_start_and_the_wait_is_taken() {
     let tasks = format!("  - pause: {{ wait: PT1H }}\n{ONE}");
     let mut world = start().await;
+    world.clock.hold_at(Some(world.handle.now()));
     let run = begin(&world, &tasks, Value::Null).await;
     assert_eq!(world.settled(run).await["status"], "waiting");
     publish(&world, paid("1", json!("early"))).await;
@@ -63,8 +64,9 @@ async fn the_window_begins_with_the_send_that_precedes_the_wait() {
     let run = begin(&world, tasks, Value::Null).await;
     let item = world.item(|row| row.run == run).await;
     world.advance_to(world.handle.now().plus_millis(1000));
+    world.clock.hold_at(Some(world.handle.now()));
     world.vote(&item, "approver", Verdict::Approve).await.unwrap();
-    let report = world.settled(run).await;
+    let report = world.entry(run, "send", "completed").await;
     let sent = report["trace"].as_array().unwrap()[0]["output"]["ts"].clone();
     assert!(sent.is_string(), "{report:#}");
     // the reply comes before the wait begins, and another thread's message before it
@@ -259,7 +261,7 @@ async fn an_event_for_one_run_is_not_heard_by_another() {
         .await
         .unwrap();
     assert_eq!(world.finished(left).await["output"], json!(["for the left"]));
-    assert_eq!(world.settled(right).await["status"], "waiting");
+    assert_eq!(world.handle.report(right).unwrap()["status"], "waiting");
     let gone = world.handle.publish(paid("2", json!(1)), Some(left), &name("author")).await;
     assert!(gone.is_err(), "the run is over");
 }

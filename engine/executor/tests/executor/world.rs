@@ -204,6 +204,24 @@ impl World {
         .await
     }
 
+    /// Waits until a task of the run stands like this in the trace.
+    pub(crate) async fn entry(&mut self, run: RunId, task: &str, status: &str) -> Value {
+        loop {
+            let report = self.handle.report(run).unwrap();
+            let trace = report["trace"].as_array().unwrap();
+            if trace.iter().any(|entry| entry["name"] == task && entry["status"] == status) {
+                return report;
+            }
+            self.settled(run).await;
+        }
+    }
+
+    /// How long the run took, in milliseconds of its log.
+    pub(crate) fn took(&self, run: RunId) -> i64 {
+        let row = self.handle.run_row(run).unwrap().unwrap();
+        row.updated_at.millis_since(row.started_at)
+    }
+
     async fn until(&mut self, run: RunId, wanted: impl Fn(&Notice) -> bool) -> Value {
         loop {
             let notice =
