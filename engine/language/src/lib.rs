@@ -2,7 +2,8 @@
 //!
 //! Text comes in, plain values go out. Nothing here opens a file or a socket, and nothing panics on
 //! any input. [`check`] reads a workflow, [`check_policy`] a `policy.yaml`, [`check_project`] a
-//! `placet.toml`; each gives its value only when it found no error, and always all of its findings.
+//! `placet.toml`, [`check_test`] a `*.test.yaml`; each gives its value only when it found no error,
+//! and always all of its findings.
 //! [`Evaluator`] runs the expressions of a plan behind fences. [`profile_schema`] is for editors.
 #![warn(clippy::wildcard_enum_match_arm, missing_docs)]
 
@@ -19,10 +20,11 @@ mod parse;
 mod profile;
 pub mod source;
 mod syntax;
+pub mod test_file;
 
 pub use diagnostic::{Code, Diagnostic, Severity};
 pub use environment::Environment;
 pub use expr::{Evaluator, ExpressionError, Health, Limits, Scope};
-pub use parse::{Checked, check, check_policy, check_project};
+pub use parse::{Checked, check, check_policy, check_project, check_test};
 pub use profile::profile_schema;
 pub use source::{Source, Span};

@@ -32,6 +32,7 @@ mod schema;
 mod steps;
 mod tasks;
 mod template;
+mod test_file;
 #[cfg(test)]
 mod tests;
 mod tries;
@@ -52,6 +53,7 @@ use reader::Reader;
 pub(crate) use functions::alias_of;
 pub use policy::check_policy;
 pub use project::check_project;
+pub use test_file::{Known, check_test};
 
 /// What a check found.
 #[derive(Clone, Debug)]

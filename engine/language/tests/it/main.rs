@@ -9,4 +9,5 @@ mod policy;
 mod project;
 mod rows;
 mod semantics;
+mod test_file;
 mod world;
