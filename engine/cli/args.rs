@@ -1,6 +1,8 @@
 //! The command line. Each command's own arguments stand with the command.
 
-use crate::commands::{adapters, audit, check, dev, govern, inbox, init, integrations, run, runs};
+use crate::commands::{
+    adapters, audit, check, dev, govern, inbox, init, integrations, run, runs, test,
+};
 use clap::{Parser, Subcommand};
 
 /// Nothing leaves without a vote of assent.
@@ -21,6 +23,8 @@ pub(crate) enum Command {
     Check(check::Args),
     /// One run in process, from its start to its end
     Run(run::Args),
+    /// Run a project's tests
+    Test(test::Args),
     /// Start a run on an engine
     Start(runs::StartArgs),
     /// Runs of an engine

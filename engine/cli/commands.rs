@@ -10,6 +10,7 @@ pub(crate) mod init;
 pub(crate) mod integrations;
 pub(crate) mod run;
 pub(crate) mod runs;
+pub(crate) mod test;
 
 use crate::args::Command;
 use crate::exit::Exit;
@@ -23,6 +24,7 @@ pub(crate) async fn run(command: Command) -> Result<Exit> {
         Command::Init(args) => init::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Run(args) => run::run(args).await,
+        Command::Test(args) => test::run(args).await,
         Command::Start(args) => runs::start(args).await,
         Command::Runs(args) => runs::run(args).await,
         Command::Inbox(args) => inbox::run(args).await,

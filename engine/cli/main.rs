@@ -14,6 +14,7 @@ mod out;
 mod people;
 mod project;
 mod state;
+mod testing;
 mod view;
 mod vote;
 

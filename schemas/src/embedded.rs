@@ -5,6 +5,9 @@ pub const WORKFLOW: &str = "schemas/profile/workflow.json";
 /// The manifest format's own JSON Schema.
 pub const MANIFEST: &str = "schemas/manifest.json";
 
+/// The JSON Schema of `*.test.yaml`, for editors.
+pub const TEST: &str = "schemas/test.json";
+
 macro_rules! embed {
     ($($path:literal),+ $(,)?) => {
         /// Sorted by path: looked up by binary search.
@@ -31,6 +34,7 @@ embed! {
     "providers/webhook/config.json",
     "providers/webhook/credentials.json",
     "providers/webhook/event.send.input.json",
+    "test.json",
 }
 
 /// The text of a shipped schema, by its path from the repository's root

@@ -208,3 +208,81 @@ fn an_adapter_that_cannot_be_used_is_named_with_its_file_and_place() {
     );
     assert!(!refused.stderr.contains(":0:0"), "{}", refused.stderr);
 }
+
+/// The README, with the walk that new authors take.
+const README: &str = include_str!("../../README.md");
+
+/// The blocks of a language in a section of the README.
+fn blocks(section: &str, language: &str) -> Vec<&'static str> {
+    let (_, text) = README.split_once(&format!("\n## {section}\n")).expect("the section");
+    let text = text.split_once("\n## ").map_or(text, |(text, _)| text);
+    let parts = text.split("\n```").skip(1).step_by(2);
+    parts.filter_map(|part| part.strip_prefix(language)?.strip_prefix('\n')).collect()
+}
+
+/// A line without what differs with the machine: how long something took.
+fn steady(line: &str) -> &str {
+    let line = line.trim_end();
+    let took = if line.ends_with(" ms)") { line.rfind("  (") } else { None };
+    let whole = if line.ends_with(" s") { line.rfind(" in ") } else { None };
+    &line[..took.or(whole).unwrap_or(line.len())]
+}
+
+/// Does what a `sed -i` of the README says.
+fn edit(project: &Project, path: &str, (from, to): (&str, &str)) {
+    let file = project.dir().join(path);
+    let text = std::fs::read_to_string(&file).expect("a file of the example");
+    assert!(text.contains(from), "{from}: {text}");
+    drop(project.write(path, &text.replacen(from, to, 1)));
+}
+
+#[test]
+fn the_walk_of_the_readme_leads_from_init_to_a_failing_test_and_its_fix() {
+    let section = "Tests of a workflow";
+    let [first, second] = blocks(section, "sh").try_into().expect("two blocks of commands");
+    assert!(first.starts_with("placet init demo\nplacet test demo "), "{first}");
+    let project = Project::new();
+    drop(placet(&project).args(["init", "demo"]).run().expect_code(0));
+    let shown = placet(&project).args(["test", "demo"]).run().expect_code(0).stdout;
+    assert!(shown.contains("\n5 passed in "), "{shown}");
+
+    let change = ("'${ .text }'", "'${ \"FYI: \" + .text }'");
+    let sed = |text: &str| text.replace('$', "\\$").replace('"', "\\\"");
+    let command = format!("\"s/{}/{}/\"", sed(change.0), sed(change.1));
+    assert!(first.contains(&command), "{command}: {first}");
+    edit(&project, "demo/workflows/slack-notify.yaml", change);
+    let shown = placet(&project).args(["test", "demo"]).run().expect_code(1).stdout;
+    let [told] = blocks(section, "text").try_into().expect("one block of output");
+    let mut lines = shown.lines();
+    for wanted in told.lines().filter(|line| line.trim() != "…") {
+        let found = lines.any(|line| steady(line) == steady(wanted));
+        assert!(found, "the README tells what is not told: {wanted}\n{shown}");
+    }
+
+    assert!(second.starts_with("sed -i \"15s/text: Hello/text: 'FYI: Hello'/\""), "{second}");
+    let fix = (
+        "body: { channel: C0SALES, text: Hello }",
+        "body: { channel: C0SALES, text: 'FYI: Hello' }",
+    );
+    edit(&project, "demo/tests/slack-notify.test.yaml", fix);
+    let shown = placet(&project).args(["test", "demo"]).run().expect_code(0).stdout;
+    assert!(shown.contains("\n5 passed in "), "{shown}");
+}
+
+#[test]
+fn the_test_in_the_readme_is_one_of_the_example() {
+    let [told] = blocks("Tests of a workflow", "yaml").try_into().expect("one block");
+    let project = Project::new();
+    drop(placet(&project).args(["init", "demo"]).run().expect_code(0));
+    let example = std::fs::read_to_string(project.dir().join("demo/tests/slack-notify.test.yaml"));
+    let example = example.expect("the example's tests");
+    let (_, test) = told.split_once("tests:\n").expect("a test");
+    assert!(example.contains(test.trim_end()), "{test}\n{example}");
+}
+
+#[test]
+fn the_schema_of_test_files_is_printed_for_editors() {
+    let shown = placet(&Project::new()).args(["test", "--schema"]).run().expect_code(0).stdout;
+    let schema: Value = serde_json::from_str(&shown).expect("JSON");
+    assert_eq!(schema["required"], json!(["workflow", "tests"]));
+}

@@ -4,6 +4,7 @@
 mod approver;
 mod auditor;
 mod author;
+mod author_tests;
 mod cli;
 mod kit;
 mod operator;

@@ -8,10 +8,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The files of the example.
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 5] = [
     (CONFIG_FILE, include_str!("../example/placet.toml")),
     (POLICY_FILE, include_str!("../example/policy.yaml")),
     ("workflows/slack-notify.yaml", include_str!("../example/workflows/slack-notify.yaml")),
+    ("tests/slack-notify.test.yaml", include_str!("../example/tests/slack-notify.test.yaml")),
     (".gitignore", "# what happened, and keys to it: never in version control\n.placet/\n"),
 ];
 
@@ -38,7 +39,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit> {
     }
     let dir = args.dir.display();
     out::say(&format!(
-        "\nnext:\n  placet check {dir}\n  placet run {dir}/workflows/slack-notify.yaml --approve auto \
+        "\nnext:\n  placet check {dir}\n  placet test {dir}\n  placet run {dir}/workflows/slack-notify.yaml --approve auto \
          --input '{{\"channel\":\"C0SALES\",\"text\":\"Hello\"}}'\n  placet dev {dir}"
     ));
     Ok(Exit::Done)

@@ -305,3 +305,48 @@ fn no_text_makes_the_reader_panic() {
         assert!(file.is_some() || !findings.is_empty(), "{}", &whole[..end]);
     }
 }
+
+/// Whether the schema for editors takes the document, and whether the check does.
+fn both(text: &str) -> (bool, bool) {
+    let registry = placet_schemas::Registry::new();
+    let schema = registry.shipped(placet_schemas::TEST).expect("the schema ships");
+    let document: serde_json::Value = serde_saphyr::from_str(text).expect("YAML");
+    (schema.is_valid(&document), read(text).0.is_some())
+}
+
+#[test]
+fn the_schema_for_editors_takes_what_the_check_takes_and_refuses_what_it_refuses() {
+    let example = include_str!("../../../cli/example/tests/slack-notify.test.yaml");
+    assert_eq!(both(example), (true, true));
+    for good in [
+        "    decisions: [approve, reject, withdraw, expire, { approve: {} }, { expire: true }, { task: a, after: PT1H, respond: { text: x, by: [a, b] } }]\n    expect: { status: waiting }\n",
+        "    answers: [{ operation: a.b, error: x }, { url: u, status: 200, headers: { a: b }, body: [1] }]\n    expect: { tasks: { a: never, b: [faulted, completed] } }\n",
+        "    events: [{ after: { hours: 1 }, event: { type: a, source: b, x: 1 } }, { afterTask: a, event: { type: a, source: b } }]\n    expect: { duration: { atLeast: PT1S } }\n",
+        "    expect: { error: { $expr: .status }, sent: [{ body: { a: [{ $type: any }] } }, { $match: { task: a } }] }\n",
+        "    expect: { output: { $is: { $a: 1, b: 2 } }, duration: PT1S }\n",
+        "    expect: { refused: PL4010 }\n",
+    ] {
+        assert_eq!(both(&test(good)), (true, true), "{good}");
+    }
+    for bad in [
+        "    expect: {}\n",
+        "    seed: -1\n    expect: { sent: [] }\n",
+        "    decisions: [aprove]\n    expect: { sent: [] }\n",
+        "    decisions: [{ task: a }]\n    expect: { sent: [] }\n",
+        "    decisions: [{ approve: {}, reject: {} }]\n    expect: { sent: [] }\n",
+        "    decisions: [{ edit: {} }]\n    expect: { sent: [] }\n",
+        "    decisions: [{ approve: { by: A@b.c } }]\n    expect: { sent: [] }\n",
+        "    answers: [{ status: 200 }]\n    expect: { sent: [] }\n",
+        "    answers: [{ operation: a, error: x, status: 200 }]\n    expect: { sent: [] }\n",
+        "    events: [{ event: { type: a, source: b } }]\n    expect: { sent: [] }\n",
+        "    events: [{ after: PT1S, event: { type: a } }]\n    expect: { sent: [] }\n",
+        "    expect: { output: { $exp: x } }\n",
+        "    expect: { output: [{ $match: {}, b: 1 }] }\n",
+        "    expect: { sent: [{ bdoy: {} }] }\n",
+        "    expect: { error: { code: 1 } }\n",
+        "    expect: { tasks: { a: done } }\n",
+        "    expect: { refused: PL4010, sent: [] }\n",
+    ] {
+        assert_eq!(both(&test(bad)), (false, false), "{bad}");
+    }
+}

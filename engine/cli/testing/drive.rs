@@ -1,0 +1,185 @@
+//! Drives one run to where it ends, or where the script has nothing more to say. Time passes only
+//! here and in the engine: never on the wall.
+
+use super::Failure;
+use super::bench::Bench;
+use super::script::{self, Script};
+use crate::exit::refused;
+use anyhow::Result;
+use placet_executor::Notice;
+use placet_language::test_file::{EndStatus, Says, ScriptedDecision, TestCase};
+use placet_model::decision::DecisionState;
+use placet_model::plan::Plan;
+use placet_model::{RunId, Timestamp};
+use placet_projections::{DecisionRow, RunStatus, Views};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+
+/// Looks at one run: beyond it something goes round in circles.
+const LOOKS_MAX: usize = 200_000;
+
+/// One run under its script.
+pub(crate) struct Drive<'a> {
+    pub(crate) bench: &'a Bench,
+    pub(crate) test: &'a TestCase,
+    pub(crate) run: RunId,
+    pub(crate) script: Script<'a>,
+}
+
+/// What one look at the run came to.
+enum Look {
+    /// The run is over.
+    Over,
+    /// It stands still, and only somebody outside of the script could help it on.
+    Stuck(Failure),
+    /// A vote did not go as scripted.
+    Misheard(Failure),
+    /// Something was said or time has passed: look again at once.
+    Acted,
+    /// The engine is at work: it will tell.
+    Busy,
+}
+
+impl<'a> Drive<'a> {
+    pub(crate) fn new(bench: &'a Bench, test: &'a TestCase, plans: &[&Plan], run: RunId) -> Self {
+        Self { bench, test, run, script: Script::new(test, plans) }
+    }
+
+    /// Until the run is over or nothing can help it on. What did not go as scripted comes back.
+    pub(crate) async fn go(&mut self, notices: &mut Receiver<Notice>) -> Result<Vec<Failure>> {
+        for _ in 0..LOOKS_MAX {
+            match self.look().await? {
+                Look::Over => return Ok(self.script.unused()),
+                Look::Stuck(failure) => return Ok(self.stuck(failure)),
+                Look::Misheard(failure) => return Ok(vec![failure]),
+                Look::Acted => {}
+                Look::Busy => match notices.recv().await {
+                    Ok(Notice::Failed) | Err(RecvError::Closed) => {
+                        return Err(anyhow::anyhow!("the engine has ended"));
+                    }
+                    Ok(_) | Err(RecvError::Lagged(_)) => {}
+                },
+            }
+        }
+        let message = format!("the run did not come to rest within {LOOKS_MAX} looks at it");
+        Ok(vec![Failure::new("run", self.test.name.span, message)])
+    }
+
+    /// A run that is expected to wait has come to where it should.
+    fn stuck(&self, failure: Failure) -> Vec<Failure> {
+        if self.test.expect.status.value == EndStatus::Waiting {
+            return self.script.unused();
+        }
+        vec![failure]
+    }
+
+    async fn look(&mut self) -> Result<Look> {
+        let handle = self.bench.handle();
+        let before = handle.log().head();
+        let load = handle.load().await.map_err(|error| refused(&error))?;
+        let view = handle.view().map_err(|error| refused(&error))?;
+        let views = Views::new(&view)?;
+        let row = views.run(self.run)?;
+        if row.is_some_and(|row| is_over(row.status)) {
+            return Ok(Look::Over);
+        }
+        // what is idle stays idle until somebody acts, unless it was about to go on by itself
+        let idle = load.runs == 0 && view.head().position() == before;
+        let (mut moments, mut held) = (vec![], None);
+        for row in views.open(None, usize::MAX)? {
+            match self.answer(&row).await? {
+                Answer::Said => return Ok(Look::Acted),
+                Answer::Wrong(failure) => return Ok(Look::Stuck(failure)),
+                Answer::Misheard(failure) => return Ok(Look::Misheard(failure)),
+                Answer::Later(at) => moments.push(at),
+                Answer::Nobody => held = Some(row),
+            }
+        }
+        if !idle {
+            return Ok(if load.runs > 0 { Look::Busy } else { Look::Acted });
+        }
+        if load.reminders > 0 {
+            return Ok(Look::Busy);
+        }
+        Ok(match held {
+            Some(row) => Look::Stuck(self.nobody(&row)),
+            None => self.rest(moments, views.next_due()?),
+        })
+    }
+
+    async fn answer(&mut self, row: &DecisionRow) -> Result<Answer> {
+        if row.state != DecisionState::Requested {
+            return Ok(Answer::Nobody);
+        }
+        let Some((place, decision)) = self.script.decision(row) else {
+            return script::unexpected(self.bench, row, self.test).map(Answer::Wrong);
+        };
+        if let Some(at) = due(row, decision).filter(|at| *at > self.bench.handle().now()) {
+            return Ok(Answer::Later(at));
+        }
+        match &decision.says {
+            Says::Expire => Ok(Answer::Later(row.expires_at)),
+            Says::Vote(vote) => {
+                let failure = script::cast(self.bench, row, self.test, (place, vote)).await?;
+                self.script.said(row.decision);
+                Ok(failure.map_or(Answer::Said, Answer::Misheard))
+            }
+        }
+    }
+
+    fn nobody(&self, row: &DecisionRow) -> Failure {
+        let task = row.task.as_str();
+        let message = if row.in_doubt.is_some() {
+            format!(
+                "{task} was sent and its outcome is unknown: a person must look at the provider"
+            )
+        } else {
+            format!("{task} is approved and held")
+        };
+        Failure::new("run", self.test.name.span, message)
+    }
+
+    /// The engine is idle. While somebody is asked its clock stands still, and we move it: to the
+    /// next moment at which something is due or said.
+    fn rest(&self, moments: Vec<Timestamp>, next: Option<Timestamp>) -> Look {
+        if moments.is_empty() {
+            // the engine moves on by itself to what is due
+            let message = "the run waits for something that never comes";
+            return match next {
+                Some(_) => Look::Busy,
+                None => Look::Stuck(Failure::new("run", self.test.name.span, message)),
+            };
+        }
+        let now = self.bench.handle().now();
+        if let Some(at) = moments.into_iter().chain(next).filter(|at| *at > now).min() {
+            self.bench.clock.advance_to(at);
+        }
+        self.bench.handle().wake();
+        Look::Acted
+    }
+}
+
+const fn is_over(status: RunStatus) -> bool {
+    match status {
+        RunStatus::Completed | RunStatus::Faulted | RunStatus::Cancelled => true,
+        RunStatus::Running | RunStatus::Waiting => false,
+    }
+}
+
+/// What a request comes to for now.
+enum Answer {
+    /// The votes are cast.
+    Said,
+    /// A vote did not go as scripted.
+    Misheard(Failure),
+    /// Nothing in the script answers it.
+    Wrong(Failure),
+    /// It is answered, or ends, at this moment.
+    Later(Timestamp),
+    /// It is settled: the engine goes on with it, or it is held or in doubt.
+    Nobody,
+}
+
+fn due(row: &DecisionRow, decision: &ScriptedDecision) -> Option<Timestamp> {
+    row.requested_at.checked_add(decision.after?)
+}
