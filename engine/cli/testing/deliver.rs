@@ -1,12 +1,149 @@
-//! What comes from outside in a test. The engine takes no events in yet, so a test that has some is
-//! refused by name instead of running without them.
+//! What comes from outside in a test, and when: at a virtual moment, or once a task has begun.
+//!
+//! The engine takes no events in yet, so a test that has some is refused by name instead of running
+//! without them. [`deliver`] is the one place that hands an event over.
 
 use super::Failure;
-use placet_language::test_file::TestCase;
+use super::bench::Bench;
+use anyhow::Result;
+use placet_language::test_file::{ScriptedEvent, Spanned, TestCase, TestFile, When};
+use placet_model::Timestamp;
+use placet_model::plan::Plan;
+use std::collections::BTreeSet;
 
 /// The first event of the test, as the reason why it cannot be run.
 pub(crate) fn not_built(test: &TestCase) -> Option<Failure> {
-    let first = test.events.first()?;
+    test.events.first().map(refused)
+}
+
+/// Hands an event to the engine.
+///
+/// # Errors
+/// It cannot: see the head of this file.
+pub(crate) fn deliver(_bench: &Bench, event: &Spanned<ScriptedEvent>) -> Result<(), Failure> {
+    Err(refused(event))
+}
+
+fn refused(event: &Spanned<ScriptedEvent>) -> Failure {
     let message = "`events` of a test are not built yet: the engine takes no events from outside";
-    Some(Failure::new("events", first.span, message))
+    Failure::new("events", event.span, message)
+}
+
+/// The events of one test, and which of them have come.
+#[derive(Debug)]
+pub(crate) struct Arrivals<'t> {
+    events: &'t [Spanned<ScriptedEvent>],
+    /// Paths of the tasks that events wait for; empty for those that wait for a moment.
+    tasks: Vec<BTreeSet<String>>,
+    come: BTreeSet<usize>,
+}
+
+/// What comes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// The event at this place, now.
+    Now(usize),
+    /// Something, at this moment.
+    At(Timestamp),
+    /// Nothing that is known yet.
+    Nothing,
+}
+
+impl<'t> Arrivals<'t> {
+    pub(crate) fn new(events: &'t [Spanned<ScriptedEvent>], plans: &[&Plan]) -> Self {
+        let tasks = events.iter().map(|event| match &event.value.when {
+            When::Begun(task) => TestFile::tasks_named(&task.value, plans),
+            When::After(_) => BTreeSet::new(),
+        });
+        Self { events, tasks: tasks.collect(), come: BTreeSet::new() }
+    }
+
+    /// What comes next in a run that started then and whose tasks so far are these. Of what is due
+    /// at once the first in the file comes first.
+    pub(crate) fn next(
+        &self,
+        (started_at, now): (Timestamp, Timestamp),
+        begun: impl FnOnce() -> Result<BTreeSet<String>>,
+    ) -> Result<Next> {
+        let open =
+            || self.events.iter().enumerate().filter(|(place, _)| !self.come.contains(place));
+        if open().next().is_none() {
+            return Ok(Next::Nothing);
+        }
+        let (begun, mut moments) = (begun()?, vec![]);
+        for (place, event) in open() {
+            match &event.value.when {
+                When::Begun(_) if !self.tasks[place].is_disjoint(&begun) => {
+                    return Ok(Next::Now(place));
+                }
+                When::Begun(_) => {}
+                When::After(after) => match started_at.checked_add(*after) {
+                    Some(at) if at <= now => return Ok(Next::Now(place)),
+                    Some(at) => moments.push(at),
+                    None => {}
+                },
+            }
+        }
+        Ok(moments.into_iter().min().map_or(Next::Nothing, Next::At))
+    }
+
+    /// The event at this place, which has come.
+    pub(crate) fn take(&mut self, place: usize) -> &'t Spanned<ScriptedEvent> {
+        self.come.insert(place);
+        &self.events[place]
+    }
+
+    /// Events that never came: the run was over before.
+    pub(crate) fn missed(&self) -> Vec<Failure> {
+        let open = self.events.iter().enumerate().filter(|(place, _)| !self.come.contains(place));
+        open.map(|(place, event)| {
+            let message = "the run was over before it came";
+            Failure::new(format!("events[{place}]"), event.span, message)
+        })
+        .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use placet_language::{Source, check_test};
+
+    /// What comes, in order, in a run whose tasks begin as told; moments pass as they are asked for.
+    fn arrivals(events: &str, begun: &[&str]) -> Vec<String> {
+        let text = format!(
+            "workflow: a.yaml\ntests:\n  - name: a\n    events: {events}\n    expect: {{ sent: [] }}\n"
+        );
+        let (file, findings) = check_test(&Source::new("a.test.yaml", text));
+        let file = file.unwrap_or_else(|| panic!("{findings:?}"));
+        let mut arrivals = Arrivals::new(&file.tests[0].events, &[]);
+        // no plans here: a task is its own path
+        for (place, event) in file.tests[0].events.iter().enumerate() {
+            if let When::Begun(task) = &event.value.when {
+                arrivals.tasks[place] = BTreeSet::from([task.value.clone()]);
+            }
+        }
+        let (mut now, mut told) = (Timestamp::EPOCH, vec![]);
+        loop {
+            let begun = || Ok(begun.iter().map(|task| (*task).to_owned()).collect());
+            match arrivals.next((Timestamp::EPOCH, now), begun).unwrap() {
+                Next::Now(place) => {
+                    let event = arrivals.take(place);
+                    let kind = event.value.event["type"].as_str().unwrap_or_default();
+                    told.push(format!("{kind} {}", now.as_millis()));
+                }
+                Next::At(at) => now = at,
+                Next::Nothing => break,
+            }
+        }
+        told.extend(arrivals.missed().into_iter().map(|failure| failure.what));
+        told
+    }
+
+    #[test]
+    fn events_come_at_their_moment_or_once_their_task_has_begun() {
+        let events = "[{ after: PT2S, event: { type: late, source: s } }, { afterTask: b, event: { type: of-b, source: s } }, { after: PT1S, event: { type: soon, source: s } }, { after: PT0S, event: { type: first, source: s } }]";
+        assert_eq!(arrivals(events, &["a", "b"]), ["of-b 0", "first 0", "soon 1000", "late 2000"]);
+        assert_eq!(arrivals(events, &["a"]), ["first 0", "soon 1000", "late 2000", "events[1]"]);
+    }
 }

@@ -3,6 +3,7 @@
 
 use super::Failure;
 use super::bench::Bench;
+use super::deliver::{self, Arrivals, Next};
 use super::script::{self, Script};
 use crate::exit::refused;
 use anyhow::Result;
@@ -12,6 +13,7 @@ use placet_model::decision::DecisionState;
 use placet_model::plan::Plan;
 use placet_model::{RunId, Timestamp};
 use placet_projections::{DecisionRow, RunStatus, Views};
+use std::collections::BTreeSet;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -24,6 +26,7 @@ pub(crate) struct Drive<'a> {
     pub(crate) test: &'a TestCase,
     pub(crate) run: RunId,
     pub(crate) script: Script<'a>,
+    arrivals: Arrivals<'a>,
 }
 
 /// What one look at the run came to.
@@ -42,14 +45,15 @@ enum Look {
 
 impl<'a> Drive<'a> {
     pub(crate) fn new(bench: &'a Bench, test: &'a TestCase, plans: &[&Plan], run: RunId) -> Self {
-        Self { bench, test, run, script: Script::new(test, plans) }
+        let (script, arrivals) = (Script::new(test, plans), Arrivals::new(&test.events, plans));
+        Self { bench, test, run, script, arrivals }
     }
 
     /// Until the run is over or nothing can help it on. What did not go as scripted comes back.
     pub(crate) async fn go(&mut self, notices: &mut Receiver<Notice>) -> Result<Vec<Failure>> {
         for _ in 0..LOOKS_MAX {
             match self.look().await? {
-                Look::Over => return Ok(self.script.unused()),
+                Look::Over => return Ok(self.unused()),
                 Look::Stuck(failure) => return Ok(self.stuck(failure)),
                 Look::Misheard(failure) => return Ok(vec![failure]),
                 Look::Acted => {}
@@ -65,10 +69,15 @@ impl<'a> Drive<'a> {
         Ok(vec![Failure::new("run", self.test.name.span, message)])
     }
 
+    /// What was scripted and never came about.
+    fn unused(&self) -> Vec<Failure> {
+        self.script.unused().into_iter().chain(self.arrivals.missed()).collect()
+    }
+
     /// A run that is expected to wait has come to where it should.
     fn stuck(&self, failure: Failure) -> Vec<Failure> {
         if self.test.expect.status.value == EndStatus::Waiting {
-            return self.script.unused();
+            return self.unused();
         }
         vec![failure]
     }
@@ -80,12 +89,22 @@ impl<'a> Drive<'a> {
         let view = handle.view().map_err(|error| refused(&error))?;
         let views = Views::new(&view)?;
         let row = views.run(self.run)?;
-        if row.is_some_and(|row| is_over(row.status)) {
+        if row.as_ref().is_some_and(|row| is_over(row.status)) {
             return Ok(Look::Over);
         }
         // what is idle stays idle until somebody acts, unless it was about to go on by itself
         let idle = load.runs == 0 && view.head().position() == before;
         let (mut moments, mut held) = (vec![], None);
+        let started_at = row.map_or_else(|| handle.now(), |row| row.started_at);
+        match self.arrivals.next((started_at, handle.now()), || self.begun())? {
+            // one after the other, each when what came before has been worked through
+            Next::Now(place) if idle => {
+                let delivered = deliver::deliver(self.bench, self.arrivals.take(place));
+                return Ok(delivered.map_or_else(Look::Misheard, |()| Look::Acted));
+            }
+            Next::Now(_) | Next::Nothing => {}
+            Next::At(at) => moments.push(at),
+        }
         for row in views.open(None, usize::MAX)? {
             match self.answer(&row).await? {
                 Answer::Said => return Ok(Look::Acted),
@@ -105,6 +124,13 @@ impl<'a> Drive<'a> {
             Some(row) => Look::Stuck(self.nobody(&row)),
             None => self.rest(moments, views.next_due()?),
         })
+    }
+
+    /// Paths of the tasks that have begun.
+    fn begun(&self) -> Result<BTreeSet<String>> {
+        let report = self.bench.handle().report(self.run).map_err(|error| refused(&error))?;
+        let trace = report["trace"].as_array().into_iter().flatten();
+        Ok(trace.filter_map(|entry| entry["task"].as_str()).map(str::to_owned).collect())
     }
 
     async fn answer(&mut self, row: &DecisionRow) -> Result<Answer> {

@@ -339,7 +339,7 @@ fn the_schema_for_editors_takes_what_the_check_takes_and_refuses_what_it_refuses
         "    answers: [{ status: 200 }]\n    expect: { sent: [] }\n",
         "    answers: [{ operation: a, error: x, status: 200 }]\n    expect: { sent: [] }\n",
         "    events: [{ event: { type: a, source: b } }]\n    expect: { sent: [] }\n",
-        "    events: [{ after: PT1S, event: { type: a } }]\n    expect: { sent: [] }\n",
+        "    events: [{ after: PT1S, event: { source: a } }]\n    expect: { sent: [] }\n",
         "    expect: { output: { $exp: x } }\n",
         "    expect: { output: [{ $match: {}, b: 1 }] }\n",
         "    expect: { sent: [{ bdoy: {} }] }\n",
