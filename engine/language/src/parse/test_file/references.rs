@@ -55,7 +55,6 @@ fn tasks_of(plans: &[&Plan]) -> Tasks {
     let mut tasks = Tasks::new();
     for plan in plans {
         collect(&plan.tasks, &mut tasks);
-        plan.functions.values().for_each(|task| collect_one(task, &mut tasks));
     }
     tasks
 }
