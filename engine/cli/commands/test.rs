@@ -190,9 +190,6 @@ impl Suite {
     }
 
     async fn go(&self, ready: &Ready, test: &TestCase, seed: u64) -> Result<(Verdict, Value)> {
-        if let Some(failure) = deliver::not_built(test) {
-            return Ok((Verdict::Broken(failure), Value::Null));
-        }
         let integrations = &ready.file.integrations;
         let bench =
             Bench::set_up(&self.ground, &ready.workflow, integrations, (test, seed)).await?;
@@ -209,6 +206,7 @@ impl Suite {
         seed: u64,
     ) -> Result<(Verdict, Value)> {
         let mut notices = bench.handle().notices();
+        deliver::hold(bench, test);
         let run = match (bench.start(test, seed).await, &test.expect.refused) {
             (Ok(run), None) => run,
             (Ok(run), Some(code)) => {

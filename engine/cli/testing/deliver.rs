@@ -1,32 +1,31 @@
 //! What comes from outside in a test, and when: at a virtual moment, or once a task has begun.
-//!
-//! The engine takes no events in yet, so a test that has some is refused by name instead of running
-//! without them. [`deliver`] is the one place that hands an event over.
 
 use super::Failure;
 use super::bench::Bench;
+use crate::people::{self, AUTHOR};
 use anyhow::Result;
 use placet_language::test_file::{ScriptedEvent, Spanned, TestCase, TestFile, When};
 use placet_model::Timestamp;
 use placet_model::plan::Plan;
 use std::collections::BTreeSet;
 
-/// The first event of the test, as the reason why it cannot be run.
-pub(crate) fn not_built(test: &TestCase) -> Option<Failure> {
-    test.events.first().map(refused)
-}
-
 /// Hands an event to the engine.
 ///
 /// # Errors
-/// It cannot: see the head of this file.
-pub(crate) fn deliver(_bench: &Bench, event: &Spanned<ScriptedEvent>) -> Result<(), Failure> {
-    Err(refused(event))
+/// It is no event: said at its place.
+pub(crate) async fn deliver(bench: &Bench, event: &Spanned<ScriptedEvent>) -> Result<(), Failure> {
+    let author = people::principal(AUTHOR);
+    let published = bench.handle().publish(event.value.event.clone(), None, &author).await;
+    let problem =
+        |error| Failure::new("events", event.span, format!("the event is refused: {error}"));
+    published.map(|_position| ()).map_err(problem)
 }
 
-fn refused(event: &Spanned<ScriptedEvent>) -> Failure {
-    let message = "`events` of a test are not built yet: the engine takes no events from outside";
-    Failure::new("events", event.span, message)
+/// The engine does not jump past what is to come, from before the run begins.
+pub(crate) fn hold(bench: &Bench, test: &TestCase) {
+    if !test.events.is_empty() {
+        bench.clock.hold_at(Some(bench.handle().now()));
+    }
 }
 
 /// The events of one test, and which of them have come.

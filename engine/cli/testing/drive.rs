@@ -27,6 +27,8 @@ pub(crate) struct Drive<'a> {
     pub(crate) run: RunId,
     pub(crate) script: Script<'a>,
     arrivals: Arrivals<'a>,
+    /// Where the engine's clock was last held.
+    barrier: Option<Option<Timestamp>>,
 }
 
 /// What one look at the run came to.
@@ -46,7 +48,7 @@ enum Look {
 impl<'a> Drive<'a> {
     pub(crate) fn new(bench: &'a Bench, test: &'a TestCase, plans: &[&Plan], run: RunId) -> Self {
         let (script, arrivals) = (Script::new(test, plans), Arrivals::new(&test.events, plans));
-        Self { bench, test, run, script, arrivals }
+        Self { bench, test, run, script, arrivals, barrier: None }
     }
 
     /// Until the run is over or nothing can help it on. What did not go as scripted comes back.
@@ -96,10 +98,12 @@ impl<'a> Drive<'a> {
         let idle = load.runs == 0 && view.head().position() == before;
         let (mut moments, mut held) = (vec![], None);
         let started_at = row.map_or_else(|| handle.now(), |row| row.started_at);
-        match self.arrivals.next((started_at, handle.now()), || self.begun())? {
+        let next = self.arrivals.next((started_at, handle.now()), || self.begun())?;
+        self.hold(next);
+        match next {
             // one after the other, each when what came before has been worked through
             Next::Now(place) if idle => {
-                let delivered = deliver::deliver(self.bench, self.arrivals.take(place));
+                let delivered = deliver::deliver(self.bench, self.arrivals.take(place)).await;
                 return Ok(delivered.map_or_else(Look::Misheard, |()| Look::Acted));
             }
             Next::Now(_) | Next::Nothing => {}
@@ -124,6 +128,20 @@ impl<'a> Drive<'a> {
             Some(row) => Look::Stuck(self.nobody(&row)),
             None => self.rest(moments, views.next_due()?),
         })
+    }
+
+    /// The engine does not jump past what comes next.
+    fn hold(&mut self, next: Next) {
+        let barrier = match next {
+            Next::Now(_) => return,
+            Next::At(at) => Some(at),
+            Next::Nothing => None,
+        };
+        if self.barrier != Some(barrier) {
+            self.barrier = Some(barrier);
+            self.bench.clock.hold_at(barrier);
+            self.bench.handle().wake();
+        }
     }
 
     /// Paths of the tasks that have begun.

@@ -50,6 +50,13 @@ impl Clock {
         }
     }
 
+    /// Moves a virtual clock back by so many milliseconds, as a wall clock may be.
+    pub fn set_back(&self, millis: i64) {
+        if let Self::Virtual(clock) = self {
+            clock.now.fetch_sub(millis, Ordering::SeqCst);
+        }
+    }
+
     /// Something is to happen at this moment that the engine does not know of: it does not jump past
     /// it by itself. None lets it go on.
     pub fn hold_at(&self, moment: Option<Timestamp>) {
