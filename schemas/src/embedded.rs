@@ -7,6 +7,8 @@ pub const MANIFEST: &str = "schemas/manifest.json";
 
 /// The JSON Schema of `*.test.yaml`, for editors.
 pub const TEST: &str = "schemas/test.json";
+/// The JSON Schema of a `placet.toml`.
+pub const PROJECT: &str = "schemas/project.json";
 
 macro_rules! embed {
     ($($path:literal),+ $(,)?) => {
@@ -20,6 +22,7 @@ macro_rules! embed {
 embed! {
     "manifest.json",
     "profile/workflow.json",
+    "project.json",
     "providers/http/request.input.json",
     "providers/slack/auth.test.input.json",
     "providers/slack/auth.test.output.json",

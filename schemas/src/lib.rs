@@ -8,6 +8,6 @@ mod embedded;
 mod registry;
 mod violation;
 
-pub use embedded::{MANIFEST, TEST, WORKFLOW, embedded, embedded_paths};
+pub use embedded::{MANIFEST, PROJECT, TEST, WORKFLOW, embedded, embedded_paths};
 pub use registry::{Error, Registry, Schema};
 pub use violation::{VIOLATIONS_MAX, Violation, Violations};

@@ -25,6 +25,9 @@ pub mod test_file;
 pub use diagnostic::{Code, Diagnostic, Severity};
 pub use environment::Environment;
 pub use expr::{Evaluator, ExpressionError, Health, Limits, Scope};
-pub use parse::{Checked, check, check_policy, check_project, check_test};
+pub use parse::{
+    Checked, CheckedProject, Key, Override, check, check_policy, check_project, check_project_with,
+    check_test, project_keys, project_schema, unknown_override,
+};
 pub use profile::profile_schema;
 pub use source::{Source, Span};

@@ -1,7 +1,9 @@
 //! `placet.toml` as data: what the operator of a process has decided.
 
+use crate::draft::Mode;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
 
 /// The operator's configuration of one project.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +19,47 @@ pub struct ProjectConfig {
     pub secrets: BTreeMap<String, SecretBinding>,
     /// Bounds.
     pub limits: Limits,
+    /// The NATS server.
+    pub nats: Nats,
+    /// What `placet serve` does.
+    pub serve: Serve,
+}
+
+/// The NATS server that events follow to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Nats {
+    /// Its address; without one there is none.
+    pub url: Option<String>,
+    /// Environment variable that holds the seed of the engine's user nkey.
+    pub seed_env: Option<String>,
+    /// Copies of the stream.
+    pub replicas: u64,
+}
+
+/// How an engine in production is reached and what its runs do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Serve {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Names under which it is reached besides those of this machine: `host` or `host:port`.
+    pub hosts: Vec<String>,
+    /// Mode of runs whose request names none; with `sandbox` nothing can leave at all.
+    pub mode: Mode,
+}
+
+impl Default for Nats {
+    fn default() -> Self {
+        Self { url: None, seed_env: None, replicas: 1 }
+    }
+}
+
+impl Default for Serve {
+    fn default() -> Self {
+        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 7480));
+        Self { listen, hosts: vec![], mode: Mode::Sandbox }
+    }
 }
 
 /// Where a secret comes from and where it may go.
@@ -84,6 +127,8 @@ impl Default for ProjectConfig {
             egress_allow: vec![],
             secrets: BTreeMap::new(),
             limits: Limits::default(),
+            nats: Nats::default(),
+            serve: Serve::default(),
         }
     }
 }

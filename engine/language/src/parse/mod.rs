@@ -52,7 +52,10 @@ use reader::Reader;
 
 pub(crate) use functions::alias_of;
 pub use policy::check_policy;
-pub use project::check_project;
+pub use project::{
+    CheckedProject, Key, Override, check_project, check_project_with, project_keys, project_schema,
+    unknown_override,
+};
 pub use test_file::{Known, check_test};
 
 /// What a check found.

@@ -1,72 +1,268 @@
-//! `placet.toml`: what the operator of a process has decided.
+//! `placet.toml`: what the operator of a process has decided, and what takes the place of a key from
+//! outside of the file.
+
+mod hosts;
+mod keys;
+mod schema;
 
 use std::collections::BTreeMap;
 
+use placet_model::draft::Mode;
 use placet_model::manifest::Catalogue;
-use placet_model::project::{Limits, ProjectConfig, SecretBinding};
+use placet_model::project::{ProjectConfig, SecretBinding};
 use placet_schemas::Registry;
 
 use super::on_deep_stack;
 use super::reader::Reader;
 use crate::codes;
-use crate::diagnostic::{Diagnostic, Sink};
+use crate::diagnostic::{Code, Diagnostic, Severity, Sink, did_you_mean};
 use crate::environment::Environment;
 use crate::source::{Source, Span};
-use crate::syntax::{Content, Node, toml_load};
+use crate::syntax::{Content, Entry, Node, Style, toml_load};
+use hosts::{Fits, is_bare_host, is_variable};
+use keys::{DATA_BUILT, DATA_NOT_BUILT, Kind, NOT_BUILT};
 
-const ROOT: &[&str] = &["project", "egress", "secrets", "limits"];
-const LIMITS: &[&str] = &["steps_max", "payload_bytes_max", "expression_ms_max", "call_ms_max"];
+pub use keys::{Key, project_keys};
+pub use schema::project_schema;
+
+/// Keys of the root that are no table of [`project_keys`].
+const SECRETS: &str = "secrets";
+
+/// A text that takes the place of a key, such as the value of an environment variable. Lists are
+/// separated by commas.
+#[derive(Debug, Clone)]
+pub struct Override {
+    /// Path of the key.
+    pub key: &'static str,
+    /// Where it comes from (its name), and the text.
+    pub source: Source,
+}
+
+/// What a check of a `placet.toml` found.
+#[derive(Debug, Clone)]
+pub struct CheckedProject {
+    /// The configuration with its overrides; `None` when there is an error.
+    pub config: Option<ProjectConfig>,
+    /// Findings in the file.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Findings in each override, in the order given.
+    pub overridden: Vec<Vec<Diagnostic>>,
+}
 
 /// Checks a `placet.toml`. What it leaves out has its default.
 ///
 /// Never panics and does no I/O.
 pub fn check_project(source: &Source) -> (Option<ProjectConfig>, Vec<Diagnostic>) {
-    on_deep_stack(|| read(source)).unwrap_or_else(|| {
+    let checked = check_project_with(source, &[]);
+    (checked.config, checked.diagnostics)
+}
+
+/// Checks a `placet.toml` together with what takes the place of its keys. A mistake in the file
+/// stays one, whether or not something takes its place.
+///
+/// Never panics and does no I/O.
+pub fn check_project_with(source: &Source, overrides: &[Override]) -> CheckedProject {
+    on_deep_stack(|| read(source, overrides)).unwrap_or_else(|| {
         let mut sink = Sink::new(source);
         let help = "this is a bug of Placet: please report the file";
         sink.report(codes::PROJECT, Span::default(), "the file could not be checked", help);
-        (None, sink.finish())
+        CheckedProject { config: None, diagnostics: sink.finish(), overridden: vec![] }
     })
 }
 
-fn read(source: &Source) -> (Option<ProjectConfig>, Vec<Diagnostic>) {
+/// A variable that looks as if it should take a key's place, and takes none.
+pub fn unknown_override(source: &Source, known: &[String]) -> Diagnostic {
     let mut sink = Sink::new(source);
-    let Some(root) = toml_load::load(&mut sink) else { return (None, sink.finish()) };
+    let help = match did_you_mean(source.name(), known.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "it changes nothing: remove it".to_owned(),
+    };
+    let message = format!("`{}` takes the place of no key of placet.toml", source.name());
+    let code = Code { severity: Severity::Warning, ..codes::PROJECT };
+    sink.report(code, Span::default(), message, help);
+    sink.finish().remove(0)
+}
+
+fn read(source: &Source, overrides: &[Override]) -> CheckedProject {
+    let mut config = ProjectConfig::default();
+    let mut sink = Sink::new(source);
+    let mut diagnostics = vec![];
+    let mut good = false;
+    match toml_load::load(&mut sink) {
+        None => diagnostics = sink.finish(),
+        Some(root) => {
+            let read = with_reader(sink, |reader| reader.project(&root, &mut config));
+            (diagnostics, good) = (read.0, !read.1);
+        }
+    }
+    let mut overridden = vec![];
+    for given in overrides {
+        let (findings, has_errors) = with_reader(Sink::new(&given.source), |reader| {
+            if let Some(key) = project_keys().find(|key| key.path == given.key) {
+                let node = node_of(key, given.source.text());
+                reader.key(key, &node, &mut config);
+            }
+        });
+        good &= !has_errors;
+        overridden.push(findings);
+    }
+    CheckedProject { config: good.then_some(config), diagnostics, overridden }
+}
+
+fn with_reader(sink: Sink<'_>, read: impl FnOnce(&mut Reader<'_>)) -> (Vec<Diagnostic>, bool) {
     let (catalogue, schemas) = (Catalogue::default(), Registry::new());
     let environment =
         Environment { catalogue: &catalogue, integrations: None, policy: None, schemas: &schemas };
     let mut reader = Reader::new(sink, environment);
     reader.shape_code = codes::PROJECT;
-    let config = reader.project(&root);
-    let (diagnostics, has_errors) = reader.finish();
-    (config.filter(|_| !has_errors), diagnostics)
+    read(&mut reader);
+    reader.finish()
+}
+
+/// The text of an override as the file's own tree would have it.
+fn node_of(key: &Key, text: &str) -> Node {
+    let plain = |start: usize, text: &str| Node {
+        span: Span::new(start, start + text.len()),
+        content: Content::Text { text: text.to_owned(), style: Style::Plain },
+    };
+    let whole = Span::new(0, text.len());
+    match key.kind {
+        Kind::List(..) => {
+            let mut items = vec![];
+            let mut start = 0;
+            for part in text.split(',') {
+                let trimmed = part.trim();
+                let blank = part.len() - part.trim_start().len();
+                if !trimmed.is_empty() {
+                    items.push(plain(start + blank, trimmed));
+                }
+                start += part.len() + 1;
+            }
+            Node { span: whole, content: Content::List(items) }
+        }
+        Kind::Number(..) => match text.trim().parse::<u64>() {
+            Ok(number) => Node { span: whole, content: Content::Number(number.into()) },
+            Err(_no_number) => plain(0, text),
+        },
+        Kind::Token(_) | Kind::Text(..) | Kind::Address(_) | Kind::Mode(_) | Kind::Data => {
+            plain(0, text)
+        }
+    }
 }
 
 impl Reader<'_> {
-    fn project(&mut self, root: &Node) -> Option<ProjectConfig> {
-        if !self.map(root, "placet.toml", ROOT) {
-            return None;
+    fn project(&mut self, root: &Node, config: &mut ProjectConfig) {
+        if !self.open_map(root, "placet.toml") {
+            return;
         }
-        let mut config = ProjectConfig::default();
-        if let Some(project) = root.get("project") {
-            config.project = self.token(project, "`project`")?;
+        self.known_keys(root, "", "placet.toml");
+        for table in tables() {
+            if let Some(node) = root.get(table)
+                && self.open_map(node, &format!("`{table}`"))
+            {
+                self.known_keys(node, table, &format!("`{table}`"));
+            }
         }
-        if let Some(egress) = root.get("egress")
-            && self.map(egress, "`egress`", &["read_hosts", "allow"])
-        {
-            config.read_hosts =
-                self.hosts(egress.get("read_hosts"), "`egress.read_hosts`", is_host);
-            config.egress_allow = self.hosts(egress.get("allow"), "`egress.allow`", is_target);
+        for key in project_keys() {
+            let (table, name) = key.parts();
+            let map = if table.is_empty() { Some(root) } else { root.get(table) };
+            if let Some(node) = map.and_then(|map| map.get(name)) {
+                self.key(key, node, config);
+            }
         }
-        if let Some(secrets) = root.get("secrets")
+        if let Some(secrets) = root.get(SECRETS)
             && self.open_map(secrets, "`secrets`")
         {
             config.secrets = self.secret_bindings(secrets);
         }
-        if let Some(limits) = root.get("limits") {
-            config.limits = self.limits(limits);
+    }
+
+    /// Reports the keys of a table that are unknown, and those that are known by name only.
+    fn known_keys(&mut self, map: &Node, table: &str, what: &str) {
+        let known: Vec<&str> = match table {
+            "" => {
+                let top = project_keys().map(Key::parts).filter(|(table, _)| table.is_empty());
+                top.map(|(_, name)| name).chain(tables()).chain([SECRETS]).collect()
+            }
+            table => {
+                let within = project_keys().map(Key::parts).filter(|(of, _)| *of == table);
+                within.map(|(_, name)| name).collect()
+            }
+        };
+        for Entry { key, key_span, .. } in map.entries() {
+            let path = if table.is_empty() { key.clone() } else { format!("{table}.{key}") };
+            if let Some((_, help)) = NOT_BUILT.iter().find(|(later, _)| *later == path) {
+                let message = format!("`{path}` of placet.toml is not built yet");
+                self.report(codes::PROJECT, *key_span, message, *help);
+            } else if !known.contains(&key.as_str()) {
+                self.unknown_key(*key_span, key, what, &known);
+            }
         }
-        Some(config)
+    }
+
+    /// One key's value, wherever it comes from.
+    fn key(&mut self, key: &Key, node: &Node, config: &mut ProjectConfig) {
+        let what = format!("`{}`", key.path);
+        match key.kind {
+            Kind::Token(at) => {
+                if let Some(token) = self.token(node, &what) {
+                    *at(config) = token;
+                }
+            }
+            Kind::List(fits, at) => *at(config) = self.hosts(Some(node), &what, fits),
+            Kind::Number(max, at) => {
+                if let Some(number) = self.bound(node, &what, max) {
+                    *at(config) = number;
+                }
+            }
+            Kind::Text(fits, at) => {
+                if let Some(text) = self.fitting(node, &what, fits) {
+                    *at(config) = Some(text);
+                }
+            }
+            Kind::Address(at) => {
+                let Some(text) = self.text(node, &what) else { return };
+                match text.parse() {
+                    Ok(address) => *at(config) = address,
+                    Err(_no_address) => {
+                        let message = format!("{what} cannot be `{text}`");
+                        let help = "write ADDRESS:PORT, such as 127.0.0.1:7480";
+                        self.report(codes::PROJECT, node.span, message, help);
+                    }
+                }
+            }
+            Kind::Mode(at) => {
+                let words: Vec<&str> = Mode::ALL.iter().map(|mode| mode.word()).collect();
+                let word = self.one_of(node, &what, &words);
+                if let Some(mode) = word.and_then(|word| word.parse().ok()) {
+                    *at(config) = mode;
+                }
+            }
+            Kind::Data => self.data_policy(node, &what),
+        }
+    }
+
+    fn data_policy(&mut self, node: &Node, what: &str) {
+        if node.as_text() == Some(DATA_NOT_BUILT) {
+            let message = format!("{what} `{DATA_NOT_BUILT}` is not built yet");
+            let help = "leave it out: content is sealed with a key per run, and kept";
+            self.report(codes::PROJECT, node.span, message, help);
+        } else {
+            self.one_of(node, what, &[DATA_BUILT]);
+        }
+    }
+
+    fn one_of(&mut self, node: &Node, what: &str, words: &[&str]) -> Option<String> {
+        let text = self.text(node, what)?;
+        if words.contains(&text) {
+            return Some(text.to_owned());
+        }
+        let help = match did_you_mean(text, words.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("one of: {}", words.join(", ")),
+        };
+        self.report(codes::PROJECT, node.span, format!("{what} cannot be `{text}`"), help);
+        None
     }
 
     /// A single lower-case token: it stands in subjects and digests.
@@ -81,12 +277,7 @@ impl Reader<'_> {
         fits.then(|| text.to_owned())
     }
 
-    fn hosts(
-        &mut self,
-        node: Option<&Node>,
-        what: &str,
-        fits: fn(&str) -> Result<(), &'static str>,
-    ) -> Vec<String> {
+    fn hosts(&mut self, node: Option<&Node>, what: &str, fits: Fits) -> Vec<String> {
         let Some(node) = node else { return Vec::new() };
         let Some(items) = self.list(node, what) else { return Vec::new() };
         let mut hosts = Vec::new();
@@ -101,6 +292,34 @@ impl Reader<'_> {
             }
         }
         hosts
+    }
+
+    fn fitting(&mut self, node: &Node, what: &str, fits: Fits) -> Option<String> {
+        let text = self.text(node, what)?;
+        if let Err(help) = fits(text) {
+            self.report(codes::PROJECT, node.span, format!("{what} cannot be `{text}`"), help);
+            return None;
+        }
+        Some(text.to_owned())
+    }
+
+    /// A whole number from 1 to `max`.
+    fn bound(&mut self, node: &Node, what: &str, max: u64) -> Option<u64> {
+        let (number, help) = match &node.content {
+            Content::Number(number) => (number.as_u64(), "choose a number within these bounds"),
+            Content::Text { style: Style::DoubleQuoted, .. } => (None, "write it without quotes"),
+            Content::Null
+            | Content::Bool(_)
+            | Content::Text { .. }
+            | Content::List(_)
+            | Content::Map(_) => (None, "write digits alone"),
+        };
+        let number = number.filter(|number| (1..=max).contains(number));
+        if number.is_none() {
+            let message = format!("{what} must be a whole number from 1 to {max}");
+            self.report(codes::PROJECT, node.span, message, help);
+        }
+        number
     }
 
     fn secret_bindings(&mut self, node: &Node) -> BTreeMap<String, SecretBinding> {
@@ -127,100 +346,26 @@ impl Reader<'_> {
 
     fn variable(&mut self, node: &Node) -> Option<String> {
         let text = self.text(node, "`env`")?;
-        let start =
-            text.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
-        if !start || !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+        if let Err(help) = is_variable(text) {
             let message = format!("`{text}` is no name of an environment variable");
-            let help = "name the variable that holds the secret; never write the secret itself";
             self.report(codes::PROJECT, node.span, message, help);
             return None;
         }
         Some(text.to_owned())
     }
-
-    fn limits(&mut self, node: &Node) -> Limits {
-        let mut limits = Limits::default();
-        if !self.map(node, "`limits`", LIMITS) {
-            return limits;
-        }
-        for entry in node.entries() {
-            let (field, max) = match entry.key.as_str() {
-                "steps_max" => (&mut limits.steps_max, 1_000_000),
-                "payload_bytes_max" => (&mut limits.payload_bytes_max, 64 << 20),
-                "expression_ms_max" => (&mut limits.expression_ms_max, 60_000),
-                "call_ms_max" => (&mut limits.call_ms_max, 600_000),
-                _ => continue,
-            };
-            let number = match &entry.value.content {
-                Content::Number(number) => number.as_u64(),
-                Content::Null
-                | Content::Bool(_)
-                | Content::Text { .. }
-                | Content::List(_)
-                | Content::Map(_) => None,
-            };
-            if let Some(number) = number.filter(|number| (1..=max).contains(number)) {
-                *field = number;
-                continue;
-            }
-            let message = format!("`limits.{}` must be a whole number from 1 to {max}", entry.key);
-            self.report(codes::PROJECT, entry.value.span, message, "write it without quotes");
-        }
-        limits
-    }
 }
 
-/// `host` or `host:port`, lower case, nothing matched by suffix.
-fn is_host(text: &str) -> Result<(), &'static str> {
-    if text.contains("://") || text.contains('/') {
-        return Err("write the host alone, without scheme and path");
-    }
-    if text.contains('*') {
-        return Err("hosts are matched whole: name each one");
-    }
-    let (host, port) = split_port(text);
-    let byte = |byte: u8| {
-        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-')
-    };
-    let bracketed = host.starts_with('[') && host.ends_with(']');
-    let named = !host.is_empty() && host.bytes().all(byte);
-    if (bracketed || named) && port.is_none_or(is_port) {
-        Ok(())
-    } else {
-        Err("write a host such as api.example.com, in lower case, or host:port")
-    }
-}
-
-/// A host alone: a secret goes to it whatever the port, so a port would promise what nobody keeps.
-fn is_bare_host(text: &str) -> Result<(), &'static str> {
-    is_host(text)?;
-    match split_port(text).1 {
-        None => Ok(()),
-        Some(_) => Err("leave out the port: a secret is bound to the host alone"),
-    }
+/// The tables of the file, but that of the secrets, each once.
+fn tables() -> impl Iterator<Item = &'static str> {
+    let mut seen = vec![""];
+    project_keys().filter_map(move |key| {
+        let (table, _) = key.parts();
+        let is_new = !seen.contains(&table);
+        seen.push(table);
+        is_new.then_some(table)
+    })
 }
 
 fn is_empty_list(node: &Node) -> bool {
     matches!(&node.content, Content::List(items) if items.is_empty())
-}
-
-/// `HOST:PORT`.
-fn is_target(text: &str) -> Result<(), &'static str> {
-    is_host(text)?;
-    if split_port(text).1.is_some() {
-        Ok(())
-    } else {
-        Err("write HOST:PORT, such as 127.0.0.1:8080")
-    }
-}
-
-fn split_port(text: &str) -> (&str, Option<&str>) {
-    match text.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
-        Some(_) | None => (text, None),
-    }
-}
-
-fn is_port(text: &str) -> bool {
-    text.parse::<u16>().is_ok_and(|port| port > 0)
 }

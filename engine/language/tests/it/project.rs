@@ -1,7 +1,13 @@
 //! For the operator: what a `placet.toml` means, and what is refused in it.
 
-use placet_language::{Diagnostic, Source, check_project};
+use placet_language::{
+    Diagnostic, Override, Source, check_project, check_project_with, project_keys, project_schema,
+    unknown_override,
+};
+use placet_model::draft::Mode;
 use placet_model::project::ProjectConfig;
+use placet_schemas::Registry;
+use serde_json::{Value, json};
 
 fn read(text: &str) -> (Option<ProjectConfig>, Vec<String>) {
     let (config, findings) = check_project(&Source::new("placet.toml", text));
@@ -84,4 +90,161 @@ fn broken_toml_is_reported_where_it_breaks() {
     let (config, findings) = read("project = \n");
     assert!(config.is_none());
     assert!(findings[0].starts_with("PL1007 1:"), "{findings:?}");
+}
+
+#[test]
+fn what_serve_and_nats_need_is_read() {
+    let (config, findings) = read(
+        "[nats]\nurl = \"nats://127.0.0.1:4222\"\nseed_env = \"ENGINE_SEED\"\nreplicas = 3\n\n\
+         [serve]\nlisten = \"0.0.0.0:8080\"\nhosts = [\"placet.example.com\"]\nmode = \"live\"\n\n\
+         [data]\npolicy = \"full\"\n",
+    );
+    assert_eq!(findings, Vec::<String>::new());
+    let config = config.expect("a configuration");
+    assert_eq!(config.nats.url.as_deref(), Some("nats://127.0.0.1:4222"));
+    assert_eq!((config.nats.seed_env.as_deref(), config.nats.replicas), (Some("ENGINE_SEED"), 3));
+    assert_eq!(config.serve.listen.to_string(), "0.0.0.0:8080");
+    assert_eq!(
+        (config.serve.hosts, config.serve.mode),
+        (vec!["placet.example.com".into()], Mode::Live)
+    );
+}
+
+#[test]
+fn what_is_not_built_is_refused_by_name_and_never_taken_in_silence() {
+    refused(
+        "[data]\npolicy = \"metadata_only\"\nintegrations = {}\n[retention]\ndays = 30\n[nats]\naccount = \"a\"\n\
+         [serve]\ntls = {}\n",
+        &[
+            "PL1007 2:10 `data.policy` `metadata_only` is not built yet",
+            "PL1007 3:1 `data.integrations` of placet.toml is not built yet",
+            "PL1007 4:2 `retention` of placet.toml is not built yet",
+            "PL1007 7:1 `nats.account` of placet.toml is not built yet",
+            "PL1007 9:1 `serve.tls` of placet.toml is not built yet",
+        ],
+    );
+}
+
+#[test]
+fn every_wrong_value_is_told_with_its_place_and_what_to_write() {
+    refused(
+        "[data]\npolicy = \"all\"\n[nats]\nurl = \"localhost\"\nseed_env = \"SU-1\"\nreplicas = 6\n\
+         [serve]\nlisten = \"here\"\nmode = \"lve\"\n[limits]\niterations_max = -1\nsteps_mx = 2\n",
+        &[
+            "PL1007 2:10 `data.policy` cannot be `all`",
+            "PL1007 4:7 `nats.url` cannot be `localhost`",
+            "PL1007 5:12 `nats.seed_env` cannot be `SU-1`",
+            "PL1007 6:12 `nats.replicas` must be a whole number from 1 to 5",
+            "PL1007 8:10 `serve.listen` cannot be `here`",
+            "PL1007 9:8 `serve.mode` cannot be `lve`",
+            "PL1007 11:18 `limits.iterations_max` must be a whole number from 1 to 1000000",
+            "PL1007 12:1 unknown key `steps_mx` in `limits`",
+        ],
+    );
+    let (_, findings) = check_project(&Source::new(
+        "placet.toml",
+        "[limits]\nsteps_mx = 2\n[serve]\nmode = \"lve\"\n",
+    ));
+    let helps: Vec<&str> = findings.iter().map(|found| found.help.as_str()).collect();
+    assert_eq!(helps, ["did you mean `steps_max`?", "did you mean `live`?"]);
+}
+
+fn override_of(key: &str, text: &str) -> Override {
+    let key = project_keys().find(|known| known.path == key).expect("a key").path;
+    Override { key, source: Source::new(format!("VARIABLE_OF_{key}"), text) }
+}
+
+#[test]
+fn an_override_takes_the_place_of_a_key() {
+    let source =
+        Source::new("placet.toml", "[limits]\nsteps_max = 50\n[egress]\nallow = [\"a:1\"]\n");
+    let overrides = [
+        override_of("limits.steps_max", "70"),
+        override_of("egress.allow", "b:2, c:3"),
+        override_of("serve.mode", "live"),
+    ];
+    let config = check_project_with(&source, &overrides).config.expect("a configuration");
+    assert_eq!(config.limits.steps_max, 70);
+    assert_eq!(config.egress_allow, ["b:2", "c:3"]);
+    assert_eq!(config.serve.mode, Mode::Live);
+}
+
+#[test]
+fn a_bad_override_is_told_by_its_own_name_and_place_and_hides_no_mistake_of_the_file() {
+    let source = Source::new("placet.toml", "[limits]\nsteps_max = 0\n");
+    let overrides =
+        [override_of("limits.steps_max", "many"), override_of("egress.allow", "b:2, c")];
+    let checked = check_project_with(&source, &overrides);
+    assert!(checked.config.is_none());
+    let line = |d: &Diagnostic| format!("{}:{}:{} {}", d.file, d.line, d.column, d.message);
+    let told: Vec<String> =
+        checked.diagnostics.iter().chain(checked.overridden.iter().flatten()).map(line).collect();
+    assert_eq!(
+        told,
+        [
+            "placet.toml:2:13 `limits.steps_max` must be a whole number from 1 to 1000000",
+            "VARIABLE_OF_limits.steps_max:1:1 `limits.steps_max` must be a whole number from 1 to 1000000",
+            "VARIABLE_OF_egress.allow:1:6 `c` cannot stand in `egress.allow`",
+        ]
+    );
+}
+
+#[test]
+fn a_variable_with_a_typing_mistake_is_warned_of_with_the_nearest_name() {
+    let found = unknown_override(
+        &Source::new("PLACET_LIMITS_STEPSMAX", "5"),
+        &["PLACET_LIMITS_STEPS_MAX".to_owned()],
+    );
+    assert!(!found.is_error());
+    assert_eq!(found.help, "did you mean `PLACET_LIMITS_STEPS_MAX`?");
+    assert!(found.message.contains("PLACET_LIMITS_STEPSMAX"), "{}", found.message);
+}
+
+#[test]
+fn every_bound_of_the_model_is_a_key_with_its_default() {
+    let defaults = serde_json::to_value(ProjectConfig::default().limits).expect("limits are JSON");
+    let keys: Vec<(String, Value)> = project_keys()
+        .filter_map(|key| Some((key.path.strip_prefix("limits.")?.to_owned(), key.default())))
+        .collect();
+    assert_eq!(keys.len(), defaults.as_object().expect("a map").len());
+    for (key, default) in keys {
+        assert_eq!(defaults[&key], default, "{key}");
+    }
+}
+
+/// The file in `schemas/` is what `project_schema` makes.
+#[test]
+fn the_published_schema_is_the_one_of_the_keys() {
+    let published = placet_schemas::embedded(placet_schemas::PROJECT).expect("it is published");
+    let made = serde_json::to_string_pretty(&project_schema()).expect("a schema is JSON") + "\n";
+    assert!(published == made, "schemas/project.json must be\n{made}");
+}
+
+#[test]
+fn the_schema_and_the_check_agree() {
+    let schema = Registry::new().register(&project_schema()).expect("it compiles");
+    for (text, document) in [
+        ("", json!({})),
+        ("project = \"acme\"\n", json!({"project": "acme"})),
+        ("project = \"Acme\"\n", json!({"project": "Acme"})),
+        ("[limits]\nsteps_max = 5\n", json!({"limits": {"steps_max": 5}})),
+        ("[limits]\nsteps_max = 0\n", json!({"limits": {"steps_max": 0}})),
+        ("[limits]\nsteps = 5\n", json!({"limits": {"steps": 5}})),
+        ("[egress]\nallow = [\"a\"]\n", json!({"egress": {"allow": ["a"]}})),
+        ("[egress]\nallow = [\"a:1\"]\n", json!({"egress": {"allow": ["a:1"]}})),
+        (
+            "[secrets.a]\nenv = \"A\"\nhosts = []\n",
+            json!({"secrets": {"a": {"env": "A", "hosts": []}}}),
+        ),
+        (
+            "[secrets.a]\nenv = \"A\"\nhosts = [\"h\"]\n",
+            json!({"secrets": {"a": {"env": "A", "hosts": ["h"]}}}),
+        ),
+        ("[serve]\nmode = \"live\"\n", json!({"serve": {"mode": "live"}})),
+        ("[data]\npolicy = \"metadata_only\"\n", json!({"data": {"policy": "metadata_only"}})),
+        ("[retention]\n", json!({"retention": {}})),
+    ] {
+        let checked = read(text).0.is_some();
+        assert_eq!(schema.validate(&document).is_ok(), checked, "{text}");
+    }
 }

@@ -1,0 +1,74 @@
+//! Forms of texts in a `placet.toml`. Each says no with what to write instead.
+
+/// Whether a text has the form, or what to do.
+pub(super) type Fits = fn(&str) -> Result<(), &'static str>;
+
+/// `host` or `host:port`, lower case, nothing matched by suffix.
+pub(super) fn is_host(text: &str) -> Result<(), &'static str> {
+    if text.contains("://") || text.contains('/') {
+        return Err("write the host alone, without scheme and path");
+    }
+    if text.contains('*') {
+        return Err("hosts are matched whole: name each one");
+    }
+    let (host, port) = split_port(text);
+    let byte = |byte: u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-')
+    };
+    let bracketed = host.starts_with('[') && host.ends_with(']');
+    let named = !host.is_empty() && host.bytes().all(byte);
+    if (bracketed || named) && port.is_none_or(is_port) {
+        Ok(())
+    } else {
+        Err("write a host such as api.example.com, in lower case, or host:port")
+    }
+}
+
+/// A host alone: a secret goes to it whatever the port, so a port would promise what nobody keeps.
+pub(super) fn is_bare_host(text: &str) -> Result<(), &'static str> {
+    is_host(text)?;
+    match split_port(text).1 {
+        None => Ok(()),
+        Some(_) => Err("leave out the port: a secret is bound to the host alone"),
+    }
+}
+
+/// `HOST:PORT`.
+pub(super) fn is_target(text: &str) -> Result<(), &'static str> {
+    is_host(text)?;
+    if split_port(text).1.is_some() {
+        Ok(())
+    } else {
+        Err("write HOST:PORT, such as 127.0.0.1:8080")
+    }
+}
+
+/// Name of an environment variable.
+pub(super) fn is_variable(text: &str) -> Result<(), &'static str> {
+    let start = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+    if start && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+        Ok(())
+    } else {
+        Err("name the variable that holds the secret; never write the secret itself")
+    }
+}
+
+/// An address that a NATS client takes; the bus looks at the rest of it.
+pub(super) fn is_nats_url(text: &str) -> Result<(), &'static str> {
+    let rest = ["nats://", "tls://"].iter().find_map(|scheme| text.strip_prefix(scheme));
+    match rest {
+        Some(rest) if !rest.is_empty() && !rest.contains(char::is_whitespace) => Ok(()),
+        Some(_) | None => Err("write it as nats://HOST:4222"),
+    }
+}
+
+fn split_port(text: &str) -> (&str, Option<&str>) {
+    match text.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        Some(_) | None => (text, None),
+    }
+}
+
+fn is_port(text: &str) -> bool {
+    text.parse::<u16>().is_ok_and(|port| port > 0)
+}

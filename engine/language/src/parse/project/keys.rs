@@ -1,0 +1,165 @@
+//! Every key of a `placet.toml`, once: what it means, what it may be, where it goes. The reader, the
+//! overrides, the JSON Schema and the reference table are made from this list.
+
+use placet_model::draft::Mode;
+use placet_model::project::ProjectConfig;
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+
+use super::hosts::{Fits, is_host, is_nats_url, is_target, is_variable};
+
+/// One key, by its path.
+#[derive(Debug, Clone, Copy)]
+pub struct Key {
+    /// `table.key`, or `key` at the top.
+    pub path: &'static str,
+    /// What it decides, one line.
+    pub about: &'static str,
+    pub(super) kind: Kind,
+}
+
+/// A place in the configuration.
+type At<T> = fn(&mut ProjectConfig) -> &mut T;
+
+/// What a key may be, and where it goes.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Kind {
+    /// A single lower-case token.
+    Token(At<String>),
+    /// Texts of one form.
+    List(Fits, At<Vec<String>>),
+    /// A whole number from 1 to this one.
+    Number(u64, At<u64>),
+    /// A text of one form, or nothing.
+    Text(Fits, At<Option<String>>),
+    /// `ADDRESS:PORT`.
+    Address(At<SocketAddr>),
+    /// `sandbox` or `live`.
+    Mode(At<Mode>),
+    /// The data policy: one value is built.
+    Data,
+}
+
+/// Words of the data policy: what is built, and what is not yet.
+pub(super) const DATA_BUILT: &str = "full";
+pub(super) const DATA_NOT_BUILT: &str = "metadata_only";
+
+macro_rules! limits {
+    ($($field:ident $max:literal $about:literal;)+) => {
+        &[$(Key {
+            path: concat!("limits.", stringify!($field)),
+            about: $about,
+            kind: Kind::Number($max, |config| &mut config.limits.$field),
+        }),+]
+    };
+}
+
+const LIMITS: &[Key] = limits! {
+    steps_max 1_000_000 "task executions of one run";
+    iterations_max 1_000_000 "items of one `for`";
+    nesting_max 256 "depth of nested containers of one run";
+    branches_max 1_024 "branches of one `fork`";
+    children_depth_max 64 "depth of `run.workflow`: children of children";
+    history_events_max 10_000_000 "events of one run";
+    events_buffered_max 100_000 "inbound events that one run keeps for a `listen` to come";
+    payload_bytes_max 67_108_864 "bytes of one payload";
+    output_bytes_max 67_108_864 "bytes of what one expression gives";
+    expression_ms_max 60_000 "milliseconds for one evaluation of an expression";
+    call_ms_max 600_000 "milliseconds for one call of a provider";
+};
+
+const OTHERS: &[Key] = &[
+    Key {
+        path: "project",
+        about: "name of the project: stands in every digest and subject, so choose it once",
+        kind: Kind::Token(|config| &mut config.project),
+    },
+    Key {
+        path: "egress.read_hosts",
+        about: "hosts to which GET, HEAD and OPTIONS go without asking",
+        kind: Kind::List(is_host, |config| &mut config.read_hosts),
+    },
+    Key {
+        path: "egress.allow",
+        about: "HOST:PORT targets that may be on this machine, private, or plain http",
+        kind: Kind::List(is_target, |config| &mut config.egress_allow),
+    },
+    Key {
+        path: "data.policy",
+        about: "what of a run's content is kept: `full`; `metadata_only` is not built yet",
+        kind: Kind::Data,
+    },
+    Key {
+        path: "nats.url",
+        about: "the NATS server that events follow to",
+        kind: Kind::Text(is_nats_url, |config| &mut config.nats.url),
+    },
+    Key {
+        path: "nats.seed_env",
+        about: "the variable that holds the seed of the engine's user nkey",
+        kind: Kind::Text(is_variable, |config| &mut config.nats.seed_env),
+    },
+    Key {
+        path: "nats.replicas",
+        about: "copies of the stream; more than 1 needs a cluster",
+        kind: Kind::Number(5, |config| &mut config.nats.replicas),
+    },
+    Key {
+        path: "serve.listen",
+        about: "where `placet serve` listens",
+        kind: Kind::Address(|config| &mut config.serve.listen),
+    },
+    Key {
+        path: "serve.hosts",
+        about: "names under which it is reached, such as that of the proxy that ends TLS",
+        kind: Kind::List(is_host, |config| &mut config.serve.hosts),
+    },
+    Key {
+        path: "serve.mode",
+        about: "mode of its runs: `sandbox` (nothing leaves) or `live` (approved bytes leave)",
+        kind: Kind::Mode(|config| &mut config.serve.mode),
+    },
+];
+
+/// Keys that are known by name only, with what to do until then. A key below one of them is one too.
+pub(super) const NOT_BUILT: &[(&str, &str)] = &[
+    ("retention", "everything is kept; nothing is erased by age yet"),
+    ("data.integrations", "every integration has the project's data policy"),
+    ("nats.account", "name the account's user in `nats.url`, or its nkey by `nats.seed_env`"),
+    ("nats.credentials", "use a user nkey: `nats.seed_env`"),
+    ("nats.domain", "the stream is made in the account's own domain"),
+    ("serve.tls", "end TLS in a proxy before it, and name that proxy's host in `serve.hosts`"),
+    ("tls", "end TLS in a proxy before it, and name that proxy's host in `serve.hosts`"),
+];
+
+/// Every key, in the order of the reference.
+pub fn project_keys() -> impl Iterator<Item = &'static Key> {
+    let (first, rest) = OTHERS.split_at(3);
+    first.iter().chain(LIMITS).chain(rest)
+}
+
+impl Key {
+    /// Its value where nothing is said.
+    pub fn default(&self) -> Value {
+        self.value(&ProjectConfig::default())
+    }
+
+    /// Its value in a configuration.
+    pub fn value(&self, config: &ProjectConfig) -> Value {
+        let mut config = config.clone();
+        match self.kind {
+            Kind::Token(at) => json!(at(&mut config)),
+            Kind::List(_, at) => json!(at(&mut config)),
+            Kind::Number(_, at) => json!(at(&mut config)),
+            Kind::Text(_, at) => json!(at(&mut config)),
+            Kind::Address(at) => json!(at(&mut config)),
+            Kind::Mode(at) => json!(at(&mut config)),
+            Kind::Data => json!(DATA_BUILT),
+        }
+    }
+
+    /// Table and key within it; the table is empty at the top.
+    pub(super) fn parts(&self) -> (&'static str, &'static str) {
+        self.path.split_once('.').unwrap_or(("", self.path))
+    }
+}
