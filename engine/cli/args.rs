@@ -1,7 +1,8 @@
 //! The command line. Each command's own arguments stand with the command.
 
 use crate::commands::{
-    adapters, audit, check, dev, govern, inbox, init, integrations, run, runs, test,
+    adapters, audit, check, deploy, dev, govern, inbox, init, integrations, run, runs, serve,
+    test, tokens,
 };
 use clap::{Parser, Subcommand};
 
@@ -17,6 +18,10 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Engine, HTTP API and inbox on this machine
     Dev(dev::Args),
+    /// An engine in production: tokens, signed votes, nothing applied by itself
+    Serve(serve::Args),
+    /// Tokens with which people and programs come in to it
+    Tokens(tokens::Args),
     /// An example project that works at once
     Init(init::Args),
     /// Check workflows, policy.yaml and placet.toml
@@ -39,8 +44,8 @@ pub(crate) enum Command {
     Adapters(adapters::Args),
     /// Who must agree
     Policy(govern::PolicyArgs),
-    /// Make a project's workflows startable
-    Deploy(govern::DeployArgs),
+    /// Put a project's manifests and workflows into force, or show what that changes
+    Deploy(deploy::Args),
     /// Hold everything outbound, at once
     Pause(govern::PauseArgs),
     /// Let it go on

@@ -3,14 +3,18 @@
 pub(crate) mod adapters;
 pub(crate) mod audit;
 pub(crate) mod check;
+pub(crate) mod deploy;
 pub(crate) mod dev;
 pub(crate) mod govern;
 pub(crate) mod inbox;
 pub(crate) mod init;
 pub(crate) mod integrations;
 pub(crate) mod run;
+mod running;
 pub(crate) mod runs;
+pub(crate) mod serve;
 pub(crate) mod test;
+pub(crate) mod tokens;
 
 use crate::args::Command;
 use crate::exit::Exit;
@@ -21,6 +25,8 @@ use govern::Flow;
 pub(crate) async fn run(command: Command) -> Result<Exit> {
     match command {
         Command::Dev(args) => dev::run(args).await,
+        Command::Serve(args) => serve::run(args).await,
+        Command::Tokens(args) => tokens::run(args).await,
         Command::Init(args) => init::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Run(args) => run::run(args).await,
@@ -32,7 +38,7 @@ pub(crate) async fn run(command: Command) -> Result<Exit> {
         Command::Integrations(args) => integrations::run(args).await,
         Command::Adapters(args) => adapters::run(args),
         Command::Policy(args) => govern::policy(args).await,
-        Command::Deploy(args) => govern::deploy(args).await,
+        Command::Deploy(args) => deploy::run(args).await,
         Command::Pause(args) => govern::set_flow(args, Flow::Pause).await,
         Command::Resume(args) => govern::set_flow(args, Flow::Resume).await,
         Command::Projections(args) => govern::projections(args).await,

@@ -119,8 +119,28 @@ pub(crate) fn config_of(project: &Project, log: &Log) -> ProjectConfig {
     ProjectConfig { project: log.project().to_owned(), ..project.config.clone() }
 }
 
-/// Starts the engine of a log that is open already.
+/// Where the tokens of `serve` are kept: beside the keys, away from the data.
+pub(crate) fn tokens_file(place: &Place, log: &Log) -> Result<PathBuf> {
+    let dir = place.keys.directory(&log.install_id())?.context("tokens need a key directory")?;
+    Ok(dir.join(format!("tokens-{}.json", log.install_id())))
+}
+
+/// Starts the engine of a log that is open already; never on data of `serve`, where a token says who
+/// somebody is and votes are signed.
 pub(crate) async fn start_with(setup: Setup<'_>, log: Log) -> Result<Running> {
+    if tokens_file(&setup.place, &log).is_ok_and(|file| file.exists()) {
+        let words = format!(
+            "the data in {} are those of `placet serve`: start that, and go through it with --server and {}",
+            setup.place.data.display(),
+            crate::env::TOKEN
+        );
+        return Err(crate::exit::invalid(words));
+    }
+    start_served(setup, log).await
+}
+
+/// Starts the engine of a log that is open already, whoever may come in to it.
+pub(crate) async fn start_served(setup: Setup<'_>, log: Log) -> Result<Running> {
     let sandbox: Arc<dyn Transport> = Arc::new(Sandbox::new(setup.seed));
     let (live, vault) = match setup.mode {
         Mode::Sandbox => (None, None),

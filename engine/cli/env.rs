@@ -1,5 +1,7 @@
 //! Every environment variable that the command line reads, each declared once. The key directory's
-//! is `placet_log::KEY_DIR_VARIABLE`.
+//! is `placet_log::KEY_DIR_VARIABLE`. Every key of `placet.toml` has one as well, by [`of_key`].
+
+use placet_log::KEY_DIR_VARIABLE;
 
 /// What the engine says of itself on stderr, in the syntax of tracing's filters.
 pub(crate) const LOG: &str = "PLACET_LOG";
@@ -7,7 +9,10 @@ pub(crate) const LOG: &str = "PLACET_LOG";
 pub(crate) const LOG_DEFAULT: &str = "warn,placet_bus=off,async_nats=off";
 /// URL of the engine to talk to, when neither `--server` nor `--data` says otherwise.
 pub(crate) const SERVER: &str = "PLACET_SERVER";
-/// Seed of the nkey with which the NATS server knows this user or engine.
+/// Token with which to talk to it; without it the one that is kept for its URL.
+pub(crate) const TOKEN: &str = "PLACET_TOKEN";
+/// Seed of the nkey with which the NATS server knows this user or engine, unless `nats.seed_env`
+/// names another variable.
 pub(crate) const NATS_SEED: &str = "PLACET_NATS_SEED";
 /// Where a user's state lives (XDG base directories).
 pub(crate) const STATE_HOME: &str = "XDG_STATE_HOME";
@@ -15,3 +20,52 @@ pub(crate) const STATE_HOME: &str = "XDG_STATE_HOME";
 pub(crate) const HOME: &str = "HOME";
 /// Set to anything: no colours (no-color.org).
 pub(crate) const NO_COLOR: &str = "NO_COLOR";
+
+/// Variables of ours that take the place of no key.
+const OWN: [&str; 5] = [LOG, SERVER, TOKEN, NATS_SEED, KEY_DIR_VARIABLE];
+
+/// The variable that takes the place of a key of `placet.toml`: `PLACET_` and the key's path in
+/// capitals, with `_` for the dot. `limits.steps_max` → `PLACET_LIMITS_STEPS_MAX`. An empty one
+/// counts as none; lists are separated by commas.
+pub(crate) fn of_key(path: &str) -> String {
+    format!("PLACET_{}", path.replace('.', "_").to_uppercase())
+}
+
+/// Its value, where it has one.
+pub(crate) fn of(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Variables that begin like those of one of these tables and are none of `known`, with their
+/// values.
+pub(crate) fn strangers(tables: &[&str], known: &[String]) -> Vec<(String, String)> {
+    let starts: Vec<String> = tables.iter().map(|table| of_key(table) + "_").collect();
+    let is_strange = |name: &str| {
+        starts.iter().any(|start| name.starts_with(start))
+            && !OWN.contains(&name)
+            && !known.iter().any(|known| known == name)
+    };
+    let mut found: Vec<(String, String)> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, _)| is_strange(name))
+        .collect();
+    found.sort();
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use placet_language::project_keys;
+
+    #[test]
+    fn no_keys_variable_is_one_of_our_own_or_another_keys() {
+        let mut names: Vec<String> = project_keys().map(|key| of_key(key.path)).collect();
+        assert!(names.iter().all(|name| !OWN.contains(&name.as_str())));
+        assert!(names.contains(&"PLACET_LIMITS_STEPS_MAX".to_owned()));
+        let count = names.len();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+}

@@ -110,7 +110,7 @@ impl Target {
     }
 
     fn at(&self, url: &str) -> Result<Link> {
-        let token = state::token(url)?;
+        let token = token(url)?;
         let control = Control::new(url, token.as_deref()).map_err(|e| invalid(e.to_string()))?;
         Ok(Link { control, acting: self.acting.clone(), local: None })
     }
@@ -134,6 +134,14 @@ impl Target {
     }
 }
 
+/// The token for the engine at this URL: the environment's, else the one that is kept.
+fn token(url: &str) -> Result<Option<String>> {
+    match env::of(env::TOKEN) {
+        Some(token) => Ok(Some(token)),
+        None => state::token(url),
+    }
+}
+
 /// Where the engine of some data said that it listens.
 struct Endpoint {
     url: String,
@@ -151,7 +159,7 @@ impl Endpoint {
 
     /// Whether that engine is still there: the address may be another project's by now.
     async fn answers(&self) -> bool {
-        let Ok(token) = state::token(&self.url) else { return false };
+        let Ok(token) = token(&self.url) else { return false };
         let Ok(control) = Control::new(&self.url, token.as_deref()) else { return false };
         let Ok(reply) = control.get("/api/v1/status", &[]).await else { return false };
         let status: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
@@ -225,7 +233,8 @@ impl Local {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             handle: handle.clone(),
             access: Access::dev([token.clone()]),
-            login_token: Token::random(),
+            login_token: Some(Token::random()),
+            hosts: vec![],
             vault: None,
             live: None,
             mode: Mode::Sandbox,

@@ -4,8 +4,10 @@
 //! What the program does is in [`commands`]; what it is made of is put together in [`compose`].
 
 mod args;
+mod change;
 mod commands;
 mod compose;
+mod config;
 mod env;
 mod exit;
 mod findings;

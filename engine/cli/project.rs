@@ -1,15 +1,22 @@
 //! A project directory: what stands where in it (GATE.md §9), read as proposals. Nothing in here
 //! binds anything.
 
+use crate::compose::{self, Place};
+use crate::config;
 use crate::exit::invalid;
 use crate::findings::{self, Found};
 use crate::people;
 use anyhow::{Context, Result};
-use placet_adapters::{Adapters, LoadError, ManifestFile};
-use placet_language::{Diagnostic, Source, check_policy, check_project};
+use placet_adapters::{
+    Adapters, LoadContext, LoadError, Manifest, ManifestFile, Origin, shipped_schema,
+};
+use placet_executor::deploy::{InForce, Proposed};
+use placet_language::{Diagnostic, Source, check_policy};
+use placet_model::Digest;
 use placet_model::policy::Policy;
 use placet_model::project::ProjectConfig;
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -18,6 +25,8 @@ use std::sync::Arc;
 pub(crate) const CONFIG_FILE: &str = "placet.toml";
 /// The policy as proposed.
 pub(crate) const POLICY_FILE: &str = "policy.yaml";
+/// Where a project's own manifests stand.
+pub(crate) const ADAPTERS_DIR: &str = "adapters";
 /// Where a project's data lives unless `--data` says otherwise.
 pub(crate) const DATA_DIR: &str = ".placet";
 
@@ -26,26 +35,37 @@ pub(crate) const DATA_DIR: &str = ".placet";
 pub(crate) struct Project {
     /// Its folder; none for a file that belongs to no project.
     pub(crate) dir: Option<PathBuf>,
+    /// The operator's decisions: the file's, with the environment over it.
     pub(crate) config: ProjectConfig,
+    /// Which variable takes the place of what, a line each.
+    pub(crate) overrides: Vec<String>,
 }
 
 impl Project {
     /// No folder, and what holds without one.
-    pub(crate) fn none() -> Self {
-        Self { dir: None, config: ProjectConfig::default() }
+    fn none() -> Result<Self> {
+        Self::with(None, Source::new(CONFIG_FILE, ""))
     }
 
     /// The project in this folder.
     pub(crate) fn at(dir: &Path) -> Result<Self> {
         let file = dir.join(CONFIG_FILE);
-        if !file.exists() {
-            return Ok(Self { dir: Some(dir.to_owned()), ..Self::none() });
-        }
-        let source = read(&file)?;
-        let (config, diagnostics) = check_project(&source);
-        findings::say(&Found { source, diagnostics });
-        let config = config.ok_or_else(|| invalid(format!("{} cannot be used", file.display())))?;
-        Ok(Self { dir: Some(dir.to_owned()), config })
+        let source = if file.exists() { read(&file)? } else { Source::new(shown(&file), "") };
+        Self::with(Some(dir.to_owned()), source)
+    }
+
+    /// The project whose operator has written this file: its folder's.
+    pub(crate) fn from_file(file: &Path) -> Result<Self> {
+        let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty());
+        Self::with(Some(dir.unwrap_or_else(|| Path::new(".")).to_owned()), read(file)?)
+    }
+
+    fn with(dir: Option<PathBuf>, source: Source) -> Result<Self> {
+        let name = source.name().to_owned();
+        let config::Config { value, found, overrides } = config::read(source);
+        found.iter().for_each(findings::say);
+        let config = value.ok_or_else(|| invalid(format!("{name} cannot be used")))?;
+        Ok(Self { dir, config, overrides })
     }
 
     /// The project that a file or folder belongs to: the nearest folder above with a `placet.toml`.
@@ -53,28 +73,49 @@ impl Project {
         let path = fs::canonicalize(path)
             .map_err(|error| invalid(format!("{} cannot be read: {error}", path.display())))?;
         let root = path.ancestors().find(|dir| dir.join(CONFIG_FILE).is_file());
-        root.map_or_else(|| Ok(Self::none()), Self::at)
+        root.map_or_else(Self::none, Self::at)
     }
 
     /// The project that data belong to: their folder's, or none.
     pub(crate) fn of_data(data: &Path) -> Result<Self> {
         let parent = data.parent().filter(|dir| !dir.as_os_str().is_empty());
         let dir = parent.unwrap_or_else(|| Path::new("."));
-        if dir.join(CONFIG_FILE).is_file() { Self::at(dir) } else { Ok(Self::none()) }
+        if dir.join(CONFIG_FILE).is_file() { Self::at(dir) } else { Self::none() }
     }
 
     /// The shipped manifests and the project's own.
     pub(crate) fn adapters(&self) -> Result<Arc<Adapters>> {
+        self.adapters_of(&self.data())
+    }
+
+    /// As [`Project::adapters`], with the reads that an admin trusts in these data.
+    pub(crate) fn adapters_of(&self, data: &Path) -> Result<Arc<Adapters>> {
         let Some(dir) = &self.dir else { return Ok(Arc::new(Adapters::shipped())) };
         let mut files = vec![];
-        for path in yaml_files(&dir.join("adapters"))? {
+        for path in self.manifests()? {
             let text = read(&path)?.text().to_owned();
             files.push(ManifestFile { path: shown(&path), text });
         }
         let schema = |path: &str| schema_text(dir, path);
-        match Adapters::with_project(&files, &schema, &BTreeSet::new()) {
-            Ok(adapters) => Ok(Arc::new(adapters)),
-            Err(errors) => Err(invalid(lines_of(&errors))),
+        let load = |trusted: &BTreeSet<String>| Adapters::with_project(&files, &schema, trusted);
+        let adapters = load(&BTreeSet::new()).or_else(|errors| {
+            let trusted = trusted(self, data);
+            let names = trusted.keys().cloned().collect();
+            let Ok(adapters) = load(&names) else { return Err(errors) };
+            // what has changed since is trusted no more
+            let still = trusted.iter().filter(|(name, digest)| {
+                adapters.operation(name).is_some_and(|today| today.digest() == **digest)
+            });
+            load(&still.map(|(name, _)| name.clone()).collect())
+        });
+        adapters.map(Arc::new).map_err(|errors| invalid(lines_of(&errors)))
+    }
+
+    /// Every manifest of the project's own, sorted.
+    pub(crate) fn manifests(&self) -> Result<Vec<PathBuf>> {
+        match &self.dir {
+            Some(dir) => yaml_files(&dir.join(ADAPTERS_DIR)),
+            None => Ok(vec![]),
         }
     }
 
@@ -166,6 +207,53 @@ pub(crate) fn yaml_files(dir: &Path) -> Result<Vec<PathBuf>> {
     }
     files.sort();
     Ok(files)
+}
+
+/// Reads that an admin trusts, with the digests for which that holds; none where the data cannot be
+/// opened just now.
+fn trusted(project: &Project, data: &Path) -> BTreeMap<String, Digest> {
+    let read = || {
+        let log = compose::open_log(project, &Place::of(data)).ok()?;
+        let in_force = InForce::read(&log.read().ok()?).ok()?;
+        Some(in_force.trusted().map(|(name, digest)| (name.clone(), *digest)).collect())
+    };
+    if data.join("log.redb").exists() { read().unwrap_or_default() } else { BTreeMap::new() }
+}
+
+/// A manifest with the schemas of its project that it names.
+pub(crate) fn proposed(file: &Path, trust: &BTreeSet<String>) -> Result<Proposed> {
+    let source = read(file)?;
+    let folder = file.parent().and_then(Path::parent);
+    let folder = folder.filter(|dir| !dir.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    let schemas = RefCell::new(BTreeMap::new());
+    let schema = |path: &str| {
+        shipped_schema(path).or_else(|| {
+            let text = schema_text(folder, path)?;
+            schemas.borrow_mut().insert(path.to_owned(), text.clone());
+            Some(text)
+        })
+    };
+    let registry = Adapters::shipped();
+    let context = LoadContext {
+        registry: registry.registry(),
+        schema_files: &schema,
+        origin: Origin::Project { trusted_reads: trust },
+    };
+    // only to learn what it names: the engine says what is wrong with it
+    let manifest = Manifest::load(source.name(), source.text(), context).ok();
+    let is_of = |name: &&String| {
+        let provider = manifest.as_ref().map(Manifest::provider);
+        name.split_once('.').map(|(of, _)| of) == provider
+    };
+    let trust = trust.iter().filter(is_of).cloned().collect();
+    let (file, text) = (source.name().to_owned(), source.text().to_owned());
+    Ok(Proposed { file, source: text, schemas: schemas.into_inner(), trust })
+}
+
+/// Whether a file is a manifest: it stands in the folder of manifests.
+pub(crate) fn is_manifest(file: &Path) -> bool {
+    let full = fs::canonicalize(file).unwrap_or_else(|_gone| file.to_owned());
+    full.parent().and_then(Path::file_name).is_some_and(|name| name == ADAPTERS_DIR)
 }
 
 /// A schema that a manifest of the project names: inside the project, or it is not there.

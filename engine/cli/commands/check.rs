@@ -2,13 +2,14 @@
 //! network and never starts an engine.
 
 use crate::compose::{self, Place};
+use crate::config;
 use crate::exit::{Exit, invalid};
 use crate::findings::{self, Format, Found};
 use crate::out;
 use crate::project::{self, CONFIG_FILE, POLICY_FILE, Project, yaml_files};
 use anyhow::Result;
 use placet_adapters::Adapters;
-use placet_language::{Checked, Environment, Source, check, check_project, profile_schema};
+use placet_language::{Checked, Environment, Source, check, profile_schema};
 use placet_model::integration::IntegrationStatus;
 use placet_model::policy::Policy;
 use placet_projections::Views;
@@ -40,14 +41,16 @@ pub(crate) fn run(args: &Args) -> Result<Exit> {
     for path in &args.files {
         if path.is_dir() { files.extend(files_of(path)?) } else { files.push(path.clone()) }
     }
-    let found: Vec<Found> = files.iter().map(|file| check_file(file)).collect::<Result<_>>()?;
+    let found: Vec<Vec<Found>> =
+        files.iter().map(|file| check_file(file)).collect::<Result<_>>()?;
+    let found: Vec<Found> = found.into_iter().flatten().collect();
     let format = if args.json { Format::Json } else { args.format };
     findings::show(&found, format)?;
     let errors = found.iter().filter(|found| found.has_errors()).count();
     if format == Format::Text {
         out::say(&match errors {
-            0 => format!("{} checked, no errors", count(found.len(), "file")),
-            errors => format!("{} checked, {} with errors", count(found.len(), "file"), errors),
+            0 => format!("{} checked, no errors", count(files.len(), "file")),
+            errors => format!("{} checked, {} with errors", count(files.len(), "file"), errors),
         });
     }
     Ok(if errors == 0 { Exit::Done } else { Exit::Negative })
@@ -79,11 +82,15 @@ fn files_of(dir: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// What a file is follows from its name; whatever has no name of its own is a workflow.
-fn check_file(path: &Path) -> Result<Found> {
+fn check_file(path: &Path) -> Result<Vec<Found>> {
     let source = project::read(path)?;
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let diagnostics = match name {
-        CONFIG_FILE => check_project(&source).1,
+        name if name.ends_with(".toml") => {
+            let config = config::read(source);
+            config.overrides.iter().for_each(|line| out::say(line));
+            return Ok(config.found);
+        }
         POLICY_FILE => project::dev_policy(&source).1,
         _ => {
             let project = Project::of(path)?;
@@ -91,7 +98,7 @@ fn check_file(path: &Path) -> Result<Found> {
             surroundings.check(&source).diagnostics
         }
     };
-    Ok(Found { source, diagnostics })
+    Ok(vec![Found { source, diagnostics }])
 }
 
 /// What a workflow is checked against.

@@ -2,30 +2,27 @@
 //! It applies what the project's files propose, at start and on change, and says so; nothing else
 //! ever does (GATE.md §8, §9).
 
-mod proposals;
+pub(super) mod proposals;
 
 use crate::commands::init;
 use crate::commands::run::ModeArg;
+use crate::commands::running::{Nats, Stop, bus, until_stopped};
 use crate::compose::{self, Place, Reach, Running, Setup};
 use crate::exit::{Exit, invalid, refused};
 use crate::link::{self, DEFAULT_URL};
 use crate::project::{CONFIG_FILE, Project};
 use crate::{env, out, state};
 use anyhow::{Context, Result};
-use placet_bus::subjects::Token as Subject;
-use placet_bus::{Bus, EventSource, Inbox, Options, Status, check_address};
-use placet_executor::{Clock, Handle, Notice};
+use placet_bus::{Inbox, check_address};
+use placet_executor::{Clock, Handle};
 use placet_model::decision::Assurance;
 use placet_model::draft::Mode;
 use placet_server::{Access, Server, ServerOptions, Token};
 use proposals::Proposals;
-use std::collections::BTreeSet;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 
 /// Where the example goes when people start in a folder that is something else.
 const EXAMPLE_DIR: &str = "placet-example";
@@ -56,21 +53,20 @@ pub(crate) async fn run(args: Args) -> Result<Exit> {
         let words = format!("dev listens on this machine alone: {} is not loopback", args.listen);
         return Err(invalid(words));
     }
-    args.nats
-        .as_deref()
-        .map_or(Ok(()), check_address)
-        .map_err(|error| invalid(error.to_string()))?;
     let dir = project_dir(args.dir.as_deref())?;
     let mut project = Project::at(&dir)?;
+    project.overrides.iter().for_each(|line| out::say(line));
     project.config.egress_allow.extend(args.egress_allow.iter().cloned());
     compose::listed(&project.config.egress_allow)?;
+    let nats = args.nats.as_deref().or(project.config.nats.url.as_deref());
+    nats.map_or(Ok(()), check_address).map_err(|error| invalid(error.to_string()))?;
     let data = args.data.clone().unwrap_or_else(|| project.data());
     let mode = args.mode.into();
     let mut proposals = Proposals::of(&project)?;
     let place = Place::of(&data);
     let setup = Setup {
         project: &project,
-        adapters: project.adapters()?,
+        adapters: project.adapters_of(&data)?,
         place: place.clone(),
         mode,
         clock: Clock::System,
@@ -101,6 +97,7 @@ async fn serve(
     if mode == Mode::Sandbox {
         compose::connect_sandbox(handle).await?;
     }
+    proposals.deploy_manifests(handle).await?;
     let workflows = proposals.deploy(handle).await?;
     let token = state::token(&format!("http://{}", args.listen))?;
     let token = token.map_or_else(Token::random, Token::new);
@@ -109,7 +106,8 @@ async fn serve(
         listen: args.listen,
         handle: handle.clone(),
         access: Access::dev([token.clone()]),
-        login_token: login.clone(),
+        login_token: Some(login.clone()),
+        hosts: vec![],
         vault: running.vault.clone(),
         live: running.live.clone(),
         mode,
@@ -124,13 +122,11 @@ async fn serve(
     link::announce(&place.data, &url, &handle.log().install_id())?;
     let (stop, stopped) = oneshot::channel::<()>();
     let server = tokio::spawn(server.run(async move { drop(stopped.await) }));
-    let bus = match &args.nats {
-        Some(nats) => Some(bus(nats, handle)?),
-        None => None,
-    };
+    let inbox = || Some(Inbox::of(handle, Assurance::Transport));
+    let bus = nats(args, handle).map(|nats| bus(nats, handle, inbox())).transpose()?;
     out::data(&format!("{url}/login?token={}", login.expose()))?;
     welcome(&Welcome { dir, place, token_file: &token_file, url: &url, handle, mode, workflows })?;
-    let exit = until_stopped(handle, proposals, asked).await?;
+    let exit = until_stopped(handle, Some(proposals), asked).await?;
     out::say("stopping");
     drop(stop);
     server.await??;
@@ -138,6 +134,13 @@ async fn serve(
         bus.stop().await;
     }
     Ok(exit)
+}
+
+/// The NATS server: that of the arguments, else that of the operator's file.
+fn nats(args: &Args, handle: &Handle) -> Option<Nats> {
+    let config = &handle.config().nats;
+    let url = args.nats.clone().or_else(|| config.url.clone())?;
+    Some(Nats { url, seed: env::of(config.seed_env.as_deref().unwrap_or(env::NATS_SEED)) })
 }
 
 /// The project's folder: what was named, what is here, or an example. One that is empty becomes an
@@ -169,46 +172,6 @@ fn is_empty(dir: &Path) -> Result<bool> {
     let entries = fs::read_dir(dir).with_context(|| dir.display().to_string())?;
     let names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
     Ok(names.iter().all(|name| name == crate::project::DATA_DIR))
-}
-
-/// Follows the log to NATS and answers inboxes there. A server that is away is looked for each
-/// second; one that is unfit is said to be.
-fn bus(url: &str, handle: &Handle) -> Result<Bus> {
-    let project = Subject::parse(&handle.config().project);
-    let options = Options {
-        url: url.to_owned(),
-        seed: std::env::var(env::NATS_SEED).ok(),
-        project: project.map_err(|error| invalid(error.to_string()))?,
-        replicas: 1,
-    };
-    let inbox = Inbox::of(handle, Assurance::Transport);
-    let bus = Bus::start(options, EventSource::of(handle.log()), Some(inbox));
-    tokio::spawn(tell_status(bus.status()));
-    Ok(bus)
-}
-
-/// Says each thing once, until the server has been away: a stream that is refused is looked at
-/// again and again.
-async fn tell_status(mut status: watch::Receiver<Status>) {
-    let mut said = BTreeSet::new();
-    loop {
-        let words = match &*status.borrow_and_update() {
-            Status::Connecting { attempts: 1, reason } => {
-                said.clear();
-                Some(format!("nats is not there, looking each second: {reason}"))
-            }
-            Status::Connecting { .. } => None,
-            Status::Refused(refusal) => Some(format!("nats cannot be used: {refusal}")),
-            Status::Ready { server } => Some(format!("nats is ready (server {server})")),
-        };
-        if let Some(words) = words.filter(|words| !said.contains(words)) {
-            out::say(&words);
-            said.insert(words);
-        }
-        if status.changed().await.is_err() {
-            return;
-        }
-    }
 }
 
 struct Welcome<'a> {
@@ -254,47 +217,6 @@ fn welcome(told: &Welcome<'_>) -> Result<()> {
         format!("  {program} inbox approve DECISION --as approver{server}"),
     ];
     lines.iter().try_for_each(|line| out::data(line))
-}
-
-/// The signals that ask the engine to stop. They are kept from the moment at which this is made.
-struct Stop {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Stop {
-    fn heard() -> Result<Self> {
-        let (interrupt, terminate) = (SignalKind::interrupt(), SignalKind::terminate());
-        Ok(Self { interrupt: signal(interrupt)?, terminate: signal(terminate)? })
-    }
-}
-
-/// Until somebody stops it, or the engine cannot go on. Meanwhile changed files are applied.
-async fn until_stopped(
-    handle: &Handle,
-    proposals: &mut Proposals,
-    mut asked: Stop,
-) -> Result<Exit> {
-    let mut notices = handle.notices();
-    let mut look = tokio::time::interval(proposals::LOOK_EVERY);
-    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            _ = asked.interrupt.recv() => return Ok(Exit::Done),
-            _ = asked.terminate.recv() => return Ok(Exit::Done),
-            _ = look.tick() => proposals.look_again(handle).await?,
-            notice = notices.recv() => {
-                if matches!(notice, Err(RecvError::Closed)) {
-                    out::say("the engine has stopped; start it again");
-                    return Ok(Exit::Negative);
-                }
-                if matches!(notice, Ok(Notice::Failed)) {
-                    out::say("a commit failed: the engine stops; start it again to read back what was recorded");
-                    return Ok(Exit::Negative);
-                }
-            }
-        }
-    }
 }
 
 /// A refusal of the engine, as something to say and go on.

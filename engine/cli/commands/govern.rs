@@ -1,11 +1,11 @@
-//! Acts of people on a project: `policy`, `deploy`, `pause`, `resume`, and `projections status`.
+//! Acts of people on a project: `policy`, `pause`, `resume`, and `projections status`.
 
 use crate::compose::{self, Place};
-use crate::exit::{Exit, Refused, invalid};
+use crate::exit::{Exit, invalid};
 use crate::findings::{self, Found as Checked};
 use crate::link::{Found, Link, Purpose, Target};
 use crate::out;
-use crate::project::{self, POLICY_FILE, Project};
+use crate::project::{self, POLICY_FILE};
 use anyhow::Result;
 use clap::Subcommand;
 use placet_projections::status;
@@ -59,49 +59,6 @@ pub(crate) async fn policy(args: PolicyArgs) -> Result<Exit> {
             Ok(Exit::Done)
         }
     }
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct DeployArgs {
-    /// A project's folder, or one file
-    #[arg(default_value = ".")]
-    dir: PathBuf,
-    #[command(flatten)]
-    target: Target,
-}
-
-pub(crate) async fn deploy(args: DeployArgs) -> Result<Exit> {
-    let files = if args.dir.is_dir() {
-        Project::at(&args.dir)?.workflows()?
-    } else {
-        vec![args.dir.clone()]
-    };
-    if files.is_empty() {
-        return Err(invalid(format!("there are no workflows in {}", args.dir.display())));
-    }
-    let link = args.target.open(Purpose::Change).await?;
-    let done = deploy_all(&link, &files).await;
-    link.close().await?;
-    done
-}
-
-/// Deploys what can be, and says of the others why not.
-async fn deploy_all(link: &Link, files: &[PathBuf]) -> Result<Exit> {
-    let mut exit = Exit::Done;
-    for file in files {
-        match propose(link, "/api/v1/workflows", file).await {
-            Ok(answer) => {
-                let text = |key: &str| answer[key].as_str().unwrap_or_default();
-                out::data(&format!("{} ({})", text("workflow"), text("plan_digest")))?;
-            }
-            Err(error) if error.is::<Refused>() => {
-                crate::exit::report(&error);
-                exit = Exit::Negative;
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(exit)
 }
 
 async fn propose(link: &Link, path: &str, file: &Path) -> Result<Value> {

@@ -1,5 +1,8 @@
 //! `placet start` and `placet runs`.
 
+mod list;
+mod watch;
+
 use crate::commands::run::{ModeArg, input};
 use crate::exit::{Exit, invalid};
 use crate::link::{Link, Purpose, Target};
@@ -43,17 +46,12 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Runs, newest first
-    List {
-        /// Only those that stand so
-        #[arg(long, value_parser = ["running", "waiting", "completed", "faulted", "cancelled"])]
-        status: Option<String>,
-        /// `namespace/name`
-        #[arg(long)]
-        workflow: Option<String>,
-        /// At most so many
-        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=200))]
-        limit: u16,
+    /// Runs, newest first; with --by-version how many stand on which version
+    List(list::Args),
+    /// What happens, as it happens; of one run until it is over, with its result as exit code
+    Watch {
+        /// The run; every run without it
+        run: Option<RunId>,
         #[arg(long)]
         json: bool,
     },
@@ -66,6 +64,7 @@ enum Command {
     /// Stop a run; what it asks for is withdrawn
     Cancel {
         run: RunId,
+        /// Why; shown with the run
         #[arg(long)]
         reason: Option<String>,
     },
@@ -99,56 +98,41 @@ pub(crate) async fn start(args: StartArgs) -> Result<Exit> {
 
 pub(crate) async fn run(args: Args) -> Result<Exit> {
     let purpose = match args.command {
-        Command::List { .. } | Command::Show { .. } => Purpose::Read,
+        Command::List(_) | Command::Show { .. } | Command::Watch { .. } => Purpose::Read,
         Command::Cancel { .. } => Purpose::Change,
     };
     let link = args.target.open(purpose).await?;
     let done = act(&link, args.command).await;
     link.close().await?;
-    done.map(|()| Exit::Done)
+    done
 }
 
-async fn act(link: &Link, command: Command) -> Result<()> {
+async fn act(link: &Link, command: Command) -> Result<Exit> {
     match command {
-        Command::List { status, workflow, limit, json } => {
-            let mut query = vec![format!("limit={limit}")];
-            query.extend(status.map(|status| format!("status={status}")));
-            query.extend(workflow.map(|workflow| format!("workflow={workflow}")));
-            let page = link.get(&format!("/api/v1/runs?{}", query.join("&"))).await?;
-            if json { out::json(&page) } else { table(&page) }
-        }
+        Command::List(args) => list::run(link, args).await?,
+        Command::Watch { run, json } => return watch::run(link, run, json).await,
         Command::Show { run, json } => {
             let report = link.get(&format!("/api/v1/runs/{run}")).await?;
             if json {
-                return out::json(&report);
+                out::json(&report)?;
+            } else {
+                out::data(&view::trace::text(&report, Stream::Out))?;
+                cancelled(&report)?;
             }
-            out::data(&view::trace::text(&report, Stream::Out))
         }
         Command::Cancel { run, reason } => {
             let body = json!({ "reason": reason });
             link.post(&format!("/api/v1/runs/{run}/cancel"), &body).await?;
-            out::data(&format!("{run} cancelled"))
+            out::data(&format!("{run} cancelled"))?;
         }
     }
+    Ok(Exit::Done)
 }
 
-fn table(page: &Value) -> Result<()> {
-    let runs = page["runs"].as_array().or_else(|| page["items"].as_array());
-    let cell = |run: &Value, key: &str| match &run[key] {
-        Value::Null => String::new(),
-        Value::String(text) => visible(text),
-        // what it waits for: the kind, and the decision's id
-        other => {
-            let words = [&other["kind"], &other["decision"]];
-            let words = words.map(|word| visible(word.as_str().unwrap_or_default()));
-            words.join(" ").trim_end().to_owned()
-        }
-    };
-    let keys = ["run", "workflow", "mode", "status", "waiting_for", "started_at"];
-    let rows = runs.into_iter().flatten().map(|run| keys.map(|key| cell(run, key)).to_vec());
-    let rows: Vec<Vec<String>> = rows.collect();
-    if rows.is_empty() {
-        out::say("there are no runs");
-    }
-    out::table(&["RUN", "WORKFLOW", "MODE", "STATUS", "WAITS FOR", "STARTED"], &rows)
+/// Who stopped a run, and why.
+fn cancelled(report: &Value) -> Result<()> {
+    let stopped = &report["cancelled"];
+    let Some(by) = stopped["by"].as_str() else { return Ok(()) };
+    let reason = stopped["reason"].as_str().map(|reason| format!(": {}", visible(reason)));
+    out::data(&format!("cancelled by {}{}", visible(by), reason.unwrap_or_default()))
 }

@@ -1,21 +1,18 @@
-//! Changes of the project: deploy, policy, pause, integrations. Each is an authenticated act and
+//! Changes of the project: policy, pause, integrations; deploying is in [`crate::deploy`]. Each is an authenticated act and
 //! an event with its actor (GATE.md §8); files only propose.
 
 use crate::handle::{Error, Handle, ProjectFact};
 use crate::input::ActTurn;
 use placet_adapters::Manifest;
-use placet_core::policy::{Electorate, is_agent};
+use placet_core::policy::Electorate;
 use placet_model::actor::Role;
 use placet_model::approval::Requirement;
-use placet_model::event::governance::{
-    OutboundPaused, OutboundResumed, PolicyChanged, WorkflowDeployed,
-};
+use placet_model::event::governance::{OutboundPaused, OutboundResumed, PolicyChanged};
 use placet_model::event::integration::{
     CredentialStored, IntegrationConnected, IntegrationDisabled, IntegrationDisconnected,
     IntegrationEnabled,
 };
 use placet_model::integration::{Identity, Integration, IntegrationStatus};
-use placet_model::plan::Plan;
 use placet_model::policy::Policy;
 use placet_model::{
     Actor, Digest, Event, IntegrationId, PayloadRef, Principal, RecordedEvent, StreamId, canonical,
@@ -44,49 +41,6 @@ pub struct Connect {
 }
 
 impl Handle {
-    /// Makes a plan startable. Deploying the same plan again records nothing.
-    ///
-    /// # Errors
-    /// When the actor may not, or the project cannot be written.
-    pub async fn deploy(
-        &self,
-        actor: &Principal,
-        plan: Plan,
-        source: &str,
-    ) -> Result<Digest, Error> {
-        let turn = self.act_turn().await;
-        self.demand(actor, Role::Author)?;
-        if is_agent(&self.world().policy, actor) {
-            return Err(Error::Refused {
-                code: "PL4005",
-                detail: "an agent never deploys".to_owned(),
-            });
-        }
-        let document = plan.to_json().map_err(crate::turn::Error::from)?;
-        let bytes = canonical::to_bytes(&document).map_err(crate::turn::Error::from)?;
-        let digest = Digest::of(&bytes);
-        let stream = StreamId::Workflow(plan.workflow.family());
-        let revision = {
-            let view = self.view()?;
-            if Views::new(&view)?.plan(digest)?.is_some() {
-                self.env.keep_plan(digest, Arc::new(plan));
-                return Ok(digest);
-            }
-            view.revision(&stream)?.next()
-        };
-        let deployed = WorkflowDeployed {
-            workflow: plan.workflow.clone(),
-            plan_digest: digest,
-            plan: PayloadRef::new(revision, 0),
-            source_digest: Digest::of(source.as_bytes()),
-            source: PayloadRef::new(revision, 1),
-        };
-        let payloads = vec![bytes, source.as_bytes().to_vec()];
-        self.act(actor, vec![(stream, deployed.into(), payloads)], (None, turn)).await?;
-        self.env.keep_plan(digest, Arc::new(plan));
-        Ok(digest)
-    }
-
     /// Puts a policy into force. Applying the same policy again records nothing. The very first
     /// one names the people, so anybody may apply it.
     ///

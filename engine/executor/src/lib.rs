@@ -10,6 +10,7 @@
 //! memory; a failed commit ends the loop.
 
 pub mod clock;
+pub mod deploy;
 mod engine;
 pub mod env;
 pub mod events;

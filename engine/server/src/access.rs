@@ -1,31 +1,64 @@
 //! Who may come in.
 
 use crate::token::{Kept, Recognizer, Token};
+use crate::tokens::Tokens;
+use placet_model::Principal;
 
-/// Who may come in. Today that of `dev` only: whoever holds the token may act as any principal.
-/// Hashed API tokens, each bound to one principal, come with `serve`.
+/// Who may come in.
 #[derive(Debug)]
-pub struct Access {
-    recognizer: Recognizer,
-    dev: Vec<Kept>,
+pub struct Access(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Dev { recognizer: Recognizer, tokens: Vec<Kept> },
+    Serve(Tokens),
+}
+
+/// What a bearer token says of its bearer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Bearer {
+    /// May act as any principal.
+    Anybody,
+    /// Is this one.
+    One(Principal),
 }
 
 impl Access {
-    /// Each of these tokens lets its bearer act as any principal (`Placet-As`), `author` by
-    /// default. A server with it listens on loopback only.
+    /// That of `dev`: each of these tokens lets its bearer act as any principal (`Placet-As`),
+    /// `author` by default. A server with it listens on loopback only.
     pub fn dev(tokens: impl IntoIterator<Item = Token>) -> Self {
         let recognizer = Recognizer::new();
-        let dev = tokens.into_iter().map(|token| recognizer.keep(&token)).collect();
-        Self { recognizer, dev }
+        let tokens = tokens.into_iter().map(|token| recognizer.keep(&token)).collect();
+        Self(Kind::Dev { recognizer, tokens })
     }
 
-    /// Whether the people of this server are those of `dev`, where files of the project name them.
+    /// That of `serve`: every token is one principal's, and a vote must be signed.
+    pub const fn serve(tokens: Tokens) -> Self {
+        Self(Kind::Serve(tokens))
+    }
+
+    /// Whether the people of this server are those of `dev`, where files of the project name them
+    /// and votes need no signature.
     pub(crate) const fn is_dev(&self) -> bool {
-        !self.dev.is_empty()
+        matches!(self.0, Kind::Dev { .. })
     }
 
-    /// Whether a bearer token is one of ours. Looks at all of them, whichever fits.
-    pub(crate) fn admits(&self, given: &str) -> bool {
-        self.dev.iter().fold(false, |found, kept| found | self.recognizer.is(kept, given))
+    /// The tokens, where each is somebody's.
+    pub(crate) const fn tokens(&self) -> Option<&Tokens> {
+        match &self.0 {
+            Kind::Dev { .. } => None,
+            Kind::Serve(tokens) => Some(tokens),
+        }
+    }
+
+    /// Whose bearer token this is. In `dev` it looks at all of them, whichever fits.
+    pub(crate) fn bearer(&self, given: &str) -> Option<Bearer> {
+        match &self.0 {
+            Kind::Dev { recognizer, tokens } => tokens
+                .iter()
+                .fold(false, |found, kept| found | recognizer.is(kept, given))
+                .then_some(Bearer::Anybody),
+            Kind::Serve(tokens) => tokens.owner(given).map(Bearer::One),
+        }
     }
 }

@@ -8,8 +8,11 @@ mod govern;
 mod identity;
 mod inbox;
 mod integrations;
+mod manifests;
 mod runs;
 pub(crate) mod status;
+mod tokens;
+mod versions;
 mod workflows;
 
 use crate::app::App;
@@ -31,9 +34,13 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/decisions/{id}", get(inbox::card))
         .route("/decisions/{id}/votes", post(inbox::vote))
         .route("/runs", get(runs::list).post(runs::start))
+        .route("/runs/by-version", get(versions::list))
         .route("/runs/{id}", get(runs::show))
         .route("/runs/{id}/cancel", post(runs::cancel))
         .route("/workflows", get(workflows::list).post(workflows::deploy))
+        .route("/manifests", get(manifests::list).post(manifests::deploy))
+        .route("/tokens", get(tokens::list).post(tokens::issue))
+        .route("/tokens/{id}/revoke", post(tokens::revoke))
         .route("/integrations", get(integrations::list).post(integrations::connect))
         .route("/integrations/{name}/enable", post(integrations::enable))
         .route("/integrations/{name}/disable", post(integrations::disable))

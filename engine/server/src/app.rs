@@ -32,6 +32,8 @@ pub(crate) struct App {
     pub(crate) live: Option<Arc<dyn Transport>>,
     pub(crate) mode: Mode,
     pub(crate) address: SocketAddr,
+    /// Names under which we are reached besides those of this machine.
+    pub(crate) hosts: Vec<String>,
     /// The head of the log, as a wake-up.
     pub(crate) heads: watch::Receiver<Position>,
     /// Whether the server is closing.
@@ -49,7 +51,8 @@ impl App {
         address: SocketAddr,
         closing: watch::Receiver<bool>,
     ) -> Self {
-        let ServerOptions { handle, access, login_token, vault, live, mode, listen: _ } = options;
+        let ServerOptions { handle, access, login_token, hosts, vault, live, mode, listen: _ } =
+            options;
         let (moved, heads) = watch::channel(Position::START);
         let moved = Arc::new(moved);
         let follower = Arc::clone(&moved);
@@ -62,12 +65,13 @@ impl App {
         Self {
             handle,
             access,
-            sessions: Sessions::new(&login_token, address.port()),
+            sessions: Sessions::new(login_token.as_ref(), address.port()),
             repeats: Repeats::default(),
             vault,
             live,
             mode,
             address,
+            hosts,
             heads,
             closing,
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),

@@ -1,5 +1,6 @@
 //! Who asks: a bearer token or a session, the acting user, the request id.
 
+use crate::access::Bearer;
 use crate::app::App;
 use crate::problem::Problem;
 use axum::extract::FromRequestParts;
@@ -83,24 +84,38 @@ impl FromRequestParts<Arc<App>> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        let assurance = assurance(parts, app)?;
-        let principal = one(&parts.headers, ACT_AS)?.unwrap_or(DEFAULT_USER).parse();
-        let principal: Principal =
-            principal.map_err(|error: placet_model::actor::ParsePrincipalError| {
-                Problem::malformed(error.to_string())
-            })?;
+        let (assurance, bearer) = entry(parts, app)?;
+        let acting = one(&parts.headers, ACT_AS)?.map(str::parse::<Principal>).transpose();
+        let acting = acting.map_err(|error| Problem::malformed(error.to_string()))?;
+        let principal = match (bearer, acting) {
+            (Bearer::Anybody, Some(acting)) => acting,
+            (Bearer::Anybody, None) => DEFAULT_USER.parse().map_err(|error| {
+                let error: placet_model::actor::ParsePrincipalError = error;
+                Problem::internal(&error)
+            })?,
+            (Bearer::One(owner), Some(acting)) if acting != owner => {
+                let detail = format!(
+                    "the token is that of {owner}, who cannot act as {acting}: only `placet dev` lets \
+                     one act as others"
+                );
+                return Err(Problem::new("PL4005", detail));
+            }
+            (Bearer::One(owner), _) => owner,
+        };
         let request_id = request_id(&parts.headers)?;
         Ok(Self { principal, assurance, request_id })
     }
 }
 
-fn assurance(parts: &Parts, app: &App) -> Result<Assurance, Problem> {
+/// How it is known who comes in, and who that may be.
+fn entry(parts: &Parts, app: &App) -> Result<(Assurance, Bearer), Problem> {
     let refused = |detail: &str| Problem::new("PL4004", detail);
     if let Some(given) = one(&parts.headers, header::AUTHORIZATION.as_str())? {
         let (scheme, token) = given.split_once(' ').unwrap_or((given, ""));
-        let fits = scheme.eq_ignore_ascii_case("bearer") && app.access.admits(token.trim());
-        return fits
-            .then_some(Assurance::Transport)
+        let is_bearer = scheme.eq_ignore_ascii_case("bearer");
+        let bearer = app.access.bearer(token.trim()).filter(|_| is_bearer);
+        return bearer
+            .map(|bearer| (Assurance::Transport, bearer))
             .ok_or_else(|| refused("the token is not known here"));
     }
     if !app.sessions.admits(&parts.headers) {
@@ -109,7 +124,7 @@ fn assurance(parts: &Parts, app: &App) -> Result<Assurance, Problem> {
     // a browser sends the cookie by itself: what changes something must say where it comes from
     let is_safe = matches!(parts.method, Method::GET | Method::HEAD);
     if is_safe || parts.headers.contains_key(header::ORIGIN) {
-        return Ok(Assurance::Session);
+        return Ok((Assurance::Session, Bearer::Anybody));
     }
     Err(Problem::new("PL4015", "a session may change something only with an Origin header"))
 }

@@ -32,7 +32,7 @@ const ANSWER_HEADERS: &[(&str, &str)] = &[
 
 /// The outermost layer.
 pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let mut response = match check(app.address, &request) {
+    let mut response = match check(Ours { address: app.address, hosts: &app.hosts }, &request) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
@@ -43,27 +43,29 @@ pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
     response
 }
 
-fn check(address: SocketAddr, request: &Request) -> Result<(), Problem> {
+fn check(ours: Ours<'_>, request: &Request) -> Result<(), Problem> {
     let headers = request.headers();
     let host = one(headers, header::HOST.as_str())?
         .ok_or_else(|| Problem::malformed("the Host header is missing"))?;
     let target = request.uri().authority().map(axum::http::uri::Authority::as_str);
-    if !is_ours(address, host) || target.is_some_and(|target| !is_ours(address, target)) {
+    if !ours.is(host) || target.is_some_and(|target| !ours.is(target)) {
         return Err(Problem::new("PL4015", "the Host header names another host"));
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        same_origin(address, headers)?;
+        same_origin(ours, headers)?;
         small_enough(headers)?;
     }
     Ok(())
 }
 
 /// Whether a request that changes something comes from our own pages, or from no page at all.
-fn same_origin(address: SocketAddr, headers: &HeaderMap) -> Result<(), Problem> {
+fn same_origin(ours: Ours<'_>, headers: &HeaderMap) -> Result<(), Problem> {
     let foreign = || Err(Problem::new("PL4015", "the request comes from a page of another origin"));
     if let Some(origin) = one(headers, header::ORIGIN.as_str())? {
-        let host = origin.strip_prefix("http://");
-        return if host.is_some_and(|host| is_ours(address, host)) { Ok(()) } else { foreign() };
+        let plain = origin.strip_prefix("http://").is_some_and(|host| ours.is(host));
+        // a proxy that ends TLS stands before the names that were listed, never before loopback
+        let behind = origin.strip_prefix("https://").is_some_and(|host| ours.is_listed(host));
+        return if plain || behind { Ok(()) } else { foreign() };
     }
     match one(headers, "sec-fetch-site")? {
         None | Some("same-origin" | "none") => Ok(()),
@@ -80,13 +82,32 @@ fn small_enough(headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
-/// Whether `host` (with its port) is one of the names under which we are reached.
+/// The names under which we are reached.
+#[derive(Debug, Clone, Copy)]
+struct Ours<'a> {
+    address: SocketAddr,
+    hosts: &'a [String],
+}
+
+impl Ours<'_> {
+    fn is(self, host: &str) -> bool {
+        is_ours(self.address, host) || self.is_listed(host)
+    }
+
+    fn is_listed(self, host: &str) -> bool {
+        self.hosts.iter().any(|listed| listed.eq_ignore_ascii_case(host))
+    }
+}
+
+/// Whether `host` (with its port) is one of this machine's names for us.
 fn is_ours(address: SocketAddr, host: &str) -> bool {
     let named = |host: &str| {
         host.eq_ignore_ascii_case("localhost")
             || host == "127.0.0.1"
             || host == "[::1]"
-            || (address.is_ipv4() && host == address.ip().to_string())
+            || (address.is_ipv4()
+                && !address.ip().is_unspecified()
+                && host == address.ip().to_string())
     };
     match host.strip_suffix(&format!(":{}", address.port())) {
         Some(host) => named(host),
@@ -119,7 +140,29 @@ mod tests {
         ] {
             assert!(!is_ours(address, foreign), "{foreign}");
         }
+        let all: SocketAddr = "0.0.0.0:7480".parse().unwrap();
+        assert!(!is_ours(all, "0.0.0.0:7480"));
         let plain: SocketAddr = "127.0.0.1:80".parse().unwrap();
         assert!(is_ours(plain, "localhost") && is_ours(plain, "localhost:80"));
+    }
+
+    #[test]
+    fn listed_names_are_ours_whole_and_over_tls_too() {
+        let hosts = ["placet.example.com".to_owned(), "other.example:8443".to_owned()];
+        let ours = Ours { address: "0.0.0.0:7480".parse().unwrap(), hosts: &hosts };
+        for host in ["placet.example.com", "PLACET.example.com", "other.example:8443"] {
+            assert!(ours.is(host), "{host}");
+        }
+        for host in ["example.com", "a.placet.example.com", "placet.example.com:1", "other.example"]
+        {
+            assert!(!ours.is(host), "{host}");
+        }
+        let from = |origin: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ORIGIN, origin.parse().unwrap());
+            same_origin(ours, &headers).is_ok()
+        };
+        assert!(from("https://placet.example.com") && from("http://127.0.0.1:7480"));
+        assert!(!from("https://127.0.0.1:7480") && !from("https://evil.example"));
     }
 }

@@ -4,7 +4,7 @@
 //! engine's [`placet_executor::Handle`], and every answer to a change comes after the commit.
 //!
 //! Invariants: GET and HEAD change nothing; nothing but loopback is listened on while access is
-//! that of `dev`; a token or a credential is in no log, error or answer.
+//! that of `dev`, and no vote without a signature is taken while it is not; a token or a credential is in no log, error or answer.
 //!
 //! Reading order: `router` lists the routes and their layers, `guard` is what every request passes,
 //! `caller` says who asks, `api` answers, `problem` is every answer of no.
@@ -23,7 +23,9 @@ mod router;
 mod server;
 mod session;
 mod token;
+mod tokens;
 
 pub use access::Access;
 pub use server::{Error, Server, ServerOptions};
 pub use token::Token;
+pub use tokens::{KnownToken, TokenError, Tokens};

@@ -47,8 +47,11 @@ pub(crate) async fn home(
     caller: Result<Caller, Problem>,
 ) -> Result<Response, Problem> {
     let Ok(_caller) = caller else {
-        let text =
-            "<p>Open the link that <code>placet dev</code> printed: it logs this browser in.</p>";
+        let text = if app.access.is_dev() {
+            "<p>Open the link that <code>placet dev</code> printed: it logs this browser in.</p>"
+        } else {
+            "<p>Logging in comes with a later release: use the command line with a token.</p>"
+        };
         return Ok((StatusCode::UNAUTHORIZED, page("Not logged in", text)).into_response());
     };
     let (project, paused, counts) = reading(&app, |app| {

@@ -28,8 +28,11 @@ pub struct ServerOptions {
     pub handle: Handle,
     /// Who may come in.
     pub access: Access,
-    /// The token of the login link; good for one login.
-    pub login_token: Token,
+    /// The token of the login link, where there is one; good for one login.
+    pub login_token: Option<Token>,
+    /// Names under which others reach this server (`host` or `host:port`), such as that of a proxy
+    /// that ends TLS.
+    pub hosts: Vec<String>,
     /// Where credentials are sealed; without one none can be connected.
     pub vault: Option<Arc<Vault>>,
     /// Asks a provider who a credential belongs to.
@@ -44,6 +47,12 @@ pub enum Error {
     /// Dev tokens may act as anybody, so they are not offered to the network.
     #[error("{address} can be reached by others: listen on 127.0.0.1 or [::1]")]
     NotLoopback {
+        /// Where it was to listen.
+        address: SocketAddr,
+    },
+    /// Others could reach it, and nobody has said under which name: every request would be refused.
+    #[error("{address} can be reached by others: name the hosts under which they do")]
+    NoHosts {
         /// Where it was to listen.
         address: SocketAddr,
     },
@@ -79,11 +88,16 @@ impl Server {
     /// Takes the address.
     ///
     /// # Errors
-    /// An address that is not loopback; one that cannot be listened on.
+    /// An address that is not loopback, with the tokens of `dev` or without the names of its hosts;
+    /// one that cannot be listened on.
     pub async fn bind(options: ServerOptions) -> Result<Self, Error> {
         let address = options.listen;
-        if !address.ip().is_loopback() {
+        let is_public = !address.ip().is_loopback();
+        if is_public && options.access.is_dev() {
             return Err(Error::NotLoopback { address });
+        }
+        if is_public && options.hosts.is_empty() {
+            return Err(Error::NoHosts { address });
         }
         let failed = |source| Error::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;

@@ -28,9 +28,9 @@ struct Inner {
 
 impl Sessions {
     /// Cookies are shared among the ports of a host, so the port stands in the name.
-    pub(crate) fn new(login: &Token, port: u16) -> Self {
+    pub(crate) fn new(login: Option<&Token>, port: u16) -> Self {
         let recognizer = Recognizer::new();
-        let login = Some(recognizer.keep(login));
+        let login = login.map(|login| recognizer.keep(login));
         let inner = Mutex::new(Inner { login, sessions: VecDeque::new() });
         Self { recognizer, cookie: format!("placet_session_{port}"), inner }
     }
@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn a_link_logs_in_once() {
         let link = Token::random();
-        let sessions = Sessions::new(&link, 1);
+        let sessions = Sessions::new(Some(&link), 1);
         assert!(sessions.log_in("guess").is_none());
         let cookie = sessions.log_in(link.expose()).unwrap();
         let pair = cookie.split(';').next().unwrap();

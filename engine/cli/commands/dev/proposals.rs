@@ -4,14 +4,16 @@
 //! alone, where a person waits; `serve` applies nothing by itself.
 
 use super::say_refused;
+use crate::change;
 use crate::commands::check::Surroundings;
 use crate::exit::{invalid, refused};
 use crate::findings::{self, Found};
-use crate::out;
+use crate::out::{self, Stream};
 use crate::people::{self, AUTHOR};
 use crate::project::{self, CONFIG_FILE, POLICY_FILE, Project, yaml_files};
 use anyhow::Result;
 use placet_executor::Handle;
+use placet_executor::deploy::{Change, Standing};
 use placet_model::integration::IntegrationStatus;
 use placet_model::policy::Policy;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,14 +21,14 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 /// How often files are looked at.
-pub(super) const LOOK_EVERY: Duration = Duration::from_secs(1);
+pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What tells one state of a file from another.
 type Mark = Option<(SystemTime, u64)>;
 
 /// The files as they were last seen.
 #[derive(Debug)]
-pub(super) struct Proposals {
+pub(crate) struct Proposals {
     project: Project,
     seen: BTreeMap<PathBuf, Mark>,
     policy: Option<Policy>,
@@ -45,7 +47,7 @@ enum Findings {
 
 impl Proposals {
     /// Reads the policy: a `dev` project that cannot say who must agree does not start.
-    pub(super) fn of(project: &Project) -> Result<Self> {
+    pub(crate) fn of(project: &Project) -> Result<Self> {
         let mut proposals = Self {
             project: project.clone(),
             seen: BTreeMap::new(),
@@ -59,7 +61,7 @@ impl Proposals {
     }
 
     /// Puts the policy into force.
-    pub(super) async fn apply_policy(&mut self, handle: &Handle) -> Result<()> {
+    pub(crate) async fn apply_policy(&mut self, handle: &Handle) -> Result<()> {
         let Some(policy) = self.policy.take() else { return Ok(()) };
         let author = people::principal(AUTHOR);
         if *handle.world().policy == policy {
@@ -70,9 +72,21 @@ impl Proposals {
         Ok(())
     }
 
+    /// Records the manifests that this engine was started with as deployed.
+    pub(crate) async fn deploy_manifests(&mut self, handle: &Handle) -> Result<()> {
+        for file in self.project.manifests()? {
+            let proposed = project::proposed(&file, &BTreeSet::new())?;
+            match handle.deploy_manifest(&people::principal(AUTHOR), &proposed).await {
+                Ok(change) => say_deployed(&change.name, &proposed.file, &change),
+                Err(error) => say_refused(&proposed.file, &error),
+            }
+        }
+        Ok(())
+    }
+
     /// Deploys every workflow that can be; says of the others why not. Returns the names of those
     /// that can be started.
-    pub(super) async fn deploy(&mut self, handle: &Handle) -> Result<Vec<String>> {
+    pub(crate) async fn deploy(&mut self, handle: &Handle) -> Result<Vec<String>> {
         let mut names = vec![];
         for file in self.project.workflows()? {
             names.extend(self.deploy_one(handle, &file, Findings::Told).await?);
@@ -108,12 +122,9 @@ impl Proposals {
         self.refused.remove(file);
         findings::say(&found);
         let (family, workflow) = (plan.family(), plan.workflow.to_string());
-        let before = handle.log().head();
-        match handle.deploy(&people::principal(AUTHOR), plan, &text).await {
-            Ok(_) => {
-                if handle.log().head() > before {
-                    out::say(&format!("deployed {workflow} from {name} as {AUTHOR}"));
-                }
+        match handle.deploy_workflow(&people::principal(AUTHOR), plan, &text).await {
+            Ok(change) => {
+                say_deployed(&workflow, &name, &change);
                 Ok(Some(family))
             }
             Err(error) => {
@@ -124,7 +135,7 @@ impl Proposals {
     }
 
     /// Applies what has changed since the last look.
-    pub(super) async fn look_again(&mut self, handle: &Handle) -> Result<()> {
+    pub(crate) async fn look_again(&mut self, handle: &Handle) -> Result<()> {
         self.refused_again(handle).await?;
         let marks = self.marks()?;
         if marks == self.seen {
@@ -191,6 +202,16 @@ impl Proposals {
         };
         Ok(files.into_iter().map(|file| (file.clone(), mark(&file))).collect())
     }
+}
+
+/// What was deployed and what that changed; nothing of what is in force already.
+fn say_deployed(what: &str, from: &str, change: &Change) {
+    if change.standing == Standing::Unchanged {
+        return;
+    }
+    out::say(&format!("deployed {what} from {from} as {AUTHOR}"));
+    let change = serde_json::to_value(change).unwrap_or_default();
+    out::say(&change::text(&change, Stream::Err));
 }
 
 /// What workflows are checked against in a running engine.

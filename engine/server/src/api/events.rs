@@ -10,7 +10,7 @@ use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream::{Stream, unfold};
 use placet_executor::public::render;
-use placet_model::{Position, RecordedEvent};
+use placet_model::{Position, RecordedEvent, Revision, RunId, StreamId};
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -21,15 +21,18 @@ const PAGE: usize = 256;
 /// Where a client says which event it had last, when it comes back.
 const LAST_EVENT_ID: &str = "last-event-id";
 
-/// `GET /events?after=`: events after that position; those from now on when none is given.
+/// `GET /events?after=&run=`: events after that position; those from now on when none is given. With
+/// `run`, those of that run alone, from its first one on when no position is given; whoever caused
+/// the run may follow it.
 pub(super) async fn follow(
     State(app): State<Arc<App>>,
     caller: Caller,
     headers: HeaderMap,
     params: Params,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
-    caller.demand_reader(&app.handle.world())?;
-    let params = params.only(&["after"])?;
+    let params = params.only(&["after", "run"])?;
+    let run = params.parsed::<RunId>("run")?;
+    may_follow(&app, &caller, run)?;
     let after = match one(&headers, LAST_EVENT_ID)? {
         Some(id) => Some(
             id.trim()
@@ -42,7 +45,12 @@ pub(super) async fn follow(
     let permit =
         permit.map_err(|_full| Problem::new("PL4007", "too many event streams are open"))?;
     let follower = Follower {
-        cursor: after.map_or_else(|| app.handle.log().head(), Position::new),
+        cursor: match (after, run) {
+            (Some(after), _) => Position::new(after),
+            (None, Some(_)) => Position::START,
+            (None, None) => app.handle.log().head(),
+        },
+        run: run.map(|run| (run, Revision::START)),
         read: VecDeque::new(),
         heads: app.heads.clone(),
         closing: app.closing.clone(),
@@ -52,12 +60,23 @@ pub(super) async fn follow(
     Ok(Sse::new(unfold(follower, next)).keep_alive(KeepAlive::default()))
 }
 
+fn may_follow(app: &App, caller: &Caller, run: Option<RunId>) -> Result<(), Problem> {
+    let world = app.handle.world();
+    let Some(run) = run else { return caller.demand_reader(&world) };
+    caller.known(&world)?;
+    let row = app.handle.run_row(run)?;
+    let row = row.filter(|row| caller.reads(&world) || row.requester == caller.principal);
+    row.map(drop).ok_or_else(|| Problem::new("PL4001", format!("there is no run {run}")))
+}
+
 /// One client and how far it has come.
 #[derive(Debug)]
 struct Follower {
     app: Arc<App>,
     /// Position of the last event that was read.
     cursor: Position,
+    /// The one run that is followed, and the revision that was read last of it.
+    run: Option<(RunId, Revision)>,
     read: VecDeque<RecordedEvent>,
     heads: watch::Receiver<Position>,
     closing: watch::Receiver<bool>,
@@ -77,8 +96,7 @@ async fn next(mut follower: Follower) -> Option<(Result<Event, Infallible>, Foll
         }
         let head = *follower.heads.borrow_and_update();
         if head > follower.cursor {
-            follower.read = page(&follower.app, follower.cursor).await.ok()?;
-            follower.cursor = follower.read.back().map_or(follower.cursor, |event| event.position);
+            follower.look(head).await.ok()?;
         } else {
             tokio::select! {
                 moved = follower.heads.changed() => moved.ok()?,
@@ -88,10 +106,49 @@ async fn next(mut follower: Follower) -> Option<(Result<Event, Infallible>, Foll
     }
 }
 
+impl Follower {
+    /// Reads what has come since the cursor, at least up to `head` or a page of it.
+    async fn look(&mut self, head: Position) -> Result<(), Problem> {
+        match &mut self.run {
+            None => {
+                self.read = page(&self.app, self.cursor).await?;
+                self.cursor = self.read.back().map_or(self.cursor, |event| event.position);
+            }
+            Some((run, revision)) => {
+                let events = page_of(&self.app, *run, *revision).await?;
+                let (after, full) = (self.cursor, events.len() == PAGE);
+                if let Some(last) = events.back() {
+                    *revision = last.revision;
+                    self.cursor = last.position.max(self.cursor);
+                }
+                self.read = events.into_iter().filter(|event| event.position > after).collect();
+                if !full {
+                    // what else came was of others
+                    self.cursor = head.max(self.cursor);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
 async fn page(app: &Arc<App>, after: Position) -> Result<VecDeque<RecordedEvent>, Problem> {
     reading(app, move |app| {
         let view = app.handle.view()?;
         let events: Result<_, _> = view.events(after.next()).take(PAGE).collect();
+        Ok(events?)
+    })
+    .await
+}
+
+async fn page_of(
+    app: &Arc<App>,
+    run: RunId,
+    after: Revision,
+) -> Result<VecDeque<RecordedEvent>, Problem> {
+    reading(app, move |app| {
+        let view = app.handle.view()?;
+        let events: Result<_, _> = view.stream(&StreamId::Run(run), after).take(PAGE).collect();
         Ok(events?)
     })
     .await

@@ -11,7 +11,7 @@ use axum::http::StatusCode;
 use placet_executor::Start;
 use placet_model::actor::Role;
 use placet_model::draft::Mode;
-use placet_model::{Digest, RunId};
+use placet_model::{Digest, Event, Principal, Revision, RunId, StreamId};
 use placet_projections::{RunFilter, RunRow, RunStatus, Views, WaitingFor};
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::Deserialize;
@@ -20,12 +20,59 @@ use std::sync::Arc;
 
 const PAGE: usize = 50;
 const PAGE_MAX: usize = 200;
-/// Rows that are looked at for one page of a program's own runs; a page may end early.
-const OWN_SCAN_MAX: usize = 2000;
+/// Rows that are looked at for one page where most may not fit; a page may end early.
+const SCAN_MAX: usize = 2000;
 
-/// `GET /runs?status=&workflow=&before=&limit=` → `{runs, next}`, newest first.
+const FILTERS: &[&str] =
+    &["status", "workflow", "version", "mode", "requester", "waiting_for", "before", "limit"];
+
+/// What the rows of a page must be besides what the index knows.
+#[derive(Debug)]
+struct Wanted {
+    version: Option<String>,
+    mode: Option<Mode>,
+    requester: Option<Principal>,
+    waiting_for: Option<String>,
+}
+
+impl Wanted {
+    fn of(params: &Params) -> Result<Self, Problem> {
+        let waiting_for = params.text("waiting_for");
+        if let Some(word) = waiting_for.filter(|word| !WAITING.contains(word)) {
+            let known = WAITING.join(", ");
+            let detail = format!("query: waiting_for: {word:?} is none of {known}");
+            return Err(Problem::malformed(detail));
+        }
+        Ok(Self {
+            version: params.text("version").map(str::to_owned),
+            mode: params.parsed("mode")?,
+            requester: params.parsed("requester")?,
+            waiting_for: waiting_for.map(str::to_owned),
+        })
+    }
+
+    const fn is_any(&self) -> bool {
+        self.version.is_none()
+            && self.mode.is_none()
+            && self.requester.is_none()
+            && self.waiting_for.is_none()
+    }
+
+    fn fits(&self, row: &RunRow) -> bool {
+        self.version.as_ref().is_none_or(|version| *version == row.workflow.version)
+            && self.mode.is_none_or(|mode| mode == row.mode)
+            && self.requester.as_ref().is_none_or(|requester| *requester == row.requester)
+            && self.waiting_for.as_ref().is_none_or(|word| {
+                row.waiting_for.is_some_and(|waiting| waiting_word(waiting) == word)
+            })
+    }
+}
+
+/// `GET /runs?status=&workflow=&version=&mode=&requester=&waiting_for=&before=&limit=` →
+/// `{runs, next}`, newest first. A page may hold fewer than `limit` rows and still have a next one.
 pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
-    let params = params.only(&["status", "workflow", "before", "limit"])?;
+    let params = params.only(FILTERS)?;
+    let wanted = Wanted::of(&params)?;
     let limit = params.limit(PAGE, PAGE_MAX)?;
     let before: Option<RunId> = params.parsed("before")?;
     let filter = RunFilter {
@@ -36,13 +83,14 @@ pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Pa
         let world = app.handle.world();
         caller.known(&world)?;
         let sees_all = caller.reads(&world);
-        let scanned = if sees_all { limit } else { OWN_SCAN_MAX };
+        let scanned = if sees_all && wanted.is_any() { limit } else { SCAN_MAX };
         let view = app.handle.view()?;
         let mut rows = Views::new(&view)?.runs(&filter, before, scanned + 1)?;
         let mut has_more = rows.len() > scanned;
         rows.truncate(scanned);
         let mut next = rows.last().map(|row| row.run);
         rows.retain(|row| sees_all || row.requester == caller.principal);
+        rows.retain(|row| wanted.fits(row));
         if rows.len() > limit {
             rows.truncate(limit);
             (has_more, next) = (true, rows.last().map(|row| row.run));
@@ -53,7 +101,8 @@ pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Pa
     Ok(axum::Json(page.await?))
 }
 
-/// `GET /runs/{id}` → the report, and the members of the row that it lacks.
+/// `GET /runs/{id}` → the report, and the members of the row that it lacks; of a cancelled run also
+/// `cancelled: {by, at, reason}`.
 pub(super) async fn show(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -66,14 +115,34 @@ pub(super) async fn show(
         let row = row.filter(|row| caller.reads(&world) || row.requester == caller.principal);
         let row = row.ok_or_else(|| unknown(run))?;
         let mut report = app.handle.report(run)?;
-        if let (Value::Object(report), Value::Object(row)) = (&mut report, row_json(&row)) {
-            for (name, value) in row {
+        if let (Value::Object(report), Value::Object(members)) = (&mut report, row_json(&row)) {
+            for (name, value) in members {
                 report.entry(name).or_insert(value);
+            }
+            if row.status == RunStatus::Cancelled {
+                report.insert("cancelled".to_owned(), cancelled(app, &row)?);
             }
         }
         Ok(report)
     });
     Ok(axum::Json(report.await?))
+}
+
+/// `{by, at, reason}` of the event that stopped a run.
+fn cancelled(app: &App, row: &RunRow) -> Result<Value, Problem> {
+    let (view, stream) = (app.handle.view()?, StreamId::Run(row.run));
+    for event in view.stream(&stream, Revision::START) {
+        let event = event?;
+        let Event::RunCancelled(body) = &event.event else { continue };
+        let reason = match body.reason {
+            None => Value::Null,
+            Some(place) => serde_json::from_slice(view.payload(&stream, place)?.as_bytes())
+                .map_err(|error| Problem::internal(&error))?,
+        };
+        let by = event.actor.principal();
+        return Ok(json!({ "by": by, "at": event.recorded_at, "reason": reason }));
+    }
+    Ok(Value::Null)
 }
 
 /// What `POST /runs` takes.
@@ -173,14 +242,30 @@ fn row_json(row: &RunRow) -> Value {
 }
 
 fn waiting_json(waiting: WaitingFor) -> Value {
+    let kind = waiting_word(waiting);
     match waiting {
-        WaitingFor::Decision(decision) => json!({ "kind": "decision", "decision": decision }),
-        WaitingFor::Timer => json!({ "kind": "timer" }),
-        WaitingFor::Answer => json!({ "kind": "answer" }),
-        WaitingFor::Deferred => json!({ "kind": "deferred" }),
-        WaitingFor::InDoubt => json!({ "kind": "in_doubt" }),
-        WaitingFor::Event => json!({ "kind": "event" }),
-        WaitingFor::Run(run) => json!({ "kind": "run", "run": run }),
+        WaitingFor::Decision(decision) => json!({ "kind": kind, "decision": decision }),
+        WaitingFor::Run(run) => json!({ "kind": kind, "run": run }),
+        WaitingFor::Timer
+        | WaitingFor::Answer
+        | WaitingFor::Deferred
+        | WaitingFor::InDoubt
+        | WaitingFor::Event => json!({ "kind": kind }),
+    }
+}
+
+/// Every word of [`waiting_word`].
+const WAITING: [&str; 7] = ["decision", "timer", "answer", "deferred", "in_doubt", "event", "run"];
+
+pub(super) const fn waiting_word(waiting: WaitingFor) -> &'static str {
+    match waiting {
+        WaitingFor::Decision(_) => "decision",
+        WaitingFor::Timer => "timer",
+        WaitingFor::Answer => "answer",
+        WaitingFor::Deferred => "deferred",
+        WaitingFor::InDoubt => "in_doubt",
+        WaitingFor::Event => "event",
+        WaitingFor::Run(_) => "run",
     }
 }
 

@@ -45,18 +45,38 @@ pub(super) struct Document {
     pub(super) source: String,
 }
 
-/// `POST /workflows` `{file, source}` → `{workflow, plan_digest, diagnostics}`; with errors, a
-/// problem that carries all diagnostics.
+/// A workflow that is to be deployed, or only to be looked at.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DeployBody {
+    file: String,
+    source: String,
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// `POST /workflows` `{file, source, dry_run?}` → `{workflow, plan_digest, diagnostics, change}`; with
+/// errors, a problem that carries all diagnostics. With `dry_run` nothing is recorded.
 pub(super) async fn deploy(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Json(document): Json<Document>,
+    Json(DeployBody { file, source, dry_run }): Json<DeployBody>,
 ) -> Answer {
-    let (plan, diagnostics) = check(&app, &document.file, &document.source).await?;
-    let workflow = plan.workflow.to_string();
-    let digest = app.handle.deploy(&caller.principal, plan, &document.source).await?;
-    let answer = json!({ "workflow": workflow, "plan_digest": digest, "diagnostics": diagnostics });
-    Ok(axum::Json(answer))
+    let (plan, diagnostics) = check(&app, &file, &source).await?;
+    let change = if dry_run {
+        let looked = reading(&app, move |app| {
+            Ok(app.handle.workflow_change(&caller.principal, &plan, &source)?)
+        });
+        looked.await?
+    } else {
+        app.handle.deploy_workflow(&caller.principal, plan, &source).await?
+    };
+    Ok(axum::Json(json!({
+        "workflow": change.name,
+        "plan_digest": change.digest,
+        "diagnostics": diagnostics,
+        "change": change,
+    })))
 }
 
 /// Reads a document against the project as it is. Gives the plan and its warnings.

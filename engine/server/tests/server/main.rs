@@ -7,11 +7,13 @@
 mod access;
 mod audit;
 mod browser;
+mod deploy;
 mod http;
 mod inbox;
 mod integrations;
 mod looking;
 mod problems;
 mod runs;
+mod serve;
 mod stream;
 mod world;

@@ -136,3 +136,73 @@ async fn deploying_again_records_nothing_and_the_list_shows_versions() {
     let report = world.get(&format!("/api/v1/runs/{run}")).await.ok();
     assert_eq!(report["workflow"], "ops/slack-notify@1.1.0");
 }
+
+#[tokio::test]
+async fn runs_are_counted_by_the_version_that_they_stand_on() {
+    let mut world = with_workflow().await;
+    let (first, _) = world.waiting().await;
+    let next = text("ok/slack-notify.yaml").replace("version: '1.0.0'", "version: '1.1.0'");
+    let deploy = json!({"file": "next.yaml", "source": next});
+    assert_eq!(
+        world.post("/api/v1/workflows", &deploy).await.ok()["workflow"],
+        "ops/slack-notify@1.1.0"
+    );
+    world.waiting().await;
+    let (third, _) = world.waiting().await;
+    let counted = world.get("/api/v1/runs/by-version").await.ok();
+    let rows: Vec<_> = counted["versions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| {
+            (row["workflow"].as_str().unwrap(), row["latest"] == true, row["waiting_for"].clone())
+        })
+        .collect();
+    let expected = [
+        ("ops/slack-notify@1.1.0", true, json!({"decision": 2})),
+        ("ops/slack-notify@1.0.0", false, json!({"decision": 1})),
+    ];
+    assert_eq!(rows, expected);
+    // what is over stands on nothing
+    world.post(&format!("/api/v1/runs/{first}/cancel"), &json!({"reason": "old"})).await.ok();
+    let counted = world.get("/api/v1/runs/by-version?workflow=ops/slack-notify").await.ok();
+    assert_eq!(counted["versions"].as_array().unwrap().len(), 1, "{counted}");
+    let others = world.get("/api/v1/runs/by-version?workflow=ops/other").await.ok();
+    assert_eq!(others["versions"], json!([]));
+    // an agent counts what it caused
+    let own = world.get_as("agent", "/api/v1/runs/by-version").await.ok();
+    assert_eq!(own["versions"], json!([]));
+    let of_version =
+        world.get("/api/v1/runs?version=1.1.0&waiting_for=decision&mode=sandbox").await.ok();
+    let runs = of_version["runs"].as_array().unwrap();
+    assert_eq!((runs.len(), &runs[0]["run"]), (2, &json!(third)));
+}
+
+#[tokio::test]
+async fn filters_of_the_list_all_hold_and_a_wrong_word_is_named() {
+    let mut world = with_workflow().await;
+    let (run, _) = world.waiting().await;
+    for (query, count) in [
+        ("requester=author", 1),
+        ("requester=agent", 0),
+        ("mode=live", 0),
+        ("version=1.0.0", 1),
+        ("version=2.0.0", 0),
+        ("waiting_for=timer", 0),
+        ("waiting_for=decision&status=waiting", 1),
+    ] {
+        let list = world.get(&format!("/api/v1/runs?{query}")).await.ok();
+        assert_eq!(list["runs"].as_array().unwrap().len(), count, "{query}: {list}");
+    }
+    for query in ["waiting_for=tea", "mode=dry", "requester=No One", "versions=1"] {
+        let answer = world.get(&format!("/api/v1/runs?{}", query.replace(' ', "%20"))).await;
+        answer.is_problem(400, "PL4003");
+    }
+    world
+        .post(&format!("/api/v1/runs/{run}/cancel"), &json!({"reason": "wrong channel"}))
+        .await
+        .ok();
+    let report = world.get(&format!("/api/v1/runs/{run}")).await.ok();
+    assert_eq!(report["cancelled"]["by"], "author");
+    assert_eq!(report["cancelled"]["reason"], "wrong channel");
+}

@@ -108,3 +108,40 @@ async fn streams_are_bounded_and_end_with_the_server() {
         assert_eq!(listener.next().await, None);
     }
 }
+
+#[tokio::test]
+async fn one_run_is_followed_from_its_first_event_by_whoever_caused_it() {
+    let mut world = with_workflow().await;
+    let (other, _) = world.waiting().await;
+    let body =
+        json!({"workflow": "ops/slack-notify", "input": {"channel": "C0123", "text": "mine"}});
+    let started = world.post_as("agent", "/api/v1/runs", &body).await.ok();
+    let run = started["run"].as_str().unwrap().to_owned();
+    world.settled(&run).await;
+    let as_agent =
+        |run: &str| ask("GET", &format!("/api/v1/events?run={run}")).header("Placet-As", "agent");
+    as_agent(&other).send(world.server).await.is_problem(404, "PL4001");
+    world.get_as("agent", "/api/v1/events").await.is_problem(403, "PL4005");
+    world.get("/api/v1/events?run=run_00000000000000000000000000").await.is_problem(404, "PL4001");
+
+    let mut listener = Listener::open(&world, as_agent(&run)).await;
+    world.post(&format!("/api/v1/runs/{other}/cancel"), &json!({})).await.ok();
+    world.post(&format!("/api/v1/runs/{run}/cancel"), &json!({})).await.ok();
+    let (mut kinds, mut last) = (vec![], 0);
+    while kinds.last().is_none_or(|kind| kind != "RunCancelled") {
+        let (position, event) = listener.next().await.expect("the stream goes on");
+        assert!(position > last, "in order");
+        assert_eq!(event["stream"], format!("run:{run}"), "of that run alone");
+        kinds.push(event["type"].as_str().unwrap().to_owned());
+        last = position;
+    }
+    let expected = [
+        "RunStarted",
+        "TaskStarted",
+        "DraftPrepared",
+        "DecisionRequested",
+        "DecisionSettled",
+        "RunCancelled",
+    ];
+    assert_eq!(kinds, expected);
+}

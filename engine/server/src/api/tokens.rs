@@ -1,0 +1,88 @@
+//! API tokens of `placet serve`: list, make, revoke. An admin's affair.
+
+use super::Answer;
+use crate::app::{App, reading};
+use crate::caller::Caller;
+use crate::extract::{Json, Nothing, Params, Place};
+use crate::problem::Problem;
+use crate::tokens::{KnownToken, TokenError, Tokens};
+use axum::extract::State;
+use axum::http::StatusCode;
+use placet_model::Principal;
+use placet_model::actor::Role;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// `GET /tokens` → `{tokens: [{id, principal, created_at, created_by}]}`, oldest first.
+pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
+    params.only(&[])?;
+    let tokens = for_admin(&app, &caller)?.all();
+    Ok(axum::Json(json!({ "tokens": tokens.iter().map(row).collect::<Vec<_>>() })))
+}
+
+/// Whom a token is for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct IssueBody {
+    principal: Principal,
+}
+
+/// `POST /tokens` `{principal}` → 201 `{id, principal, created_at, created_by, token}`: the only
+/// time that the token is shown.
+pub(super) async fn issue(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Json(IssueBody { principal }): Json<IssueBody>,
+) -> Result<(StatusCode, axum::Json<Value>), Problem> {
+    for_admin(&app, &caller)?;
+    if !app.handle.world().policy.principals.contains_key(&principal) {
+        return Err(Problem::new("PL3004", format!("the policy knows no principal {principal}")));
+    }
+    let by = caller.principal.clone();
+    let issued = reading(&app, move |app| {
+        let now = app.handle.now();
+        let issued = for_admin(app, &caller)?.issue(principal, Some(by), now);
+        issued.map_err(|error| problem(&error))
+    });
+    let (known, token) = issued.await?;
+    let mut answer = row(&known);
+    answer["token"] = json!(token.expose());
+    Ok((StatusCode::CREATED, axum::Json(answer)))
+}
+
+/// `POST /tokens/{id}/revoke` → what it was.
+pub(super) async fn revoke(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Place(id): Place<String>,
+    Nothing: Nothing,
+) -> Answer {
+    let revoked = reading(&app, move |app| {
+        for_admin(app, &caller)?.revoke(&id).map_err(|error| problem(&error))
+    });
+    Ok(axum::Json(row(&revoked.await?)))
+}
+
+fn for_admin<'a>(app: &'a App, caller: &Caller) -> Result<&'a Tokens, Problem> {
+    caller.demand_any(&app.handle.world(), &[Role::Admin])?;
+    let none = "an engine of `placet dev` has one token, with which anybody may be acted as";
+    app.access.tokens().ok_or_else(|| Problem::new("PL4012", none))
+}
+
+fn row(token: &KnownToken) -> Value {
+    json!({
+        "id": token.id,
+        "principal": token.principal,
+        "created_at": token.created_at,
+        "created_by": token.created_by,
+    })
+}
+
+fn problem(error: &TokenError) -> Problem {
+    match error {
+        TokenError::Unknown { .. } => Problem::new("PL4012", error.to_string()),
+        TokenError::TooMany => Problem::new("PL4007", error.to_string()),
+        TokenError::Io { .. } | TokenError::Form { .. } => Problem::internal(error),
+    }
+}

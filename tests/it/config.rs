@@ -1,0 +1,100 @@
+//! For the operator: `placet.toml` with the environment over it, as `placet check` tells it and as the engine takes it.
+
+use crate::kit::{INPUT, placet, slack_notify};
+use placet_language::project_keys;
+use placet_test_support::dirs::Project;
+use serde_json::Value;
+
+fn project(config: &str) -> Project {
+    Project::new().with("placet.toml", config)
+}
+
+#[test]
+fn check_tells_which_variable_takes_the_place_of_what() {
+    let project = project("[limits]\nsteps_max = 50\n");
+    let checked = placet(&project)
+        .args(["check", "placet.toml"])
+        .env("PLACET_LIMITS_STEPS_MAX", "70")
+        .env("PLACET_EGRESS_ALLOW", "127.0.0.1:9000, [::1]:9000")
+        .env("PLACET_NATS_URL", "nats://user:hunter2@127.0.0.1:4222")
+        .env("PLACET_LIMITS_CALL_MS_MAX", "")
+        .run()
+        .expect_code(0);
+    for line in [
+        "PLACET_LIMITS_STEPS_MAX: limits.steps_max is 70, not 50",
+        "PLACET_EGRESS_ALLOW: egress.allow is [\"127.0.0.1:9000\",\"[::1]:9000\"], not []",
+        "PLACET_NATS_URL: nats.url is set, not unset",
+        "1 file checked, no errors",
+    ] {
+        assert!(checked.stderr.lines().any(|told| told == line), "{line}\n{}", checked.stderr);
+    }
+    assert!(!checked.stderr.contains("hunter2") && !checked.stderr.contains("CALL_MS"));
+}
+
+#[test]
+fn a_bad_value_names_its_variable_beside_every_mistake_of_the_file() {
+    let project = project("[limits]\nsteps_max = 0\n[egres]\n");
+    let check = placet(&project).args(["check", ".", "--json"]).env("PLACET_SERVE_MODE", "lve");
+    let found = check.env("PLACET_LIMITS_STEPMAX", "5").run().expect_code(1).json();
+    let found: Vec<(&str, &str, &str)> = found
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|found| {
+            let text = |key: &str| found[key].as_str().expect("a text");
+            (text("file"), text("severity"), text("help"))
+        })
+        .collect();
+    let expected = [
+        ("placet.toml", "error", "choose a number within these bounds"),
+        ("placet.toml", "error", "did you mean `egress`?"),
+        ("PLACET_SERVE_MODE", "error", "did you mean `live`?"),
+        ("PLACET_LIMITS_STEPMAX", "warning", "did you mean `PLACET_LIMITS_STEPS_MAX`?"),
+    ];
+    assert_eq!(found, expected);
+    // and nothing starts with it
+    let refused =
+        placet(&project).args(["dev", ".", "--listen", "127.0.0.1:0"]).run().expect_code(2);
+    assert!(refused.stderr.contains("placet.toml cannot be used"), "{}", refused.stderr);
+}
+
+#[test]
+fn a_variable_holds_where_the_file_says_otherwise() {
+    let project = project("[limits]\nsteps_max = 50\n");
+    let input = ["--input", INPUT, "--approve", "auto", "--json"];
+    let run = |steps: &str| {
+        let run = placet(&project).args(["run", &slack_notify()]).args(input);
+        run.env("PLACET_LIMITS_PAYLOAD_BYTES_MAX", steps).run()
+    };
+    assert_eq!(run("100000").expect_code(0).json()["status"], "completed");
+    let small: Value = run("10").json();
+    assert_eq!(small["status"], "faulted", "{small}");
+}
+
+#[test]
+fn the_schema_of_the_file_is_the_published_one() {
+    let published = placet_schemas::embedded(placet_schemas::PROJECT).expect("it is published");
+    let made: Value = serde_json::from_str(published).expect("JSON");
+    assert_eq!(made, placet_language::project_schema());
+}
+
+/// `| key | means | default | variable |` for each key, in their order.
+fn table() -> String {
+    let row = |key: &placet_language::Key| {
+        let default = match key.default() {
+            Value::Null => String::new(),
+            value => format!("`{value}`"),
+        };
+        let variable = format!("PLACET_{}", key.path.replace('.', "_").to_uppercase());
+        format!("| `{}` | {} | {default} | `{variable}` |\n", key.path, key.about)
+    };
+    let rows: String = project_keys().map(row).collect();
+    format!("| key | what it decides | default | variable |\n| --- | --- | --- | --- |\n{rows}")
+}
+
+#[test]
+fn the_table_of_the_readme_holds_every_key_with_its_default_and_variable() {
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
+    let readme = readme.expect("there is a README");
+    assert!(readme.contains(&table()), "the README must hold\n{}", table());
+}
