@@ -92,6 +92,14 @@ pub(crate) fn open_log(project: &Project, place: &Place) -> Result<Log> {
     })
 }
 
+/// Whether an engine has these data open.
+pub(crate) fn is_in_use(project: &Project, data: &Path) -> bool {
+    let opened = open_log_of(project, &Place::of(data));
+    opened
+        .err()
+        .is_some_and(|error| matches!(error.downcast_ref(), Some(placet_log::Error::InUse { .. })))
+}
+
 /// Opens the log and starts its engine.
 pub(crate) async fn start(setup: Setup<'_>) -> Result<Running> {
     let log = open_log(setup.project, &setup.place)?;

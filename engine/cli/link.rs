@@ -126,7 +126,7 @@ impl Target {
             }
         }
         match Endpoint::of(data) {
-            Some(endpoint) if endpoint.answers().await => {
+            Some(endpoint) if endpoint.is_theirs(&project, data).await => {
                 self.at(&endpoint.url).map(|link| Found::Engine(Box::new(link)))
             }
             _ => Ok(Found::Data(data.to_owned(), Box::new(project))),
@@ -157,11 +157,15 @@ impl Endpoint {
         (place == place_of(data)).then_some(Self { url, install_id })
     }
 
-    /// Whether that engine is still there: the address may be another project's by now.
-    async fn answers(&self) -> bool {
+    /// Whether the engine of these data is still there: the address may be another project's by now.
+    /// One that does not know us does not say whose it is; then somebody has the data open, or not.
+    async fn is_theirs(&self, project: &Project, data: &Path) -> bool {
         let Ok(token) = token(&self.url) else { return false };
         let Ok(control) = Control::new(&self.url, token.as_deref()) else { return false };
         let Ok(reply) = control.get("/api/v1/status", &[]).await else { return false };
+        if matches!(reply.status, 401 | 403) {
+            return compose::is_in_use(project, data);
+        }
         let status: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
         status["install_id"] == self.install_id.as_str()
     }

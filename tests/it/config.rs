@@ -1,6 +1,6 @@
 //! For the operator: `placet.toml` with the environment over it, as `placet check` tells it and as the engine takes it.
 
-use crate::kit::{INPUT, placet, slack_notify};
+use crate::kit::placet;
 use placet_language::project_keys;
 use placet_test_support::dirs::Project;
 use serde_json::Value;
@@ -60,15 +60,18 @@ fn a_bad_value_names_its_variable_beside_every_mistake_of_the_file() {
 
 #[test]
 fn a_variable_holds_where_the_file_says_otherwise() {
-    let project = project("[limits]\nsteps_max = 50\n");
-    let input = ["--input", INPUT, "--approve", "auto", "--json"];
+    let step = |n: u8| format!("  - s{n}: {{ set: {{ n: {n} }} }}\n");
+    let steps: String = (1..=5).map(step).collect();
+    let head = "document: { dsl: '1.0.3', namespace: test, name: five, version: '1.0.0' }\ndo:\n";
+    let project = project("[limits]\nsteps_max = 2\n").with("five.yaml", &format!("{head}{steps}"));
+    let input = ["--input", "{}", "--json"];
     let run = |steps: &str| {
-        let run = placet(&project).args(["run", &slack_notify()]).args(input);
-        run.env("PLACET_LIMITS_PAYLOAD_BYTES_MAX", steps).run()
+        let run = placet(&project).args(["run", "five.yaml"]).args(input);
+        run.env("PLACET_LIMITS_STEPS_MAX", steps).run()
     };
-    assert_eq!(run("100000").expect_code(0).json()["status"], "completed");
-    let small: Value = run("10").json();
-    assert_eq!(small["status"], "faulted", "{small}");
+    assert_eq!(run("7").expect_code(0).json()["status"], "completed");
+    let few: Value = run("3").expect_code(1).json();
+    assert_eq!(few["status"], "faulted", "{few}");
 }
 
 #[test]

@@ -162,12 +162,12 @@ fn runs_are_listed_by_what_they_are_and_by_the_version_that_they_stand_on() {
         let runs = list["runs"].as_array().expect("a list").iter();
         runs.map(|row| row["run"].as_str().expect("an id").to_owned()).collect::<Vec<_>>()
     };
-    assert_eq!(list(&["--version", "2.0.0"]), [third.clone()]);
+    assert_eq!(list(&["--version", "2.0.0"]), std::slice::from_ref(&third));
     assert_eq!(
         list(&["--waiting-for", "decision", "--mode", "sandbox", "--requester", "author"]).len(),
         3
     );
-    assert_eq!(list(&["--before", &third]), [second.clone(), first.clone()]);
+    assert_eq!(list(&["--before", &third]), [second, first]);
     assert_eq!(list(&["--requester", "agent"]), Vec::<String>::new());
 }
 

@@ -86,7 +86,7 @@ fn check_file(path: &Path) -> Result<Vec<Found>> {
     let source = project::read(path)?;
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let diagnostics = match name {
-        name if name.ends_with(".toml") => {
+        _ if path.extension().is_some_and(|extension| extension == "toml") => {
             let config = config::read(source);
             config.overrides.iter().for_each(|line| out::say(line));
             return Ok(config.found);

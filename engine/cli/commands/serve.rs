@@ -82,7 +82,7 @@ async fn serve(
     let handle = running.handle();
     let config = &handle.config().serve;
     let server = Server::bind(ServerOptions {
-        listen: config.listen,
+        listen: config.listen.parse().context("serve.listen")?,
         handle: handle.clone(),
         access: Access::serve(tokens),
         login_token: None,

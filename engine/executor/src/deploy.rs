@@ -134,7 +134,10 @@ impl Handle {
     }
 
     /// An author, and never an agent, whatever its roles.
-    fn demand_deployer(&self, actor: &Principal) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// When the actor may not deploy.
+    pub fn demand_deployer(&self, actor: &Principal) -> Result<(), Error> {
         self.demand(actor, Role::Author)?;
         if is_agent(&self.world().policy, actor) {
             let detail = "an agent never deploys".to_owned();
@@ -164,9 +167,8 @@ fn workflow_change(
     let same = rows.iter().find(|row| row.version == *version);
     let standing = match same {
         Some(row) if row.plan_digest == digest => Standing::Unchanged,
-        Some(_) => Standing::Changed,
         None if rows.is_empty() => Standing::New,
-        None => Standing::Changed,
+        Some(_) | None => Standing::Changed,
     };
     let base = same.or_else(|| rows.first());
     let before = match base {

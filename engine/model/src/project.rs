@@ -3,7 +3,6 @@
 use crate::draft::Mode;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
 
 /// The operator's configuration of one project.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,8 +40,8 @@ pub struct Nats {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Serve {
-    /// Where it listens.
-    pub listen: SocketAddr,
+    /// Where it listens: `ADDRESS:PORT`, read before it stands here.
+    pub listen: String,
     /// Names under which it is reached besides those of this machine: `host` or `host:port`.
     pub hosts: Vec<String>,
     /// Mode of runs whose request names none; with `sandbox` nothing can leave at all.
@@ -57,8 +56,7 @@ impl Default for Nats {
 
 impl Default for Serve {
     fn default() -> Self {
-        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 7480));
-        Self { listen, hosts: vec![], mode: Mode::Sandbox }
+        Self { listen: "127.0.0.1:7480".to_owned(), hosts: vec![], mode: Mode::Sandbox }
     }
 }
 

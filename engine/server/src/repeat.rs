@@ -65,11 +65,13 @@ impl Repeats {
 }
 
 /// Answers a repeated request from what is kept. Passes through what changes nothing, what has no
-/// request id, and votes.
+/// request id, votes, and new tokens.
 pub(crate) async fn repeat(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let is_vote = path.starts_with("/api/v1/decisions/") && path.ends_with("/votes");
-    if is_vote || request.method() != Method::POST {
+    // a token is shown once and kept nowhere, not even here
+    let is_token = path == "/api/v1/tokens";
+    if is_vote || is_token || request.method() != Method::POST {
         return next.run(request).await;
     }
     // on a task of its own: a client that hangs up must find the answer when it asks again

@@ -29,7 +29,7 @@ pub(super) async fn run(link: &Link, run: Option<RunId>, json: bool) -> Result<E
         } else {
             out::data(&row(of, &event))?;
         }
-        if let Some(exit) = run.and(end(&event)) {
+        if let Some(exit) = run.and_then(|_| end(&event)) {
             return Ok(exit);
         }
     }

@@ -222,8 +222,8 @@ impl Reader<'_> {
             }
             Kind::Address(at) => {
                 let Some(text) = self.text(node, &what) else { return };
-                match text.parse() {
-                    Ok(address) => *at(config) = address,
+                match text.parse::<std::net::SocketAddr>() {
+                    Ok(address) => *at(config) = address.to_string(),
                     Err(_no_address) => {
                         let message = format!("{what} cannot be `{text}`");
                         let help = "write ADDRESS:PORT, such as 127.0.0.1:7480";

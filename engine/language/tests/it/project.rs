@@ -103,7 +103,7 @@ fn what_serve_and_nats_need_is_read() {
     let config = config.expect("a configuration");
     assert_eq!(config.nats.url.as_deref(), Some("nats://127.0.0.1:4222"));
     assert_eq!((config.nats.seed_env.as_deref(), config.nats.replicas), (Some("ENGINE_SEED"), 3));
-    assert_eq!(config.serve.listen.to_string(), "0.0.0.0:8080");
+    assert_eq!(config.serve.listen, "0.0.0.0:8080");
     assert_eq!(
         (config.serve.hosts, config.serve.mode),
         (vec!["placet.example.com".into()], Mode::Live)

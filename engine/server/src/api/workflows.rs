@@ -62,6 +62,8 @@ pub(super) async fn deploy(
     caller: Caller,
     Json(DeployBody { file, source, dry_run }): Json<DeployBody>,
 ) -> Answer {
+    // first: what is in the project is told to those who may
+    app.handle.demand_deployer(&caller.principal)?;
     let (plan, diagnostics) = check(&app, &file, &source).await?;
     let change = if dry_run {
         let looked = reading(&app, move |app| {

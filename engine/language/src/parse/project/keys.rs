@@ -4,7 +4,6 @@
 use placet_model::draft::Mode;
 use placet_model::project::ProjectConfig;
 use serde_json::{Value, json};
-use std::net::SocketAddr;
 
 use super::hosts::{Fits, is_host, is_nats_url, is_target, is_variable};
 
@@ -33,7 +32,7 @@ pub(super) enum Kind {
     /// A text of one form, or nothing.
     Text(Fits, At<Option<String>>),
     /// `ADDRESS:PORT`.
-    Address(At<SocketAddr>),
+    Address(At<String>),
     /// `sandbox` or `live`.
     Mode(At<Mode>),
     /// The data policy: one value is built.
@@ -148,11 +147,10 @@ impl Key {
     pub fn value(&self, config: &ProjectConfig) -> Value {
         let mut config = config.clone();
         match self.kind {
-            Kind::Token(at) => json!(at(&mut config)),
+            Kind::Token(at) | Kind::Address(at) => json!(at(&mut config)),
             Kind::List(_, at) => json!(at(&mut config)),
             Kind::Number(_, at) => json!(at(&mut config)),
             Kind::Text(_, at) => json!(at(&mut config)),
-            Kind::Address(at) => json!(at(&mut config)),
             Kind::Mode(at) => json!(at(&mut config)),
             Kind::Data => json!(DATA_BUILT),
         }
