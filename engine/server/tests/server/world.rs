@@ -170,8 +170,9 @@ impl World {
         ask("POST", target).header("Placet-As", user).json(body).send(self.server).await
     }
 
+    /// Of what can be read: the log tells its head a moment after it can.
     pub(crate) fn head(&self) -> Position {
-        self.handle.log().head()
+        self.handle.view().unwrap().head().position()
     }
 
     /// Starts a run that waits for approval: its id and its card.
