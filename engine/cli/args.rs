@@ -1,8 +1,8 @@
 //! The command line. Each command's own arguments stand with the command.
 
 use crate::commands::{
-    adapters, audit, check, deploy, dev, govern, inbox, init, integrations, run, runs, serve,
-    test, tokens,
+    adapters, audit, check, deploy, dev, govern, graph, inbox, init, integrations, run, runs,
+    serve, test, tokens,
 };
 use clap::{Parser, Subcommand};
 
@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Init(init::Args),
     /// Check workflows, policy.yaml and placet.toml
     Check(check::Args),
+    /// The flow of a workflow as a picture
+    Graph(graph::Args),
     /// One run in process, from its start to its end
     Run(run::Args),
     /// Run a project's tests

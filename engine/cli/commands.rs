@@ -6,6 +6,7 @@ pub(crate) mod check;
 pub(crate) mod deploy;
 pub(crate) mod dev;
 pub(crate) mod govern;
+pub(crate) mod graph;
 pub(crate) mod inbox;
 pub(crate) mod init;
 pub(crate) mod integrations;
@@ -29,6 +30,7 @@ pub(crate) async fn run(command: Command) -> Result<Exit> {
         Command::Tokens(args) => tokens::run(args).await,
         Command::Init(args) => init::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Graph(args) => graph::run(&args),
         Command::Run(args) => run::run(args).await,
         Command::Test(args) => test::run(args).await,
         Command::Start(args) => runs::start(args).await,

@@ -16,6 +16,7 @@ pub mod diagnostic;
 pub mod duration;
 mod environment;
 mod expr;
+pub mod graph;
 mod parse;
 mod profile;
 pub mod source;

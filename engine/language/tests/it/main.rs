@@ -4,6 +4,7 @@ mod decisions;
 mod fences;
 mod fixtures;
 mod fuzz;
+mod graph;
 mod library;
 mod policy;
 mod project;
