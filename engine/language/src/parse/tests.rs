@@ -3,3 +3,4 @@
 mod inline;
 mod next;
 mod profile;
+mod table;
