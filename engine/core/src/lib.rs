@@ -20,6 +20,7 @@ pub mod policy;
 pub mod refusal;
 pub mod replay;
 pub mod run;
+pub mod schedule;
 #[cfg(any(test, feature = "test-util"))]
 pub mod test_util;
 

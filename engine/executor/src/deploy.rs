@@ -115,7 +115,11 @@ impl Handle {
             let actor = Actor::Principal(actor.clone());
             self.govern(&actor, vec![(stream, deployed.into(), payloads)], None, turn).await?;
         }
+        let family = plan.family();
         self.env.keep_plan(digest, Arc::new(plan));
+        if change.standing != Standing::Unchanged {
+            self.listen_for(&family).await?;
+        }
         Ok(change)
     }
 

@@ -21,6 +21,7 @@ use placet_model::{
 };
 use placet_projections::{RunRow, RunStatus, Views};
 use serde_json::Value;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::{Mutex, Semaphore, broadcast, oneshot};
@@ -188,6 +189,8 @@ pub struct Handle {
     notices: broadcast::WeakSender<Notice>,
     door: Arc<Semaphore>,
     acts: Arc<Mutex<()>>,
+    /// Whether schedules start runs.
+    pub(crate) schedules: Arc<AtomicBool>,
     _alive: Arc<Alive>,
 }
 
@@ -217,6 +220,7 @@ impl Handle {
             notices,
             door: Arc::new(Semaphore::new(WISHES_MAX)),
             acts: Arc::default(),
+            schedules: Arc::default(),
             _alive: alive,
         }
     }

@@ -33,6 +33,8 @@ pub(crate) enum Input {
     Answered { run: RunId, plan: Box<CallPlan>, ending: Ending },
     /// Say how much is in memory.
     Count(oneshot::Sender<Load>),
+    /// Schedules start runs from now on.
+    RunSchedules,
     /// Look at the clock.
     Wake,
     /// Finish what is under way and end.

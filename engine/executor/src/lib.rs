@@ -22,6 +22,7 @@ mod mint;
 mod perform;
 mod pool;
 pub mod public;
+pub mod schedules;
 pub mod trace;
 mod turn;
 mod values;

@@ -382,12 +382,18 @@ impl<'a> Turn<'a> {
     /// record the few events that end it.
     fn history_is_full(&self) -> Option<Fault> {
         let (now, most) = (self.out.run.revision.get(), self.env.config.limits.history_events_max);
-        (now >= most).then(|| {
+        (now >= most && !self.is_listener()).then(|| {
             let words = format!(
                 "the run's history has {now} events: raise limits.history_events_max in placet.toml if that is meant"
             );
             Fault::new(FaultKind::Runtime, words)
         })
+    }
+
+    /// Whether the run listens for the events of a schedule: it lives as long as its workflow.
+    pub(crate) fn is_listener(&self) -> bool {
+        let workflow = self.out.run.facts().map(|facts| &facts.started.workflow);
+        workflow.is_some_and(|workflow| workflow.namespace == crate::schedules::NAMESPACE)
     }
 
     /// The branch that is worked on.

@@ -7,6 +7,7 @@
 mod deliver;
 mod due;
 mod entry;
+mod schedules;
 
 use crate::env::Env;
 use crate::handle::{Error, Load, Notice};
@@ -28,6 +29,7 @@ use placet_model::{
     Actor, AttemptId, DecisionId, Event, EventId, IntegrationId, RecordedEvent, Revision, RunId,
     StreamId,
 };
+use schedules::Schedules;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -61,6 +63,8 @@ pub(crate) struct State {
     /// Runs with an attempt in doubt that could not be sent again because of a hold.
     held_doubts: BTreeSet<RunId>,
     deliveries: Deliveries,
+    /// None while schedules start no runs.
+    schedules: Option<Schedules>,
     stopping: Option<(oneshot::Sender<()>, Instant)>,
 }
 
@@ -93,6 +97,7 @@ impl Writer {
         self.recover();
         loop {
             self.fire_due();
+            self.fire_schedules();
             if self.is_done() {
                 if let Some((done, _)) = self.state.stopping.take() {
                     let _nobody_waits = done.send(());
@@ -114,7 +119,8 @@ impl Writer {
             return Some(input);
         }
         let now = self.env.now();
-        let due = self.state.dues.next();
+        let scheduled = self.state.schedules.as_ref().and_then(Schedules::next);
+        let due = self.state.dues.next().into_iter().chain(scheduled).min();
         if self.env.clock.is_virtual() {
             let due =
                 if self.state.people.is_empty() { due } else { self.state.dues.next_reminder() };
@@ -156,6 +162,7 @@ impl Writer {
                 self.accept(run, Job::Answered(Box::new(answered)), None);
             }
             Input::Wake => {}
+            Input::RunSchedules => self.run_schedules(),
             Input::Count(reply) => {
                 let _nobody_waits = reply.send(self.load());
             }

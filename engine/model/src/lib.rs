@@ -13,6 +13,7 @@ pub mod approval;
 pub mod attempt;
 pub mod canonical;
 pub mod code;
+pub mod cron;
 pub mod decision;
 pub mod digest;
 pub mod draft;

@@ -90,6 +90,9 @@ impl Turn<'_> {
 
     /// What a run says that has executed, or nested, as many tasks as the operator allows.
     fn bound_reached(&self) -> Option<Fault> {
+        if self.is_listener() {
+            return None;
+        }
         let limits = &self.env.config.limits;
         let depth = self.out.run.frames_around(self.here()).count() as u64;
         let words = if self.out.run.steps >= limits.steps_max {

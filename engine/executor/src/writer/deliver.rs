@@ -69,6 +69,14 @@ impl Writer {
                 self.deliver(event);
             }
         }
+        match (&event.event, &event.stream) {
+            (Event::ScheduleFired(body), _) => {
+                self.state.deliveries.orders = true;
+                self.post(body.run, Job::StartOrdered, None);
+            }
+            (Event::WorkflowDeployed(_), StreamId::Workflow(family)) => self.reschedule(family),
+            _ => {}
+        }
     }
 
     /// A run has ended: whoever has ordered it and awaits the end is told.
@@ -79,6 +87,9 @@ impl Writer {
         match self.order(run) {
             Ok(Some(OrderRow { by: OrderedBy::Run { run: parent, awaited: true }, .. })) => {
                 self.post(parent, Job::ChildOver(run), None);
+            }
+            Ok(Some(OrderRow { by: OrderedBy::Schedule { family }, .. })) => {
+                self.scheduled_over(&family, run);
             }
             Ok(_) => {}
             Err(error) => tracing::error!(%error, "who has ordered a run cannot be read"),

@@ -8,7 +8,6 @@ mod approval;
 mod asks;
 mod call;
 mod common;
-mod cron;
 mod document;
 mod events;
 mod fork;

@@ -1,8 +1,8 @@
 //! `schedule`: what starts runs of the workflow.
 
+use placet_model::cron::Cron;
 use placet_model::plan::Schedule;
 
-use super::cron;
 use super::names::Place;
 use super::reader::{Reader, field};
 use crate::codes;
@@ -45,7 +45,7 @@ impl Reader<'_> {
 
     fn cron(&mut self, node: &Node) -> Option<String> {
         let text = self.text(node, "`schedule.cron`")?;
-        if let Err(message) = cron::check(text) {
+        if let Err(message) = Cron::parse(text) {
             let help = "minute hour day month weekday, in UTC: '0 8 * * MON-FRI'";
             self.report(codes::SHAPE, node.span, message, help);
             return None;
