@@ -13,4 +13,5 @@ mod operator;
 mod recovery;
 mod sandbox;
 mod serve;
+mod tooling;
 mod world;

@@ -35,7 +35,9 @@ pub enum Error {
         found: &'static str,
     },
     /// A value handed to the expression is over a limit.
-    #[error("the value of {name} is over a limit: {limit}")]
+    #[error(
+        "the value of {name} is over a limit: {limit}; hand over less, with `input.from` or in parts"
+    )]
     InputLimit {
         /// `.` or the variable's name.
         name: String,
@@ -43,7 +45,9 @@ pub enum Error {
         limit: String,
     },
     /// The result is over a limit.
-    #[error("the result is over a limit: {limit}")]
+    #[error(
+        "the result is over a limit: {limit}; make less at once, with a `for` task or in parts"
+    )]
     ResultLimit {
         /// The limit in words.
         limit: String,
@@ -55,7 +59,9 @@ pub enum Error {
         reason: &'static str,
     },
     /// The expression ran longer than it may.
-    #[error("the expression took longer than {deadline_ms} ms")]
+    #[error(
+        "the expression took longer than {deadline_ms} ms; give it less data, or split it over tasks"
+    )]
     Deadline {
         /// The deadline.
         deadline_ms: u64,

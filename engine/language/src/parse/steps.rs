@@ -33,6 +33,8 @@ struct Step {
 pub(super) struct Steps {
     lists: Vec<List>,
     all: Vec<Step>,
+    /// Ids by name, in order.
+    by_name: BTreeMap<String, Vec<TaskId>>,
     /// Ids by the byte at which a task's value starts.
     by_start: BTreeMap<usize, TaskId>,
     /// The task whose expressions are being read, and whether any task jumps back.
@@ -77,6 +79,7 @@ impl Steps {
     fn step<'n>(&mut self, entry: &'n Entry, list: ListId, earlier: &mut Vec<&'n str>) {
         let id = self.all.len();
         self.all.push(Step { name: entry.key.clone(), list });
+        self.by_name.entry(entry.key.clone()).or_default().push(id);
         self.by_start.insert(entry.value.span.start, id);
         let task = &entry.value;
         earlier.push(&entry.key);
@@ -152,7 +155,12 @@ impl Steps {
     }
 
     fn find(&self, name: &str) -> Found {
-        let mut found = self.candidates().filter(|(_, step)| step.name == name).map(|(id, _)| id);
+        let (around, owners) = self.around();
+        let called = self.by_name.get(name).into_iter().flatten().copied();
+        let mut found = called.filter(|id| {
+            let step = self.all.get(*id);
+            !owners.contains(id) && step.is_some_and(|step| self.visible(step.list, &around))
+        });
         match (found.next(), found.next()) {
             (None, _) => Found::None,
             (Some(_), Some(_)) => Found::Several,

@@ -1,5 +1,7 @@
 //! Lists of tasks, and which kind each task is.
 
+use std::collections::BTreeMap;
+
 use placet_model::TaskPath;
 use placet_model::plan::{Directive, DurationSpec, Task, TaskKind, TaskList};
 
@@ -88,14 +90,15 @@ impl Reader<'_> {
     }
 
     pub(super) fn duplicates(&mut self, named: &[Option<&Entry>]) {
-        for (index, entry) in named.iter().enumerate() {
-            let Some(entry) = entry else { continue };
-            let first = named.iter().take(index).flatten().find(|other| other.key == entry.key);
-            if let Some(first) = first {
-                let line = self.source().place(first.key_span.start).line;
+        let mut seen: BTreeMap<&str, Span> = BTreeMap::new();
+        for entry in named.iter().flatten() {
+            if let Some(first) = seen.get(entry.key.as_str()) {
+                let line = self.source().place(first.start).line;
                 let message = format!("the task name `{}` stands twice in this list", entry.key);
                 let help = format!("the first is on line {line}; rename one of them");
                 self.report(codes::DUPLICATE_TASK, entry.key_span, message, help);
+            } else {
+                seen.insert(&entry.key, entry.key_span);
             }
         }
     }

@@ -35,14 +35,13 @@ pub(super) struct Uses {
     /// `document.metadata.approval`.
     pub(super) approval: Option<ApprovalMetadata>,
     /// Every entry as `kind/name` with its place.
-    declared: Vec<(String, Span)>,
+    declared: BTreeMap<String, Span>,
 }
 
 impl Uses {
     /// Whether `use` has this entry, be it right or wrong.
     pub(super) fn is_declared(&self, map: &str, name: &str) -> bool {
-        let entry = format!("{map}/{name}");
-        self.declared.iter().any(|(declared, _)| *declared == entry)
+        self.declared.contains_key(&format!("{map}/{name}"))
     }
 
     /// Names of all entries of `use.<map>`, be they right or wrong.
@@ -73,7 +72,7 @@ impl Reader<'_> {
                 continue;
             }
             for entry in map_node.entries() {
-                self.uses.declared.push((format!("{map}/{}", entry.key), entry.key_span));
+                self.uses.declared.insert(format!("{map}/{}", entry.key), entry.key_span);
             }
         }
         for map in maps {
@@ -131,7 +130,7 @@ impl Reader<'_> {
                 continue;
             }
             self.uses.secrets.push(name.to_owned());
-            self.uses.declared.push((format!("secrets/{name}"), item.span));
+            self.uses.declared.insert(format!("secrets/{name}"), item.span);
         }
     }
 

@@ -32,7 +32,7 @@ fn nested(levels: usize) -> Value {
 }
 
 #[test]
-fn functions_that_reach_outside_are_not_there() {
+fn fence01_functions_that_reach_outside_are_not_there() {
     for expression in [
         "halt",
         "halt_error",
@@ -65,7 +65,7 @@ fn functions_that_reach_outside_are_not_there() {
 }
 
 #[test]
-fn loops_that_no_data_bounds_are_refused() {
+fn fence02_loops_that_no_data_bounds_are_refused() {
     for expression in [
         "repeat(.)",
         "until(false; .)",
@@ -102,7 +102,7 @@ fn loops_that_no_data_bounds_are_refused() {
 }
 
 #[test]
-fn definitions_are_refused_on_the_tree_and_not_by_text() {
+fn fence03_definitions_are_refused_on_the_tree_and_not_by_text() {
     assert!(refused("def f: 1 + f; f").contains("def"));
     assert!(refused("[.[] | def f: f; f]").contains("def"));
     assert_eq!(eval("\"def f: 1; f\"", &json!(null)), Ok(json!("def f: 1; f")));
@@ -110,7 +110,7 @@ fn definitions_are_refused_on_the_tree_and_not_by_text() {
 }
 
 #[test]
-fn source_length_and_syntax_depth_are_bounded() {
+fn fence04_source_length_and_syntax_depth_are_bounded() {
     let long = format!("\"{}\"", "x".repeat(4 * 1024));
     assert!(refused(&long).contains("4096 bytes"));
     let fits = format!("\"{}\"", "x".repeat(4 * 1024 - 2));
@@ -125,7 +125,7 @@ fn source_length_and_syntax_depth_are_bounded() {
 }
 
 #[test]
-fn input_size_and_depth_are_checked_before_anything_runs() {
+fn fence05_input_size_and_depth_are_checked_before_anything_runs() {
     let large = json!("x".repeat(4 * 1024 * 1024));
     for expression in [".", "length", "$big", "$big | length"] {
         let scope = Scope::new().with("big", large.clone());
@@ -140,7 +140,7 @@ fn input_size_and_depth_are_checked_before_anything_runs() {
 }
 
 #[test]
-fn results_over_a_limit_are_never_built() {
+fn fence05_results_over_a_limit_are_never_built() {
     let half = json!("x".repeat(600 * 1024));
     for expression in [". + .", "[., .]", "{a: ., b: .}"] {
         let result = eval(expression, &half);
@@ -154,7 +154,7 @@ fn results_over_a_limit_are_never_built() {
 }
 
 #[test]
-fn at_most_two_results_are_pulled() {
+fn fence06_at_most_two_results_are_pulled() {
     // A third result would be an error of another kind.
     assert_eq!(eval("1, 2, error(\"third\")", &json!(null)), Err(Error::SeveralResults));
     let many = json!((0..100_000).collect::<Vec<_>>());
@@ -162,7 +162,7 @@ fn at_most_two_results_are_pulled() {
 }
 
 #[test]
-fn regular_expressions_are_bounded_and_take_linear_time() {
+fn fence07_regular_expressions_are_bounded_and_take_linear_time() {
     let bomb = json!(format!("{}!", "a".repeat(50_000)));
     assert_eq!(eval("test(\"^(a+)+$\")", &bomb), Ok(json!(false)));
     let long = format!("test(\"{}\")", "a".repeat(1025));
@@ -199,7 +199,7 @@ fn impatient(deadline_ms: u64, abandoned_max: usize) -> Evaluator {
 }
 
 #[test]
-fn an_evaluation_over_its_deadline_ends_itself_and_its_thread_is_used_again() {
+fn fence08_an_evaluation_over_its_deadline_ends_itself_and_its_thread_is_used_again() {
     let evaluator = impatient(100, 8);
     let input = json!((0..200).collect::<Vec<_>>());
     for endless in [ENDLESS, "[.[] as $a | .[] as $b | .[] as $c | try error catch .] | length"] {
@@ -212,7 +212,7 @@ fn an_evaluation_over_its_deadline_ends_itself_and_its_thread_is_used_again() {
 }
 
 #[test]
-fn an_evaluation_that_cannot_be_stopped_is_given_up_and_its_caller_goes_on() {
+fn fence08_an_evaluation_that_cannot_be_stopped_is_given_up_and_its_caller_goes_on() {
     let evaluator = impatient(20, 8);
     let input = json!("a".repeat(4 * 1024 * 1024 - 2));
     let result = evaluator.expression(&Expression(STUBBORN.to_owned()), &input, &Scope::new());
@@ -221,7 +221,7 @@ fn an_evaluation_that_cannot_be_stopped_is_given_up_and_its_caller_goes_on() {
 }
 
 #[test]
-fn too_many_hanging_evaluations_ask_for_a_restart_in_order() {
+fn fence08_too_many_hanging_evaluations_ask_for_a_restart_in_order() {
     let evaluator = impatient(20, 2);
     let input = json!("a".repeat(4 * 1024 * 1024 - 2));
     for _ in 0..2 {
@@ -237,7 +237,7 @@ fn too_many_hanging_evaluations_ask_for_a_restart_in_order() {
 }
 
 #[test]
-fn no_expression_can_nest_values_until_the_stack_overflows() {
+fn fence09_no_expression_can_nest_values_until_the_stack_overflows() {
     let eight = "[0, 1, 2, 3, 4, 5, 6, 7] as $l | ";
     let many = "($l[] | $l[] | $l[] | $l[] | $l[] | $l[] | $l[]) as $x";
     let wraps = ["[.]", "{a: .}", "[[.]]", "{} | .a = .", "[.] | .[0] |= [.]"];
@@ -271,7 +271,7 @@ fn text_from_outside_cannot_nest_values_either() {
 }
 
 #[test]
-fn no_expression_can_use_up_the_memory() {
+fn fence09_no_expression_can_use_up_the_memory() {
     let eight = "[0, 1, 2, 3, 4, 5, 6, 7] as $l | ";
     let many = "($l[] | $l[]) as $x";
     for growing in [
@@ -325,7 +325,7 @@ fn deep_recursion_over_a_legal_input_does_not_end_the_process() {
 }
 
 #[test]
-fn values_are_data_and_never_code() {
+fn fence10_values_are_data_and_never_code() {
     let input = json!({ "text": "${ .secret }", "secret": 1 });
     assert_eq!(eval(".text", &input), Ok(json!("${ .secret }")));
     assert_eq!(eval("{(.text): .text}", &input), Ok(json!({ "${ .secret }": "${ .secret }" })));

@@ -1,5 +1,6 @@
 //! The language as authors and operators meet it: one binary, one module for each question.
 
+mod bounds;
 mod decisions;
 mod fences;
 mod fixtures;
