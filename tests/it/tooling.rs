@@ -11,7 +11,7 @@ auth: {kind: bearer, placement: {header: Authorization, value: "Bearer {secret:t
 operations:
   notes.get:
     effect: read
-    input_schema: adapters/note.json
+    input_schema: schemas/note.json
     request: {method: GET, url: "https://api.acme.example/notes/{input./id}"}
     classify: [{when: {status: 200}, outcome: sent}, {else: refused_retry}]
 "#;
@@ -36,7 +36,7 @@ fn the_schema_holds_what_the_operations_of_the_project_take() {
     let project = Project::new()
         .with("placet.toml", "")
         .with("adapters/acme.yaml", MANIFEST)
-        .with("adapters/note.json", NOTE);
+        .with("schemas/note.json", NOTE);
     let schema = placet(&project).args(["check", "--schema"]).run().expect_code(0);
     let schema: serde_json::Value = serde_json::from_str(&schema.stdout).expect("JSON");
     let with = &schema["$defs"]["with.acme.notes.get"];

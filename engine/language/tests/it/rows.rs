@@ -37,13 +37,15 @@ fn holds(row: &Row) {
 
 macro_rules! rows {
     ($($name:ident: $fixture:literal $severity:ident $place:literal $says:literal => $helps:literal;)+) => {
-        $(#[test]
-        fn $name() {
-            let code = stringify!($name).get(..6).expect("a code").to_uppercase();
-            let code = codes::ALL.iter().find(|known| known.id == code).expect("a known code").id;
-            let finding = (code, Severity::$severity, $place);
-            holds(&Row { fixture: $fixture, finding, says: $says, helps: $helps });
-        })+
+        $(
+            #[test]
+            fn $name() {
+                let code = stringify!($name).get(..6).expect("a code").to_uppercase();
+                let code = codes::ALL.iter().find(|known| known.id == code).expect("known").id;
+                let finding = (code, Severity::$severity, $place);
+                holds(&Row { fixture: $fixture, finding, says: $says, helps: $helps });
+            }
+        )+
 
         const NAMES: &[&str] = &[$(stringify!($name)),+];
     };
