@@ -9,7 +9,7 @@ use crate::out;
 use crate::project::{self, CONFIG_FILE, POLICY_FILE, Project, yaml_files};
 use anyhow::Result;
 use placet_adapters::Adapters;
-use placet_language::{Checked, Environment, Source, check, profile_schema};
+use placet_language::{Checked, Environment, Source, check, profile_schema, project_schema};
 use placet_model::integration::IntegrationStatus;
 use placet_model::policy::Policy;
 use placet_projections::Views;
@@ -27,15 +27,23 @@ pub(crate) struct Args {
     /// The same as --format json
     #[arg(long, conflicts_with = "format")]
     json: bool,
-    /// Print the JSON Schema of workflows for editors, with the operations of the project here or
-    /// of that of the first FILE
-    #[arg(long, conflicts_with_all = ["format", "json"])]
-    schema: bool,
+    /// Print a JSON Schema for editors: that of workflows, with the operations of the project here or
+    /// of that of the first FILE, or that of placet.toml
+    #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "workflow",
+          value_name = "OF", conflicts_with_all = ["format", "json"])]
+    schema: Option<SchemaOf>,
+}
+
+/// What a schema describes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum SchemaOf {
+    Workflow,
+    Project,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Exit> {
-    if args.schema {
-        return schema(args.files.first().map_or(Path::new("."), PathBuf::as_path));
+    if let Some(of) = args.schema {
+        return schema(of, args.files.first().map_or(Path::new("."), PathBuf::as_path));
     }
     let mut files = vec![];
     for path in &args.files {
@@ -56,10 +64,13 @@ pub(crate) fn run(args: &Args) -> Result<Exit> {
     Ok(if errors == 0 { Exit::Done } else { Exit::Negative })
 }
 
-/// The schema for editors, with the operations that the project of this place knows.
-fn schema(place: &Path) -> Result<Exit> {
-    let catalogue = Project::of(place)?.adapters()?.catalogue();
-    out::data(&serde_json::to_string_pretty(&profile_schema(&catalogue)?)?)?;
+/// A schema for editors; that of workflows with the operations that the project of this place knows.
+fn schema(of: SchemaOf, place: &Path) -> Result<Exit> {
+    let schema = match of {
+        SchemaOf::Workflow => profile_schema(&Project::of(place)?.adapters()?.catalogue())?,
+        SchemaOf::Project => project_schema(),
+    };
+    out::data(&serde_json::to_string_pretty(&schema)?)?;
     Ok(Exit::Done)
 }
 

@@ -27,7 +27,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME")]
     requester: Option<Principal>,
     /// What they wait for
-    #[arg(long, value_parser = ["decision", "timer", "answer", "deferred", "in_doubt"])]
+    #[arg(long, value_parser = ["decision", "timer", "answer", "deferred", "in_doubt", "event", "run"])]
     waiting_for: Option<String>,
     /// Older than this run: the next page
     #[arg(long, value_name = "RUN")]
