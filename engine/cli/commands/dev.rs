@@ -120,6 +120,7 @@ async fn serve(
     let url = format!("http://{}", server.local_addr());
     let token_file = state::keep_token(&url, token.expose())?;
     link::announce(&place.data, &url, &handle.log().install_id())?;
+    handle.run_schedules().await.map_err(|error| refused(&error))?;
     let (stop, stopped) = oneshot::channel::<()>();
     let server = tokio::spawn(server.run(async move { drop(stopped.await) }));
     let inbox = || Some(Inbox::of(handle, Assurance::Transport));

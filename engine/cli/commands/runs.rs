@@ -1,6 +1,7 @@
 //! `placet start` and `placet runs`.
 
 mod list;
+mod verbs;
 mod watch;
 
 use crate::commands::run::{ModeArg, input};
@@ -68,6 +69,12 @@ enum Command {
         #[arg(long)]
         reason: Option<String>,
     },
+    /// Start a run again that has faulted or was cancelled: a new run with the same input
+    Retry { run: RunId },
+    /// Send an event that only this run may take
+    Signal(verbs::SignalArgs),
+    /// Have waiting runs go on under another version; what is open is asked again
+    Migrate(verbs::MigrateArgs),
 }
 
 pub(crate) async fn start(args: StartArgs) -> Result<Exit> {
@@ -99,7 +106,10 @@ pub(crate) async fn start(args: StartArgs) -> Result<Exit> {
 pub(crate) async fn run(args: Args) -> Result<Exit> {
     let purpose = match args.command {
         Command::List(_) | Command::Show { .. } | Command::Watch { .. } => Purpose::Read,
-        Command::Cancel { .. } => Purpose::Change,
+        Command::Cancel { .. }
+        | Command::Retry { .. }
+        | Command::Signal(_)
+        | Command::Migrate(_) => Purpose::Change,
     };
     let link = args.target.open(purpose).await?;
     let done = act(&link, args.command).await;
@@ -125,6 +135,9 @@ async fn act(link: &Link, command: Command) -> Result<Exit> {
             link.post(&format!("/api/v1/runs/{run}/cancel"), &body).await?;
             out::data(&format!("{run} cancelled"))?;
         }
+        Command::Retry { run } => verbs::retry(link, run).await?,
+        Command::Signal(args) => verbs::signal(link, args).await?,
+        Command::Migrate(args) => return verbs::migrate(link, args).await,
     }
     Ok(Exit::Done)
 }

@@ -19,7 +19,6 @@ use placet_model::{Digest, Principal, RunId};
 use placet_projections::Projections;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
 
 /// A log of one run needs no more.
 const CACHE_BYTES: usize = 4 << 20;
@@ -53,9 +52,7 @@ impl Bench {
         let options = OpenOptions::in_memory(&ground.project.config.project)
             .cache_bytes(CACHE_BYTES)
             .projector(Projections::new());
-        let clock = test.start_at.map_or_else(Clock::virtual_start, |at| {
-            Clock::Virtual(Arc::new(AtomicI64::new(at.as_millis())))
-        });
+        let clock = test.start_at.map_or_else(Clock::virtual_start, Clock::virtual_at);
         let answers = Arc::new(Answers::new(seed, test.answers.clone()));
         let sandbox: Arc<dyn Transport> = Arc::<Answers>::clone(&answers);
         let parts = Parts {

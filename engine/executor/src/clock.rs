@@ -28,7 +28,12 @@ pub struct Virtual {
 impl Clock {
     /// A virtual clock that begins at [`VIRTUAL_START`].
     pub fn virtual_start() -> Self {
-        let now = AtomicI64::new(VIRTUAL_START.as_millis());
+        Self::virtual_at(VIRTUAL_START)
+    }
+
+    /// A virtual clock that begins at this moment.
+    pub fn virtual_at(moment: Timestamp) -> Self {
+        let now = AtomicI64::new(moment.as_millis());
         Self::Virtual(Arc::new(Virtual { now, barrier: AtomicI64::new(i64::MAX) }))
     }
 

@@ -12,6 +12,7 @@ mod manifests;
 mod runs;
 pub(crate) mod status;
 mod tokens;
+mod verbs;
 mod versions;
 mod workflows;
 
@@ -37,6 +38,9 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/runs/by-version", get(versions::list))
         .route("/runs/{id}", get(runs::show))
         .route("/runs/{id}/cancel", post(runs::cancel))
+        .route("/runs/{id}/retry", post(verbs::retry))
+        .route("/runs/{id}/signal", post(verbs::signal))
+        .route("/runs/{id}/migrate", post(verbs::migrate))
         .route("/workflows", get(workflows::list).post(workflows::deploy))
         .route("/manifests", get(manifests::list).post(manifests::deploy))
         .route("/tokens", get(tokens::list).post(tokens::issue))
@@ -51,5 +55,5 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/audit/events", get(audit::events))
         .route("/audit/verify", post(audit::verify))
         .route("/audit/replay", get(audit::replay))
-        .route("/events", get(events::follow))
+        .route("/events", get(events::follow).post(verbs::publish))
 }

@@ -13,7 +13,6 @@ use placet_model::project::{Limits, ProjectConfig};
 use placet_model::{StreamId, Timestamp};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Instant;
 
 fn document(tasks: &str) -> String {

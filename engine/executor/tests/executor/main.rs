@@ -11,4 +11,5 @@ mod events;
 mod gate;
 mod reads;
 mod report;
+mod schedules;
 mod world;

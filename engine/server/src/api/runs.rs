@@ -306,6 +306,6 @@ fn random_seed() -> Result<u64, Problem> {
     Ok(u64::from_be_bytes(bytes))
 }
 
-fn unknown(run: RunId) -> Problem {
+pub(super) fn unknown(run: RunId) -> Problem {
     Problem::new("PL4001", format!("there is no run {run}"))
 }
