@@ -43,7 +43,7 @@ enum SchemaOf {
 
 pub(crate) fn run(args: &Args) -> Result<Exit> {
     if let Some(of) = args.schema {
-        return schema(of, args.files.first().map_or(Path::new("."), PathBuf::as_path));
+        return schema(of, args.files.first().map_or_else(|| Path::new("."), PathBuf::as_path));
     }
     let mut files = vec![];
     for path in &args.files {
