@@ -8,7 +8,7 @@
 //! | `Claim` | `DecisionSettled(approved)` | executor: the claim, or a hold |
 //! | `Reconcile` | `AttemptInDoubt` | executor: resend under the provider's key, or a person |
 //! | `Finished` | the end of a run | executor: whoever waits for it |
-//! | `Hear` | `WaitStarted` | executor: what has come before, in order |
+//! | `Hear` | `WaitStarted`, and what does not end a wait | executor: what has come before, in order |
 //! | `Arrived` | `EventEmitted`, `EventReceived` | executor: whoever waits for such an event |
 //! | `StartChild`, `CancelChild` | `ChildStarted`, `ChildDropped` | executor: the other run |
 
@@ -94,6 +94,9 @@ pub fn react(event: &Event) -> Vec<Effect> {
         }
         Event::RetryScheduled(body) => vec![Effect::Wake { at: body.due_at }],
         Event::WaitStarted(_) => vec![Effect::Hear],
+        // what has come while this was recorded was told to a wait that was not there
+        Event::EventMatched(body) if !body.ends => vec![Effect::Hear],
+        Event::EventHandled(body) if !body.ends => vec![Effect::Hear],
         Event::EventEmitted(_) | Event::EventReceived(_) => vec![Effect::Arrived],
         Event::ChildStarted(body) => vec![Effect::StartChild { child: body.child }],
         Event::ChildDropped(body) => vec![Effect::CancelChild { child: body.child }],

@@ -57,9 +57,7 @@ impl Writer {
             _ => return Ok(BTreeSet::new()),
         };
         let view = self.env.view()?;
-        let mut runs = Views::new(&view)?.listeners(kind)?;
-        runs.retain(|run| to.is_none_or(|to| to == *run));
-        Ok(runs)
+        told(&Views::new(&view)?, kind, (event.position, to))
     }
 
     /// What an event of the project asks of the loop.
@@ -126,8 +124,7 @@ impl Writer {
             let since = (Timestamp::from_millis(i64::MIN), delivered);
             let mut untold = vec![];
             for arrival in views.arrivals(None, since, usize::MAX)? {
-                let mut runs = views.listeners(&arrival.kind)?;
-                runs.retain(|run| arrival.to.is_none_or(|to| to == *run));
+                let runs = told(&views, &arrival.kind, (arrival.position, arrival.to))?;
                 untold.push((arrival.position, runs));
             }
             let waits = views.listening_since(delivered)?;
@@ -159,4 +156,16 @@ impl Writer {
             OrderedBy::Schedule { .. } => {}
         }
     }
+}
+
+/// The runs that are told of an event: those whose wait began before it came. A wait that began later
+/// looks itself for what came before, in order, once its beginning is on disk.
+fn told(
+    views: &Views<'_>,
+    kind: &str,
+    (position, to): (Position, Option<RunId>),
+) -> Result<BTreeSet<RunId>, Error> {
+    let listeners = views.listeners(kind)?.into_iter();
+    let meant = |(run, at): &(RunId, Position)| *at < position && to.is_none_or(|to| to == *run);
+    Ok(listeners.filter(meant).map(|(run, _)| run).collect())
 }

@@ -109,7 +109,12 @@ struct Teller<'a> {
 impl Teller<'_> {
     async fn live(&mut self, dir: &Path, kill: Kill) -> End {
         let (log, _death) = open(dir, kill);
-        let started = try_start(log, Clock::virtual_start(), Arc::clone(&self.recorder)).await;
+        let clock = Clock::virtual_start();
+        if !self.story.events.is_empty() {
+            // time does not run out before they have come
+            clock.hold_at(Some(clock.now()));
+        }
+        let started = try_start(log, clock, Arc::clone(&self.recorder)).await;
         let mut world = match started {
             Ok(world) => world,
             Err(error) => {
@@ -141,6 +146,8 @@ impl Teller<'_> {
             // an event that came in an earlier life is the same event
             world.handle.publish(event.clone(), None, &name("author")).await?;
         }
+        world.clock.hold_at(None);
+        world.handle.wake();
         loop {
             if let Some(report) = over(world, run)? {
                 return Ok(report);

@@ -8,7 +8,7 @@ use crate::store::guarded;
 use crate::table::TableName;
 use crate::{ArrivalRow, Error, OrderRow};
 use placet_model::{Digest, Position, RunId, Timestamp};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 impl Views<'_> {
@@ -82,21 +82,25 @@ impl Views<'_> {
         guarded(|| self.snapshot.open(TableName::ArrivalIds)?.get(identity.as_bytes()))
     }
 
-    /// Runs that wait for events of this type, or of any.
+    /// Runs that wait for events of this type, or of any, each with the place where the wait began,
+    /// or began again: what came before it is looked for by the run itself.
     ///
     /// # Errors
     /// A damaged row.
-    pub fn listeners(&self, kind: &str) -> Result<BTreeSet<RunId>, Error> {
+    pub fn listeners(&self, kind: &str) -> Result<BTreeMap<RunId, Position>, Error> {
         guarded(|| {
             let table = self.snapshot.open(TableName::Listeners)?;
-            let mut runs = BTreeSet::new();
+            let mut runs = BTreeMap::new();
             for kind in [kind, ""] {
                 let (from, to) = (arrival::key(kind, &[]), arrival::key(kind, &[u8::MAX; 16]));
                 for row in table.range::<Position>(Bound::Included(&from), Bound::Included(&to))? {
-                    let (key, _) = row?;
+                    let (key, at) = row?;
                     // a type that begins like this one ends in more
                     if key.len() == kind.len() + 17 {
-                        runs.insert(run_id(&key[key.len() - 16..])?);
+                        let run = run_id(&key[key.len() - 16..])?;
+                        runs.entry(run)
+                            .and_modify(|known: &mut Position| *known = at.min(*known))
+                            .or_insert(at);
                     }
                 }
             }
