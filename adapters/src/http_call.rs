@@ -62,6 +62,17 @@ fn endpoint(input: &Value) -> Result<String, Error> {
     endpoint.map(str::to_owned).ok_or(Error::Url { reason: "there is none" })
 }
 
+/// A GET of this URL, for documents that somebody reads on an author's behalf.
+///
+/// # Errors
+/// A URL or an authentication that cannot be written.
+pub fn read_request(
+    url: &str,
+    authentication: Option<&Authentication>,
+) -> Result<PreparedRequest, Error> {
+    request(&json!({"method": "GET", "endpoint": url}), authentication)
+}
+
 /// The bytes of a `call: http`.
 pub(crate) fn request(
     input: &Value,
@@ -110,7 +121,7 @@ fn body_bytes(body: &Value, headers: &mut Vec<(String, HoledText)>) -> Result<Bo
     let is_json = media.as_deref().is_none_or(is_json_media);
     let bytes = match (body, media.as_deref()) {
         (Value::String(text), Some(_)) if !is_json => text.clone().into_bytes(),
-        (Value::Object(_), Some("application/x-www-form-urlencoded")) => {
+        (Value::Object(_) | Value::Array(_), Some("application/x-www-form-urlencoded")) => {
             body_form(body)?.into_bytes()
         }
         _ if is_json => to_bytes(body),

@@ -24,14 +24,26 @@ pub(super) fn from_template(
     }
 }
 
-/// `a=1&metadata[k]=v&list[0]=x`, keys in authored order, null left out.
+/// `a=1&metadata[k]=v&list[0]=x`, keys in authored order, null left out. A list of `[name, value]`
+/// is a form too: there a name may come more than once.
 pub(crate) fn form(value: &Value) -> Result<String, Error> {
-    let Value::Object(fields) = value else {
-        return Err(Error::Body { reason: "a form is an object" });
-    };
+    let refuse = || Error::Body { reason: "a form is an object, or a list of [name, value]" };
     let mut pairs = Vec::new();
-    for (name, field) in fields {
-        flatten(&encode(name), field, &mut pairs);
+    match value {
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                flatten(&encode(name), field, &mut pairs);
+            }
+        }
+        Value::Array(fields) => {
+            for field in fields {
+                let [name, field] = field.as_array().map(Vec::as_slice).unwrap_or_default() else {
+                    return Err(refuse());
+                };
+                flatten(&encode(name.as_str().ok_or_else(refuse)?), field, &mut pairs);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return Err(refuse()),
     }
     Ok(pairs.join("&"))
 }
@@ -66,6 +78,10 @@ mod tests {
         let value =
             json!({"amount": 100, "metadata": {"a&b": "c=d"}, "list": ["x", null], "none": null});
         assert_eq!(form(&value).unwrap(), "amount=100&metadata[a%26b]=c%3Dd&list[0]=x");
-        assert!(form(&json!([1])).is_err());
+        let pairs = json!([["tag", "a b"], ["tag", "c"], ["n", null]]);
+        assert_eq!(form(&pairs).unwrap(), "tag=a%20b&tag=c");
+        for bad in [json!([1]), json!([["a"]]), json!([[1, "a"]]), json!("a=b")] {
+            assert!(form(&bad).is_err(), "{bad}");
+        }
     }
 }

@@ -14,7 +14,7 @@ pub use error::Error;
 pub(crate) use header::{
     accept as accept_header, check as check_header, is_method, is_name as is_header_name,
 };
-pub(crate) use url::checked as checked_url;
+pub(crate) use url::{checked as checked_url, encode, segment as path_segment};
 
 use crate::http_call;
 use crate::manifest::{Operation, RequestSpec, RequestTemplate};

@@ -6,6 +6,7 @@ mod delivery;
 mod holes;
 mod http;
 mod load;
+mod openapi;
 mod output;
 mod render;
 mod signatures;

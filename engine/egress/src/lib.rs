@@ -11,6 +11,7 @@ mod client;
 mod config;
 pub mod control;
 mod destination;
+mod document;
 mod failure;
 mod headers;
 mod resolver;
@@ -18,5 +19,6 @@ mod transport;
 
 pub use config::{EgressConfig, HostPort, ParseHostPortError};
 pub use destination::Refusal;
+pub use document::DocumentError;
 pub use resolver::{Looking, Lookup, SystemLookup};
 pub use transport::Egress;

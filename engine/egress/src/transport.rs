@@ -7,13 +7,13 @@ use crate::failure::failed;
 use crate::headers;
 use crate::resolver::{Lookup, SystemLookup};
 use placet_adapters::{
-    Answer, Call, Cause, Failed, FillHoles, FilledRequest, Performing, Redirects, Response,
-    Transport, fill,
+    Answer, Call, CallIntegration, Cause, Failed, FillHoles, FilledRequest, Performing, Redirects,
+    Response, Transport, fill,
 };
 use placet_model::Timestamp;
 use placet_model::request::PreparedRequest;
 use reqwest::header::{AUTHORIZATION, COOKIE, HeaderMap, LOCATION};
-use reqwest::{Method, StatusCode};
+use reqwest::{Client, Method, StatusCode};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -44,10 +44,26 @@ impl Egress {
         Self { clients: Clients::new(Arc::clone(&config), lookup), config, holes }
     }
 
-    async fn call(&self, call: &Call) -> Answer {
-        let plain = call.request.url.to_string();
+    /// Runs one errand. Its time begins when everything of ours is ready: what fails before that
+    /// is before the send, whatever it took.
+    pub(crate) async fn run(&self, errand: &Errand<'_>) -> Answer {
+        let hop = self.first_hop(errand)?;
+        self.client(errand, &hop)?;
+        match tokio::time::timeout(errand.timeout, self.travel(errand, hop)).await {
+            Ok(answer) => answer,
+            // connecting has a shorter limit of its own: the request may have been written
+            Err(_elapsed) => Err(Failed::after(
+                Cause::Timeout,
+                format!("no whole answer in {} ms", errand.timeout.as_millis()),
+            )),
+        }
+    }
+
+    /// The request with its holes filled, towards a target that may be called.
+    fn first_hop(&self, errand: &Errand<'_>) -> Result<Hop, Failed> {
+        let plain = errand.request.url.to_string();
         let first = self.checked(&plain, Source::Request)?;
-        let filled = fill(&call.request, call.integration.as_ref(), &*self.holes, now())
+        let filled = fill(errand.request, errand.integration, &*self.holes, now())
             .map_err(|error| Failed::before(Cause::Hole, error.to_string()))?;
         // a hole in the URL must not have moved the request elsewhere
         let destination = self.checked(filled.url.expose(), Source::Request)?;
@@ -57,17 +73,20 @@ impl Egress {
                 "a secret has changed where the url points",
             ));
         }
-        let mut hop = Hop {
+        Ok(Hop {
             method: method(&filled)?,
             headers: headers::outgoing(&filled)?,
             body: filled.body,
             destination,
-        };
+        })
+    }
+
+    async fn travel(&self, errand: &Errand<'_>, mut hop: Hop) -> Answer {
         for _ in 0..=REDIRECTS_MAX {
-            let response = self.send(call, &hop).await?;
-            match self.next_hop(call, &hop, &response)? {
+            let response = self.send(errand, &hop).await?;
+            match self.next_hop(errand, &hop, &response)? {
                 Some(next) => hop = next,
-                None => return read(response, call.response_bytes_max).await,
+                None => return read(response, errand.bytes_max).await,
             }
         }
         Err(Failed::after(Cause::Unreadable, format!("more than {REDIRECTS_MAX} redirects")))
@@ -78,15 +97,20 @@ impl Egress {
             .map_err(|refusal| Failed::before(Cause::Refused, refusal.to_string()))
     }
 
-    async fn send(&self, call: &Call, hop: &Hop) -> Result<reqwest::Response, Failed> {
-        let connection = match call.redirects {
+    /// The client for a hop; made when it is first needed, which takes time.
+    fn client(&self, errand: &Errand<'_>, hop: &Hop) -> Result<Client, Failed> {
+        let connection = match errand.redirects {
             Redirects::Never => Connection::Fresh,
             Redirects::Follow => Connection::Pooled,
         };
-        let kind = Kind::new(hop.destination.reach, connection, call.timeout);
-        let client = self.clients.get(kind).map_err(|_ignored| {
+        let kind = Kind::new(hop.destination.reach, connection, errand.timeout);
+        self.clients.get(kind).map_err(|_ignored| {
             Failed::before(Cause::Tls, "the platform's certificates cannot be read")
-        })?;
+        })
+    }
+
+    async fn send(&self, errand: &Errand<'_>, hop: &Hop) -> Result<reqwest::Response, Failed> {
+        let client = self.client(errand, hop)?;
         let mut request = client
             .request(hop.method.clone(), hop.destination.url.clone())
             .headers(hop.headers.clone());
@@ -99,7 +123,7 @@ impl Egress {
     /// The next request, if the answer is a redirect that may be followed.
     fn next_hop(
         &self,
-        call: &Call,
+        errand: &Errand<'_>,
         hop: &Hop,
         response: &reqwest::Response,
     ) -> Result<Option<Hop>, Failed> {
@@ -116,7 +140,7 @@ impl Egress {
         let Some(location) = response.headers().get(LOCATION).filter(|_| movable && safe) else {
             return Ok(None);
         };
-        if call.redirects == Redirects::Never {
+        if errand.redirects == Redirects::Never {
             return Ok(None);
         }
         let refuse = |words: &str| {
@@ -135,7 +159,7 @@ impl Egress {
             .map_err(|refusal| refuse(&refusal.to_string()))?;
         let mut headers = hop.headers.clone();
         if !destination.same_origin(&hop.destination) {
-            drop_credentials(&mut headers, &call.request);
+            drop_credentials(&mut headers, errand.request);
         }
         Ok(Some(Hop { method: hop.method.clone(), headers, body: Vec::new(), destination }))
     }
@@ -143,16 +167,29 @@ impl Egress {
 
 impl Transport for Egress {
     fn perform(&self, call: Call) -> Performing<'_> {
-        Box::pin(async move {
-            match tokio::time::timeout(call.timeout, self.call(&call)).await {
-                Ok(answer) => answer,
-                // connecting has a shorter limit of its own: the request may have been written
-                Err(_elapsed) => Err(Failed::after(
-                    Cause::Timeout,
-                    format!("no whole answer in {} ms", call.timeout.as_millis()),
-                )),
-            }
-        })
+        Box::pin(async move { self.run(&Errand::of(&call)).await })
+    }
+}
+
+/// What of a call matters on the way.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Errand<'a> {
+    pub(crate) request: &'a PreparedRequest,
+    pub(crate) integration: Option<&'a CallIntegration>,
+    pub(crate) redirects: Redirects,
+    pub(crate) timeout: Duration,
+    pub(crate) bytes_max: usize,
+}
+
+impl<'a> Errand<'a> {
+    fn of(call: &'a Call) -> Self {
+        Self {
+            request: &call.request,
+            integration: call.integration.as_ref(),
+            redirects: call.redirects,
+            timeout: call.timeout,
+            bytes_max: call.response_bytes_max,
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! what other crates must know of an operation without knowing adapters.
 
 use crate::Digest;
+use crate::plan::ApiDocument;
 use crate::wire::wire_enum;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -80,6 +81,15 @@ pub struct OperationInfo {
     pub title: String,
 }
 
+/// A document that was fetched because a workflow names it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Document {
+    /// An `OpenAPI` document.
+    Api(ApiDocument),
+    /// Any other JSON, such as a JSON Schema.
+    Json(Value),
+}
+
 /// Everything that a step may call, handed over as data.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Catalogue {
@@ -89,8 +99,9 @@ pub struct Catalogue {
     /// `<endpoint>/functions/<name>/<version>/function.yaml`, without the endpoint for the catalog
     /// `default`.
     pub functions: BTreeMap<String, String>,
-    /// `OpenAPI` documents by their URL. Where one is missing, calls of it are not checked.
-    pub documents: BTreeMap<String, Value>,
+    /// Documents that workflows name, by the URL as written there. Where one is missing, what
+    /// depends on it is not checked.
+    pub documents: BTreeMap<String, Document>,
 }
 
 impl Catalogue {

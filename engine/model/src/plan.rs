@@ -4,10 +4,14 @@
 //! digest changes exactly when its behaviour may. Expressions stay text here; `placet-language`
 //! compiles and caches them. A run pins the digest of its plan for life.
 
+mod api;
 mod calls;
 mod events;
 mod retry;
 
+pub use api::{
+    ApiBody, ApiDocument, ApiForm, ApiOperation, ApiParameter, ApiPlace, ApiStyle, RequestHole,
+};
 pub use calls::{
     ClientAuthentication, FunctionCall, Grant, OAuth2, OpenApiCall, RunWorkflow, TokenEncoding,
 };

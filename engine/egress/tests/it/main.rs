@@ -3,5 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a helper of tests stops the test")]
 
 mod common;
+mod document;
 mod phases;
 mod ssrf;

@@ -8,6 +8,7 @@ use super::document::is_semver;
 use super::inline::{CALLS_MAX, escaped, too_deep};
 use super::names::Place;
 use super::reader::Reader;
+use super::resources::NamedDocument;
 use super::steps::Steps;
 use super::tasks::At;
 use crate::codes;
@@ -206,6 +207,11 @@ impl Reader<'_> {
         self.functions = std::mem::take(&mut inner.functions);
         self.operations.append(&mut inner.operations);
         self.used.extend(inner.used.iter().filter(|entry| entry.starts_with("catalogs/")).cloned());
+        let place = self.source().place(span.start);
+        for document in std::mem::take(&mut inner.documents) {
+            let (line, column) = (place.line, place.column);
+            self.documents.push(NamedDocument { line, column, ..document });
+        }
         for (construct, _) in std::mem::take(&mut inner.pending) {
             self.later(construct, span);
         }

@@ -66,7 +66,7 @@ impl Reader<'_> {
     }
 
     /// Which operation a request is, is known when it is made; the plan pins them all.
-    fn pin_http_operations(&mut self) {
+    pub(super) fn pin_http_operations(&mut self) {
         let provider = HTTP_OPERATION.split('.').next();
         for operation in self.environment.catalogue.operations.values() {
             if Some(operation.provider.as_str()) == provider {

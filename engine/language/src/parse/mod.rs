@@ -24,6 +24,7 @@ mod policy;
 mod project;
 mod reach;
 mod reader;
+mod resources;
 mod retry;
 mod runs;
 mod schedule;
@@ -55,6 +56,7 @@ pub use project::{
     CheckedProject, Key, Override, check_project, check_project_with, project_keys, project_schema,
     unknown_override,
 };
+pub use resources::{DocumentAt, NamedDocument};
 pub use test_file::{Known, check_test};
 
 /// What a check found.
@@ -64,12 +66,20 @@ pub struct Checked {
     pub plan: Option<Plan>,
     /// All findings, in the order of the file.
     pub diagnostics: Vec<Diagnostic>,
+    /// Documents that the workflow names, in the order of the file. Without one that is not known
+    /// yet the plan is not whole: fetch it, put it into the catalogue, check again.
+    pub documents: Vec<NamedDocument>,
 }
 
 impl Checked {
     /// Whether an error was found.
     pub fn has_errors(&self) -> bool {
         self.diagnostics.iter().any(Diagnostic::is_error)
+    }
+
+    /// Documents that the catalogue did not have.
+    pub fn missing_documents(&self) -> impl Iterator<Item = &NamedDocument> {
+        self.documents.iter().filter(|document| !document.is_known)
     }
 }
 
@@ -88,20 +98,21 @@ fn check_refusing(source: &Source, environment: &Environment<'_>, refuse: Refuse
         let mut sink = Sink::new(source);
         let help = "this is a bug of Placet: please report the file";
         sink.report(codes::YAML, Span::default(), "the file could not be checked", help);
-        Checked { plan: None, diagnostics: sink.finish() }
+        Checked { plan: None, diagnostics: sink.finish(), documents: Vec::new() }
     })
 }
 
 fn check_here(source: &Source, environment: &Environment<'_>, refuse: Refuse) -> Checked {
     let mut sink = Sink::new(source);
     let Some(root) = load::load(&mut sink) else {
-        return Checked { plan: None, diagnostics: sink.finish() };
+        return Checked { plan: None, diagnostics: sink.finish(), documents: Vec::new() };
     };
     let mut reader = Reader::new(sink, *environment);
     let plan = document::read(&mut reader, &root);
     reader.refuse_later(refuse);
+    let documents = std::mem::take(&mut reader.documents);
     let (diagnostics, has_errors) = reader.finish();
-    Checked { plan: if has_errors { None } else { plan }, diagnostics }
+    Checked { plan: if has_errors { None } else { plan }, diagnostics, documents }
 }
 
 /// The result of `work` on a thread with a deep stack; `None` if it panicked or could not start.

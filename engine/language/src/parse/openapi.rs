@@ -1,8 +1,9 @@
 //! `call: openapi`: an operation of an API's document, which is handed over as data.
 
-use placet_model::canonical;
-use placet_model::manifest::{Effect, HTTP_OPERATION, OperationInfo};
-use placet_model::plan::{OpenApiCall, Template};
+use std::collections::BTreeMap;
+
+use placet_model::manifest::{Document, Effect, HTTP_OPERATION, OperationInfo};
+use placet_model::plan::{ApiDocument, ApiOperation, OpenApiCall, Template};
 use serde_json::Value;
 
 use super::names::Place;
@@ -15,21 +16,8 @@ use crate::syntax::Node;
 
 const WITH: &[&str] =
     &["document", "operationId", "parameters", "authentication", "output", "redirect"];
-const METHODS: &[&str] = &["get", "head", "options", "post", "put", "patch", "delete", "trace"];
 
-/// What of an operation a check needs.
-struct Found<'d> {
-    is_delete: bool,
-    parameters: Vec<(&'d str, Needed)>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Needed {
-    Required,
-    Optional,
-}
-
-impl Reader<'_> {
+impl<'a> Reader<'a> {
     pub(super) fn openapi_call(&mut self, node: &Node, span: Span) -> Option<OpenApiCall> {
         self.later("call: openapi", span);
         let Some(with) = node.get("with") else {
@@ -42,7 +30,7 @@ impl Reader<'_> {
             return None;
         }
         let document = self.required(with, "document", "`call: openapi`");
-        let document = document.and_then(|document| self.document_url(document));
+        let document = document.and_then(|n| Some((self.resource(n, "`document`")?, n.span)));
         let operation = self.required(with, "operationId", "`call: openapi`");
         let operation = operation.and_then(|id| Some((id, self.literal(id, "`operationId`")?)));
         let parameters = match with.get("parameters") {
@@ -61,27 +49,60 @@ impl Reader<'_> {
         );
         let redirect = with.get("redirect").map_or(Some(false), |n| self.boolean(n, "`redirect`"));
         let authentication = field(with.get("authentication"), |n| self.authentication(n));
-        let known = self.environment.catalogue.documents.get(document.as_deref().unwrap_or(""));
-        let found = known.zip(operation.as_ref()).map(|(known, (id, name))| {
-            let found = find(known, name);
-            match &found {
-                Some(found) => self.check_parameters(found, with, id),
-                None => self.unknown_operation(known, name, id.span),
-            }
-            found
-        });
-        let is_delete = found.flatten().is_some_and(|found| found.is_delete);
+        let api = document.as_ref().and_then(|(name, span)| self.api(name, *span));
+        let resolved = api.and_then(|api| self.api_operation(api, operation.as_ref()?, with));
+        let is_delete = resolved.is_some_and(|resolved| resolved.method == "DELETE");
         let approval = self.openapi_approval(node, is_delete);
+        self.pin_http_operations();
         Some(OpenApiCall {
-            document: document?,
-            digest: known.and_then(|document| canonical::digest(document).ok()),
+            document: document?.0,
+            digest: api.map(|api| api.digest),
             operation: operation?.1,
+            resolved: resolved.cloned(),
             parameters: parameters?,
+            holes: BTreeMap::new(),
             output: output?,
             redirect: redirect?,
             authentication: authentication.ok()?,
             approval: approval.ok()?,
         })
+    }
+
+    /// The API that the document describes.
+    fn api(&mut self, name: &str, span: Span) -> Option<&'a ApiDocument> {
+        match self.fetched(name, span)? {
+            Document::Api(api) => Some(api),
+            Document::Json(_) => {
+                let message = format!("{name} is no OpenAPI document");
+                let help = "it has neither `swagger` nor `openapi` at its root";
+                self.report(codes::UNKNOWN_CALL, span, message, help);
+                None
+            }
+        }
+    }
+
+    /// The operation that is called, its parameters checked.
+    fn api_operation(
+        &mut self,
+        api: &'a ApiDocument,
+        (id, name): &(&Node, String),
+        with: &Node,
+    ) -> Option<&'a ApiOperation> {
+        match api.operations.get(name) {
+            Some(Ok(operation)) => {
+                self.check_parameters(operation, with, id);
+                Some(operation)
+            }
+            Some(Err(words)) => {
+                let message = format!("the operation `{name}` cannot be called: {words}");
+                self.report(codes::UNKNOWN_CALL, id.span, message, "use `call: http`");
+                None
+            }
+            None => {
+                self.unknown_operation(api, name, id.span);
+                None
+            }
+        }
     }
 
     fn openapi_approval(
@@ -102,29 +123,6 @@ impl Reader<'_> {
         self.call_approval(node, &asked)
     }
 
-    /// `{ name, endpoint }` with a URL that is written out: the document is fetched at deploy.
-    fn document_url(&mut self, node: &Node) -> Option<String> {
-        if !self.map(node, "`document`", &["name", "endpoint"]) {
-            return None;
-        }
-        let endpoint = self.required(node, "endpoint", "`document`")?;
-        let uri = if endpoint.as_text().is_some() {
-            endpoint
-        } else {
-            if !self.map(endpoint, "`endpoint`", &["uri", "authentication"]) {
-                return None;
-            }
-            if endpoint.get("authentication").is_some() {
-                let span = endpoint.key_span("authentication");
-                self.outside("a document behind authentication", span);
-            }
-            self.required(endpoint, "uri", "`endpoint`")?
-        };
-        let text = self.literal(uri, "`endpoint` of the document")?;
-        self.check_scheme(uri, &text);
-        Some(text)
-    }
-
     /// A string without expressions.
     pub(super) fn literal(&mut self, node: &Node, what: &str) -> Option<String> {
         let text = self.text(node, what)?;
@@ -136,9 +134,8 @@ impl Reader<'_> {
         self.literal_text(node, text).then(|| text.to_owned())
     }
 
-    fn unknown_operation(&mut self, document: &Value, name: &str, span: Span) {
-        let known: Vec<&str> = operations(document).filter_map(|(id, ..)| id).collect();
-        let help = match did_you_mean(name, known.iter().copied()) {
+    fn unknown_operation(&mut self, api: &ApiDocument, name: &str, span: Span) {
+        let help = match did_you_mean(name, api.operations.keys().map(String::as_str)) {
             Some(near) => format!("did you mean `{near}`?"),
             None => "see the `operationId`s of the document".to_owned(),
         };
@@ -146,63 +143,28 @@ impl Reader<'_> {
         self.report(codes::UNKNOWN_CALL, span, message, help);
     }
 
-    fn check_parameters(&mut self, found: &Found<'_>, with: &Node, id: &Node) {
+    fn check_parameters(&mut self, operation: &ApiOperation, with: &Node, id: &Node) {
         let given = with.get("parameters").map(Node::entries).unwrap_or_default();
+        let parameters = operation.parameters.iter().map(|p| (p.name.as_str(), p.required));
+        let body = operation.body.iter().map(|body| (body.name.as_str(), body.required));
+        let known: Vec<(&str, bool)> = parameters.chain(body).collect();
         for entry in given {
-            if !found.parameters.iter().any(|(name, _)| *name == entry.key) {
-                let known = found.parameters.iter().map(|(name, _)| *name);
-                let help = match did_you_mean(&entry.key, known.clone()) {
+            if !known.iter().any(|(name, _)| *name == entry.key) {
+                let names = known.iter().map(|(name, _)| *name);
+                let help = match did_you_mean(&entry.key, names.clone()) {
                     Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("known here: {}", known.collect::<Vec<_>>().join(", ")),
+                    None if known.is_empty() => "it takes none: remove it".to_owned(),
+                    None => format!("known here: {}", names.collect::<Vec<_>>().join(", ")),
                 };
                 let message = format!("the operation takes no parameter `{}`", entry.key);
                 self.report(codes::WITH, entry.key_span, message, help);
             }
         }
-        for (name, needed) in &found.parameters {
-            let missing = !given.iter().any(|entry| entry.key == *name);
-            if *needed == Needed::Required && missing {
+        for (name, required) in known {
+            if required && !given.iter().any(|entry| entry.key == name) {
                 let message = format!("the operation needs the parameter `{name}`");
                 self.report(codes::WITH, id.span, message, "add it under `parameters`");
             }
         }
     }
-}
-
-/// Every operation: its id, its method, its own object and that of its path.
-fn operations(document: &Value) -> impl Iterator<Item = (Option<&str>, &str, &Value, &Value)> {
-    let paths = document["paths"].as_object().into_iter().flatten();
-    paths.flat_map(|(_, path)| {
-        let methods = path.as_object().into_iter().flatten();
-        methods
-            .filter(|(method, _)| METHODS.contains(&method.as_str()))
-            .map(move |(method, own)| (own["operationId"].as_str(), method.as_str(), own, path))
-    })
-}
-
-fn find<'d>(document: &'d Value, id: &str) -> Option<Found<'d>> {
-    let (_, method, own, path) = operations(document).find(|(known, ..)| *known == Some(id))?;
-    let lists = [&path["parameters"], &own["parameters"]];
-    let mut parameters: Vec<(&str, Needed)> = Vec::new();
-    for parameter in lists.into_iter().filter_map(Value::as_array).flatten() {
-        let parameter = resolve(document, parameter);
-        let Some(name) = parameter["name"].as_str() else { continue };
-        parameters.retain(|(known, _)| *known != name);
-        parameters.push((name, needed(parameter)));
-    }
-    let body = resolve(document, &own["requestBody"]);
-    if body.is_object() {
-        parameters.push(("body", needed(body)));
-    }
-    Some(Found { is_delete: method == "delete", parameters })
-}
-
-fn needed(of: &Value) -> Needed {
-    if of["required"] == true { Needed::Required } else { Needed::Optional }
-}
-
-/// What a `$ref` within the document means; anything else is itself.
-fn resolve<'d>(document: &'d Value, value: &'d Value) -> &'d Value {
-    let pointer = value["$ref"].as_str().and_then(|reference| reference.strip_prefix('#'));
-    pointer.and_then(|pointer| document.pointer(pointer)).unwrap_or(value)
 }

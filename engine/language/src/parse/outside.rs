@@ -42,9 +42,7 @@ const REFUSED: &[(&str, Why, &str)] = &[
     ("a call of a reserved provider", Why::NotBuilt, "name an operation of `placet adapters list`"),
     ("use.extensions", Why::Level2, "write the tasks where they are needed"),
     ("authentication: digest", Why::NotBuilt, "use basic or bearer"),
-    ("schema.resource", Why::NotBuilt, "write the schema under `document`"),
     ("a remote catalog", Why::Level3, "copy the functions into a folder of the project"),
-    ("a document behind authentication", Why::NotBuilt, "use a public URL of the document"),
 ];
 
 /// Constructs that are parsed and cannot be performed yet.
@@ -58,6 +56,8 @@ const NOT_BUILT: &[(&str, &str)] = &[
     ("approval.escalate", "name the approvers"),
     ("approval.remind", "watch the inbox with `placet inbox watch`"),
     ("an expression for approvers", "name the approvers"),
+    ("schema.resource", "write the schema under `document`"),
+    ("a document behind authentication", "use a public URL of the document"),
     ("$authorization", "use `endpoint.authentication`"),
     ("$secrets in a request", "use `endpoint.authentication` with basic or bearer"),
 ];

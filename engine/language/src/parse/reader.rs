@@ -6,6 +6,7 @@ use placet_model::Digest;
 use placet_model::plan::Task;
 
 use super::names::Names;
+use super::resources::NamedDocument;
 use super::steps::Steps;
 use super::uses::Uses;
 use crate::codes;
@@ -54,6 +55,8 @@ pub(super) struct Reader<'a> {
     pub(super) resolving: Vec<String>,
     /// Constructs that are parsed and may not be built yet, with their places.
     pub(super) pending: Vec<(&'static str, Span)>,
+    /// Documents that the workflow names.
+    pub(super) documents: Vec<NamedDocument>,
     /// Whether the document bounds the whole run.
     pub(super) has_timeout: bool,
     /// Whether the run's input is the `data` of events.
@@ -77,6 +80,7 @@ impl<'a> Reader<'a> {
             functions: BTreeMap::new(),
             resolving: Vec::new(),
             pending: Vec::new(),
+            documents: Vec::new(),
             has_timeout: false,
             reads_event_data: false,
         }

@@ -1,6 +1,7 @@
 //! `input`, `output` and `export`: transforms and schemas; and durations.
 
 use placet_model::Duration;
+use placet_model::manifest::Document;
 use placet_model::plan::{DurationSpec, InputSpec, OutputSpec};
 use placet_schemas::Error;
 use serde_json::Value;
@@ -11,7 +12,7 @@ use super::with::find;
 use crate::codes;
 use crate::duration;
 use crate::expr::source as fences;
-use crate::syntax::Node;
+use crate::syntax::{Entry, Node};
 
 impl Reader<'_> {
     /// `input: { schema, from }`.
@@ -78,25 +79,48 @@ impl Reader<'_> {
             }
         }
         if let Some(resource) = node.entries().iter().find(|entry| entry.key == "resource") {
-            self.outside("schema.resource", resource.key_span);
-            return None;
+            if let Some(both) = node.entries().iter().find(|entry| entry.key == "document") {
+                let message = "a schema has a `document` or a `resource`, not both";
+                self.report(codes::SHAPE, both.key_span, message, "remove one of them");
+            }
+            return self.schema_resource(resource);
         }
         let document = self.required(node, "document", "`schema`")?;
-        let schema = document.to_json();
+        self.compiles(document.to_json(), document)
+    }
+
+    /// A schema in a document of its own, which the plan then holds.
+    fn schema_resource(&mut self, entry: &Entry) -> Option<Value> {
+        self.later("schema.resource", entry.key_span);
+        let name = self.resource(&entry.value, "`resource`")?;
+        match self.fetched(&name, entry.value.span).cloned() {
+            Some(Document::Json(schema)) => self.compiles(schema, &entry.value),
+            Some(Document::Api(_)) => {
+                let message = format!("{name} describes an API and is no JSON Schema");
+                self.report(codes::SHAPE, entry.value.span, message, "name the schema's own file");
+                None
+            }
+            // nothing fits a schema that is not known
+            None => Some(Value::Bool(false)),
+        }
+    }
+
+    /// The schema, if it can be used; `node` is what is wrong otherwise.
+    fn compiles(&mut self, schema: Value, node: &Node) -> Option<Value> {
         if !schema.is_object() && !schema.is_boolean() {
-            let message = format!("a JSON Schema is a map, this is {}", document.kind());
-            self.report(codes::SHAPE, document.span, message, "write the schema as a map");
+            let message = format!("a JSON Schema is a map, this is {}", node.kind());
+            self.report(codes::SHAPE, node.span, message, "write the schema as a map");
             return None;
         }
         if let Err(error) = self.environment.schemas.register(&schema) {
             let help = "write JSON Schema 2020-12; `$ref` only within the document";
             let (span, message) = match &error {
                 Error::Uncompilable { pointer, message } => {
-                    let node = find(document, pointer).unwrap_or(document);
+                    let node = find(node, pointer).unwrap_or(node);
                     (node.span, format!("the JSON Schema cannot be used: {message}"))
                 }
                 other @ (Error::TooDeep | Error::Unknown { .. } | Error::NotJson { .. }) => {
-                    (document.span, other.to_string())
+                    (node.span, other.to_string())
                 }
             };
             self.report(codes::SHAPE, span, message, help);

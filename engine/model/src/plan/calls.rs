@@ -1,9 +1,10 @@
 //! Calls beyond an adapter operation: by an API's document, of a function, of a workflow.
 
-use super::{Authentication, TaskList, Template};
+use super::{ApiOperation, Authentication, RequestHole, TaskList, Template};
 use crate::Digest;
 use crate::approval::ApprovalMetadata;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// A call of an operation that an `OpenAPI` document describes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -15,8 +16,15 @@ pub struct OpenApiCall {
     pub digest: Option<Digest>,
     /// Operation of the document.
     pub operation: String,
+    /// What the document says of it; `None` while it has not been fetched, and then nothing can be
+    /// called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolved: Option<ApiOperation>,
     /// Values by the parameters' names.
     pub parameters: Template,
+    /// Which of these values are filled in when the request is sent, by JSON Pointer.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub holes: BTreeMap<String, RequestHole>,
     /// `raw`, `content` or `response`, as of `call: http`.
     pub output: String,
     /// Whether redirects count as success.
