@@ -5,6 +5,7 @@
 use crate::secret::SecretText;
 use crate::sign;
 use crate::transport::{CallIntegration, FillError, FillHoles, WantedHole};
+use crate::{http_call, render};
 use placet_model::Timestamp;
 use placet_model::request::{Body, Hole, HoleKind, HoledText, Part, PreparedRequest};
 use std::fmt;
@@ -43,18 +44,57 @@ pub fn fill(
     let body = match &request.body {
         Body::Empty => Vec::new(),
         Body::Bytes(bytes) => bytes.clone(),
-        Body::Text(text) => filler.text(text, &[])?.expose().as_bytes().to_vec(),
+        Body::Text(text) => {
+            filler.text(text, &[], Writing::of_body(request))?.expose().as_bytes().to_vec()
+        }
     };
     let mut headers = Vec::with_capacity(request.headers.len());
     for (name, value) in &request.headers {
-        headers.push((name.clone(), filler.text(value, &body)?));
+        headers.push((name.clone(), filler.text(value, &body, Writing::Plain)?));
     }
     Ok(FilledRequest {
         method: request.method.clone(),
-        url: filler.text(&request.url, &[])?,
+        url: filler.text(&request.url, &[], Writing::Percent)?,
         headers,
         body,
     })
+}
+
+/// How a secret is written where its hole stands, so that it stays one value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Writing {
+    /// As it is: a header, a text.
+    Plain,
+    /// In a URL or a form.
+    Percent,
+    /// Between the quotes of a JSON string.
+    Json,
+}
+
+impl Writing {
+    fn of_body(request: &PreparedRequest) -> Self {
+        let media = request.header("content-type").and_then(HoledText::as_plain);
+        let media = http_call::media_type(&media.unwrap_or_default());
+        match media.as_str() {
+            "application/x-www-form-urlencoded" => Self::Percent,
+            media if http_call::is_json_media(media) => Self::Json,
+            _ => Self::Plain,
+        }
+    }
+
+    fn write(self, secret: &SecretText, out: &mut zeroize::Zeroizing<String>) {
+        match self {
+            Self::Plain => out.push_str(secret.expose()),
+            Self::Percent => {
+                out.push_str(&zeroize::Zeroizing::new(render::encode(secret.expose())));
+            }
+            Self::Json => {
+                let value = serde_json::to_string(secret.expose()).expect("text is always JSON");
+                let quoted = zeroize::Zeroizing::new(value);
+                out.push_str(&quoted[1..quoted.len() - 1]);
+            }
+        }
+    }
 }
 
 struct Filler<'a> {
@@ -66,12 +106,17 @@ struct Filler<'a> {
 }
 
 impl Filler<'_> {
-    fn text(&self, text: &HoledText, body: &[u8]) -> Result<SecretText, FillError> {
+    fn text(
+        &self,
+        text: &HoledText,
+        body: &[u8],
+        writing: Writing,
+    ) -> Result<SecretText, FillError> {
         let mut out = zeroize::Zeroizing::new(String::new());
         for part in &text.0 {
             match part {
                 Part::Text(stretch) => out.push_str(stretch),
-                Part::Hole(hole) => out.push_str(self.hole(hole, body)?.expose()),
+                Part::Hole(hole) => writing.write(&self.hole(hole, body)?, &mut out),
             }
         }
         Ok(SecretText::new(out.as_str()))
@@ -118,7 +163,7 @@ impl Filler<'_> {
 
 /// The host of the URL's text before its first hole; empty if there is none, and then no secret is
 /// bound to it.
-fn host(request: &PreparedRequest) -> String {
+pub(crate) fn host(request: &PreparedRequest) -> String {
     let text: String = request
         .url
         .0

@@ -21,6 +21,7 @@ pub mod preview;
 pub mod reduce;
 pub mod render;
 mod secret;
+pub mod secrets;
 mod send_forms;
 mod settings;
 pub mod sign;

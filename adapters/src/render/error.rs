@@ -43,6 +43,8 @@ pub enum Error {
     Url { reason: &'static str },
     #[error("the host {host} is not one of this provider's")]
     Host { host: String },
+    #[error("a secret of the request cannot be placed: {reason}")]
+    Hole { reason: &'static str },
     #[error("the body cannot be written: {reason}")]
     Body { reason: &'static str },
     #[error("the body has {size} bytes, the most is {}", super::BODY_BYTES_MAX)]
@@ -67,6 +69,7 @@ impl Error {
             | Self::PathParameter { .. }
             | Self::Header { .. }
             | Self::Url { .. }
+            | Self::Hole { .. }
             | Self::Body { .. }
             | Self::BodyTooLarge { .. } => FaultKind::Validation,
         }

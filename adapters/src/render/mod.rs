@@ -14,7 +14,7 @@ pub use error::Error;
 pub(crate) use header::{
     accept as accept_header, check as check_header, is_method, is_name as is_header_name,
 };
-pub(crate) use url::{checked as checked_url, encode, segment as path_segment};
+pub(crate) use url::{append, checked as checked_url, encode, segment as path_segment, with_query};
 
 use crate::http_call;
 use crate::manifest::{Operation, RequestSpec, RequestTemplate};
@@ -189,23 +189,19 @@ fn hole(operation: &Operation, name: &Name) -> Hole {
     }
 }
 
-/// An endpoint with further query parameters, both as the caller wrote them.
-pub(crate) fn encode_query(endpoint: &str, query: &Value) -> Result<String, Error> {
-    let mut pairs = Vec::new();
-    for (name, value) in query.as_object().into_iter().flatten() {
-        url::append(&mut pairs, name, value)?;
-    }
-    Ok(url::checked(&url::with_query(endpoint.to_owned(), &pairs))?.into())
-}
-
 fn check_sizes(
     operation: &Operation,
     input: &Value,
     request: &PreparedRequest,
 ) -> Result<(), Error> {
+    let text;
     let bytes: &[u8] = match &request.body {
         Body::Bytes(bytes) => bytes,
-        Body::Empty | Body::Text(_) => &[],
+        Body::Empty => &[],
+        Body::Text(holed) => {
+            text = holed.to_string();
+            text.as_bytes()
+        }
     };
     if bytes.len() > BODY_BYTES_MAX {
         return Err(Error::BodyTooLarge { size: bytes.len() });

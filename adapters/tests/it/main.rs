@@ -9,5 +9,6 @@ mod load;
 mod openapi;
 mod output;
 mod render;
+mod secrets;
 mod signatures;
 mod support;

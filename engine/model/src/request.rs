@@ -199,10 +199,14 @@ impl PreparedRequest {
     }
 
     fn body_view(&self) -> (&'static str, Value) {
+        let text;
         let bytes = match &self.body {
             Body::Empty => return ("body", Value::Null),
-            Body::Text(text) => return ("body", Value::String(text.to_string())),
-            Body::Bytes(bytes) => bytes,
+            Body::Bytes(bytes) => bytes.as_slice(),
+            Body::Text(holed) => {
+                text = holed.to_string();
+                text.as_bytes()
+            }
         };
         let media = self.header("content-type").map(ToString::to_string).unwrap_or_default();
         let json = media.contains("/json") || media.contains("+json");
@@ -313,6 +317,10 @@ mod tests {
         let view = request(br#"{"text":"hi"}"#).to_view();
         assert_eq!(view["body"]["text"], "hi");
         assert_eq!(view["headers"]["Authorization"], "Bearer ‹credential:access_token›");
+        let hole = Part::Hole(Hole { hole: HoleKind::Secret, name: "key".into() });
+        let open = [Part::Text("{\"key\":\"".into()), hole, Part::Text("\"}".into())];
+        let open = PreparedRequest { body: Body::Text(HoledText(open.into())), ..request(b"") };
+        assert_eq!(open.to_view()["body"], json!({"key": "‹secret:key›"}));
         let binary = request(&[0xff, 0xfe]).to_view();
         assert_eq!(binary["body_base64"], "//4=");
         assert_eq!(binary.get("body"), None);

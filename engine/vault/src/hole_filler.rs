@@ -69,24 +69,44 @@ impl HoleFiller {
     /// no colon in the user, no control characters in either.
     fn basic(&self, wanted: &WantedHole<'_>) -> Result<SecretText, FillError> {
         let Some((user, password)) = wanted.hole.name.split_once(':') else {
-            return Err(unusable(wanted.hole, "it does not name two secrets as user:password"));
+            let pair = stored_pair(&self.secret(&wanted.hole.name, wanted.host)?);
+            let reason = "it is neither `user:password` nor an object with username and password";
+            return basic_of(wanted.hole, &pair.ok_or_else(|| unusable(wanted.hole, reason))?);
         };
         let user = self.secret(user, wanted.host)?;
         let password = self.secret(password, wanted.host)?;
         if user.expose().contains(':') {
             return Err(unusable(wanted.hole, "its user holds a colon"));
         }
-        let mut pair = Zeroizing::new(String::with_capacity(
-            user.expose().len() + password.expose().len() + 1,
-        ));
-        pair.push_str(user.expose());
-        pair.push(':');
-        pair.push_str(password.expose());
-        if pair.chars().any(char::is_control) {
-            return Err(unusable(wanted.hole, "it holds a line break or a control character"));
-        }
-        Ok(SecretText::new(BASE64.encode(pair.as_bytes())))
+        basic_of(wanted.hole, &joined(user.expose(), password.expose()))
     }
+}
+
+/// `user:password`, wiped when dropped.
+fn joined(user: &str, password: &str) -> SecretText {
+    let mut pair = Zeroizing::new(String::with_capacity(user.len() + password.len() + 1));
+    pair.push_str(user);
+    pair.push(':');
+    pair.push_str(password);
+    SecretText::new(pair.as_str())
+}
+
+/// One secret that holds both: the pair itself, or `{"username": …, "password": …}`.
+fn stored_pair(secret: &SecretText) -> Option<SecretText> {
+    let text = secret.expose();
+    let Ok(serde_json::Value::Object(fields)) = serde_json::from_str(text) else {
+        return text.contains(':').then(|| secret.clone());
+    };
+    let user = fields.get("username")?.as_str()?;
+    let password = fields.get("password")?.as_str()?;
+    (fields.len() == 2 && !user.contains(':')).then(|| joined(user, password))
+}
+
+fn basic_of(hole: &Hole, pair: &SecretText) -> Result<SecretText, FillError> {
+    if pair.expose().chars().any(char::is_control) {
+        return Err(unusable(hole, "it holds a line break or a control character"));
+    }
+    Ok(SecretText::new(BASE64.encode(pair.expose().as_bytes())))
 }
 
 impl FillHoles for HoleFiller {

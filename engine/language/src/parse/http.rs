@@ -5,6 +5,7 @@ use placet_model::manifest::{Effect, HTTP_OPERATION, OperationInfo};
 use placet_model::plan::{Authentication, Call, Expression, Template};
 use serde_json::Value;
 
+use super::holes::{Holes, secret_of};
 use super::names::Place;
 use super::reader::{Field, Reader, field};
 use crate::codes;
@@ -47,7 +48,8 @@ impl Reader<'_> {
             self.required(with, "method", "`call: http`").map(|method| self.method(method));
         let endpoint = self.required(with, "endpoint", "`call: http`");
         let endpoint = endpoint.and_then(|endpoint| self.endpoint(endpoint));
-        let rest = self.http_parts(with);
+        let authentication = endpoint.as_ref().and_then(|e| e.authentication.as_ref());
+        let rest = self.http_parts(with, authentication);
         let approval = self.http_approval(node, method.flatten(), &operation);
         self.pin_http_operations();
         let (endpoint, method) = (endpoint?, method??);
@@ -99,14 +101,18 @@ impl Reader<'_> {
     }
 
     /// Headers, query, body and the two switches.
-    fn http_parts(&mut self, with: &Node) -> Option<Vec<(String, Template)>> {
-        let mut parts = Vec::new();
+    fn http_parts(
+        &mut self,
+        with: &Node,
+        authentication: Option<&Authentication>,
+    ) -> Option<Vec<(String, Template)>> {
+        let (mut parts, mut holes) = (Vec::new(), Holes::new(authentication));
         let mut whole = true;
         for entry in with.entries() {
             let value = &entry.value;
             let part = match entry.key.as_str() {
-                "headers" | "query" => self.text_map(value, &entry.key),
-                "body" => self.template(value, Place::Request),
+                "headers" | "query" => self.text_map(value, &entry.key, &mut holes),
+                "body" => self.request_template(value, "/body", &mut holes),
                 "output" => self.http_output(value),
                 "redirect" => {
                     let redirect = self.boolean(value, "`redirect`");
@@ -116,6 +122,10 @@ impl Reader<'_> {
             };
             whole &= part.is_some();
             parts.extend(part.map(|part| (entry.key.clone(), part)));
+        }
+        if !holes.found.is_empty() {
+            let found = serde_json::to_value(holes.found).expect("names are always JSON");
+            parts.push(("holes".to_owned(), Template::Literal(found)));
         }
         whole.then_some(parts)
     }
@@ -131,7 +141,7 @@ impl Reader<'_> {
     }
 
     /// A map of strings or expressions, or one expression that gives such a map.
-    fn text_map(&mut self, node: &Node, what: &str) -> Option<Template> {
+    fn text_map(&mut self, node: &Node, what: &str, holes: &mut Holes<'_>) -> Option<Template> {
         if node.as_text().is_some_and(|text| fences::fenced(text).is_some()) {
             return self.template(node, Place::Request);
         }
@@ -151,7 +161,7 @@ impl Reader<'_> {
                 whole = false;
             }
         }
-        let built = self.template(node, Place::Request);
+        let built = self.request_template(node, &format!("/{what}"), holes);
         if whole { built } else { None }
     }
 
@@ -294,9 +304,7 @@ impl Reader<'_> {
             return None;
         };
         let Expression(jq) = self.jq(node, jq, offset, Place::Secret)?;
-        let name = jq
-            .strip_prefix("$secrets.")
-            .filter(|name| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'));
+        let name = secret_of(&jq);
         if name.is_none() {
             let message = "credentials are named secrets and nothing more";
             self.report(codes::SHAPE, node.span, message, help);

@@ -12,6 +12,7 @@ mod document;
 mod events;
 mod fork;
 mod functions;
+mod holes;
 mod http;
 mod inline;
 mod kinds;

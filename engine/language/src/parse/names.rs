@@ -92,16 +92,20 @@ impl Reader<'_> {
         if name == "authorization" && has_authorization {
             self.later("$authorization", span);
             let is_value = read.key.as_deref() != Some("scheme");
-            if is_value && !matches!(place, Place::Request | Place::Secret) {
+            if is_value {
                 let message = "`$authorization.parameter` is a secret and not allowed here";
-                let help = "it stands in headers, query and body of a request; `scheme` is free";
+                let help = "it stands alone, as '${ $authorization.parameter }', in headers, query \
+                            and body of a request; `scheme` is free";
                 self.report(codes::VARIABLE, span, message, help);
             }
             return;
         }
         if name == "secrets" && place == Place::Request {
-            self.later("$secrets in a request", span);
-            self.secret_read(read, span);
+            // one that stands alone never comes here: it is a hole
+            let message = "a secret stands alone, it is no part of an expression";
+            let help = "write '${ $secrets.NAME }' as the whole value of a header, of a query \
+                        parameter or of a key of the body";
+            self.report(codes::VARIABLE, span, message, help);
             return;
         }
         if !place.variables().contains(&name) {
@@ -152,7 +156,7 @@ impl Reader<'_> {
         );
     }
 
-    fn check_secret(&mut self, name: &str, span: Span) {
+    pub(super) fn check_secret(&mut self, name: &str, span: Span) {
         if self.uses.secrets.iter().any(|secret| secret == name) {
             self.used.insert(format!("secrets/{name}"));
             return;

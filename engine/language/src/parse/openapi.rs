@@ -1,12 +1,10 @@
 //! `call: openapi`: an operation of an API's document, which is handed over as data.
 
-use std::collections::BTreeMap;
-
 use placet_model::manifest::{Document, Effect, HTTP_OPERATION, OperationInfo};
 use placet_model::plan::{ApiDocument, ApiOperation, OpenApiCall, Template};
 use serde_json::Value;
 
-use super::names::Place;
+use super::holes::Holes;
 use super::reader::{Reader, field};
 use crate::codes;
 use crate::diagnostic::did_you_mean;
@@ -33,13 +31,6 @@ impl<'a> Reader<'a> {
         let document = document.and_then(|n| Some((self.resource(n, "`document`")?, n.span)));
         let operation = self.required(with, "operationId", "`call: openapi`");
         let operation = operation.and_then(|id| Some((id, self.literal(id, "`operationId`")?)));
-        let parameters = match with.get("parameters") {
-            None => Some(Template::Literal(Value::Object(serde_json::Map::new()))),
-            Some(values) => self
-                .open_map(values, "`parameters`")
-                .then(|| self.template(values, Place::Request))
-                .flatten(),
-        };
         let output = with.get("output").map_or_else(
             || Some("content".to_owned()),
             |output| {
@@ -49,6 +40,15 @@ impl<'a> Reader<'a> {
         );
         let redirect = with.get("redirect").map_or(Some(false), |n| self.boolean(n, "`redirect`"));
         let authentication = field(with.get("authentication"), |n| self.authentication(n));
+        let mut holes = Holes::new(authentication.as_ref().ok().and_then(Option::as_ref));
+        let parameters = match with.get("parameters") {
+            None => Some(Template::Literal(Value::Object(serde_json::Map::new()))),
+            Some(values) => self
+                .open_map(values, "`parameters`")
+                .then(|| self.request_template(values, "", &mut holes))
+                .flatten(),
+        };
+        let holes = holes.found;
         let api = document.as_ref().and_then(|(name, span)| self.api(name, *span));
         let resolved = api.and_then(|api| self.api_operation(api, operation.as_ref()?, with));
         let is_delete = resolved.is_some_and(|resolved| resolved.method == "DELETE");
@@ -60,7 +60,7 @@ impl<'a> Reader<'a> {
             operation: operation?.1,
             resolved: resolved.cloned(),
             parameters: parameters?,
-            holes: BTreeMap::new(),
+            holes,
             output: output?,
             redirect: redirect?,
             authentication: authentication.ok()?,

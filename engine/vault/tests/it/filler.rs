@@ -34,6 +34,9 @@ impl World {
             bind("user", "CRM_USER", &[HOST]),
             bind("colon", "COLON", &[HOST]),
             bind("lines", "LINES", &[HOST]),
+            bind("pair", "PAIR", &[HOST]),
+            bind("object", "OBJECT", &[HOST]),
+            bind("half", "HALF", &[HOST]),
             bind("loopback", "CRM_TOKEN", &["[::1]"]),
             bind("unbound", "CRM_TOKEN", &[]),
         ];
@@ -42,6 +45,9 @@ impl World {
                 "CRM_TOKEN" => "t0ken",
                 "CRM_USER" => "aladdin",
                 "COLON" => "a:b",
+                "PAIR" => "aladdin:open:sesame",
+                "OBJECT" => r#"{"username": "aladdin", "password": "open:sesame"}"#,
+                "HALF" => r#"{"username": "al:addin", "password": "s3cret"}"#,
                 "LINES" => "a\nb",
                 "EMPTY" => "",
                 _ => return None,
@@ -182,4 +188,19 @@ fn basic_is_user_and_password_each_bound_to_the_host() {
 fn a_timestamp_is_not_asked_of_the_vault() {
     let asked = World::new().fill(HoleKind::Timestamp, "unix_s", HOST).unwrap_err();
     assert!(matches!(asked, FillError::Unknown { .. }), "{asked}");
+}
+
+#[test]
+fn one_secret_may_hold_both_halves_of_basic() {
+    let world = World::new();
+    let basic = |name, host| world.fill(HoleKind::Basic, name, host);
+    let expect = "YWxhZGRpbjpvcGVuOnNlc2FtZQ==";
+    assert_eq!(basic("pair", HOST).unwrap(), expect);
+    assert_eq!(basic("object", HOST).unwrap(), expect);
+    for name in ["half", "crm_token"] {
+        let reason = reason(basic(name, HOST));
+        assert!(reason.contains("neither `user:password` nor an object"), "{reason}");
+        assert!(!reason.contains("s3cret") && !reason.contains("t0ken"));
+    }
+    assert!(matches!(basic("pair", "evil.example"), Err(FillError::WrongHost { .. })));
 }
