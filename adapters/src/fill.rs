@@ -126,7 +126,7 @@ impl Filler<'_> {
         match hole.hole {
             HoleKind::Timestamp => Ok(SecretText::new(self.now.as_secs().to_string())),
             HoleKind::Signature => self.signature(hole, body),
-            HoleKind::Credential | HoleKind::Secret | HoleKind::Basic => {
+            HoleKind::Credential | HoleKind::Secret | HoleKind::Basic | HoleKind::Token => {
                 let secret = self.ask(hole)?;
                 if secret.expose().chars().any(char::is_control) {
                     let reason = "it holds a line break or a control character".to_owned();

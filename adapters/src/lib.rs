@@ -14,6 +14,7 @@ mod json;
 pub mod lookup;
 pub mod manifest;
 pub mod mock;
+pub mod oauth;
 pub mod openapi;
 pub mod pointer;
 mod predicate;

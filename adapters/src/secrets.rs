@@ -3,7 +3,7 @@
 //! Said before anybody is asked for an approval, in every mode; the one who fills the holes says it
 //! again.
 
-use crate::fill;
+use crate::{fill, oauth};
 use placet_model::fault::FaultKind;
 use placet_model::project::SecretBinding;
 use placet_model::request::{Hole, HoleKind, PreparedRequest};
@@ -31,7 +31,8 @@ impl Denied {
     }
 }
 
-/// Whether every secret of the request is bound to its host.
+/// Whether every secret of the request is bound to its host. One with which a token is obtained is
+/// bound to the authorization server too: it goes there, and what it buys goes here.
 ///
 /// # Errors
 /// The first one that is not.
@@ -40,8 +41,15 @@ pub fn check(
     bindings: &BTreeMap<String, SecretBinding>,
 ) -> Result<(), Denied> {
     let host = fill::host(request);
-    let names = request.holes().into_iter().flat_map(names);
-    names.into_iter().try_for_each(|name| bound(&name, &host, bindings))
+    for hole in request.holes() {
+        for name in names(hole) {
+            bound(&name, &host, bindings)?;
+            if let Some(server) = oauth::server_host(hole) {
+                bound(&name, &server, bindings)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn bound(name: &str, host: &str, bindings: &BTreeMap<String, SecretBinding>) -> Result<(), Denied> {
@@ -58,6 +66,7 @@ pub fn names(hole: &Hole) -> Vec<String> {
     match hole.hole {
         HoleKind::Secret => vec![hole.name.clone()],
         HoleKind::Basic => hole.name.split(':').map(str::to_owned).collect(),
+        HoleKind::Token => oauth::secret_names(hole),
         HoleKind::Credential | HoleKind::Timestamp | HoleKind::Signature => vec![],
     }
 }

@@ -1,6 +1,6 @@
 //! The `Authorization` header: a scheme, and a hole.
 
-use crate::render::Error;
+use crate::oauth;
 use placet_model::plan::Authentication;
 use placet_model::request::{Hole, HoleKind, HoledText, Part};
 
@@ -17,14 +17,14 @@ pub fn scheme(authentication: &Authentication) -> &'static str {
 }
 
 /// The header's value.
-pub(super) fn header(authentication: &Authentication) -> Result<HoledText, Error> {
+pub(super) fn header(authentication: &Authentication) -> HoledText {
     let scheme = format!("{} ", scheme(authentication));
-    Ok(HoledText(vec![Part::Text(scheme), Part::Hole(hole(authentication)?)]))
+    HoledText(vec![Part::Text(scheme), Part::Hole(hole(authentication))])
 }
 
 /// `$authorization.parameter`: what follows the scheme.
-pub(super) fn hole(authentication: &Authentication) -> Result<Hole, Error> {
-    Ok(match authentication {
+pub(super) fn hole(authentication: &Authentication) -> Hole {
+    match authentication {
         Authentication::Bearer { token } => secret(token.clone()),
         Authentication::Basic { username, password } => {
             Hole { hole: HoleKind::Basic, name: format!("{username}:{password}") }
@@ -33,12 +33,9 @@ pub(super) fn hole(authentication: &Authentication) -> Result<Hole, Error> {
             Hole { hole: HoleKind::Basic, name: secret.clone() }
         }
         Authentication::OAuth2(_) | Authentication::Oidc(_) | Authentication::Stored { .. } => {
-            return Err(Error::Header {
-                name: "Authorization".to_owned(),
-                reason: "this kind of authentication is not built yet",
-            });
+            oauth::hole(authentication)
         }
-    })
+    }
 }
 
 /// A secret of `use.secrets`.

@@ -34,7 +34,7 @@ impl Holes {
             let hole = match (mark, authentication) {
                 (RequestHole::Secret(name), _) => authorization::secret(name),
                 (RequestHole::Authorization, Some(authentication)) => {
-                    authorization::hole(authentication)?
+                    authorization::hole(authentication)
                 }
                 (RequestHole::Authorization, None) => {
                     return Err(refuse("the call has no authentication"));

@@ -24,7 +24,7 @@ pub(crate) fn request(
     };
     if let Some(authentication) = authentication {
         refuse_double_authorization(&headers)?;
-        headers.push(("Authorization".to_owned(), authorization::header(authentication)?));
+        headers.push(("Authorization".to_owned(), authorization::header(authentication)));
     }
     accept_header(&mut headers, "*/*");
     for (name, value) in &headers {

@@ -8,10 +8,10 @@ use placet_adapters::render::Error;
 use placet_adapters::secrets::{self, Denied};
 use placet_adapters::{
     FillError, FillHoles, FilledRequest, Response, SecretText, Sent, WantedHole, fill, http_call,
-    output, render,
+    oauth, output, render,
 };
 use placet_model::fault::FaultKind;
-use placet_model::plan::Authentication;
+use placet_model::plan::{Authentication, ClientAuthentication, Grant, OAuth2, TokenEncoding};
 use placet_model::project::SecretBinding;
 use placet_model::request::{Body, PreparedRequest};
 use serde_json::{Value, json};
@@ -241,4 +241,91 @@ fn the_response_object_names_the_url_and_shows_no_secret() {
             "headers": {"x-one": "‹redacted›", "x-two": "2"},
         })
     );
+}
+
+fn machine(token_endpoint: Option<&str>) -> OAuth2 {
+    OAuth2 {
+        authority: "https://login.example/realm".into(),
+        grant: Grant::ClientCredentials,
+        token_endpoint: token_endpoint.map(str::to_owned),
+        client: Some("placet".into()),
+        client_secret: Some("k".into()),
+        client_authentication: ClientAuthentication::default(),
+        encoding: TokenEncoding::default(),
+        issuers: vec![],
+        scopes: vec!["read".into()],
+        audiences: vec![],
+    }
+}
+
+fn with_token(authentication: &Authentication) -> PreparedRequest {
+    let (settings, input) =
+        (json!({}), json!({"method": "GET", "endpoint": "https://api.example.com/x"}));
+    let mut given = given(&settings, &input);
+    given.authentication = Some(authentication);
+    render(&operation("http.request"), given).unwrap().request
+}
+
+#[test]
+fn an_approval_binds_how_a_token_is_obtained_and_no_token() {
+    let spec = machine(Some("/token"));
+    let request = |spec: &OAuth2| with_token(&Authentication::OAuth2(Box::new(spec.clone())));
+    let first = request(&spec);
+    let shown = first.header("authorization").unwrap().to_string();
+    for word in
+        ["Bearer ‹token:", "https://login.example/realm", "client_credentials", "placet", "read"]
+    {
+        assert!(shown.contains(word), "{word}: {shown}");
+    }
+    assert_eq!(request(&spec).digest(), first.digest());
+    for other in [
+        OAuth2 { scopes: vec!["write".into()], ..spec.clone() },
+        OAuth2 { authority: "https://login.example/other".into(), ..spec.clone() },
+        OAuth2 { client_secret: Some("other".into()), ..spec.clone() },
+    ] {
+        assert_ne!(request(&other).digest(), first.digest());
+    }
+    assert_eq!(oauth::described(first.holes()[0]), Some(Authentication::OAuth2(Box::new(spec))));
+    let stored = Authentication::Stored { scheme: "oidc".into(), secret: "all".into() };
+    assert_eq!(oauth::described(with_token(&stored).holes()[0]), Some(stored));
+}
+
+#[test]
+fn the_secret_of_a_token_is_bound_to_its_server_and_to_where_the_token_goes() {
+    let check = |hosts: &[&str], authentication: &Authentication| {
+        let hosts = hosts.iter().map(|host| (*host).to_owned()).collect();
+        let bindings = BTreeMap::from([("k".to_owned(), SecretBinding { env: "E".into(), hosts })]);
+        secrets::check(&with_token(authentication), &bindings)
+    };
+    let denied = |host: &str| Err(Denied::Host { name: "k".into(), host: host.into() });
+    for authentication in [
+        Authentication::OAuth2(Box::new(machine(Some("/token")))),
+        Authentication::OAuth2(Box::new(machine(Some("https://login.example/token")))),
+        Authentication::Oidc(Box::new(machine(None))),
+    ] {
+        assert_eq!(check(&["api.example.com", "login.example"], &authentication), Ok(()));
+        assert_eq!(check(&["login.example"], &authentication), denied("api.example.com"));
+        assert_eq!(check(&["api.example.com"], &authentication), denied("login.example"));
+    }
+}
+
+#[test]
+fn tokens_are_asked_for_only_at_listed_hosts_and_the_error_says_which_to_list() {
+    let listed = |hosts: &[&str]| {
+        let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
+        oauth::listed(&Authentication::OAuth2(Box::new(machine(Some("/token")))), &hosts)
+    };
+    for hosts in [["login.example"], ["login.example:443"], ["LOGIN.example"]] {
+        assert_eq!(listed(&hosts), Ok(()));
+    }
+    for hosts in [["example"], ["login.example:8443"], ["sub.login.example"]] {
+        let error = listed(&hosts).unwrap_err();
+        assert_eq!(error.fault_kind(), FaultKind::Configuration);
+        assert_eq!(
+            error.to_string(),
+            "tokens may not be asked for at login.example: add \"login.example\" to `read_hosts` of [egress] in placet.toml"
+        );
+    }
+    let bearer = Authentication::Bearer { token: "k".into() };
+    assert_eq!(oauth::listed(&bearer, &[]), Ok(()));
 }

@@ -15,11 +15,14 @@ pub struct EgressConfig {
     pub allow: BTreeSet<HostPort>,
     /// Ports of public https targets.
     pub ports: BTreeSet<u16>,
+    /// Hosts at which tokens may be asked for without a vote, each `host` or `host:port`; the
+    /// targets of `allow` are such hosts too (GATE.md §1).
+    pub read_hosts: Vec<String>,
 }
 
 impl Default for EgressConfig {
     fn default() -> Self {
-        Self { allow: BTreeSet::new(), ports: PORTS_DEFAULT.into() }
+        Self { allow: BTreeSet::new(), ports: PORTS_DEFAULT.into(), read_hosts: Vec::new() }
     }
 }
 

@@ -15,6 +15,7 @@ mod document;
 mod failure;
 mod headers;
 mod resolver;
+mod tokens;
 mod transport;
 
 pub use config::{EgressConfig, HostPort, ParseHostPortError};

@@ -6,14 +6,16 @@ use crate::destination::{Destination, Reach, Source};
 use crate::failure::failed;
 use crate::headers;
 use crate::resolver::{Lookup, SystemLookup};
+use crate::tokens::{self, Tokens, WithTokens};
 use placet_adapters::{
     Answer, Call, CallIntegration, Cause, Failed, FillHoles, FilledRequest, Performing, Redirects,
-    Response, Transport, fill,
+    Response, SecretText, Transport, fill,
 };
 use placet_model::Timestamp;
 use placet_model::request::PreparedRequest;
 use reqwest::header::{AUTHORIZATION, COOKIE, HeaderMap, LOCATION};
 use reqwest::{Client, Method, StatusCode};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -26,6 +28,7 @@ pub struct Egress {
     config: Arc<EgressConfig>,
     clients: Clients,
     holes: Arc<dyn FillHoles>,
+    pub(crate) kept_tokens: Tokens,
 }
 
 impl Egress {
@@ -41,13 +44,52 @@ impl Egress {
         lookup: Arc<dyn Lookup>,
     ) -> Self {
         let config = Arc::new(config);
-        Self { clients: Clients::new(Arc::clone(&config), lookup), config, holes }
+        let clients = Clients::new(Arc::clone(&config), lookup);
+        Self { clients, config, holes, kept_tokens: Tokens::default() }
+    }
+
+    pub(crate) fn config(&self) -> &EgressConfig {
+        &self.config
+    }
+
+    pub(crate) fn holes(&self) -> &dyn FillHoles {
+        &*self.holes
     }
 
     /// Runs one errand. Its time begins when everything of ours is ready: what fails before that
     /// is before the send, whatever it took.
     pub(crate) async fn run(&self, errand: &Errand<'_>) -> Answer {
-        let hop = self.first_hop(errand)?;
+        if !tokens::any_in(errand.request) {
+            let filled = self.filled(errand, BTreeMap::new())?;
+            return self.run_filled(errand, filled).await;
+        }
+        // half of the time is for the token, so that the whole stays within it
+        let half = Errand { timeout: errand.timeout / 2, ..*errand };
+        let target = self.checked(&errand.request.url.to_string(), Source::Request)?;
+        let host = target.url.host_str().unwrap_or_default();
+        let tokens = self.tokens(errand.request, (host, half.timeout)).await?;
+        let filled = self.filled(errand, tokens)?;
+        let answer = self.run_filled(&half, filled).await;
+        if answer.as_ref().is_ok_and(|response| response.status == 401) {
+            self.forget_tokens(errand.request).await;
+        }
+        answer
+    }
+
+    fn filled(
+        &self,
+        errand: &Errand<'_>,
+        tokens: BTreeMap<String, SecretText>,
+    ) -> Result<FilledRequest, Failed> {
+        self.checked(&errand.request.url.to_string(), Source::Request)?;
+        let holes = WithTokens { tokens, others: &*self.holes };
+        fill(errand.request, errand.integration, &holes, now())
+            .map_err(|error| Failed::before(Cause::Hole, error.to_string()))
+    }
+
+    /// Sends a request whose holes are filled.
+    pub(crate) async fn run_filled(&self, errand: &Errand<'_>, filled: FilledRequest) -> Answer {
+        let hop = self.first_hop(errand, filled)?;
         self.client(errand, &hop)?;
         match tokio::time::timeout(errand.timeout, self.travel(errand, hop)).await {
             Ok(answer) => answer,
@@ -59,12 +101,10 @@ impl Egress {
         }
     }
 
-    /// The request with its holes filled, towards a target that may be called.
-    fn first_hop(&self, errand: &Errand<'_>) -> Result<Hop, Failed> {
+    /// The first request, towards a target that may be called.
+    fn first_hop(&self, errand: &Errand<'_>, filled: FilledRequest) -> Result<Hop, Failed> {
         let plain = errand.request.url.to_string();
         let first = self.checked(&plain, Source::Request)?;
-        let filled = fill(errand.request, errand.integration, &*self.holes, now())
-            .map_err(|error| Failed::before(Cause::Hole, error.to_string()))?;
         // a hole in the URL must not have moved the request elsewhere
         let destination = self.checked(filled.url.expose(), Source::Request)?;
         if !destination.same_origin(&first) {

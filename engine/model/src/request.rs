@@ -20,12 +20,16 @@ wire_enum! {
         Credential = 1 "credential",
         /// A secret of `use.secrets`, bound to hosts by the operator.
         Secret = 2 "secret",
-        /// `base64(user:password)` of two secrets, named `user:password`.
+        /// `base64(user:password)` of two secrets, named `user:password`, or of the one secret that
+        /// holds both.
         Basic = 3 "basic",
         /// Seconds since 1970 at this try.
         Timestamp = 4 "timestamp",
         /// A signature over the final bytes; the name is `<scheme>:<credential field>`.
         Signature = 5 "signature",
+        /// A token of an authorization server; the name is the whole description of how it is
+        /// obtained, as canonical JSON of an [`Authentication`](crate::plan::Authentication).
+        Token = 6 "token",
     }
 }
 

@@ -124,7 +124,8 @@ impl FillHoles for HoleFiller {
             HoleKind::Secret => self.secret(&hole.name, host),
             HoleKind::Basic => self.basic(wanted),
             // the moment of a try is no secret and not ours to give
-            HoleKind::Timestamp => Err(FillError::Unknown { hole: hole.clone() }),
+            // and a token is asked for where there is a way out
+            HoleKind::Timestamp | HoleKind::Token => Err(FillError::Unknown { hole: hole.clone() }),
         }
     }
 }

@@ -9,6 +9,7 @@ use placet_adapters::{
     Sent, Transport as _, classify, output, render,
 };
 use placet_model::manifest::Outcome;
+use placet_model::plan::Authentication;
 use placet_model::{IntegrationId, Timestamp};
 use placet_sandbox::Sandbox;
 use serde_json::{Value, json};
@@ -197,4 +198,22 @@ fn errors_come_on_demand_and_are_classified_as_the_real_ones() {
     let sandbox = Sandbox::new(0).with_error("slack.chat.postMessage", "timeout_in_doubt");
     let lost = answer(&sandbox, call("slack.chat.postMessage", &input)).unwrap_err();
     assert_eq!((lost.phase, lost.cause), (Phase::AfterSend, Cause::Timeout));
+}
+
+#[test]
+fn a_call_whose_token_would_be_asked_for_is_answered_at_once_with_the_token_open() {
+    let input = json!({"method": "POST", "endpoint": "https://api.example.com/x"});
+    let stored = Authentication::Stored { scheme: "oidc".to_owned(), secret: "all".to_owned() };
+    let mut call = call("http.request", &input);
+    let given = RenderInput {
+        settings: &Value::Null,
+        input: &input,
+        send_id: SEND_ID,
+        draft_time: Timestamp::EPOCH,
+        authentication: Some(&stored),
+    };
+    call.request = Arc::new(render(&call.operation, given).unwrap().request);
+    let shown = call.request.header("authorization").unwrap().to_string();
+    assert!(shown.starts_with("Bearer ‹token:"), "{shown}");
+    assert_eq!(answer(&Sandbox::new(0), call).unwrap().status, 200);
 }

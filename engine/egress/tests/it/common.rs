@@ -5,7 +5,7 @@ use placet_adapters::{
 };
 use placet_model::Timestamp;
 use placet_model::request::{Body, HoledText, PreparedRequest};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -18,6 +18,8 @@ use tokio::sync::Mutex;
 #[derive(Debug, Clone)]
 pub(crate) enum Behaviour {
     Answer(String),
+    /// One answer after the other; the last one stays.
+    Turns(Arc<std::sync::Mutex<VecDeque<String>>>),
     /// Takes the request and never answers.
     Silence,
     /// Takes the request and hangs up.
@@ -55,6 +57,18 @@ impl StandIn {
         Self::on("127.0.0.1:0", Behaviour::Answer(answer)).await
     }
 
+    /// JSON answers, one after the other; the last one stays.
+    pub(crate) async fn in_turn(answers: &[(&str, &str)]) -> Self {
+        let answer = |(status, body): &(&str, &str)| {
+            let length = body.len();
+            format!(
+                "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+            )
+        };
+        let turns = answers.iter().map(answer).collect();
+        Self::on("127.0.0.1:0", Behaviour::Turns(Arc::new(std::sync::Mutex::new(turns)))).await
+    }
+
     pub(crate) fn connects(&self) -> usize {
         self.connects.load(Ordering::SeqCst)
     }
@@ -73,6 +87,11 @@ async fn serve(mut stream: TcpStream, behaviour: Behaviour, seen: Arc<Mutex<Vec<
     seen.lock().await.push(request);
     let text = match behaviour {
         Behaviour::Answer(text) => text,
+        Behaviour::Turns(turns) => {
+            let mut turns = turns.lock().unwrap();
+            let next = if turns.len() > 1 { turns.pop_front() } else { turns.front().cloned() };
+            next.unwrap_or_default()
+        }
         Behaviour::Silence => return std::future::pending().await,
         Behaviour::HangUp => return,
         Behaviour::HalfAnswer => "HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nhalf".to_owned(),

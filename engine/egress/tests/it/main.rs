@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of tests stops the test")]
 
+mod authorization_server;
 mod common;
 mod document;
 mod phases;
 mod ssrf;
+mod tokens;
