@@ -73,6 +73,9 @@ pub enum Redirects {
     Never,
     /// Reads only: up to five, each checked anew, without credentials to another origin.
     Follow,
+    /// The same, and only to hosts that the operator lists for reads: for requests in an author's own
+    /// words. A redirect to anywhere else is the answer.
+    FollowListed,
 }
 
 /// What came of a try.

@@ -34,6 +34,7 @@ pub(super) fn body(
             Some(hole) => Body::Text(HoledText(vec![Part::Hole(hole.clone())])),
             None => Body::Bytes(text.clone().into_bytes()),
         },
+        (Value::Number(_) | Value::Bool(_), Some(_)) => Body::Bytes(to_bytes(value)),
         (Value::Object(_) | Value::Array(_), Some(FORM)) if is_open => {
             Body::Text(form(value, holes)?)
         }

@@ -44,13 +44,7 @@ pub fn gate(input: &Value, read_hosts: &[String]) -> Result<Gate, Error> {
 }
 
 fn is_listed(endpoint: &str, read_hosts: &[String]) -> Result<bool, Error> {
-    let url = crate::render::checked_url(endpoint)?;
-    let host = url.host_str().unwrap_or_default();
-    let with_port = url.port_or_known_default().map(|port| format!("{host}:{port}"));
-    Ok(read_hosts.iter().any(|listed| {
-        let listed = listed.to_ascii_lowercase();
-        listed == host || Some(&listed) == with_port.as_ref()
-    }))
+    Ok(crate::oauth::is_listed(&crate::render::checked_url(endpoint)?, read_hosts))
 }
 
 fn method(input: &Value) -> Result<String, Error> {

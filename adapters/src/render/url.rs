@@ -95,6 +95,9 @@ pub(crate) fn checked(text: &str) -> Result<Url, Error> {
     if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return Err(refuse("it holds white space or a control character"));
     }
+    if walks(text) {
+        return Err(refuse("its path holds a dot segment or a backslash"));
+    }
     let url = Url::parse(text).map_err(|_ignored| refuse("it cannot be parsed"))?;
     if !matches!(url.scheme(), "https" | "http") {
         return Err(refuse("its scheme is neither https nor http"));
@@ -109,6 +112,16 @@ pub(crate) fn checked(text: &str) -> Result<Url, Error> {
         return Err(refuse("it names no host"));
     }
     Ok(url)
+}
+
+/// Whether the path is another one once it is read: a dot segment, in any spelling that readers of
+/// URLs know, or a backslash, which they take for a slash.
+fn walks(text: &str) -> bool {
+    let path = text.split(['?', '#']).next().unwrap_or_default();
+    let dots = |segment: &str| {
+        matches!(segment.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..")
+    };
+    path.contains('\\') || path.split('/').any(dots)
 }
 
 /// A literal host is one of `hosts`; a configured one passed the setting's pattern.
@@ -164,8 +177,15 @@ mod tests {
             "https://exa mple.com",
             "https://example.com/\r\nx",
             "javascript:alert(1)",
+            "https://example.com/a/../b",
+            "https://example.com/a/%2E%2e/b",
+            "https://example.com/a/.",
+            "https://example.com/a\\..\\b",
         ] {
             assert!(checked(bad).is_err(), "{bad}");
+        }
+        for good in ["https://example.com/a..b/...?x=../y", "https://example.com/.well-known/x"] {
+            assert!(checked(good).is_ok(), "{good}");
         }
     }
 }

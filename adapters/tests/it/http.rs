@@ -91,6 +91,11 @@ fn the_content_type_decides_how_a_body_is_written() {
     let patch = json!({"body": [{"op": "test"}], "headers": {"content-type": "application/json-patch+json"}});
     assert_eq!(body_of(&patch), r#"[{"op":"test"}]"#);
     assert_eq!(body_of(&json!({"body": 7})), "7");
+    assert_eq!(body_of(&json!({"body": true, "headers": {"content-type": "text/plain"}})), "true");
+    assert_eq!(
+        body_of(&json!({"body": "é", "headers": {"content-type": "application/vnd.x+json"}})),
+        "\"é\""
+    );
     assert_eq!(body_of(&json!({"body": null})), "");
     assert!(
         request(&with(&json!({"body": {"a": 1}, "headers": {"content-type": "text/csv"}})))
@@ -131,6 +136,9 @@ fn an_endpoint_is_a_plain_absolute_url() {
         "https://example.com/#frag",
         "https://example.com/\r\nHost: x",
         "https://exa mple.com/",
+        "https://example.com/users/../admin",
+        "https://example.com/users/%2e%2e/admin",
+        "https://example.com/users\\..\\admin",
         "",
     ] {
         assert!(request(&json!({"method": "GET", "endpoint": endpoint})).is_err(), "{endpoint:?}");

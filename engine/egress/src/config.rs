@@ -15,8 +15,9 @@ pub struct EgressConfig {
     pub allow: BTreeSet<HostPort>,
     /// Ports of public https targets.
     pub ports: BTreeSet<u16>,
-    /// Hosts at which tokens may be asked for without a vote, each `host` or `host:port`; the
-    /// targets of `allow` are such hosts too (GATE.md §1).
+    /// Hosts that are asked without a vote (GATE.md §1), each `host` or `host:port`: to these a read
+    /// in an author's own words is redirected, and at these tokens are asked for. For tokens the
+    /// targets of `allow` count too.
     pub read_hosts: Vec<String>,
 }
 

@@ -9,7 +9,7 @@ use crate::resolver::{Lookup, SystemLookup};
 use crate::tokens::{self, Tokens, WithTokens};
 use placet_adapters::{
     Answer, Call, CallIntegration, Cause, Failed, FillHoles, FilledRequest, Performing, Redirects,
-    Response, SecretText, Transport, fill,
+    Response, SecretText, Transport, fill, oauth,
 };
 use placet_model::Timestamp;
 use placet_model::request::PreparedRequest;
@@ -141,7 +141,7 @@ impl Egress {
     fn client(&self, errand: &Errand<'_>, hop: &Hop) -> Result<Client, Failed> {
         let connection = match errand.redirects {
             Redirects::Never => Connection::Fresh,
-            Redirects::Follow => Connection::Pooled,
+            Redirects::Follow | Redirects::FollowListed => Connection::Pooled,
         };
         let kind = Kind::new(hop.destination.reach, connection, errand.timeout);
         self.clients.get(kind).map_err(|_ignored| {
@@ -191,6 +191,11 @@ impl Egress {
             .ok()
             .and_then(|location| hop.destination.url.join(location).ok())
             .ok_or_else(|| refuse("it names no url"))?;
+        if errand.redirects == Redirects::FollowListed
+            && !oauth::is_listed(&target, &self.config.read_hosts)
+        {
+            return Ok(None);
+        }
         let source = match hop.destination.reach {
             Reach::Public => Source::PublicRedirect,
             Reach::Listed => Source::ListedRedirect,

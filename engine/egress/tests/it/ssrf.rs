@@ -276,3 +276,27 @@ async fn credentials_do_not_follow_a_redirect_to_another_origin() {
         assert!(!second.to_ascii_lowercase().contains(&secret.to_ascii_lowercase()), "{second}");
     }
 }
+
+#[tokio::test]
+async fn a_read_in_an_authors_own_words_is_redirected_to_listed_hosts_only() {
+    let listed_host = StandIn::answering("200 OK", "", "ok").await;
+    let other = StandIn::answering("200 OK", "", "").await;
+    let secrets = || Arc::new(Secrets([("token".to_owned(), "s3cret".to_owned())].into()));
+    let get = async |target: &StandIn, status: &str| {
+        let location = format!("location: http://localhost:{}/moved\r\n", target.address.port());
+        let front = StandIn::answering(status, &location, "").await;
+        let reach = |at: &StandIn| format!("localhost:{}", at.address.port()).parse().unwrap();
+        let mut config = config(1, &[listed(&front), reach(&listed_host), reach(&other)]);
+        config.read_hosts = vec![format!("localhost:{}", listed_host.address.port())];
+        let mut bytes = request("GET", &front.url("/"), "");
+        let hole = Hole { hole: HoleKind::Secret, name: "token".to_owned() };
+        bytes.headers.push(("X-Key".to_owned(), HoledText(vec![Part::Hole(hole)])));
+        Egress::new(config, secrets()).perform(call(bytes, Redirects::FollowListed)).await.unwrap()
+    };
+    for status in ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"] {
+        assert_eq!(get(&listed_host, status).await.status, 200);
+        assert_eq!(get(&other, status).await.status.to_string(), status[..3]);
+    }
+    assert_eq!((listed_host.requests().await.len(), other.connects()), (5, 0));
+    assert!(!listed_host.requests().await.join("").contains("s3cret"));
+}
