@@ -76,13 +76,11 @@ impl Reader<'_> {
         let (jq, _) = fences::fenced(text)?;
         let (hole, shown) = match hole_of(jq)? {
             RequestHole::Secret(name) => {
-                self.later("$secrets in a request", node.span);
                 self.check_secret(&name, node.span);
                 let shown = format!("‹secret:{name}›");
                 (RequestHole::Secret(name), shown)
             }
             RequestHole::Authorization => {
-                self.later("$authorization", node.span);
                 if holes.authentication.is_none() {
                     let message = "this call has no authentication, and so no parameter of one";
                     let help = "give `endpoint.authentication`, or remove this";

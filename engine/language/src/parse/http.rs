@@ -257,15 +257,12 @@ impl Reader<'_> {
         }
         let [entry] = node.entries() else {
             let message = "an authentication has exactly one kind";
-            self.report(codes::SHAPE, node.span, message, "one of: basic, bearer");
+            self.report(codes::SHAPE, node.span, message, "one of: basic, bearer, oauth2, oidc");
             return None;
         };
         let value = &entry.value;
         match entry.key.as_str() {
-            "basic" if value.get("use").is_some() => {
-                self.later("basic: { use }", entry.key_span);
-                self.stored(entry)
-            }
+            "basic" if value.get("use").is_some() => self.stored(entry),
             "oauth2" | "oidc" => self.oauth(entry),
             "basic" => {
                 if !self.map(value, "`basic`", &["username", "password"]) {

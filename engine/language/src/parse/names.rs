@@ -90,7 +90,6 @@ impl Reader<'_> {
         let has_authorization =
             matches!(place, Place::Task | Place::Request | Place::Secret | Place::Export);
         if name == "authorization" && has_authorization {
-            self.later("$authorization", span);
             let is_value = read.key.as_deref() != Some("scheme");
             if is_value {
                 let message = "`$authorization.parameter` is a secret and not allowed here";
@@ -132,8 +131,8 @@ impl Reader<'_> {
     fn undefined(&mut self, name: &str, place: Place, span: Span) {
         if name == "secrets" {
             let message = "`$secrets` is not allowed here";
-            let help = "secrets stand in `endpoint.authentication` of `call: http`; adapter calls \
-                        name an integration";
+            let help = "secrets stand in headers, query and body of `call: http`, in `parameters` of \
+                        `call: openapi` and in authentications; adapter calls name an integration";
             self.report(codes::VARIABLE, span, message, help);
             return;
         }

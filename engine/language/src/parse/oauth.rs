@@ -43,8 +43,6 @@ impl Reader<'_> {
     /// The entry `oauth2: …` or `oidc: …` of an authentication.
     pub(super) fn oauth(&mut self, entry: &Entry) -> Option<Authentication> {
         let is_oidc = entry.key == "oidc";
-        let construct = if is_oidc { "authentication: oidc" } else { "authentication: oauth2" };
-        self.later(construct, entry.key_span);
         let node = &entry.value;
         let (what, known) = if is_oidc { ("`oidc`", OIDC_FIELDS) } else { ("`oauth2`", FIELDS) };
         if !self.map(node, what, known) {

@@ -17,7 +17,6 @@ const WITH: &[&str] =
 
 impl<'a> Reader<'a> {
     pub(super) fn openapi_call(&mut self, node: &Node, span: Span) -> Option<OpenApiCall> {
-        self.later("call: openapi", span);
         let Some(with) = node.get("with") else {
             let message = "`call: openapi` lacks `with`";
             let help = "add with: { document: { endpoint: … }, operationId: … }";

@@ -47,19 +47,11 @@ const REFUSED: &[(&str, Why, &str)] = &[
 
 /// Constructs that are parsed and cannot be performed yet.
 const NOT_BUILT: &[(&str, &str)] = &[
-    ("call: openapi", "use `call: http`"),
-    ("authentication: oauth2", "use bearer with a token from use.secrets"),
-    ("authentication: oidc", "use bearer with a token from use.secrets"),
-    ("basic: { use }", "give username and password as '${ $secrets.NAME }'"),
     ("approval: none", "every write asks; there are no standing grants yet"),
     ("approval.policy", "put the rule into policy.yaml with a `match`"),
     ("approval.escalate", "name the approvers"),
     ("approval.remind", "watch the inbox with `placet inbox watch`"),
     ("an expression for approvers", "name the approvers"),
-    ("schema.resource", "write the schema under `document`"),
-    ("a document behind authentication", "use a public URL of the document"),
-    ("$authorization", "use `endpoint.authentication`"),
-    ("$secrets in a request", "use `endpoint.authentication` with basic or bearer"),
 ];
 
 impl Reader<'_> {

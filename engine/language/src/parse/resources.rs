@@ -51,10 +51,6 @@ impl<'a> Reader<'a> {
             if !self.map(endpoint, "`endpoint`", &["uri", "authentication"]) {
                 return None;
             }
-            if endpoint.get("authentication").is_some() {
-                let span = endpoint.key_span("authentication");
-                self.later("a document behind authentication", span);
-            }
             let authentication =
                 field(endpoint.get("authentication"), |node| self.authentication(node));
             (self.required(endpoint, "uri", "`endpoint`")?, authentication)

@@ -91,7 +91,6 @@ impl Reader<'_> {
 
     /// A schema in a document of its own, which the plan then holds.
     fn schema_resource(&mut self, entry: &Entry) -> Option<Value> {
-        self.later("schema.resource", entry.key_span);
         let name = self.resource(&entry.value, "`resource`")?;
         match self.fetched(&name, entry.value.span).cloned() {
             Some(Document::Json(schema)) => self.compiles(schema, &entry.value),

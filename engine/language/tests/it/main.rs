@@ -2,6 +2,7 @@
 
 mod bounds;
 mod decisions;
+mod documents;
 mod fences;
 mod fixtures;
 mod fuzz;

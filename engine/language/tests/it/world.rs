@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 use placet_language::{Checked, Environment, Source, check};
 use placet_model::Digest;
 use placet_model::actor::{PrincipalKind, Role};
-use placet_model::manifest::{Catalogue, Effect, OperationInfo};
+use placet_model::manifest::{Catalogue, Document, Effect, OperationInfo};
+use placet_model::plan::{
+    ApiBody, ApiDocument, ApiForm, ApiOperation, ApiParameter, ApiPlace, ApiStyle,
+};
 use placet_model::policy::{Policy, PrincipalInfo};
 use placet_schemas::Registry;
 use serde_json::{Value, json};
@@ -63,6 +66,7 @@ impl World {
             catalogue: Catalogue {
                 operations: operations.into_iter().map(operation).collect(),
                 functions: FUNCTIONS.map(|(path, text)| (path.to_owned(), text.to_owned())).into(),
+                documents: documents(),
                 ..Catalogue::default()
             },
             integrations: integrations.map(|(name, of)| (name.to_owned(), of.to_owned())).into(),
@@ -97,6 +101,50 @@ pub(crate) fn policy() -> Policy {
         groups: [(name("sales-leads"), BTreeSet::from([name("ana"), name("ben")]))].into(),
         ..Policy::default()
     }
+}
+
+/// Documents by the names that fixtures give them.
+fn documents() -> BTreeMap<String, Document> {
+    let schema = json!({ "type": "object", "required": ["name"] });
+    let documents = [
+        ("https://pets.example/swagger.json", pets()),
+        ("https://pets.example/openapi.json", pets()),
+        ("api/pets.yaml", pets()),
+        ("https://pets.example/schema.json", Document::Json(schema)),
+    ];
+    documents.map(|(url, document)| (url.to_owned(), document)).into()
+}
+
+/// Two operations, as a document gives them.
+fn pets() -> Document {
+    let parameter = |name: &str, place, required| ApiParameter {
+        name: name.to_owned(),
+        place,
+        required,
+        form: ApiForm::Style { style: ApiStyle::Form, explode: true },
+    };
+    let operation = |method: &str, parameters, body| ApiOperation {
+        method: method.to_owned(),
+        url: "https://pets.example/pets".to_owned(),
+        parameters,
+        body,
+        form_media: vec![],
+        accept: None,
+    };
+    let media = vec!["application/json".to_owned()];
+    let body = ApiBody { name: "body".to_owned(), required: true, media, indexed: vec![] };
+    let find = vec![
+        parameter("status", ApiPlace::Query, true),
+        parameter("token", ApiPlace::Header, false),
+    ];
+    let operations = [
+        ("findPets", Ok(operation("GET", find, None))),
+        ("addPet", Ok(operation("POST", vec![], Some(body)))),
+        ("dropPets", Ok(operation("DELETE", vec![], None))),
+        ("broken", Err("the reference x.json leads out of the document".to_owned())),
+    ];
+    let operations = operations.map(|(id, operation)| (id.to_owned(), operation)).into();
+    Document::Api(ApiDocument { digest: Digest::of(b"pets"), operations })
 }
 
 fn operation((name, effect, input_schema): (&str, Effect, Value)) -> (String, OperationInfo) {

@@ -6,16 +6,12 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use placet_model::manifest::{Catalogue, Document};
-use placet_model::plan::{
-    ApiBody, ApiDocument, ApiForm, ApiOperation, ApiParameter, ApiPlace, ApiStyle,
-};
+use placet_model::manifest::Catalogue;
 use placet_model::policy::{Match, Require, Rule};
-use serde_json::json;
 
 use self::world::{World, fixtures};
 use super::super::outside::{self, Refuse};
-use super::super::{Checked, DocumentAt, check_refusing};
+use super::super::{Checked, check_refusing};
 use crate::source::Source;
 use crate::{Diagnostic, Environment, codes};
 
@@ -24,51 +20,9 @@ pub(super) mod world;
 
 const NEXT: &str = "workflows/next";
 
-/// The catalogue of the other tests, with documents of APIs.
+/// The catalogue of the other tests.
 pub(super) fn catalogue(world: &World) -> Catalogue {
-    let schema = json!({ "type": "object", "required": ["name"] });
-    let documents = [
-        ("https://pets.example/swagger.json", pets()),
-        ("https://pets.example/openapi.json", pets()),
-        ("api/pets.yaml", pets()),
-        ("https://pets.example/schema.json", Document::Json(schema)),
-    ];
-    Catalogue {
-        documents: documents.map(|(url, document)| (url.to_owned(), document)).into(),
-        ..world.environment().catalogue.clone()
-    }
-}
-
-/// Two operations, as a document gives them.
-fn pets() -> Document {
-    let parameter = |name: &str, place, required| ApiParameter {
-        name: name.to_owned(),
-        place,
-        required,
-        form: ApiForm::Style { style: ApiStyle::Form, explode: true },
-    };
-    let operation = |method: &str, parameters, body| ApiOperation {
-        method: method.to_owned(),
-        url: "https://pets.example/pets".to_owned(),
-        parameters,
-        body,
-        form_media: vec![],
-        accept: None,
-    };
-    let media = vec!["application/json".to_owned()];
-    let body = ApiBody { name: "body".to_owned(), required: true, media, indexed: vec![] };
-    let find = vec![
-        parameter("status", ApiPlace::Query, true),
-        parameter("token", ApiPlace::Header, false),
-    ];
-    let operations = [
-        ("findPets", Ok(operation("GET", find, None))),
-        ("addPet", Ok(operation("POST", vec![], Some(body)))),
-        ("dropPets", Ok(operation("DELETE", vec![], None))),
-        ("broken", Err("the reference x.json leads out of the document".to_owned())),
-    ];
-    let operations = operations.map(|(id, operation)| (id.to_owned(), operation)).into();
-    Document::Api(ApiDocument { digest: placet_model::Digest::of(b"pets"), operations })
+    world.environment().catalogue.clone()
 }
 
 fn read(path: &Path) -> String {
@@ -127,46 +81,6 @@ fn what_comes_next_is_lowered_into_the_plan() {
         let read: placet_model::plan::Plan = serde_json::from_str(&json).unwrap();
         assert_eq!(read.digest().unwrap(), plan.digest().unwrap(), "{}", path.display());
     }
-}
-
-#[test]
-fn documents_are_named_with_their_places_and_a_missing_one_stops_nothing_else() {
-    let text = "document: { dsl: '1.0.3', namespace: test, name: a, version: '1.0.0' }\n\
-                input: { schema: { resource: { endpoint: './schemas/in.yaml' } } }\n\
-                do:\n  - a: { call: openapi, with: { document: { endpoint: 'https://other.example/a.json' }, \
-                operationId: x, parameters: { whatever: 1 } } }\n  - b: { call: openapi, with: { document: \
-                { endpoint: 'https://pets.example/openapi.json' }, operationId: dropPets } }\n";
-    let checked = check(text, Path::new("a.yaml"), Refuse::Nothing);
-    let named: Vec<_> =
-        checked.documents.iter().map(|d| (&*d.name, &d.at, d.is_known, d.line, d.column)).collect();
-    let url = |text: &str| DocumentAt::Url(text.to_owned());
-    assert_eq!(
-        named,
-        [
-            ("./schemas/in.yaml", &DocumentAt::File("schemas/in.yaml".to_owned()), false, 2, 42),
-            ("https://other.example/a.json", &url("https://other.example/a.json"), false, 4, 55),
-            (
-                "https://pets.example/openapi.json",
-                &url("https://pets.example/openapi.json"),
-                true,
-                5,
-                55
-            ),
-        ]
-    );
-    assert_eq!(checked.missing_documents().count(), 2);
-    assert_eq!(
-        listing(&checked.diagnostics).lines().step_by(2).collect::<Vec<_>>(),
-        [
-            "warning PL2102 2:30 ./schemas/in.yaml has not been fetched, so what depends on it is not checked",
-            "warning PL2102 4:43 https://other.example/a.json has not been fetched, so what depends on it is not checked",
-        ]
-    );
-    let plan = checked.plan.expect("warnings stop nothing").to_json().unwrap();
-    // what is not known yet lets nothing through
-    assert_eq!(plan["input"]["schema"], false);
-    assert_eq!(plan["tasks"][0]["kind"]["openapi"].get("resolved"), None);
-    assert_eq!(plan["tasks"][1]["kind"]["openapi"]["resolved"]["method"], "DELETE");
 }
 
 #[test]
