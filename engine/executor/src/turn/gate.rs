@@ -1,5 +1,6 @@
 //! The claim, and what people do to a request or an attempt.
 
+use super::perform::CallShape;
 use super::{Error, Turn};
 use crate::values::Content;
 use placet_adapters::{CallIntegration, Operation};
@@ -13,7 +14,7 @@ use placet_model::event::attempt::AttemptStarted;
 use placet_model::fault::FaultKind;
 use placet_model::integration::{Integration, IntegrationStatus};
 use placet_model::manifest::{DeliveryKind, Effect};
-use placet_model::plan::{Task, TaskKind};
+use placet_model::plan::Task;
 use placet_model::request::PreparedRequest;
 use placet_model::{Actor, AttemptId, DecisionId, Digest, Event, Fault, Principal, Timestamp};
 use serde_json::Value;
@@ -100,7 +101,7 @@ impl Turn<'_> {
         ask: &Ask,
         law: impl FnOnce(&Run, &Circumstances<'_>) -> Result<Claim, Error>,
     ) -> Result<bool, Error> {
-        let TaskKind::Call(call) = &task.kind else { return self.astray(&task.path) };
+        let Some(call) = CallShape::of(&task.kind) else { return self.astray(&task.path) };
         let approved = self.approved(ask)?;
         let request_digest = Digest::of(self.bytes(ask.draft.request)?.bytes());
         let operation = self.env.operation(&ask.draft.operation, ask.draft.operation_digest);
@@ -115,7 +116,7 @@ impl Turn<'_> {
             now: self.now,
             project: &self.env.config.project,
             policy: &self.world.policy,
-            requirement: self.requirement(action, integration.as_ref(), call.approval.as_ref()),
+            requirement: self.requirement(action, integration.as_ref(), call.approval),
             integration: integration.as_ref(),
             settings_digest,
             approved: &approved,

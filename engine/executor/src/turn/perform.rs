@@ -5,7 +5,7 @@ use super::gate::{CallPlan, CallTarget};
 use super::scope::Place;
 use super::{Error, Outcome, Turn, or_fault};
 use crate::values::Content;
-use placet_adapters::http_call;
+use placet_adapters::{http_call, openapi};
 use placet_core::run::Leaf;
 use placet_core::{Command, policy};
 use placet_model::approval::{ApprovalMetadata, Requirement};
@@ -16,7 +16,7 @@ use placet_model::event::run::TimerKind;
 use placet_model::fault::FaultKind;
 use placet_model::integration::Integration;
 use placet_model::manifest::{Effect, HTTP_OPERATION};
-use placet_model::plan::{Call, DurationSpec, Task, TaskKind};
+use placet_model::plan::{Authentication, Call, DurationSpec, OpenApiCall, Task, TaskKind};
 use placet_model::request::PreparedRequest;
 use placet_model::{Duration, Fault};
 use serde_json::Value;
@@ -33,6 +33,49 @@ struct Rendered {
     send_id: String,
 }
 
+/// What of a call does not depend on its input.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CallShape<'p> {
+    operation: &'p str,
+    integration: Option<&'p str>,
+    authentication: Option<&'p Authentication>,
+    pub(super) approval: Option<&'p ApprovalMetadata>,
+}
+
+impl<'p> CallShape<'p> {
+    /// The shape of a task that calls the outside.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "two kinds of task call the outside")]
+    pub(super) fn of(kind: &'p TaskKind) -> Option<Self> {
+        match kind {
+            TaskKind::Call(call) => Some((&**call).into()),
+            TaskKind::OpenApi(call) => Some((&**call).into()),
+            _ => None,
+        }
+    }
+}
+
+impl<'p> From<&'p Call> for CallShape<'p> {
+    fn from(call: &'p Call) -> Self {
+        Self {
+            operation: &call.operation,
+            integration: call.integration.as_deref(),
+            authentication: call.authentication.as_ref(),
+            approval: call.approval.as_ref(),
+        }
+    }
+}
+
+impl<'p> From<&'p OpenApiCall> for CallShape<'p> {
+    fn from(call: &'p OpenApiCall) -> Self {
+        Self {
+            operation: HTTP_OPERATION,
+            integration: None,
+            authentication: call.authentication.as_ref(),
+            approval: call.approval.as_ref(),
+        }
+    }
+}
+
 impl Turn<'_> {
     /// Performs a leaf. False when it must wait for a hold to be lifted.
     pub(super) fn perform_leaf(&mut self, task: &Task, leaf: Leaf) -> Result<bool, Error> {
@@ -40,10 +83,7 @@ impl Turn<'_> {
             TaskKind::Wait(spec) => self.wait(spec, task, &leaf)?,
             TaskKind::Call(call) => self.call(call, task, &leaf)?,
             TaskKind::Run(run) => self.start_child(run, task, &leaf)?,
-            TaskKind::OpenApi(_) => {
-                let words = "`call: openapi` is not performed yet";
-                Err(Fault::new(FaultKind::Configuration, words))
-            }
+            TaskKind::OpenApi(call) => self.call_by_document(call, task, &leaf)?,
             TaskKind::Do(_)
             | TaskKind::Set(_)
             | TaskKind::Switch(_)
@@ -95,6 +135,26 @@ impl Turn<'_> {
         let input = self.value(leaf.input)?;
         let place = Place { task: Some(task), input: Some(Arc::clone(&input)), ..Place::default() };
         let with = or_fault!(self.template(&call.with, &input, &place));
+        self.call_with(call.into(), (leaf, with), (&input, &place))
+    }
+
+    /// An operation of a document is the `call: http` that its parameters make of it.
+    fn call_by_document(&mut self, call: &OpenApiCall, task: &Task, leaf: &Leaf) -> Outcome<bool> {
+        let input = self.value(leaf.input)?;
+        let place = Place { task: Some(task), input: Some(Arc::clone(&input)), ..Place::default() };
+        let parameters = or_fault!(self.template(&call.parameters, &input, &place));
+        match openapi::with(call, &parameters) {
+            Ok(with) => self.call_with(call.into(), (leaf, with), (&input, &place)),
+            Err(error) => Ok(Err(Fault::new(error.fault_kind(), chain(&error)))),
+        }
+    }
+
+    fn call_with(
+        &mut self,
+        call: CallShape<'_>,
+        (leaf, with): (&Leaf, Value),
+        (input, place): (&Arc<Value>, &Place<'_>),
+    ) -> Outcome<bool> {
         self.out.used_world = true;
         let mut target = match self.target(call, &with) {
             Ok(target) => target,
@@ -113,8 +173,8 @@ impl Turn<'_> {
             }
             target.effect = Effect::Write;
         }
-        let summary = match call.approval.as_ref().and_then(|meta| meta.summary.as_ref()) {
-            Some(template) => Some(or_fault!(self.template(template, &input, &place))),
+        let summary = match call.approval.and_then(|meta| meta.summary.as_ref()) {
+            Some(template) => Some(or_fault!(self.template(template, input, place))),
             None => None,
         };
         or_fault!(self.propose(call, leaf, (target, with), (DraftOrigin::Task, summary)));
@@ -128,7 +188,7 @@ impl Turn<'_> {
         leaf: Leaf,
         last: &DraftPrepared,
     ) -> Result<bool, Error> {
-        let TaskKind::Call(call) = &task.kind else { return self.astray(&leaf.task) };
+        let Some(call) = CallShape::of(&task.kind) else { return self.astray(&leaf.task) };
         let with = self.value(last.with)?;
         let summary = match last.summary {
             Some(reference) => Some((*self.value(reference)?).clone()),
@@ -155,14 +215,14 @@ impl Turn<'_> {
     }
 
     /// Which operation, with what effect, as whom.
-    fn target(&self, call: &Call, with: &Value) -> Result<CallTarget, Fault> {
+    fn target(&self, call: CallShape<'_>, with: &Value) -> Result<CallTarget, Fault> {
         let configuration = |words: String| Fault::new(FaultKind::Configuration, words);
         let (name, effect) = if call.operation == HTTP_OPERATION {
             let gate = http_call::gate(with, &self.env.config.read_hosts)
                 .map_err(|error| Fault::new(FaultKind::Validation, error.to_string()))?;
             (gate.operation, Some(gate.effect))
         } else {
-            (call.operation.as_str(), None)
+            (call.operation, None)
         };
         let operation = self.env.adapters.operation(name);
         let operation =
@@ -171,7 +231,7 @@ impl Turn<'_> {
         if operation.is_http_call() {
             return Ok(CallTarget { operation: Arc::clone(operation), effect, integration: None });
         }
-        let wanted = call.integration.as_deref();
+        let wanted = call.integration;
         let integration =
             self.world.integration(operation.provider(), wanted).ok_or_else(|| {
                 let provider = operation.provider();
@@ -189,7 +249,7 @@ impl Turn<'_> {
 
     fn rendered(
         &self,
-        call: &Call,
+        call: CallShape<'_>,
         target: CallTarget,
         with: Value,
         send_id: String,
@@ -200,7 +260,7 @@ impl Turn<'_> {
             input: &with,
             send_id: &send_id,
             draft_time: self.now,
-            authentication: call.authentication.as_ref(),
+            authentication: call.authentication,
         };
         match placet_adapters::render(&target.operation, given) {
             Ok(rendered) => {
@@ -244,7 +304,7 @@ impl Turn<'_> {
     /// Puts a draft into the inbox.
     fn propose(
         &mut self,
-        call: &Call,
+        call: CallShape<'_>,
         leaf: &Leaf,
         (target, with): (CallTarget, Value),
         (origin, summary): (DraftOrigin, Option<Value>),
@@ -255,8 +315,7 @@ impl Turn<'_> {
         let rendered = or_fault!(Ok::<_, Error>(self.rendered(call, target, with, id)));
         let Rendered { target, with, request, send_id } = rendered;
         let action = (target.operation.name(), target.effect);
-        let requirement =
-            self.requirement(action, target.integration.as_ref(), call.approval.as_ref());
+        let requirement = self.requirement(action, target.integration.as_ref(), call.approval);
         let bytes = request.to_bytes();
         let mut draft = DraftPrepared {
             task: leaf.task.clone(),
