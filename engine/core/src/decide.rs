@@ -217,9 +217,6 @@ fn closed(run: &Run, decision: DecisionId) -> Refusal {
 
 /// The request that is open, if it is this one.
 fn open_ask(run: &Run, decision: DecisionId) -> Option<&crate::run::Ask> {
-    let asked = run.branches().iter().filter_map(|branch| match &branch.activity {
-        Activity::Asked(_, ask) => Some(&**ask),
-        _ => None,
-    });
-    asked.into_iter().find(|ask| ask.decision == decision)
+    let mut asked = run.branches().iter().filter_map(|branch| branch.activity.asked());
+    asked.find(|ask| ask.decision == decision)
 }

@@ -13,6 +13,7 @@
 //! | `StartChild`, `CancelChild` | `ChildStarted`, `ChildDropped` | executor: the other run |
 
 use placet_model::decision::Settlement;
+use placet_model::event::decision::DecisionSettled;
 use placet_model::{AttemptId, DecisionId, Event, RunId, Timestamp};
 
 /// What the core asks of the world.
@@ -63,6 +64,18 @@ pub enum Effect {
     },
 }
 
+fn settled(body: &DecisionSettled) -> Vec<Effect> {
+    let notify = Effect::Notify { decision: body.decision };
+    match body.settlement {
+        Settlement::Approved => vec![notify, Effect::Claim { decision: body.decision }],
+        Settlement::Rejected
+        | Settlement::Responded
+        | Settlement::Expired
+        | Settlement::Withdrawn
+        | Settlement::Superseded => vec![notify],
+    }
+}
+
 /// The effects of a committed event. Live and replay run the same code; only a live engine
 /// performs them.
 pub fn react(event: &Event) -> Vec<Effect> {
@@ -78,17 +91,7 @@ pub fn react(event: &Event) -> Vec<Effect> {
         Event::VoteCast(body) => vec![Effect::Notify { decision: body.decision }],
         Event::RequirementRaised(body) => vec![Effect::Notify { decision: body.decision }],
         Event::DecisionVoided(body) => vec![Effect::Notify { decision: body.decision }],
-        Event::DecisionSettled(body) => {
-            let notify = Effect::Notify { decision: body.decision };
-            match body.settlement {
-                Settlement::Approved => vec![notify, Effect::Claim { decision: body.decision }],
-                Settlement::Rejected
-                | Settlement::Responded
-                | Settlement::Expired
-                | Settlement::Withdrawn
-                | Settlement::Superseded => vec![notify],
-            }
-        }
+        Event::DecisionSettled(body) => settled(body),
         Event::AttemptStarted(body) => {
             vec![Effect::Call { attempt: body.attempt, try_number: body.try_number }]
         }

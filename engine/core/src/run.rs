@@ -297,10 +297,7 @@ impl Run {
 
     /// The attempt in doubt that this decision led to.
     pub fn in_doubt(&self, decision: DecisionId) -> Option<&Attempt> {
-        let current = self.branches.iter().filter_map(|branch| match &branch.activity {
-            Activity::InDoubt(_, attempt) => Some(&**attempt),
-            _ => None,
-        });
+        let current = self.branches.iter().filter_map(|branch| branch.activity.in_doubt());
         let detached = self.detached.values().filter(|d| d.in_doubt).map(|d| &d.attempt);
         current.chain(detached).find(|attempt| attempt.started.decision == Some(decision))
     }
@@ -313,10 +310,8 @@ impl Run {
             Some(_) => "faulting",
             None => branch.activity.name(),
         });
-        match (names.next(), names.next()) {
-            (Some(one), None) => one,
-            (_, _) => "forked",
-        }
+        let one = names.next().filter(|_| names.next().is_none());
+        one.unwrap_or("forked")
     }
 
     /// The action that the current leaf performs.

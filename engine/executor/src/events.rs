@@ -1,4 +1,4 @@
-//! Events as CloudEvents in their JSON form: checked where they come in, read as a task asks.
+//! Events as `CloudEvents` in their JSON form: checked where they come in, read as a task asks.
 
 use placet_model::plan::EventRead;
 use placet_model::{Digest, Timestamp};

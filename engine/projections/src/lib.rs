@@ -35,7 +35,7 @@ pub use error::Error;
 pub use projections::Projections;
 pub use rebuild::{Difference, Rebuilt, Status, compare, rebuild, status};
 pub use row::{
-    ArrivalRow, DecisionRow, Due, DueRow, Located, OrderRow, OrderedBy, Pauses, RunFilter, RunRow,
-    RunStatus, WaitingFor, WorkflowRow,
+    ArrivalRow, DecisionRow, Due, DueRow, Located, OrderRow, OrderStage, OrderedBy, Pauses,
+    RunFilter, RunRow, RunStatus, WaitingFor, WorkflowRow,
 };
 pub use views::Views;

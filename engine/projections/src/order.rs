@@ -5,7 +5,7 @@ use crate::key::Mark;
 use crate::project::Place;
 use crate::store::Store;
 use crate::table::TableName;
-use crate::{Error, OrderRow, OrderedBy};
+use crate::{Error, OrderRow, OrderStage, OrderedBy};
 use placet_model::event::child::{ChildStarted, ScheduleFired};
 use placet_model::{Digest, RecordedEvent, RunId};
 use serde::{Deserialize, Serialize};
@@ -16,21 +16,39 @@ pub(crate) struct Order {
     by: OrderedBy,
     plan_digest: Digest,
     input: Option<Place>,
-    begun: bool,
-    over: bool,
-    dropped: bool,
-    /// Whether whoever awaits its end knows of it.
-    told: bool,
+    life: Life,
+    claim: Claim,
+}
+
+/// How far the run has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum Life {
+    Ordered,
+    Begun,
+    Over,
+}
+
+/// What whoever has ordered it still wants of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum Claim {
+    Open,
+    /// Whoever awaits its end knows of it.
+    Told,
+    Dropped,
 }
 
 impl Order {
     /// Whether somebody has something to do.
     fn is_pending(&self) -> bool {
         let awaited = matches!(self.by, OrderedBy::Run { awaited: true, .. });
-        let begin = !self.begun && !self.dropped;
-        let tell = self.over && awaited && !self.told && !self.dropped;
-        let cancel = self.begun && self.dropped && !self.over;
-        begin || tell || cancel
+        match (self.life, self.claim) {
+            (Life::Ordered, Claim::Open | Claim::Told) => true,
+            (Life::Over, Claim::Open) => awaited,
+            (Life::Begun, Claim::Dropped) => true,
+            (Life::Begun, Claim::Open | Claim::Told)
+            | (Life::Over, Claim::Told | Claim::Dropped)
+            | (Life::Ordered, Claim::Dropped) => false,
+        }
     }
 
     /// The row as readers see it; none when a stream has no name of ours.
@@ -39,8 +57,8 @@ impl Order {
             None => None,
             Some(place) => Some(place.into_located()?),
         };
-        let Self { by, plan_digest, begun, over, dropped, .. } = self;
-        Some(OrderRow { run, plan_digest, input, by, begun, over, dropped })
+        let (stage, dropped) = (self.life.into(), self.claim == Claim::Dropped);
+        Some(OrderRow { run, plan_digest: self.plan_digest, input, by: self.by, stage, dropped })
     }
 }
 
@@ -67,7 +85,7 @@ pub(crate) fn schedule_fired(
 
 impl Order {
     const fn new(by: OrderedBy, plan_digest: Digest, input: Option<Place>) -> Self {
-        Self { by, plan_digest, input, begun: false, over: false, dropped: false, told: false }
+        Self { by, plan_digest, input, life: Life::Ordered, claim: Claim::Open }
     }
 }
 
@@ -85,10 +103,10 @@ pub(crate) fn became(store: &mut Store<'_>, run: RunId, what: Became) -> Result<
         return Ok(());
     };
     match what {
-        Became::Begun => order.begun = true,
-        Became::Over => order.over = true,
-        Became::Told => order.told = true,
-        Became::Dropped => order.dropped = true,
+        Became::Begun => order.life = Life::Begun,
+        Became::Over => order.life = Life::Over,
+        Became::Told => order.claim = Claim::Told,
+        Became::Dropped => order.claim = Claim::Dropped,
     }
     put(store, run, &order)
 }
@@ -100,5 +118,15 @@ fn put(store: &mut Store<'_>, run: RunId, order: &Order) -> Result<(), Error> {
         store.put(TableName::Marks, &mark, &())
     } else {
         store.remove(TableName::Marks, &mark)
+    }
+}
+
+impl From<Life> for OrderStage {
+    fn from(life: Life) -> Self {
+        match life {
+            Life::Ordered => Self::Ordered,
+            Life::Begun => Self::Begun,
+            Life::Over => Self::Over,
+        }
     }
 }

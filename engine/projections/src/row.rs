@@ -236,12 +236,21 @@ pub struct OrderRow {
     pub input: Option<Located>,
     /// By whom.
     pub by: OrderedBy,
-    /// Whether it has begun.
-    pub begun: bool,
-    /// Whether it has ended.
-    pub over: bool,
+    /// How far it has come.
+    pub stage: OrderStage,
     /// Whether whoever ordered it wants no more of it.
     pub dropped: bool,
+}
+
+/// How far a run has come that was ordered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OrderStage {
+    /// It has not begun.
+    Ordered,
+    /// It has begun.
+    Begun,
+    /// It has ended.
+    Over,
 }
 
 /// Who has ordered a run.

@@ -65,10 +65,7 @@ pub enum Verdict {
 
 /// The attempts of which a try is under way, whether or not their task is still there.
 fn all_under_way(run: &Run) -> impl Iterator<Item = &Attempt> {
-    let attached = run.branches().iter().filter_map(|branch| match &branch.activity {
-        Activity::Attempting(_, attempt) => Some(&**attempt),
-        _ => None,
-    });
+    let attached = run.branches().iter().filter_map(|branch| branch.activity.attempting());
     let detached = run.detached.values().filter(|d| !d.in_doubt).map(|d| &d.attempt);
     attached.chain(detached)
 }

@@ -20,10 +20,10 @@ pub(super) fn expire(run: &Run, decision: DecisionId, now: Timestamp) -> Vec<Eve
     if now < ask.expires_at {
         return vec![];
     }
-    match branch.activity {
-        Activity::Asked(..) => vec![settled(ask, Settlement::Expired)],
-        _ => vec![void(decision, VoidReason::Expired)],
+    if branch.activity.asked().is_some() {
+        return vec![settled(ask, Settlement::Expired)];
     }
+    vec![void(decision, VoidReason::Expired)]
 }
 
 fn settled(ask: &Ask, settlement: Settlement) -> Event {
@@ -37,10 +37,12 @@ fn void(decision: DecisionId, reason: VoidReason) -> Event {
 
 /// Takes back whatever is open or unspent in a branch.
 fn withdraw(branch: &Branch, reason: VoidReason) -> Option<Event> {
-    match &branch.activity {
-        Activity::Asked(_, ask) => Some(settled(ask, Settlement::Withdrawn)),
-        Activity::Awaiting(_, child) => Some(ChildDropped { child: *child }.into()),
-        activity => activity.unsettled().map(|ask| void(ask.decision, reason)),
+    if let Activity::Awaiting(_, child) = &branch.activity {
+        return Some(ChildDropped { child: *child }.into());
+    }
+    match branch.activity.asked() {
+        Some(ask) => Some(settled(ask, Settlement::Withdrawn)),
+        None => branch.activity.unsettled().map(|ask| void(ask.decision, reason)),
     }
 }
 

@@ -94,6 +94,24 @@ impl Activity {
         }
     }
 
+    /// The request that is open.
+    pub fn asked(&self) -> Option<&Ask> {
+        let Self::Asked(_, ask) = self else { return None };
+        Some(ask)
+    }
+
+    /// The attempt of which a try is under way.
+    pub fn attempting(&self) -> Option<&Attempt> {
+        let Self::Attempting(_, attempt) = self else { return None };
+        Some(attempt)
+    }
+
+    /// The attempt that is in doubt.
+    pub fn in_doubt(&self) -> Option<&Attempt> {
+        let Self::InDoubt(_, attempt) = self else { return None };
+        Some(attempt)
+    }
+
     /// The request that is open or approved and unspent.
     pub fn ask(&self) -> Option<&Ask> {
         let (Self::Asked(_, ask) | Self::Approved(_, ask)) = self else { return None };

@@ -11,7 +11,7 @@ use placet_core::effect::{Effect, react};
 use placet_log::{Append, Expected, NewEvent};
 use placet_model::event::wait::EventsDelivered;
 use placet_model::{Actor, Event, Position, RecordedEvent, RunId, StreamId, Timestamp};
-use placet_projections::{OrderRow, OrderedBy, Views};
+use placet_projections::{OrderRow, OrderStage, OrderedBy, Views};
 use std::collections::BTreeSet;
 use tokio::sync::oneshot;
 
@@ -149,7 +149,9 @@ impl Writer {
     fn recover_order(&mut self, order: &OrderRow) {
         match &order.by {
             _ if order.dropped => self.accept(order.run, Job::Drop, None),
-            _ if !order.begun => self.accept(order.run, Job::StartOrdered, None),
+            _ if order.stage == OrderStage::Ordered => {
+                self.accept(order.run, Job::StartOrdered, None)
+            }
             OrderedBy::Run { run: parent, .. } => {
                 self.accept(*parent, Job::ChildOver(order.run), None);
             }

@@ -8,7 +8,7 @@ use placet_core::schedule::{Fire, Times};
 use placet_log::{Append, Expected, NewEvent};
 use placet_model::event::child::{ScheduleFired, Trigger};
 use placet_model::{Actor, Digest, Event, Revision, RunId, StreamId, Timestamp};
-use placet_projections::{Views, WorkflowRow};
+use placet_projections::{OrderStage, Views, WorkflowRow};
 use std::collections::BTreeMap;
 use tokio::sync::oneshot;
 
@@ -139,7 +139,8 @@ fn scheduled(env: &Env, row: &WorkflowRow) -> Result<Option<Scheduled>, Error> {
         times.fired(body.trigger, body.due_at);
         if body.trigger == Trigger::After {
             last = Some(body.run);
-            let over = views.order(body.run)?.is_some_and(|order| order.over);
+            let order = views.order(body.run)?;
+            let over = order.is_some_and(|order| order.stage == OrderStage::Over);
             if let Some(run) = views.run(body.run)?.filter(|_| over) {
                 times.ended(run.updated_at);
             }

@@ -1,5 +1,5 @@
 //! Events about events: what a run waits for, what it has taken, what it has sent, and what came
-//! from outside. The envelopes (CloudEvents JSON) are content.
+//! from outside. The envelopes (`CloudEvents` JSON) are content.
 
 use crate::wire::wire_enum;
 use crate::{Digest, Iteration, PayloadRef, Position, RunId, TaskPath, Timestamp};
