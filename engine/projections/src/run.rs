@@ -134,6 +134,8 @@ pub(crate) struct Wait {
     child: Option<RunId>,
     /// Whether something runs for each event.
     each: bool,
+    /// Whether no further event is taken, also while something still runs for the last one.
+    ended: bool,
 }
 
 /// Why an event cannot follow.
@@ -498,7 +500,7 @@ impl State {
         let task = body.task.clone();
         let each = body.shape == TaskShape::ListenEach;
         if each || body.shape == TaskShape::Listen {
-            self.waits.push(Wait { task, at, types: vec![], child: None, each });
+            self.waits.push(Wait { task, at, types: vec![], child: None, each, ended: false });
             return self.go_on(&body.task);
         }
         let race = body.shape == TaskShape::Race;
@@ -523,6 +525,7 @@ impl State {
         }
         if body.then == Then::End {
             self.lines[0].stands = Stands::Ready;
+            self.waits.clear();
         }
         Ok(())
     }
@@ -605,8 +608,9 @@ impl State {
     }
 
     fn event_matched(&mut self, body: &EventMatched, at: Position) -> Step {
-        let each = self.wait(&body.task, at)?.each;
-        let runs_for_it = each && body.taken == Taken::Consumed;
+        let wait = self.wait(&body.task, at)?;
+        wait.ended = body.ends;
+        let runs_for_it = wait.each && body.taken == Taken::Consumed;
         let stands = if body.ends || runs_for_it {
             Stands::Ready
         } else {
@@ -616,9 +620,11 @@ impl State {
     }
 
     fn event_handled(&mut self, body: &EventHandled, at: Position) -> Step {
-        self.wait(&body.task, at)?;
+        let wait = self.wait(&body.task, at)?;
+        wait.ended |= body.ends;
         let more = Stands::Waiting(WaitingFor::Event);
-        self.stand(&body.task, if body.ends { Stands::Ready } else { more })
+        let stands = if wait.ended { Stands::Ready } else { more };
+        self.stand(&body.task, stands)
     }
 
     fn child_started(&mut self, body: &ChildStarted, at: Position) -> Step {
@@ -626,7 +632,7 @@ impl State {
             return self.go_on(&body.task);
         }
         let (task, child) = (body.task.clone(), Some(body.child));
-        self.waits.push(Wait { task, at, types: vec![], child, each: false });
+        self.waits.push(Wait { task, at, types: vec![], child, each: false, ended: false });
         self.stand(&body.task, Stands::Waiting(WaitingFor::Run(body.child)))
     }
 
