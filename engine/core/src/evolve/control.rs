@@ -218,7 +218,7 @@ impl Run {
         self.running()?;
         let place = self.place_of(&body.task);
         let branch = &mut self.branches_mut()[place];
-        if branch.fault.is_some() || branch.failed.is_some() {
+        if branch.is_done() {
             return Err(No);
         }
         let activity = std::mem::replace(&mut branch.activity, Activity::Idle);
@@ -308,7 +308,7 @@ impl Run {
         };
         let place = self.place_of(&body.task);
         let branch = &mut self.branches_mut()[place];
-        if branch.fault.is_some() {
+        if branch.is_done() {
             return Err(No);
         }
         match (body.kind, &branch.activity) {

@@ -159,6 +159,12 @@ impl Branch {
         (over && self.is_idle()).then_some(frame.value)
     }
 
+    /// Whether nothing begins in it any more: a fault looks for its `try`, or the branch has ended,
+    /// well or by a fault. What has ended well cannot fault afterwards.
+    pub(crate) fn is_done(&self) -> bool {
+        self.fault.is_some() || self.failed.is_some() || self.ended().is_some()
+    }
+
     /// Whether the flow decides what comes next.
     pub(crate) fn is_idle(&self) -> bool {
         matches!(self.activity, Activity::Idle) && self.fault.is_none() && self.failed.is_none()
