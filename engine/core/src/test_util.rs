@@ -23,7 +23,7 @@ pub use words::{describe, state};
 
 use crate::claim::{Circumstances, Claim, Hold};
 use crate::decide::{Command, Context, Error};
-use crate::run::{Ask, Run};
+use crate::run::{Ask, Branch, Run};
 use placet_model::approval::Requirement;
 use placet_model::draft::{BoundIntegration, DraftDocument};
 use placet_model::event::decision::{DraftOrigin, DraftPrepared};
@@ -60,6 +60,8 @@ pub struct Scene {
     pub recorded: Vec<(Revision, Timestamp, Event)>,
     /// Draft documents in the payload store, by the digest under which they were put there.
     pub documents: BTreeMap<Digest, DraftDocument>,
+    /// The task that the steps perform.
+    pub here: TaskPath,
     minted: u128,
 }
 
@@ -124,6 +126,7 @@ impl Scene {
             world: World::new(),
             recorded: vec![],
             documents: BTreeMap::new(),
+            here: Self::task(),
             minted: 0,
         }
     }
@@ -147,9 +150,36 @@ impl Scene {
         self.with(|scene| scene.world.requirement = requirement)
     }
 
-    /// The task that every scene performs.
+    /// The task that a scene performs, unless it goes on elsewhere: see [`Scene::at`].
     pub fn task() -> TaskPath {
         TaskPath::root().child("do", 0, "send")
+    }
+
+    /// The task with branches of a scene that has forked.
+    pub fn fork() -> TaskPath {
+        TaskPath::root().child("do", 0, "fork")
+    }
+
+    /// The task of branch `index` of [`Scene::fork`].
+    pub fn branch_task(index: u32) -> TaskPath {
+        TaskPath::new(&format!("{}/send", Self::fork().branch(index)))
+    }
+
+    /// The same scene, whose next steps concern this task.
+    #[must_use]
+    pub fn at(self, task: TaskPath) -> Self {
+        self.with(|scene| scene.here = task)
+    }
+
+    /// The same scene, whose next steps concern branch `index` of [`Scene::fork`].
+    #[must_use]
+    pub fn in_branch(self, index: u32) -> Self {
+        self.at(Self::branch_task(index))
+    }
+
+    /// The branch in which the task of the next steps runs, or would run.
+    pub fn branch(&self) -> &Branch {
+        self.run.branch_of(&self.here)
     }
 
     /// Sixteen bytes that no other id has.
@@ -174,7 +204,7 @@ impl Scene {
     /// # Panics
     /// Where the run has not begun.
     pub fn draft(&mut self) -> DraftPrepared {
-        let (task, iteration) = (Self::task(), Iteration::none());
+        let (task, iteration) = (self.here.clone(), Iteration::none());
         let revision = self.run.drafts.get(&(task.clone(), iteration.clone())).unwrap_or(&0) + 1;
         let action =
             placet_model::draft::ActionId { run: self.run.id, task: &task, iteration: &iteration };
@@ -247,7 +277,7 @@ impl Scene {
     /// Where the payload store has lost the document.
     pub fn try_claim(&mut self) -> Result<Claim, Error> {
         let attempt = self.mint_attempt();
-        let activity = &self.run.main().activity;
+        let activity = &self.branch().activity;
         let ask = activity.ask().or_else(|| activity.attempt()?.ask.as_ref());
         let Some(ask) = ask else { return Ok(Claim::Nothing) };
         let claim = (ask.decision, attempt);
@@ -259,7 +289,7 @@ impl Scene {
     /// # Panics
     /// Where the payload store has lost the document.
     pub fn again(&self) -> Claim {
-        let attempt = self.run.main().activity.attempt();
+        let attempt = self.branch().activity.attempt();
         let ask =
             attempt.and_then(|attempt| Some((attempt.started.attempt, attempt.ask.as_ref()?)));
         let Some((attempt, ask)) = ask else { return Claim::Nothing };

@@ -3,7 +3,13 @@
 //!
 //! covers: T2, T12
 
-use placet_core::test_util::{HOUR, Scene, describe, name, state};
+mod grid {
+    pub(crate) mod flow;
+}
+
+use grid::flow;
+use placet_core::run::Activity;
+use placet_core::test_util::{HOUR, Scene, describe, name};
 use placet_model::attempt::{DeferReason, Evidence, RefuseReason};
 use placet_model::decision::{Assurance, Resolution, Settlement, Verdict, VoidReason};
 use placet_model::draft::Mode;
@@ -22,9 +28,7 @@ use placet_model::event::run::{
     TaskCompleted, TaskFaulted, TaskShape, TaskSkipped, TaskStarted, Then, TimerArmed, TimerFired,
     TimerKind,
 };
-use placet_model::{
-    AttemptId, Digest, Event, IntegrationId, Iteration, TaskPath, TimerId, Timestamp,
-};
+use placet_model::{AttemptId, Digest, Event, IntegrationId, Iteration, TimerId, Timestamp};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
@@ -40,7 +44,7 @@ fn states() -> Vec<(&'static str, Scene)> {
         let fault = faulted(&scene);
         scene.record(fault)
     };
-    vec![
+    let mut states = vec![
         ("absent", Scene::new()),
         ("idle", Scene::new().begun()),
         ("idle", loop_(Scene::new())),
@@ -70,7 +74,9 @@ fn states() -> Vec<(&'static str, Scene)> {
         ("cancelled", Scene::new().started().cancel("op").after),
         ("cancelled + detached attempt", Scene::new().attempting().cancel("op").after),
         ("cancelled + detached in doubt", doubtful().cancel("op").after),
-    ]
+    ];
+    states.extend(flow::states());
+    states
 }
 
 fn waited() -> Scene {
@@ -101,7 +107,7 @@ fn run_faulted() -> Scene {
 
 /// The iteration in which the next task runs.
 fn iteration(scene: &Scene) -> Iteration {
-    let frame = scene.run.main().frames.last();
+    let frame = scene.branch().frames.last();
     frame.map_or_else(Iteration::none, placet_core::run::Frame::child_iteration)
 }
 
@@ -109,7 +115,7 @@ fn container(shape: TaskShape) -> TaskStarted {
     let is_loop = shape == TaskShape::For;
     let input = Scene::new().begun().content();
     TaskStarted {
-        task: TaskPath::root().child("do", 0, "outer"),
+        task: flow::outer(),
         iteration: Iteration::none(),
         shape,
         input,
@@ -119,14 +125,18 @@ fn container(shape: TaskShape) -> TaskStarted {
 }
 
 fn armed(timer: TimerId, kind: TimerKind) -> TimerArmed {
+    armed_at(&Scene::new(), timer, kind)
+}
+
+fn armed_at(scene: &Scene, timer: TimerId, kind: TimerKind) -> TimerArmed {
     let due_at = placet_core::test_util::START.plus_millis(HOUR);
-    TimerArmed { timer, task: Scene::task(), iteration: Iteration::none(), kind, due_at }
+    TimerArmed { timer, task: scene.here.clone(), iteration: Iteration::none(), kind, due_at }
 }
 
 fn completed(scene: &Scene) -> TaskCompleted {
-    let container = scene.run.main().frames.last().filter(|frame| !frame.task.as_str().is_empty());
+    let container = flow::container(scene);
     TaskCompleted {
-        task: container.map_or_else(Scene::task, |frame| frame.task.clone()),
+        task: container.map_or_else(|| scene.here.clone(), |frame| frame.task.clone()),
         iteration: container.map_or_else(Iteration::none, |frame| frame.iteration.clone()),
         output: scene.run.slot(1, 0),
         context: None,
@@ -140,30 +150,29 @@ fn fault_fact(scene: &Scene) -> FaultFact {
 }
 
 fn faulted(scene: &Scene) -> TaskFaulted {
-    TaskFaulted { task: Scene::task(), iteration: iteration(scene), fault: fault_fact(scene) }
+    TaskFaulted { task: scene.here.clone(), iteration: iteration(scene), fault: fault_fact(scene) }
 }
 
 fn decision_digest(scene: &Scene) -> Digest {
-    use placet_core::run::Activity;
-    let asked = scene.run.main().activity.ask().map(|ask| ask.draft.digest);
-    let drafted = match &scene.run.main().activity {
+    let asked = scene.branch().activity.ask().map(|ask| ask.draft.digest);
+    let drafted = match &scene.branch().activity {
         Activity::Drafted(_, draft) | Activity::Unsent(_, draft) => Some(draft.digest),
         _ => None,
     };
-    let sent = scene.run.main().activity.attempt().and_then(|attempt| attempt.started.digest);
+    let sent = scene.branch().activity.attempt().and_then(|attempt| attempt.started.digest);
     asked.or(drafted).or(sent).unwrap_or_else(|| Digest::of(b"none"))
 }
 
 fn decision(scene: &Scene) -> placet_model::DecisionId {
-    let known = scene.run.main().activity.ask().is_some()
-        || scene.run.main().activity.attempt().is_some_and(|a| a.started.decision.is_some())
+    let known = scene.branch().activity.ask().is_some()
+        || scene.branch().activity.attempt().is_some_and(|a| a.started.decision.is_some())
         || !scene.run.closed.is_empty();
     if known { scene.decision() } else { placet_model::DecisionId::from_bytes([3; 16]) }
 }
 
 fn attempt(scene: &Scene) -> (AttemptId, u32) {
     let detached = || scene.run.detached.values().next().map(|d| &d.attempt);
-    let last = scene.run.main().activity.attempt().or_else(detached);
+    let last = scene.branch().activity.attempt().or_else(detached);
     last.map_or((AttemptId::from_bytes([4; 16]), 1), |a| (a.started.attempt, a.started.try_number))
 }
 
@@ -177,7 +186,7 @@ fn claimed(scene: &Scene) -> Event {
 
 fn next_try(scene: &Scene) -> AttemptStarted {
     let detached = || scene.run.detached.values().next().map(|d| &d.attempt);
-    let last = scene.run.main().activity.attempt().or_else(detached).map(|a| a.started.clone());
+    let last = scene.branch().activity.attempt().or_else(detached).map(|a| a.started.clone());
     let last = last.unwrap_or_else(|| scene.clone().read());
     AttemptStarted { try_number: last.try_number + 1, ..last }
 }
@@ -203,7 +212,7 @@ fn control_events() -> Vec<(&'static str, Fitting)> {
     vec![
         ("RunStarted", |s| s.run_started().into()),
         ("TaskStarted(leaf)", |s| {
-            let (shape, task) = (TaskShape::Leaf, Scene::task());
+            let (shape, task) = (TaskShape::Leaf, s.here.clone());
             TaskStarted { task, iteration: iteration(s), ..container(shape) }.into()
         }),
         ("TaskStarted(list)", |s| {
@@ -214,14 +223,14 @@ fn control_events() -> Vec<(&'static str, Fitting)> {
             IterationStarted { task, iteration, index: 0 }.into()
         }),
         ("TaskCompleted", |s| completed(s).into()),
-        ("TaskSkipped", |s| TaskSkipped { task: Scene::task(), iteration: iteration(s) }.into()),
+        ("TaskSkipped", |s| TaskSkipped { task: s.here.clone(), iteration: iteration(s) }.into()),
         ("TaskFaulted", |s| faulted(s).into()),
         ("FaultCaught", |s| {
             let TaskStarted { task, iteration, .. } = container(TaskShape::Try);
             FaultCaught { task, iteration, fault: s.run.slot(1, 0) }.into()
         }),
-        ("TimerArmed(wait)", |_| armed(ANOTHER, TimerKind::Wait).into()),
-        ("TimerArmed(timeout)", |_| armed(TIMEOUT, TimerKind::TaskTimeout).into()),
+        ("TimerArmed(wait)", |s| armed_at(s, ANOTHER, TimerKind::Wait).into()),
+        ("TimerArmed(timeout)", |s| armed_at(s, TIMEOUT, TimerKind::TaskTimeout).into()),
         ("TimerFired", |_| TimerFired { timer: TIMER }.into()),
         ("RunCompleted", |s| RunCompleted { output: s.run.slot(1, 0) }.into()),
         ("RunFaulted", |s| RunFaulted { fault: fault_fact(s) }.into()),
@@ -243,7 +252,7 @@ fn gate_events() -> Vec<(&'static str, Fitting)> {
         ("DecisionRequested", |s| {
             DecisionRequested {
                 decision: placet_model::DecisionId::from_bytes([2; 16]),
-                task: Scene::task(),
+                task: s.here.clone(),
                 iteration: Iteration::none(),
                 digest: decision_digest(s),
                 expires_at: s.now.plus_millis(HOUR),
@@ -303,27 +312,26 @@ fn attempt_events() -> Vec<(&'static str, Fitting)> {
 }
 
 fn events() -> Vec<(&'static str, Fitting)> {
-    control_events().into_iter().chain(gate_events()).chain(attempt_events()).collect()
+    control_events()
+        .into_iter()
+        .chain(flow::events())
+        .chain(gate_events())
+        .chain(attempt_events())
+        .collect()
 }
 
 /// The state after the event, if it may follow.
 fn follow(scene: &Scene, event: &Event) -> Option<String> {
-    let mut run = scene.run.clone();
-    run.apply(event, scene.now).ok().map(|()| state(&run))
+    let mut after = scene.clone();
+    after.run.apply(event, scene.now).ok().map(|()| after.state())
 }
 
 /// Two scenes of one name differ in how they were reached.
 fn title(name: &str, scene: &Scene) -> String {
-    let frame = scene.run.main().frames.last().filter(|frame| !frame.task.as_str().is_empty());
-    let prior = scene.run.main().activity.ask().is_some_and(|ask| ask.prior.is_some());
-    match frame {
-        Some(frame) if matches!(frame.kind, placet_core::run::FrameKind::For { .. }) => {
-            format!("{name}, in a for")
-        }
-        Some(_) => format!("{name}, in a try"),
-        None if prior => format!("{name}, after a reconnect"),
-        None => name.to_owned(),
-    }
+    let prior = scene.branch().activity.ask().is_some_and(|ask| ask.prior.is_some());
+    let place = flow::place(scene);
+    let prior = if prior { ", after a reconnect" } else { "" };
+    format!("{name}{place}{prior}")
 }
 
 #[test]
@@ -334,13 +342,13 @@ fn states_and_events_fit_as_the_grid_says() {
         writeln!(text, "{:>2} {label}", index + 1).unwrap();
     }
     let numbers: Vec<_> = (1..=events.len()).map(|index| format!("{index:>2}")).collect();
-    writeln!(text, "\n{:34}{}", "", numbers.join(" ")).unwrap();
+    writeln!(text, "\n{:44}{}", "", numbers.join(" ")).unwrap();
     for (name, scene) in &states {
         let cells: Vec<_> = events
             .iter()
             .map(|(_, make)| if follow(scene, &make(scene)).is_some() { " x" } else { " ." })
             .collect();
-        writeln!(text, "{:34}{}", title(name, scene), cells.join(" ")).unwrap();
+        writeln!(text, "{:44}{}", title(name, scene), cells.join(" ")).unwrap();
     }
     insta::assert_snapshot!(text);
 }
@@ -362,7 +370,7 @@ fn each_legal_event_leads_where_the_table_says() {
 #[test]
 fn the_grid_reaches_the_states_that_it_names() {
     for (name, scene) in states() {
-        assert_eq!(state(&scene.run), name);
+        assert_eq!(scene.state(), name);
         let events = scene.recorded.iter().map(|(r, at, event)| (*r, *at, event));
         assert_eq!(placet_core::replay(scene.run.id, events), Ok(scene.run.clone()), "{name}");
     }
@@ -372,10 +380,14 @@ fn the_grid_reaches_the_states_that_it_names() {
 fn the_grid_has_every_phase_activity_and_event_of_a_run() {
     let states = states();
     let phases: BTreeSet<_> = states.iter().map(|(_, scene)| scene.run.phase.name()).collect();
-    let activities: BTreeSet<_> =
-        states.iter().map(|(_, scene)| scene.run.main().activity.name()).collect();
+    let branches = || states.iter().flat_map(|(_, scene)| scene.run.branches());
+    let activities: BTreeSet<_> = branches().map(|branch| branch.activity.name()).collect();
     assert_eq!(phases.len(), 6, "{phases:?}");
-    assert_eq!(activities.len(), 15, "{activities:?}");
+    assert_eq!(activities.len(), 18, "{activities:?}");
+
+    let frames: BTreeSet<_> =
+        branches().flat_map(|branch| &branch.frames).map(flow::frame_name).collect();
+    assert_eq!(frames.len(), 8, "{frames:?}");
 
     let scene = Scene::new().started();
     let kinds: BTreeSet<_> = events().iter().map(|(_, make)| make(&scene).kind()).collect();

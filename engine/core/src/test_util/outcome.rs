@@ -1,6 +1,6 @@
 //! What came of a command, and claims about it.
 
-use super::{Scene, describe, state};
+use super::{Scene, describe};
 use crate::decide::Error;
 use placet_model::Event;
 
@@ -68,13 +68,13 @@ impl Outcome {
         self.after
     }
 
-    /// The run is in this state now, in the words of [`state`].
+    /// The run is in this state now, in the words of [`Scene::state`].
     ///
     /// # Panics
     /// Where the claim does not hold.
     #[track_caller]
     pub fn leaves_it(self, expected: &str) -> Scene {
-        assert_eq!(state(&self.after.run), expected, "the state after {:?}", self.result);
+        assert_eq!(self.after.state(), expected, "the state after {:?}", self.result);
         self.after
     }
 

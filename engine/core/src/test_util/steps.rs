@@ -8,7 +8,9 @@ use placet_model::attempt::{DeferReason, Evidence, RefuseReason};
 use placet_model::decision::{Assurance, Ballot, Resolution, Verdict, Voter};
 use placet_model::draft::Mode;
 use placet_model::event::attempt::{AnswerFacts, AttemptStarted};
-use placet_model::event::run::{RunStarted, TaskShape, TaskStarted};
+use placet_model::event::run::{
+    BranchFaulted, FaultFact, RunStarted, TaskCompleted, TaskFaulted, TaskShape, TaskStarted, Then,
+};
 use placet_model::manifest::Effect;
 use placet_model::plan::WorkflowName;
 use placet_model::{DataKeyId, DecisionId, Digest, Event, Iteration};
@@ -56,7 +58,7 @@ impl Scene {
     pub fn started(self) -> Self {
         let scene = if matches!(self.run.phase, Phase::Absent) { self.begun() } else { self };
         let started = TaskStarted {
-            task: Self::task(),
+            task: scene.here.clone(),
             iteration: Iteration::none(),
             shape: TaskShape::Leaf,
             input: scene.content(),
@@ -66,13 +68,58 @@ impl Scene {
         scene.progress(started)
     }
 
+    /// The two branches of [`Scene::fork`] are under way, and nothing has begun in them.
+    #[must_use]
+    pub fn forked(self, shape: TaskShape) -> Self {
+        let scene = if matches!(self.run.phase, Phase::Absent) { self.begun() } else { self };
+        let started = TaskStarted {
+            task: Self::fork(),
+            iteration: Iteration::none(),
+            shape,
+            input: scene.content(),
+            items: None,
+            count: 2,
+        };
+        scene.progress(started)
+    }
+
+    /// The whole task of the next steps ends well.
+    #[must_use]
+    pub fn completed(self) -> Self {
+        let (task, iteration) = (self.here.clone(), Iteration::none());
+        let (output, then) = (self.run.slot(1, 0), Then::Continue);
+        let (context, goto) = (None, None);
+        self.progress(TaskCompleted { task, iteration, output, context, then, goto })
+    }
+
+    /// The task of the next steps faults.
+    #[must_use]
+    pub fn faulted(self) -> Self {
+        let (task, iteration) = (self.here.clone(), Iteration::none());
+        let fault = self.fault();
+        self.progress(TaskFaulted { task, iteration, fault })
+    }
+
+    /// A fault, for the next event.
+    pub fn fault(&self) -> FaultFact {
+        let content = self.run.slot(1, 0);
+        FaultFact { kind: "urn:example".to_owned(), status: 500, content }
+    }
+
+    /// The fault of branch `index` of [`Scene::fork`] leaves it.
+    #[must_use]
+    pub fn branch_faulted(self, index: u32) -> Self {
+        let (task, iteration, fault) = (Self::fork(), Iteration::none(), self.fault());
+        self.progress(BranchFaulted { task, iteration, branch: index, fault })
+    }
+
     /// Its draft lies in the inbox.
     ///
     /// # Panics
     /// Where that cannot follow.
     #[must_use]
     pub fn asked(self) -> Self {
-        let idle = matches!(self.run.main().activity, Activity::Idle);
+        let idle = matches!(self.branch().activity, Activity::Idle);
         let mut scene = if idle { self.started() } else { self };
         let (draft, decision) = (Box::new(scene.draft()), scene.mint_decision());
         let outcome = scene.when(Command::Propose { draft, decision });
@@ -85,13 +132,13 @@ impl Scene {
     /// # Panics
     /// Where there is none.
     pub fn decision(&self) -> DecisionId {
-        let of_attempt = || self.run.main().activity.attempt()?.started.decision;
+        let of_attempt = || self.branch().activity.attempt()?.started.decision;
         let of_detached = || self.run.detached.values().next()?.attempt.started.decision;
         let of_denial = || {
-            let Activity::Denied(_, denial) = &self.run.main().activity else { return None };
+            let Activity::Denied(_, denial) = &self.branch().activity else { return None };
             Some(denial.decision)
         };
-        let open = self.run.main().activity.ask().map(|ask| ask.decision);
+        let open = self.branch().activity.ask().map(|ask| ask.decision);
         open.or_else(of_attempt)
             .or_else(of_detached)
             .or_else(of_denial)
@@ -103,8 +150,7 @@ impl Scene {
     pub fn ballot(&mut self, voter: &str, verdict: Verdict) -> VoteCommand {
         let nonce = Digest::of(&self.mint()).hex();
         let digest = self
-            .run
-            .main()
+            .branch()
             .activity
             .ask()
             .map_or_else(|| Digest::of(b"none"), |ask| ask.draft.digest);
@@ -143,7 +189,7 @@ impl Scene {
     /// Approved and not yet claimed.
     #[must_use]
     pub fn approved(self) -> Self {
-        let scene = if self.run.main().activity.ask().is_none() { self.asked() } else { self };
+        let scene = if self.branch().activity.ask().is_none() { self.asked() } else { self };
         scene.vote("ana", Verdict::Approve).leaves_it("approved")
     }
 
@@ -153,9 +199,9 @@ impl Scene {
     /// Where the claim does not start it.
     #[must_use]
     pub fn attempting(self) -> Self {
-        let scene = if self.run.main().activity.ask().is_none() { self.approved() } else { self };
+        let scene = if self.branch().activity.ask().is_none() { self.approved() } else { self };
         let outcome = scene.claim();
-        let started = matches!(outcome.after.run.main().activity, Activity::Attempting(..));
+        let started = matches!(outcome.after.branch().activity, Activity::Attempting(..));
         assert!(started, "{:?}", outcome.result);
         outcome.after
     }
@@ -165,7 +211,7 @@ impl Scene {
         AttemptStarted {
             attempt: self.mint_attempt(),
             try_number: 1,
-            task: Self::task(),
+            task: self.here.clone(),
             iteration: Iteration::none(),
             decision: None,
             digest: None,
@@ -189,7 +235,7 @@ impl Scene {
     /// Where that cannot follow.
     #[must_use]
     pub fn reading(self) -> Self {
-        let idle = matches!(self.run.main().activity, Activity::Idle);
+        let idle = matches!(self.branch().activity, Activity::Idle);
         let mut scene = if idle { self.started() } else { self };
         let read = scene.read();
         let outcome = scene.when(Command::Read(Box::new(read)));
@@ -205,7 +251,7 @@ impl Scene {
     pub fn answer(self, verdict: OutcomeVerdict) -> Outcome {
         let of_detached = || self.run.detached.values().next().map(|d| &d.attempt);
         let attempt =
-            self.run.main().activity.attempt().or_else(of_detached).expect("there is a try");
+            self.branch().activity.attempt().or_else(of_detached).expect("there is a try");
         let (attempt, try_number) = (attempt.started.attempt, attempt.started.try_number);
         let facts = AnswerFacts::default();
         self.when(Command::Answered(Box::new(Answer { attempt, try_number, facts, verdict })))

@@ -1,5 +1,6 @@
 //! Events and states in words, for claims and for the grid.
 
+use super::Scene;
 use crate::run::{Activity, Attempt, Phase, Run};
 use placet_model::Event;
 
@@ -44,4 +45,27 @@ pub fn state(run: &Run) -> String {
         words += if detached.in_doubt { " + detached in doubt" } else { " + detached attempt" };
     }
     words
+}
+
+impl Scene {
+    /// The state of the branch that the steps are about, in words; of the run where that is the
+    /// workflow itself.
+    pub fn state(&self) -> String {
+        let branch = self.branch();
+        if branch.key.is_main() {
+            let forked = matches!(branch.activity, Activity::Forked(..));
+            return if forked { "forked".to_owned() } else { state(&self.run) };
+        }
+        if branch.failed.is_some() {
+            return "failed".to_owned();
+        }
+        if branch.fault.is_some() {
+            return "faulting".to_owned();
+        }
+        match branch.activity.attempt() {
+            Some(attempt) if attempt.ask.is_some() => format!("{} (gated)", branch.activity.name()),
+            Some(_) => format!("{} (ungated)", branch.activity.name()),
+            None => branch.activity.name().to_owned(),
+        }
+    }
 }
