@@ -1,19 +1,17 @@
 //! Events that may follow in a run, drawn at random; the core says which of them do.
 
+mod flow;
+mod leaf;
+
 use crate::make::*;
 use placet_core::Run;
-use placet_core::run::{Activity, Ask, Detached, FrameKind, Phase};
+use placet_core::run::{Activity, Ask, Branch, Detached, Phase};
 use placet_model::attempt::RefuseReason;
-use placet_model::decision::{Resolution, Settlement, Verdict, VoidReason};
-use placet_model::event::attempt::AttemptStarted;
-use placet_model::event::decision::{
-    DecisionRequested, DecisionSettled, DecisionVoided, DraftPrepared, RequirementRaised, VoteCast,
-};
-use placet_model::event::run::{
-    FaultCaught, IterationStarted, TaskCompleted, TaskFaulted, TaskShape, TaskSkipped, TaskStarted,
-    Then, TimerArmed, TimerKind,
-};
-use placet_model::{AttemptId, Event, Iteration, TaskPath, Timestamp};
+use placet_model::decision::{Resolution, Settlement, VoidReason};
+use placet_model::event::child::ChildDropped;
+use placet_model::event::decision::{DecisionRequested, DecisionSettled, DecisionVoided};
+use placet_model::event::run::{RunMigrated, TaskFaulted, TimerKind};
+use placet_model::{DecisionId, Digest, Event, Iteration, RunId, TaskPath, Timestamp};
 
 /// A small generator (splitmix64), so that a seed is a whole history.
 pub(crate) struct Dice {
@@ -51,6 +49,16 @@ impl Dice {
         self.ids
     }
 
+    /// A run that another one orders; its ids are far from those of the other runs.
+    pub(crate) fn child(&mut self) -> RunId {
+        RunId::from_bytes(((1 << 64) + self.id()).to_be_bytes())
+    }
+
+    /// Source and id of an event: some come twice.
+    pub(crate) fn identity(&mut self) -> Digest {
+        digest(&format!("event {}", self.below(200)))
+    }
+
     fn soon(&mut self, run: &Run) -> Timestamp {
         run.touched_at.plus_millis(1000 * i64::try_from(1 + self.below(50)).unwrap())
     }
@@ -66,160 +74,51 @@ impl Dice {
             let which = detached[self.below(detached.len())].clone();
             return vec![self.outcome(&which)];
         }
-        // what waits for somebody is stopped more often than what is on its way
-        let patience = if run.activity.leaf().is_some() { 15 } else { 100 };
+        // a leaf is stopped for itself, below
+        let patience = if run.main().activity.leaf().is_some() { 40 } else { 100 };
         if self.one_in(patience) {
-            return Self::stopping(run, cancelled());
+            return stopping(run.branches(), cancelled());
         }
         if self.one_in(patience) || (!run.timers.is_empty() && self.one_in(8)) {
             return self.time_out(run);
+        }
+        if self.one_in(20) {
+            return migrating(run);
         }
         match &run.phase {
             Phase::Absent | Phase::Completed(_) | Phase::Faulted(..) | Phase::Cancelled(_) => {
                 vec![]
             }
-            Phase::Faulting(_, _, from) => vec![Self::unwind(run, from)],
             Phase::Ending(..) => vec![run_completed()],
-            Phase::Running(_) => match &run.activity {
-                Activity::Idle => self.in_frame(run),
-                _ => vec![self.in_leaf(run)],
-            },
-        }
-    }
-
-    fn in_frame(&mut self, run: &Run) -> Vec<Event> {
-        let frame = run.frames.last().unwrap();
-        let task = frame.task.child("do", frame.index as usize, &format!("t{}", frame.index));
-        let iteration = frame.child_iteration();
-        let then = if self.one_in(20) { Then::End } else { Then::Continue };
-        let complete = |task: TaskPath, iteration, then| {
-            let (output, context, goto) = (content(1), None, None);
-            TaskCompleted { task, iteration, output, context, then, goto }.into()
-        };
-        let (kind, shape) = (self.below(10), self.pick(TaskShape::ALL));
-        vec![match kind {
-            0..=3 => {
-                let items = (shape == TaskShape::For).then_some(content(1));
-                let count = if shape == TaskShape::For { 2 } else { 0 };
-                TaskStarted { task, iteration, shape, input: content(1), items, count }.into()
-            }
-            4 => complete(task, iteration, then),
-            5 => TaskSkipped { task, iteration }.into(),
-            6 => TaskFaulted { task, iteration, fault: fault() }.into(),
-            7 => {
-                // a container has its timeout armed while it is worked through
-                let (timer, due_at) = (timer(self.id()), self.soon(run));
-                let (task, iteration) = (frame.task.clone(), frame.iteration.clone());
-                let kind = TimerKind::TaskTimeout;
-                TimerArmed { timer, task, iteration, kind, due_at }.into()
-            }
-            8 if run.frames.len() == 1 => run_completed(),
-            8 => complete(frame.task.clone(), frame.iteration.clone(), then),
-            _ => {
-                let FrameKind::For { current, .. } = frame.kind else { return vec![] };
-                let (task, iteration) = (frame.task.clone(), frame.iteration.clone());
-                IterationStarted { task, iteration, index: current.map_or(0, |now| now + 1) }.into()
-            }
-        }]
-    }
-
-    fn in_leaf(&mut self, run: &Run) -> Event {
-        let leaf = run.activity.leaf().unwrap();
-        let (task, iteration) = (leaf.task.clone(), leaf.iteration.clone());
-        match &run.activity {
-            Activity::Idle => cancelled(),
-            Activity::Started(_) if self.one_in(4) => {
-                let (timer, due_at) = (timer(self.id()), self.soon(run));
-                let kind = self.pick(&[TimerKind::TaskTimeout, TimerKind::Wait]);
-                TimerArmed { timer, task, iteration, kind, due_at }.into()
-            }
-            Activity::Started(_) if self.one_in(3) => {
-                let Event::AttemptStarted(read) = tried(attempt(self.id()), 1, None) else {
-                    unreachable!("a try")
-                };
-                AttemptStarted { task, iteration, ..read }.into()
-            }
-            Activity::Started(_) | Activity::Unsent(..) => self.draft(run, &task, iteration),
-            Activity::Drafted(_, draft) => {
-                let (decision, expires_at) = (decision(self.id()), self.soon(run));
-                let digest = draft.digest;
-                DecisionRequested { decision, task, iteration, digest, expires_at }.into()
-            }
-            Activity::Waiting(_, timer) => fired(*timer),
-            Activity::Waited(_) | Activity::Answered(..) => TaskCompleted {
-                task,
-                iteration,
-                output: content(1),
-                context: None,
-                then: Then::Continue,
-                goto: None,
-            }
-            .into(),
-            Activity::Denied(..) | Activity::Refused(..) | Activity::GivenUp(_) => {
-                TaskFaulted { task, iteration, fault: fault() }.into()
-            }
-            Activity::Asked(_, ask) => self.on_request(ask),
-            Activity::Approved(_, ask) => self.on_approval(ask),
-            Activity::Attempting(_, current) => {
-                let (attempt, in_doubt) = (current.as_ref().clone(), false);
-                self.outcome(&Detached { attempt, in_doubt })
-            }
-            Activity::Deferred(_, last, _) => match &last.ask {
-                Some(ask) if self.one_in(3) => self.on_approval(ask),
-                Some(_) | None => next_try(&last.started),
-            },
-            Activity::InDoubt(_, last) if self.one_in(3) => next_try(&last.started),
-            Activity::InDoubt(_, last) => {
-                let (attempt, in_doubt) = (last.as_ref().clone(), true);
-                self.outcome(&Detached { attempt, in_doubt })
+            Phase::Running(_) => {
+                let branch = &run.branches()[self.below(run.branches().len())];
+                self.in_branch(run, branch)
             }
         }
     }
 
-    fn draft(&mut self, run: &Run, task: &TaskPath, iteration: Iteration) -> Event {
-        let key = (task.clone(), iteration.clone());
-        let revision = run.drafts.get(&key).map_or(1, |last| last + 1);
-        let mut made = draft(task, revision);
-        made.integration = made.integration.filter(|_| !self.one_in(3));
-        let unique = format!("{revision} of {iteration}");
-        DraftPrepared {
-            iteration,
-            send_id: unique.clone(),
-            digest: digest(&unique),
-            nonce: unique,
-            ..made
+    fn in_branch(&mut self, run: &Run, branch: &Branch) -> Vec<Event> {
+        if branch.failed.is_some() || branch.ended().is_some() {
+            return vec![];
         }
-        .into()
-    }
-
-    fn on_request(&mut self, ask: &Ask) -> Event {
-        if self.one_in(2) {
-            let name = self.pick(&["ana", "ben"]);
-            let request = self.one_in(2).then(|| format!("r{}", self.id()));
-            let verdict = self.pick(Verdict::ALL);
-            let Event::VoteCast(vote) = vote(ask.decision, name, verdict, request.as_deref())
-            else {
-                unreachable!("a vote")
-            };
-            return VoteCast { digest: ask.draft.digest, ..vote }.into();
+        if let Some((_, from)) = &branch.fault {
+            return vec![self.unwind(run, branch, from)];
         }
-        let settlement =
-            if self.one_in(3) { self.pick(Settlement::ALL) } else { Settlement::Approved };
-        end(ask, settlement)
-    }
-
-    fn on_approval(&mut self, ask: &Ask) -> Event {
-        let decision = ask.decision;
-        match self.below(8) {
-            0 => {
-                let (requirement, missing) = (ask.requirement.clone(), vec!["one".to_owned()]);
-                RequirementRaised { decision, requirement, missing }.into()
-            }
-            1 => DecisionVoided { decision, reason: VoidReason::Expired, field: None }.into(),
-            _ => {
-                let new = attempt(self.id());
-                let (attempt, tries) = ask.prior.unwrap_or((new, 0));
-                claim(ask, attempt, tries + 1)
+        match &branch.activity {
+            Activity::Idle => self.in_frame(run, branch),
+            Activity::Forked(..) => self.in_leaf(run, branch),
+            activity => {
+                let rare = matches!(activity, Activity::Deferred(..) | Activity::InDoubt(..));
+                if !self.one_in(if rare { 2 } else { 12 }) {
+                    return self.in_leaf(run, branch);
+                }
+                if self.one_in(2) {
+                    return stopping(run.branches(), cancelled());
+                }
+                let leaf = activity.leaf().unwrap();
+                let (task, iteration) = (leaf.task.clone(), leaf.iteration.clone());
+                let fault = TaskFaulted { task, iteration, fault: fault() };
+                stopping([branch], fault.into())
             }
         }
     }
@@ -231,54 +130,37 @@ impl Dice {
         if detached.in_doubt {
             return reconciled(id, self.pick(Resolution::ALL));
         }
-        match self.below(5) {
-            0 => in_doubt(id, number),
-            1 => deferred(id, number, detached.attempt.started_at.plus_millis(5000)),
-            2 => refused(id, number, self.pick(RefuseReason::ALL)),
+        match self.below(7) {
+            0 | 1 => in_doubt(id, number),
+            2 | 3 => deferred(id, number, detached.attempt.started_at.plus_millis(5000)),
+            4 => refused(id, number, self.pick(RefuseReason::ALL)),
             _ => succeeded(id, number),
         }
     }
 
-    /// A task, or the run, has taken too long. A timer that fires shares the commit with its fault.
+    /// A task, an attempt of a `try`, or the run has taken too long. A timer that fires shares the
+    /// commit with its fault.
     fn time_out(&mut self, run: &Run) -> Vec<Event> {
         let mut events = Vec::new();
-        let timeouts: Vec<_> =
-            run.timers.iter().filter(|(_, timer)| timer.kind != TimerKind::Wait).collect();
+        let timeouts: Vec<_> = run
+            .timers
+            .iter()
+            .filter(|(_, timer)| !matches!(timer.kind, TimerKind::Wait | TimerKind::Retry))
+            .collect();
         let (task, iteration) = if timeouts.is_empty() {
             (TaskPath::root(), Iteration::none())
         } else {
             let (id, timer) = timeouts[self.below(timeouts.len())];
             events.push(fired(*id));
-            (timer.task.clone(), timer.iteration.clone())
+            let of_attempt = timer.kind == TimerKind::AttemptTimeout;
+            let task = if of_attempt { timer.task.attempt() } else { timer.task.clone() };
+            (task, timer.iteration.clone())
         };
-        let fault = TaskFaulted { task, iteration, fault: fault() };
-        events.extend(Self::stopping(run, fault.into()));
+        let inside = run.branches_inside(&task);
+        let own = run.branch_of(&task);
+        let fault = TaskFaulted { task: task.clone(), iteration, fault: fault() };
+        events.extend(stopping(inside.chain([own]), fault.into()));
         events
-    }
-
-    /// What is open is taken back first.
-    fn stopping(run: &Run, last: Event) -> Vec<Event> {
-        let void = |decision| {
-            DecisionVoided { decision, reason: VoidReason::RunCancelled, field: None }.into()
-        };
-        let before = match &run.activity {
-            Activity::Asked(_, ask) => Some(end(ask, Settlement::Withdrawn)),
-            Activity::Approved(_, ask) => Some(void(ask.decision)),
-            Activity::Deferred(_, last, _) => last.ask.as_ref().map(|ask| void(ask.decision)),
-            _ => None,
-        };
-        before.into_iter().chain([last]).collect()
-    }
-
-    fn unwind(run: &Run, from: &TaskPath) -> Event {
-        let around = run.frames.iter().rev().find(|frame| {
-            let inside = from.as_str().strip_prefix(frame.task.as_str());
-            frame.kind == FrameKind::Try && inside.is_some_and(|rest| rest.starts_with('/'))
-        });
-        around.map_or_else(run_faulted, |frame| {
-            let (task, iteration) = (frame.task.clone(), frame.iteration.clone());
-            FaultCaught { task, iteration, fault: content(3) }.into()
-        })
     }
 
     /// What ends a run wherever it stands.
@@ -286,22 +168,22 @@ impl Dice {
         if run.facts().is_none() {
             return vec![];
         }
-        let drafted = match &run.activity {
+        let mut events = vec![];
+        for (place, branch) in run.branches().iter().enumerate() {
             // a draft that is not in the inbox yet has to get there before it can be taken back
-            Activity::Drafted(leaf, draft) => {
-                let id = decision(u128::MAX - run.id.as_u128());
-                let expires_at = run.touched_at;
-                let (task, iteration) = (leaf.task.clone(), leaf.iteration.clone());
-                let (digest, reason) = (draft.digest, None);
-                let settlement = Settlement::Withdrawn;
-                vec![
-                    DecisionRequested { decision: id, task, iteration, digest, expires_at }.into(),
-                    DecisionSettled { decision: id, digest, settlement, reason }.into(),
-                ]
-            }
-            _ => vec![],
-        };
-        drafted.into_iter().chain(Self::stopping(run, cancelled())).collect()
+            let Activity::Drafted(leaf, draft) = &branch.activity else { continue };
+            let id = decision(u128::MAX - run.id.as_u128() * 1000 - place as u128);
+            let expires_at = run.touched_at;
+            let (task, iteration) = (leaf.task.clone(), leaf.iteration.clone());
+            let (digest, reason) = (draft.digest, None);
+            let settlement = Settlement::Withdrawn;
+            events.push(
+                DecisionRequested { decision: id, task, iteration, digest, expires_at }.into(),
+            );
+            events.push(DecisionSettled { decision: id, digest, settlement, reason }.into());
+        }
+        events.extend(stopping(run.branches(), cancelled()));
+        events
     }
 
     /// The last word on an attempt whose task is gone.
@@ -314,32 +196,41 @@ impl Dice {
     }
 }
 
+/// What is open in these branches is taken back first.
+fn stopping<'b>(branches: impl IntoIterator<Item = &'b Branch>, last: Event) -> Vec<Event> {
+    branches.into_iter().filter_map(withdrawn).chain([last]).collect()
+}
+
+fn withdrawn(branch: &Branch) -> Option<Event> {
+    match &branch.activity {
+        Activity::Asked(_, ask) => Some(end(ask, Settlement::Withdrawn)),
+        Activity::Approved(_, ask) => Some(void(ask.decision, VoidReason::RunCancelled)),
+        Activity::Deferred(_, last, _) => {
+            last.ask.as_ref().map(|ask| void(ask.decision, VoidReason::TimedOut))
+        }
+        Activity::Awaiting(_, child) => Some(ChildDropped { child: *child }.into()),
+        _ => None,
+    }
+}
+
+/// The run goes on under another version: what is open is taken back for that.
+fn migrating(run: &Run) -> Vec<Event> {
+    let migrated =
+        RunMigrated { workflow: workflow("migrated"), plan_digest: digest("migrated") }.into();
+    let taken_back = run.branches().iter().filter_map(|branch| match &branch.activity {
+        Activity::Asked(_, ask) => Some(end(ask, Settlement::Superseded)),
+        Activity::Approved(_, ask) => Some(void(ask.decision, VoidReason::Migrated)),
+        _ => None,
+    });
+    taken_back.chain([migrated]).collect()
+}
+
+fn void(decision: DecisionId, reason: VoidReason) -> Event {
+    DecisionVoided { decision, reason, field: None }.into()
+}
+
 /// The request ends.
 fn end(ask: &Ask, settlement: Settlement) -> Event {
     let (decision, digest) = (ask.decision, ask.draft.digest);
     DecisionSettled { decision, digest, settlement, reason: None }.into()
-}
-
-/// A try of exactly what was approved.
-fn claim(ask: &Ask, id: AttemptId, try_number: u32) -> Event {
-    let Event::AttemptStarted(body) = tried(id, try_number, Some(ask.decision)) else {
-        unreachable!("a try")
-    };
-    let draft = ask.draft.clone();
-    AttemptStarted {
-        task: draft.task,
-        iteration: draft.iteration,
-        digest: Some(draft.digest),
-        send_id: draft.send_id,
-        integration: draft.integration,
-        not_after: ask.expires_at,
-        ..body
-    }
-    .into()
-}
-
-fn next_try(last: &AttemptStarted) -> Event {
-    let mut next = last.clone();
-    next.try_number += 1;
-    next.into()
 }

@@ -15,3 +15,5 @@ mod rebuild;
 mod runs;
 mod start;
 mod support;
+mod waits;
+mod witness;

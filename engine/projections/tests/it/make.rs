@@ -9,6 +9,7 @@ use placet_model::event::attempt::{
     AnswerFacts, AttemptDeferred, AttemptInDoubt, AttemptReconciled, AttemptRefused,
     AttemptStarted, AttemptSucceeded, ReconciledBy,
 };
+use placet_model::event::child::ChildStarted;
 use placet_model::event::decision::{
     DecisionRequested, DecisionSettled, DraftOrigin, DraftPrepared, VoteCast,
 };
@@ -16,12 +17,13 @@ use placet_model::event::run::{
     FaultCaught, FaultFact, RunCancelled, RunCompleted, RunFaulted, RunStarted, TaskCompleted,
     TaskFaulted, TaskShape, TaskStarted, Then, TimerArmed, TimerFired, TimerKind,
 };
+use placet_model::event::wait::{EventHandled, EventMatched, EventReceived, Taken, WaitStarted};
 use placet_model::integration::Identity;
 use placet_model::manifest::Effect;
 use placet_model::plan::WorkflowName;
 use placet_model::{
     AttemptId, DataKeyId, DecisionId, Digest, Event, IntegrationId, Iteration, PayloadRef,
-    Principal, Revision, RunId, TaskPath, TimerId, Timestamp,
+    Position, Principal, Revision, RunId, TaskPath, TimerId, Timestamp,
 };
 
 pub(crate) fn run(n: u128) -> RunId {
@@ -85,15 +87,67 @@ pub(crate) fn started_with(name: &str, deadline: Option<Timestamp>) -> Event {
 }
 
 pub(crate) fn begun(task: &TaskPath) -> Event {
+    shaped(task, TaskShape::Leaf, 0)
+}
+
+/// The task began, in this shape, with so many branches.
+pub(crate) fn shaped(task: &TaskPath, shape: TaskShape, count: u32) -> Event {
     TaskStarted {
         task: task.clone(),
         iteration: Iteration::none(),
-        shape: TaskShape::Leaf,
+        shape,
         input: content(1),
         items: None,
-        count: 0,
+        count,
     }
     .into()
+}
+
+/// The `listen` waits for events of this type.
+pub(crate) fn listening(task: &TaskPath, kind: &str) -> Event {
+    let (task, iteration) = (task.clone(), Iteration::none());
+    WaitStarted { task, iteration, since: at(0), types: vec![kind.to_owned()] }.into()
+}
+
+/// The `listen` took the event at this place, and is over with it or not.
+pub(crate) fn matched(task: &TaskPath, arrival: u64, ends: bool) -> Event {
+    EventMatched {
+        task: task.clone(),
+        iteration: Iteration::none(),
+        arrival: Position::new(arrival),
+        taken: Taken::Consumed,
+        filter: 0,
+        value: content(1),
+        expected: None,
+        ends,
+    }
+    .into()
+}
+
+/// What ran for an event of a `listen` has ended.
+pub(crate) fn handled(task: &TaskPath, index: u32, ends: bool) -> Event {
+    let (task, iteration) = (task.clone(), Iteration::none());
+    EventHandled { task, iteration, index, element: content(1), context: None, ends }.into()
+}
+
+/// The task ordered this run.
+pub(crate) fn ordered(task: &TaskPath, child: RunId, awaited: bool) -> Event {
+    ChildStarted {
+        task: task.clone(),
+        iteration: Iteration::none(),
+        child,
+        workflow: workflow("child"),
+        plan_digest: digest("child"),
+        input: content(2),
+        awaited,
+    }
+    .into()
+}
+
+/// An event came from outside.
+pub(crate) fn received(kind: &str, id: &str) -> Event {
+    let (kind, identity) = (kind.to_owned(), digest(id));
+    EventReceived { kind, identity, envelope: content(1), to: None }.into()
 }
 
 pub(crate) fn completed(task: &TaskPath) -> Event {

@@ -7,8 +7,8 @@ use placet_model::{Position, StreamId};
 use placet_projections::{Difference, compare, rebuild, status};
 use redb::{ReadableTable, TableDefinition};
 
-const DUE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("proj_due_v1");
-const LIVE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("proj_live_v1");
+const DUE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("proj_due_v2");
+const LIVE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("proj_live_v2");
 
 fn filled() -> World {
     let mut world = World::new();
@@ -48,9 +48,9 @@ fn status_counts_the_rows_of_every_table() {
     let status = status(&world.view()).unwrap();
     assert_eq!((status.cursor, status.head), (Position::new(13), Position::new(13)));
     let rows = |name| status.tables.iter().find(|(table, _)| *table == name).unwrap().1;
-    assert_eq!((rows("proj_runs_v1"), rows("proj_live_v1"), rows("proj_ended_v1")), (3, 3, 0));
-    assert_eq!((rows("proj_decisions_v1"), rows("proj_due_v1")), (3, 2));
-    assert_eq!((rows("proj_marks_v1"), rows("proj_cursor_v1")), (3, 1));
+    assert_eq!((rows("proj_runs_v2"), rows("proj_live_v2"), rows("proj_ended_v2")), (3, 3, 0));
+    assert_eq!((rows("proj_decisions_v2"), rows("proj_due_v2")), (3, 2));
+    assert_eq!((rows("proj_marks_v2"), rows("proj_cursor_v2")), (3, 1));
 }
 
 #[test]
@@ -63,18 +63,18 @@ fn a_comparison_names_the_table_and_key_that_differ() {
     });
     let error = compare(&world.view()).unwrap_err();
     let Difference::Row { table, key } = &error else { panic!("{error}") };
-    assert_eq!((*table, key.as_str()), ("proj_live_v1", "00000000000000000000000000000003"));
+    assert_eq!((*table, key.as_str()), ("proj_live_v2", "00000000000000000000000000000003"));
     rebuild(world.log()).unwrap();
     world.check();
 
     change(&world, DUE, |table| Ok(table.pop_first().map(drop)?));
     let error = compare(&world.view()).unwrap_err();
-    assert!(matches!(error, Difference::Lacking { table: "proj_due_v1", .. }), "{error}");
+    assert!(matches!(error, Difference::Lacking { table: "proj_due_v2", .. }), "{error}");
     rebuild(world.log()).unwrap();
 
     change(&world, DUE, |table| Ok(table.insert(&b"zz"[..], &b""[..]).map(drop)?));
     let error = compare(&world.view()).unwrap_err();
-    assert!(matches!(error, Difference::Extra { table: "proj_due_v1", .. }), "{error}");
+    assert!(matches!(error, Difference::Extra { table: "proj_due_v2", .. }), "{error}");
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn a_rebuild_that_was_cut_short_leaves_nothing_that_counts() {
     world
         .log()
         .maintain(|tx| {
-            let next = TableDefinition::<&[u8], &[u8]>::new("proj_live_v1_next");
+            let next = TableDefinition::<&[u8], &[u8]>::new("proj_live_v2_next");
             tx.open_table(next)?.insert(&b"half"[..], &b"built"[..])?;
             Ok(())
         })

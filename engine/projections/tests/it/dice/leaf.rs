@@ -1,0 +1,175 @@
+//! What a leaf task may do next.
+
+use super::flow::complete;
+use super::{Dice, end, stopping, void};
+use crate::make::*;
+use placet_core::Run;
+use placet_core::run::{Activity, Ask, Branch, Detached, Fork, Leaf};
+use placet_model::decision::{Settlement, Verdict, VoidReason};
+use placet_model::event::attempt::AttemptStarted;
+use placet_model::event::child::{ChildDropped, ChildEnded, ChildStarted};
+use placet_model::event::decision::{
+    DecisionRequested, DraftPrepared, RequirementRaised, VoteCast,
+};
+use placet_model::event::run::{TaskFaulted, Then, TimerArmed, TimerKind};
+use placet_model::{AttemptId, Event, Iteration, TaskPath};
+
+impl Dice {
+    pub(super) fn in_leaf(&mut self, run: &Run, branch: &Branch) -> Vec<Event> {
+        let leaf = branch.activity.leaf().unwrap();
+        let here = (leaf.task.clone(), leaf.iteration.clone());
+        let faulted = |(task, iteration)| TaskFaulted { task, iteration, fault: fault() }.into();
+        vec![match &branch.activity {
+            Activity::Idle => unreachable!("a leaf"),
+            Activity::Forked(_, fork) => return self.in_fork(run, (leaf, *fork)),
+            Activity::Awaiting(_, child) if self.one_in(3) => {
+                return vec![ChildDropped { child: *child }.into(), faulted(here)];
+            }
+            Activity::Awaiting(_, child) => ChildEnded { child: *child, output: content(1) }.into(),
+            Activity::Started(_) => self.in_started(run, here),
+            Activity::Unsent(..) => self.draft(run, here),
+            Activity::Drafted(_, draft) => {
+                let (decision, expires_at) = (decision(self.id()), self.soon(run));
+                let (digest, (task, iteration)) = (draft.digest, here);
+                DecisionRequested { decision, task, iteration, digest, expires_at }.into()
+            }
+            Activity::Waiting(_, timer) => fired(*timer),
+            Activity::Waited(_) | Activity::Answered(..) => complete(here, Then::Continue),
+            Activity::Denied(..)
+            | Activity::Refused(..)
+            | Activity::GivenUp(_)
+            | Activity::Dropped(_) => faulted(here),
+            Activity::Asked(_, ask) => self.on_request(ask),
+            Activity::Approved(_, ask) => self.on_approval(ask),
+            Activity::Attempting(_, current) => {
+                let (attempt, in_doubt) = (current.as_ref().clone(), false);
+                self.outcome(&Detached { attempt, in_doubt })
+            }
+            Activity::Deferred(_, last, _) => match &last.ask {
+                Some(ask) if self.one_in(3) => self.on_approval(ask),
+                Some(_) | None => next_try(&last.started),
+            },
+            Activity::InDoubt(_, last) if self.one_in(3) => next_try(&last.started),
+            Activity::InDoubt(_, last) => {
+                let (attempt, in_doubt) = (last.as_ref().clone(), true);
+                self.outcome(&Detached { attempt, in_doubt })
+            }
+        }]
+    }
+
+    fn in_started(&mut self, run: &Run, (task, iteration): (TaskPath, Iteration)) -> Event {
+        match self.below(8) {
+            0 | 1 => {
+                let (timer, due_at) = (timer(self.id()), self.soon(run));
+                let kind = self.pick(&[TimerKind::TaskTimeout, TimerKind::Wait]);
+                TimerArmed { timer, task, iteration, kind, due_at }.into()
+            }
+            2 => {
+                let Event::AttemptStarted(read) = tried(attempt(self.id()), 1, None) else {
+                    unreachable!("a try")
+                };
+                AttemptStarted { task, iteration, ..read }.into()
+            }
+            3 => ChildStarted {
+                task,
+                iteration,
+                child: self.child(),
+                workflow: workflow("child"),
+                plan_digest: digest("child"),
+                input: content(2),
+                awaited: !self.one_in(3),
+            }
+            .into(),
+            _ => self.draft(run, (task, iteration)),
+        }
+    }
+
+    /// The branches are joined, or left, once enough of them have ended.
+    fn in_fork(&mut self, run: &Run, (leaf, fork): (&Leaf, Fork)) -> Vec<Event> {
+        let here = (leaf.task.clone(), leaf.iteration.clone());
+        if self.one_in(12) {
+            let (timer, due_at) = (timer(self.id()), self.soon(run));
+            let ((task, iteration), kind) = (here, TimerKind::TaskTimeout);
+            return vec![TimerArmed { timer, task, iteration, kind, due_at }.into()];
+        }
+        let inside = || run.branches_inside(&leaf.task);
+        let failed = inside().filter(|branch| branch.failed.is_some()).count();
+        if failed >= if fork.race { fork.count as usize } else { 1 } {
+            let (task, iteration) = here;
+            return stopping(inside(), TaskFaulted { task, iteration, fault: fault() }.into());
+        }
+        stopping(inside(), complete(here, Then::Continue))
+    }
+
+    fn draft(&mut self, run: &Run, (task, iteration): (TaskPath, Iteration)) -> Event {
+        let key = (task.clone(), iteration.clone());
+        let revision = run.drafts.get(&key).map_or(1, |last| last + 1);
+        let mut made = draft(&task, revision);
+        made.integration = made.integration.filter(|_| !self.one_in(3));
+        let unique = format!("{revision} of {iteration} of {task}");
+        DraftPrepared {
+            iteration,
+            send_id: unique.clone(),
+            digest: digest(&unique),
+            nonce: unique,
+            ..made
+        }
+        .into()
+    }
+
+    fn on_request(&mut self, ask: &Ask) -> Event {
+        if self.one_in(2) {
+            let name = self.pick(&["ana", "ben"]);
+            let request = self.one_in(2).then(|| format!("r{}", self.id()));
+            let verdict = self.pick(Verdict::ALL);
+            let Event::VoteCast(vote) = vote(ask.decision, name, verdict, request.as_deref())
+            else {
+                unreachable!("a vote")
+            };
+            return VoteCast { digest: ask.draft.digest, ..vote }.into();
+        }
+        let settlement =
+            if self.one_in(3) { self.pick(Settlement::ALL) } else { Settlement::Approved };
+        end(ask, settlement)
+    }
+
+    fn on_approval(&mut self, ask: &Ask) -> Event {
+        let decision = ask.decision;
+        match self.below(8) {
+            0 => {
+                let (requirement, missing) = (ask.requirement.clone(), vec!["one".to_owned()]);
+                RequirementRaised { decision, requirement, missing }.into()
+            }
+            1 => void(decision, VoidReason::Expired),
+            _ => {
+                let new = attempt(self.id());
+                let (attempt, tries) = ask.prior.unwrap_or((new, 0));
+                claim(ask, attempt, tries + 1)
+            }
+        }
+    }
+}
+
+/// A try of exactly what was approved.
+fn claim(ask: &Ask, id: AttemptId, try_number: u32) -> Event {
+    let Event::AttemptStarted(body) = tried(id, try_number, Some(ask.decision)) else {
+        unreachable!("a try")
+    };
+    let draft = ask.draft.clone();
+    AttemptStarted {
+        task: draft.task,
+        iteration: draft.iteration,
+        digest: Some(draft.digest),
+        send_id: draft.send_id,
+        integration: draft.integration,
+        not_after: ask.expires_at,
+        ..body
+    }
+    .into()
+}
+
+fn next_try(last: &AttemptStarted) -> Event {
+    let mut next = last.clone();
+    next.try_number += 1;
+    next.into()
+}
