@@ -57,13 +57,20 @@ pub(super) fn abandon(run: &Run, container: &TaskPath) -> Vec<Event> {
 }
 
 /// A waiting run goes on under another version: what is open or unspent is taken back first, and
-/// asked again under the new one. What is under way, in doubt or awaited must end before.
+/// asked again under the new one. What is under way, faults, is in doubt or awaited must end before.
 pub(super) fn migrate(run: &Run, migrated: RunMigrated) -> Result<Vec<Event>, Refusal> {
     if let (true, phase) = (run.is_over(), run.phase.name()) {
         return Err(Refusal::RunOver { phase });
     }
+    let does_not_fit = |state: &str| {
+        Err(Refusal::DoesNotFit { what: "another version".to_owned(), state: state.to_owned() })
+    };
+    let Phase::Running(_) = run.phase else { return does_not_fit(run.phase.name()) };
     let mut events = vec![];
     for branch in run.branches() {
+        if branch.fault.is_some() {
+            return does_not_fit("faulting");
+        }
         match &branch.activity {
             Activity::Asked(_, ask) => events.push(settled(ask, Settlement::Superseded)),
             Activity::Approved(_, ask) => events.push(void(ask.decision, VoidReason::Migrated)),
@@ -80,10 +87,7 @@ pub(super) fn migrate(run: &Run, migrated: RunMigrated) -> Result<Vec<Event>, Re
             | Activity::Unsent(..)
             | Activity::GivenUp(_)
             | Activity::Awaiting(..)
-            | Activity::Dropped(_) => {
-                let what = "another version".to_owned();
-                return Err(Refusal::DoesNotFit { what, state: branch.activity.name().to_owned() });
-            }
+            | Activity::Dropped(_) => return does_not_fit(branch.activity.name()),
         }
     }
     events.push(migrated.into());
