@@ -285,6 +285,19 @@ fn what_is_under_way_in_any_branch_must_end_before_the_run_migrates() {
     migrate(Scene::new().started().cancel("op").after).refuses("PL4008");
 }
 
+/// Whoever asks for it sees a lawful no, also at a moment at which the run is about to end.
+#[test]
+fn a_run_that_has_not_begun_faults_or_makes_its_output_does_not_migrate() {
+    let ending = Scene::new().attempting().succeed().after;
+    let output = ending.run.slot(1, 0);
+    let end = TaskCompleted { task: Scene::task(), output, then: Then::End, ..joined(&ending) };
+    let ending = ending.progress(end);
+    let faulting = [Scene::new().started().faulted(), fork().in_branch(1).started().faulted()];
+    for scene in [Scene::new(), ending].into_iter().chain(faulting) {
+        migrate(scene).refuses("PL3013");
+    }
+}
+
 #[test]
 fn nobody_migrates_a_run_as_mere_progress() {
     let migrated = RunMigrated { workflow: workflow(), plan_digest: Digest::of(b"other") };

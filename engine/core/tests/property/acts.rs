@@ -1,4 +1,5 @@
-//! What may happen to a run, as data, and how it is done to a scene.
+//! What may happen to a run, as data, and how it is done to a scene. The run performs one task over
+//! and over, or forks into two branches that each perform it.
 
 use placet_core::claim::{Claim, Hold};
 use placet_core::decide::{Answer, Command, OutcomeVerdict};
@@ -10,12 +11,13 @@ use placet_model::attempt::{DeferReason, Evidence, RefuseReason};
 use placet_model::decision::{Resolution, Verdict};
 use placet_model::event::attempt::AnswerFacts;
 use placet_model::event::run::{
-    FaultFact, RunFaulted, TaskCompleted, TaskFaulted, Then, TimerArmed, TimerKind,
+    RunFaulted, RunMigrated, TaskCompleted, TaskShape, Then, TimerArmed, TimerKind,
 };
 use placet_model::fault::FaultKind;
 use placet_model::integration::IntegrationStatus;
+use placet_model::plan::WorkflowName;
 use placet_model::policy::PrincipalInfo;
-use placet_model::{Digest, Event, Fault, Iteration, TaskPath, TimerId};
+use placet_model::{AttemptId, Digest, Event, Fault, Iteration, TaskPath, TimerId};
 use proptest::prelude::{Just, Strategy, any};
 use proptest::{prop_oneof, sample};
 
@@ -27,6 +29,10 @@ const PEOPLE: [&str; 10] =
 pub(crate) enum Act {
     /// The executor goes on: starts, drafts, claims, finishes, faults.
     Advance,
+    /// The executor forks, where it may.
+    Fork(TaskShape),
+    /// What follows concerns this branch, where there is one.
+    Go(u32),
     /// As `Advance`, but the call is an ungated read.
     Read,
     /// Somebody votes; the vote may be stale, unsigned, repeated.
@@ -45,7 +51,9 @@ pub(crate) enum Act {
     Cancel(&'static str),
     /// An expiry timer comes due.
     Expire,
-    /// A timeout comes due: of the task, of the run, of a task that is gone.
+    /// Somebody moves the run to another version of its workflow.
+    Migrate,
+    /// A timeout comes due: of the task, of the run, of the fork, of a task that is gone.
     TimeOut(Whose),
     /// The engine restarts.
     Restart,
@@ -84,6 +92,7 @@ pub(crate) enum Staleness {
 pub(crate) enum Whose {
     Task,
     Run,
+    Fork,
     Gone,
 }
 
@@ -152,10 +161,14 @@ pub(crate) fn act() -> impl Strategy<Value = Act> {
     ];
     let stale = prop_oneof![6 => Just(Staleness::Last), 1 => Just(Staleness::Before)];
     let time = sample::select(vec![1, MINUTE, HOUR, DAY, 7 * DAY]);
-    let whose = sample::select(vec![Whose::Task, Whose::Run, Whose::Gone, Whose::Gone]);
+    let whose =
+        sample::select(vec![Whose::Task, Whose::Task, Whose::Run, Whose::Fork, Whose::Gone]);
     prop_oneof![
         16 => Just(Act::Advance),
+        4 => sample::select(&[TaskShape::Fork, TaskShape::Race][..]).prop_map(Act::Fork),
+        16 => (0..2u32).prop_map(Act::Go),
         2 => Just(Act::Read),
+        1 => Just(Act::Migrate),
         16 => (who(), verdict, spoil).prop_map(|(who, verdict, spoil)| Act::Vote(who, verdict, spoil)),
         6 => Just(Act::Claim),
         3 => Just(Act::Again),
@@ -174,7 +187,12 @@ pub(crate) fn act() -> impl Strategy<Value = Act> {
 
 /// Does it. Whatever comes of a command is recorded; a no changes nothing.
 pub(crate) fn perform(scene: Scene, act: &Act) -> Scene {
+    let scene = somewhere(scene);
     match act {
+        Act::Fork(shape) => fork(scene, *shape),
+        Act::Go(index) if is_forked(&scene) => scene.in_branch(*index),
+        Act::Go(_) => scene,
+        Act::Migrate => migrate(scene),
         Act::Advance => advance(scene),
         Act::Read => read(scene),
         Act::Vote(who, verdict, spoil) => vote(scene, who, (*verdict, *spoil)),
@@ -184,7 +202,7 @@ pub(crate) fn perform(scene: Scene, act: &Act) -> Scene {
             Claim::Decided(events) => events.into_iter().fold(scene, Scene::record),
         },
         Act::Resend => {
-            let Some(attempt) = last_attempt(&scene) else { return scene };
+            let Some((attempt, _)) = last_try(&scene) else { return scene };
             lawful(scene.when(Command::Resend { attempt }))
         }
         Act::Answer(word, stale) => answer(scene, *word, *stale),
@@ -208,6 +226,61 @@ pub(crate) fn perform(scene: Scene, act: &Act) -> Scene {
     }
 }
 
+fn is_forked(scene: &Scene) -> bool {
+    matches!(scene.run.main().activity, Activity::Forked(..))
+}
+
+/// The scene is about a task that is there.
+fn somewhere(scene: Scene) -> Scene {
+    match (is_forked(&scene), scene.here == Scene::task()) {
+        (true, true) => scene.in_branch(0),
+        (false, false) => scene.at(Scene::task()),
+        (true, false) | (false, true) => scene,
+    }
+}
+
+fn fork(scene: Scene, shape: TaskShape) -> Scene {
+    let main = scene.run.main();
+    let idle = matches!(main.activity, Activity::Idle) && main.fault.is_none();
+    let running = matches!(scene.run.phase, Phase::Running(_));
+    if running && idle { scene.forked(shape).in_branch(0) } else { scene }
+}
+
+/// The branches are joined, or left, once enough of them have ended; what is open is taken back.
+fn join(scene: Scene) -> Scene {
+    let Activity::Forked(_, fork) = &scene.run.main().activity else { return scene };
+    let race = fork.race;
+    let inside = Scene::fork();
+    let ended = scene.run.branches_inside(&inside).filter(|b| b.ended().is_some()).count();
+    let failed = scene.run.branches_inside(&inside).filter(|b| b.failed.is_some()).count();
+    let (needed, faults) = if race { (1, 2) } else { (2, 1) };
+    if ended < needed && failed < faults {
+        return scene;
+    }
+    let scene = lawful(scene.when(Command::Abandon { inside })).at(Scene::fork());
+    if ended < needed {
+        return scene.faulted();
+    }
+    again(scene)
+}
+
+/// The task of the scene ends well, and its list goes back to where it began.
+fn again(scene: Scene) -> Scene {
+    let (task, iteration, output) = (scene.here.clone(), Iteration::none(), scene.run.slot(1, 0));
+    let (then, goto, context) = (Then::Goto, Some(0), None);
+    scene.progress(TaskCompleted { task, iteration, output, context, then, goto })
+}
+
+fn migrate(scene: Scene) -> Scene {
+    let workflow = WorkflowName {
+        namespace: "sales".to_owned(),
+        name: "follow-up".to_owned(),
+        version: "2.0.0".to_owned(),
+    };
+    let plan_digest = Digest::of(b"another plan");
+    lawful(scene.when(Command::Migrate(Box::new(RunMigrated { workflow, plan_digest }))))
+}
+
 /// Neither people nor providers can make the executor look as if it had a bug.
 fn lawful(outcome: Outcome) -> Scene {
     let illegal = matches!(outcome.result, Err(placet_core::decide::Error::Illegal(_)));
@@ -215,63 +288,61 @@ fn lawful(outcome: Outcome) -> Scene {
     outcome.after
 }
 
-fn last_attempt(scene: &Scene) -> Option<placet_model::AttemptId> {
-    scene.recorded.iter().rev().find_map(|(_, _, event)| match event {
-        Event::AttemptStarted(body) => Some(body.attempt),
+/// The try of the branch, or else the last of all.
+fn last_try(scene: &Scene) -> Option<(AttemptId, u32)> {
+    let own = scene.branch().activity.attempt().map(|attempt| &attempt.started);
+    let last = scene.recorded.iter().rev().find_map(|(_, _, event)| match event {
+        Event::AttemptStarted(body) => Some(body),
         _ => None,
-    })
+    });
+    own.or(last).map(|body| (body.attempt, body.try_number))
 }
 
 fn has_decision(scene: &Scene) -> bool {
-    scene.run.main().activity.ask().is_some() || !scene.run.closed.is_empty()
+    scene.branch().activity.ask().is_some() || !scene.run.closed.is_empty()
 }
 
 fn advance(mut scene: Scene) -> Scene {
-    match (&scene.run.phase, &scene.run.main().activity) {
-        (Phase::Absent, _) => return scene.begun(),
-        (Phase::Running(_), _) if scene.run.main().fault.is_some() => {
-            let (fault, _) = scene.run.main().fault.clone().expect("it faults");
-            return scene.progress(RunFaulted { fault });
-        }
-        (Phase::Running(_), Activity::Idle) => {
-            let scene = scene.started();
-            let timer = TimerId::from_bytes(
-                scene
-                    .clone()
-                    .with(|s| {
-                        s.mint();
-                    })
-                    .mint(),
-            );
-            let (task, iteration) = (Scene::task(), Iteration::none());
-            let (kind, due_at) = (TimerKind::TaskTimeout, scene.now.plus_millis(30 * DAY));
-            let armed = TimerArmed { timer, task, iteration, kind, due_at };
-            return scene.when(Command::Progress(Box::new(armed.into()))).after;
-        }
-        (Phase::Running(_), Activity::Started(_) | Activity::Unsent(..)) => {
-            let (draft, decision) = (Box::new(scene.draft()), scene.mint_decision());
-            return lawful(scene.when(Command::Propose { draft, decision }));
-        }
-        (Phase::Running(_), Activity::Approved(..)) => return lawful(scene.claim()),
-        (Phase::Running(_), Activity::Answered(_, output)) => {
-            let (task, iteration, output) = (Scene::task(), Iteration::none(), *output);
-            // the task runs again and again: a jump back, each time a new draft
-            let (then, goto, context) = (Then::Goto, Some(0), None);
-            return scene.progress(TaskCompleted { task, iteration, output, context, then, goto });
-        }
-        (
-            Phase::Running(_),
-            Activity::Denied(..) | Activity::Refused(..) | Activity::GivenUp(_),
-        ) => {}
-        _ => return scene,
+    if matches!(scene.run.phase, Phase::Absent) {
+        return scene.begun();
     }
-    let content = scene.run.slot(1, 0);
-    let fault = FaultFact { kind: "urn:example".to_owned(), status: 500, content };
-    scene.progress(TaskFaulted { task: Scene::task(), iteration: Iteration::none(), fault })
+    if !matches!(scene.run.phase, Phase::Running(_)) {
+        return scene;
+    }
+    if let Some((fault, _)) = scene.branch().fault.clone() {
+        return match scene.here.as_str().strip_prefix(Scene::fork().as_str()) {
+            Some(rest) if rest.contains("branches/0") => scene.branch_faulted(0),
+            Some(_) => scene.branch_faulted(1),
+            None => scene.progress(RunFaulted { fault }),
+        };
+    }
+    match &scene.branch().activity {
+        Activity::Idle if scene.branch().failed.is_some() => join(scene),
+        Activity::Idle if scene.branch().ended().is_some() => join(scene),
+        Activity::Idle => arm(scene.started()),
+        Activity::Started(_) | Activity::Unsent(..) => {
+            let (draft, decision) = (Box::new(scene.draft()), scene.mint_decision());
+            lawful(scene.when(Command::Propose { draft, decision }))
+        }
+        Activity::Approved(..) => lawful(scene.claim()),
+        // a branch is one task; the workflow's own runs again and again, each time a new draft
+        Activity::Answered(..) if is_forked(&scene) => scene.completed(),
+        Activity::Answered(..) => again(scene),
+        Activity::Denied(..) | Activity::Refused(..) | Activity::GivenUp(_) => scene.faulted(),
+        _ => scene,
+    }
+}
+
+/// The timeout of the task that has begun.
+fn arm(mut scene: Scene) -> Scene {
+    let timer = TimerId::from_bytes(scene.mint());
+    let (task, iteration) = (scene.here.clone(), Iteration::none());
+    let (kind, due_at) = (TimerKind::TaskTimeout, scene.now.plus_millis(30 * DAY));
+    scene.progress(TimerArmed { timer, task, iteration, kind, due_at })
 }
 
 fn read(mut scene: Scene) -> Scene {
-    let Activity::Started(_) = scene.run.main().activity else { return scene };
+    let Activity::Started(_) = scene.branch().activity else { return scene };
     let read = Box::new(scene.read());
     lawful(scene.when(Command::Read(read)))
 }
@@ -290,12 +361,7 @@ fn vote(scene: Scene, who: &str, (verdict, spoil): (Verdict, Spoil)) -> Scene {
 }
 
 fn answer(scene: Scene, word: Word, stale: Staleness) -> Scene {
-    let Some((attempt, last)) = scene.recorded.iter().rev().find_map(|(_, _, event)| match event {
-        Event::AttemptStarted(body) => Some((body.attempt, body.try_number)),
-        _ => None,
-    }) else {
-        return scene;
-    };
+    let Some((attempt, last)) = last_try(&scene) else { return scene };
     let try_number = match stale {
         Staleness::Last => last,
         Staleness::Before => last - 1,
@@ -322,7 +388,8 @@ fn answer(scene: Scene, word: Word, stale: Staleness) -> Scene {
 
 fn time_out(scene: Scene, whose: Whose) -> Scene {
     let task = match whose {
-        Whose::Task => Scene::task(),
+        Whose::Task => scene.here.clone(),
+        Whose::Fork => Scene::fork(),
         Whose::Run => TaskPath::root(),
         Whose::Gone => TaskPath::root().child("do", 7, "gone"),
     };

@@ -4,9 +4,10 @@ use super::acts::{Act, act, perform};
 use placet_core::policy::is_agent;
 use placet_core::test_util::{Scene, default_policy, describe, name};
 use placet_model::decision::{Settlement, Verdict};
+use placet_model::event::EventKind;
 use placet_model::event::attempt::AttemptStarted;
 use placet_model::manifest::Effect;
-use placet_model::{AttemptId, DecisionId, Event, Timestamp};
+use placet_model::{AttemptId, DecisionId, Event, TaskPath, Timestamp};
 use proptest::collection::vec;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,15 +43,21 @@ fn the_acts_reach_every_kind_of_event_of_the_gate() {
         Ok(())
     });
     result.unwrap_or_else(|error| unreachable!("{error}"));
-    let all = placet_model::event::EventKind::ALL.iter().copied();
-    let gate: BTreeSet<_> = all.filter(|kind| (20..40).contains(&kind.type_id())).collect();
+    let all = EventKind::ALL.iter().copied();
+    let mut gate: BTreeSet<_> = all.filter(|kind| (20..40).contains(&kind.type_id())).collect();
+    gate.extend([EventKind::BranchFaulted, EventKind::RunMigrated, EventKind::RunCancelled]);
     let seen = seen.into_inner();
     let missed: Vec<_> = gate.difference(&seen).collect();
     assert!(missed.is_empty(), "never seen: {missed:?}");
 }
 
 fn check(acts: &[Act]) {
-    let scene = acts.iter().fold(Scene::new(), perform);
+    let scene = acts.iter().fold(Scene::new(), |scene, act| {
+        let scene = perform(scene, act);
+        let open = scene.run.asks().count() + usize::from(scene.run.branches().len() > 1);
+        assert!(!scene.run.is_over() || open == 0, "over, and something is open: {scene:?}");
+        scene
+    });
     let told: Vec<_> = scene.recorded.iter().map(|(_, _, event)| describe(event)).collect();
     let events = scene.recorded.iter().map(|(revision, at, event)| (*revision, *at, event));
     let replayed = placet_core::replay(scene.run.id, events);
@@ -58,7 +65,13 @@ fn check(acts: &[Act]) {
     let mut witness = Witness::default();
     for (_, at, event) in &scene.recorded {
         witness.sees(event, *at, &told);
+        witness.leaves(event);
     }
+    for decision in &witness.unspent {
+        assert!(scene.run.unsettled(*decision).is_some(), "left open: {decision} {told:?}");
+    }
+    let gone = witness.unspent.intersection(&witness.gone).next();
+    assert!(gone.is_none(), "open, and its branch is gone: {gone:?} {told:?}");
 }
 
 /// Reads a log as an auditor would: from its events alone.
@@ -71,6 +84,12 @@ struct Witness {
     /// Digest and send id that a decision is about.
     drafts: BTreeMap<DecisionId, (placet_model::Digest, String, Timestamp)>,
     drafted: Option<(placet_model::Digest, String)>,
+    /// The task, and so the branch, that a decision is about.
+    tasks: BTreeMap<DecisionId, TaskPath>,
+    /// Decisions that are requested, or approved and never claimed.
+    unspent: BTreeSet<DecisionId>,
+    /// Decisions whose branch has been left.
+    gone: BTreeSet<DecisionId>,
     send_ids: BTreeSet<String>,
     approvals: BTreeMap<DecisionId, u32>,
     under_way: BTreeSet<AttemptId>,
@@ -90,6 +109,8 @@ impl Witness {
                 let (digest, send_id) = self.drafted.take().expect("a draft comes first");
                 let old = self.drafts.insert(body.decision, (digest, send_id, body.expires_at));
                 assert!(old.is_none(), "a decision id twice: {told:?}");
+                self.tasks.insert(body.decision, body.task.clone());
+                self.unspent.insert(body.decision);
             }
             Event::VoteCast(body) => {
                 assert_eq!(body.digest, self.drafts[&body.decision].0, "{told:?}");
@@ -105,10 +126,15 @@ impl Witness {
                 if body.settlement == Settlement::Approved {
                     assert!(self.approvals[&body.decision] > 0, "no approval: {told:?}");
                     self.open.insert(body.decision);
+                } else {
+                    self.unspent.remove(&body.decision);
                 }
             }
             Event::RequirementRaised(body) => drop(self.open.remove(&body.decision)),
-            Event::DecisionVoided(body) => drop(self.open.remove(&body.decision)),
+            Event::DecisionVoided(body) => {
+                self.open.remove(&body.decision);
+                self.unspent.remove(&body.decision);
+            }
             Event::AttemptStarted(body) => self.starts(body, at, told),
             Event::AttemptSucceeded(body) => self.ends(body.attempt, told),
             Event::AttemptRefused(body) => {
@@ -147,6 +173,9 @@ impl Witness {
         assert_eq!(body.digest.as_ref(), Some(digest), "other bytes: {told:?}");
         assert_eq!(body.send_id, *send_id, "another send id: {told:?}");
         assert!(at < *expires_at, "a try after the expiry: {told:?}");
+        assert_eq!(self.tasks[&decision], body.task, "another branch's approval: {told:?}");
+        assert!(!self.gone.contains(&decision), "its branch is gone: {told:?}");
+        self.unspent.remove(&decision);
         let first = self.claimed.insert(decision, body.attempt);
         match first {
             None => assert_eq!(body.try_number, 1, "{told:?}"),
@@ -156,6 +185,21 @@ impl Witness {
             }
         }
         assert!(self.open.contains(&decision), "nothing allows it: {told:?}");
+    }
+
+    /// A task that ends takes with it what stands inside it.
+    fn leaves(&mut self, event: &Event) {
+        let task = match event {
+            Event::TaskCompleted(body) => &body.task,
+            Event::TaskFaulted(body) => &body.task,
+            Event::RunCompleted(_) | Event::RunFaulted(_) | Event::RunCancelled(_) => {
+                self.gone.extend(self.tasks.keys());
+                return;
+            }
+            _ => return,
+        };
+        let inside = self.tasks.iter().filter(|(_, of)| *of == task || of.is_inside(task));
+        self.gone.extend(inside.map(|(decision, _)| decision));
     }
 
     fn pauses(&mut self, attempt: AttemptId, told: &[String]) {
