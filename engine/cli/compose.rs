@@ -184,6 +184,7 @@ fn open_vault(setup: &Setup<'_>, log: &Log) -> Result<Vault> {
 fn live(setup: &Setup<'_>, vault: Arc<Vault>) -> Result<Egress> {
     let config = &setup.project.config;
     let mut rules = EgressConfig::allowing(listed(&config.egress_allow)?);
+    rules.read_hosts.clone_from(&config.read_hosts);
     if setup.reach == Reach::ListedOnly {
         rules.ports.clear();
     }

@@ -92,9 +92,8 @@ pub fn claim(
     circumstances: &Circumstances<'_>,
 ) -> Claim {
     let unsettled = run.unsettled(decision);
-    let Some((branch, ask, prior)) = unsettled.and_then(|(branch, _)| unspent(branch)) else {
-        return Claim::Nothing;
-    };
+    let unspent = unsettled.and_then(|(branch, _)| unspent(branch));
+    let Some(Unspent { branch, ask, prior }) = unspent else { return Claim::Nothing };
     if let Some(hold) = hold(branch, circumstances) {
         return Claim::Hold(hold);
     }
@@ -128,13 +127,20 @@ pub fn again(run: &Run, attempt: AttemptId, circumstances: &Circumstances<'_>) -
     Claim::Decided(vec![started(run, ask, next, circumstances)])
 }
 
-/// The approval that may be claimed, and the attempt that has proved that nothing was sent.
-fn unspent(branch: &Branch) -> Option<(&Branch, &Ask, Option<(AttemptId, u32)>)> {
+/// An approval that may be claimed, and the attempt that has proved that nothing was sent.
+struct Unspent<'r> {
+    branch: &'r Branch,
+    ask: &'r Ask,
+    prior: Option<(AttemptId, u32)>,
+}
+
+fn unspent(branch: &Branch) -> Option<Unspent<'_>> {
     if let Activity::Approved(_, ask) = &branch.activity {
-        return Some((branch, ask, ask.prior));
+        return Some(Unspent { branch, ask, prior: ask.prior });
     }
     let Activity::Deferred(_, last, _) = &branch.activity else { return None };
-    Some((branch, last.ask.as_ref()?, Some((last.started.attempt, last.started.try_number))))
+    let prior = Some((last.started.attempt, last.started.try_number));
+    Some(Unspent { branch, ask: last.ask.as_ref()?, prior })
 }
 
 fn hold(branch: &Branch, circumstances: &Circumstances<'_>) -> Option<Hold> {

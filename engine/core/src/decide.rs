@@ -12,7 +12,7 @@ mod vote;
 use crate::claim::{self, Circumstances};
 use crate::evolve::Illegal;
 use crate::refusal::Refusal;
-use crate::run::{Activity, Run};
+use crate::run::Run;
 use placet_model::decision::{Ballot, Resolution, Settlement, Voter};
 use placet_model::event::attempt::AttemptStarted;
 use placet_model::event::decision::{DecisionRequested, DraftPrepared, SignedVote};

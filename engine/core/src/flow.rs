@@ -199,9 +199,9 @@ pub fn next_beside<'a>(
         Phase::Ending(_, value) => (BranchKey::main(), Next::Complete { value: *value }),
         Phase::Running(_) => {
             for branch in run.branches().iter().filter(|branch| !waiting.contains(&branch.key)) {
-                match in_branch(plan, run, branch) {
-                    Next::Parked => {}
-                    next => return (branch.key.clone(), next),
+                let next = in_branch(plan, run, branch);
+                if next != Next::Parked {
+                    return (branch.key.clone(), next);
                 }
             }
             (BranchKey::main(), Next::Parked)

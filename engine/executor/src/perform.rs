@@ -117,8 +117,12 @@ impl Threshold {
             request: Arc::clone(&plan.request),
             input: Arc::clone(&plan.with),
             occurrence: Occurrence { seen: None, now: self.env.now() },
-            // a redirect leads the author's own request to a host that the operator has not listed
-            redirects: if plan.gated || own_words { Redirects::Never } else { Redirects::Follow },
+            redirects: match (plan.gated, own_words) {
+                (true, _) => Redirects::Never,
+                // the author's own request goes on only to hosts that the operator has listed
+                (false, true) => Redirects::FollowListed,
+                (false, false) => Redirects::Follow,
+            },
             timeout: plan.target.operation.timeout().min(most),
             response_bytes_max: ANSWER_BYTES_MAX,
         }

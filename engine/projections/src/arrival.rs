@@ -40,6 +40,16 @@ pub(crate) struct Came<'e> {
     pub(crate) to: Option<RunId>,
 }
 
+impl<'e> Came<'e> {
+    pub(crate) fn of(
+        kind: &'e str,
+        identity: &'e Digest,
+        (envelope, to): (PayloadRef, Option<RunId>),
+    ) -> Self {
+        Self { kind, identity, envelope, to }
+    }
+}
+
 /// A second event of one source and id is not heard.
 pub(crate) fn came(
     store: &mut Store<'_>,

@@ -90,13 +90,11 @@ impl Commit {
             }
             Event::EventEmitted(body) => {
                 self.run_event(store, event)?;
-                let (kind, identity) = (body.kind.as_str(), &body.identity);
-                let came = Came { kind, identity, envelope: body.envelope, to: None };
+                let came = Came::of(&body.kind, &body.identity, (body.envelope, None));
                 arrival::came(store, event, &came)
             }
             Event::EventReceived(body) => {
-                let (kind, identity) = (body.kind.as_str(), &body.identity);
-                let came = Came { kind, identity, envelope: body.envelope, to: body.to };
+                let came = Came::of(&body.kind, &body.identity, (body.envelope, body.to));
                 arrival::came(store, event, &came)
             }
             Event::EventsDelivered(body) => arrival::delivered(store, body.up_to),
@@ -127,24 +125,18 @@ impl Commit {
             | Event::AttemptInDoubt(_)
             | Event::AttemptReconciled(_) => self.run_event(store, event),
             Event::RunMigrated(body) => self.run_migrated(store, event, body),
-            Event::IntegrationConnected(body) => integrations::connected(store, body),
-            Event::CredentialStored(body) => integrations::credential_stored(store, body),
-            Event::IntegrationTested(body) => integrations::tested(store, body),
-            Event::HealthCheckFailed(body) => integrations::failed(store, body),
-            Event::IntegrationDisabled(body) => integrations::disabled(store, body.integration),
-            Event::IntegrationEnabled(body) => integrations::enabled(store, body.integration),
-            Event::IntegrationDisconnected(body) => {
-                integrations::disconnected(store, body.integration)
-            }
-            Event::PolicyChanged(body) => project::policy_changed(store, event, body),
-            Event::OutboundPaused(body) => {
-                project::outbound(store, body.integration, Outbound::Paused)
-            }
-            Event::OutboundResumed(body) => {
-                project::outbound(store, body.integration, Outbound::Resumed)
-            }
-            Event::WorkflowDeployed(body) => project::deployed(store, event, body),
-            Event::OperationRegistered(body) => project::operation_registered(store, event, body),
+            Event::IntegrationConnected(_)
+            | Event::CredentialStored(_)
+            | Event::IntegrationTested(_)
+            | Event::HealthCheckFailed(_)
+            | Event::IntegrationDisabled(_)
+            | Event::IntegrationEnabled(_)
+            | Event::IntegrationDisconnected(_)
+            | Event::PolicyChanged(_)
+            | Event::OutboundPaused(_)
+            | Event::OutboundResumed(_)
+            | Event::WorkflowDeployed(_)
+            | Event::OperationRegistered(_) => of_project(store, event),
             Event::CredentialUsed(_) | Event::EngineStarted(_) | Event::ScheduleMatched(_) => {
                 Ok(())
             }
@@ -242,6 +234,28 @@ impl Commit {
         }
         write_keys(store, TableName::Marks, marks)?;
         write_keys(store, TableName::Due, due)
+    }
+}
+
+/// What an event of the project means; rows are written one by one.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the rest is matched by the commit")]
+fn of_project(store: &mut Store<'_>, event: &RecordedEvent) -> Result<(), Error> {
+    match &event.event {
+        Event::IntegrationConnected(body) => integrations::connected(store, body),
+        Event::CredentialStored(body) => integrations::credential_stored(store, body),
+        Event::IntegrationTested(body) => integrations::tested(store, body),
+        Event::HealthCheckFailed(body) => integrations::failed(store, body),
+        Event::IntegrationDisabled(body) => integrations::disabled(store, body.integration),
+        Event::IntegrationEnabled(body) => integrations::enabled(store, body.integration),
+        Event::IntegrationDisconnected(body) => integrations::disconnected(store, body.integration),
+        Event::PolicyChanged(body) => project::policy_changed(store, event, body),
+        Event::OutboundPaused(body) => project::outbound(store, body.integration, Outbound::Paused),
+        Event::OutboundResumed(body) => {
+            project::outbound(store, body.integration, Outbound::Resumed)
+        }
+        Event::WorkflowDeployed(body) => project::deployed(store, event, body),
+        Event::OperationRegistered(body) => project::operation_registered(store, event, body),
+        _ => Err(misplaced(event, "it is no event of the project")),
     }
 }
 

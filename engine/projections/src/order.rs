@@ -42,9 +42,8 @@ impl Order {
     fn is_pending(&self) -> bool {
         let awaited = matches!(self.by, OrderedBy::Run { awaited: true, .. });
         match (self.life, self.claim) {
-            (Life::Ordered, Claim::Open | Claim::Told) => true,
+            (Life::Ordered, Claim::Open | Claim::Told) | (Life::Begun, Claim::Dropped) => true,
             (Life::Over, Claim::Open) => awaited,
-            (Life::Begun, Claim::Dropped) => true,
             (Life::Begun, Claim::Open | Claim::Told)
             | (Life::Over, Claim::Told | Claim::Dropped)
             | (Life::Ordered, Claim::Dropped) => false,

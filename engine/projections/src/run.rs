@@ -18,8 +18,8 @@ use placet_model::event::attempt::{AttemptDeferred, AttemptRefused, AttemptStart
 use placet_model::event::child::ChildStarted;
 use placet_model::event::decision::{DecisionSettled, DraftPrepared};
 use placet_model::event::run::{
-    BranchFaulted, FaultFact, RunStarted, TaskCompleted, TaskFaulted, TaskShape, TaskStarted, Then,
-    TimerArmed, TimerKind,
+    BranchFaulted, FaultFact, RetryScheduled, RunStarted, TaskCompleted, TaskFaulted, TaskShape,
+    TaskStarted, Then, TimerArmed, TimerKind,
 };
 use placet_model::event::wait::{EventHandled, EventMatched, Taken};
 use placet_model::plan::WorkflowName;
@@ -390,17 +390,7 @@ impl State {
             Event::TaskCompleted(body) => self.task_completed(body),
             Event::TaskFaulted(body) => self.task_faulted(body),
             Event::FaultCaught(body) => self.caught(&body.task, Stands::Ready),
-            Event::RetryScheduled(body) => {
-                self.caught(&body.task, Stands::Waiting(WaitingFor::Timer))?;
-                self.timers.push(Timer {
-                    id: body.timer,
-                    task: body.task.clone(),
-                    iteration: body.iteration.clone(),
-                    kind: TimerKind::Retry,
-                    due_at: body.due_at,
-                });
-                Ok(())
-            }
+            Event::RetryScheduled(body) => self.retry_scheduled(body),
             Event::BranchFaulted(body) => self.branch_faulted(body),
             Event::TimerArmed(body) => self.timer_armed(body),
             Event::TimerFired(body) => self.timer_fired(body.timer),
@@ -418,6 +408,44 @@ impl State {
             Event::ChildStarted(body) => self.child_started(body, at),
             Event::ChildEnded(body) => self.child_over(body.child),
             Event::ChildDropped(body) => self.child_over(body.child),
+            Event::DraftPrepared(_)
+            | Event::DecisionRequested(_)
+            | Event::VoteCast(_)
+            | Event::DecisionSettled(_)
+            | Event::RequirementRaised(_)
+            | Event::DecisionVoided(_)
+            | Event::AttemptStarted(_)
+            | Event::AttemptSucceeded(_)
+            | Event::AttemptRefused(_)
+            | Event::AttemptDeferred(_)
+            | Event::AttemptInDoubt(_)
+            | Event::AttemptReconciled(_) => self.apply_to_gate(event),
+            Event::RunStarted(_) => Err("the run has begun already"),
+            Event::IntegrationConnected(_)
+            | Event::CredentialStored(_)
+            | Event::CredentialUsed(_)
+            | Event::IntegrationTested(_)
+            | Event::HealthCheckFailed(_)
+            | Event::IntegrationDisabled(_)
+            | Event::IntegrationEnabled(_)
+            | Event::IntegrationDisconnected(_)
+            | Event::PolicyChanged(_)
+            | Event::OutboundPaused(_)
+            | Event::OutboundResumed(_)
+            | Event::WorkflowDeployed(_)
+            | Event::OperationRegistered(_)
+            | Event::EngineStarted(_)
+            | Event::EventReceived(_)
+            | Event::EventsDelivered(_)
+            | Event::ScheduleFired(_)
+            | Event::ScheduleMatched(_) => Err("it is no event of a run"),
+        }
+    }
+
+    /// The half of the fold that concerns drafts, decisions and attempts.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the rest is control flow, matched there")]
+    fn apply_to_gate(&mut self, event: &Event) -> Step {
+        match event {
             Event::DraftPrepared(body) => {
                 self.go_on(&body.task)?;
                 let place = self.line(&body.task);
@@ -456,25 +484,7 @@ impl State {
             Event::AttemptDeferred(body) => self.attempt_deferred(body),
             Event::AttemptInDoubt(body) => self.attempt_in_doubt(body.attempt),
             Event::AttemptReconciled(body) => self.attempt_ended(body.attempt),
-            Event::RunStarted(_) => Err("the run has begun already"),
-            Event::IntegrationConnected(_)
-            | Event::CredentialStored(_)
-            | Event::CredentialUsed(_)
-            | Event::IntegrationTested(_)
-            | Event::HealthCheckFailed(_)
-            | Event::IntegrationDisabled(_)
-            | Event::IntegrationEnabled(_)
-            | Event::IntegrationDisconnected(_)
-            | Event::PolicyChanged(_)
-            | Event::OutboundPaused(_)
-            | Event::OutboundResumed(_)
-            | Event::WorkflowDeployed(_)
-            | Event::OperationRegistered(_)
-            | Event::EngineStarted(_)
-            | Event::EventReceived(_)
-            | Event::EventsDelivered(_)
-            | Event::ScheduleFired(_)
-            | Event::ScheduleMatched(_) => Err("it is no event of a run"),
+            _ => Err("it concerns no draft, decision or attempt"),
         }
     }
 
@@ -555,6 +565,18 @@ impl State {
         });
         self.waits.retain(|wait| !wait.task.is_inside(task));
         self.stand(task, stands)
+    }
+
+    fn retry_scheduled(&mut self, body: &RetryScheduled) -> Step {
+        self.caught(&body.task, Stands::Waiting(WaitingFor::Timer))?;
+        self.timers.push(Timer {
+            id: body.timer,
+            task: body.task.clone(),
+            iteration: body.iteration.clone(),
+            kind: TimerKind::Retry,
+            due_at: body.due_at,
+        });
+        Ok(())
     }
 
     fn branch_faulted(&mut self, body: &BranchFaulted) -> Step {

@@ -57,7 +57,7 @@ impl Run {
             )
             | (TaskShape::For | TaskShape::Function, None) => return Err(No),
         };
-        let frame = Frame { kind, value, ..Frame::list(task, iteration, input) };
+        let frame = Frame { value, kind, ..Frame::list(task, iteration, input) };
         self.branches_mut()[place].frames.push(frame);
         Ok(())
     }

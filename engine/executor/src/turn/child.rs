@@ -30,15 +30,12 @@ impl Turn<'_> {
             Some(template) => or_fault!(self.template(template, &input, &place)),
             None => Value::Object(Map::new()),
         };
-        let plan_digest = match self.deployed(run)? {
-            Some(plan) => plan,
-            None => {
-                let words = format!(
-                    "there is no workflow {}/{} in version {}: deploy it",
-                    run.namespace, run.name, run.version
-                );
-                return Ok(Err(Fault::new(FaultKind::Configuration, words)));
-            }
+        let Some(plan_digest) = self.deployed(run)? else {
+            let words = format!(
+                "there is no workflow {}/{} in version {}: deploy it",
+                run.namespace, run.name, run.version
+            );
+            return Ok(Err(Fault::new(FaultKind::Configuration, words)));
         };
         let most = self.env.config.limits.children_depth_max;
         if self.depth(most)? >= most {

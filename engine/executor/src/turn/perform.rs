@@ -5,7 +5,7 @@ use super::gate::{CallPlan, CallTarget};
 use super::scope::Place;
 use super::{Error, Outcome, Turn, or_fault};
 use crate::values::Content;
-use placet_adapters::{http_call, openapi};
+use placet_adapters::{http_call, oauth, openapi, secrets};
 use placet_core::run::Leaf;
 use placet_core::{Command, policy};
 use placet_model::approval::{ApprovalMetadata, Requirement};
@@ -38,7 +38,7 @@ struct Rendered {
 pub(super) struct CallShape<'p> {
     operation: &'p str,
     integration: Option<&'p str>,
-    authentication: Option<&'p Authentication>,
+    pub(super) authentication: Option<&'p Authentication>,
     pub(super) approval: Option<&'p ApprovalMetadata>,
 }
 
@@ -262,12 +262,27 @@ impl Turn<'_> {
             draft_time: self.now,
             authentication: call.authentication,
         };
-        match placet_adapters::render(&target.operation, given) {
-            Ok(rendered) => {
-                Ok(Rendered { target, with: Arc::new(with), request: rendered.request, send_id })
-            }
-            Err(error) => Err(Fault::new(FaultKind::Validation, chain(&error))),
+        let rendered = placet_adapters::render(&target.operation, given)
+            .map_err(|error| Fault::new(error.fault_kind(), chain(&error)))?;
+        self.check_secrets(call, &rendered.request)?;
+        Ok(Rendered { target, with: Arc::new(with), request: rendered.request, send_id })
+    }
+
+    /// A secret goes to the hosts that the operator has bound it to, and tokens are asked for at
+    /// hosts that the operator has listed (GATE.md §1, §8). In the sandbox nothing is filled in, so
+    /// there a secret need not exist.
+    fn check_secrets(&self, call: CallShape<'_>, request: &PreparedRequest) -> Result<(), Fault> {
+        let config = &self.env.config;
+        match secrets::check(request, &config.secrets) {
+            Ok(()) => {}
+            Err(secrets::Denied::Unknown { .. }) if self.mode() == Mode::Sandbox => {}
+            Err(denied) => return Err(Fault::new(FaultKind::Authorization, denied.to_string())),
         }
+        let Some(authentication) = call.authentication else { return Ok(()) };
+        let mut hosts = config.read_hosts.clone();
+        hosts.extend(config.egress_allow.iter().cloned());
+        oauth::listed(authentication, &hosts)
+            .map_err(|error| Fault::new(FaultKind::Configuration, chain(&error)))
     }
 
     /// Begins an ungated read.

@@ -51,6 +51,15 @@ pub(super) fn words_of(template: &Template) -> String {
     text
 }
 
+/// The scheme by which a call proves who it is; the parameter is a place that is filled when the
+/// request is sent, and no expression sees it.
+fn authorization(task: Option<&Task>) -> Value {
+    let shape = task.and_then(|task| super::perform::CallShape::of(&task.kind));
+    let authentication = shape.and_then(|shape| shape.authentication);
+    let scheme = authentication.map(placet_adapters::http_call::scheme);
+    scheme.map_or(Value::Null, |scheme| json!({ "scheme": scheme }))
+}
+
 fn moment(at: Timestamp) -> Value {
     json!({
         "iso8601": at.to_string(),
@@ -84,6 +93,9 @@ impl Turn<'_> {
             && let Some(task) = place.task
         {
             scope.set("task", self.task_variable(task, place)?);
+        }
+        if mentions("authorization") {
+            scope.set("authorization", authorization(place.task));
         }
         if mentions("steps") {
             scope.set("steps", self.steps_variable(words)?);

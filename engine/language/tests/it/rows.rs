@@ -94,7 +94,7 @@ rows! {
     pl2202_a_piece_of_a_longer_string: "err/interpolation" Error "3:30" "inside a longer string" => "Hello \\(.name)";
     pl2202_an_expression_cut_by_a_comment: "err/cut-expression" Error "5:12" "starts a comment" => "single quotes";
     pl2203_a_variable_that_is_not_defined_here: "err/variables" Error "4:40" "`$contxt`" => "did you mean `$context`?";
-    pl2203_secrets_outside_their_places: "err/secrets" Error "4:27" "`$secrets` is not allowed here" => "endpoint.authentication";
+    pl2203_secrets_outside_their_places: "err/secrets" Error "4:27" "`$secrets` is not allowed here" => "headers, query and body";
     pl2203_an_ambiguous_step: "err/variables" Error "10:55" "several tasks" => "different names";
     pl2203_an_unknown_step: "err/variables" Error "7:24" "no task `nope`" => "";
     pl2203_data_of_another_tool_means_steps: "err/habits" Error "5:24" "`$data`" => "did you mean `$steps`?";

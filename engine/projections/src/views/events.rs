@@ -37,7 +37,6 @@ impl Views<'_> {
         })
     }
 
-    #[expect(clippy::type_complexity, reason = "rows of one of two tables, used once")]
     fn newest_arrivals(
         &self,
         kind: Option<&str>,

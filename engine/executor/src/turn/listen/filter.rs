@@ -23,6 +23,12 @@ pub(super) struct Found {
     pub(super) expected: Option<Value>,
 }
 
+/// Whether an event fits a filter, and the expectations when it fixes one.
+enum Fits {
+    Yes(Option<Value>),
+    No,
+}
+
 /// The filters of a strategy, and of the one that ends it.
 pub(super) struct Filters<'p> {
     consume: &'p Consume,
@@ -54,7 +60,7 @@ impl<'p> Filters<'p> {
 
     /// The filters that may take an event now; what ends the wait is asked first.
     pub(super) fn open(&self, wait: &Wait) -> Vec<Open<'p>> {
-        let until = self.until_events().map(|consume| filters(consume)).unwrap_or_default();
+        let until = self.until_events().map(filters).unwrap_or_default();
         let until = numbered(until).filter(|(number, _)| !wait.until.contains(number));
         let until = until.map(|(number, filter)| (Taken::Until, number, filter));
         let once = matches!(self.consume, Consume::All(_));
@@ -73,8 +79,7 @@ impl<'p> Filters<'p> {
         };
         match (found.taken, self.until_events()) {
             (Taken::Until, Some(until)) => all(until, &wait.until),
-            (Taken::Until, None) => false,
-            (Taken::Consumed, Some(_)) => false,
+            (Taken::Until, None) | (Taken::Consumed, Some(_)) => false,
             (Taken::Consumed, None) => all(self.consume, &wait.matched),
         }
     }
@@ -83,15 +88,14 @@ impl<'p> Filters<'p> {
 fn filters(consume: &Consume) -> Vec<Option<&EventFilter>> {
     match consume {
         Consume::One(filter) => vec![Some(filter)],
-        Consume::All(filters) => filters.iter().map(Some).collect(),
         Consume::Any { filters, .. } if filters.is_empty() => vec![None],
-        Consume::Any { filters, .. } => filters.iter().map(Some).collect(),
+        Consume::All(filters) | Consume::Any { filters, .. } => filters.iter().map(Some).collect(),
     }
 }
 
-fn numbered<'p>(
-    filters: Vec<Option<&'p EventFilter>>,
-) -> impl Iterator<Item = (u32, Option<&'p EventFilter>)> {
+fn numbered(
+    filters: Vec<Option<&EventFilter>>,
+) -> impl Iterator<Item = (u32, Option<&EventFilter>)> {
     (0..).zip(filters)
 }
 
@@ -129,10 +133,10 @@ impl Turn<'_> {
     ) -> Outcome<Option<Found>> {
         for (taken, number, filter) in open {
             let fits = match filter {
-                None => Some(None),
+                None => Fits::Yes(None),
                 Some(filter) => or_fault!(self.fits(filter, (event, expected), place)),
             };
-            if let Some(expected) = fits {
+            if let Fits::Yes(expected) = fits {
                 return Ok(Ok(Some(Found { taken: *taken, filter: *number, expected })));
             }
         }
@@ -145,11 +149,11 @@ impl Turn<'_> {
         filter: &EventFilter,
         (event, expected): (&Arc<Value>, &Value),
         place: &Place<'_>,
-    ) -> Outcome<Option<Option<Value>>> {
+    ) -> Outcome<Fits> {
         for (name, matcher) in &filter.with {
-            let Some(value) = event.get(name) else { return Ok(Ok(None)) };
+            let Some(value) = event.get(name) else { return Ok(Ok(Fits::No)) };
             if !or_fault!(self.attribute_fits(matcher, value, place)) {
-                return Ok(Ok(None));
+                return Ok(Ok(Fits::No));
             }
         }
         let mut fixed: Map<String, Value> = expected.as_object().cloned().unwrap_or_default();
@@ -160,7 +164,7 @@ impl Turn<'_> {
             let value = self.env.evaluator.expression(from, event, &scope);
             let value = or_fault!(evaluated(value));
             if value.is_null() {
-                return Ok(Ok(None));
+                return Ok(Ok(Fits::No));
             }
             let wanted = match (&correlation.expect, fixed.get(&correlation.key)) {
                 (Some(expect), _) => {
@@ -170,13 +174,13 @@ impl Turn<'_> {
                 (None, known) => known.cloned(),
             };
             match wanted {
-                Some(wanted) if !same(&wanted, &value) => return Ok(Ok(None)),
+                Some(wanted) if !same(&wanted, &value) => return Ok(Ok(Fits::No)),
                 Some(_) => {}
                 None => drop(fixed.insert(correlation.key.clone(), value)),
             }
         }
         let fixes = (fixed.len() > before).then_some(Value::Object(fixed));
-        Ok(Ok(Some(fixes)))
+        Ok(Ok(Fits::Yes(fixes)))
     }
 
     /// Equal, or of the pattern, or as the expression on the attribute's value says: a boolean
