@@ -13,6 +13,7 @@ use placet_model::event::run::{
 use placet_model::event::wait::{EventEmitted, EventHandled, EventMatched, Taken, WaitStarted};
 use placet_model::plan::WorkflowName;
 use placet_model::{Digest, Event, Iteration, Position, RunId, TaskPath};
+use std::fmt::Write as _;
 
 const CHILD: RunId = RunId::from_bytes([7; 16]);
 
@@ -69,7 +70,7 @@ fn waits() -> Vec<(&'static str, Scene)> {
         ("awaiting", child(true)),
         ("answered", child(false)),
         ("dropped", child(true).record(ChildDropped { child: CHILD })),
-        ("answered", record(child(true), |s| ended(s))),
+        ("answered", record(child(true), ended)),
         ("idle", listen(TaskShape::Listen)),
         ("idle", hear(TaskShape::Listen)),
         ("idle", record(hear(TaskShape::Listen), |s| matched(s, 5, true))),
@@ -260,7 +261,9 @@ pub(crate) fn place(scene: &Scene) -> String {
     if let Some(frame) = container(scene) {
         words = format!(", in {}", frame_name(frame));
         match &frame.kind {
-            FrameKind::For { current: Some(at), .. } => words += &format!(", item {at}"),
+            FrameKind::For { current: Some(at), .. } => {
+                write!(words, ", item {at}").expect("a text takes all");
+            }
             FrameKind::Listen(wait) => {
                 let each = if wait.each { " each" } else { "" };
                 let stands = match (wait.since, wait.current, wait.ended) {
@@ -270,7 +273,7 @@ pub(crate) fn place(scene: &Scene) -> String {
                     (_, None, true) => "ended",
                     (_, None, false) => "waiting",
                 };
-                words += &format!("{each}, {stands}");
+                write!(words, "{each}, {stands}").expect("a text takes all");
             }
             FrameKind::List
             | FrameKind::Branch
@@ -291,7 +294,8 @@ pub(crate) fn place(scene: &Scene) -> String {
         let failed = branches.iter().filter(|branch| branch.failed.is_some()).count();
         let open = branches.iter().filter(|branch| branch.activity.is_open()).count();
         let kind = if fork.race { "race" } else { "fork" };
-        words += &format!(", {kind}: {ended} ended, {failed} failed, {open} open");
+        write!(words, ", {kind}: {ended} ended, {failed} failed, {open} open")
+            .expect("a text takes all");
     }
     words
 }

@@ -166,7 +166,7 @@ fn waits(world: &mut World) {
     };
     world.append(StreamId::Workflow("sales/follow-up".into()), [fired.into()]);
     let done = TaskCompleted {
-        task: child.clone(),
+        task: child,
         iteration: Iteration::none(),
         output: content(1),
         context: None,

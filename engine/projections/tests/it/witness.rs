@@ -105,7 +105,7 @@ impl Witness {
             run: body.run,
             plan_digest: body.plan_digest,
             input,
-            by: OrderedBy::Schedule { family: family.to_string() },
+            by: OrderedBy::Schedule { family: family.clone() },
             begun: false,
             over: false,
             dropped: false,

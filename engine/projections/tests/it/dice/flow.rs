@@ -137,7 +137,7 @@ impl Dice {
             _ => None,
         });
         let Some((frame, tries)) = around else {
-            return branch_of(branch).map_or_else(run_faulted, |body| body.into());
+            return branch_of(branch).map_or_else(run_faulted, Into::into);
         };
         let (task, iteration) = (frame.task.clone(), frame.iteration.clone());
         if self.one_in(2) {
