@@ -76,17 +76,9 @@ impl Commit {
                 self.run_event(store, event)?;
                 order::became(store, run_of(event)?, Became::Over)
             }
-            Event::ChildStarted(body) => {
+            Event::ChildStarted(_) | Event::ChildEnded(_) | Event::ChildDropped(_) => {
                 self.run_event(store, event)?;
-                order::child_started(store, (event, run_of(event)?), body)
-            }
-            Event::ChildEnded(body) => {
-                self.run_event(store, event)?;
-                order::became(store, body.child, Became::Told)
-            }
-            Event::ChildDropped(body) => {
-                self.run_event(store, event)?;
-                order::became(store, body.child, Became::Dropped)
+                of_order(store, event)
             }
             Event::EventEmitted(body) => {
                 self.run_event(store, event)?;
@@ -256,6 +248,17 @@ fn of_project(store: &mut Store<'_>, event: &RecordedEvent) -> Result<(), Error>
         Event::WorkflowDeployed(body) => project::deployed(store, event, body),
         Event::OperationRegistered(body) => project::operation_registered(store, event, body),
         _ => Err(misplaced(event, "it is no event of the project")),
+    }
+}
+
+/// What an event means for the run that its own run has ordered.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the rest is matched by the commit")]
+fn of_order(store: &mut Store<'_>, event: &RecordedEvent) -> Result<(), Error> {
+    match &event.event {
+        Event::ChildStarted(body) => order::child_started(store, (event, run_of(event)?), body),
+        Event::ChildEnded(body) => order::became(store, body.child, Became::Told),
+        Event::ChildDropped(body) => order::became(store, body.child, Became::Dropped),
+        _ => Err(misplaced(event, "it is about no other run")),
     }
 }
 

@@ -29,7 +29,7 @@ const PINNED: [(&str, &str); 17] = [
     ("proj_arrival_types_v2", "5d7ce4976401"),
     ("proj_arrival_ids_v2", "fba8a049e6fc"),
     ("proj_listeners_v2", "16794296225f"),
-    ("proj_orders_v2", "94556a6f7641"),
+    ("proj_orders_v2", "dde7aace2f72"),
 ];
 
 #[test]

@@ -173,7 +173,7 @@ pub(crate) fn check_lists<'r>(
         };
         let mut listeners = BTreeMap::new();
         for kind in KINDS {
-            listeners.insert(kind, views.listeners(kind)?);
+            listeners.insert(kind, views.listeners(kind)?.into_keys().collect::<BTreeSet<_>>());
         }
         listeners.retain(|_, runs| !runs.is_empty());
         Ok(Lists {

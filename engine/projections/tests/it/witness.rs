@@ -3,7 +3,7 @@
 
 use placet_model::event::child::{ChildStarted, ScheduleFired};
 use placet_model::{Digest, Event, Position, RecordedEvent, RunId, StreamId, TaskPath};
-use placet_projections::{ArrivalRow, Located, OrderRow, OrderedBy};
+use placet_projections::{ArrivalRow, Located, OrderRow, OrderStage, OrderedBy};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Reads the log as it grows.
@@ -61,9 +61,9 @@ impl Witness {
             Event::ChildStarted(body) => self.ordered(run, event, body),
             Event::ChildEnded(body) => drop(self.told.insert(body.child)),
             Event::ChildDropped(body) => self.order(body.child, |order| order.dropped = true),
-            Event::RunStarted(_) => self.order(run, |order| order.begun = true),
+            Event::RunStarted(_) => self.order(run, |order| order.stage = OrderStage::Begun),
             Event::RunCompleted(_) | Event::RunFaulted(_) | Event::RunCancelled(_) => {
-                self.order(run, |order| order.over = true);
+                self.order(run, |order| order.stage = OrderStage::Over);
             }
             _ => {}
         }
@@ -91,8 +91,7 @@ impl Witness {
             plan_digest: body.plan_digest,
             input,
             by: OrderedBy::Run { run: by, awaited: body.awaited },
-            begun: false,
-            over: false,
+            stage: OrderStage::Ordered,
             dropped: false,
         };
         self.orders.insert(body.child, order);
@@ -106,8 +105,7 @@ impl Witness {
             plan_digest: body.plan_digest,
             input,
             by: OrderedBy::Schedule { family: family.clone() },
-            begun: false,
-            over: false,
+            stage: OrderStage::Ordered,
             dropped: false,
         };
         self.orders.insert(body.run, order);
@@ -115,17 +113,19 @@ impl Witness {
 
     /// Runs that were ordered and may still begin.
     pub(crate) fn to_begin(&self) -> impl Iterator<Item = RunId> {
-        self.orders.values().filter(|order| !order.begun && !order.dropped).map(|order| order.run)
+        self.orders
+            .values()
+            .filter(|order| order.stage == OrderStage::Ordered && !order.dropped)
+            .map(|order| order.run)
     }
 
     /// A run must begin, its end be told to whoever awaits it, or it must be cancelled.
     pub(crate) fn is_pending(&self, order: &OrderRow) -> bool {
         let awaited = matches!(order.by, OrderedBy::Run { awaited: true, .. });
-        match (order.begun, order.over, order.dropped) {
-            (false, _, dropped) if !dropped => true,
-            (true, false, dropped) => dropped,
-            (_, true, false) => awaited && !self.told.contains(&order.run),
-            _ => false,
+        match (order.stage, order.dropped) {
+            (OrderStage::Ordered, dropped) => !dropped,
+            (OrderStage::Begun, dropped) => dropped,
+            (OrderStage::Over, dropped) => !dropped && awaited && !self.told.contains(&order.run),
         }
     }
 }
