@@ -167,12 +167,13 @@ impl Engine {
 fn env_of(parts: Parts) -> (Arc<Env>, Transports, Mode) {
     let Parts { log, config, adapters, transports, clock, mode } = parts;
     let deadline = Duration::from_millis(config.limits.expression_ms_max);
+    let output_bytes = usize::try_from(config.limits.output_bytes_max).unwrap_or(usize::MAX);
     let env = Env {
         install_id: log.install_id(),
         log,
         config,
         adapters,
-        evaluator: Evaluator::new(Limits { deadline, ..Limits::default() }),
+        evaluator: Evaluator::new(Limits { deadline, output_bytes, ..Limits::default() }),
         clock,
         mode,
         latest: AtomicI64::new(i64::MIN),

@@ -344,10 +344,14 @@ impl<'a> Turn<'a> {
 
     /// One step of control flow. False when the branch must wait.
     fn step(&mut self, plan: &Arc<Plan>, next: Next<'_>) -> Result<bool, Error> {
-        if let Some(place) = place_of(&next)
+        let more = matches!(
+            next,
+            Next::Begin { .. } | Next::Iterate { .. } | Next::Listen { .. } | Next::Handled { .. }
+        );
+        if let Some((task, iteration)) = place_of(&next).filter(|_| more)
             && let Some(fault) = self.history_is_full()
         {
-            return self.fault_task(&place.0, place.1, fault);
+            return self.fault_task(&task, iteration, fault);
         }
         Ok(match next {
             Next::Parked | Next::Over => false,
@@ -378,9 +382,9 @@ impl<'a> Turn<'a> {
         })
     }
 
-    /// What a run says that has recorded as much as the operator allows; while it unwinds it may
-    /// record the few events that end it.
-    fn history_is_full(&self) -> Option<Fault> {
+    /// What a run says that has recorded as much as the operator allows, instead of beginning anything
+    /// more. Nothing catches that; the few events that end the run are still recorded.
+    pub(crate) fn history_is_full(&self) -> Option<Fault> {
         let (now, most) = (self.out.run.revision.get(), self.env.config.limits.history_events_max);
         (now >= most && !self.is_listener()).then(|| {
             let words = format!(

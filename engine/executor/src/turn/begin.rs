@@ -342,6 +342,13 @@ pub(super) fn evaluated<T>(result: Result<T, ExpressionError>) -> Outcome<T> {
     match result {
         Ok(value) => Ok(Ok(value)),
         Err(ExpressionError::MustRestart { .. }) => Err(Error::MustRestart),
+        Err(error @ ExpressionError::ResultLimit { .. }) => {
+            let words = format!(
+                "{}, or raise limits.output_bytes_max in placet.toml",
+                super::describe(&error)
+            );
+            Ok(Err(Fault::new(FaultKind::Expression, words)))
+        }
         Err(error) => Ok(Err(Fault::new(FaultKind::Expression, super::describe(&error)))),
     }
 }

@@ -140,6 +140,7 @@ impl Turn<'_> {
         branch: Option<&BranchPlace>,
     ) -> Result<bool, Error> {
         let mut content = self.value(fault.content)?;
+        let tries = if self.history_is_full().is_some() { &[] } else { tries };
         let (mut fault, mut payloads) = (fault.clone(), vec![]);
         for (task, frame) in tries {
             let TaskKind::Try(inner) = &task.kind else { continue };

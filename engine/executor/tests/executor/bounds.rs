@@ -287,3 +287,35 @@ async fn parked_and_finished_runs_leave_nothing_in_memory() {
     world.handle.apply_policy(&author, people()).await.unwrap();
     assert_eq!(world.handle.load().await.unwrap().runs, 0);
 }
+
+/// The words of the fault of a run under a bound that is set low.
+async fn fault_under(limits: Limits, tasks: &str, input: Value) -> String {
+    let mut world = limited(limits, Clock::virtual_start()).await;
+    let run = world.run(&document(tasks), input, Mode::Sandbox).await;
+    let report = world.finished(run).await;
+    assert_eq!(report["status"], "faulted", "{report:#}");
+    report["error"]["detail"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn each_bound_of_a_run_is_named_with_the_key_that_raises_it() {
+    let each =
+        "  - each: { for: { each: n, in: '.items' }, do: [ { a: { set: { n: '${ $n }' } } } ] }\n";
+    let nested =
+        "  - a: { do: [ { b: { do: [ { c: { do: [ { d: { set: { x: 1 } } } ] } } ] } } ] }\n";
+    let fork = "  - f: { fork: { branches: [ { a: { set: { x: 1 } } }, { b: { set: { x: 2 } } }, { c: { set: { x: 3 } } } ] } }\n";
+    let big = "  - a: { set: '${ .items | map(tostring) | join(\",\") }' }\n";
+    let many = json!({"items": (0..50).collect::<Vec<u32>>()});
+    let default = Limits::default;
+    for (limits, tasks, key) in [
+        (Limits { steps_max: 10, ..default() }, each, "limits.steps_max"),
+        (Limits { iterations_max: 49, ..default() }, each, "limits.iterations_max"),
+        (Limits { nesting_max: 3, ..default() }, nested, "limits.nesting_max"),
+        (Limits { branches_max: 2, ..default() }, fork, "limits.branches_max"),
+        (Limits { history_events_max: 20, ..default() }, each, "limits.history_events_max"),
+        (Limits { output_bytes_max: 64, ..default() }, big, "limits.output_bytes_max"),
+    ] {
+        let words = fault_under(limits, tasks, many.clone()).await;
+        assert!(words.contains(key), "{key}: {words}");
+    }
+}

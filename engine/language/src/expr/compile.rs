@@ -52,7 +52,7 @@ impl Filter {
         &self,
         input: Val,
         variables: Vec<Val>,
-        deadline: Duration,
+        (deadline, bytes_max): (Duration, usize),
     ) -> Result<Value, Error> {
         budget::start(deadline);
         let input = value::Value::counted(input);
@@ -61,7 +61,7 @@ impl Filter {
         let mut results = self.filter.id.run((context, input));
         let first = results.next().ok_or(Error::NoResult)?.map_err(failed)?;
         match results.next() {
-            None => from_jaq(&first.val),
+            None => from_jaq(&first.val, bytes_max),
             Some(Ok(_)) => Err(Error::SeveralResults),
             Some(Err(exception)) => Err(failed(exception)),
         }

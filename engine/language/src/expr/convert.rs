@@ -6,7 +6,7 @@
 use jaq_json::{Num, Val};
 use serde_json::{Map, Number, Value};
 
-use super::{Error, INPUT_BYTES_MAX, RESULT_BYTES_MAX, VALUE_DEPTH_MAX};
+use super::{Error, INPUT_BYTES_MAX, VALUE_DEPTH_MAX};
 
 /// What is left of a limit.
 struct Budget {
@@ -41,9 +41,8 @@ pub(crate) fn check_input(name: &str, value: &Value) -> Result<(), Error> {
 }
 
 /// A copy of a value as a result, numbers in their one form.
-pub(crate) fn copy_result(value: &Value) -> Result<Value, Error> {
-    measure(value, 0, &mut Budget::new(RESULT_BYTES_MAX))
-        .map_err(|limit| Error::ResultLimit { limit })?;
+pub(crate) fn copy_result(value: &Value, bytes_max: usize) -> Result<Value, Error> {
+    measure(value, 0, &mut Budget::new(bytes_max)).map_err(|limit| Error::ResultLimit { limit })?;
     Ok(with_plain_numbers(value))
 }
 
@@ -118,8 +117,8 @@ fn to_num(number: &Number) -> Num {
 }
 
 /// A result as JSON.
-pub(crate) fn from_jaq(value: &Val) -> Result<Value, Error> {
-    build(value, 0, &mut Budget::new(RESULT_BYTES_MAX))
+pub(crate) fn from_jaq(value: &Val, bytes_max: usize) -> Result<Value, Error> {
+    build(value, 0, &mut Budget::new(bytes_max))
 }
 
 fn build(value: &Val, depth: usize, budget: &mut Budget) -> Result<Value, Error> {

@@ -9,12 +9,12 @@ use jaq_json::Val;
 use placet_model::plan::{Expression, Template};
 use serde_json::Value;
 
-use super::Error;
 use super::compile::{Filter, compile};
 use super::convert::{check_input, copy_result, to_jaq};
 use super::pool::Pool;
 use super::scope::Scope;
 use super::simple::{SimplePath, kind};
+use super::{Error, RESULT_BYTES_MAX};
 
 /// Filters kept; when there are more, all are forgotten and made again as they are needed.
 const CACHE_MAX: usize = 4096;
@@ -26,6 +26,8 @@ const COMPILE_DEADLINE: Duration = Duration::from_secs(10);
 pub struct Limits {
     /// Wall-clock time of one evaluation.
     pub deadline: Duration,
+    /// Bytes of JSON of one result.
+    pub output_bytes: usize,
     /// Threads that evaluate at the same time.
     pub workers: usize,
     /// Threads given up after which the process must restart.
@@ -33,9 +35,14 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 250 ms, four threads, eight given up.
+    /// 250 ms, 1 MiB, four threads, eight given up.
     fn default() -> Self {
-        Self { deadline: Duration::from_millis(250), workers: 4, abandoned_max: 8 }
+        Self {
+            deadline: Duration::from_millis(250),
+            output_bytes: RESULT_BYTES_MAX,
+            workers: 4,
+            abandoned_max: 8,
+        }
     }
 }
 
@@ -156,7 +163,7 @@ impl Evaluator {
         match self.ready(source)? {
             Ready::Simple(path) => {
                 frame.check(path.root.as_deref())?;
-                copy_result(path.follow(frame.input, frame.scope)?)
+                copy_result(path.follow(frame.input, frame.scope)?, self.limits.output_bytes)
             }
             Ready::Filter(filter) => {
                 let input = frame.input()?;
@@ -165,8 +172,8 @@ impl Evaluator {
                     .iter()
                     .map(|name| frame.variable(name))
                     .collect::<Result<_, _>>()?;
-                let deadline = self.limits.deadline;
-                self.pool.run(deadline, move || filter.run(input, variables, deadline))?
+                let (deadline, most) = (self.limits.deadline, self.limits.output_bytes);
+                self.pool.run(deadline, move || filter.run(input, variables, (deadline, most)))?
             }
         }
     }
