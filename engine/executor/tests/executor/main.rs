@@ -9,6 +9,7 @@ mod control_flow;
 mod crash;
 mod events;
 mod gate;
+mod interleave;
 mod reads;
 mod report;
 mod schedules;
