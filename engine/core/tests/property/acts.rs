@@ -191,7 +191,6 @@ pub(crate) fn perform(scene: Scene, act: &Act) -> Scene {
     match act {
         Act::Fork(shape) => fork(scene, *shape),
         Act::Go(index) if is_forked(&scene) => scene.in_branch(*index),
-        Act::Go(_) => scene,
         Act::Migrate => migrate(scene),
         Act::Advance => advance(scene),
         Act::Read => read(scene),
@@ -210,7 +209,7 @@ pub(crate) fn perform(scene: Scene, act: &Act) -> Scene {
             lawful(scene.resolve(who, *resolution))
         }
         Act::Expire if has_decision(&scene) => lawful(scene.expire()),
-        Act::Resolve(..) | Act::Expire => scene,
+        Act::Go(_) | Act::Resolve(..) | Act::Expire => scene,
         Act::Cancel(who) => lawful(scene.cancel(who)),
         Act::TimeOut(whose) => time_out(scene, *whose),
         Act::Restart => lawful(scene.when(Command::Recover { detail: None })),
