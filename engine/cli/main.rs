@@ -8,6 +8,7 @@ mod change;
 mod commands;
 mod compose;
 mod config;
+mod documents;
 mod env;
 mod exit;
 mod findings;

@@ -8,6 +8,7 @@ mod author_tests;
 mod cli;
 mod config;
 mod deploy;
+mod documents;
 mod kit;
 mod operator;
 mod recovery;

@@ -3,6 +3,7 @@
 
 use crate::compose::{self, Place};
 use crate::config;
+use crate::documents::{self, Urls};
 use crate::exit::{Exit, invalid};
 use crate::findings::{self, Format, Found};
 use crate::out;
@@ -13,6 +14,7 @@ use placet_language::{Checked, Environment, Source, check, profile_schema, proje
 use placet_model::integration::IntegrationStatus;
 use placet_model::policy::Policy;
 use placet_projections::Views;
+use placet_server::Documents;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -106,7 +108,9 @@ fn check_file(path: &Path) -> Result<Vec<Found>> {
         _ => {
             let project = Project::of(path)?;
             let surroundings = Surroundings::of(&project)?;
-            surroundings.check(&source).diagnostics
+            let dir = documents::folder(&project, path);
+            let place = (&*dir, Urls::Left);
+            documents::check_with_files(&surroundings, &source, place).diagnostics
         }
     };
     Ok(vec![Found { source, diagnostics }])
@@ -135,7 +139,13 @@ impl Surroundings {
     }
 
     pub(crate) fn check(&self, source: &Source) -> Checked {
-        let catalogue = self.adapters.catalogue();
+        self.check_with(source, &Documents::default())
+    }
+
+    /// The same, with documents that the workflow names.
+    pub(crate) fn check_with(&self, source: &Source, documents: &Documents) -> Checked {
+        let mut catalogue = self.adapters.catalogue();
+        documents.put_into(&mut catalogue);
         let environment = Environment {
             catalogue: &catalogue,
             integrations: self.integrations.as_ref(),

@@ -2,6 +2,7 @@
 //! changes is shown, before and after (GATE.md §8).
 
 use crate::change;
+use crate::documents;
 use crate::exit::{Exit, Refused, invalid};
 use crate::link::{Link, Purpose, Target};
 use crate::out::{self, Stream};
@@ -89,7 +90,14 @@ fn steps(args: &Args) -> Result<Vec<Step>> {
             ("/api/v1/manifests", body)
         } else {
             let source = project::read(&file)?;
-            ("/api/v1/workflows", json!({ "file": source.name(), "source": source.text() }))
+            let dir = documents::folder_of(&file);
+            let documents = documents::texts(&source, &dir).map_err(invalid)?;
+            let (name, text) = (source.name(), source.text());
+            let mut body = json!({ "file": name, "source": text });
+            if !documents.is_empty() {
+                body["documents"] = json!(documents);
+            }
+            ("/api/v1/workflows", body)
         };
         body["dry_run"] = json!(args.dry_run);
         steps.push(Step { file, path, body });

@@ -93,6 +93,7 @@ async fn serve(
 ) -> Result<Exit> {
     let handle = running.handle();
     let mode: Mode = args.mode.into();
+    proposals.go_out_by(running.live.clone());
     proposals.apply_policy(handle).await?;
     if mode == Mode::Sandbox {
         compose::connect_sandbox(handle).await?;

@@ -3,6 +3,7 @@
 
 use crate::commands::check::{Surroundings, sandbox_integrations};
 use crate::compose::{self, Place, Reach, Running, Setup};
+use crate::documents::{self, Urls};
 use crate::exit::{Exit, invalid, refused};
 use crate::findings::{self, Found};
 use crate::out::{self, Stream};
@@ -12,7 +13,9 @@ use crate::view;
 use crate::vote::{self, Answered, Approve};
 use anyhow::{Context, Result};
 use clap::ValueEnum;
+use placet_adapters::Transport;
 use placet_executor::{Clock, Handle, Notice, Start};
+use placet_language::{Checked, Source};
 use placet_log::KeyPlace;
 use placet_model::decision::DecisionState;
 use placet_model::draft::Mode;
@@ -91,7 +94,8 @@ pub(crate) async fn run(args: Args) -> Result<Exit> {
     let reach = reach(&args, &project.config.egress_allow)?;
     let work = match &args.file {
         Some(file) => {
-            Work::Fresh(Box::new(checked(file, &project)?), input(args.input.as_deref())?)
+            let fresh = Fresh::read(file, &project, args.mode)?;
+            Work::Fresh(Box::new(fresh), input(args.input.as_deref())?)
         }
         None => Work::Resumed(args.resume.context("clap asks for a file or --resume")?),
     };
@@ -115,7 +119,7 @@ pub(crate) async fn run(args: Args) -> Result<Exit> {
 /// What is to be run.
 enum Work {
     /// A checked workflow with its input.
-    Fresh(Box<(Plan, String)>, Value),
+    Fresh(Box<Fresh>, Value),
     /// A run that waits.
     Resumed(RunId),
 }
@@ -156,7 +160,7 @@ async fn drive(args: &Args, project: &Project, work: Work, running: &Running) ->
     let handle = running.handle();
     let mut notices = handle.notices();
     let run = match work {
-        Work::Fresh(plan, input) => begin(args, project, handle, (*plan, input)).await?,
+        Work::Fresh(fresh, input) => begin(args, project, running, (*fresh, input)).await?,
         Work::Resumed(run) => {
             handle
                 .run_row(run)
@@ -186,9 +190,11 @@ async fn drive(args: &Args, project: &Project, work: Work, running: &Running) ->
 async fn begin(
     args: &Args,
     project: &Project,
-    handle: &Handle,
-    ((plan, source), input): ((Plan, String), Value),
+    running: &Running,
+    (fresh, input): (Fresh, Value),
 ) -> Result<RunId> {
+    let handle = running.handle();
+    let (plan, source) = fresh.whole(running.live.as_deref()).await?;
     let author = people::principal(AUTHOR);
     let is_fresh = {
         let view = handle.view().map_err(|error| refused(&error))?;
@@ -205,7 +211,7 @@ async fn begin(
     if mode == Mode::Sandbox {
         compose::connect_sandbox(handle).await?;
     }
-    deploy_ordered(args, project, handle, &plan).await?;
+    deploy_ordered(args, project, running, &plan).await?;
     let plan: Digest =
         handle.deploy(&author, plan, &source).await.map_err(|error| refused(&error))?;
     let start = Start { plan, input, requester: author, mode, seed: args.seed };
@@ -225,9 +231,10 @@ async fn begin(
 async fn deploy_ordered(
     args: &Args,
     project: &Project,
-    handle: &Handle,
+    running: &Running,
     plan: &Plan,
 ) -> Result<()> {
+    let handle = running.handle();
     let mut wanted = ordered(plan);
     if wanted.is_empty() {
         return Ok(());
@@ -238,7 +245,10 @@ async fn deploy_ordered(
             let source = project::read(&file)?;
             let mut surroundings = Surroundings::of(project)?;
             surroundings.integrations = Some(sandbox_integrations(&surroundings.adapters));
-            others.extend(surroundings.check(&source).plan.map(|plan| (plan, source)));
+            let dir = documents::folder(project, &file);
+            let place = (&*dir, running.live.as_deref());
+            let checked = documents::check_with_all(&surroundings, &source, place).await;
+            others.extend(checked.plan.map(|plan| (plan, source)));
         }
     }
     let mut done = BTreeSet::new();
@@ -365,17 +375,57 @@ fn reach(args: &Args, allow: &[String]) -> Result<Reach> {
     Ok(Reach::ListedOnly)
 }
 
-fn checked(file: &Path, project: &Project) -> Result<(Plan, String)> {
-    let source = project::read(file)?;
-    let mut surroundings = Surroundings::of(project)?;
-    if surroundings.integrations.is_none() {
-        surroundings.integrations = Some(sandbox_integrations(&surroundings.adapters));
+/// A workflow that can be run, but for documents that are fetched when there is a way out.
+struct Fresh {
+    source: Source,
+    surroundings: Surroundings,
+    /// From where its documents are named.
+    dir: PathBuf,
+    checked: Checked,
+}
+
+impl Fresh {
+    fn read(file: &Path, project: &Project, mode: ModeArg) -> Result<Self> {
+        let source = project::read(file)?;
+        let mut surroundings = Surroundings::of(project)?;
+        if surroundings.integrations.is_none() {
+            surroundings.integrations = Some(sandbox_integrations(&surroundings.adapters));
+        }
+        let urls = match mode {
+            ModeArg::Sandbox => Urls::Refused("nothing is fetched in sandbox mode"),
+            ModeArg::Live => Urls::Left,
+        };
+        let dir = documents::folder(project, file);
+        let checked = documents::check_with_files(&surroundings, &source, (&dir, urls));
+        let fresh = Self { source, surroundings, dir, checked };
+        if fresh.is_whole() || fresh.checked.has_errors() { fresh.told() } else { Ok(fresh) }
     }
-    let checked = surroundings.check(&source);
-    let text = source.text().to_owned();
-    findings::say(&Found { source, diagnostics: checked.diagnostics });
-    let plan = checked.plan.ok_or_else(|| invalid(format!("{} cannot be run", file.display())))?;
-    Ok((plan, text))
+
+    fn is_whole(&self) -> bool {
+        self.checked.missing_documents().next().is_none()
+    }
+
+    /// Says what was found.
+    fn told(self) -> Result<Self> {
+        let Self { source, checked, .. } = &self;
+        let diagnostics = checked.diagnostics.clone();
+        findings::say(&Found { source: source.clone(), diagnostics });
+        match checked.plan {
+            Some(_) => Ok(self),
+            None => Err(invalid(format!("{} cannot be run", source.name()))),
+        }
+    }
+
+    /// The plan with all documents, and the text.
+    async fn whole(mut self, live: Option<&dyn Transport>) -> Result<(Plan, String)> {
+        if !self.is_whole() {
+            let place = (&*self.dir, live);
+            self.checked = documents::check_with_all(&self.surroundings, &self.source, place).await;
+            self = self.told()?;
+        }
+        let plan = self.checked.plan.context("a workflow with errors was refused")?;
+        Ok((plan, self.source.text().to_owned()))
+    }
 }
 
 /// `--input`: JSON, a file, or stdin.

@@ -3,13 +3,14 @@
 
 use super::bench::Ground;
 use crate::commands::check::{Surroundings, sandbox_integrations};
+use crate::documents::{self, Urls};
 use crate::exit::invalid;
 use crate::findings::Found;
 use crate::project::{self, POLICY_FILE, Project};
 use anyhow::{Context, Result};
 use placet_language::source::Span;
 use placet_language::test_file::{Known, Spanned, TestFile};
-use placet_language::{Diagnostic, Source, check_test, codes};
+use placet_language::{Checked, Diagnostic, Source, check_test, codes};
 use placet_model::plan::{Plan, RunWorkflow, TaskKind, TaskList};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -167,7 +168,7 @@ fn workflow(
     let path = joined(folder, Path::new(&file.workflow.value));
     let surroundings = surroundings(&file.integrations, ground);
     let source = project::read(&path).map_err(|error| error.to_string())?;
-    let checked = surroundings.check(&source);
+    let checked = check(&surroundings, &source, (&path, &ground.project));
     let text = source.text().to_owned();
     let found = vec![Found { source, diagnostics: checked.diagnostics }];
     let Some(plan) = checked.plan else { return Ok((None, found)) };
@@ -177,6 +178,17 @@ fn workflow(
         others(&plan, &surroundings, &ground.project).map_err(|error| error.to_string())?
     };
     Ok((Some(Workflow { tested: (plan, text), others }), found))
+}
+
+/// A test opens no socket: documents are files of the project.
+fn check(
+    surroundings: &Surroundings,
+    source: &Source,
+    (path, project): (&Path, &Project),
+) -> Checked {
+    let dir = documents::folder(project, path);
+    let urls = Urls::Refused("a test fetches nothing");
+    documents::check_with_files(surroundings, source, (&dir, urls))
 }
 
 /// The project's own data are not looked at: a test is the same everywhere.
@@ -199,7 +211,8 @@ fn others(
     let mut known = vec![];
     for path in project.workflows()? {
         let source = project::read(&path)?;
-        known.extend(surroundings.check(&source).plan.map(|plan| (plan, source.text().to_owned())));
+        let checked = check(surroundings, &source, (&path, project));
+        known.extend(checked.plan.map(|plan| (plan, source.text().to_owned())));
     }
     let mut wanted: Vec<String> = families(plan);
     let (mut seen, mut others) = (BTreeSet::from([plan.family()]), vec![]);

@@ -14,6 +14,7 @@ mod access;
 mod api;
 mod app;
 mod caller;
+mod documents;
 mod extract;
 mod guard;
 mod pages;
@@ -26,6 +27,7 @@ mod token;
 mod tokens;
 
 pub use access::Access;
+pub use documents::Documents;
 pub use server::{Error, Server, ServerOptions};
 pub use token::Token;
 pub use tokens::{KnownToken, TokenError, Tokens};

@@ -6,18 +6,21 @@
 use super::say_refused;
 use crate::change;
 use crate::commands::check::Surroundings;
+use crate::documents;
 use crate::exit::{invalid, refused};
 use crate::findings::{self, Found};
 use crate::out::{self, Stream};
 use crate::people::{self, AUTHOR};
 use crate::project::{self, CONFIG_FILE, POLICY_FILE, Project, yaml_files};
 use anyhow::Result;
+use placet_adapters::Transport;
 use placet_executor::Handle;
 use placet_executor::deploy::{Change, Standing};
 use placet_model::integration::IntegrationStatus;
 use placet_model::policy::Policy;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 /// How often files are looked at.
@@ -30,6 +33,8 @@ type Mark = Option<(SystemTime, u64)>;
 #[derive(Debug)]
 pub(crate) struct Proposals {
     project: Project,
+    /// The way out, for documents at URLs.
+    live: Option<Arc<dyn Transport>>,
     seen: BTreeMap<PathBuf, Mark>,
     policy: Option<Policy>,
     /// Workflows with errors: what they lack may be in the project, not in the file.
@@ -50,6 +55,7 @@ impl Proposals {
     pub(crate) fn of(project: &Project) -> Result<Self> {
         let mut proposals = Self {
             project: project.clone(),
+            live: None,
             seen: BTreeMap::new(),
             policy: None,
             refused: BTreeSet::new(),
@@ -58,6 +64,11 @@ impl Proposals {
         proposals.seen = proposals.marks()?;
         proposals.policy = Some(project.policy()?.usable(POLICY_FILE)?);
         Ok(proposals)
+    }
+
+    /// Takes the way out of the engine, if it has one.
+    pub(crate) fn go_out_by(&mut self, live: Option<Arc<dyn Transport>>) {
+        self.live = live;
     }
 
     /// Puts the policy into force.
@@ -107,7 +118,9 @@ impl Proposals {
                 return Ok(None);
             }
         };
-        let checked = surroundings(handle).check(&source);
+        let dir = documents::folder(&self.project, file);
+        let place = (&*dir, self.live.as_deref());
+        let checked = documents::check_with_all(&surroundings(handle), &source, place).await;
         let name = source.name().to_owned();
         let text = source.text().to_owned();
         let found = Found { source, diagnostics: checked.diagnostics };
@@ -221,7 +234,7 @@ fn surroundings(handle: &Handle) -> Surroundings {
         world.integrations.values().filter(|i| i.status != IntegrationStatus::Disconnected);
     let integrations = usable.map(|i| (i.name.clone(), i.provider.clone())).collect();
     Surroundings {
-        adapters: std::sync::Arc::clone(handle.adapters()),
+        adapters: Arc::clone(handle.adapters()),
         integrations: Some(integrations),
         policy: Some(Policy::clone(&world.policy)),
     }

@@ -3,10 +3,11 @@
 use super::Answer;
 use crate::app::{App, reading};
 use crate::caller::Caller;
+use crate::documents::Documents;
 use crate::extract::{Json, Params};
 use crate::problem::Problem;
 use axum::extract::State;
-use placet_language::{Diagnostic, Environment, Source};
+use placet_language::{Checked, Diagnostic, DocumentAt, Environment, Source};
 use placet_model::Digest;
 use placet_model::integration::IntegrationStatus;
 use placet_model::plan::Plan;
@@ -51,20 +52,24 @@ pub(super) struct Document {
 pub(super) struct DeployBody {
     file: String,
     source: String,
+    /// Text of the project's files that the workflow names as documents, by the name there.
+    #[serde(default)]
+    documents: BTreeMap<String, String>,
     #[serde(default)]
     dry_run: bool,
 }
 
-/// `POST /workflows` `{file, source, dry_run?}` → `{workflow, plan_digest, diagnostics, change}`; with
-/// errors, a problem that carries all diagnostics. With `dry_run` nothing is recorded.
+/// `POST /workflows` `{file, source, documents?, dry_run?}` → `{workflow, plan_digest, diagnostics,
+/// change}`; with errors, a problem that carries all diagnostics. With `dry_run` nothing is recorded.
 pub(super) async fn deploy(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Json(DeployBody { file, source, dry_run }): Json<DeployBody>,
+    Json(DeployBody { file, source, documents, dry_run }): Json<DeployBody>,
 ) -> Answer {
     // first: what is in the project is told to those who may
     app.handle.demand_deployer(&caller.principal)?;
-    let (plan, diagnostics) = check(&app, &file, &source).await?;
+    let (plan, diagnostics) =
+        check_with(&app, Source::new(file, source.as_str()), documents).await?;
     let change = if dry_run {
         let looked = reading(&app, move |app| {
             Ok(app.handle.workflow_change(&caller.principal, &plan, &source)?)
@@ -87,7 +92,49 @@ pub(super) async fn check(
     file: &str,
     text: &str,
 ) -> Result<(Plan, Vec<Diagnostic>), Problem> {
-    let source = Source::new(file, text);
+    check_with(app, Source::new(file, text), BTreeMap::new()).await
+}
+
+/// The same, with the text of files that it names as documents. Those at URLs are fetched, in live
+/// mode; without one of its documents a workflow is refused.
+async fn check_with(
+    app: &Arc<App>,
+    source: Source,
+    files: BTreeMap<String, String>,
+) -> Result<(Plan, Vec<Diagnostic>), Problem> {
+    let mut documents = Documents::default();
+    let (mut checked, source, _) = check_once(app, source, Documents::default()).await?;
+    if checked.missing_documents().next().is_some() {
+        take(&mut documents, &checked, &files);
+        documents.fetch(&checked, app.handle.adapters(), app.live.as_deref()).await;
+        let (again, source, documents) = check_once(app, source, documents).await?;
+        checked = documents.settle(&source, again);
+    }
+    match checked.plan {
+        Some(plan) => Ok((plan, checked.diagnostics)),
+        None => Err(Problem::findings(checked.diagnostics)),
+    }
+}
+
+/// The files among the documents that a check lacks.
+fn take(documents: &mut Documents, checked: &Checked, files: &BTreeMap<String, String>) {
+    for document in checked.missing_documents() {
+        let DocumentAt::File(_) = document.at else { continue };
+        if let Some(text) = files.get(&document.name) {
+            documents.add(document, text);
+        } else {
+            let reason = "it is a file, and its text was not sent along".to_owned();
+            let help = "deploy with `placet deploy`, or send the text in `documents`, by this name";
+            documents.refuse(document, reason, help);
+        }
+    }
+}
+
+async fn check_once(
+    app: &Arc<App>,
+    source: Source,
+    documents: Documents,
+) -> Result<(Checked, Source, Documents), Problem> {
     reading(app, move |app| {
         let world = app.handle.world();
         let connected = world
@@ -97,7 +144,8 @@ pub(super) async fn check(
             .map(|integration| (integration.name.clone(), integration.provider.clone()));
         let integrations: BTreeMap<String, String> = connected.collect();
         let adapters = app.handle.adapters();
-        let catalogue = adapters.catalogue();
+        let mut catalogue = adapters.catalogue();
+        documents.put_into(&mut catalogue);
         let has_people = !world.policy.principals.is_empty();
         let environment = Environment {
             catalogue: &catalogue,
@@ -106,10 +154,7 @@ pub(super) async fn check(
             schemas: adapters.registry(),
         };
         let checked = placet_language::check(&source, &environment);
-        match checked.plan {
-            Some(plan) => Ok((plan, checked.diagnostics)),
-            None => Err(Problem::findings(checked.diagnostics)),
-        }
+        Ok((checked, source, documents))
     })
     .await
 }
