@@ -137,7 +137,7 @@ fn a_deploy_fetches_the_document_and_is_refused_while_it_is_missing() {
     let watch = dev.command("author", &["runs", "watch", started.stdout.trim()]).start();
     drop(watch.stdout_line(|line| line.contains("DecisionRequested")));
     let item = dev.item("approver");
-    let decision = item["decision"].as_str().expect("a decision");
+    let decision = item["id"].as_str().expect("a decision");
     drop(dev.command("approver", &["inbox", "approve", decision]).run().expect_code(0));
     drop(watch.stdout_line(|line| line.contains("RunCompleted")));
     assert_eq!(pets(&provider), [Some(json!({"name": "rex"}))]);
