@@ -425,24 +425,39 @@ fn what_cannot_be_run_is_told_with_its_place_and_the_rest_is_run() {
     assert_eq!(outcome["files"][0]["findings"][0]["line"], 3);
 }
 
+const LISTENS: &str = "document: { dsl: '1.0.3', namespace: t, name: reply, version: '1.0.0' }
+do:
+  - send: { call: slack.chat.postMessage, with: { channel: C1, text: hello } }
+  - wait:
+      try:
+        - reply:
+            listen: { to: { one: { with: { type: slack.message }, correlate: { thread: { from: '.data.thread_ts', expect: '${ $steps.send.ts }' } } } } }
+            timeout: { after: P2D }
+      catch:
+        errors: { with: { status: 408 } }
+        do: [ { remind: { set: { reminded: true } } } ]
+";
+
 #[test]
-fn events_are_refused_by_name_until_the_engine_takes_them() {
-    let test = only(
-        "  - name: a reply comes
-    input: { channel: C1 }
-    events: [{ after: PT1H, event: { type: slack.message, source: test } }]
+fn events_come_at_their_virtual_time_or_not_and_the_workflow_goes_the_way_they_say() {
+    let tests = "workflow: ../workflows/reply.yaml
+tests:
+  - name: another thread says something, and nobody replies
+    decisions: [approve]
+    events: [{ after: PT1H, event: { type: slack.message, source: test, data: { thread_ts: other, text: x } } }]
+    expect: { status: completed, output: { reminded: true }, duration: P2D }
+  - name: a reply that is no event
+    decisions: [approve]
+    events: [{ after: PT1H, event: { type: slack.message, source: test, time: noon } }]
     expect: { status: completed }
-",
-        2,
-    );
-    assert_eq!(
-        failures(&test),
-        ["events: `events` of a test are not built yet: the engine takes no events from outside"]
-    );
-    assert_eq!(
-        (&test["failures"][0]["line"], &test["failures"][0]["column"]),
-        (&json!(5), &json!(14))
-    );
+";
+    let project = project("  - { name: x, skip: later, expect: { sent: [] } }\n")
+        .with_workflow("reply", LISTENS)
+        .with("tests/reply.test.yaml", tests);
+    let shown = run(&project, &[]).expect_code(1).stdout;
+    assert!(shown.contains("ok     another thread says something, and nobody replies"), "{shown}");
+    assert!(shown.contains("FAIL   a reply that is no event"), "{shown}");
+    assert!(shown.contains("`time` must be a moment"), "{shown}");
 }
 
 #[test]

@@ -43,7 +43,11 @@ fn served() -> Provider {
 }
 
 fn pets(provider: &Provider) -> Vec<Option<Value>> {
-    provider.received_at("/v1/pets").iter().map(|request| request.json()).collect()
+    provider
+        .received_at("/v1/pets")
+        .iter()
+        .map(placet_test_support::provider::Received::json)
+        .collect()
 }
 
 #[test]

@@ -27,8 +27,8 @@ pub(crate) struct Drive<'a> {
     pub(crate) run: RunId,
     pub(crate) script: Script<'a>,
     arrivals: Arrivals<'a>,
-    /// Where the engine's clock was last held.
-    barrier: Option<Option<Timestamp>>,
+    /// What the engine's clock was last held for.
+    held_for: Option<Next>,
 }
 
 /// What one look at the run came to.
@@ -48,7 +48,7 @@ enum Look {
 impl<'a> Drive<'a> {
     pub(crate) fn new(bench: &'a Bench, test: &'a TestCase, plans: &[&Plan], run: RunId) -> Self {
         let (script, arrivals) = (Script::new(test, plans), Arrivals::new(&test.events, plans));
-        Self { bench, test, run, script, arrivals, barrier: None }
+        Self { bench, test, run, script, arrivals, held_for: None }
     }
 
     /// Until the run is over or nothing can help it on. What did not go as scripted comes back.
@@ -137,8 +137,8 @@ impl<'a> Drive<'a> {
             Next::At(at) => Some(at),
             Next::Nothing => None,
         };
-        if self.barrier != Some(barrier) {
-            self.barrier = Some(barrier);
+        if self.held_for != Some(next) {
+            self.held_for = Some(next);
             self.bench.clock.hold_at(barrier);
             self.bench.handle().wake();
         }

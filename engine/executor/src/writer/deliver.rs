@@ -150,7 +150,7 @@ impl Writer {
         match &order.by {
             _ if order.dropped => self.accept(order.run, Job::Drop, None),
             _ if order.stage == OrderStage::Ordered => {
-                self.accept(order.run, Job::StartOrdered, None)
+                self.accept(order.run, Job::StartOrdered, None);
             }
             OrderedBy::Run { run: parent, .. } => {
                 self.accept(*parent, Job::ChildOver(order.run), None);

@@ -18,7 +18,9 @@ async fn publish(world: &World, event: Value) {
 
 /// An event of type `order.paid` with this id and data.
 fn paid(id: &str, data: Value) -> Value {
-    json!({"type": "order.paid", "source": "shop", "id": id, "data": data})
+    let mut event = json!({"type": "order.paid", "source": "shop", "id": id});
+    event["data"] = data;
+    event
 }
 
 const ONE: &str = "  - hear: { listen: { to: { one: { with: { type: order.paid } } } } }\n";

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 /// Slow machines are no finding here; the deadline has tests of its own.
 fn evaluator() -> Evaluator {
-    Evaluator::new(Limits { deadline: Duration::from_secs(20), workers: 2, abandoned_max: 8 })
+    Evaluator::new(Limits { deadline: Duration::from_secs(20), workers: 2, ..Limits::default() })
 }
 
 fn eval(expression: &str, input: &Value) -> Result<Value, Error> {
@@ -195,7 +195,7 @@ const STUBBORN: &str = "test(\"^(?:[a-z]{1,40}){1,40}!$\")";
 
 fn impatient(deadline_ms: u64, abandoned_max: usize) -> Evaluator {
     let deadline = Duration::from_millis(deadline_ms);
-    Evaluator::new(Limits { deadline, workers: 2, abandoned_max })
+    Evaluator::new(Limits { deadline, workers: 2, abandoned_max, ..Limits::default() })
 }
 
 #[test]

@@ -328,7 +328,12 @@ fn expressions_put_together_at_random_give_a_value_or_an_error_and_end_in_time()
     let mut random = Random(seed());
     println!("seed {}", random.0);
     let deadline = std::time::Duration::from_millis(500);
-    let evaluator = Evaluator::new(Limits { deadline, workers: 1, abandoned_max: usize::MAX });
+    let evaluator = Evaluator::new(Limits {
+        deadline,
+        workers: 1,
+        abandoned_max: usize::MAX,
+        ..Limits::default()
+    });
     let inputs = [
         json!(null),
         json!(1.5),

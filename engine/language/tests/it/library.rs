@@ -207,7 +207,7 @@ fn the_library_means_what_it_means_in_jaq() {
         json!({"b": {"a": null}, "a": "x"}),
         json!([{"key": "k", "value": 1}]),
     ];
-    let limits = Limits { deadline: Duration::from_secs(20), workers: 1, abandoned_max: 8 };
+    let limits = Limits { deadline: Duration::from_secs(20), workers: 1, ..Limits::default() };
     let evaluator = Evaluator::new(limits);
     let (mut same, mut refused, mut different) = (0, 0, Vec::new());
     for expression in EXPRESSIONS {
