@@ -164,3 +164,23 @@ fn a_deploy_takes_files_along_and_dev_deploys_them_by_itself() {
     assert!(gone.stderr.contains("gone.yaml:6:"), "{}", gone.stderr);
     assert!(gone.stderr.contains("api/gone.json cannot be read"), "{}", gone.stderr);
 }
+
+#[test]
+fn a_test_reads_files_and_fetches_nothing() {
+    let provider = served();
+    let tests = "workflow: ../workflows/pets.yaml\ntests:\n  - name: one pet\n    decisions: [approve]\n    \
+                 expect: { status: completed, sent: [{ method: POST, body: { name: rex } }] }\n";
+    let project = Project::new()
+        .with("placet.toml", "")
+        .with("api/pets.json", &api("https://pets.example/v1").to_string())
+        .with("workflows/pets.yaml", &workflow("api/pets.json"))
+        .with("tests/pets.test.yaml", tests);
+    let passed = placet(&project).args(["test", "--json"]).run().expect_code(0).json();
+    assert_eq!(passed["files"][0]["tests"][0]["status"], "passed", "{passed}");
+    project.write("workflows/pets.yaml", &workflow(&provider.url(AT)));
+    let refused = placet(&project).args(["test"]).run();
+    assert_ne!(refused.code, Some(0));
+    let said = format!("{}{}", refused.stdout, refused.stderr);
+    assert!(said.contains("a test fetches nothing"), "{said}");
+    assert_eq!(provider.received().len(), 0);
+}

@@ -180,3 +180,23 @@ async fn only_authors_deploy_manifests_only_admins_trust_and_agents_neither() {
     );
     assert_eq!(last.actor.to_string(), "principal:writer");
 }
+
+#[tokio::test]
+async fn a_workflow_is_refused_while_a_file_that_it_names_has_not_been_sent_along() {
+    let world = start().await;
+    let source = "document: { dsl: '1.0.3', namespace: ops, name: read, version: '1.0.0' }\n\
+                  input: { schema: { resource: { endpoint: schemas/in.json } } }\n\
+                  do:\n  - a: { set: { x: 1 } }\n";
+    let head = world.head();
+    let refused = world.post("/api/v1/workflows", &workflow(source)).await;
+    let problem = refused.is_problem(422, "PL2102");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.starts_with("w.yaml:2:") && detail.contains("schemas/in.json"), "{detail}");
+    assert_eq!(world.head(), head);
+
+    let mut body = workflow(source);
+    body["documents"] = json!({"schemas/in.json": "{\"type\": \"object\"}"});
+    let deployed = world.post("/api/v1/workflows", &body).await.ok();
+    assert_eq!(deployed["diagnostics"], json!([]));
+    assert_eq!(since(&world, head), ["WorkflowDeployed"]);
+}
