@@ -13,11 +13,13 @@ pub(super) struct Evidence {
     digest: Option<Digest>,
     votes: Vec<(VoteCast, Timestamp)>,
     settled: Option<(Settlement, Timestamp)>,
+    /// The policy in force when the votes were enough.
+    policy: Option<Digest>,
 }
 
 impl Evidence {
     pub(super) const fn new(decision: DecisionId) -> Self {
-        Self { decision, digest: None, votes: vec![], settled: None }
+        Self { decision, digest: None, votes: vec![], settled: None, policy: None }
     }
 
     /// Looks at the next event of the run.
@@ -31,6 +33,14 @@ impl Evidence {
                 self.settled = Some((body.settlement, recorded.recorded_at));
             }
             _ => {}
+        }
+    }
+
+    /// Looks at the next event of the policy, once the run's events have been seen.
+    pub(super) fn see_policy(&mut self, recorded: &RecordedEvent) {
+        let Event::PolicyChanged(body) = &recorded.event else { return };
+        if self.settled.is_some_and(|(_, at)| recorded.recorded_at <= at) {
+            self.policy = Some(body.digest);
         }
     }
 
@@ -54,7 +64,7 @@ impl Evidence {
             "digest": self.digest,
             "verdict": self.settled.map(|(settlement, _)| settlement),
             "votes": votes,
-            "policy": null,
+            "policy": self.policy,
             "settled_at": self.settled.map(|(_, at)| at.to_string()),
             "edited": false,
         })

@@ -6,7 +6,7 @@ use crate::turn::StartRun;
 use placet_core::run::{Frame, FrameKind};
 use placet_language::Scope;
 use placet_model::plan::{ForEach, Plan, Task, TaskKind, Template};
-use placet_model::{PayloadRef, Revision, TaskPath, Timestamp};
+use placet_model::{PayloadRef, Revision, StreamId, TaskPath, Timestamp};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
@@ -166,6 +166,9 @@ impl Turn<'_> {
         let view = self.env.view()?;
         for event in view.stream(&self.stream, Revision::START) {
             evidence.see(&event?);
+        }
+        for event in view.stream(&StreamId::Policy, Revision::START) {
+            evidence.see_policy(&event?);
         }
         let reasons = evidence.reasons();
         let mut words = vec![];

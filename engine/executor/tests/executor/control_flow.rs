@@ -158,3 +158,55 @@ async fn endless_jumps_end_at_the_step_limit() {
         report["error"]
     );
 }
+
+// ---- decisions of the language that only a run shows, by their number -----------------------
+
+#[tokio::test]
+async fn d9_a_skipped_task_hands_on_its_raw_input_and_its_then_is_ignored() {
+    let tasks = "  - a: { set: { n: 1 } }\n  - b: { if: '.n > 1', set: { n: 2 }, then: end }\n  - c: { set: { got: '${ .n }' } }\n";
+    assert_eq!(output(tasks, Value::Null).await, json!({"got": 1}));
+}
+
+#[tokio::test]
+async fn d10_the_dot_of_an_export_is_the_transformed_output() {
+    let tasks = "  - a: { set: { n: 1 }, output: { as: '${ { m: .n } }' }, export: { as: '${ . }' } }\n  - b: { set: '${ $context }' }\n";
+    assert_eq!(output(tasks, Value::Null).await, json!({"m": 1}));
+}
+
+#[tokio::test]
+async fn d11_the_context_begins_as_an_empty_object() {
+    let tasks = "  - a: { set: '${ $context }' }\n";
+    assert_eq!(output(tasks, json!({"not": "the input"})).await, json!({}));
+}
+
+#[tokio::test]
+async fn d17_a_wait_and_a_switch_hand_on_their_transformed_input() {
+    let tasks = "  - w: { input: { from: '${ { m: .n } }' }, wait: PT1S }\n  - s: { input: { from: '${ { k: .m } }' }, switch: [ { never: { when: '.k == 0', then: end } } ] }\n";
+    assert_eq!(output(tasks, json!({"n": 5})).await, json!({"k": 5}));
+}
+
+#[tokio::test]
+async fn d24_a_timeout_covers_the_wait_for_an_approval() {
+    let tasks = "  - send: { call: slack.chat.postMessage, with: { channel: C1, text: hi }, timeout: { after: PT1H } }\n";
+    let mut world = start().await;
+    let run = world.run(&document(tasks), Value::Null, Mode::Sandbox).await;
+    let item = world.item(|row| row.run == run).await;
+    world.advance_to_due();
+    let report = world.finished(run).await;
+    assert_eq!(report["error"]["status"], 408, "{report:#}");
+    let late = world.vote(&item, "approver", placet_model::decision::Verdict::Approve).await;
+    assert!(late.is_err(), "what has timed out can no longer be approved");
+}
+
+#[tokio::test]
+async fn who_has_agreed_is_readable_where_the_call_ends() {
+    let tasks = "  - send:\n      call: slack.chat.postMessage\n      with: { channel: C1, text: hi }\n      output: { as: '${ $runtime.metadata.approval | { verdict, who: [.votes[].principal], policy: (.policy | type) } }' }\n  - after: { set: { before: '${ . }', now: '${ $runtime.metadata.approval }' } }\n";
+    let mut world = start().await;
+    let run = world.run(&document(tasks), Value::Null, Mode::Sandbox).await;
+    let item = world.item(|row| row.run == run).await;
+    let yes = placet_model::decision::Verdict::Approve;
+    world.vote(&item, "approver", yes).await.unwrap();
+    let report = world.finished(run).await;
+    let expected = json!({"before": {"verdict": "approved", "who": ["approver"], "policy": "string"}, "now": null});
+    assert_eq!(report["output"], expected, "{report:#}");
+}
