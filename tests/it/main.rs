@@ -10,6 +10,7 @@ mod config;
 mod deploy;
 mod documents;
 mod kit;
+mod language;
 mod operator;
 mod recovery;
 mod sandbox;

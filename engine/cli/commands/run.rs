@@ -428,21 +428,25 @@ impl Fresh {
     }
 }
 
-/// `--input`: JSON, a file, or stdin.
+/// `--input`; null without it.
 pub(crate) fn input(text: Option<&str>) -> Result<Value> {
-    let text = match text {
-        None => return Ok(Value::Null),
-        Some("-") => {
+    text.map_or(Ok(Value::Null), |text| json_of("--input", text))
+}
+
+/// What an option says: JSON, a file, or stdin.
+pub(crate) fn json_of(option: &str, text: &str) -> Result<Value> {
+    let text = match (text, text.strip_prefix('@')) {
+        ("-", _) => {
             let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text).context("reading the input")?;
+            std::io::stdin()
+                .read_to_string(&mut text)
+                .with_context(|| format!("reading {option}"))?;
             text
         }
-        Some(text) => match text.strip_prefix('@') {
-            Some(path) => project::read(Path::new(path))?.text().to_owned(),
-            None => text.to_owned(),
-        },
+        (_, Some(path)) => project::read(Path::new(path))?.text().to_owned(),
+        (text, None) => text.to_owned(),
     };
-    serde_json::from_str(&text).map_err(|error| invalid(format!("--input is no JSON: {error}")))
+    serde_json::from_str(&text).map_err(|error| invalid(format!("{option} is no JSON: {error}")))
 }
 
 /// Where the run's data live.

@@ -1,5 +1,6 @@
 //! `placet runs signal`, `retry` and `migrate`.
 
+use crate::commands::run::json_of;
 use crate::exit::{Exit, Refused, invalid, report};
 use crate::link::Link;
 use crate::out;
@@ -20,9 +21,9 @@ pub(super) struct SignalArgs {
     /// Its id: the same source and id again is the same event
     #[arg(long)]
     id: Option<String>,
-    /// Its data: JSON, @FILE, or - for stdin
+    /// Its data: JSON, @FILE, or - for stdin (--data is where the engine keeps its own)
     #[arg(long, value_name = "JSON|@FILE|-", allow_hyphen_values = true)]
-    data: Option<String>,
+    payload: Option<String>,
 }
 
 /// Sends an event to one run.
@@ -31,8 +32,8 @@ pub(super) async fn signal(link: &Link, args: SignalArgs) -> Result<()> {
     event.insert("type".to_owned(), json!(args.kind));
     event.extend(args.source.map(|source| ("source".to_owned(), json!(source))));
     event.extend(args.id.map(|id| ("id".to_owned(), json!(id))));
-    if let Some(data) = args.data.as_deref() {
-        event.insert("data".to_owned(), crate::commands::run::input(Some(data))?);
+    if let Some(payload) = args.payload.as_deref() {
+        event.insert("data".to_owned(), json_of("--payload", payload)?);
     }
     let path = format!("/api/v1/runs/{}/signal", args.run);
     let answer = link.post(&path, &Value::Object(event)).await?;
