@@ -55,3 +55,31 @@ pub(crate) enum Command {
     /// The derived tables
     Projections(govern::ProjectionsArgs),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Args;
+    use clap::{Command, CommandFactory};
+
+    /// Options of a command that take the name of one that it has from above.
+    fn shadows(command: &Command, path: &str, above: &[String]) -> Vec<String> {
+        let global = |arg: &&clap::Arg| arg.is_global_set();
+        let id = |arg: &clap::Arg| arg.get_id().to_string();
+        let own = command.get_arguments().filter(|arg| !arg.is_global_set()).map(id);
+        let mut found: Vec<_> =
+            own.filter(|id| above.contains(id)).map(|id| format!("{path} --{id}")).collect();
+        let mut below = above.to_vec();
+        below.extend(command.get_arguments().filter(global).map(id));
+        for inner in command.get_subcommands() {
+            found.extend(shadows(inner, &format!("{path} {}", inner.get_name()), &below));
+        }
+        found
+    }
+
+    #[test]
+    fn no_option_takes_the_name_of_one_that_holds_for_every_command_of_its_group() {
+        let command = Args::command();
+        assert_eq!(shadows(&command, "placet", &[]), Vec::<String>::new());
+        command.debug_assert();
+    }
+}
