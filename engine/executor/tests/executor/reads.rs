@@ -89,5 +89,5 @@ async fn no_redirect_leads_the_authors_own_request_off_the_listed_hosts() {
     let mut world = world(&["api.acme.example"]).await;
     let run = world.run(&document(PAGE), Value::Null, Mode::Live).await;
     world.finished(run).await;
-    assert_eq!(*world.recorder.redirects.lock().unwrap(), [Redirects::Never]);
+    assert_eq!(*world.recorder.redirects.lock().unwrap(), [Redirects::FollowListed]);
 }
