@@ -461,6 +461,22 @@ tests:
 }
 
 #[test]
+fn check_reads_a_test_file_as_a_test() {
+    let good = project("  - { name: a, expect: { status: completed } }\n");
+    let words = ["check", "tests/flow.test.yaml", "--json"];
+    drop(placet(&good).args(words).run().expect_code(0));
+
+    let bad = project(
+        "  - { name: a, decisions: [ { task: frist, approve: {} } ], expect: { status: completed } }\n",
+    );
+    let found = placet(&bad).args(words).run().expect_code(1).json();
+    assert_eq!(found.as_array().map(Vec::len), Some(1), "{found}");
+    assert_eq!(found[0]["line"], 3, "{found}");
+    let told = found[0].to_string();
+    assert!(told.contains("frist") && told.contains("first"), "{told}");
+}
+
+#[test]
 fn integrations_that_the_file_declares_are_there() {
     let project = project("  - { name: x, skip: later, expect: { sent: [] } }\n")
         .with_workflow(

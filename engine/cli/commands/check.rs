@@ -8,6 +8,7 @@ use crate::exit::{Exit, invalid};
 use crate::findings::{self, Format, Found};
 use crate::out;
 use crate::project::{self, CONFIG_FILE, POLICY_FILE, Project, yaml_files};
+use crate::testing::find;
 use anyhow::Result;
 use placet_adapters::Adapters;
 use placet_language::{Checked, Environment, Source, check, profile_schema, project_schema};
@@ -105,6 +106,11 @@ fn check_file(path: &Path) -> Result<Vec<Found>> {
             return Ok(config.found);
         }
         POLICY_FILE => project::dev_policy(&source).1,
+        _ if find::is_test(path) => {
+            let ground = find::ground(Project::of(path)?)?;
+            // what is found in its workflow is told when that is checked
+            return Ok(find::read(path, &ground)?.found.into_iter().take(1).collect());
+        }
         _ => {
             let project = Project::of(path)?;
             let surroundings = Surroundings::of(&project)?;

@@ -83,14 +83,19 @@ fn collect(folder: &Path, depth: usize, into: &mut Vec<PathBuf>) -> Result<()> {
     };
     for entry in entries {
         let path = entry.with_context(|| folder.display().to_string())?.path();
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         if path.is_dir() && depth > 0 {
             collect(&path, depth - 1, into)?;
-        } else if path.is_file() && ENDINGS.iter().any(|ending| name.ends_with(ending)) {
+        } else if path.is_file() && is_test(&path) {
             into.push(path);
         }
     }
     Ok(())
+}
+
+/// Whether a file is named as a test.
+pub(crate) fn is_test(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    ENDINGS.iter().any(|ending| name.ends_with(ending))
 }
 
 /// What tests share. The policy must be usable: it decides about every send.
