@@ -4,7 +4,7 @@ use crate::kit::{Dev, placet};
 use placet_test_support::dirs::Project;
 use serde_json::{Value, json};
 
-const TOUR: &str = r#"document: { dsl: '1.0.3', namespace: test, name: tour, version: '1.0.0' }
+const TOUR: &str = "document: { dsl: '1.0.3', namespace: test, name: tour, version: '1.0.0' }
 use:
   functions:
     double: { do: [ { twice: { set: { n: '${ .n * 2 }' } } } ] }
@@ -38,7 +38,7 @@ do:
       foreach: { item: event, do: [ { keep: { set: { x: '${ $event.x }' } } } ], output: { as: .x } }
   - child: { run: { workflow: { namespace: test, name: child, version: latest, input: { from: '${ .[0] }' } } } }
   - end: { set: { child: '${ . }', both: '${ $steps.both }', race: '${ $steps.race }', guard: '${ $steps.guard }', context: '${ $context }' } }
-"#;
+";
 
 const CHILD: &str = "document: { dsl: '1.0.3', namespace: test, name: child, version: '1.0.0' }
 do:
