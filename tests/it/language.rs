@@ -79,6 +79,34 @@ fn every_kind_of_task_means_the_same_in_process_and_through_an_engine() {
     assert_eq!(told(&shown), told(&alone));
 }
 
+/// The kill falls when an event is seen, or just after; every commit of these tasks is a place to stop
+/// at in `engine/executor/tests/executor/crash.rs`.
+#[test]
+fn a_killed_engine_goes_on_with_every_kind_of_task_to_the_same_end() {
+    let slow = TOUR.replace("PT0.01S", "PT0.3S");
+    for seen in [3, 20, 30, 40] {
+        let project = Project::new().with("placet.toml", "");
+        let project = project.with_workflow("tour", &slow).with_workflow("child", CHILD);
+        let run = ["run", "workflows/tour.yaml", "--json"];
+        let alone = placet(&project).args(run).run().expect_code(0).json();
+
+        let dev = Dev::start(&project, &[]);
+        let started = dev.command("author", &["start", "test/tour"]).run().expect_code(0);
+        let id = started.stdout.trim().to_owned();
+        let watch = dev.command("author", &["runs", "watch", &id]).start();
+        let lines = std::cell::Cell::new(0);
+        drop(watch.stdout_line(|_| lines.replace(lines.get() + 1) == seen));
+        drop(dev.running.kill_9());
+        let told_before = watch.kill_9().stdout;
+        println!("killed after {seen} events, {} told", told_before.lines().count());
+
+        let dev = Dev::start(&project, &[]);
+        drop(dev.command("author", &["runs", "watch", &id]).run().expect_code(0));
+        let shown = dev.command("author", &["runs", "show", &id, "--json"]).run();
+        assert_eq!(told(&shown.expect_code(0).json()), told(&alone), "killed after {seen} events");
+    }
+}
+
 #[test]
 fn a_signal_wakes_one_run_and_a_retry_starts_a_faulted_one_again() {
     let waits = "document: { dsl: '1.0.3', namespace: test, name: waits, version: '1.0.0' }
