@@ -139,6 +139,10 @@ pub fn react(event: &Event) -> Vec<Effect> {
         | Event::ChildEnded(_)
         | Event::EventsDelivered(_)
         | Event::ScheduleFired(_)
-        | Event::ScheduleMatched(_) => vec![],
+        | Event::ScheduleMatched(_)
+        | Event::CheckpointSigned(_)
+        | Event::CheckpointCosigned(_)
+        | Event::PayloadErased(_)
+        | Event::EpochStarted(_) => vec![],
     }
 }

@@ -155,7 +155,11 @@ impl Run {
             | Event::EventReceived(_)
             | Event::EventsDelivered(_)
             | Event::ScheduleFired(_)
-            | Event::ScheduleMatched(_) => Err(No),
+            | Event::ScheduleMatched(_)
+            | Event::CheckpointSigned(_)
+            | Event::CheckpointCosigned(_)
+            | Event::PayloadErased(_)
+            | Event::EpochStarted(_) => Err(No),
         }
     }
 

@@ -96,6 +96,7 @@ pub fn stream_key(stream: &StreamId) -> Vec<u8> {
         StreamId::Workflow(name) => (5, name.as_bytes()),
         StreamId::Adapter(provider) => (6, provider.as_bytes()),
         StreamId::Events => (7, &[]),
+        StreamId::Checkpoints => (8, &[]),
     };
     let mut key = Vec::with_capacity(1 + rest.len());
     key.push(kind);
@@ -116,6 +117,7 @@ pub fn stream_of(key: &[u8]) -> Option<StreamId> {
         5 => text().map(StreamId::Workflow),
         6 => text().map(StreamId::Adapter),
         7 => rest.is_empty().then_some(StreamId::Events),
+        8 => rest.is_empty().then_some(StreamId::Checkpoints),
         _ => None,
     }
 }

@@ -24,8 +24,8 @@ use decision::{
     DecisionRequested, DecisionSettled, DecisionVoided, DraftPrepared, RequirementRaised, VoteCast,
 };
 use governance::{
-    EngineStarted, OperationRegistered, OutboundPaused, OutboundResumed, PolicyChanged,
-    WorkflowDeployed,
+    CheckpointCosigned, CheckpointSigned, EngineStarted, EpochStarted, OperationRegistered,
+    OutboundPaused, OutboundResumed, PayloadErased, PolicyChanged, WorkflowDeployed,
 };
 use integration::{
     CredentialStored, CredentialUsed, HealthCheckFailed, IntegrationConnected, IntegrationDisabled,
@@ -96,6 +96,10 @@ macro_rules! for_each_event {
             EventsDelivered = 77,
             ScheduleFired = 78,
             ScheduleMatched = 79,
+            CheckpointSigned = 80,
+            CheckpointCosigned = 81,
+            PayloadErased = 82,
+            EpochStarted = 83,
         }
     };
 }

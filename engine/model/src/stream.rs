@@ -63,7 +63,7 @@ pub enum StreamId {
     Integration(IntegrationId),
     /// Policy and principals of the project: `policy`.
     Policy,
-    /// The project itself (pause, checkpoints, starts): `project`.
+    /// The project itself (pause, starts, erasures, epochs): `project`.
     Project,
     /// One workflow's deployed versions: `workflow:<namespace>/<name>`.
     Workflow(String),
@@ -71,6 +71,8 @@ pub enum StreamId {
     Adapter(String),
     /// Events that came from outside: `events`.
     Events,
+    /// Checkpoints of the log and what witnesses say to them: `checkpoints`.
+    Checkpoints,
 }
 
 impl fmt::Display for StreamId {
@@ -83,6 +85,7 @@ impl fmt::Display for StreamId {
             Self::Workflow(name) => write!(f, "workflow:{name}"),
             Self::Adapter(provider) => write!(f, "adapter:{provider}"),
             Self::Events => f.write_str("events"),
+            Self::Checkpoints => f.write_str("checkpoints"),
         }
     }
 }
@@ -92,7 +95,7 @@ impl fmt::Display for StreamId {
 pub enum ParseStreamError {
     /// The word before the colon is unknown.
     #[error(
-        "{text:?} names no stream: expected run:…, integration:…, workflow:…, adapter:…, events, policy or project"
+        "{text:?} names no stream: expected run:…, integration:…, workflow:…, adapter:…, events, checkpoints, policy or project"
     )]
     Kind {
         /// The text that was given.
@@ -120,6 +123,7 @@ impl FromStr for StreamId {
             None if text == "policy" => Ok(Self::Policy),
             None if text == "project" => Ok(Self::Project),
             None if text == "events" => Ok(Self::Events),
+            None if text == "checkpoints" => Ok(Self::Checkpoints),
             Some(_) | None => Err(ParseStreamError::Kind { text: text.to_owned() }),
         }
     }
@@ -140,6 +144,7 @@ mod tests {
             StreamId::Workflow("sales/follow-up".into()),
             StreamId::Adapter("slack".into()),
             StreamId::Events,
+            StreamId::Checkpoints,
         ];
         for stream in streams {
             assert_eq!(stream.to_string().parse(), Ok(stream));

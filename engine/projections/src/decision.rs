@@ -129,7 +129,11 @@ impl<'e> Change<'e> {
             | Event::EventReceived(_)
             | Event::EventsDelivered(_)
             | Event::ScheduleFired(_)
-            | Event::ScheduleMatched(_) => None,
+            | Event::ScheduleMatched(_)
+            | Event::CheckpointSigned(_)
+            | Event::CheckpointCosigned(_)
+            | Event::PayloadErased(_)
+            | Event::EpochStarted(_) => None,
         }
     }
 }

@@ -129,9 +129,13 @@ impl Commit {
             | Event::OutboundResumed(_)
             | Event::WorkflowDeployed(_)
             | Event::OperationRegistered(_) => of_project(store, event),
-            Event::CredentialUsed(_) | Event::EngineStarted(_) | Event::ScheduleMatched(_) => {
-                Ok(())
-            }
+            Event::CredentialUsed(_)
+            | Event::EngineStarted(_)
+            | Event::ScheduleMatched(_)
+            | Event::CheckpointSigned(_)
+            | Event::CheckpointCosigned(_)
+            | Event::PayloadErased(_)
+            | Event::EpochStarted(_) => Ok(()),
         }
     }
 
@@ -270,7 +274,8 @@ fn run_of(event: &RecordedEvent) -> Result<RunId, Error> {
         | StreamId::Project
         | StreamId::Workflow(_)
         | StreamId::Adapter(_)
-        | StreamId::Events => Err(misplaced(event, "its stream is no run")),
+        | StreamId::Events
+        | StreamId::Checkpoints => Err(misplaced(event, "its stream is no run")),
     }
 }
 

@@ -438,7 +438,11 @@ impl State {
             | Event::EventReceived(_)
             | Event::EventsDelivered(_)
             | Event::ScheduleFired(_)
-            | Event::ScheduleMatched(_) => Err("it is no event of a run"),
+            | Event::ScheduleMatched(_)
+            | Event::CheckpointSigned(_)
+            | Event::CheckpointCosigned(_)
+            | Event::PayloadErased(_)
+            | Event::EpochStarted(_) => Err("it is no event of a run"),
         }
     }
 

@@ -1,8 +1,8 @@
-//! Events of the project: policy, pause, deployments, engine starts.
+//! Events of the project: policy, pause, deployments, engine starts, checkpoints, erasures, epochs.
 
 use crate::draft::Mode;
 use crate::plan::WorkflowName;
-use crate::{Digest, IntegrationId, PayloadRef};
+use crate::{Digest, EventId, IntegrationId, PayloadRef, RunId};
 use serde::{Deserialize, Serialize};
 
 /// A policy was applied; the envelope's actor tells by whom.
@@ -68,4 +68,59 @@ pub struct EngineStarted {
     pub read_hosts: Vec<String>,
     /// Targets that may be private or plain HTTP.
     pub egress_allow: Vec<String>,
+}
+
+/// The Merkle tree over the log was signed as it stood at a size.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckpointSigned {
+    /// Events in the tree: all before this one.
+    pub size: u64,
+    /// Root of the tree over them.
+    pub root: Digest,
+    /// The signed note (C2SP tlog-checkpoint), as it is published.
+    pub note: String,
+}
+
+/// A witness has seen that a checkpoint continues the ones before it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckpointCosigned {
+    /// Events in the tree.
+    pub size: u64,
+    /// Root of the tree over them.
+    pub root: Digest,
+    /// Name of the witness's key.
+    pub witness: String,
+    /// Its signature line of the note (C2SP tlog-cosignature), without the line end.
+    pub line: String,
+}
+
+/// Content was erased: its data keys are destroyed and its payload rows deleted. Exactly one of
+/// `run` and `arrival` is there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PayloadErased {
+    /// All content of this run.
+    pub run: Option<RunId>,
+    /// The content of this event from outside.
+    pub arrival: Option<EventId>,
+    /// Pseudonym of the person on whose account it was erased.
+    pub subject: Option<Digest>,
+    /// Payloads that were deleted.
+    pub payloads: u64,
+    /// Why, in words.
+    pub reason: Option<PayloadRef>,
+}
+
+/// The project goes on from restored or copied data: what was open or unspent is void, what was
+/// under way is in doubt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EpochStarted {
+    /// Which epoch: 2 for the first restore.
+    pub epoch: u64,
+    /// Events that the data held.
+    pub size: u64,
+    /// Root of the tree over them.
+    pub root: Digest,
+    /// Size of the largest checkpoint known to be signed before, when it is larger: the events in
+    /// between are given up.
+    pub lost_to: Option<u64>,
 }
