@@ -25,6 +25,7 @@ mod server;
 mod session;
 mod token;
 mod tokens;
+mod waits;
 
 pub use access::Access;
 pub use documents::Documents;
