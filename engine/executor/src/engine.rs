@@ -5,6 +5,7 @@ use crate::env::Env;
 use crate::handle::{Error, Handle, Notice, ProjectFact};
 use crate::mint::Mint;
 use crate::perform::{Caller, Transports};
+use crate::submit::Submitter;
 use crate::world::{Modes, World};
 use crate::writer::{Ended, State, Writer};
 use placet_adapters::Adapters;
@@ -66,8 +67,14 @@ impl Engine {
         let caller = Caller::new(Arc::clone(&env), Arc::clone(&world), transports, sender.clone());
         let handle =
             Handle::new(Arc::clone(&env), sender.clone(), Arc::clone(&world), notices.downgrade());
-        let writer =
-            Writer { env, inputs, sender, caller, world, notices, state: State::default() };
+        let submitter = Submitter {
+            env: Arc::clone(&env),
+            inputs: sender.clone(),
+            caller: Arc::new(caller),
+            world: Arc::clone(&world),
+        };
+        let state = State::default();
+        let writer = Writer { env, inputs, sender, submitter, world, notices, state };
         let thread = std::thread::Builder::new()
             .name("writer".to_owned())
             .spawn(move || writer.run())

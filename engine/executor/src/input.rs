@@ -61,9 +61,9 @@ impl Change {
 #[derive(Debug)]
 pub(crate) struct Committed {
     pub(crate) run: RunId,
-    pub(crate) calls: Vec<CallPlan>,
+    /// Calls that have begun with it.
+    pub(crate) calls: i64,
     pub(crate) more: bool,
     pub(crate) reply: Option<ReplyTo>,
-    pub(crate) submitted: std::time::Instant,
     pub(crate) result: AppendResult,
 }

@@ -2,8 +2,8 @@
 //! pool, calls on the runtime, timers, recovery.
 //!
 //! The path of one message: [`Handle::start`] puts a job into the loop → the pool works through a
-//! `turn` (expressions, rendering, `placet_core`) → the loop appends its facts → the log
-//! acknowledges → [`placet_core::react`] says what the world must do → `perform` calls the
+//! `turn` (expressions, rendering, `placet_core`) and hands its facts to the log (`submit`) → the
+//! log acknowledges → [`placet_core::react`] says what the world must do → `perform` calls the
 //! transport with exactly the stored bytes → the answer comes back as an input.
 //!
 //! Invariants: nothing is called, answered or told before the commit; a parked run is not in
@@ -23,6 +23,7 @@ mod perform;
 mod pool;
 pub mod public;
 pub mod schedules;
+mod submit;
 pub mod trace;
 mod turn;
 mod values;
