@@ -49,7 +49,7 @@ impl Ends {
     pub(crate) async fn of(&self, handle: &Handle, run: RunId) -> Result<(), Failure> {
         let (end, ended) = oneshot::channel();
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(run, end);
-        if !handle.run_row(run)?.is_some_and(|row| row.output.is_some()) {
+        if handle.run_row(run)?.is_none_or(|row| row.output.is_none()) {
             ended.await?;
         }
         Ok(())
