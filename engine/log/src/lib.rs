@@ -51,6 +51,7 @@
 
 mod append;
 pub mod check;
+pub mod checkpoint;
 pub mod codec;
 mod commit;
 mod data_keys;
@@ -62,10 +63,12 @@ mod index;
 mod keyring;
 mod log;
 mod meta;
+pub mod note;
 mod open;
 mod payload;
 mod project_key;
 mod projector;
+pub mod proof;
 mod read;
 mod record;
 mod shared;
