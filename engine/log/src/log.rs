@@ -8,9 +8,10 @@ use crate::head::Subscription;
 use crate::keyring::{StreamKey, live_keys};
 use crate::payload::{self, Owner};
 use crate::shared::Shared;
+use crate::signer::Signer;
 use crate::writer::Request;
-use crate::{AppendError, BoxError, Error, OpenOptions, ReadView, meta};
-use placet_model::{DataKeyId, Position, StreamId, Timestamp};
+use crate::{AppendError, BoxError, Error, OpenOptions, ReadView, checkpoint, meta, signer};
+use placet_model::{DataKeyId, Position, Revision, StreamId, Timestamp};
 use redb::WriteTransaction;
 use std::collections::BTreeSet;
 use std::sync::mpsc::SyncSender;
@@ -136,6 +137,33 @@ impl Log {
         ReadView::open(&self.inner.shared)
     }
 
+    /// The name that the log's checkpoints and its key go by, for life.
+    pub fn origin(&self) -> String {
+        checkpoint::origin(self.inner.shared.install_id, self.project())
+    }
+
+    /// What signs the log's heads; its key is made, durably, when it is asked for the first time.
+    ///
+    /// # Errors
+    /// The key files' errors, and [`Error::SigningKeyMissing`].
+    pub fn signer(&self) -> Result<Signer, Error> {
+        let shared = &self.inner.shared;
+        let keys = signer::Keys::of(&shared.keys, shared.install_id, shared.dir.as_deref())?;
+        let signed_before = self.read()?.revision(&StreamId::Checkpoints)?;
+        Signer::open(keys, &self.origin(), signed_before != Revision::START)
+    }
+
+    /// Puts a new signing key in the place of one that is lost. Whoever verifies the log must be
+    /// given it; what the old key signed stays as it is.
+    ///
+    /// # Errors
+    /// The key files' errors; [`Error::Io`] where the key is there.
+    pub fn new_signing_key(&self) -> Result<Signer, Error> {
+        let shared = &self.inner.shared;
+        let keys = signer::Keys::of(&shared.keys, shared.install_id, shared.dir.as_deref())?;
+        Signer::create(keys, &self.origin())
+    }
+
     /// Position of the last durable event.
     pub fn head(&self) -> Position {
         self.inner.shared.tail.head()
@@ -204,6 +232,7 @@ impl Log {
     }
 
     fn prepare(&self, at: Timestamp, group: Vec<Append>) -> Result<Prepared, AppendError> {
+        self.inner.shared.demand_key()?;
         let invalid = |stream: &StreamId, what: &str| AppendError::Invalid {
             stream: stream.clone(),
             what: what.to_owned(),
