@@ -81,6 +81,12 @@ pub enum Error {
         /// Where it was looked for.
         path: PathBuf,
     },
+    /// An export goes into a directory of its own.
+    #[error("{} is not empty: name a directory that is new or empty", dir.display())]
+    NotEmpty {
+        /// The directory.
+        dir: PathBuf,
+    },
     /// A project name, or a file, that makes no key or checkpoint.
     #[error(transparent)]
     Note {
@@ -264,7 +270,7 @@ impl Error {
             | Self::SigningKeyMissing { .. }
             | Self::Keyless => "PL1004",
             Self::RolledBack { .. } => "PL1201",
-            Self::Note { .. } => "PL1202",
+            Self::Note { .. } | Self::NotEmpty { .. } => "PL1202",
             Self::Format { .. } | Self::UnknownEvent { .. } => "PL1005",
             Self::Stopped => "PL1006",
             Self::Erased { .. }

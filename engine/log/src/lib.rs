@@ -58,6 +58,7 @@ mod data_keys;
 pub mod envelope;
 mod erase;
 mod error;
+pub mod export;
 mod head;
 mod index;
 mod keyring;

@@ -290,7 +290,11 @@ impl ReadView {
         )))
     }
 
-    fn open_payload(&self, envelope: &Envelope<'_>, index: u16) -> Result<OpenedPayload, Error> {
+    pub(crate) fn open_payload(
+        &self,
+        envelope: &Envelope<'_>,
+        index: u16,
+    ) -> Result<OpenedPayload, Error> {
         self.shared.demand_key()?;
         let position = envelope.position;
         let damaged =

@@ -6,6 +6,7 @@ mod checkpoints;
 mod crash;
 mod crash_disk;
 mod damage;
+mod export;
 mod golden;
 mod opening;
 mod payloads;
