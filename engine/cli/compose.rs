@@ -166,7 +166,10 @@ pub(crate) async fn start_served(setup: Setup<'_>, log: Log) -> Result<Running> 
         clock: setup.clock,
         mode: setup.mode,
     };
-    let engine = Engine::start(parts).await.map_err(|error| refused(&error))?;
+    let mut engine = Engine::start(parts).await.map_err(|error| refused(&error))?;
+    let file = setup.project.config.audit.checkpoint_file.as_ref().map(PathBuf::from);
+    let files = [setup.place.data.join(CHECKPOINT_FILE)].into_iter().chain(file).collect();
+    engine.keep_checkpoints(files).map_err(|error| refused(&error))?;
     Ok(Running { engine, vault, live })
 }
 
@@ -271,3 +274,5 @@ pub(crate) fn unmark_virtual(data: &Path) {
 }
 
 const CLOCK_FILE: &str = "clock";
+/// The newest checkpoint of the log, in its data.
+pub(crate) const CHECKPOINT_FILE: &str = "checkpoint";

@@ -1,5 +1,8 @@
 //! `placet audit`: read the log, replay it, verify it. Nothing in here appends anything.
 
+mod checkpoint;
+mod export;
+mod prove;
 mod verify;
 
 use crate::compose::{self, Place};
@@ -52,7 +55,13 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Check every record, index and payload against its digest
+    /// The newest signed head of the log, or its key
+    Checkpoint(checkpoint::Args),
+    /// The log as files that tools of others verify
+    Export(export::Args),
+    /// The receipt of one decision, in one file
+    Prove(prove::Args),
+    /// Check a log, an export or a receipt: every record, index and payload against its digest
     Verify(verify::Args),
     /// One event
     Show {
@@ -68,7 +77,12 @@ enum Command {
 pub(crate) async fn run(args: Args) -> Result<Exit> {
     if let Command::Later(words) = &args.command {
         let word = words.first().map_or("", String::as_str);
-        return Err(invalid(format!("audit {word} is not built yet: log, show, replay or verify")));
+        return Err(invalid(format!(
+            "audit {word} is not built yet: log, show, replay, checkpoint, export, prove or verify"
+        )));
+    }
+    if let Command::Verify(asked) = &args.command {
+        return verify::run(&args.target, asked).await;
     }
     let found = args.target.find().await?;
     match args.command {
@@ -89,8 +103,10 @@ pub(crate) async fn run(args: Args) -> Result<Exit> {
             let answer = out::with_progress("replaying the log", replay(&found)).await?;
             told(&answer, "equal", json, || replay_words(&answer))
         }
-        Command::Verify(args) => verify::run(&found, &args).await,
-        Command::Later(_) => Ok(Exit::Usage),
+        Command::Checkpoint(args) => checkpoint::run(&found, &args).await,
+        Command::Export(args) => export::run(&found, &args).await,
+        Command::Prove(args) => prove::run(&found, &args).await,
+        Command::Verify(_) | Command::Later(_) => Ok(Exit::Usage),
     }
 }
 

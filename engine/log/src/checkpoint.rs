@@ -9,9 +9,10 @@
 //! space or a plus. The log's key goes by the same name.
 
 use crate::note::{Note, NoteError, VerifierKey};
+use crate::{Error, ReadView, SignedHead};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use placet_model::Digest;
+use placet_model::{Digest, Event, Revision, StreamId};
 use std::fmt;
 use std::str::FromStr;
 
@@ -73,6 +74,53 @@ pub(crate) fn digest(text: &str) -> Option<Digest> {
 /// A hash as base64.
 pub(crate) fn base64(digest: &Digest) -> String {
     STANDARD.encode(digest.as_bytes())
+}
+
+/// The checkpoint that the log recorded last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// The note, with the lines of the witnesses that were recorded for it.
+    pub note: Note,
+    /// The head that it signs.
+    pub head: SignedHead,
+    /// Events after it that are no checkpoints and no cosignatures: while there are none, it
+    /// vouches for all that there is.
+    pub unsigned: u64,
+}
+
+impl Recorded {
+    /// The checkpoint recorded last in the view; none where there is none.
+    ///
+    /// # Errors
+    /// Damage, and a recorded note that is none.
+    pub fn last(view: &ReadView) -> Result<Option<Self>, Error> {
+        let stream = StreamId::Checkpoints;
+        let size = view.head().size;
+        let (mut lines, mut later): (Vec<(SignedHead, String)>, Vec<u64>) = (vec![], vec![]);
+        let mut revision = view.revision(&stream)?;
+        while revision != Revision::START {
+            let event = view.stream_event(&stream, revision)?;
+            later.push(event.position.get());
+            match event.event {
+                Event::CheckpointCosigned(body) => {
+                    lines.push((SignedHead { size: body.size, root: body.root }, body.line));
+                }
+                Event::CheckpointSigned(body) => {
+                    let head = SignedHead { size: body.size, root: body.root };
+                    let mut note: Note = body.note.parse()?;
+                    for (_, line) in lines.iter().rev().filter(|(of, _)| *of == head) {
+                        note.add(line.parse()?);
+                    }
+                    let own = later.iter().filter(|position| **position > head.size).count();
+                    let unsigned = size.saturating_sub(head.size).saturating_sub(own as u64);
+                    return Ok(Some(Self { note, head, unsigned }));
+                }
+                _ => {}
+            }
+            revision = Revision::new(revision.get() - 1);
+        }
+        Ok(None)
+    }
 }
 
 /// Whom a reader believes. A key that came along with what it is to prove is never among them.

@@ -20,6 +20,7 @@ mod line;
 mod verify;
 mod write;
 
+pub(crate) use line::parts;
 pub use line::{RENDERING, Render, line};
 pub use verify::{Asked, Finding, Report, verify};
 pub use write::{Content, Entry, Exported, Exporter};

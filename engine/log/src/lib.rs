@@ -71,6 +71,7 @@ mod project_key;
 mod projector;
 pub mod proof;
 mod read;
+pub mod receipt;
 mod record;
 mod shared;
 mod signer;

@@ -2,10 +2,12 @@
 //! is dropped.
 
 use crate::append::{Append, AppendResult, Appended, EVENTS_MAX, Ticket};
+use crate::checkpoint::Recorded;
 use crate::commit::{Part, Prepared, PreparedEvent};
 use crate::envelope::stream_key;
 use crate::head::Subscription;
 use crate::keyring::{StreamKey, live_keys};
+use crate::note::Note;
 use crate::payload::{self, Owner};
 use crate::shared::Shared;
 use crate::signer::Signer;
@@ -149,8 +151,8 @@ impl Log {
     pub fn signer(&self) -> Result<Signer, Error> {
         let shared = &self.inner.shared;
         let keys = signer::Keys::of(&shared.keys, shared.install_id, shared.dir.as_deref())?;
-        let signed_before = self.read()?.revision(&StreamId::Checkpoints)?;
-        Signer::open(keys, &self.origin(), signed_before != Revision::START)
+        let signed_before = self.read()?.revision(&StreamId::Checkpoints)? != Revision::START;
+        Signer::open(keys, &self.origin(), signed_before, Arc::clone(&shared.signed))
     }
 
     /// Puts a new signing key in the place of one that is lost. Whoever verifies the log must be
@@ -161,7 +163,32 @@ impl Log {
     pub fn new_signing_key(&self) -> Result<Signer, Error> {
         let shared = &self.inner.shared;
         let keys = signer::Keys::of(&shared.keys, shared.install_id, shared.dir.as_deref())?;
-        Signer::create(keys, &self.origin())
+        Signer::create(keys, &self.origin(), Arc::clone(&shared.signed))
+    }
+
+    /// Refuses data that are older than what was signed of this log, or that differ from it. An
+    /// engine asks before it does anything; who only reads need not.
+    ///
+    /// # Errors
+    /// [`Error::RolledBack`], and a signed head that cannot be read.
+    pub fn check_signed_head(&self) -> Result<(), Error> {
+        let shared = &self.inner.shared;
+        let keys = signer::Keys::of(&shared.keys, shared.install_id, shared.dir.as_deref())?;
+        let signed = keys.head()?;
+        signed.map_or(Ok(()), |signed| signed.check(&self.read()?))
+    }
+
+    /// A checkpoint for an export or a receipt of what the view shows, with the size that it is for:
+    /// the one recorded last while it vouches for every event, with its witnesses; else one that is
+    /// signed now. Appends nothing.
+    ///
+    /// # Errors
+    /// As [`Signer::sign`].
+    pub fn evidence(&self, view: &ReadView) -> Result<(Note, u64), Error> {
+        match Recorded::last(view)?.filter(|last| last.unsigned == 0) {
+            Some(last) => Ok((last.note, last.head.size)),
+            None => Ok((self.signer()?.sign(view)?, view.head().size)),
+        }
     }
 
     /// Position of the last durable event.

@@ -11,7 +11,7 @@ use crate::meta::{self, Meta};
 use crate::project_key::{self, KeyPlace, ProjectKey};
 use crate::projector::{NoProjections, Projector};
 use crate::shared::Shared;
-use crate::signer::Keys;
+use crate::signer::{Keys, Remembered};
 use crate::storage::{Files, Storage, guarded};
 use crate::tree::Frontier;
 use crate::writer::Writer;
@@ -127,6 +127,7 @@ impl OpenOptions {
             project: meta.project,
             install_id: meta.install_id,
             keys: self.keys,
+            signed: Remembered::default(),
             keyring: Keyring::new(data_keys),
             tail: Arc::new(Tail::default()),
             random: SystemRandom::new(),

@@ -152,7 +152,7 @@ pub fn check_consistency(
 
 /// The largest power of two below `size`, which is more than one.
 const fn half(size: u64) -> u64 {
-    1 << (63 - (size - 1).leading_zeros())
+    1 << (size - 1).ilog2()
 }
 
 /// Root over the leaves `low..high`, where `low` is a multiple of every full subtree in it.

@@ -2,6 +2,7 @@
 
 use crate::head::{Head, Tail};
 use crate::keyring::Keyring;
+use crate::signer::Remembered;
 use crate::storage::{Db, File};
 use crate::{Error, KeyPlace, ReadView};
 use ring::rand::SystemRandom;
@@ -17,6 +18,8 @@ pub(crate) struct Shared {
     pub(crate) install_id: [u8; 16],
     /// Where the keys live; without, the log is there to be verified only.
     pub(crate) keys: KeyPlace,
+    /// What was signed, where no file remembers it.
+    pub(crate) signed: Remembered,
     pub(crate) keyring: Keyring,
     pub(crate) tail: Arc<Tail>,
     pub(crate) random: SystemRandom,

@@ -134,35 +134,43 @@ pub struct Signer {
     keys: Keys,
     key: Arc<SigningKey>,
     /// What was signed, where no file says so.
-    remembered: Arc<Mutex<Option<SignedHead>>>,
+    remembered: Remembered,
 }
+
+/// The head that was signed last, shared by all signers of an open log.
+pub(crate) type Remembered = Arc<Mutex<Option<SignedHead>>>;
 
 impl Signer {
     /// Reads the key, or makes the first one of a log that has never signed anything.
-    pub(crate) fn open(keys: Keys, origin: &str, signed_before: bool) -> Result<Self, Error> {
+    pub(crate) fn open(
+        keys: Keys,
+        origin: &str,
+        signed_before: bool,
+        remembered: Remembered,
+    ) -> Result<Self, Error> {
         match &keys.place {
             Place::Directory { dir, data } => {
                 let path = key_file(dir, &keys.install_id);
                 match read_secret(&path, KEY_HEADER, data.as_deref()) {
-                    Ok(seed) => Self::new(keys, origin, &seed),
+                    Ok(seed) => Self::new(keys, origin, &seed, remembered),
                     Err(Error::KeyFileMissing { path }) => {
                         if signed_before || keys.head()?.is_some() {
                             return Err(Error::SigningKeyMissing { path });
                         }
-                        Self::create(keys, origin)
+                        Self::create(keys, origin, remembered)
                     }
                     Err(error) => Err(error),
                 }
             }
             Place::Given(seed) => {
                 let seed = seed.clone();
-                Self::new(keys, origin, &seed)
+                Self::new(keys, origin, &seed, remembered)
             }
             Place::Without => Err(Error::Keyless),
         }
     }
 
-    pub(crate) fn create(keys: Keys, origin: &str) -> Result<Self, Error> {
+    pub(crate) fn create(keys: Keys, origin: &str, remembered: Remembered) -> Result<Self, Error> {
         let mut seed = Zeroizing::new([0; 32]);
         SystemRandom::new().fill(seed.as_mut()).map_err(|_unspecified| Error::Random)?;
         match &keys.place {
@@ -173,12 +181,17 @@ impl Signer {
             }
             Place::Given(_) | Place::Without => return Err(Error::Keyless),
         }
-        Self::new(keys, origin, &seed)
+        Self::new(keys, origin, &seed, remembered)
     }
 
-    fn new(keys: Keys, origin: &str, seed: &[u8; 32]) -> Result<Self, Error> {
+    fn new(
+        keys: Keys,
+        origin: &str,
+        seed: &[u8; 32],
+        remembered: Remembered,
+    ) -> Result<Self, Error> {
         let key = SigningKey::from_seed(origin, KeyKind::Log, seed)?;
-        Ok(Self { keys, key: Arc::new(key), remembered: Arc::default() })
+        Ok(Self { keys, key: Arc::new(key), remembered })
     }
 
     /// The key that verifies what this signs.

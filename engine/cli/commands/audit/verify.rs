@@ -1,72 +1,100 @@
-//! `placet audit verify`: every record, index and payload against its digest.
+//! `placet audit verify`: a live project, a data directory, an export or a receipt. Needs no key but
+//! the reader's own, and appends nothing.
 
-use super::{open_bare, told};
-use crate::exit::Exit;
-use crate::link::Found;
-use crate::out::{self, visible};
+mod asked;
+mod files;
+mod live;
+mod story;
+
+use super::told;
+use crate::exit::{Exit, invalid};
+use crate::link::Target;
+use crate::out;
+use crate::project::Project;
 use anyhow::Result;
-use placet_log::Error;
-use serde_json::{Value, json};
+use placet_log::receipt;
+use serde_json::Value;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    /// An export, a data directory (or a copy of one) or a receipt; the project's own log without
+    path: Option<PathBuf>,
+    /// The log's key, from somewhere else than what is verified: its text, or a file with it
+    #[arg(long)]
+    key: Option<String>,
+    /// A witness's key; may be given more than once
+    #[arg(long, value_name = "KEY")]
+    witness: Vec<String>,
+    /// How many of these witnesses must have signed (all of them without)
+    #[arg(long, value_name = "N", requires = "witness")]
+    min: Option<usize>,
+    /// A checkpoint that was kept: the log must continue it
+    #[arg(long, value_name = "FILE")]
+    older: Option<PathBuf>,
     #[arg(long)]
     json: bool,
 }
 
-pub(super) async fn run(found: &Found, args: &Args) -> Result<Exit> {
-    let answer = out::with_progress("verifying the log", verify(found)).await?;
-    told(&answer, "ok", args.json, || verify_words(&answer))
-}
-
-async fn verify(found: &Found) -> Result<Value> {
-    match found {
-        Found::Engine(link) => link.post("/api/v1/audit/verify", &json!({})).await,
-        Found::Data(data, project) => match open_bare(data, project).and_then(|log| {
-            let verified = log.read()?.verify()?;
-            Ok(json!({
-                "ok": true,
-                "events": verified.events,
-                "payloads": verified.payloads,
-                "erased": verified.erased,
-                "root": verified.root,
-            }))
-        }) {
-            Ok(answer) => Ok(answer),
-            Err(error) => damage(error),
-        },
-    }
-}
-
-/// The first damage as an answer; an error that says nothing about the log stays one.
-fn damage(error: anyhow::Error) -> Result<Value> {
-    let position = match error.downcast_ref::<Error>() {
-        Some(
-            Error::Damaged { position, .. }
-            | Error::UnknownEvent { position, .. }
-            | Error::KeyLost { position, .. },
-        ) => Some(*position),
-        Some(Error::DamagedIndex { .. }) => None,
-        _ => return Err(error),
+pub(super) async fn run(target: &Target, args: &Args) -> Result<Exit> {
+    let asked = asked::of(args)?;
+    let answer = match &args.path {
+        None => {
+            let found = target.find().await?;
+            out::with_progress("verifying the log", live::verify(&found, &asked)).await?
+        }
+        Some(path) if path.is_dir() && path.join("log.redb").exists() => {
+            let project = Project::of_data(path)?;
+            let verify = live::of_data(path, &project, &asked);
+            out::with_progress("verifying the data", async { verify }).await?
+        }
+        Some(path) if path.is_dir() && path.join("tile").exists() => files::export(path, &asked),
+        Some(path) if path.is_dir() && path.join("checkpoint").exists() => {
+            files::export(path, &asked)
+        }
+        Some(path) => files::receipt(path, &text(path)?, &asked),
     };
-    let detail = format!("{error:#}");
-    Ok(json!({ "ok": false, "code": "PL1003", "position": position, "detail": detail }))
+    told(&answer, "ok", args.json, || words(&answer))
 }
 
-fn verify_words(answer: &Value) -> String {
-    if answer["ok"] == true {
-        let count = |key: &str| answer[key].to_string();
-        let root = answer["root"].as_str().unwrap_or_default();
-        return format!(
-            "whole: {} events, {} payloads, {} erased; root {root}",
-            count("events"),
-            count("payloads"),
-            count("erased"),
-        );
+fn text(path: &Path) -> Result<String> {
+    let unread = |why: &dyn std::fmt::Display| {
+        let path = path.display();
+        invalid(format!("{path} is no export, no data directory and no receipt: {why}"))
+    };
+    if path.is_dir() {
+        return Err(unread(&"it has neither log.redb nor a checkpoint"));
     }
-    let detail = visible(answer["detail"].as_str().unwrap_or_default());
-    match answer["position"].as_u64() {
-        Some(position) => format!("damaged at position {position}: {detail}"),
-        None => format!("damaged: {detail}"),
+    let text = std::fs::read_to_string(path).map_err(|error| unread(&error))?;
+    if receipt::is_receipt(&text) { Ok(text) } else { Err(unread(&"it does not read as one")) }
+}
+
+fn words(answer: &Value) -> String {
+    let text = |key: &str| out::visible(answer[key].as_str().unwrap_or_default());
+    if answer["ok"] != true {
+        let detail = text("detail");
+        return match (answer["position"].as_u64(), answer["last"].as_u64()) {
+            (Some(first), Some(last)) if first != last => {
+                format!("damaged in positions {first} to {last}: {detail}")
+            }
+            (Some(position), _) => format!("damaged at position {position}: {detail}"),
+            (None, _) => format!("damaged: {detail}"),
+        };
     }
+    let mut words = if answer["story"].is_array() {
+        format!("good: {} events of the log {}", answer["events"], text("origin"))
+    } else {
+        let (events, payloads, erased) =
+            (&answer["events"], &answer["payloads"], &answer["erased"]);
+        format!(
+            "whole: {events} events, {payloads} payloads, {erased} erased; root {}",
+            text("root")
+        )
+    };
+    let lines = answer["story"].as_array().into_iter().chain(answer["notes"].as_array());
+    for line in lines.flatten().filter_map(Value::as_str) {
+        write!(words, "\n{}", out::visible(line)).expect("writing to a string cannot fail");
+    }
+    words
 }

@@ -62,7 +62,7 @@ pub(crate) fn event(envelope: &Envelope<'_>, body: &[u8]) -> Result<RecordedEven
 }
 
 /// What a line says of itself: its rendering and its body.
-pub(super) fn parts(line: &[u8]) -> Result<(u64, Vec<u8>), &'static str> {
+pub(crate) fn parts(line: &[u8]) -> Result<(u64, Vec<u8>), &'static str> {
     let line: Value = serde_json::from_slice(line).map_err(|_malformed| "the line is no JSON")?;
     let rendering = line["rendering"].as_u64().ok_or("the line does not say its rendering")?;
     let body = line["body_bytes"].as_str().ok_or("the line has no body_bytes")?;

@@ -60,7 +60,7 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.position, self.last) {
             (Some(first), Some(last)) if first != last => {
-                write!(f, "in positions {first} to {last}, ")?
+                write!(f, "in positions {first} to {last}, ")?;
             }
             (Some(position), _) => write!(f, "at position {position}, ")?,
             (None, _) => {}
@@ -70,11 +70,11 @@ impl fmt::Display for Finding {
 }
 
 impl Finding {
-    fn in_file(file: impl Into<PathBuf>, what: impl fmt::Display) -> Self {
+    pub(crate) fn in_file(file: impl Into<PathBuf>, what: impl fmt::Display) -> Self {
         Self { position: None, last: None, file: file.into(), what: what.to_string() }
     }
 
-    fn at(self, position: u64) -> Self {
+    pub(crate) fn at(self, position: u64) -> Self {
         Self { position: Some(Position::new(position)), ..self }
     }
 
@@ -309,7 +309,7 @@ impl<'a> Check<'a> {
         };
         match fs::read(self.dir.join(&file)) {
             Ok(sealed) if sha256(&[&sealed]) == *commitment.ct_hash.as_bytes() => {
-                self.payloads += 1
+                self.payloads += 1;
             }
             Ok(_) => return Err(no(&file, &"its bytes are not those of its name")),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {

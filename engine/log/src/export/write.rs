@@ -3,6 +3,7 @@
 
 use super::layout::{self, HEIGHT, Kind, WIDTH};
 use super::line::{Render, line};
+use crate::checkpoint::Checkpoint;
 use crate::envelope::{Commitment, Envelope};
 use crate::note::{Note, VerifierKey};
 use crate::payload::{self, OpenedPayload};
@@ -121,7 +122,7 @@ impl<'r> Exporter<'r> {
     /// [`Error::Damaged`] when the checkpoint is not that of these entries.
     pub fn finish(mut self, note: &Note, key: &VerifierKey) -> Result<Exported, Error> {
         let size = self.edge.size();
-        let checkpoint: crate::checkpoint::Checkpoint = note.text().parse()?;
+        let checkpoint: Checkpoint = note.text().parse()?;
         if (checkpoint.size, checkpoint.root) != (size, self.edge.root()) {
             let what =
                 format!("the checkpoint of {} events is not that of the entries", checkpoint.size);
@@ -264,7 +265,7 @@ impl ReadView {
         })
     }
 
-    /// Writes an export of everything up to the head, under a checkpoint of that head.
+    /// Writes an export of everything up to the size of the checkpoint.
     ///
     /// # Errors
     /// As [`Exporter::add`] and [`Exporter::finish`].
@@ -275,8 +276,9 @@ impl ReadView {
         render: Render<'_>,
         (note, key): (&Note, &VerifierKey),
     ) -> Result<Exported, Error> {
+        let checkpoint: Checkpoint = note.text().parse()?;
         let mut exporter = Exporter::create(dir, render)?;
-        for position in 1..=self.head().size {
+        for position in 1..=checkpoint.size {
             exporter.add(&self.entry(Position::new(position), content)?)?;
         }
         exporter.finish(note, key)

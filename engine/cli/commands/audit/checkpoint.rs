@@ -1,0 +1,68 @@
+//! `placet audit checkpoint`: the newest signed head of the log, and the key that it is signed with.
+
+use crate::compose::{self, Place};
+use crate::exit::{Exit, invalid, refused};
+use crate::link::Found;
+use crate::out;
+use anyhow::{Context, Result};
+use placet_executor::{Clock, checkpoint_of};
+use serde_json::{Value, json};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Only print the key that verifies the log's checkpoints
+    #[arg(long)]
+    key: bool,
+    /// Put a new signing key in the place of one that is lost; whoever verifies the log needs it
+    #[arg(long, conflicts_with = "key")]
+    new_key: bool,
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(found: &Found, args: &Args) -> Result<Exit> {
+    let told = match found {
+        Found::Engine(_) if args.new_key => {
+            return Err(invalid(
+                "stop the engine first: --new-key works on data that nobody has open",
+            ));
+        }
+        Found::Engine(link) if args.key => link.get("/api/v1/audit/checkpoint").await?,
+        Found::Engine(link) => link.post("/api/v1/audit/checkpoint", &json!({})).await?,
+        Found::Data(data, project) => {
+            let log = compose::open_log_of(project, &Place::of(data))?;
+            let signer = if args.new_key { log.new_signing_key()? } else { log.signer()? };
+            let checkpoint = if args.key || args.new_key {
+                None
+            } else {
+                let now = match compose::is_virtual(data) {
+                    true => log.read()?.head().recorded_at,
+                    false => Clock::System.now(),
+                };
+                Some(checkpoint_of(&log, now).map_err(|error| refused(&error))?)
+            };
+            if let Some(recorded) = &checkpoint {
+                let file = data.join(compose::CHECKPOINT_FILE);
+                placet_log::replace_file(&file, recorded.note.to_string().as_bytes())?;
+            }
+            json!({
+                "origin": log.origin(),
+                "key": signer.verifier().to_string(),
+                "checkpoint": checkpoint.map(|recorded| recorded.note.to_string()),
+            })
+        }
+    };
+    say(&told, args)?;
+    Ok(Exit::Done)
+}
+
+fn say(told: &Value, args: &Args) -> Result<()> {
+    if args.json {
+        return out::json(told);
+    }
+    let text = |name: &str| told[name].as_str().map(str::trim_end);
+    if args.key || args.new_key {
+        return out::data(text("key").context("the engine names no key")?);
+    }
+    out::data(text("checkpoint").context("the engine gave no checkpoint")?)
+}
