@@ -7,7 +7,7 @@ use placet_log::checkpoint::Attested;
 use placet_log::export::{self, Asked, Finding};
 use placet_log::receipt;
 use serde_json::{Value, json};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub(super) fn export(dir: &Path, asked: &Asked) -> Value {
     match export::verify(dir, asked, &render) {
@@ -42,7 +42,9 @@ pub(super) fn export(dir: &Path, asked: &Asked) -> Value {
 
 pub(super) fn receipt(file: &Path, text: &str, asked: &Asked) -> Value {
     match receipt::verify(text, asked, &render) {
-        Err(finding) => found(file, &finding),
+        Err(finding) => {
+            found(file.parent().unwrap_or(file), &Finding { file: name(file), ..finding })
+        }
         Ok(proven) => json!({
             "ok": true,
             "decision": proven.decision,
@@ -55,6 +57,10 @@ pub(super) fn receipt(file: &Path, text: &str, asked: &Asked) -> Value {
             "notes": signed(&proven.attested),
         }),
     }
+}
+
+fn name(file: &Path) -> PathBuf {
+    file.file_name().map(PathBuf::from).unwrap_or_default()
 }
 
 fn signers(attested: &Attested) -> Value {
@@ -72,6 +78,6 @@ fn found(path: &Path, finding: &Finding) -> Value {
         "position": finding.position,
         "last": finding.last,
         "file": finding.file,
-        "detail": format!("{}: {finding}", path.display()),
+        "detail": format!("{}: {}", path.join(&finding.file).display(), finding.what),
     })
 }

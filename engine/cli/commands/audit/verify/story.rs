@@ -1,8 +1,11 @@
 //! What a receipt proves, in plain words, a line for each event; and what it does not.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use placet_log::receipt::Proven;
 use placet_model::event::decision::VoteCast;
 use placet_model::{Digest, Event, RecordedEvent};
+use serde_json::Value;
 
 pub(super) fn tell(proven: &Proven) -> Vec<String> {
     let mut lines = vec![format!("about the decision {}:", proven.decision)];
@@ -88,6 +91,14 @@ fn disclosed(proven: &Proven, event: &RecordedEvent) -> Vec<String> {
             if fits { "it is the one of that digest" } else { "it is NOT the one of that digest" };
         let text = String::from_utf8_lossy(&item.bytes);
         lines.push(format!("    its {name} ({fits}): {text}"));
+        lines.extend(body(&item.bytes).map(|body| format!("    its body: {body}")));
     }
     lines
+}
+
+/// The body of a prepared request, where it is text.
+fn body(request: &[u8]) -> Option<String> {
+    let request: Value = serde_json::from_slice(request).ok()?;
+    let bytes = STANDARD.decode(request["body"]["bytes"]["base64"].as_str()?).ok()?;
+    String::from_utf8(bytes).ok()
 }
