@@ -79,6 +79,7 @@ mod storage;
 mod tables;
 pub mod tree;
 mod verify;
+pub mod witness;
 mod writer;
 
 pub use append::{Append, AppendResult, Appended, EVENTS_MAX, Expected, NewEvent, Novelty, Ticket};

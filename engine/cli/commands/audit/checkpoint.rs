@@ -6,6 +6,10 @@ use crate::link::Found;
 use crate::out;
 use anyhow::{Context, Result};
 use placet_executor::{Clock, checkpoint_of};
+use placet_log::checkpoint::Checkpoint;
+use placet_log::note::Note;
+use placet_log::proof::consistency;
+use placet_log::witness::Request;
 use serde_json::{Value, json};
 
 #[derive(Debug, clap::Args)]
@@ -16,6 +20,9 @@ pub(crate) struct Args {
     /// Put a new signing key in the place of one that is lost; whoever verifies the log needs it
     #[arg(long, conflicts_with = "key")]
     new_key: bool,
+    /// What a witness that has signed so many events is asked with: the proof and the checkpoint
+    #[arg(long, value_name = "SIZE", conflicts_with_all = ["key", "new_key", "json"])]
+    since: Option<u64>,
     #[arg(long)]
     json: bool,
 }
@@ -35,9 +42,10 @@ pub(super) async fn run(found: &Found, args: &Args) -> Result<Exit> {
             let checkpoint = if args.key || args.new_key {
                 None
             } else {
-                let now = match compose::is_virtual(data) {
-                    true => log.read()?.head().recorded_at,
-                    false => Clock::System.now(),
+                let now = if compose::is_virtual(data) {
+                    log.read()?.head().recorded_at
+                } else {
+                    Clock::System.now()
                 };
                 Some(checkpoint_of(&log, now).map_err(|error| refused(&error))?)
             };
@@ -52,8 +60,31 @@ pub(super) async fn run(found: &Found, args: &Args) -> Result<Exit> {
             })
         }
     };
-    say(&told, args)?;
+    match args.since {
+        None => say(&told, args)?,
+        Some(old) => request(found, &told, old).await?,
+    }
     Ok(Exit::Done)
+}
+
+/// The request to a witness, for `placet witness sign`.
+async fn request(found: &Found, told: &Value, old: u64) -> Result<()> {
+    let note: Note = told["checkpoint"].as_str().unwrap_or_default().parse()?;
+    let size = note.text().parse::<Checkpoint>()?.size;
+    if old > size {
+        return Err(invalid(format!("--since {old}: the checkpoint is of {size} events")));
+    }
+    let proof = match found {
+        Found::Engine(link) => {
+            let path = format!("/api/v1/audit/consistency?old={old}&new={size}");
+            serde_json::from_value(link.get(&path).await?["hashes"].clone())?
+        }
+        Found::Data(data, project) => {
+            let view = compose::open_log_of(project, &Place::of(data))?.read()?;
+            consistency(old, size, &mut |level, index| view.node(level, index))?
+        }
+    };
+    out::data(Request { old, proof, note }.to_string().trim_end())
 }
 
 fn say(told: &Value, args: &Args) -> Result<()> {

@@ -2,17 +2,17 @@
 
 use super::Args;
 use crate::exit::invalid;
+use crate::witnesses::key as key_of;
 use anyhow::Result;
 use placet_log::checkpoint::{Attested, Trust};
 use placet_log::export::Asked;
-use placet_log::note::{KeyKind, Note, VerifierKey};
+use placet_log::note::{KeyKind, Note};
 use placet_model::Timestamp;
 use std::fs;
-use std::path::Path;
 
 pub(super) fn of(args: &Args) -> Result<Asked> {
-    let key = args.key.as_deref().map(|text| key(text, KeyKind::Log)).transpose()?;
-    let witnesses = args.witness.iter().map(|text| self::key(text, KeyKind::Witness));
+    let key = args.key.as_deref().map(|text| key_of(text, KeyKind::Log)).transpose()?;
+    let witnesses = args.witness.iter().map(|text| key_of(text, KeyKind::Witness));
     let trust = Trust { key, witnesses: witnesses.collect::<Result<_>>()?, min: args.min };
     let older = args.older.as_deref().map(|file| {
         let no = |why: &dyn std::fmt::Display| {
@@ -25,23 +25,6 @@ pub(super) fn of(args: &Args) -> Result<Asked> {
         Ok::<_, anyhow::Error>(kept.check(&note).map_err(|error| no(&error))?.checkpoint)
     });
     Ok(Asked { older: older.transpose()?, trust })
-}
-
-/// A key by its text, or by a file with it.
-pub(crate) fn key(given: &str, kind: KeyKind) -> Result<VerifierKey> {
-    let parsed = match given.parse::<VerifierKey>() {
-        Err(_) if Path::new(given).is_file() => fs::read_to_string(given)?.trim_end().parse(),
-        parsed => parsed,
-    };
-    let key = parsed.map_err(|error| invalid(error.to_string()))?;
-    if key.kind() == kind {
-        return Ok(key);
-    }
-    let is = match key.kind() {
-        KeyKind::Log => "a log's key: give it with --key",
-        KeyKind::Witness => "a witness's key: give it with --witness",
-    };
-    Err(invalid(format!("{given} is {is}")))
 }
 
 /// Who has signed, in words.
