@@ -4,7 +4,7 @@
 use crate::commands::running::Stop;
 use crate::exit::{Exit, invalid};
 use crate::out;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Subcommand;
 use placet_log::note::{KeyKind, VerifierKey};
 use placet_log::witness::{Verdict, Witness};
@@ -114,6 +114,6 @@ fn unmade(error: placet_log::Error) -> anyhow::Error {
             "there is no witness in {}: make one with `placet witness key --name NAME`",
             path.parent().unwrap_or(&path).display()
         )),
-        error => Err::<(), _>(error).context("the witness").unwrap_err(),
+        error => error.into(),
     }
 }

@@ -171,7 +171,7 @@ impl Checkpoints {
         blocking(move || {
             let view = env.view()?;
             let last = Recorded::last(&view)?;
-            Ok(last.map_or(view.head().size, |last| last.unsigned))
+            Ok(last.map_or_else(|| view.head().size, |last| last.unsigned))
         })
         .await
     }

@@ -18,7 +18,7 @@ use crate::{Error, replace_file};
 use placet_model::Digest;
 use ring::rand::{SecureRandom, SystemRandom};
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -196,7 +196,7 @@ impl Witness {
             if byte.is_ascii_alphanumeric() || b".-".contains(&byte) {
                 name.push(char::from(byte));
             } else {
-                name.push_str(&format!("_{byte:02x}"));
+                write!(name, "_{byte:02x}").expect("writing to a string cannot fail");
             }
         }
         self.dir.join(format!("{name}.checkpoint"))

@@ -1,5 +1,5 @@
 //! The two verifiers that are not ours: the Go program of `tests/foreign` over Debian's sumdb packages, and `tlog-tiles`
-//! from PyPI. `./tests/run` installs both; a test that finds none says *skipped*, in CI that is a failure.
+//! from `PyPI`. `./tests/run` installs both; a test that finds none says *skipped*, in CI that is a failure.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -5,20 +5,20 @@ use std::fs;
 use std::path::Path;
 
 use super::foreign::Foreign;
-use super::{Export, long_story, story};
+use super::{Export, long_story, story, succeeds};
 use crate::world::Live;
 
 /// Who is to notice, beside us.
 #[derive(Clone, Copy, PartialEq)]
 enum Noticed {
     /// The Go program.
-    ByGo,
+    Go,
     /// The Go program, and `tlog-tiles` when it asks for the entry.
-    ByBoth,
+    Both,
     /// Nobody else: how an event is shown is ours.
-    ByUsOnly,
+    NobodyElse,
 }
-use Noticed::{ByBoth, ByGo, ByUsOnly};
+use Noticed::{Both, Go, NobodyElse};
 
 /// What ours must say about the place.
 #[derive(Debug, Clone, Copy)]
@@ -69,8 +69,8 @@ fn every_forgery_of_an_export_is_found_by_us_and_by_tools_that_are_not_ours() {
         assert!(is_there, "{what}, {place:?}: {found}");
         let Some(foreign) = &foreign else { continue };
         let theirs = foreign.export(&copy, &[&export.key]);
-        assert_eq!(theirs.is_err(), noticed != ByUsOnly, "{what}: {theirs:?}");
-        if noticed == ByBoth {
+        assert_eq!(theirs.is_err(), noticed != NobodyElse, "{what}: {theirs:?}");
+        if noticed == Both {
             assert!(foreign.leaf(&copy, ENTRY - 1).is_err(), "{what}");
         }
     }
@@ -84,34 +84,34 @@ fn rows(size: u64) -> Vec<Row> {
         by(move |dir| change(&dir.join(file), |bytes| bytes[at] ^= 1))
     };
     vec![
-        ("a byte of an entry", by(|dir| forge_entry(dir, false)), only(ENTRY), ByBoth),
-        ("an entry and its hash", by(|dir| forge_entry(dir, true)), only(ENTRY), ByBoth),
-        ("a hash of level 0", flip("tile/0/001", 43 * 32), only(ENTRY), ByGo),
-        ("a hash of level 1 above it", flip("tile/1/000.p/2", 32), Place::At(257, 512), ByGo),
-        ("a hash of level 1 beside it", flip("tile/1/000.p/2", 0), Place::At(1, 256), ByBoth),
-        ("a dropped bundle", removed("tile/entries/001"), only(257), ByBoth),
-        ("two bundles in each other's place", by(swap_bundles), only(1), ByBoth),
+        ("a byte of an entry", by(|dir| forge_entry(dir, false)), only(ENTRY), Both),
+        ("an entry and its hash", by(|dir| forge_entry(dir, true)), only(ENTRY), Both),
+        ("a hash of level 0", flip("tile/0/001", 43 * 32), only(ENTRY), Go),
+        ("a hash of level 1 above it", flip("tile/1/000.p/2", 32), Place::At(257, 512), Go),
+        ("a hash of level 1 beside it", flip("tile/1/000.p/2", 0), Place::At(1, 256), Both),
+        ("a dropped bundle", removed("tile/entries/001"), only(257), Both),
+        ("two bundles in each other's place", by(swap_bundles), only(1), Both),
         (
             "a bundle that is cut off",
             by(move |dir| change(&last_bundle(dir), |bytes| bytes.truncate(bytes.len() - 9))),
             only(size),
-            ByGo,
+            Go,
         ),
         (
             "a bundle with something at its end",
             by(move |dir| change(&last_bundle(dir), |bytes| bytes.extend([0, 1, 2]))),
             only(size),
-            ByGo,
+            Go,
         ),
-        ("a missing tile of level 0", removed("tile/0/001"), only(257), ByBoth),
-        ("a missing tile of level 1", removed("tile/1/000.p/2"), Place::At(1, 256), ByBoth),
-        ("another size", checkpoint(1), Place::Whole, ByGo),
-        ("another origin", checkpoint(0), Place::Whole, ByGo),
-        ("another root", checkpoint(2), Place::Whole, ByGo),
-        ("another signature", checkpoint(4), Place::Whole, ByGo),
-        ("a payload in another's place", by(swap_payloads), Place::Event, ByGo),
-        ("a body that is not the one of its entry", line("\"body_bytes\":\"", "x"), only(1), ByGo),
-        ("a line that says something else", line("\"actor\":\"", "x"), only(1), ByUsOnly),
+        ("a missing tile of level 0", removed("tile/0/001"), only(257), Both),
+        ("a missing tile of level 1", removed("tile/1/000.p/2"), Place::At(1, 256), Both),
+        ("another size", checkpoint(1), Place::Whole, Go),
+        ("another origin", checkpoint(0), Place::Whole, Go),
+        ("another root", checkpoint(2), Place::Whole, Go),
+        ("another signature", checkpoint(4), Place::Whole, Go),
+        ("a payload in another's place", by(swap_payloads), Place::Event, Go),
+        ("a body that is not the one of its entry", line("\"body_bytes\":\"", "x"), only(1), Go),
+        ("a line that says something else", line("\"actor\":\"", "x"), only(1), NobodyElse),
     ]
 }
 
@@ -235,27 +235,27 @@ fn a_history_that_was_cut_off_or_rewritten_with_the_log_s_own_key_is_told_by_a_c
     fs::write(&file, kept + "\n").expect("a file can be written");
     // cut off: the copy ends before it
     let cut = root.join("cut").display().to_string();
-    let _ = theirs(&["audit", "export", &cut]).expect_code(0);
+    succeeds(theirs(&["audit", "export", &cut]));
     let verify = |dir: &str, more: &[&str]| {
         let args = ["audit", "verify", dir, "--key", &key].into_iter();
         live.placet(args.chain(more.iter().copied())).run()
     };
-    let _ = verify(&cut, &[]).expect_code(0);
+    succeeds(verify(&cut, &[]));
     let found = verify(&cut, &["--older", &file]).expect_code(1).stdout;
     assert!(found.contains("its end was cut off"), "{found}");
     // rewritten: another history of at least that size, signed with the same key
     for _ in 0..4 {
         theirs(&["runs", "retry", &asked.run, "--as", "author"]);
-        let _ = theirs(&["pause", "--as", "author"]).expect_code(0);
-        let _ = theirs(&["resume", "--as", "author"]).expect_code(0);
+        succeeds(theirs(&["pause", "--as", "author"]));
+        succeeds(theirs(&["resume", "--as", "author"]));
     }
     let fork = root.join("fork").display().to_string();
-    let _ = theirs(&["audit", "export", &fork]).expect_code(0);
-    let _ = verify(&fork, &[]).expect_code(0);
+    succeeds(theirs(&["audit", "export", &fork]));
+    succeeds(verify(&fork, &[]));
     let found = verify(&fork, &["--older", &file]).expect_code(1).stdout;
     assert!(found.contains("does not continue the one given"), "{found}");
     // and the true one continues it
     let good = root.join("good").display().to_string();
-    let _ = live.placet(["audit", "export", &good]).run().expect_code(0);
-    let _ = verify(&good, &["--older", &file]).expect_code(0);
+    succeeds(live.placet(["audit", "export", &good]).run());
+    succeeds(verify(&good, &["--older", &file]));
 }

@@ -7,7 +7,7 @@ use placet_test_support::process::Running;
 use serde_json::Value;
 
 use super::foreign::Foreign;
-use super::{Export, copy_dir, key_of, keys_of};
+use super::{Export, copy_dir, key_of, keys_of, succeeds};
 use crate::world::Live;
 
 const NAME: &str = "witness.example/w1";
@@ -132,7 +132,7 @@ fn a_witness_that_is_away_holds_up_nothing_and_is_asked_again() {
     let kept = kept[0].display().to_string();
     let key = key_of(&live);
     let verify = ["audit", "verify", "--key", &key, "--older", &kept];
-    let _ = live.placet(verify).run().expect_code(0);
+    succeeds(live.placet(verify).run());
 }
 
 #[test]
@@ -156,8 +156,8 @@ fn a_history_that_was_rewritten_with_the_log_s_own_key_gets_no_signature() {
         live.placet(args).env("PLACET_KEY_DIR", &keys).run()
     };
     let resumed = || {
-        let _ = theirs(&["pause", "--as", "author"]).expect_code(0);
-        let _ = theirs(&["resume", "--as", "author"]).expect_code(0);
+        succeeds(theirs(&["pause", "--as", "author"]));
+        succeeds(theirs(&["resume", "--as", "author"]));
         theirs(&["audit", "checkpoint"]).expect_code(0).stdout
     };
     let longer = (0..8).map(|_| resumed()).find(|forged| size_of(forged) > size_of(&seen));

@@ -14,12 +14,8 @@ use serde_json::{Value, json};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Only print the key that verifies the log's checkpoints
-    #[arg(long)]
-    key: bool,
-    /// Put a new signing key in the place of one that is lost; whoever verifies the log needs it
-    #[arg(long, conflicts_with = "key")]
-    new_key: bool,
+    #[command(flatten)]
+    only: OnlyKey,
     /// What a witness that has signed so many events is asked with: the proof and the checkpoint
     #[arg(long, value_name = "SIZE", conflicts_with_all = ["key", "new_key", "json"])]
     since: Option<u64>,
@@ -27,19 +23,36 @@ pub(crate) struct Args {
     json: bool,
 }
 
+/// The key alone, and no checkpoint.
+#[derive(Debug, clap::Args)]
+struct OnlyKey {
+    /// Only print the key that verifies the log's checkpoints
+    #[arg(long)]
+    key: bool,
+    /// Put a new signing key in the place of one that is lost; whoever verifies the log needs it
+    #[arg(long, conflicts_with = "key")]
+    new_key: bool,
+}
+
+impl OnlyKey {
+    const fn is_asked(&self) -> bool {
+        self.key || self.new_key
+    }
+}
+
 pub(super) async fn run(found: &Found, args: &Args) -> Result<Exit> {
     let told = match found {
-        Found::Engine(_) if args.new_key => {
+        Found::Engine(_) if args.only.new_key => {
             return Err(invalid(
                 "stop the engine first: --new-key works on data that nobody has open",
             ));
         }
-        Found::Engine(link) if args.key => link.get("/api/v1/audit/checkpoint").await?,
+        Found::Engine(link) if args.only.key => link.get("/api/v1/audit/checkpoint").await?,
         Found::Engine(link) => link.post("/api/v1/audit/checkpoint", &json!({})).await?,
         Found::Data(data, project) => {
             let log = compose::open_log_of(project, &Place::of(data))?;
-            let signer = if args.new_key { log.new_signing_key()? } else { log.signer()? };
-            let checkpoint = if args.key || args.new_key {
+            let signer = if args.only.new_key { log.new_signing_key()? } else { log.signer()? };
+            let checkpoint = if args.only.is_asked() {
                 None
             } else {
                 let now = if compose::is_virtual(data) {
@@ -92,7 +105,7 @@ fn say(told: &Value, args: &Args) -> Result<()> {
         return out::json(told);
     }
     let text = |name: &str| told[name].as_str().map(str::trim_end);
-    if args.key || args.new_key {
+    if args.only.is_asked() {
         return out::data(text("key").context("the engine names no key")?);
     }
     out::data(text("checkpoint").context("the engine gave no checkpoint")?)

@@ -13,6 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use placet_executor::public::render;
 use placet_log::checkpoint::Recorded;
 use placet_log::export::{Content, Entry};
+use placet_log::note::Note;
 use placet_log::{proof, receipt};
 use placet_model::actor::Role;
 use placet_model::{DecisionId, Digest, Position};
@@ -41,8 +42,8 @@ pub(super) async fn checkpoint(
         let view = app.handle.view()?;
         let last = Recorded::last(&view)?;
         let size = last.as_ref().map_or(0, |last| last.head.size);
-        let unsigned = last.as_ref().map_or(view.head().size, |last| last.unsigned);
-        told(app, last.map(|last| last.note.to_string()), size, unsigned)
+        let unsigned = last.as_ref().map_or_else(|| view.head().size, |last| last.unsigned);
+        told(app, last.as_ref().map(|last| &last.note), size, unsigned)
     });
     Ok(axum::Json(told.await?))
 }
@@ -51,8 +52,9 @@ pub(super) async fn checkpoint(
 pub(super) async fn sign(State(app): State<Arc<App>>, caller: Caller, Nothing: Nothing) -> Answer {
     caller.demand_any(&app.handle.world(), AUDITS)?;
     let recorded = app.handle.checkpoint().await?;
-    let (note, size) = (recorded.note.to_string(), recorded.head.size);
-    let told = reading(&app, move |app| told(app, Some(note), size, recorded.unsigned));
+    let told = reading(&app, move |app| {
+        told(app, Some(&recorded.note), recorded.head.size, recorded.unsigned)
+    });
     Ok(axum::Json(told.await?))
 }
 
@@ -61,18 +63,18 @@ pub(super) async fn head(State(app): State<Arc<App>>, caller: Caller, Nothing: N
     let told = reading(&app, move |app| {
         caller.demand_any(&app.handle.world(), AUDITS)?;
         let (note, size) = app.handle.log().evidence(&app.handle.view()?)?;
-        told(app, Some(note.to_string()), size, 0)
+        told(app, Some(&note), size, 0)
     });
     Ok(axum::Json(told.await?))
 }
 
-fn told(app: &App, note: Option<String>, size: u64, unsigned: u64) -> Result<Value, Problem> {
+fn told(app: &App, note: Option<&Note>, size: u64, unsigned: u64) -> Result<Value, Problem> {
     let log = app.handle.log();
     let key = log.signer()?.verifier().to_string();
     Ok(json!({
         "origin": log.origin(),
         "key": key,
-        "checkpoint": note,
+        "checkpoint": note.map(ToString::to_string),
         "size": size,
         "unsigned": unsigned,
     }))
