@@ -130,9 +130,10 @@ impl Checkpoints {
             let _earlier = moved.send_replace(head);
         });
         loop {
-            let seen: Position = *head.borrow_and_update();
-            let unsigned = match self.unsigned().await {
-                Ok(unsigned) => unsigned,
+            // what moves from here on wakes us below
+            let _seen: Position = *head.borrow_and_update();
+            let (size, unsigned) = match self.unsigned().await {
+                Ok(found) => found,
                 Err(error) => {
                     tracing::error!(%error, "the log's last checkpoint cannot be read");
                     tokio::time::sleep(every).await;
@@ -146,7 +147,7 @@ impl Checkpoints {
                 continue;
             }
             let until = Instant::now() + every;
-            let enough = seen.get() + audit.checkpoint_events.saturating_sub(unsigned);
+            let enough = size + audit.checkpoint_events.saturating_sub(unsigned);
             while head.borrow_and_update().get() < enough {
                 match tokio::time::timeout_at(until, head.changed()).await {
                     Ok(Ok(())) => {}
@@ -165,13 +166,14 @@ impl Checkpoints {
         }
     }
 
-    /// Events that no checkpoint vouches for.
-    async fn unsigned(&self) -> Result<u64, Error> {
+    /// Events of the log, and how many of them no checkpoint vouches for.
+    async fn unsigned(&self) -> Result<(u64, u64), Error> {
         let env = Arc::clone(&self.0.env);
         blocking(move || {
             let view = env.view()?;
             let last = Recorded::last(&view)?;
-            Ok(last.map_or_else(|| view.head().size, |last| last.unsigned))
+            let size = view.head().size;
+            Ok((size, last.map_or(size, |last| last.unsigned)))
         })
         .await
     }
