@@ -2,8 +2,9 @@
 
 use crate::support::*;
 use placet_log::checkpoint::{Checkpoint, Trust};
-use placet_log::{Error, KeyPlace, Log, OpenOptions, SignedHead};
-use placet_model::{Position, StreamId};
+use placet_log::{Error, KeyPlace, Log, NewEvent, OpenOptions, SignedHead};
+use placet_model::event::governance::CheckpointSigned;
+use placet_model::{Actor, Position, StreamId};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -188,4 +189,24 @@ fn damage(file: &Path, what: &[u8]) {
         bytes[at] ^= 1;
     }
     std::fs::write(file, bytes).unwrap();
+}
+
+#[test]
+fn a_checkpoint_in_the_log_must_be_of_the_events_before_it() {
+    let log = memory();
+    add(&log, 0, 1..=5);
+    let note = log.signer().unwrap().sign(&log.read().unwrap()).unwrap().to_string();
+    let root = log.read().unwrap().head().root;
+    let record = |revision, body: CheckpointSigned| {
+        let new = NewEvent::new(id(90 + u128::from(revision)), Actor::Engine, body);
+        let append = exactly(StreamId::Checkpoints, revision, vec![new]);
+        log.append_blocking(NOW, append).unwrap();
+    };
+    record(0, CheckpointSigned { size: 5, root, note: note.clone() });
+    assert_eq!(log.read().unwrap().verify().unwrap().events, 6);
+    // one of other events, as whoever rewrites them and not the checkpoints would leave it
+    let text = note.replacen("\n5\n", "\n4\n", 1);
+    record(1, CheckpointSigned { size: 4, root, note: text });
+    let error = log.read().unwrap().verify().unwrap_err();
+    assert!(matches!(error, Error::Damaged { position, .. } if position == Position::new(7)));
 }
