@@ -1,5 +1,6 @@
 //! Opening a project and running its engine.
 
+use crate::checkpoints::Keeper;
 use crate::clock::Clock;
 use crate::env::Env;
 use crate::handle::{Error, Handle, Notice, ProjectFact};
@@ -18,6 +19,7 @@ use placet_model::project::ProjectConfig;
 use placet_model::{Actor, Digest, Event, StreamId, canonical};
 use placet_projections::Views;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, RwLock};
 use std::thread::JoinHandle;
@@ -50,6 +52,7 @@ pub struct Parts {
 pub struct Engine {
     handle: Handle,
     thread: Option<JoinHandle<Ended>>,
+    keeper: Option<Keeper>,
 }
 
 impl Engine {
@@ -57,8 +60,10 @@ impl Engine {
     /// called within a tokio runtime: calls are made on it.
     ///
     /// # Errors
-    /// Where the project cannot be read, or the start cannot be recorded.
+    /// Where the project cannot be read or is older than what was signed of it, or the start cannot
+    /// be recorded.
     pub async fn start(parts: Parts) -> Result<Self, Error> {
+        parts.log.check_signed_head()?;
         let (env, transports, mode) = env_of(parts);
         let modes = modes_of(&transports);
         let world = Arc::new(RwLock::new(Arc::new(read_world(&env, modes)?)));
@@ -79,7 +84,7 @@ impl Engine {
             .name("writer".to_owned())
             .spawn(move || writer.run())
             .map_err(|error| Error::Refused { code: "PL9001", detail: error.to_string() })?;
-        let engine = Self { handle, thread: Some(thread) };
+        let engine = Self { handle, thread: Some(thread), keeper: None };
         if let Err(error) = engine.record_start(mode).await {
             // the caller may open the project again at once: nothing of this one is left behind
             let _known = engine.stop().await;
@@ -106,6 +111,16 @@ impl Engine {
         &self.handle
     }
 
+    /// Signs the log from now on, as the configuration says, and when the engine stops in order; the
+    /// newest checkpoint stands in these files.
+    ///
+    /// # Errors
+    /// Where there is no key to sign with.
+    pub fn keep_checkpoints(&mut self, files: Vec<PathBuf>) -> Result<(), Error> {
+        self.keeper = Some(Keeper::start(&self.handle.checkpoints, files)?);
+        Ok(())
+    }
+
     /// Finishes what is under way and ends. Tells whether the log is still good.
     ///
     /// # Errors
@@ -115,7 +130,10 @@ impl Engine {
         let Some(thread) = self.thread.take() else { return Ok(()) };
         let ended = tokio::task::spawn_blocking(move || thread.join()).await;
         match ended {
-            Ok(Ok(Ended::Stopped)) => Ok(()),
+            Ok(Ok(Ended::Stopped)) => match self.keeper.take() {
+                Some(keeper) => keeper.stop().await,
+                None => Ok(()),
+            },
             Ok(Ok(Ended::CommitFailed)) => {
                 Err(Error::CommitFailed { reason: "see the log of the process".to_owned() })
             }

@@ -9,6 +9,7 @@
 //! Invariants: nothing is called, answered or told before the commit; a parked run is not in
 //! memory; a failed commit ends the loop.
 
+mod checkpoints;
 pub mod clock;
 pub mod deploy;
 mod engine;
@@ -30,6 +31,7 @@ mod values;
 pub mod world;
 mod writer;
 
+pub use checkpoints::checkpoint_of;
 pub use clock::Clock;
 pub use engine::{Engine, Parts};
 pub use handle::{Error, Handle, Load, Notice, Receipt, Start, Vote};

@@ -155,6 +155,7 @@ impl Writer {
                 drop(turn);
                 return ended;
             }
+            Input::Appended { result, reply } => return self.appended(result, reply),
             Input::Answered { run, plan, ending } => {
                 self.entry(run).calls -= 1;
                 let answered = crate::turn::Answered { plan: *plan, ending };
@@ -522,5 +523,22 @@ impl Writer {
             }
             Err(error) => Some(self.commit_failed(&error, Some(reply))),
         }
+    }
+
+    fn appended(&mut self, result: placet_log::AppendResult, reply: ReplyTo) -> Option<Ended> {
+        let answer = match result {
+            Ok(appended) => {
+                if let Some(last) = appended.events.last() {
+                    self.env.not_before(last.recorded_at);
+                }
+                Ok(appended.events)
+            }
+            Err(error) if error.wrote_nothing() => {
+                Err(Error::Refused { code: "PL9001", detail: error.to_string() })
+            }
+            Err(error) => return Some(self.commit_failed(&error, Some(reply))),
+        };
+        let _nobody_waits = reply.send(answer);
+        None
     }
 }
