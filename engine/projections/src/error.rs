@@ -47,6 +47,14 @@ pub enum Error {
     /// The log has never been opened with projections.
     #[error("the log has no projections yet: open it with its projections once")]
     Absent,
+    /// A moment of the log that never was.
+    #[error("there is no position {position} in the log: it holds 1 to {head}")]
+    NoSuchPosition {
+        /// What was asked for.
+        position: Position,
+        /// Position of the last event.
+        head: Position,
+    },
     /// Events do not follow the cursor: a bug in whoever applies them.
     #[error("the events begin at position {found}, but {expected} is next")]
     Gap {
@@ -115,6 +123,7 @@ impl Error {
             | Self::Behind { .. }
             | Self::Misplaced { .. }
             | Self::Panicked { .. } => "PL1003",
+            Self::NoSuchPosition { .. } => "PL4003",
             Self::Absent | Self::Storage { .. } => "PL1002",
             Self::Log { source } => source.code(),
             Self::Gap { .. } | Self::Encode { .. } | Self::Maintain { .. } => "PL9001",

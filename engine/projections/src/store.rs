@@ -4,9 +4,11 @@
 
 use crate::Error;
 use crate::table::{FORMER, Generation, TABLES, TableName};
-use placet_log::ReadView;
 use placet_model::Position;
-use redb::{ReadOnlyTable, ReadableTable, Table, TableDefinition, TableError, WriteTransaction};
+use redb::{
+    ReadOnlyTable, ReadTransaction, ReadableTable, Table, TableDefinition, TableError,
+    WriteTransaction,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
@@ -133,10 +135,16 @@ pub(crate) fn switch(tx: &WriteTransaction) -> Result<(), Error> {
     })
 }
 
-/// The live tables in a snapshot of the log.
-#[derive(Debug, Clone, Copy)]
+/// The live tables in one read transaction: of the log's file, or of a replay in memory.
+#[derive(Clone, Copy)]
 pub(crate) struct Snapshot<'a> {
-    view: &'a ReadView,
+    tx: &'a ReadTransaction,
+}
+
+impl fmt::Debug for Snapshot<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Snapshot").finish_non_exhaustive()
+    }
 }
 
 /// A table in a snapshot.
@@ -146,13 +154,13 @@ pub(crate) struct Opened {
 }
 
 impl<'a> Snapshot<'a> {
-    pub(crate) const fn new(view: &'a ReadView) -> Self {
-        Self { view }
+    pub(crate) const fn new(tx: &'a ReadTransaction) -> Self {
+        Self { tx }
     }
 
     /// The table; an error that says so when the log never had projections.
     pub(crate) fn open(self, name: TableName) -> Result<Opened, Error> {
-        match self.view.transaction().open_table(definition(name, Generation::Live)) {
+        match self.tx.open_table(definition(name, Generation::Live)) {
             Ok(table) => Ok(Opened { name, table }),
             Err(TableError::TableDoesNotExist(_)) if name == TableName::Cursor => {
                 Err(Error::Absent)
