@@ -9,6 +9,7 @@ mod identity;
 mod inbox;
 mod integrations;
 mod manifests;
+mod projections;
 mod runs;
 pub(crate) mod status;
 mod tokens;
@@ -55,5 +56,9 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/audit/events", get(audit::events))
         .route("/audit/verify", post(audit::verify))
         .route("/audit/replay", get(audit::replay))
+        .route("/audit/story/{subject}", get(audit::story))
+        .route("/projections", get(projections::status))
+        .route("/projections/rebuild", post(projections::rebuild))
+        .route("/projections/rebuild/cancel", post(projections::cancel))
         .route("/events", get(events::follow).post(verbs::publish))
 }

@@ -4,7 +4,7 @@ use crate::make::*;
 use crate::support::*;
 use placet_model::Position;
 use placet_model::decision::Settlement;
-use placet_projections::{Error, Views, rebuild, status};
+use placet_projections::{Error, Views, status};
 use redb::TableDefinition;
 
 const CURSOR: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("proj_cursor_v2");
