@@ -1,8 +1,8 @@
 //! The command line. Each command's own arguments stand with the command.
 
 use crate::commands::{
-    adapters, audit, check, deploy, dev, govern, graph, inbox, init, integrations, run, runs,
-    serve, test, tokens,
+    adapters, audit, check, deploy, dev, govern, graph, inbox, init, integrations, projections,
+    run, runs, serve, test, tokens,
 };
 use clap::{Parser, Subcommand};
 
@@ -53,7 +53,7 @@ pub(crate) enum Command {
     /// Let it go on
     Resume(govern::PauseArgs),
     /// The derived tables
-    Projections(govern::ProjectionsArgs),
+    Projections(projections::Args),
 }
 
 #[cfg(test)]

@@ -14,7 +14,12 @@ use serde_json::{Value, json};
 /// # Errors
 /// A position that never was; a damaged log.
 pub fn as_of(view: &ReadView, at: Position) -> Result<Value, Error> {
-    let past = Past::at(view, at)?;
+    let past = Past::at(view, at).map_err(|error| match error {
+        placet_projections::Error::NoSuchPosition { .. } => {
+            Error::Refused { code: error.code(), detail: error.to_string() }
+        }
+        other => other.into(),
+    })?;
     let views = past.views();
     let pauses = views.pauses()?;
     let policy = views.policy()?.map(|(digest, _place)| digest);

@@ -190,7 +190,7 @@ fn of_run(view: &ReadView, run: RunId) -> Result<Story, Error> {
     read(view, &stream, Revision::START, &mut |read| match read {
         Ok(event) => own.push(event),
         Err((revision, error)) => {
-            lines.push((own_place(&own), Line::gap(&stream, revision, &error)))
+            lines.push((place(&error, &own), Line::gap(&stream, revision, &error)))
         }
     })?;
     if own.is_empty() && lines.is_empty() {
@@ -206,7 +206,7 @@ fn of_run(view: &ReadView, run: RunId) -> Result<Story, Error> {
             }
             Ok(_) => {}
             Err((revision, error)) => {
-                lines.push((own_place(&own), Line::gap(&stream, revision, &error)));
+                lines.push((place(&error, &own), Line::gap(&stream, revision, &error)));
             }
         })?;
     }
@@ -216,8 +216,13 @@ fn of_run(view: &ReadView, run: RunId) -> Result<Story, Error> {
     Ok(Story { run: Some(run), lines: lines.into_iter().map(|(_, line)| line).collect() })
 }
 
-fn own_place(own: &[RecordedEvent]) -> Position {
-    own.last().map_or(Position::START, |event| event.position)
+/// Where something stands that cannot be read: behind what was read before it, if it is not known.
+fn place(error: &placet_log::Error, own: &[RecordedEvent]) -> Position {
+    match error {
+        placet_log::Error::Damaged { position, .. }
+        | placet_log::Error::UnknownEvent { position, .. } => *position,
+        _ => own.last().map_or(Position::START, |event| event.position),
+    }
 }
 
 type Read = Result<RecordedEvent, (Revision, placet_log::Error)>;
