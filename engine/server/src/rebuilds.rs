@@ -113,3 +113,38 @@ impl Rebuilds {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn far(events: u64) -> Progress {
+        Progress { events, head: Position::new(9) }
+    }
+
+    #[test]
+    fn one_rebuild_at_a_time_and_the_next_has_the_next_number() {
+        let (rebuilds, by) = (Rebuilds::default(), "author".parse().unwrap());
+        assert!(rebuilds.last().is_none() && rebuilds.cancel().is_none());
+        assert!(rebuilds.begin(&by, Position::new(9)).is_some());
+        assert!(rebuilds.begin(&by, Position::new(9)).is_none());
+        assert!(rebuilds.note(far(3)).is_continue());
+        let shown = rebuilds.last().unwrap().to_json();
+        assert_eq!((&shown["state"], &shown["events"]), (&json!("running"), &json!(3)));
+        rebuilds.end(Ok(Some(Rebuilt { events: 9, cursor: Position::new(9) })));
+        assert_eq!(rebuilds.last().unwrap().to_json()["state"], "done");
+        assert_eq!(rebuilds.begin(&by, Position::new(9)).unwrap().to_json()["id"], 2);
+    }
+
+    #[test]
+    fn one_that_is_cancelled_is_broken_off_at_its_next_stretch() {
+        let (rebuilds, by) = (Rebuilds::default(), "author".parse().unwrap());
+        drop(rebuilds.begin(&by, Position::new(9)));
+        assert!(rebuilds.cancel().is_some());
+        assert!(rebuilds.begin(&by, Position::new(9)).is_none(), "it has not ended yet");
+        assert!(rebuilds.note(far(3)).is_break());
+        rebuilds.end(Ok(None));
+        assert_eq!(rebuilds.last().unwrap().to_json()["state"], "cancelled");
+        assert!(rebuilds.cancel().is_none());
+    }
+}

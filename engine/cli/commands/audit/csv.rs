@@ -35,9 +35,14 @@ pub(super) fn row(event: &Value) -> Result<()> {
 }
 
 fn write_row(cells: &[String]) -> Result<()> {
-    let cells: Vec<String> = cells.iter().map(|cell| quoted(cell)).collect();
-    write!(io::stdout().lock(), "{}\r\n", cells.join(","))?;
+    let mut out = io::stdout().lock();
+    out.write_all(line(cells).as_bytes())?;
     Ok(())
+}
+
+fn line(cells: &[String]) -> String {
+    let cells: Vec<String> = cells.iter().map(|cell| quoted(cell)).collect();
+    format!("{}\r\n", cells.join(","))
 }
 
 /// The cell as it stands in the file.
@@ -52,7 +57,13 @@ fn quoted(cell: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::quoted;
+    use super::{line, quoted};
+
+    #[test]
+    fn a_row_ends_as_the_standard_says() {
+        let cells = ["1", "", "a,b"].map(str::to_owned);
+        assert_eq!(line(&cells), "1,,\"a,b\"\r\n");
+    }
 
     #[test]
     fn a_cell_keeps_its_text_and_can_be_no_formula() {
