@@ -126,13 +126,14 @@ pub(crate) struct Progress {
     what: &'static str,
     unit: &'static str,
     tenth: Option<u64>,
+    is_drawn: bool,
 }
 
 impl Progress {
     const WIDTH: usize = 30;
 
     pub(crate) const fn new(what: &'static str, unit: &'static str) -> Self {
-        Self { what, unit, tenth: None }
+        Self { what, unit, tenth: None, is_drawn: false }
     }
 
     pub(crate) fn at(&mut self, done: u64, all: u64) {
@@ -144,6 +145,7 @@ impl Progress {
             let bar = format!("{}{}", "#".repeat(full), ".".repeat(Self::WIDTH - full));
             let line = format!("\r{what} [{bar}] {done} of {all} {unit}");
             drop(write!(io::stderr().lock(), "{line}"));
+            self.is_drawn = true;
             return;
         }
         let tenth = (10 * done).checked_div(all).unwrap_or(10);
@@ -155,7 +157,7 @@ impl Progress {
 
     /// Leaves the bar as it is.
     pub(crate) fn end(self) {
-        if Stream::Err.is_terminal() {
+        if self.is_drawn {
             say("");
         }
     }

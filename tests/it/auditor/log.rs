@@ -10,6 +10,9 @@ fn found(live: &Live, args: &[&str]) -> Vec<Value> {
     log.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
 }
 
+/// Whether an event is what a question is after.
+type Fits<'a> = &'a dyn Fn(&Value) -> bool;
+
 fn run_of(event: &Value) -> Option<&str> {
     event["stream"].as_str()?.strip_prefix("run:")
 }
@@ -36,7 +39,6 @@ fn every_filter_finds_the_same_at_an_engine_and_on_data() {
             || ["decision", "attempt"].iter().any(|key| event["body"][*key].is_string())
             || event["stream"].as_str().is_some_and(|stream| stream.starts_with("integration:"))
     };
-    type Fits<'a> = &'a dyn Fn(&Value) -> bool;
     let questions: [(&[&str], Fits<'_>); 7] = [
         (&["--run", &first.run], &|event| run_of(event) == Some(&first.run)),
         (&["--stream", "policy"], &|event| event["stream"] == "policy"),

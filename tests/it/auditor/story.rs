@@ -40,7 +40,7 @@ fn a_run_is_told_in_sentences_with_who_what_when_and_on_which_digest() {
         has("author started ops/slack-notify@");
         has("author paused everything outbound");
         has("author let everything outbound go on");
-        let sent = has(&format!("began to send exactly the bytes sha256:"));
+        let sent = has("began to send exactly the bytes sha256:");
         assert!(sent.contains(&format!("of the draft {brief} to the provider")), "{sent}");
         assert!(sent.contains("try 1"), "{sent}");
         has("succeeded (the answer was 200)");

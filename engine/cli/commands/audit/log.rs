@@ -59,6 +59,12 @@ pub(super) struct LogArgs {
     /// Go on with new ones as they come, until interrupted
     #[arg(long, short = 'f', conflicts_with_all = ["limit", "reverse", "until"])]
     follow: bool,
+    #[command(flatten)]
+    form: FormArgs,
+}
+
+#[derive(Debug, clap::Args)]
+struct FormArgs {
     /// One event a line
     #[arg(long, conflicts_with = "csv")]
     json: bool,
@@ -90,7 +96,7 @@ impl Form {
 }
 
 pub(super) async fn run(found: &Found, args: LogArgs) -> Result<Exit> {
-    let form = match (args.json, args.csv) {
+    let form = match (args.form.json, args.form.csv) {
         (true, _) => Form::Json,
         (false, true) => Form::Csv,
         (false, false) => Form::Lines,
@@ -130,7 +136,7 @@ pub(super) async fn run(found: &Found, args: LogArgs) -> Result<Exit> {
 
 fn wanted(args: LogArgs) -> Wanted {
     Wanted {
-        stream: args.stream.or(args.run.map(StreamId::Run)),
+        stream: args.stream.or_else(|| args.run.map(StreamId::Run)),
         kinds: args.kinds.into_iter().collect(),
         actor: args.actor,
         since: args.since,

@@ -27,9 +27,9 @@ pub(super) async fn run(found: &Found, args: ReplayArgs) -> Result<Exit> {
     };
     let state = out::with_progress("replaying the log", as_of(found, at)).await?;
     if args.json {
-        out::json(&state)?
+        out::json(&state)?;
     } else {
-        show(&state)?
+        show(&state)?;
     }
     Ok(Exit::Done)
 }

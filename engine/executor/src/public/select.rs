@@ -206,11 +206,10 @@ impl Filter {
     ) -> Result<(u64, u64), placet_log::Error> {
         let (mut from, mut to) = (1, lane.len()?);
         match order {
-            Order::OldestFirst if cursor > Position::START => {
-                from = lane.first(from, to, |event| event.position > cursor)?;
-            }
+            Order::OldestFirst if cursor > Position::START => from = lane.beyond(cursor, to)?,
             Order::NewestFirst if cursor > Position::START => {
-                to = lane.first(from, to, |event| event.position >= cursor)? - 1;
+                let before = Position::new(cursor.get() - 1);
+                to = lane.beyond(before, to)? - 1;
             }
             Order::OldestFirst | Order::NewestFirst => {}
         }
@@ -244,6 +243,14 @@ impl<'v> Lane<'v> {
         match self.stream {
             None => self.view.event(Position::new(place)),
             Some(stream) => self.view.stream_event(stream, Revision::new(place)),
+        }
+    }
+
+    /// The first place up to `to` of an event beyond `cursor`, one beyond `to` when there is none.
+    fn beyond(&self, cursor: Position, to: u64) -> Result<u64, placet_log::Error> {
+        match self.stream {
+            None => Ok(cursor.get().min(to) + 1),
+            Some(_) => self.first(1, to, |event| event.position > cursor),
         }
     }
 

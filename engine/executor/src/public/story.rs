@@ -190,7 +190,7 @@ fn of_run(view: &ReadView, run: RunId) -> Result<Story, Error> {
     read(view, &stream, Revision::START, &mut |read| match read {
         Ok(event) => own.push(event),
         Err((revision, error)) => {
-            lines.push((place(&error, &own), Line::gap(&stream, revision, &error)))
+            lines.push((place(&error, &own), Line::gap(&stream, revision, &error)));
         }
     })?;
     if own.is_empty() && lines.is_empty() {

@@ -164,7 +164,7 @@ fn a_stream_is_read_by_its_index_and_a_page_of_rare_events_ends_early() {
     };
     // one event, more than a page may look at, and another one
     append(StreamId::Policy, 1);
-    for _ in 0..LOOKED_AT_MAX / 1000 + 1 {
+    for _ in 0..=LOOKED_AT_MAX / 1000 {
         append(StreamId::Project, 1000);
     }
     append(StreamId::Policy, 1);
