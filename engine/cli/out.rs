@@ -7,7 +7,7 @@ use std::future::Future;
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
-pub(crate) use placet_executor::inbox::visible;
+pub(crate) use placet_executor::inbox::{one_line, visible};
 
 /// After this time something that is still going on is said to be.
 const PATIENCE: Duration = Duration::from_secs(1);

@@ -24,6 +24,14 @@ pub enum Error {
         /// The key, in hex.
         key: String,
     },
+    /// A whole table is not there, or is none of ours.
+    #[error("the table {table} in the log's file is damaged: run placet projections rebuild")]
+    Unusable {
+        /// The table.
+        table: &'static str,
+        /// What redb said.
+        source: Box<redb::Error>,
+    },
     /// The tables hold events that the log does not: the log was replaced by an older one.
     #[error(
         "the projections stand at position {cursor}, the log ends at {head}: the log was cut or replaced; restore both from one backup, or rebuild"
@@ -117,9 +125,8 @@ impl Error {
     /// The code of the reference page.
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Damaged { .. }
-            | Self::Missing { .. }
-            | Self::Ahead { .. }
+            Self::Damaged { .. } | Self::Missing { .. } | Self::Unusable { .. } => "PL1015",
+            Self::Ahead { .. }
             | Self::Behind { .. }
             | Self::Misplaced { .. }
             | Self::Panicked { .. } => "PL1003",

@@ -6,11 +6,12 @@ use crate::Error;
 use crate::table::{FORMER, Generation, TABLES, TableName};
 use placet_model::Position;
 use redb::{
-    ReadOnlyTable, ReadTransaction, ReadableTable, Table, TableDefinition, TableError,
-    WriteTransaction,
+    MultimapTableDefinition, ReadOnlyTable, ReadTransaction, ReadableTable, Table, TableDefinition,
+    TableError, TableHandle, WriteTransaction,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -113,7 +114,27 @@ impl<'t> Store<'t> {
 /// Deletes a generation of tables.
 pub(crate) fn delete(tx: &WriteTransaction, generation: Generation) -> Result<(), Error> {
     TableName::ALL.into_iter().try_for_each(|table| {
-        tx.delete_table(definition(table, generation)).map(drop).map_err(table.err("deleting"))
+        let deleted = match tx.delete_table(definition(table, generation)) {
+            // what stands under the name may be damaged
+            Err(TableError::TableIsMultimap(_)) => {
+                let name = table.name(generation);
+                tx.delete_multimap_table(MultimapTableDefinition::<Bytes, Bytes>::new(name))
+            }
+            deleted => deleted,
+        };
+        deleted.map(drop).map_err(table.err("deleting"))
+    })
+}
+
+/// Every live table is there.
+pub(crate) fn demand_all(tx: &WriteTransaction) -> Result<(), Error> {
+    let tables = tx.list_tables().map_err(TableName::Cursor.err("listing"))?;
+    let there: BTreeSet<String> = tables.map(|table| table.name().to_owned()).collect();
+    TableName::ALL.into_iter().try_for_each(|table| {
+        if there.contains(table.live()) {
+            return Ok(());
+        }
+        Err(table.err("opening")(TableError::TableDoesNotExist(table.live().to_owned())))
     })
 }
 

@@ -55,6 +55,8 @@ fn a_damaged_table_is_made_again_from_the_log_on_data_alone() {
         ended.code == Some(1) && ended.stderr.contains("run placet projections rebuild")
     });
     assert!(damaged.is_some(), "no row of a run was found");
+    let refused = list().expect_code(1).stderr;
+    assert!(refused.contains("error[PL1015]") && !refused.contains("backup"), "{refused}");
     let rebuilt = live.placet(["projections", "rebuild", "--json"]).run().expect_code(0).json();
     assert_eq!(rebuilt["rebuilt"], true, "{rebuilt}");
     assert_eq!(rebuilt["events"], rebuilt["cursor"]);

@@ -4,7 +4,7 @@ use super::{Found, csv, open_bare, told_by_engine};
 use crate::compose;
 use crate::exit::{Exit, Refused};
 use crate::link::{Link, encoded};
-use crate::out::{self, visible};
+use crate::out::{self, one_line};
 use anyhow::Result;
 use clap::ArgAction;
 use placet_egress::control::ControlError;
@@ -294,7 +294,7 @@ fn is_end(error: &anyhow::Error) -> bool {
 
 /// `position  time  type  stream  actor`.
 fn line(event: &Value) -> String {
-    let word = |key: &str| visible(event[key].as_str().unwrap_or_default());
+    let word = |key: &str| one_line(event[key].as_str().unwrap_or_default());
     let position = event["position"].to_string();
     let (at, kind, stream) = (word("recorded_at"), word("type"), word("stream"));
     format!("{position:>6}  {at}  {kind:20}  {stream}  {}", word("actor"))

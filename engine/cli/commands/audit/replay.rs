@@ -4,7 +4,7 @@ use super::show::moment;
 use super::{Found, open_bare, told, told_by_engine};
 use crate::compose::{self, Place};
 use crate::exit::Exit;
-use crate::out::{self, Stream, Tone, visible};
+use crate::out::{self, Stream, Tone, one_line, visible};
 use anyhow::Result;
 use placet_executor::public::past;
 use placet_model::Position;
@@ -124,5 +124,5 @@ fn cells(row: &Value, keys: &[&str], more: Vec<String>) -> Vec<String> {
 }
 
 fn word(value: &Value) -> String {
-    visible(value.as_str().unwrap_or_default())
+    one_line(value.as_str().unwrap_or_default())
 }

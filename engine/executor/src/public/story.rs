@@ -13,7 +13,7 @@ mod words;
 use super::about::About;
 use super::render;
 use crate::handle::Error;
-use crate::inbox::visible;
+use crate::inbox::one_line;
 use placet_core::Refusal;
 use placet_log::ReadView;
 use placet_model::event::{Event, EventKind};
@@ -150,12 +150,12 @@ impl Story {
 
 impl Line {
     fn of(view: &ReadView, event: RecordedEvent) -> Self {
-        let sentence = in_one_line(&Teller::new(view, &event).sentence());
+        let sentence = one_line(&Teller::new(view, &event).sentence());
         Self::Told { event: Box::new(event), sentence }
     }
 
     fn gap(stream: &StreamId, revision: Revision, error: &placet_log::Error) -> Self {
-        let sentence = in_one_line(&format!(
+        let sentence = one_line(&format!(
             "an event cannot be read (revision {revision} of {stream}): {error}"
         ));
         Self::Gap { stream: stream.clone(), revision, sentence }
@@ -176,11 +176,6 @@ impl Line {
             }
         }
     }
-}
-
-/// Text that stays on its line, whatever stands in it.
-fn in_one_line(text: &str) -> String {
-    visible(text).replace('\n', "‹U+000A›").replace('\t', "‹U+0009›")
 }
 
 fn of_run(view: &ReadView, run: RunId) -> Result<Story, Error> {

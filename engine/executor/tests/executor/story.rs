@@ -6,6 +6,7 @@ use placet_log::{Append, Expected, Log, NewEvent, OpenOptions, codec};
 use placet_model::decision::Verdict;
 use placet_model::draft::Mode;
 use placet_model::event::EventKind;
+use placet_model::event::attempt::AttemptInDoubt;
 use placet_model::event::governance::PayloadErased;
 use placet_model::{Actor, Event, EventId, Position, RunId, StreamId, Timestamp};
 use redb::{ReadableTable, TableDefinition};
@@ -173,4 +174,40 @@ async fn nobody_of_that_name_is_told_so() {
     for bad in ["", "0", "run_x", "dec_", "int_00000000000000000000000001", "-1"] {
         assert!(bad.parse::<Subject>().is_err(), "{bad}");
     }
+}
+
+#[test]
+fn a_start_of_the_engine_is_told_where_it_came_between_a_try_and_what_became_of_it() {
+    // these events are no history: no projections
+    let log = Log::open(OpenOptions::in_memory("test")).unwrap();
+    let golden = |kind: EventKind| {
+        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/events");
+        let body = std::fs::read(fixtures.join(format!("{}/v1/full.bin", kind.name()))).unwrap();
+        codec::decode(kind.type_id(), 1, &body).unwrap()
+    };
+    let Event::AttemptStarted(started) = golden(EventKind::AttemptStarted) else { unreachable!() };
+    let Event::AttemptInDoubt(doubt) = golden(EventKind::AttemptInDoubt) else { unreachable!() };
+    let doubt = AttemptInDoubt { attempt: started.attempt, try_number: 1, ..doubt };
+    let run = RunId::from_bytes([5; 16]);
+    let history: [(StreamId, Event); 6] = [
+        (StreamId::Run(run), golden(EventKind::RunStarted)),
+        (StreamId::Project, golden(EventKind::EngineStarted)),
+        (StreamId::Run(run), started.into()),
+        (StreamId::Project, golden(EventKind::EngineStarted)),
+        (StreamId::Run(run), doubt.into()),
+        (StreamId::Project, golden(EventKind::EngineStarted)),
+    ];
+    for ((stream, event), id) in history.into_iter().zip(1_u128..) {
+        let event = NewEvent::new(EventId::from_bytes(id.to_be_bytes()), Actor::Engine, event);
+        let append = Append::new(stream, Expected::Any, vec![event]);
+        log.append(Timestamp::EPOCH, append).wait().unwrap();
+    }
+    let story = Story::of(&log.read().unwrap(), Subject::Run(run)).unwrap();
+    let types: Vec<_> = story.to_json()["lines"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| line["type"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(types, ["RunStarted", "AttemptStarted", "EngineStarted", "AttemptInDoubt"]);
 }

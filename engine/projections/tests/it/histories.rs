@@ -177,6 +177,8 @@ fn the_views_say_what_the_core_says_after_every_commit() {
             history.check_live();
         }
         history.check();
+        rebuilt(history.world.log());
+        history.check();
         let view = history.world.view();
         kinds.extend(view.events(Position::START).map(|event| event.unwrap().event.kind()));
         seen.extend(history.seen);

@@ -5,7 +5,7 @@ use crate::support::*;
 use placet_model::decision::Settlement;
 use placet_model::{Position, StreamId};
 use placet_projections::{Difference, Progress, compare, rebuild, status};
-use redb::{ReadableTable, TableDefinition};
+use redb::{MultimapTableDefinition, ReadableTable, TableDefinition};
 use std::ops::ControlFlow;
 
 const CURSOR: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("proj_cursor_v2");
@@ -166,4 +166,41 @@ fn tables_too_damaged_to_open_the_log_with_are_made_again_without_them() {
     rebuilt(world.log());
     world.restart();
     world.check();
+}
+
+#[test]
+fn a_table_that_is_none_of_ours_any_more_is_named_and_made_again() {
+    let name = "proj_ended_v2";
+    type Spoil = fn(&redb::WriteTransaction) -> Result<(), redb::Error>;
+    let spoilt: [Spoil; 3] = [
+        |_tx| Ok(()),
+        |tx| Ok(tx.open_table(TableDefinition::<u64, u64>::new("proj_ended_v2")).map(drop)?),
+        |tx| {
+            let table = MultimapTableDefinition::<u64, u64>::new("proj_ended_v2");
+            Ok(tx.open_multimap_table(table).map(drop)?)
+        },
+    ];
+    for spoil in spoilt {
+        let mut world = filled();
+        world
+            .log()
+            .maintain(move |tx| {
+                tx.delete_table(TableDefinition::<&[u8], &[u8]>::new("proj_ended_v2"))?;
+                Ok(spoil(tx)?)
+            })
+            .unwrap();
+        let error = compare(&world.view()).unwrap_err();
+        let Difference::Unreadable { source } = &error else { panic!("{error}") };
+        let told = format!(
+            "the table {name} in the log's file is damaged: run placet projections rebuild"
+        );
+        assert_eq!((source.to_string(), source.code()), (told, "PL1015"));
+        // it is not taken for an empty one either
+        let refused = world.open(With::Projections).unwrap_err();
+        assert!(format!("{refused:?}").contains(name), "{refused:?}");
+        world.open(With::Nothing).unwrap();
+        rebuilt(world.log());
+        world.restart();
+        world.check();
+    }
 }

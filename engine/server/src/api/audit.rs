@@ -91,15 +91,15 @@ async fn waiting(
     let (mut heads, mut closing) = (app.heads.clone(), app.closing.clone());
     let until = tokio::time::Instant::now() + wait;
     loop {
-        let known = *heads.borrow_and_update();
+        heads.mark_unchanged();
         let page = page(app, wanted.clone(), ((order, cursor), limit)).await?;
         if !page.events.is_empty() || page.next.is_some() || order == Order::NewestFirst {
             return Ok(page);
         }
-        cursor = page.head;
-        if *heads.borrow() > known {
-            continue;
+        if *closing.borrow() {
+            return Ok(page);
         }
+        cursor = page.head;
         tokio::select! {
             moved = heads.changed() => if moved.is_err() { return Ok(page) },
             _closes = closing.changed() => return Ok(page),
