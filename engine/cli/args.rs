@@ -1,8 +1,8 @@
 //! The command line. Each command's own arguments stand with the command.
 
 use crate::commands::{
-    adapters, audit, check, deploy, dev, govern, graph, inbox, init, integrations, run, runs,
-    serve, test, tokens, witness,
+    adapters, audit, check, deploy, dev, govern, graph, inbox, init, integrations, projections,
+    run, runs, serve, test, tokens, witness,
 };
 use clap::{Parser, Subcommand};
 
@@ -55,7 +55,7 @@ pub(crate) enum Command {
     /// Let it go on
     Resume(govern::PauseArgs),
     /// The derived tables
-    Projections(govern::ProjectionsArgs),
+    Projections(projections::Args),
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ pub(crate) mod graph;
 pub(crate) mod inbox;
 pub(crate) mod init;
 pub(crate) mod integrations;
+pub(crate) mod projections;
 pub(crate) mod run;
 mod running;
 pub(crate) mod runs;
@@ -45,6 +46,6 @@ pub(crate) async fn run(command: Command) -> Result<Exit> {
         Command::Deploy(args) => deploy::run(args).await,
         Command::Pause(args) => govern::set_flow(args, Flow::Pause).await,
         Command::Resume(args) => govern::set_flow(args, Flow::Resume).await,
-        Command::Projections(args) => govern::projections(args).await,
+        Command::Projections(args) => projections::run(args).await,
     }
 }

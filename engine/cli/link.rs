@@ -325,3 +325,13 @@ fn no(reply: &Reply) -> anyhow::Error {
     }
     anyhow!("the engine answered {}: {}", reply.status, String::from_utf8_lossy(&reply.body))
 }
+
+/// A value of a query: everything but letters, digits and `-._~` in its escaped form.
+pub(crate) fn encoded(text: &str) -> String {
+    text.bytes().fold(String::new(), |text, byte| match byte {
+        b'-' | b'.' | b'_' | b'~' | b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => {
+            text + &char::from(byte).to_string()
+        }
+        byte => text + &format!("%{byte:02X}"),
+    })
+}

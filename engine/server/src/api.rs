@@ -10,6 +10,7 @@ mod identity;
 mod inbox;
 mod integrations;
 mod manifests;
+mod projections;
 mod runs;
 pub(crate) mod status;
 mod tokens;
@@ -61,5 +62,9 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/audit/consistency", get(evidence::consistency))
         .route("/audit/records", get(evidence::records))
         .route("/audit/receipts/{decision}", post(evidence::receipt))
+        .route("/audit/story/{subject}", get(audit::story))
+        .route("/projections", get(projections::status))
+        .route("/projections/rebuild", post(projections::rebuild))
+        .route("/projections/rebuild/cancel", post(projections::cancel))
         .route("/events", get(events::follow).post(verbs::publish))
 }

@@ -3,6 +3,7 @@
 
 use crate::access::Access;
 use crate::problem::Problem;
+use crate::rebuilds::Rebuilds;
 use crate::repeat::Repeats;
 use crate::server::ServerOptions;
 use crate::session::Sessions;
@@ -43,6 +44,8 @@ pub(crate) struct App {
     pub(crate) closing: watch::Receiver<bool>,
     pub(crate) streams: Arc<Semaphore>,
     pub(crate) audits: Semaphore,
+    /// Making the derived tables again.
+    pub(crate) rebuilds: Rebuilds,
     /// Connecting goes one at a time.
     pub(crate) connecting: tokio::sync::Mutex<()>,
     _follows: Subscription,
@@ -81,6 +84,7 @@ impl App {
             closing,
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             audits: Semaphore::new(AUDITS_MAX),
+            rebuilds: Rebuilds::default(),
             connecting: tokio::sync::Mutex::default(),
             _follows: follows,
         }

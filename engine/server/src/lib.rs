@@ -19,6 +19,7 @@ mod extract;
 mod guard;
 mod pages;
 mod problem;
+mod rebuilds;
 mod repeat;
 mod router;
 mod server;

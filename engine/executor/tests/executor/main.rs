@@ -14,4 +14,6 @@ mod interleave;
 mod reads;
 mod report;
 mod schedules;
+mod select;
+mod story;
 mod world;

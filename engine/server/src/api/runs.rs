@@ -10,10 +10,11 @@ use crate::waits::stands_still;
 use axum::extract::State;
 use axum::http::StatusCode;
 use placet_executor::Start;
+use placet_executor::public::rows::{self, waiting_word};
 use placet_model::actor::Role;
 use placet_model::draft::Mode;
 use placet_model::{Digest, Event, Principal, Revision, RunId, StreamId};
-use placet_projections::{RunFilter, RunRow, RunStatus, Views, WaitingFor};
+use placet_projections::{RunFilter, RunRow, RunStatus, Views};
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -100,7 +101,7 @@ pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Pa
             (has_more, next) = (true, rows.last().map(|row| row.run));
         }
         let next = next.filter(|_| has_more);
-        Ok(json!({ "runs": rows.iter().map(row_json).collect::<Vec<_>>(), "next": next }))
+        Ok(json!({ "runs": rows.iter().map(rows::run).collect::<Vec<_>>(), "next": next }))
     });
     Ok(axum::Json(page.await?))
 }
@@ -125,7 +126,7 @@ pub(super) async fn show(
         let row = row.filter(|row| caller.reads(&world) || row.requester == caller.principal);
         let row = row.ok_or_else(|| unknown(run))?;
         let mut report = app.handle.report(run)?;
-        if let (Value::Object(report), Value::Object(members)) = (&mut report, row_json(&row)) {
+        if let (Value::Object(report), Value::Object(members)) = (&mut report, rows::run(&row)) {
             for (name, value) in members {
                 report.entry(name).or_insert(value);
             }
@@ -259,8 +260,8 @@ fn result_json(app: &App, row: &RunRow) -> Result<Value, Problem> {
     let fault = row.fault.as_ref().map(|(_, _, place)| *place);
     Ok(json!({
         "run": row.run,
-        "status": status_word(row.status),
-        "waiting_for": row.waiting_for.map(waiting_json),
+        "status": row.status.word(),
+        "waiting_for": row.waiting_for.map(rows::waiting),
         "output": row.output.map(content).transpose()?,
         "error": fault.map(content).transpose()?,
     }))
@@ -303,49 +304,8 @@ pub(super) async fn cancel(
     Ok(axum::Json(json!({ "run": run, "position": position })))
 }
 
-/// `{run, workflow, plan_digest, mode, requester, status, waiting_for, started_at, updated_at, revision}`.
-fn row_json(row: &RunRow) -> Value {
-    json!({
-        "run": row.run,
-        "workflow": row.workflow.to_string(),
-        "plan_digest": row.plan_digest,
-        "mode": row.mode,
-        "requester": row.requester,
-        "status": status_word(row.status),
-        "waiting_for": row.waiting_for.map(waiting_json),
-        "started_at": row.started_at,
-        "updated_at": row.updated_at,
-        "revision": row.revision,
-    })
-}
-
-fn waiting_json(waiting: WaitingFor) -> Value {
-    let kind = waiting_word(waiting);
-    match waiting {
-        WaitingFor::Decision(decision) => json!({ "kind": kind, "decision": decision }),
-        WaitingFor::Run(run) => json!({ "kind": kind, "run": run }),
-        WaitingFor::Timer
-        | WaitingFor::Answer
-        | WaitingFor::Deferred
-        | WaitingFor::InDoubt
-        | WaitingFor::Event => json!({ "kind": kind }),
-    }
-}
-
 /// Every word of [`waiting_word`].
 const WAITING: [&str; 7] = ["decision", "timer", "answer", "deferred", "in_doubt", "event", "run"];
-
-pub(super) const fn waiting_word(waiting: WaitingFor) -> &'static str {
-    match waiting {
-        WaitingFor::Decision(_) => "decision",
-        WaitingFor::Timer => "timer",
-        WaitingFor::Answer => "answer",
-        WaitingFor::Deferred => "deferred",
-        WaitingFor::InDoubt => "in_doubt",
-        WaitingFor::Event => "event",
-        WaitingFor::Run(_) => "run",
-    }
-}
 
 const STATUSES: [RunStatus; 5] = [
     RunStatus::Running,
@@ -355,19 +315,9 @@ const STATUSES: [RunStatus; 5] = [
     RunStatus::Cancelled,
 ];
 
-const fn status_word(status: RunStatus) -> &'static str {
-    match status {
-        RunStatus::Running => "running",
-        RunStatus::Waiting => "waiting",
-        RunStatus::Completed => "completed",
-        RunStatus::Faulted => "faulted",
-        RunStatus::Cancelled => "cancelled",
-    }
-}
-
 fn status(word: &str) -> Result<RunStatus, Problem> {
-    STATUSES.into_iter().find(|status| status_word(*status) == word).ok_or_else(|| {
-        let known = STATUSES.map(status_word).join(", ");
+    STATUSES.into_iter().find(|status| status.word() == word).ok_or_else(|| {
+        let known = STATUSES.map(RunStatus::word).join(", ");
         Problem::malformed(format!("query: status: {word:?} is none of {known}"))
     })
 }

@@ -14,6 +14,7 @@ mod inbox;
 mod integrations;
 mod looking;
 mod problems;
+mod projections;
 mod runs;
 mod serve;
 mod stream;
