@@ -10,10 +10,10 @@ use crate::storage::{self, Db, File};
 use crate::tables::{DATA_KEYS, KEY_COUNTER};
 use crate::{Error, payload::DataKey};
 use placet_model::DataKeyId;
-use redb::{ReadableDatabase, ReadableTable};
+use redb::{ReadableTable, ReadableTableMetadata};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::{SecureRandom, SystemRandom};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use zeroize::Zeroizing;
@@ -134,6 +134,20 @@ impl DataKeys {
     pub(crate) fn destroy(&self, ids: &[DataKeyId]) -> Result<usize, Error> {
         self.shared.delete(ids)
     }
+
+    /// Those of `destroyed` that are there; raises the counter past all of them, so that a restored
+    /// file never gives one of these numbers to a new key.
+    pub(crate) fn revived(
+        &self,
+        destroyed: &BTreeSet<DataKeyId>,
+    ) -> Result<BTreeSet<DataKeyId>, Error> {
+        let Some(last) = destroyed.last() else { return Ok(BTreeSet::new()) };
+        let (alive, next) = self.shared.alive(destroyed)?;
+        if next <= last.0 {
+            self.shared.raise_counter(last.0 + 1)?;
+        }
+        Ok(alive)
+    }
 }
 
 impl Drop for DataKeys {
@@ -199,6 +213,43 @@ impl Shared {
         }
         tx.commit().map_err(self.file.err(MAKING))?;
         Ok(batch)
+    }
+
+    /// Those of `ids` that are there, and the number of the next key.
+    fn alive(&self, ids: &BTreeSet<DataKeyId>) -> Result<(BTreeSet<DataKeyId>, u64), Error> {
+        let tx = self.db.begin_read().map_err(self.file.err(READING))?;
+        let table = match tx.open_table(DATA_KEYS) {
+            Ok(table) => table,
+            Err(redb::TableError::TableDoesNotExist(_)) => return Ok((BTreeSet::new(), 1)),
+            Err(error) => return Err(self.file.err(READING)(error)),
+        };
+        let counter = tx.open_table(KEY_COUNTER).map_err(self.file.err(READING))?;
+        let next = counter.get(NEXT).map_err(self.file.err(READING))?.map_or(1, |row| row.value());
+        let mut alive = BTreeSet::new();
+        // whichever are fewer are walked
+        if table.len().map_err(self.file.err(READING))? < ids.len() as u64 {
+            for row in table.iter().map_err(self.file.err(READING))? {
+                let id = DataKeyId(row.map_err(self.file.err(READING))?.0.value());
+                alive.extend(ids.contains(&id).then_some(id));
+            }
+        } else {
+            for id in ids {
+                let row = table.get(id.0).map_err(self.file.err(READING))?;
+                alive.extend(row.is_some().then_some(*id));
+            }
+        }
+        Ok((alive, next))
+    }
+
+    fn raise_counter(&self, next: u64) -> Result<(), Error> {
+        let mut tx = self.db.begin_write().map_err(self.file.err(MAKING))?;
+        tx.set_quick_repair(true);
+        {
+            let mut counter = tx.open_table(KEY_COUNTER).map_err(self.file.err(MAKING))?;
+            counter.insert(NEXT, next).map_err(self.file.err(MAKING))?;
+            tx.open_table(DATA_KEYS).map_err(self.file.err(MAKING))?;
+        }
+        tx.commit().map_err(self.file.err(MAKING))
     }
 
     fn delete(&self, ids: &[DataKeyId]) -> Result<usize, Error> {

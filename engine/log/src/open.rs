@@ -10,11 +10,12 @@ use crate::keyring::Keyring;
 use crate::meta::{self, Meta};
 use crate::project_key::{self, KeyPlace, ProjectKey};
 use crate::projector::{NoProjections, Projector};
-use crate::shared::Shared;
+use crate::shared::{Graveyard, Shared};
 use crate::storage::{Files, Storage, guarded};
+use crate::subjects::Pseudonyms;
 use crate::tree::Frontier;
 use crate::writer::Writer;
-use crate::{Error, Log, ReadView, verify};
+use crate::{Error, Log, ReadView, Tombstones, erase, verify};
 use ring::rand::{SecureRandom, SystemRandom};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -117,17 +118,25 @@ impl OpenOptions {
             guarded("opening", &file, || identify(&files, &self.project, &self.keys))?;
         let (key_db, key_file) = files.keys;
         let data_keys = DataKeys::open(key_db, key_file, &key, meta.install_id)?;
+        let install_id = meta::install_text(meta.install_id);
+        let tombstones = match self.keys.directory(&install_id)? {
+            Some(dir) => Some(Tombstones::open(&dir, &install_id)?),
+            None => None,
+        };
         let shared = Arc::new(Shared {
             db: files.log,
             project: meta.project,
             install_id: meta.install_id,
             keyring: Keyring::new(data_keys),
+            pseudonyms: Pseudonyms::new(&key),
+            tombstones: Graveyard::new(tombstones),
             tail: Arc::new(Tail::default()),
             random: SystemRandom::new(),
             stopped: AtomicBool::new(false),
             dir: files.dir,
             _lock: files.lock,
         });
+        guarded("finishing erasures", &file, || erase::recover(&shared))?;
         let view = ReadView::open(&shared)?;
         shared.check_noted_head(view.head())?;
         let frontier = verify::tail(&view, self.checked_events)?;

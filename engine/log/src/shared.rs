@@ -3,12 +3,15 @@
 use crate::head::{Head, Tail};
 use crate::keyring::Keyring;
 use crate::storage::{Db, File};
-use crate::{Error, ReadView};
+use crate::subjects::Pseudonyms;
+use crate::{Error, ReadView, Tombstones};
+use placet_model::DataKeyId;
 use ring::rand::SystemRandom;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub(crate) struct Shared {
     /// The log's database and its name. First field: closed before the lock is let go.
@@ -16,6 +19,8 @@ pub(crate) struct Shared {
     pub(crate) project: String,
     pub(crate) install_id: [u8; 16],
     pub(crate) keyring: Keyring,
+    pub(crate) pseudonyms: Pseudonyms,
+    pub(crate) tombstones: Graveyard,
     pub(crate) tail: Arc<Tail>,
     pub(crate) random: SystemRandom,
     /// Set when a commit failed: from then on nothing is answered from this handle.
@@ -32,7 +37,39 @@ impl fmt::Debug for Shared {
     }
 }
 
+/// The tombstones of a log; a log whose key is given has no place for them.
+#[derive(Debug, Default)]
+pub(crate) struct Graveyard(Mutex<Option<Tombstones>>);
+
+impl Graveyard {
+    pub(crate) const fn new(tombstones: Option<Tombstones>) -> Self {
+        Self(Mutex::new(tombstones))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Tombstones>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn ids(&self) -> BTreeSet<DataKeyId> {
+        self.lock().as_ref().map(|tombstones| tombstones.ids().clone()).unwrap_or_default()
+    }
+
+    pub(crate) fn has(&self, id: DataKeyId) -> bool {
+        self.lock().as_ref().is_some_and(|tombstones| tombstones.ids().contains(&id))
+    }
+
+    fn add(&self, ids: &[DataKeyId]) -> Result<(), Error> {
+        self.lock().as_mut().map_or(Ok(()), |tombstones| tombstones.add(ids))
+    }
+}
+
 impl Shared {
+    /// Destroys keys for good: a tombstone each, then the keys. Returns how many there were.
+    pub(crate) fn destroy(&self, ids: &[DataKeyId]) -> Result<usize, Error> {
+        self.tombstones.add(ids)?;
+        self.keyring.destroy(ids)
+    }
+
     pub(crate) fn stop(&self) {
         self.stopped.store(true, Ordering::Release);
     }

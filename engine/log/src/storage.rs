@@ -4,11 +4,11 @@
 //! No storage abstraction of our own: a directory, or redb backends handed in by tests.
 
 use crate::{Error, project_key};
-use redb::{Database, StorageBackend};
+use redb::{Database, ReadTransaction, ReadableDatabase, StorageBackend, WriteTransaction};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 /// Where the data of a log lives.
 #[derive(Debug)]
@@ -81,14 +81,36 @@ pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
 
 /// An open database. Closing one whose pages are damaged can panic inside redb; that is logged and
 /// goes no further.
+///
+/// Transactions hold no borrow of it; compaction needs it alone for a moment, so it stands behind
+/// a lock that every beginning of a transaction takes shared.
 #[derive(Debug)]
-pub(crate) struct Db(Option<Database>);
+pub(crate) struct Db(RwLock<Option<Database>>);
 
 impl Db {
+    pub(crate) const fn new(db: Database) -> Self {
+        Self(RwLock::new(Some(db)))
+    }
+
+    /// A snapshot.
+    pub(crate) fn begin_read(&self) -> Result<ReadTransaction, redb::TransactionError> {
+        self.shared().as_ref().expect("taken only when dropped").begin_read()
+    }
+
+    /// The one transaction that may write.
+    pub(crate) fn begin_write(&self) -> Result<WriteTransaction, redb::TransactionError> {
+        self.shared().as_ref().expect("taken only when dropped").begin_write()
+    }
+
+    fn shared(&self) -> RwLockReadGuard<'_, Option<Database>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn compact(&mut self, file: &File) -> Result<(), Error> {
         const DOING: &str = "compacting";
         guarded(DOING, file, || {
-            let db = self.0.as_mut().expect("taken only when dropped");
+            let db = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+            let db = db.as_mut().expect("taken only when dropped");
             // each pass moves pages to the front; it says when nothing is left to move
             while db.compact().map_err(file.err(DOING))? {}
             Ok(())
@@ -96,17 +118,9 @@ impl Db {
     }
 }
 
-impl std::ops::Deref for Db {
-    type Target = Database;
-
-    fn deref(&self) -> &Database {
-        self.0.as_ref().expect("taken only when dropped")
-    }
-}
-
 impl Drop for Db {
     fn drop(&mut self) {
-        let db = self.0.take();
+        let db = self.0.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(db))) {
             tracing::error!(panic = panic_text(&*panic), "redb panicked while closing");
         }
@@ -185,7 +199,7 @@ fn open_path(
             Err(error) => Err(file.err("opening")(error)),
         }
     })?;
-    Ok((Db(Some(db)), file))
+    Ok((Db::new(db), file))
 }
 
 /// Makes an empty database under another name, then renames it: redb's own creation leaves a file
@@ -216,7 +230,7 @@ fn open_backend(
             .create_with_backend(Boxed(backend))
             .map_err(file.err("opening"))
     })?;
-    Ok((Db(Some(db)), file))
+    Ok((Db::new(db), file))
 }
 
 /// redb takes a backend by value; this passes a boxed one on. Locks stay unsupported: backends

@@ -5,6 +5,7 @@ mod append;
 mod crash;
 mod crash_disk;
 mod damage;
+mod erasure;
 mod golden;
 mod opening;
 mod payloads;
