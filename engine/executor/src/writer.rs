@@ -21,7 +21,7 @@ use due::Dues;
 use entry::Entry;
 use placet_core::effect::{Effect, react};
 use placet_core::run::{Activity, Ask, Branch};
-use placet_log::{Append, AppendError, Expected, NewEvent};
+use placet_log::{Append, AppendError, Expected, NewEvent, SUBJECTS_MAX};
 use placet_model::attempt::RefuseReason;
 use placet_model::decision::Settlement;
 use placet_model::event::integration::HealthCheckFailed;
@@ -277,7 +277,8 @@ impl Writer {
     }
 
     fn submit(&mut self, id: RunId, turned: Turned, reply: Option<ReplyTo>) {
-        let Turned { run, at, values, facts, calls, more, failed, held, broken, .. } = turned;
+        let Turned { run, at, values, facts, calls, more, failed, held, broken, subjects, .. } =
+            turned;
         if let Some(error) = broken {
             self.cannot_go_on(id, &error);
         }
@@ -311,6 +312,12 @@ impl Writer {
             },
             events: self.new_events(id, before, facts),
             key,
+            subjects: subjects
+                .iter()
+                .take(SUBJECTS_MAX)
+                .map(|who| self.env.log.pseudonym(who))
+                .collect(),
+            erases: vec![],
         };
         let inputs = self.sender.clone();
         let submitted = Instant::now();

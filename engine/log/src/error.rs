@@ -229,8 +229,8 @@ impl Error {
             | Self::KeyDirUnknown => "PL1004",
             Self::Format { .. } | Self::UnknownEvent { .. } => "PL1005",
             Self::Stopped => "PL1006",
-            Self::Erased { .. }
-            | Self::NoSuchKey { .. }
+            Self::Erased { .. } => "PL4030",
+            Self::NoSuchKey { .. }
             | Self::NoSuchPayload { .. }
             | Self::NoSuchRevision { .. }
             | Self::NoSuchPosition { .. }

@@ -61,6 +61,7 @@ mod head;
 mod index;
 mod keyring;
 mod log;
+mod marks;
 mod meta;
 mod open;
 mod payload;

@@ -52,6 +52,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/pause", post(govern::pause))
         .route("/resume", post(govern::resume))
         .route("/policy", post(govern::policy))
+        .route("/erasures", post(govern::erase))
         .route("/audit/events", get(audit::events))
         .route("/audit/verify", post(audit::verify))
         .route("/audit/replay", get(audit::replay))

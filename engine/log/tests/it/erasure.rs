@@ -130,7 +130,7 @@ fn the_event_that_says_so_and_the_erasure_come_in_one_transaction() {
     assert_eq!(counts, [2, 1]);
 
     let says = |n| Append::new(StreamId::Project, Expected::Any, vec![event(n)]);
-    log.append_blocking(NOW, says(10).erasing(what.clone())).unwrap();
+    log.append_blocking(NOW, says(10).erasing(what)).unwrap();
     assert!((1..=3).all(|position| is_erased(&log, position)), "before its keys are destroyed");
     assert_eq!(log.finish_erasures().unwrap(), 2);
     assert_eq!(log.finish_erasures().unwrap(), 0);

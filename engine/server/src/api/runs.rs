@@ -9,6 +9,7 @@ use crate::problem::Problem;
 use axum::extract::State;
 use axum::http::StatusCode;
 use placet_executor::Start;
+use placet_executor::erasure::{ERASED, unless_erased};
 use placet_model::actor::Role;
 use placet_model::draft::Mode;
 use placet_model::{Digest, Event, Principal, Revision, RunId, StreamId};
@@ -136,8 +137,11 @@ fn cancelled(app: &App, row: &RunRow) -> Result<Value, Problem> {
         let Event::RunCancelled(body) = &event.event else { continue };
         let reason = match body.reason {
             None => Value::Null,
-            Some(place) => serde_json::from_slice(view.payload(&stream, place)?.as_bytes())
-                .map_err(|error| Problem::internal(&error))?,
+            Some(place) => match unless_erased(view.payload(&stream, place))? {
+                None => json!(ERASED),
+                Some(payload) => serde_json::from_slice(payload.as_bytes())
+                    .map_err(|error| Problem::internal(&error))?,
+            },
         };
         let by = event.actor.principal();
         return Ok(json!({ "by": by, "at": event.recorded_at, "reason": reason }));
