@@ -14,7 +14,7 @@
 use crate::handle::{Error, Handle};
 use crate::input::ActTurn;
 use crate::turn::Job;
-use placet_log::{Append, Erasable, Expected, NewEvent, Payload, ReadView};
+use placet_log::{Append, AppendError, Compacted, Erasable, Expected, NewEvent, Payload, ReadView};
 use placet_model::actor::Role;
 use placet_model::event::governance::PayloadErased;
 use placet_model::{
@@ -133,12 +133,7 @@ impl Handle {
         reason: Option<String>,
     ) -> Result<Erasure, Error> {
         let turn = self.act_turn().await;
-        let world = self.world();
-        let may = [Role::Operator, Role::Admin];
-        if !may.into_iter().any(|role| world.policy.has_role(by, role)) {
-            let detail = format!("{by} needs the role operator or admin to erase content");
-            return Err(Error::Refused { code: "PL4005", detail });
-        }
+        self.demand_eraser(by)?;
         let mut erasure = self.erasure(what)?;
         for part in &erasure.runs {
             self.wish(part.run, Job::Erase { by: by.clone() }).await?;
@@ -150,6 +145,31 @@ impl Handle {
         let actor = Actor::Principal(by.clone());
         self.record_erasure(&actor, &mut erasure, (subject, reason), turn).await?;
         Ok(erasure)
+    }
+
+    /// Writes the files anew without what was erased; appends wait while the log is packed.
+    ///
+    /// # Errors
+    /// When the principal is neither operator nor admin; when somebody reads all the time, or the
+    /// files cannot be written.
+    pub async fn compact(&self, by: &Principal) -> Result<Compacted, Error> {
+        self.demand_eraser(by)?;
+        let log = self.env.log.clone();
+        let compacted = tokio::task::spawn_blocking(move || log.compact(|_step| {})).await;
+        compacted.map_err(|_panicked| Error::Stopping)?.map_err(|error| match error {
+            AppendError::Log { source } => Error::from(*source),
+            other => Error::CommitFailed { reason: other.to_string() },
+        })
+    }
+
+    fn demand_eraser(&self, by: &Principal) -> Result<(), Error> {
+        let world = self.world();
+        let may = [Role::Operator, Role::Admin];
+        if may.into_iter().any(|role| world.policy.has_role(by, role)) {
+            return Ok(());
+        }
+        let detail = format!("{by} needs the role operator or admin to erase content");
+        Err(Error::Refused { code: "PL4005", detail })
     }
 
     /// Appends the events, erasing in the same transaction; then destroys the keys.

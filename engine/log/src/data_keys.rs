@@ -6,11 +6,11 @@
 //! and never an unwrapped key.
 
 use crate::project_key::ProjectKey;
-use crate::storage::{self, Db, File};
+use crate::storage::{self, Db, File, Packing};
 use crate::tables::{DATA_KEYS, KEY_COUNTER};
 use crate::{Error, payload::DataKey};
 use placet_model::DataKeyId;
-use redb::{ReadableTable, ReadableTableMetadata};
+use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::{SecureRandom, SystemRandom};
 use std::collections::{BTreeSet, VecDeque};
@@ -28,6 +28,7 @@ const NEXT: &str = "next";
 const MAKING: &str = "making data keys";
 const READING: &str = "reading a data key";
 const DESTROYING: &str = "destroying data keys";
+const COPYING: &str = "writing the data keys anew";
 
 /// The keys that are ready, and the thread that keeps them so.
 pub(crate) struct DataKeys {
@@ -135,6 +136,19 @@ impl DataKeys {
         self.shared.delete(ids)
     }
 
+    /// Writes the file anew: every row is copied into a new file, which takes the old one's name.
+    /// Where there is no file, pages are packed instead.
+    pub(crate) fn rewrite(&self, is_file: bool) -> Result<(), Error> {
+        let (db, file) = (&self.shared.db, &self.shared.file);
+        if !is_file {
+            while db.pack(file)? == Packing::Read {
+                std::thread::yield_now();
+            }
+            return Ok(());
+        }
+        storage::guarded(COPYING, file, || db.replace(|old| copy(old, file)))
+    }
+
     /// Those of `destroyed` that are there; raises the counter past all of them, so that a restored
     /// file never gives one of these numbers to a new key.
     pub(crate) fn revived(
@@ -148,6 +162,46 @@ impl DataKeys {
         }
         Ok(alive)
     }
+}
+
+/// A copy of the key file under its name; the one that had it is gone with its last handle.
+fn copy(old: &Database, file: &File) -> Result<Database, Error> {
+    let unfinished = file.path().with_extension("redb.new");
+    storage::remove(&unfinished, file)?;
+    // what is being written now comes first
+    let last = old.begin_write().map_err(file.err(COPYING))?;
+    last.abort().map_err(file.err(COPYING))?;
+    let from = old.begin_read().map_err(file.err(COPYING))?;
+    let mut builder = Database::builder();
+    builder.set_cache_size(storage::KEY_CACHE_BYTES);
+    let mut new = builder.create(&unfinished).map_err(file.err(COPYING))?;
+    let mut tx = new.begin_write().map_err(file.err(COPYING))?;
+    tx.set_quick_repair(true);
+    copy_table(&from, &tx, DATA_KEYS, file)?;
+    copy_table(&from, &tx, KEY_COUNTER, file)?;
+    tx.commit().map_err(file.err(COPYING))?;
+    while new.compact().map_err(file.err(COPYING))? {}
+    storage::take_name(&unfinished, file.path(), file)?;
+    Ok(new)
+}
+
+fn copy_table<K: redb::Key + 'static, V: redb::Value + 'static>(
+    from: &redb::ReadTransaction,
+    to: &redb::WriteTransaction,
+    table: redb::TableDefinition<'_, K, V>,
+    file: &File,
+) -> Result<(), Error> {
+    let from = match from.open_table(table) {
+        Ok(from) => from,
+        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(()),
+        Err(error) => return Err(file.err(COPYING)(error)),
+    };
+    let mut to = to.open_table(table).map_err(file.err(COPYING))?;
+    for row in from.iter().map_err(file.err(COPYING))? {
+        let (key, value) = row.map_err(file.err(COPYING))?;
+        to.insert(key.value(), value.value()).map_err(file.err(COPYING))?;
+    }
+    Ok(())
 }
 
 impl Drop for DataKeys {

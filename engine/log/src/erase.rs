@@ -19,9 +19,9 @@ use crate::envelope::stream_key;
 use crate::shared::Shared;
 use crate::storage::{Db, File};
 use crate::subjects;
-use crate::tables::{APART, ERASING, PAYLOADS, STREAM_KEYS, STREAMS};
+use crate::tables::{APART, ERASING, PAYLOADS, PAYLOADS_NEW, STREAM_KEYS, STREAMS};
 use placet_model::{DataKeyId, Position, StreamId};
-use redb::{ReadableTable, ReadableTableMetadata, WriteTransaction};
+use redb::{ReadableTable, ReadableTableMetadata, TableHandle, WriteTransaction};
 use std::collections::BTreeSet;
 
 const DOING: &str = "erasing payloads";
@@ -106,9 +106,15 @@ fn delete_rows(
 ) -> Result<usize, Error> {
     let mut payloads = tx.open_table(PAYLOADS).map_err(file.err(DOING))?;
     let before = payloads.len().map_err(file.err(DOING))?;
-    let range = (positions.start, 0)..(positions.end, 0);
-    payloads.retain_in(range, |_, _| false).map_err(file.err(DOING))?;
+    let rows = (positions.start, 0)..(positions.end, 0);
+    payloads.retain_in(rows.clone(), |_, _| false).map_err(file.err(DOING))?;
     let after = payloads.len().map_err(file.err(DOING))?;
+    let mut tables = tx.list_tables().map_err(file.err(DOING))?;
+    if tables.any(|table| table.name() == PAYLOADS_NEW.name()) {
+        // compaction is copying them
+        let mut copies = tx.open_table(PAYLOADS_NEW).map_err(file.err(DOING))?;
+        copies.retain_in(rows, |_, _| false).map_err(file.err(DOING))?;
+    }
     Ok(usize::try_from(before - after).unwrap_or(usize::MAX))
 }
 

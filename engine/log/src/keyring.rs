@@ -178,6 +178,11 @@ impl Keyring {
         Ok(gone)
     }
 
+    /// Writes the key file anew, without a trace of destroyed keys.
+    pub(crate) fn rewrite(&self, is_file: bool) -> Result<(), Error> {
+        self.data_keys.rewrite(is_file)
+    }
+
     /// Those of the destroyed keys that are in the key file, though they should not be. Their
     /// numbers are never given to another key.
     pub(crate) fn revived(

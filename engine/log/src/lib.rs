@@ -53,6 +53,7 @@ mod append;
 pub mod check;
 pub mod codec;
 mod commit;
+mod compact;
 mod data_keys;
 pub mod envelope;
 mod erase;
@@ -79,6 +80,7 @@ mod verify;
 mod writer;
 
 pub use append::{Append, AppendResult, Appended, EVENTS_MAX, Expected, NewEvent, Novelty, Ticket};
+pub use compact::{Compacted, Step};
 pub use erase::{Erasable, Erased};
 pub use error::{AppendError, BoxError, Error};
 pub use head::{Head, Subscription};

@@ -212,12 +212,24 @@ impl Log {
         self.inner.shared.pseudonyms.of(normalised)
     }
 
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.inner.shared
+    }
+
+    /// Runs `work` on the writer's thread, between appends and outside every transaction. An error
+    /// stops the log.
+    pub(crate) fn alone(&self, work: impl FnOnce() -> Result<(), String> + Send + 'static) {
+        self.send(Request::Alone(Box::new(work)));
+    }
+
     fn send(&self, request: Request) {
         let sender = self.inner.requests.as_ref().expect("taken only when the last handle drops");
         if let Err(unsent) = sender.send(request) {
             match unsent.0 {
                 Request::Append(_, done) => done(Err(stopped())),
                 Request::Maintain(_, done) => done(Err(stopped())),
+                // who waits for it sees its channel closed
+                Request::Alone(work) => drop(work),
             }
         }
     }

@@ -99,17 +99,6 @@ impl OpenOptions {
         self
     }
 
-    /// Rewrites both files without their free pages, so that what was erased is in no page any
-    /// more. Needs the log closed.
-    ///
-    /// # Errors
-    /// [`Error::InUse`] while an engine has it, and what redb says.
-    pub fn compact(self) -> Result<(), Error> {
-        let mut files = Files::open(self.storage, self.cache_bytes)?;
-        files.log.0.compact(&files.log.1)?;
-        files.keys.0.compact(&files.keys.1)
-    }
-
     pub(crate) fn open(mut self) -> Result<Log, Error> {
         meta::check_project(&self.project)?;
         let files = Files::open(self.storage, self.cache_bytes)?;

@@ -70,6 +70,18 @@ impl Shared {
         self.keyring.destroy(ids)
     }
 
+    /// Bytes of the log's file.
+    pub(crate) fn log_bytes(&self) -> u64 {
+        self.db.1.bytes()
+    }
+
+    /// Bytes of both files.
+    pub(crate) fn bytes(&self) -> u64 {
+        let keys = self.dir.as_ref().map(|dir| dir.join("keys.redb"));
+        let keys = keys.and_then(|path| std::fs::metadata(path).ok());
+        self.log_bytes() + keys.map_or(0, |meta| meta.len())
+    }
+
     pub(crate) fn stop(&self) {
         self.stopped.store(true, Ordering::Release);
     }

@@ -53,6 +53,13 @@ pub(crate) const UNPLACED: TableDefinition<'_, (&[u8], &[u8; 16]), u64> =
 pub(crate) const PAYLOADS: TableDefinition<'_, (u64, u16), &[u8]> =
     TableDefinition::new("payloads");
 
+/// The payloads as compaction writes them anew; it takes the name of the other in the end.
+pub(crate) const PAYLOADS_NEW: TableDefinition<'_, (u64, u16), &[u8]> =
+    TableDefinition::new("payloads.new");
+
+/// Rows of zeros, there while compaction writes over free pages.
+pub(crate) const FILLER: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("filler");
+
 /// `(stream, data key id) → erased until (position), 0 while the key lives`.
 ///
 /// Which keys seal the payloads of a stream, so that erasing the stream destroys all of them; a

@@ -53,6 +53,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/resume", post(govern::resume))
         .route("/policy", post(govern::policy))
         .route("/erasures", post(govern::erase))
+        .route("/compactions", post(govern::compact))
         .route("/audit/events", get(audit::events))
         .route("/audit/verify", post(audit::verify))
         .route("/audit/replay", get(audit::replay))

@@ -236,14 +236,14 @@ fn a_restored_key_file_never_gives_a_destroyed_number_to_a_new_key() {
     drop(place.open());
     place.copy(backup.path(), &["log.redb", "keys.redb"]);
     let log = place.open();
-    for n in 1..200 {
+    for n in 1..70 {
         log.append_blocking(NOW, exactly(run(n), 0, vec![with(n, b"x")])).unwrap();
         log.erase(&stream(n)).unwrap();
     }
     drop(log);
     place.put_back(backup.path(), &["log.redb", "keys.redb"]);
     let log = place.open();
-    for n in 1..200 {
+    for n in 1..70 {
         let appended = log.append_blocking(NOW, exactly(run(n), 0, vec![with(n, b"new")])).unwrap();
         assert_eq!(content(&log, appended.last_position().get()).unwrap(), b"new");
     }

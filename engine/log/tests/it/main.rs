@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod append;
+mod compaction;
 mod crash;
 mod crash_disk;
 mod damage;

@@ -9,6 +9,7 @@ use crate::problem::Problem;
 use axum::extract::State;
 use placet_executor::erasure::Erase;
 use placet_language::{Source, check_policy};
+use placet_log::Compacted;
 use placet_model::actor::{PrincipalKind, Role};
 use placet_model::policy::PrincipalInfo;
 use placet_model::{Principal, RunId};
@@ -77,6 +78,23 @@ pub(super) async fn erase(
     };
     Ok(axum::Json(serde_json::to_value(erasure).map_err(|error| Problem::internal(&error))?))
 }
+
+/// `POST /compactions` `{}` → `{before, after, paused_ms}`: bytes of the files, and the longest time
+/// for which appends had to wait.
+pub(super) async fn compact(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Json(Empty {}): Json<Empty>,
+) -> Answer {
+    let Compacted { before, after, paused } = app.handle.compact(&caller.principal).await?;
+    let paused = u64::try_from(paused.as_millis()).unwrap_or(u64::MAX);
+    Ok(axum::Json(json!({ "before": before, "after": after, "paused_ms": paused })))
+}
+
+/// Nothing is asked for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Empty {}
 
 /// `POST /policy` `{file, source}` → `{digest, diagnostics}`; with errors, a problem that carries
 /// all diagnostics. The people of the project stay; those of the file are added to them, in `dev`
