@@ -8,7 +8,7 @@
 use crate::project_key::ProjectKey;
 use crate::storage::{self, Db, File, Packing};
 use crate::tables::{DATA_KEYS, KEY_COUNTER};
-use crate::{Error, payload::DataKey};
+use crate::{Error, KeyMark, payload::DataKey};
 use placet_model::DataKeyId;
 use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
@@ -149,13 +149,30 @@ impl DataKeys {
         storage::guarded(COPYING, file, || db.replace(|old| copy(old, file)))
     }
 
+    /// The marks of those of these keys that are there.
+    pub(crate) fn marks(&self, ids: &[DataKeyId]) -> Result<Vec<(DataKeyId, KeyMark)>, Error> {
+        let file = &self.shared.file;
+        let tx = self.shared.db.begin_read().map_err(file.err(READING))?;
+        let table = match tx.open_table(DATA_KEYS) {
+            Ok(table) => table,
+            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(vec![]),
+            Err(error) => return Err(file.err(READING)(error)),
+        };
+        let mut marks = Vec::new();
+        for id in ids {
+            let row = table.get(id.0).map_err(file.err(READING))?;
+            marks.extend(row.map(|row| (*id, KeyMark::of(row.value()))));
+        }
+        Ok(marks)
+    }
+
     /// Those of `destroyed` that are there; raises the counter past all of them, so that a restored
     /// file never gives one of these numbers to a new key.
     pub(crate) fn revived(
         &self,
-        destroyed: &BTreeSet<DataKeyId>,
+        destroyed: &BTreeSet<(DataKeyId, KeyMark)>,
     ) -> Result<BTreeSet<DataKeyId>, Error> {
-        let Some(last) = destroyed.last() else { return Ok(BTreeSet::new()) };
+        let Some((last, _)) = destroyed.last() else { return Ok(BTreeSet::new()) };
         let (alive, next) = self.shared.alive(destroyed)?;
         if next <= last.0 {
             self.shared.raise_counter(last.0 + 1)?;
@@ -269,8 +286,11 @@ impl Shared {
         Ok(batch)
     }
 
-    /// Those of `ids` that are there, and the number of the next key.
-    fn alive(&self, ids: &BTreeSet<DataKeyId>) -> Result<(BTreeSet<DataKeyId>, u64), Error> {
+    /// Those of `keys` that are there, and the number of the next key.
+    fn alive(
+        &self,
+        keys: &BTreeSet<(DataKeyId, KeyMark)>,
+    ) -> Result<(BTreeSet<DataKeyId>, u64), Error> {
         let tx = self.db.begin_read().map_err(self.file.err(READING))?;
         let table = match tx.open_table(DATA_KEYS) {
             Ok(table) => table,
@@ -281,15 +301,17 @@ impl Shared {
         let next = counter.get(NEXT).map_err(self.file.err(READING))?.map_or(1, |row| row.value());
         let mut alive = BTreeSet::new();
         // whichever are fewer are walked
-        if table.len().map_err(self.file.err(READING))? < ids.len() as u64 {
+        if table.len().map_err(self.file.err(READING))? < keys.len() as u64 {
             for row in table.iter().map_err(self.file.err(READING))? {
-                let id = DataKeyId(row.map_err(self.file.err(READING))?.0.value());
-                alive.extend(ids.contains(&id).then_some(id));
+                let (id, wrapped) = row.map_err(self.file.err(READING))?;
+                let (id, mark) = (DataKeyId(id.value()), KeyMark::of(wrapped.value()));
+                alive.extend(keys.contains(&(id, mark)).then_some(id));
             }
         } else {
-            for id in ids {
+            for (id, mark) in keys {
                 let row = table.get(id.0).map_err(self.file.err(READING))?;
-                alive.extend(row.is_some().then_some(*id));
+                let same = row.is_some_and(|row| KeyMark::of(row.value()) == *mark);
+                alive.extend(same.then_some(*id));
             }
         }
         Ok((alive, next))

@@ -158,7 +158,7 @@ pub(crate) fn strike_off(
 /// key file has brought back, and finishes erasures that were cut short.
 pub(crate) fn recover(shared: &Shared) -> Result<(), Error> {
     let (db, file) = &shared.db;
-    let revived = shared.keyring.revived(&shared.tombstones.ids())?;
+    let revived = shared.keyring.revived(&shared.tombstones.keys())?;
     if !revived.is_empty() {
         tracing::warn!(
             keys = revived.len(),

@@ -3,11 +3,11 @@
 //! A cache over `stream_keys` and the key file: dropping it loses nothing. It is bounded, so a
 //! hundred thousand parked runs hold no keys.
 
-use crate::Error;
 use crate::data_keys::DataKeys;
 use crate::payload::DataKey;
 use crate::storage::{Db, File};
 use crate::tables::STREAM_KEYS;
+use crate::{Error, KeyMark};
 use placet_model::DataKeyId;
 use std::borrow::Borrow;
 use std::collections::{BTreeSet, HashMap};
@@ -178,6 +178,11 @@ impl Keyring {
         Ok(gone)
     }
 
+    /// The marks of those of these keys that are there.
+    pub(crate) fn marks(&self, ids: &[DataKeyId]) -> Result<Vec<(DataKeyId, KeyMark)>, Error> {
+        self.data_keys.marks(ids)
+    }
+
     /// Writes the key file anew, without a trace of destroyed keys.
     pub(crate) fn rewrite(&self, is_file: bool) -> Result<(), Error> {
         self.data_keys.rewrite(is_file)
@@ -187,7 +192,7 @@ impl Keyring {
     /// numbers are never given to another key.
     pub(crate) fn revived(
         &self,
-        destroyed: &BTreeSet<DataKeyId>,
+        destroyed: &BTreeSet<(DataKeyId, KeyMark)>,
     ) -> Result<BTreeSet<DataKeyId>, Error> {
         self.data_keys.revived(destroyed)
     }

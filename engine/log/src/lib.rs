@@ -93,5 +93,5 @@ pub use read::{ReadView, StoredEvent};
 pub use record::Record;
 pub use storage::Storage;
 pub use subjects::SUBJECTS_MAX;
-pub use tombstones::Tombstones;
+pub use tombstones::{KeyMark, Tombstones};
 pub use verify::Verified;

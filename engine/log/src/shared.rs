@@ -4,7 +4,7 @@ use crate::head::{Head, Tail};
 use crate::keyring::Keyring;
 use crate::storage::{Db, File};
 use crate::subjects::Pseudonyms;
-use crate::{Error, ReadView, Tombstones};
+use crate::{Error, KeyMark, ReadView, Tombstones};
 use placet_model::DataKeyId;
 use ring::rand::SystemRandom;
 use std::collections::BTreeSet;
@@ -50,23 +50,23 @@ impl Graveyard {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn ids(&self) -> BTreeSet<DataKeyId> {
-        self.lock().as_ref().map(|tombstones| tombstones.ids().clone()).unwrap_or_default()
+    pub(crate) fn keys(&self) -> BTreeSet<(DataKeyId, KeyMark)> {
+        self.lock().as_ref().map(|tombstones| tombstones.keys().clone()).unwrap_or_default()
     }
 
     pub(crate) fn has(&self, id: DataKeyId) -> bool {
-        self.lock().as_ref().is_some_and(|tombstones| tombstones.ids().contains(&id))
+        self.lock().as_ref().is_some_and(|tombstones| tombstones.has(id))
     }
 
-    fn add(&self, ids: &[DataKeyId]) -> Result<(), Error> {
-        self.lock().as_mut().map_or(Ok(()), |tombstones| tombstones.add(ids))
+    fn add(&self, keys: &[(DataKeyId, KeyMark)]) -> Result<(), Error> {
+        self.lock().as_mut().map_or(Ok(()), |tombstones| tombstones.add(keys))
     }
 }
 
 impl Shared {
     /// Destroys keys for good: a tombstone each, then the keys. Returns how many there were.
     pub(crate) fn destroy(&self, ids: &[DataKeyId]) -> Result<usize, Error> {
-        self.tombstones.add(ids)?;
+        self.tombstones.add(&self.keyring.marks(ids)?)?;
         self.keyring.destroy(ids)
     }
 

@@ -8,12 +8,16 @@
 //! ```text
 //! <key directory>/<install id>.erased
 //! header  "placet-erased-v1" | SHA-256("placet-erased-v1" | install id)[..16]       32 bytes
-//! record  key number u64 | check 8 = SHA-256("placet-erased-v1" | install id | place u64
-//!         | key number)[..8]                                                        16 bytes each
+//! record  key number u64 | mark 8 = SHA-256("placet-erased-v1" | wrapped key)[..8]
+//!         | check 8 = SHA-256("placet-erased-v1" | install id | place u64 | number | mark)[..8]
+//!                                                                                   24 bytes each
 //! ```
 //!
+//! The mark tells the key itself: a copy of the data goes on to give the same numbers to other keys,
+//! and both may keep their keys in one directory.
+//!
 //! All numbers are big-endian, places count from 0. An addition is its records, synced, then a
-//! record with the number 2^64-1 that closes it, synced. Records at the end that do not check, with
+//! record with the number 2^64-1 and an empty mark that closes it, synced. Records at the end that do not check, with
 //! no good one after them, are an addition that was never acknowledged: the next one writes over
 //! them. A bad record with a good one after it is damage, and an error.
 //!
@@ -35,21 +39,36 @@ use crate::check::sha256;
 use crate::project_key::{create_private_dir, sync_dir};
 use placet_model::DataKeyId;
 use std::collections::BTreeSet;
-use std::io::{Seek, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 const LABEL: &[u8; 16] = b"placet-erased-v1";
 const HEADER_LEN: usize = 32;
-const RECORD_LEN: usize = 16;
+const RECORD_LEN: usize = 24;
 /// Closes an addition; no key ever gets this number.
-const CLOSING: DataKeyId = DataKeyId(u64::MAX);
+const CLOSING: (DataKeyId, KeyMark) = (DataKeyId(u64::MAX), KeyMark::NONE);
+
+/// Tells one wrapped key from every other; says nothing about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KeyMark([u8; 8]);
+
+impl KeyMark {
+    const NONE: Self = Self([0; 8]);
+
+    /// The mark of a key as it stands in the key file.
+    pub(crate) fn of(wrapped: &[u8]) -> Self {
+        let mut mark = [0; 8];
+        mark.copy_from_slice(&sha256(&[LABEL, wrapped])[..8]);
+        Self(mark)
+    }
+}
 
 /// The destroyed keys of one log.
 #[derive(Debug)]
 pub struct Tombstones {
     path: PathBuf,
     install_id: String,
-    ids: BTreeSet<DataKeyId>,
+    keys: BTreeSet<(DataKeyId, KeyMark)>,
     /// Good records in the file.
     records: u64,
     /// Whether the last of them closes an addition.
@@ -63,8 +82,8 @@ impl Tombstones {
     /// When the file cannot be read, or a record in it is damaged.
     pub fn open(dir: &Path, install_id: &str) -> Result<Self, Error> {
         let path = dir.join(format!("{install_id}.erased"));
-        let (install_id, ids) = (install_id.to_owned(), BTreeSet::new());
-        let mut tombstones = Self { path, install_id, ids, records: 0, closed: true };
+        let (install_id, keys) = (install_id.to_owned(), BTreeSet::new());
+        let mut tombstones = Self { path, install_id, keys, records: 0, closed: true };
         match std::fs::read(&tombstones.path) {
             Ok(bytes) => tombstones.read(&bytes)?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
@@ -74,38 +93,58 @@ impl Tombstones {
     }
 
     /// The keys that were destroyed, or are about to be.
-    pub const fn ids(&self) -> &BTreeSet<DataKeyId> {
-        &self.ids
+    pub fn ids(&self) -> BTreeSet<DataKeyId> {
+        self.keys.iter().map(|(id, _)| *id).collect()
+    }
+
+    pub(crate) const fn keys(&self) -> &BTreeSet<(DataKeyId, KeyMark)> {
+        &self.keys
+    }
+
+    pub(crate) fn has(&self, id: DataKeyId) -> bool {
+        self.keys.range((id, KeyMark::NONE)..).next().is_some_and(|(next, _)| *next == id)
     }
 
     /// Adds keys that are about to be destroyed; durable before this returns. Known ones are not
-    /// written again.
+    /// written again. Another engine, on a copy of the data, may add to the same file.
     ///
     /// # Errors
     /// When the file cannot be written: destroy nothing then.
-    pub fn add(&mut self, ids: &[DataKeyId]) -> Result<(), Error> {
-        let new: BTreeSet<DataKeyId> =
-            ids.iter().filter(|id| !self.ids.contains(id)).copied().collect();
+    pub fn add(&mut self, keys: &[(DataKeyId, KeyMark)]) -> Result<(), Error> {
+        let path = self.path.clone();
+        let doing = "writing the tombstones";
+        let io = |source| Error::Io { doing, path: path.clone(), source };
+        if let Some(dir) = self.path.parent() {
+            create_private_dir(dir)?;
+        }
+        let mut options = std::fs::OpenOptions::new();
+        options.create(true).truncate(false).read(true).write(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&self.path).map_err(io)?;
+        file.lock().map_err(io)?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(io)?;
+        self.read(&bytes)?;
+        let is_new = |key: &&(DataKeyId, KeyMark)| !self.keys.contains(key);
+        let new: BTreeSet<(DataKeyId, KeyMark)> = keys.iter().filter(is_new).copied().collect();
         if new.is_empty() && self.closed {
             return Ok(());
         }
-        self.write(new.iter().copied())
-            .map_err(|source| self.io("writing the tombstones", source))?;
+        self.write(&mut file, &new).map_err(io)?;
+        sync_dir(self.path.parent())?;
         (self.records, self.closed) = (self.records + new.len() as u64 + 1, true);
-        self.ids.extend(new);
+        self.keys.extend(new);
         Ok(())
     }
 
-    fn write(&self, new: impl Iterator<Item = DataKeyId>) -> Result<(), std::io::Error> {
-        if let Some(dir) = self.path.parent() {
-            create_private_dir(dir).map_err(std::io::Error::other)?;
-        }
-        let mut options = std::fs::OpenOptions::new();
-        options.create(true).truncate(false).write(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&self.path)?;
+    fn write(
+        &self,
+        file: &mut std::fs::File,
+        new: &BTreeSet<(DataKeyId, KeyMark)>,
+    ) -> Result<(), std::io::Error> {
         if self.records == 0 {
+            file.seek(SeekFrom::Start(0))?;
             file.write_all(&self.header())?;
         }
         // what stands behind the last good record was never acknowledged
@@ -113,14 +152,13 @@ impl Tombstones {
         file.set_len(end)?;
         file.seek(SeekFrom::Start(end))?;
         let mut place = self.records;
-        for id in new {
-            file.write_all(&self.record(place, id))?;
+        for key in new {
+            file.write_all(&self.record(place, *key))?;
             place += 1;
         }
         file.sync_all()?;
         file.write_all(&self.record(place, CLOSING))?;
-        file.sync_all()?;
-        sync_dir(self.path.parent()).map_err(std::io::Error::other)
+        file.sync_all()
     }
 
     fn read(&mut self, bytes: &[u8]) -> Result<(), Error> {
@@ -130,15 +168,15 @@ impl Tombstones {
             let never_written = header.starts_with(bytes) || bytes.iter().all(|byte| *byte == 0);
             return if never_written { Ok(()) } else { Err(self.damaged("header")) };
         };
-        let checked: Vec<Option<DataKeyId>> = (0..)
+        let checked: Vec<Option<(DataKeyId, KeyMark)>> = (0..)
             .zip(records.chunks_exact(RECORD_LEN))
             .map(|(place, record)| self.checked(place, record))
             .collect();
         let good = checked.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
         for (place, id) in checked[..good].iter().enumerate() {
-            let id = id.ok_or_else(|| self.damaged(&format!("record {place}")))?;
-            if id != CLOSING {
-                self.ids.insert(id);
+            let (id, mark) = id.ok_or_else(|| self.damaged(&format!("record {place}")))?;
+            if (id, mark) != CLOSING {
+                self.keys.insert((id, mark));
             }
         }
         self.records = good as u64;
@@ -153,17 +191,20 @@ impl Tombstones {
         header
     }
 
-    fn checked(&self, place: u64, record: &[u8]) -> Option<DataKeyId> {
-        let id = DataKeyId(u64::from_be_bytes(*record.first_chunk()?));
-        (self.record(place, id) == record).then_some(id)
+    fn checked(&self, place: u64, record: &[u8]) -> Option<(DataKeyId, KeyMark)> {
+        let (id, rest) = record.split_first_chunk()?;
+        let key = (DataKeyId(u64::from_be_bytes(*id)), KeyMark(*rest.first_chunk()?));
+        (self.record(place, key) == record).then_some(key)
     }
 
-    fn record(&self, place: u64, id: DataKeyId) -> [u8; RECORD_LEN] {
+    fn record(&self, place: u64, (id, mark): (DataKeyId, KeyMark)) -> [u8; RECORD_LEN] {
         let number = id.0.to_be_bytes();
-        let parts: [&[u8]; 4] = [LABEL, self.install_id.as_bytes(), &place.to_be_bytes(), &number];
+        let parts: [&[u8]; 5] =
+            [LABEL, self.install_id.as_bytes(), &place.to_be_bytes(), &number, &mark.0];
         let mut record = [0; RECORD_LEN];
         record[..8].copy_from_slice(&number);
-        record[8..].copy_from_slice(&sha256(&parts)[..8]);
+        record[8..16].copy_from_slice(&mark.0);
+        record[16..].copy_from_slice(&sha256(&parts)[..8]);
         record
     }
 
@@ -183,8 +224,9 @@ mod tests {
 
     const INSTALL: &str = "00112233445566778899aabbccddeeff";
 
-    fn ids(numbers: impl IntoIterator<Item = u64>) -> Vec<DataKeyId> {
-        numbers.into_iter().map(DataKeyId).collect()
+    fn ids(numbers: impl IntoIterator<Item = u64>) -> Vec<(DataKeyId, KeyMark)> {
+        let key = |number: u64| (DataKeyId(number), KeyMark::of(&number.to_be_bytes()));
+        numbers.into_iter().map(key).collect()
     }
 
     fn open(dir: &Path) -> Tombstones {
@@ -205,7 +247,18 @@ mod tests {
         open(dir.path()).add(&ids([1, 9])).unwrap();
         assert_eq!(numbers(dir.path()), [1, 3, 7, 9]);
         let length = std::fs::metadata(&tombstones.path).unwrap().len();
-        assert_eq!(length, 32 + 4 * 16 + 3 * 16, "four keys in three additions");
+        assert_eq!(length, 32 + 4 * 24 + 3 * 24, "four keys in three additions");
+    }
+
+    #[test]
+    fn two_that_add_to_one_file_lose_nothing_of_each_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut first, mut second) = (open(dir.path()), open(dir.path()));
+        for number in 0..20 {
+            first.add(&ids([number])).unwrap();
+            second.add(&ids([100 + number])).unwrap();
+        }
+        assert_eq!(numbers(dir.path()).len(), 40);
     }
 
     #[test]

@@ -231,6 +231,27 @@ fn a_key_file_that_is_put_back_does_not_bring_erased_content_back() {
 }
 
 #[test]
+fn an_erasure_in_a_copy_of_the_data_leaves_the_keys_of_the_other_copy_alone() {
+    let (place, copy) = (Place::new(), tempfile::tempdir().unwrap());
+    drop(place.open());
+    place.copy(copy.path(), &["log.redb", "keys.redb"]);
+    let open_copy = || {
+        let keys = KeyPlace::Directory(place.keys.path().to_owned());
+        Log::open(OpenOptions::new(copy.path(), "sales").keys(keys)).unwrap()
+    };
+    let (log, other) = (place.open(), open_copy());
+    let key = |log: &Log, n| {
+        log.append_blocking(NOW, exactly(run(n), 0, vec![with(n, b"content")])).unwrap();
+        key_of(log, 1)
+    };
+    assert_eq!(key(&log, 1), key(&other, 2), "both give the same number to another key");
+    log.erase(&stream(1)).unwrap();
+    drop((log, other));
+    assert_eq!(content(&open_copy(), 1).unwrap(), b"content");
+    assert!(is_erased(&place.open(), 1));
+}
+
+#[test]
 fn a_restored_key_file_never_gives_a_destroyed_number_to_a_new_key() {
     let (place, backup) = (Place::new(), tempfile::tempdir().unwrap());
     drop(place.open());
