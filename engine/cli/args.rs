@@ -1,8 +1,8 @@
 //! The command line. Each command's own arguments stand with the command.
 
 use crate::commands::{
-    adapters, audit, check, deploy, dev, govern, graph, inbox, init, integrations, projections,
-    run, runs, serve, test, tokens, witness,
+    adapters, audit, check, compact, deploy, dev, erase, govern, graph, inbox, init, integrations,
+    projections, run, runs, serve, test, tokens, witness,
 };
 use clap::{Parser, Subcommand};
 
@@ -54,6 +54,10 @@ pub(crate) enum Command {
     Pause(govern::PauseArgs),
     /// Let it go on
     Resume(govern::PauseArgs),
+    /// Erase content for good: of a run, or of everything about a person
+    Erase(erase::Args),
+    /// Rewrite the files without what was erased
+    Compact(compact::Args),
     /// The derived tables
     Projections(projections::Args),
 }

@@ -74,10 +74,15 @@ impl Running {
         self.engine.handle()
     }
 
-    /// Finishes what is under way.
+    /// Finishes what is under way, and erases what is not kept past the end of its run.
     pub(crate) async fn stop(self) -> Result<()> {
+        let retained = self.handle().enforce_retention().await;
         self.asking.stop();
-        self.engine.stop().await.map_err(|error| refused(&error))
+        self.engine.stop().await.map_err(|error| refused(&error))?;
+        match retained {
+            Ok(_) | Err(placet_executor::Error::Stopping) => Ok(()),
+            Err(error) => Err(refused(&error)),
+        }
     }
 }
 

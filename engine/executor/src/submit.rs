@@ -7,8 +7,9 @@ use crate::perform::Caller;
 use crate::turn::{CallPlan, Fact, Turned};
 use crate::world::World;
 use placet_core::effect::{Effect, react};
-use placet_log::{Append, Expected, NewEvent};
-use placet_model::{EventId, RecordedEvent, Revision, RunId, StreamId};
+use placet_log::{Append, Expected, NewEvent, SUBJECTS_MAX};
+use placet_model::{Digest, EventId, RecordedEvent, Revision, RunId, StreamId};
+use std::collections::BTreeSet;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
@@ -62,9 +63,16 @@ impl Submitter {
             expected,
             events: self.new_events(run.id, before, facts),
             key: run.facts().map(|facts| facts.started.key),
+            subjects: self.pseudonyms(&turned.subjects),
+            erases: vec![],
         };
         let (at, more) = (turned.at, turned.more);
         Some(Submission { append, at, calls, more, reply: reply.take() })
+    }
+
+    /// Whom the facts are about, as the index knows them.
+    fn pseudonyms(&self, subjects: &BTreeSet<String>) -> Vec<Digest> {
+        subjects.iter().take(SUBJECTS_MAX).map(|who| self.env.log.pseudonym(who)).collect()
     }
 
     /// Runs `hand_over` while the project is as it was at `version`, so that no change of it comes

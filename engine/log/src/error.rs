@@ -206,6 +206,9 @@ pub enum Error {
     /// on disk.
     #[error("the log stopped after a failed commit: drop it and open it again")]
     Stopped,
+    /// There was no moment in which nobody read.
+    #[error("the log is being read all the time, so its file cannot be packed now: ask again")]
+    Busy,
     /// The system's random source failed.
     #[error("the system's random source failed")]
     Random,
@@ -273,8 +276,9 @@ impl Error {
             Self::Note { .. } | Self::NotEmpty { .. } => "PL1202",
             Self::Format { .. } | Self::UnknownEvent { .. } => "PL1005",
             Self::Stopped => "PL1006",
-            Self::Erased { .. }
-            | Self::NoSuchKey { .. }
+            Self::Busy => "PL4032",
+            Self::Erased { .. } => "PL4030",
+            Self::NoSuchKey { .. }
             | Self::NoSuchPayload { .. }
             | Self::NoSuchRevision { .. }
             | Self::NoSuchPosition { .. }

@@ -6,14 +6,15 @@ use crate::checkpoint::Recorded;
 use crate::commit::{Part, Prepared, PreparedEvent};
 use crate::envelope::stream_key;
 use crate::head::Subscription;
-use crate::keyring::{StreamKey, live_keys};
 use crate::note::Note;
-use crate::payload::{self, Owner};
+use crate::payload::{self, DataKey, Owner};
 use crate::shared::Shared;
 use crate::signer::Signer;
 use crate::writer::Request;
-use crate::{AppendError, BoxError, Error, OpenOptions, ReadView, checkpoint, meta, signer};
-use placet_model::{DataKeyId, Position, Revision, StreamId, Timestamp};
+use crate::{
+    AppendError, BoxError, Erasable, Erased, Error, OpenOptions, ReadView, checkpoint, meta, signer,
+};
+use placet_model::{DataKeyId, Digest, Position, Revision, StreamId, Timestamp};
 use redb::WriteTransaction;
 use std::collections::BTreeSet;
 use std::sync::mpsc::SyncSender;
@@ -228,24 +229,54 @@ impl Log {
         answered.recv().unwrap_or_else(|_closed| Err(stopped()))
     }
 
-    /// Erases the content of a stream: destroys its data keys, then deletes its payloads. The
-    /// events stay, and stay verifiable. The caller appends the event that says so; compaction
-    /// removes what is left in free pages.
+    /// Erases the content of a stream, or of one event from outside: deletes its payloads and
+    /// destroys its keys. The events stay, and stay verifiable. The event that says so is appended
+    /// in the same transaction with [`Append::erasing`]; compaction rewrites what held the rows.
     ///
     /// # Errors
-    /// When keys or rows cannot be deleted; asking again goes on where it failed.
-    pub fn erase(&self, stream: &StreamId) -> Result<Erased, AppendError> {
-        let shared = &self.inner.shared;
-        let key = stream_key(stream);
-        let ids = live_keys(&key, &shared.db.0, &shared.db.1)?;
-        let keys = shared.keyring.destroy(&key, &ids)?;
+    /// When keys or rows cannot be deleted; asking again goes on where it failed, and so does the
+    /// next open.
+    pub fn erase(&self, what: &Erasable) -> Result<Erased, AppendError> {
         let (count, counted) = mpsc::sync_channel(1);
-        let file = shared.db.1.clone();
+        let (file, target) = (self.inner.shared.db.1.clone(), what.clone());
         self.maintain(move |tx| {
-            let payloads = crate::erase::delete_payloads(tx, &key, &ids, &file)?;
+            let payloads = crate::erase::delete(tx, &target, &file)?;
             count.send(payloads).map_err(BoxError::from)
         })?;
+        let keys = self.finish_erasures()?;
         Ok(Erased { keys, payloads: counted.recv().unwrap_or(0) })
+    }
+
+    /// Destroys the keys of what has been erased by appends; returns how many there were. What is
+    /// not finished is finished by the next open.
+    ///
+    /// # Errors
+    /// When the tombstones or the keys cannot be written.
+    pub fn finish_erasures(&self) -> Result<usize, AppendError> {
+        let shared = &self.inner.shared;
+        let ids = crate::erase::unfinished(&shared.db.0, &shared.db.1)?;
+        if ids.is_empty() {
+            return Ok(0);
+        }
+        let gone = shared.destroy(&ids)?;
+        let file = shared.db.1.clone();
+        self.maintain(move |tx| Ok(crate::erase::strike_off(tx, &ids, &file)?))?;
+        Ok(gone)
+    }
+
+    /// The pseudonym of a person, from a normalised value that identifies them.
+    pub fn pseudonym(&self, normalised: &str) -> Digest {
+        self.inner.shared.pseudonyms.of(normalised)
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.inner.shared
+    }
+
+    /// Runs `work` on the writer's thread, between appends and outside every transaction. An error
+    /// stops the log.
+    pub(crate) fn alone(&self, work: impl FnOnce() -> Result<(), String> + Send + 'static) {
+        self.send(Request::Alone(Box::new(work)));
     }
 
     fn send(&self, request: Request) {
@@ -254,6 +285,8 @@ impl Log {
             match unsent.0 {
                 Request::Append(_, done) => done(Err(stopped())),
                 Request::Maintain(_, done) => done(Err(stopped())),
+                // who waits for it sees its channel closed
+                Request::Alone(work) => drop(work),
             }
         }
     }
@@ -289,15 +322,20 @@ impl Log {
         let bodies = append.check()?;
         let shared = &self.inner.shared;
         let key = stream_key(&append.stream);
+        // what comes from outside is sealed event by event, so that one can be erased
+        let apart = append.stream == StreamId::Events;
         let sealing = append.events.iter().any(|event| !event.payloads.is_empty());
-        let data_key = if sealing {
+        let data_key = if sealing && !apart {
             Some(shared.keyring.for_stream(&key, append.key, &shared.db)?)
         } else {
             None
         };
         let mut events = Vec::with_capacity(bodies.len());
         for (new, body) in append.events.into_iter().zip(bodies) {
-            let sealed = self.seal(&key, &new, data_key.as_deref())?;
+            let own = (apart && !new.payloads.is_empty()).then(|| shared.keyring.fresh());
+            let own = own.transpose()?;
+            let with = own.as_deref().or_else(|| data_key.as_deref().map(|known| &*known.key));
+            let sealed = self.seal(&key, &new, with)?;
             events.push(PreparedEvent {
                 event_id: new.event_id,
                 actor: new.actor,
@@ -306,35 +344,28 @@ impl Log {
                 event: new.event,
                 body,
                 sealed,
+                apart: own.map(|key| key.id()),
             });
         }
-        Ok(Part { stream: append.stream, key, expected: append.expected, events, data_key })
+        let Append { stream, expected, subjects, erases, .. } = append;
+        Ok(Part { stream, key, expected, events, data_key, subjects, erases })
     }
 
     fn seal(
         &self,
         stream: &[u8],
         new: &crate::NewEvent,
-        data_key: Option<&StreamKey>,
+        data_key: Option<&DataKey>,
     ) -> Result<Vec<payload::SealedPayload>, AppendError> {
         let Some(data_key) = data_key else { return Ok(Vec::new()) };
         let shared = &self.inner.shared;
         let sealed = new.payloads.iter().zip(0..).map(|(content, index)| {
             let event_id = new.event_id;
             let owner = Owner { project: &shared.project, stream, event_id, index };
-            payload::seal(&data_key.key, owner, content, &shared.random)
+            payload::seal(data_key, owner, content, &shared.random)
         });
         Ok(sealed.collect::<Result<_, Error>>()?)
     }
-}
-
-/// What an erasure removed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Erased {
-    /// Data keys destroyed.
-    pub keys: usize,
-    /// Payload rows deleted.
-    pub payloads: usize,
 }
 
 fn stopped() -> AppendError {

@@ -10,12 +10,13 @@ use crate::keyring::Keyring;
 use crate::meta::{self, Meta};
 use crate::project_key::{self, KeyPlace, ProjectKey};
 use crate::projector::{NoProjections, Projector};
-use crate::shared::Shared;
+use crate::shared::{Graveyard, Shared};
 use crate::signer::{Keys, Remembered};
 use crate::storage::{Files, Storage, guarded};
+use crate::subjects::Pseudonyms;
 use crate::tree::Frontier;
 use crate::writer::Writer;
-use crate::{Error, Log, ReadView, verify};
+use crate::{Error, Log, ReadView, Tombstones, erase, verify};
 use ring::rand::{SecureRandom, SystemRandom};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -103,17 +104,6 @@ impl OpenOptions {
         self
     }
 
-    /// Rewrites both files without their free pages, so that what was erased is in no page any
-    /// more. Needs the log closed.
-    ///
-    /// # Errors
-    /// [`Error::InUse`] while an engine has it, and what redb says.
-    pub fn compact(self) -> Result<(), Error> {
-        let mut files = Files::open(self.storage, self.cache_bytes)?;
-        files.log.0.compact(&files.log.1)?;
-        files.keys.0.compact(&files.keys.1)
-    }
-
     pub(crate) fn open(mut self) -> Result<Log, Error> {
         meta::check_project(&self.project)?;
         let files = Files::open(self.storage, self.cache_bytes)?;
@@ -122,6 +112,11 @@ impl OpenOptions {
             guarded("opening", &file, || identify(&files, &self.project, &self.keys))?;
         let (key_db, key_file) = files.keys;
         let data_keys = DataKeys::open(key_db, key_file, &key, meta.install_id)?;
+        let install_id = meta::install_text(meta.install_id);
+        let tombstones = match self.keys.directory(&install_id)? {
+            Some(dir) => Some(Tombstones::open(&dir, &install_id)?),
+            None => None,
+        };
         let shared = Arc::new(Shared {
             db: files.log,
             project: meta.project,
@@ -129,12 +124,15 @@ impl OpenOptions {
             keys: self.keys,
             signed: Remembered::default(),
             keyring: Keyring::new(data_keys),
+            pseudonyms: Pseudonyms::new(&key),
+            tombstones: Graveyard::new(tombstones),
             tail: Arc::new(Tail::default()),
             random: SystemRandom::new(),
             stopped: AtomicBool::new(false),
             dir: files.dir,
             _lock: files.lock,
         });
+        guarded("finishing erasures", &file, || erase::recover(&shared))?;
         let view = ReadView::open(&shared)?;
         shared.check_noted_head(view.head())?;
         let frontier = verify::tail(&view, to_check(&shared, view.head(), self.checked_events)?)?;

@@ -51,6 +51,7 @@ impl ReadView {
         })?;
         let root = check.finish(self)?;
         self.check_counts(payloads)?;
+        self.check_subjects()?;
         Ok(Verified { events: self.head().size, payloads, erased, root })
     }
 

@@ -100,6 +100,9 @@ codes! {
     "PL4017" "the content type is not supported" "send application/json";
     "PL4018" "no event" "send a CloudEvents object with at least a `type`";
     "PL4019" "the run cannot go on under the other version" "see the detail; the run stays as it is";
+    "PL4030" "the content was erased" "its events stay; nothing brings the content back";
+    "PL4031" "it cannot be erased yet" "see the detail: settle what is under way first, then ask again";
+    "PL4032" "compaction did not get its turn" "ask again; nothing was changed";
     "PL5001" "the NATS server is too old" "use 2.12 or newer";
     "PL5002" "the NATS server has no JetStream" "start it with -js, or add jetstream {} to its configuration";
     "PL5003" "the stream is not configured as asked" "see the field in the message";

@@ -54,6 +54,8 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/pause", post(govern::pause))
         .route("/resume", post(govern::resume))
         .route("/policy", post(govern::policy))
+        .route("/erasures", post(govern::erase))
+        .route("/compactions", post(govern::compact))
         .route("/audit/events", get(audit::events))
         .route("/audit/verify", post(audit::verify))
         .route("/audit/replay", get(audit::replay))

@@ -31,6 +31,8 @@ struct Rendered {
     with: Arc<Value>,
     request: PreparedRequest,
     send_id: String,
+    /// Whom or what it reaches, in the provider's words.
+    reaches: Option<String>,
 }
 
 /// What of a call does not depend on its input.
@@ -265,7 +267,8 @@ impl Turn<'_> {
         let rendered = placet_adapters::render(&target.operation, given)
             .map_err(|error| Fault::new(error.fault_kind(), chain(&error)))?;
         self.check_secrets(call, &rendered.request)?;
-        Ok(Rendered { target, with: Arc::new(with), request: rendered.request, send_id })
+        let reaches = rendered.target.as_ref().map(|target| target.text().to_owned());
+        Ok(Rendered { target, with: Arc::new(with), request: rendered.request, send_id, reaches })
     }
 
     /// A secret goes to the hosts that the operator has bound it to, and tokens are asked for at
@@ -331,7 +334,8 @@ impl Turn<'_> {
         let revision = self.out.run.drafts.get(&key).map_or(1, |last| last + 1);
         let id = send_id(&self.env.install_id, &self.out.run.action(leaf), revision);
         let rendered = or_fault!(Ok::<_, Error>(self.rendered(call, target, with, id)));
-        let Rendered { target, with, request, send_id } = rendered;
+        let Rendered { target, with, request, send_id, reaches } = rendered;
+        self.out.subjects.extend(reaches.map(|reaches| placet_model::subject::normalise(&reaches)));
         let action = (target.operation.name(), target.effect);
         let requirement = self.requirement(action, target.integration.as_ref(), call.approval);
         let bytes = request.to_bytes();

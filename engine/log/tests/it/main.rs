@@ -3,9 +3,11 @@
 
 mod append;
 mod checkpoints;
+mod compaction;
 mod crash;
 mod crash_disk;
 mod damage;
+mod erasure;
 mod export;
 mod golden;
 mod opening;

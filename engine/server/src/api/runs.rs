@@ -10,6 +10,7 @@ use crate::waits::stands_still;
 use axum::extract::State;
 use axum::http::StatusCode;
 use placet_executor::Start;
+use placet_executor::erasure::{ERASED, unless_erased};
 use placet_executor::public::rows::{self, waiting_word};
 use placet_model::actor::Role;
 use placet_model::draft::Mode;
@@ -192,8 +193,11 @@ fn cancelled(app: &App, row: &RunRow) -> Result<Value, Problem> {
         let Event::RunCancelled(body) = &event.event else { continue };
         let reason = match body.reason {
             None => Value::Null,
-            Some(place) => serde_json::from_slice(view.payload(&stream, place)?.as_bytes())
-                .map_err(|error| Problem::internal(&error))?,
+            Some(place) => match unless_erased(view.payload(&stream, place))? {
+                None => json!(ERASED),
+                Some(payload) => serde_json::from_slice(payload.as_bytes())
+                    .map_err(|error| Problem::internal(&error))?,
+            },
         };
         let by = event.actor.principal();
         return Ok(json!({ "by": by, "at": event.recorded_at, "reason": reason }));

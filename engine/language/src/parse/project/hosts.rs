@@ -81,6 +81,18 @@ pub(super) fn is_witness(text: &str) -> Result<(), &'static str> {
     if is_url && is_id && is_whole { Ok(()) } else { Err(FORM) }
 }
 
+/// A workflow, or every workflow of a namespace.
+pub(super) fn is_workflows(text: &str) -> Result<(), &'static str> {
+    let word = |word: &str| {
+        let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        !word.is_empty() && word.bytes().all(fits)
+    };
+    match text.split_once('/') {
+        Some((namespace, name)) if word(namespace) && (name == "*" || word(name)) => Ok(()),
+        Some(_) | None => Err("write namespace/name of a workflow, or namespace/*"),
+    }
+}
+
 fn split_port(text: &str) -> (&str, Option<&str>) {
     match text.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
