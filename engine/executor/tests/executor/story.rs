@@ -1,13 +1,13 @@
 //! A run's story: a sentence for every event, what was erased or cannot be read, and what bore on it.
 
 use crate::world::{World, fixture, name, start};
+use placet_executor::erasure::Erase;
 use placet_executor::public::story::{Line, Story, Subject};
 use placet_log::{Append, Expected, Log, NewEvent, OpenOptions, codec};
 use placet_model::decision::Verdict;
 use placet_model::draft::Mode;
 use placet_model::event::EventKind;
 use placet_model::event::attempt::AttemptInDoubt;
-use placet_model::event::governance::PayloadErased;
 use placet_model::{Actor, Event, EventId, Position, RunId, StreamId, Timestamp};
 use redb::{ReadableTable, TableDefinition};
 use serde_json::json;
@@ -99,20 +99,8 @@ async fn a_story_says_who_did_what_on_which_digest_and_what_bore_on_it() {
 async fn what_was_erased_is_told_as_erased_and_by_whom() {
     let mut world = start().await;
     let (run, _) = rejected(&mut world).await;
-    let log = world.handle.log().clone();
-    let erased = log.erase(&StreamId::Run(run)).unwrap();
-    let body = PayloadErased {
-        run: Some(run),
-        arrival: None,
-        subject: None,
-        payloads: erased.payloads as u64,
-        reason: None,
-    };
-    let by = Actor::Principal(name("author"));
-    let event = NewEvent::new(EventId::from_bytes([9; 16]), by, body);
-    log.append(world.handle.now(), Append::new(StreamId::Project, Expected::Any, vec![event]))
-        .wait()
-        .unwrap();
+    let by = name("author");
+    let erased = world.handle.erase(&by, &Erase::Run(run), None).await.unwrap();
     let story = told(&world, Subject::Run(run));
     assert!(story.is_whole(), "an erasure is no damage");
     let sentences = sentences(&story);
