@@ -28,7 +28,9 @@ do:
 fn story() -> (Live, Asked, String) {
     let live = Live::start();
     let asked = live.ask("Hello");
-    live.approve(&asked);
+    let voted = live.done("approver", &["inbox", "approve", &asked.decision]);
+    let offered = format!("its receipt: placet audit prove {}", asked.decision);
+    assert!(voted.stderr.contains(&offered), "{}", voted.stderr);
     live.until(&asked.run, "RunCompleted");
     let key = key_of(&live);
     (live, asked, key)
