@@ -28,7 +28,9 @@ do:
 fn story() -> (Live, Asked, String) {
     let live = Live::start();
     let asked = live.ask("Hello");
-    live.approve(&asked);
+    let voted = live.done("approver", &["inbox", "approve", &asked.decision]);
+    let offered = format!("its receipt: placet audit prove {}", asked.decision);
+    assert!(voted.stderr.contains(&offered), "{}", voted.stderr);
     live.until(&asked.run, "RunCompleted");
     let key = key_of(&live);
     (live, asked, key)
@@ -119,6 +121,8 @@ fn reading_commands_append_nothing_and_prove_the_newest_event() {
     succeeds(live.placet(["audit", "prove", &asked.decision, "-o", &file]).run());
     succeeds(live.placet(["audit", "checkpoint", "--key"]).run());
     assert_eq!(events(&live), before);
+    let again = live.placet(["audit", "export", &dir]).run().expect_code(2);
+    assert!(again.stderr.contains("is not empty"), "{}", again.stderr);
     let export = live.placet(["audit", "verify", &dir, "--key", &key, "--json"]).run();
     assert_eq!(export.expect_code(0).json()["events"], before, "all of it is in the export");
 }

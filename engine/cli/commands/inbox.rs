@@ -229,5 +229,7 @@ async fn decide(desk: &Desk, verdict: &str, vote: Vote) -> Result<()> {
         "requested" => "recorded; further votes are needed",
         state => state,
     };
-    out::data(&format!("{verdict}: {words} (position {})", answer["position"]))
+    out::data(&format!("{verdict}: {words} (position {})", answer["position"]))?;
+    out::say(&format!("its receipt: placet audit prove {decision}"));
+    Ok(())
 }

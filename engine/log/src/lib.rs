@@ -46,6 +46,11 @@
 //! * **Followers** (outbox, search) wait with [`Log::wait_past`] or [`Log::subscribe`] and read
 //!   with [`ReadView::events`].
 //!
+//! * **Evidence**: [`Log::signer`] signs heads and remembers outside the data what it signed,
+//!   [`Log::evidence`] gives the checkpoint that vouches for a view, [`export`] and [`receipt`]
+//!   write files that tools of others check, [`proof`], [`note`] and [`checkpoint`] are what they
+//!   are made of, [`witness`] is the other side.
+//!
 //! The layout of the files is drawn in `tables.rs`, `record.rs` and [`envelope`].
 #![warn(missing_docs)]
 

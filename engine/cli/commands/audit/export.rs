@@ -1,7 +1,7 @@
 //! `placet audit export`: the log as files that tools of others verify. Appends nothing.
 
 use crate::compose::{self, Place};
-use crate::exit::Exit;
+use crate::exit::{Exit, invalid};
 use crate::link::{Found, Link};
 use crate::out;
 use anyhow::{Context, Result};
@@ -37,7 +37,8 @@ pub(super) async fn run(found: &Found, args: &Args) -> Result<Exit> {
             let view = log.read()?;
             let (note, _) = log.evidence(&view)?;
             let key = log.signer()?.verifier().clone();
-            let write = async { view.export(&args.dir, content, &render, (&note, &key)) };
+            let write =
+                async { view.export(&args.dir, content, &render, (&note, &key)).map_err(told) };
             out::with_progress("exporting the log", write).await?
         }
     };
@@ -57,9 +58,17 @@ pub(super) async fn run(found: &Found, args: &Args) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
+/// A directory that cannot be taken is the reader's to change.
+fn told(error: placet_log::Error) -> anyhow::Error {
+    match error {
+        placet_log::Error::NotEmpty { .. } => invalid(error.to_string()),
+        error => error.into(),
+    }
+}
+
 /// Records come page by page; the tree is built here, so what comes must be what was signed.
 async fn remote(link: &Link, dir: &Path, content: Content) -> Result<Exported> {
-    let mut exporter = Exporter::create(dir, &render)?;
+    let mut exporter = Exporter::create(dir, &render).map_err(told)?;
     let head = link.post("/api/v1/audit/head", &json!({})).await?;
     let note: Note = head["checkpoint"].as_str().unwrap_or_default().parse()?;
     let key: VerifierKey = head["key"].as_str().unwrap_or_default().parse()?;

@@ -271,3 +271,27 @@ fn the_schema_and_the_check_agree() {
         assert_eq!(schema.validate(&document).is_ok(), checked, "{text}");
     }
 }
+
+#[test]
+fn checkpoints_and_witnesses_are_read_and_a_half_named_witness_is_refused() {
+    let key = "witness.example/w1+5de99dc8+BJDdg50b/YmOlTnBZEmfROUo6QYfq0BYBenICzZafE5A";
+    let (config, findings) = read(&format!(
+        "[audit]\ncheckpoint_events = 100\ncheckpoint_seconds = 5\ncheckpoint_file = \"/mnt/worm/checkpoint\"\n\
+         witnesses = [\"https://witness.example/w1 {key}\"]\n"
+    ));
+    assert_eq!(findings, Vec::<String>::new());
+    let audit = config.expect("a configuration").audit;
+    assert_eq!((audit.checkpoint_events, audit.checkpoint_seconds), (100, 5));
+    assert_eq!(audit.checkpoint_file.as_deref(), Some("/mnt/worm/checkpoint"));
+    assert_eq!(audit.witnesses, [format!("https://witness.example/w1 {key}")]);
+    refused(
+        "[audit]\ncheckpoint_seconds = 0\ncheckpoint_file = \"\"\n\
+         witnesses = [\"https://witness.example\", \"witness.example a+12345678+b\"]\n",
+        &[
+            "PL1007 2:22 `audit.checkpoint_seconds` must be a whole number from 1 to 86400",
+            "PL1007 3:19 `audit.checkpoint_file` cannot be ``",
+            "PL1007 4:14 `https://witness.example` cannot stand in `audit.witnesses`",
+            "PL1007 4:41 `witness.example a+12345678+b` cannot stand in `audit.witnesses`",
+        ],
+    );
+}

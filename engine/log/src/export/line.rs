@@ -61,11 +61,40 @@ pub(crate) fn event(envelope: &Envelope<'_>, body: &[u8]) -> Result<RecordedEven
     })
 }
 
-/// What a line says of itself: its rendering and its body.
+/// What a line says of itself: its rendering and its body, which stand at its end. Everything before
+/// them is compared as it is, so it need not be read as JSON.
 pub(crate) fn parts(line: &[u8]) -> Result<(u64, Vec<u8>), &'static str> {
-    let line: Value = serde_json::from_slice(line).map_err(|_malformed| "the line is no JSON")?;
-    let rendering = line["rendering"].as_u64().ok_or("the line does not say its rendering")?;
-    let body = line["body_bytes"].as_str().ok_or("the line has no body_bytes")?;
+    const NO_BODY: &str = "its line does not end with its body_bytes";
+    let quoted = line.strip_suffix(b"\"}").ok_or(NO_BODY)?;
+    let start = quoted.iter().rposition(|byte| *byte == b'"').ok_or(NO_BODY)? + 1;
+    let (head, body) = quoted.split_at(start);
+    let head = head.strip_suffix(b",\"body_bytes\":\"").ok_or(NO_BODY)?;
+    let digits = head.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let (head, number) = head.split_at(head.len() - digits);
+    let number = std::str::from_utf8(number).ok().and_then(|text| text.parse().ok());
+    let rendering = number.filter(|_| head.ends_with(b",\"rendering\":"));
+    let rendering = rendering.ok_or("its line does not say its rendering")?;
     let body = STANDARD.decode(body).map_err(|_malformed| "its body_bytes are no base64")?;
     Ok((rendering, body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_ends_with_its_rendering_and_its_body() {
+        let good = r#"{"a":"b","rendering":1,"body_bytes":"AAEC"}"#;
+        assert_eq!(parts(good.as_bytes()), Ok((1, vec![0, 1, 2])));
+        for (bad, says) in [
+            ("", "does not end"),
+            (r#"{"rendering":1}"#, "does not end"),
+            (r#"{"a":1,"body_bytes":"AAEC"}"#, "does not say"),
+            (r#"{"a":1,"rendering":x,"body_bytes":"AAEC"}"#, "does not say"),
+            (r#"{"a":1,"rendering":1,"body_bytes":"AAE"}"#, "no base64"),
+            (r#"{"a":1,"rendering":1,"body_bytes":"AAEC","b":"c"}"#, "does not end"),
+        ] {
+            assert!(parts(bad.as_bytes()).unwrap_err().contains(says), "{bad}");
+        }
+    }
 }
