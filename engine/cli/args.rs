@@ -2,7 +2,7 @@
 
 use crate::commands::{
     adapters, audit, check, deploy, dev, govern, graph, inbox, init, integrations, projections,
-    run, runs, serve, test, tokens,
+    run, runs, serve, test, tokens, witness,
 };
 use clap::{Parser, Subcommand};
 
@@ -40,6 +40,8 @@ pub(crate) enum Command {
     Inbox(inbox::Args),
     /// Read, replay and verify the log
     Audit(audit::Args),
+    /// Watch over the logs of others: sign only what continues what was seen before
+    Witness(witness::Args),
     /// Configured connections of providers
     Integrations(integrations::Args),
     /// Providers and operations that workflows may call

@@ -17,6 +17,7 @@ pub(crate) mod runs;
 pub(crate) mod serve;
 pub(crate) mod test;
 pub(crate) mod tokens;
+pub(crate) mod witness;
 
 use crate::args::Command;
 use crate::exit::Exit;
@@ -38,6 +39,7 @@ pub(crate) async fn run(command: Command) -> Result<Exit> {
         Command::Runs(args) => runs::run(args).await,
         Command::Inbox(args) => inbox::run(args).await,
         Command::Audit(args) => audit::run(args).await,
+        Command::Witness(args) => witness::run(args).await,
         Command::Integrations(args) => integrations::run(args).await,
         Command::Adapters(args) => adapters::run(args),
         Command::Policy(args) => govern::policy(args).await,

@@ -58,7 +58,7 @@ pub(crate) struct Link {
 /// An engine of our own, on a loopback port that only this process knows the token of.
 #[derive(Debug)]
 struct Local {
-    running: Option<Running>,
+    running: Option<Box<Running>>,
     handle: Handle,
     stop: Option<oneshot::Sender<()>>,
     server: JoinHandle<Result<(), placet_server::Error>>,
@@ -229,7 +229,7 @@ impl Local {
                 };
                 let running = compose::start_with(setup, log).await?;
                 let handle = running.handle().clone();
-                (Some(running), handle)
+                (Some(Box::new(running)), handle)
             }
         };
         let token = Token::random();

@@ -9,6 +9,7 @@ mod cli;
 mod config;
 mod deploy;
 mod documents;
+mod evidence;
 mod kit;
 mod language;
 mod operator;

@@ -1,18 +1,22 @@
 //! `placet audit`: read the log, replay it, verify it. Nothing in here appends anything.
 
+mod checkpoint;
 mod csv;
+mod export;
 mod log;
+mod prove;
 mod replay;
 mod show;
+mod verify;
 
 use crate::exit::{Exit, invalid, refused};
 use crate::link::{Found, Target};
-use crate::out::{self, Stream, Tone, visible};
+use crate::out::{self, Stream, Tone};
 use crate::project::Project;
 use anyhow::{Context, Result};
 use clap::Subcommand;
 use placet_log::{Error, Log, OpenOptions};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::path::Path;
 
 #[derive(Debug, clap::Args)]
@@ -29,11 +33,14 @@ enum Command {
     Log(log::LogArgs),
     /// Rebuild the projections in memory and compare them with the live ones, or show an earlier state
     Replay(replay::ReplayArgs),
-    /// Check every record, index and payload against its digest
-    Verify {
-        #[arg(long)]
-        json: bool,
-    },
+    /// The newest signed head of the log, or its key
+    Checkpoint(checkpoint::Args),
+    /// The log as files that tools of others verify
+    Export(export::Args),
+    /// The receipt of one decision, in one file
+    Prove(prove::Args),
+    /// Check a log, an export or a receipt: every record, index and payload against its digest
+    Verify(verify::Args),
     /// What a run did, in plain sentences; or one event
     Show(show::ShowArgs),
     #[command(external_subcommand)]
@@ -43,53 +50,23 @@ enum Command {
 pub(crate) async fn run(args: Args) -> Result<Exit> {
     if let Command::Later(words) = &args.command {
         let word = words.first().map_or("", String::as_str);
-        return Err(invalid(format!("audit {word} is not built yet: log, show, replay or verify")));
+        return Err(invalid(format!(
+            "audit {word} is not built yet: log, show, replay, checkpoint, export, prove or verify"
+        )));
+    }
+    if let Command::Verify(asked) = &args.command {
+        return verify::run(&args.target, asked).await;
     }
     let found = args.target.find().await?;
     match args.command {
         Command::Log(args) => log::run(&found, args).await,
         Command::Show(args) => show::run(&found, args).await,
         Command::Replay(args) => replay::run(&found, args).await,
-        Command::Verify { json } => {
-            let answer = out::with_progress("verifying the log", verify(&found)).await?;
-            told(&answer, "ok", json, || verify_words(&answer))
-        }
-        Command::Later(_) => Ok(Exit::Usage),
+        Command::Checkpoint(args) => checkpoint::run(&found, &args).await,
+        Command::Export(args) => export::run(&found, &args).await,
+        Command::Prove(args) => prove::run(&found, &args).await,
+        Command::Verify(_) | Command::Later(_) => Ok(Exit::Usage),
     }
-}
-
-async fn verify(found: &Found) -> Result<Value> {
-    match found {
-        Found::Engine(link) => link.post("/api/v1/audit/verify", &json!({})).await,
-        Found::Data(data, project) => match open_bare(data, project).and_then(|log| {
-            let verified = log.read()?.verify()?;
-            Ok(json!({
-                "ok": true,
-                "events": verified.events,
-                "payloads": verified.payloads,
-                "erased": verified.erased,
-                "root": verified.root,
-            }))
-        }) {
-            Ok(answer) => Ok(answer),
-            Err(error) => damage(error),
-        },
-    }
-}
-
-/// The first damage as an answer; an error that says nothing about the log stays one.
-fn damage(error: anyhow::Error) -> Result<Value> {
-    let position = match error.downcast_ref::<Error>() {
-        Some(
-            Error::Damaged { position, .. }
-            | Error::UnknownEvent { position, .. }
-            | Error::KeyLost { position, .. },
-        ) => Some(*position),
-        Some(Error::DamagedIndex { .. }) => None,
-        _ => return Err(error),
-    };
-    let detail = format!("{error:#}");
-    Ok(json!({ "ok": false, "code": "PL1003", "position": position, "detail": detail }))
 }
 
 /// Without projections: what the log itself holds can be read even when they cannot.
@@ -119,22 +96,4 @@ fn told(answer: &Value, key: &str, json: bool, words: impl Fn() -> String) -> Re
         out::data(&Stream::Out.paint(tone, &words()))?;
     }
     Ok(if good { Exit::Done } else { Exit::Negative })
-}
-
-fn verify_words(answer: &Value) -> String {
-    if answer["ok"] == true {
-        let count = |key: &str| answer[key].to_string();
-        let root = answer["root"].as_str().unwrap_or_default();
-        return format!(
-            "whole: {} events, {} payloads, {} erased; root {root}",
-            count("events"),
-            count("payloads"),
-            count("erased"),
-        );
-    }
-    let detail = visible(answer["detail"].as_str().unwrap_or_default());
-    match answer["position"].as_u64() {
-        Some(position) => format!("damaged at position {position}: {detail}"),
-        None => format!("damaged: {detail}"),
-    }
 }

@@ -1,6 +1,7 @@
 //! The engine as others hold it: start runs, vote, resolve, cancel, change the project. Every
 //! answer comes after the commit. Cheap to clone.
 
+use crate::checkpoints::Checkpoints;
 use crate::env::Env;
 use crate::events::{self, Envelope};
 use crate::input::{ActTurn, Change, Input};
@@ -189,6 +190,7 @@ pub struct Handle {
     notices: broadcast::WeakSender<Notice>,
     door: Arc<Semaphore>,
     acts: Arc<Mutex<()>>,
+    pub(crate) checkpoints: Checkpoints,
     /// Whether schedules start runs.
     pub(crate) schedules: Arc<AtomicBool>,
     _alive: Arc<Alive>,
@@ -213,7 +215,9 @@ impl Handle {
         notices: broadcast::WeakSender<Notice>,
     ) -> Self {
         let alive = Arc::new(Alive(inputs.clone()));
+        let checkpoints = Checkpoints::new(Arc::clone(&env), inputs.clone());
         Self {
+            checkpoints,
             env,
             inputs,
             world,

@@ -425,6 +425,16 @@ impl<'a> Turn<'a> {
         Ok(())
     }
 
+    /// Where content of the next event stands: where the run has the same already, or behind the
+    /// payloads that the event has so far. Not for what an approval binds: a draft's bytes are its own.
+    pub(crate) fn place(&self, content: Content, payloads: &mut Vec<Content>) -> PayloadRef {
+        self.out.values.place_of(&content).unwrap_or_else(|| {
+            let index = u16::try_from(payloads.len()).unwrap_or(u16::MAX);
+            payloads.push(content);
+            self.out.run.slot(1, index)
+        })
+    }
+
     /// Records what the engine did by itself.
     pub(crate) fn note(
         &mut self,

@@ -2,15 +2,18 @@
 //! is dropped.
 
 use crate::append::{Append, AppendResult, Appended, EVENTS_MAX, Ticket};
+use crate::checkpoint::Recorded;
 use crate::commit::{Part, Prepared, PreparedEvent};
 use crate::envelope::stream_key;
 use crate::head::Subscription;
 use crate::keyring::{StreamKey, live_keys};
+use crate::note::Note;
 use crate::payload::{self, Owner};
 use crate::shared::Shared;
+use crate::signer::Signer;
 use crate::writer::Request;
-use crate::{AppendError, BoxError, Error, OpenOptions, ReadView, meta};
-use placet_model::{DataKeyId, Position, StreamId, Timestamp};
+use crate::{AppendError, BoxError, Error, OpenOptions, ReadView, checkpoint, meta, signer};
+use placet_model::{DataKeyId, Position, Revision, StreamId, Timestamp};
 use redb::WriteTransaction;
 use std::collections::BTreeSet;
 use std::sync::mpsc::SyncSender;
@@ -136,6 +139,58 @@ impl Log {
         ReadView::open(&self.inner.shared)
     }
 
+    /// The name that the log's checkpoints and its key go by, for life.
+    pub fn origin(&self) -> String {
+        checkpoint::origin(self.inner.shared.install_id, self.project())
+    }
+
+    /// What signs the log's heads; its key is made, durably, when it is asked for the first time.
+    ///
+    /// # Errors
+    /// The key files' errors, and [`Error::SigningKeyMissing`].
+    pub fn signer(&self) -> Result<Signer, Error> {
+        let shared = &self.inner.shared;
+        let keys = signer::Keys::of(&shared.keys, shared.install_id, shared.dir.as_deref())?;
+        let signed_before = self.read()?.revision(&StreamId::Checkpoints)? != Revision::START;
+        Signer::open(keys, &self.origin(), signed_before, Arc::clone(&shared.signed))
+    }
+
+    /// Puts a new signing key in the place of one that is lost. Whoever verifies the log must be
+    /// given it; what the old key signed stays as it is.
+    ///
+    /// # Errors
+    /// The key files' errors; [`Error::Io`] where the key is there.
+    pub fn new_signing_key(&self) -> Result<Signer, Error> {
+        let shared = &self.inner.shared;
+        let keys = signer::Keys::of(&shared.keys, shared.install_id, shared.dir.as_deref())?;
+        Signer::create(keys, &self.origin(), Arc::clone(&shared.signed))
+    }
+
+    /// Refuses data that are older than what was signed of this log, or that differ from it. An
+    /// engine asks before it does anything; who only reads need not.
+    ///
+    /// # Errors
+    /// [`Error::RolledBack`], and a signed head that cannot be read.
+    pub fn check_signed_head(&self) -> Result<(), Error> {
+        let shared = &self.inner.shared;
+        let keys = signer::Keys::of(&shared.keys, shared.install_id, shared.dir.as_deref())?;
+        let signed = keys.head()?;
+        signed.map_or(Ok(()), |signed| signed.check(&self.read()?))
+    }
+
+    /// A checkpoint for an export or a receipt of what the view shows, with the size that it is for:
+    /// the one recorded last while it vouches for every event, with its witnesses; else one that is
+    /// signed now. Appends nothing.
+    ///
+    /// # Errors
+    /// As [`Signer::sign`].
+    pub fn evidence(&self, view: &ReadView) -> Result<(Note, u64), Error> {
+        match Recorded::last(view)?.filter(|last| last.unsigned == 0) {
+            Some(last) => Ok((last.note, last.head.size)),
+            None => Ok((self.signer()?.sign(view)?, view.head().size)),
+        }
+    }
+
     /// Position of the last durable event.
     pub fn head(&self) -> Position {
         self.inner.shared.tail.head()
@@ -204,6 +259,7 @@ impl Log {
     }
 
     fn prepare(&self, at: Timestamp, group: Vec<Append>) -> Result<Prepared, AppendError> {
+        self.inner.shared.demand_key()?;
         let invalid = |stream: &StreamId, what: &str| AppendError::Invalid {
             stream: stream.clone(),
             what: what.to_owned(),

@@ -11,6 +11,7 @@ use crate::meta::{self, Meta};
 use crate::project_key::{self, KeyPlace, ProjectKey};
 use crate::projector::{NoProjections, Projector};
 use crate::shared::Shared;
+use crate::signer::{Keys, Remembered};
 use crate::storage::{Files, Storage, guarded};
 use crate::tree::Frontier;
 use crate::writer::Writer;
@@ -26,6 +27,9 @@ use std::sync::{Arc, mpsc};
 const QUEUE: usize = 2048;
 const DEFAULT_CACHE_BYTES: usize = 128 * 1024 * 1024;
 const DEFAULT_CHECKED_EVENTS: u64 = 1024;
+/// Events checked while opening at most, however long ago the last checkpoint was signed: about a
+/// tenth of a second. The rest is for `audit verify`.
+const CHECKED_MAX: u64 = 32 * 1024;
 
 /// How to open a log.
 pub struct OpenOptions {
@@ -84,7 +88,8 @@ impl OpenOptions {
         self
     }
 
-    /// How many of the last events are checked while opening (default 1,024).
+    /// How many of the last events are checked while opening, at least (default 1,024): it is all
+    /// since the last signed head, and no more than 32,768.
     #[must_use]
     pub const fn checked_events(mut self, events: u64) -> Self {
         self.checked_events = events;
@@ -121,6 +126,8 @@ impl OpenOptions {
             db: files.log,
             project: meta.project,
             install_id: meta.install_id,
+            keys: self.keys,
+            signed: Remembered::default(),
             keyring: Keyring::new(data_keys),
             tail: Arc::new(Tail::default()),
             random: SystemRandom::new(),
@@ -130,13 +137,22 @@ impl OpenOptions {
         });
         let view = ReadView::open(&shared)?;
         shared.check_noted_head(view.head())?;
-        let frontier = verify::tail(&view, self.checked_events)?;
+        let frontier = verify::tail(&view, to_check(&shared, view.head(), self.checked_events)?)?;
         if let Some(projector) = &mut self.projector {
             prepare(&mut **projector, &shared, &view)?;
         }
         let projector = self.projector.unwrap_or_else(|| Box::new(NoProjections));
         start(shared, *view.head(), frontier, projector)
     }
+}
+
+/// How many of the last events are checked: those since the head that was signed last, so that a
+/// start leaves no gap between what a checkpoint vouches for and what was read again; never fewer
+/// than `least`, and never more than [`CHECKED_MAX`].
+fn to_check(shared: &Shared, head: &Head, least: u64) -> Result<u64, Error> {
+    let signed = Keys::of(&shared.keys, shared.install_id, shared.dir.as_deref())?.head()?;
+    let since = signed.map_or(0, |signed| head.size.saturating_sub(signed.size));
+    Ok(since.min(CHECKED_MAX).max(least))
 }
 
 /// What log this is and its key; makes both when the file is new.
@@ -147,6 +163,7 @@ fn identify(files: &Files, project: &str, keys: &KeyPlace) -> Result<(Meta, Proj
         Some(meta) if meta.project != project => {
             Err(Error::OtherProject { expected: project.to_owned(), found: meta.project })
         }
+        Some(meta) if matches!(keys, KeyPlace::Without) => Ok((meta, ProjectKey::random()?)),
         Some(meta) => {
             let text = meta::install_text(meta.install_id);
             let (key, path) = project_key::load(keys, &text, data)?;

@@ -290,7 +290,12 @@ impl ReadView {
         )))
     }
 
-    fn open_payload(&self, envelope: &Envelope<'_>, index: u16) -> Result<OpenedPayload, Error> {
+    pub(crate) fn open_payload(
+        &self,
+        envelope: &Envelope<'_>,
+        index: u16,
+    ) -> Result<OpenedPayload, Error> {
+        self.shared.demand_key()?;
         let position = envelope.position;
         let damaged =
             |what: &str| Error::Damaged { position, what: format!("payload {index}: {what}") };

@@ -2,8 +2,9 @@
 
 use crate::head::{Head, Tail};
 use crate::keyring::Keyring;
+use crate::signer::Remembered;
 use crate::storage::{Db, File};
-use crate::{Error, ReadView};
+use crate::{Error, KeyPlace, ReadView};
 use ring::rand::SystemRandom;
 use std::fmt;
 use std::path::PathBuf;
@@ -15,6 +16,10 @@ pub(crate) struct Shared {
     pub(crate) db: (Db, File),
     pub(crate) project: String,
     pub(crate) install_id: [u8; 16],
+    /// Where the keys live; without, the log is there to be verified only.
+    pub(crate) keys: KeyPlace,
+    /// What was signed, where no file remembers it.
+    pub(crate) signed: Remembered,
     pub(crate) keyring: Keyring,
     pub(crate) tail: Arc<Tail>,
     pub(crate) random: SystemRandom,
@@ -41,12 +46,18 @@ impl Shared {
         self.stopped.load(Ordering::Acquire)
     }
 
+    /// Refuses what needs the project key, where the log was opened without.
+    pub(crate) const fn demand_key(&self) -> Result<(), Error> {
+        if matches!(self.keys, KeyPlace::Without) { Err(Error::Keyless) } else { Ok(()) }
+    }
+
     /// Notes the head beside the log when it closes in order.
     ///
     /// redb keeps two commits and falls back to the older one when the newer one's header is
     /// damaged; only a note outside the file can tell that. A note is never ahead of the file.
     pub(crate) fn note_head(self: &Arc<Self>) {
-        let Some(path) = self.head_path().filter(|_| !self.is_stopped()) else { return };
+        let may = !self.is_stopped() && self.demand_key().is_ok();
+        let Some(path) = self.head_path().filter(|_| may) else { return };
         let written = ReadView::open(self).and_then(|view| {
             std::fs::write(&path, view.head().encode()).map_err(|source| Error::Io {
                 doing: "noting the head",

@@ -29,6 +29,9 @@ codes! {
     "PL1007" "placet.toml cannot be used" "see the position in the message";
     "PL1008" "the disk is full or cannot be written" "free some space, then restart the engine; nothing is sent meanwhile";
     "PL1015" "a derived table is damaged" "run `placet projections rebuild`: the log has everything that was in it";
+    "PL1201" "the data are older than what was signed" "put the newest data back, or restore a backup with --accept-rollback";
+    "PL1202" "the evidence cannot be read" "see the message for what is missing";
+    "PL1203" "the evidence does not hold" "see the position in the message; ask for another copy";
     "PL2001" "YAML cannot be read" "put expressions in single quotes";
     "PL2002" "YAML feature that is not allowed" "no duplicate or merge keys, tags, or several documents; see the limits";
     "PL2003" "does not match the language" "see the message for the nearest legal form";

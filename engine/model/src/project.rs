@@ -22,6 +22,36 @@ pub struct ProjectConfig {
     pub nats: Nats,
     /// What `placet serve` does.
     pub serve: Serve,
+    /// When the log is signed, and who is shown that.
+    pub audit: Audit,
+}
+
+/// Checkpoints of the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Audit {
+    /// Events after which the log is signed.
+    pub checkpoint_events: u64,
+    /// Seconds after which an event is signed at the latest.
+    pub checkpoint_seconds: u64,
+    /// A second file for the newest checkpoint, such as one that is copied elsewhere.
+    pub checkpoint_file: Option<String>,
+    /// Witnesses that are asked to sign each checkpoint: `URL KEY`.
+    pub witnesses: Vec<String>,
+}
+
+impl Default for Audit {
+    /// A checkpoint costs a signature, two syncs of a small file beside the keys and one event: every
+    /// 10,000 events that is nothing, and what a start has to check again stays below a tenth of a
+    /// second. A minute bounds how long the end of a quiet log can be cut off unseen.
+    fn default() -> Self {
+        Self {
+            checkpoint_events: 10_000,
+            checkpoint_seconds: 60,
+            checkpoint_file: None,
+            witnesses: vec![],
+        }
+    }
 }
 
 /// The NATS server that events follow to.
@@ -127,6 +157,7 @@ impl Default for ProjectConfig {
             limits: Limits::default(),
             nats: Nats::default(),
             serve: Serve::default(),
+            audit: Audit::default(),
         }
     }
 }

@@ -4,6 +4,7 @@
 mod audit;
 mod connect;
 mod events;
+mod evidence;
 mod govern;
 mod identity;
 mod inbox;
@@ -60,5 +61,10 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/projections", get(projections::status))
         .route("/projections/rebuild", post(projections::rebuild))
         .route("/projections/rebuild/cancel", post(projections::cancel))
+        .route("/audit/checkpoint", get(evidence::checkpoint).post(evidence::sign))
+        .route("/audit/head", post(evidence::head))
+        .route("/audit/consistency", get(evidence::consistency))
+        .route("/audit/records", get(evidence::records))
+        .route("/audit/receipts/{decision}", post(evidence::receipt))
         .route("/events", get(events::follow).post(verbs::publish))
 }

@@ -7,6 +7,7 @@ use crate::rebuilds::Rebuilds;
 use crate::repeat::Repeats;
 use crate::server::ServerOptions;
 use crate::session::Sessions;
+use crate::waits::Waits;
 use placet_adapters::Transport;
 use placet_executor::Handle;
 use placet_log::Subscription;
@@ -37,6 +38,8 @@ pub(crate) struct App {
     pub(crate) hosts: Vec<String>,
     /// The head of the log, as a wake-up.
     pub(crate) heads: watch::Receiver<Position>,
+    /// Requests that wait for a run.
+    pub(crate) waits: Arc<Waits>,
     /// Whether the server is closing.
     pub(crate) closing: watch::Receiver<bool>,
     pub(crate) streams: Arc<Semaphore>,
@@ -65,6 +68,7 @@ impl App {
         // what was committed before the subscription; a later head must not be overwritten
         let head = handle.log().head();
         moved.send_modify(|known| *known = head.max(*known));
+        let waits = Waits::follow(handle.notices());
         Self {
             handle,
             access,
@@ -76,6 +80,7 @@ impl App {
             address,
             hosts,
             heads,
+            waits,
             closing,
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             audits: Semaphore::new(AUDITS_MAX),

@@ -26,9 +26,12 @@ mod server;
 mod session;
 mod token;
 mod tokens;
+mod waits;
+mod witness;
 
 pub use access::Access;
 pub use documents::Documents;
 pub use server::{Error, Server, ServerOptions};
 pub use token::Token;
 pub use tokens::{KnownToken, TokenError, Tokens};
+pub use witness::WitnessServer;

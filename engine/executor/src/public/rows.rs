@@ -20,7 +20,8 @@ pub fn run(row: &RunRow) -> Value {
     })
 }
 
-fn waiting(waiting: WaitingFor) -> Value {
+/// `{kind, decision?, run?}`: what a run waits for.
+pub fn waiting(waiting: WaitingFor) -> Value {
     let kind = waiting_word(waiting);
     match waiting {
         WaitingFor::Decision(decision) => json!({ "kind": kind, "decision": decision }),

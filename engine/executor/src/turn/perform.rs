@@ -289,6 +289,10 @@ impl Turn<'_> {
     fn read(&mut self, leaf: &Leaf, rendered: Rendered) -> Result<(), Error> {
         let Rendered { target, with, request, .. } = rendered;
         let bytes = request.to_bytes();
+        let request_digest = placet_model::Digest::of(&bytes);
+        let mut payloads = vec![];
+        let with_place = self.place(Content::of_value(Arc::clone(&with)), &mut payloads);
+        let request_place = self.place(Content::of_bytes(bytes), &mut payloads);
         let started = AttemptStarted {
             attempt: self.env.mint.attempt(self.now),
             try_number: 1,
@@ -303,14 +307,13 @@ impl Turn<'_> {
             mode: self.mode(),
             integration: bound(&target)?,
             credential_version: target.integration.as_ref().map_or(0, |i| i.credential_version),
-            with: self.out.run.slot(1, 0),
-            request: self.out.run.slot(1, 1),
-            request_digest: placet_model::Digest::of(&bytes),
+            with: with_place,
+            request: request_place,
+            request_digest,
             not_after: self.now.plus_millis(READ_MS_MAX),
         };
-        let content = (Arc::new(request), Arc::clone(&with));
+        let content = (Arc::new(request), with);
         let plan = CallPlan::new(&started, target, content, self.world.version);
-        let payloads = vec![Content::of_value(with), Content::of_bytes(bytes)];
         self.command(Command::Read(Box::new(started)), payloads)?;
         self.out.calls.push(plan);
         Ok(())

@@ -3,6 +3,7 @@
 
 mod bounds;
 mod branches;
+mod checkpoints;
 mod children;
 mod concurrency;
 mod control_flow;

@@ -2,9 +2,11 @@
 #![cfg(test)]
 
 mod append;
+mod checkpoints;
 mod crash;
 mod crash_disk;
 mod damage;
+mod export;
 mod golden;
 mod opening;
 mod payloads;

@@ -6,6 +6,7 @@ use crate::app::{App, reading};
 use crate::caller::Caller;
 use crate::extract::{Json, Params, Place};
 use crate::problem::Problem;
+use crate::waits::stands_still;
 use axum::extract::State;
 use axum::http::StatusCode;
 use placet_executor::Start;
@@ -18,7 +19,10 @@ use ring::rand::{SecureRandom, SystemRandom};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+/// A request waits at most this long; proxies cut off what waits longer.
+const WAIT_SECONDS_MAX: u64 = 60;
 const PAGE: usize = 50;
 const PAGE_MAX: usize = 200;
 /// Rows that are looked at for one page where most may not fit; a page may end early.
@@ -103,15 +107,21 @@ pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Pa
 }
 
 /// `GET /runs/{id}` → the report, and the members of the row that it lacks; of a cancelled run also
-/// `cancelled: {by, at, reason}`.
+/// `cancelled: {by, at, reason}`. With `?wait=SECONDS` the answer comes when the run is over or waits
+/// for somebody, and at the latest after that time.
 pub(super) async fn show(
     State(app): State<Arc<App>>,
     caller: Caller,
+    params: Params,
     Place(run): Place<RunId>,
 ) -> Answer {
+    let wait = wait_of(params)?;
+    may_see(&app, &caller, run)?;
+    if wait.is_some() {
+        settle(&app, run, wait).await?;
+    }
     let report = reading(&app, move |app| {
         let world = app.handle.world();
-        caller.known(&world)?;
         let row = app.handle.run_row(run)?;
         let row = row.filter(|row| caller.reads(&world) || row.requester == caller.principal);
         let row = row.ok_or_else(|| unknown(run))?;
@@ -127,6 +137,51 @@ pub(super) async fn show(
         Ok(report)
     });
     Ok(axum::Json(report.await?))
+}
+
+/// Whoever reads the project sees every run, everybody else their own.
+fn may_see(app: &App, caller: &Caller, run: RunId) -> Result<(), Problem> {
+    let world = app.handle.world();
+    caller.known(&world)?;
+    let row = app.handle.run_row(run)?;
+    let row = row.filter(|row| caller.reads(&world) || row.requester == caller.principal);
+    row.map(drop).ok_or_else(|| unknown(run))
+}
+
+/// How long a request may wait for a run: none without `wait`.
+fn wait_of(params: Params) -> Result<Option<Duration>, Problem> {
+    let seconds = params.only(&["wait"])?.parsed::<u64>("wait")?;
+    match seconds {
+        Some(seconds) if seconds > WAIT_SECONDS_MAX => {
+            let detail = format!("query: wait: at most {WAIT_SECONDS_MAX} seconds");
+            Err(Problem::malformed(detail))
+        }
+        seconds => Ok(seconds.map(Duration::from_secs)),
+    }
+}
+
+/// Waits until the run is over or it is somebody's turn, or the time is over; gives its row.
+async fn settle(app: &App, run: RunId, wait: Option<Duration>) -> Result<RunRow, Problem> {
+    let until = Instant::now() + wait.unwrap_or_default();
+    let mut closing = app.closing.clone();
+    loop {
+        let moved = app.waits.next(run);
+        let row = app.handle.run_row(run)?.ok_or_else(|| unknown(run))?;
+        let left = until.saturating_duration_since(Instant::now());
+        let settled = stands_still(&row) || left.is_zero();
+        let closes = async { closing.wait_for(|closing| *closing).await.map(drop) };
+        let woken = tokio::select! {
+            biased;
+            () = std::future::ready(()), if settled => false,
+            moved = moved => moved.is_ok(),
+            () = tokio::time::sleep(left) => true,
+            _ = closes => false,
+        };
+        if !woken {
+            app.waits.give_up(run);
+            return Ok(row);
+        }
+    }
 }
 
 /// `{by, at, reason}` of the event that stopped a run.
@@ -162,12 +217,15 @@ pub(super) struct StartBody {
     seed: Option<u64>,
 }
 
-/// `POST /runs` → 201 `{run}`.
+/// `POST /runs` → 201 `{run}`. With `?wait=SECONDS` the answer comes when the run is over or waits for
+/// somebody, at the latest after that time: `{run, status, waiting_for, output, error}`.
 pub(super) async fn start(
     State(app): State<Arc<App>>,
     caller: Caller,
+    params: Params,
     Json(body): Json<StartBody>,
 ) -> Result<(StatusCode, axum::Json<Value>), Problem> {
+    let wait = wait_of(params)?;
     let world = app.handle.world();
     caller.demand_any(&world, &[Role::Author, Role::Operator, Role::Admin, Role::Agent])?;
     let mode = match &body.mode {
@@ -186,7 +244,27 @@ pub(super) async fn start(
         seed: body.seed.map_or_else(random_seed, Ok)?,
     };
     let run = app.handle.start(start).await?;
-    Ok((StatusCode::CREATED, axum::Json(json!({ "run": run }))))
+    let answer = match wait {
+        None => json!({ "run": run }),
+        Some(_) => result_json(&app, &settle(&app, run, wait).await?)?,
+    };
+    Ok((StatusCode::CREATED, axum::Json(answer)))
+}
+
+/// `{run, status, waiting_for, output, error}`: what came of a run, without its trace.
+fn result_json(app: &App, row: &RunRow) -> Result<Value, Problem> {
+    let content = |place| -> Result<Value, Problem> {
+        let payload = app.handle.view()?.payload(&StreamId::Run(row.run), place)?;
+        serde_json::from_slice(payload.as_bytes()).map_err(|error| Problem::internal(&error))
+    };
+    let fault = row.fault.as_ref().map(|(_, _, place)| *place);
+    Ok(json!({
+        "run": row.run,
+        "status": row.status.word(),
+        "waiting_for": row.waiting_for.map(rows::waiting),
+        "output": row.output.map(content).transpose()?,
+        "error": fault.map(content).transpose()?,
+    }))
 }
 
 async fn plan(app: &Arc<App>, caller: &Caller, body: &StartBody) -> Result<Digest, Problem> {

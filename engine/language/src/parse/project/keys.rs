@@ -5,7 +5,7 @@ use placet_model::draft::Mode;
 use placet_model::project::ProjectConfig;
 use serde_json::{Value, json};
 
-use super::hosts::{Fits, is_host, is_nats_url, is_target, is_variable};
+use super::hosts::{Fits, is_host, is_nats_url, is_path, is_target, is_variable, is_witness};
 
 /// One key, by its path.
 #[derive(Debug, Clone, Copy)]
@@ -117,6 +117,26 @@ const OTHERS: &[Key] = &[
         path: "serve.mode",
         about: "mode of its runs: `sandbox` (nothing leaves) or `live` (approved bytes leave)",
         kind: Kind::Mode(|config| &mut config.serve.mode),
+    },
+    Key {
+        path: "audit.checkpoint_events",
+        about: "events after which the log is signed",
+        kind: Kind::Number(1_000_000, |config| &mut config.audit.checkpoint_events),
+    },
+    Key {
+        path: "audit.checkpoint_seconds",
+        about: "seconds after which an event is signed at the latest",
+        kind: Kind::Number(86_400, |config| &mut config.audit.checkpoint_seconds),
+    },
+    Key {
+        path: "audit.checkpoint_file",
+        about: "a second file for the newest checkpoint, such as one that is copied elsewhere",
+        kind: Kind::Text(is_path, |config| &mut config.audit.checkpoint_file),
+    },
+    Key {
+        path: "audit.witnesses",
+        about: "witnesses that are asked to sign each checkpoint, each as `URL KEY`",
+        kind: Kind::List(is_witness, |config| &mut config.audit.witnesses),
     },
 ];
 
