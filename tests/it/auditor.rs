@@ -78,13 +78,15 @@ fn after_a_session_the_log_is_whole_and_the_tables_are_what_it_gives() {
 }
 
 /// What is asked of damaged data.
-const QUESTIONS: [&[&str]; 6] = [
+const QUESTIONS: [&[&str]; 8] = [
     &["audit", "log", "--json"],
     &["audit", "verify", "--json"],
     &["audit", "replay", "--json"],
     &["runs", "list", "--json"],
     &["inbox", "list", "--all", "--json"],
     &["integrations", "list", "--json"],
+    &["audit", "replay", "--at", "20", "--json"],
+    &["audit", "show", "20"],
 ];
 
 /// Flips of one bit each: every other one anywhere, the rest in or near what an event or a table holds.

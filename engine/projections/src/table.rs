@@ -233,15 +233,14 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 }
 
 /// Whether redb says that the table is not the one it should be, which a new one cures.
-#[expect(clippy::wildcard_enum_match_arm, reason = "the errors of another crate")]
 const fn is_of_the_table(error: &redb::Error) -> bool {
-    match error {
+    matches!(
+        error,
         redb::Error::TableTypeMismatch { .. }
-        | redb::Error::TableIsMultimap(_)
-        | redb::Error::TypeDefinitionChanged { .. }
-        | redb::Error::TableDoesNotExist(_) => true,
-        _ => false,
-    }
+            | redb::Error::TableIsMultimap(_)
+            | redb::Error::TypeDefinitionChanged { .. }
+            | redb::Error::TableDoesNotExist(_)
+    )
 }
 
 #[cfg(test)]

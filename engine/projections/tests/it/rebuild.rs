@@ -168,10 +168,12 @@ fn tables_too_damaged_to_open_the_log_with_are_made_again_without_them() {
     world.check();
 }
 
+/// What a test does to a table.
+type Spoil = fn(&redb::WriteTransaction) -> Result<(), redb::Error>;
+
 #[test]
 fn a_table_that_is_none_of_ours_any_more_is_named_and_made_again() {
     let name = "proj_ended_v2";
-    type Spoil = fn(&redb::WriteTransaction) -> Result<(), redb::Error>;
     let spoilt: [Spoil; 3] = [
         |_tx| Ok(()),
         |tx| Ok(tx.open_table(TableDefinition::<u64, u64>::new("proj_ended_v2")).map(drop)?),
