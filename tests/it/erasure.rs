@@ -95,7 +95,7 @@ fn an_erased_person_is_in_no_byte_of_data_keys_or_stream_and_the_log_still_verif
     let ended = live.terminate();
     assert!(!ended.stdout.contains(MARKER) && !ended.stderr.contains(MARKER));
 
-    let places = [live.project.dir().to_path_buf(), server.dir().to_path_buf()];
+    let places = [live.project.dir(), server.dir().to_path_buf()];
     for place in &places {
         assert_eq!(files_with_marker(place), Vec::<PathBuf>::new());
     }

@@ -44,9 +44,10 @@ async fn erase(link: &Link, args: &Args) -> Result<Exit> {
     body["dry_run"] = json!(true);
     let plan = link.post("/api/v1/erasures", &body).await?;
     if is_empty(&plan) {
-        match args.json {
-            true => out::json(&plan)?,
-            false => out::say("there is nothing to erase"),
+        if args.json {
+            out::json(&plan)?;
+        } else {
+            out::say("there is nothing to erase");
         }
         return Ok(Exit::Done);
     }

@@ -144,6 +144,9 @@ impl Handle {
         };
         let actor = Actor::Principal(by.clone());
         self.record_erasure(&actor, &mut erasure, (subject, reason), turn).await?;
+        if erasure.runs.iter().any(|part| part.workflow.starts_with(crate::schedules::NAMESPACE)) {
+            self.listen_for_all().await?;
+        }
         Ok(erasure)
     }
 

@@ -132,14 +132,14 @@ impl Handle {
             let handle = self.clone();
             let look = tokio::task::spawn_blocking(move || handle.look(sort, period, from)).await;
             let Look { mut erasure, to, held, more, next } =
-                look.map_err(|_| Error::Stopping)??;
+                look.map_err(|_panicked| Error::Stopping)??;
             let stuck = self.erase_due(&mut erasure).await?;
             low = [low, held, stuck].into_iter().flatten().min();
             let mark = low.unwrap_or(to);
             if self.view()?.mark(sort.mark())? != mark {
                 let log = self.env.log.clone();
                 let set = tokio::task::spawn_blocking(move || log.set_mark(sort.mark(), mark));
-                set.await.map_err(|_panicked| Error::Stopping)?.map_err(failed)?;
+                set.await.map_err(|_panicked| Error::Stopping)?.map_err(|error| failed(&error))?;
             }
             from = to;
             if !more {
@@ -268,12 +268,14 @@ impl Handle {
         match sort {
             Sort::Ended => metadata_only.then(Duration::default),
             Sort::Runs => config.retention.runs,
-            Sort::Events => config.retention.events.or(metadata_only.then_some(EVENTS_KEPT)),
+            Sort::Events => {
+                config.retention.events.or_else(|| metadata_only.then_some(EVENTS_KEPT))
+            }
         }
     }
 }
 
-fn failed(error: placet_log::AppendError) -> Error {
+fn failed(error: &placet_log::AppendError) -> Error {
     Error::CommitFailed { reason: error.to_string() }
 }
 

@@ -33,6 +33,12 @@ impl Handle {
     pub async fn run_schedules(&self) -> Result<(), Error> {
         self.schedules.store(true, Ordering::SeqCst);
         self.inputs.send(Input::RunSchedules).map_err(|_ended| Error::Stopping)?;
+        self.listen_for_all().await
+    }
+
+    /// As [`Handle::listen_for`], for every workflow: a listener that held what was erased is over, and
+    /// another takes its place.
+    pub(crate) async fn listen_for_all(&self) -> Result<(), Error> {
         let families = {
             let view = self.view()?;
             let rows = Views::new(&view)?.workflows()?.into_iter();

@@ -27,7 +27,7 @@ const DOING: &str = "compacting";
 /// Bytes of payloads that are copied in one transaction, between two batches of appends.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
 /// How long a moment without readers is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_millis(5);
 /// A row of this size has a page of its own.
 const FILLER_BYTES: usize = 3500;

@@ -39,7 +39,7 @@ use crate::check::sha256;
 use crate::project_key::{create_private_dir, sync_dir};
 use placet_model::DataKeyId;
 use std::collections::BTreeSet;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 const LABEL: &[u8; 16] = b"placet-erased-v1";
@@ -118,13 +118,12 @@ impl Tombstones {
             create_private_dir(dir)?;
         }
         let mut options = std::fs::OpenOptions::new();
-        options.create(true).truncate(false).read(true).write(true);
+        options.create(true).truncate(false).write(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(&self.path).map_err(io)?;
         file.lock().map_err(io)?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(io)?;
+        let bytes = std::fs::read(&self.path).map_err(io)?;
         self.read(&bytes)?;
         let is_new = |key: &&(DataKeyId, KeyMark)| !self.keys.contains(key);
         let new: BTreeSet<(DataKeyId, KeyMark)> = keys.iter().filter(is_new).copied().collect();

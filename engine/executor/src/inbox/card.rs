@@ -82,7 +82,7 @@ impl Handle {
             "reversibility": reversibility(row.effect),
             "identity": identity,
             "requester": row.requester,
-            "request": content.request.as_ref().map_or(json!(ERASED), PreparedRequest::to_view),
+            "request": content.request.as_ref().map_or_else(|| json!(ERASED), PreparedRequest::to_view),
             "request_digest": content.request.as_ref().map(PreparedRequest::digest),
             "fields": content.fields,
             "warnings": content.warnings,

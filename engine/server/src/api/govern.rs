@@ -4,7 +4,7 @@ use super::Answer;
 use super::workflows::Document;
 use crate::app::{App, reading};
 use crate::caller::Caller;
-use crate::extract::Json;
+use crate::extract::{Json, Nothing};
 use crate::problem::Problem;
 use axum::extract::State;
 use placet_executor::erasure::Erase;
@@ -84,17 +84,12 @@ pub(super) async fn erase(
 pub(super) async fn compact(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Json(Empty {}): Json<Empty>,
+    Nothing: Nothing,
 ) -> Answer {
     let Compacted { before, after, paused } = app.handle.compact(&caller.principal).await?;
     let paused = u64::try_from(paused.as_millis()).unwrap_or(u64::MAX);
     Ok(axum::Json(json!({ "before": before, "after": after, "paused_ms": paused })))
 }
-
-/// Nothing is asked for.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Empty {}
 
 /// `POST /policy` `{file, source}` → `{digest, diagnostics}`; with errors, a problem that carries
 /// all diagnostics. The people of the project stay; those of the file are added to them, in `dev`
