@@ -13,6 +13,7 @@ pub mod clock;
 pub mod deploy;
 mod engine;
 pub mod env;
+pub mod epoch;
 pub mod events;
 pub mod govern;
 pub mod handle;

@@ -55,6 +55,7 @@ pub mod codec;
 mod commit;
 mod data_keys;
 pub mod envelope;
+mod epoch;
 mod erase;
 mod error;
 mod head;
@@ -76,6 +77,7 @@ mod verify;
 mod writer;
 
 pub use append::{Append, AppendResult, Appended, EVENTS_MAX, Expected, NewEvent, Novelty, Ticket};
+pub use epoch::Epoch;
 pub use error::{AppendError, BoxError, Error};
 pub use head::{Head, Subscription};
 pub use log::{Erased, Log};

@@ -1,0 +1,187 @@
+//! The new epoch of restored or copied data (GATE.md §7).
+//!
+//! Between the moment at which the data were copied and now, anything may have been approved and
+//! sent that this log knows nothing of. So its first event says that, every decision that is open or
+//! unspent is void and its task asks again, every try without a result is in doubt, and what is in
+//! doubt goes to a person, never to the provider by itself. No engine runs meanwhile; repeating it
+//! after a crash goes on where it was.
+
+use crate::mint::Mint;
+use placet_core::Command;
+use placet_core::decide::{Context, decide};
+use placet_log::{Append, AppendError, Epoch, Expected, Log, NewEvent, ReadView};
+use placet_model::event::governance::EpochStarted;
+use placet_model::event::integration::HealthCheckFailed;
+use placet_model::integration::IntegrationStatus;
+use placet_model::policy::Policy;
+use placet_model::{
+    Actor, Event, EventId, IntegrationId, Revision, RunId, StreamId, Timestamp,
+};
+use placet_projections::{Due, Views};
+use std::collections::BTreeSet;
+
+/// The field of a credential that some providers replace at every use: the copy of it may be spent.
+const SINGLE_USE: &str = "refresh_token";
+/// Why an integration with such a credential is held.
+pub const RESTORED: &str = "restored";
+
+/// Whether the epoch is a new one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beginning {
+    /// It is; events to this size were known elsewhere and are given up.
+    Anew {
+        /// The size of the largest head known to be signed, when it is larger than the log.
+        lost_to: Option<u64>,
+    },
+    /// The last one was begun and cut short: no engine has run since.
+    Resumed,
+}
+
+/// What became of the data.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// The epoch.
+    pub epoch: u64,
+    /// Decisions that were open or unspent: void, and asked again.
+    pub voided: usize,
+    /// Tries without a result: in doubt.
+    pub in_doubt: usize,
+    /// Integrations to connect again: their refresh token may have been used up.
+    pub reconnect: Vec<String>,
+}
+
+/// Why an epoch cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The log cannot be read.
+    #[error("the restored log cannot be read")]
+    Log(#[from] placet_log::Error),
+    /// The projections cannot be read.
+    #[error("the restored projections cannot be read")]
+    Projections(#[from] placet_projections::Error),
+    /// The log cannot be written.
+    #[error("the new epoch cannot be recorded")]
+    Append(#[from] AppendError),
+    /// A run cannot be folded.
+    #[error("a restored run cannot be folded")]
+    Replay(#[from] placet_core::replay::Error),
+    /// A run does not take the events.
+    #[error("a restored run does not take the events of the new epoch")]
+    Decide(#[from] placet_core::decide::Error),
+}
+
+/// Begins the epoch: [`EpochStarted`] first, then run by run, each in one append.
+///
+/// # Errors
+/// Where the log cannot be read or written; nothing may run on it then.
+pub fn begin(log: &Log, now: Timestamp, beginning: Beginning) -> Result<Report, Error> {
+    let epochs = Epochs { log, now, mint: Mint::default() };
+    let known = log.read()?.epochs()?;
+    let number = match (beginning, known.last()) {
+        (Beginning::Resumed, Some(last)) => last.number,
+        (Beginning::Resumed, None) => epochs.record(None, None)?,
+        (Beginning::Anew { lost_to }, last) => epochs.record(last, lost_to)?,
+    };
+    let mut report = Report { epoch: number, ..Report::default() };
+    for run in affected(&log.read()?)? {
+        epochs.renew(run, &mut report)?;
+    }
+    epochs.hold_spent_credentials(&mut report)?;
+    Ok(report)
+}
+
+struct Epochs<'l> {
+    log: &'l Log,
+    now: Timestamp,
+    mint: Mint,
+}
+
+impl Epochs<'_> {
+    fn record(&self, last: Option<&Epoch>, lost_to: Option<u64>) -> Result<u64, Error> {
+        let head = *self.log.read()?.head();
+        let epoch = last.map_or(1, |last| last.number) + 1;
+        let started = EpochStarted { epoch, size: head.size, root: head.root, lost_to };
+        let event = self.event(started, None);
+        let append = Append::new(StreamId::Project, Expected::Any, vec![event]);
+        self.log.append_blocking(self.now, append)?;
+        Ok(epoch)
+    }
+
+    /// Takes back what is open or unspent in a run, and puts its tries in doubt.
+    fn renew(&self, id: RunId, report: &mut Report) -> Result<(), Error> {
+        let stream = StreamId::Run(id);
+        let view = self.log.read()?;
+        let events: Vec<_> = view.stream(&stream, Revision::START).collect::<Result<_, _>>()?;
+        let folded = events.iter().map(|e| (e.revision, e.recorded_at, &e.event));
+        let run = placet_core::replay(id, folded)?;
+        let policy = Policy::default();
+        let context = Context { now: self.now, policy: &policy };
+        let facts = decide(&run, Command::NewEpoch, context)?;
+        if facts.is_empty() {
+            return Ok(());
+        }
+        for fact in &facts {
+            match fact {
+                Event::DecisionVoided(_) => report.voided += 1,
+                Event::AttemptInDoubt(_) => report.in_doubt += 1,
+                _ => {}
+            }
+        }
+        let story = EventId::from_bytes(id.to_bytes());
+        let facts = facts.into_iter().map(|fact| self.event(fact, Some(story)));
+        let append = Append::new(stream, Expected::Exact(run.revision), facts.collect());
+        self.log.append_blocking(self.now, append)?;
+        Ok(())
+    }
+
+    /// A token that its provider replaces at every use may have been used since: the copy of it
+    /// must not be tried, and only a person can connect again.
+    fn hold_spent_credentials(&self, report: &mut Report) -> Result<(), Error> {
+        let view = self.log.read()?;
+        for integration in Views::new(&view)?.integrations()? {
+            let usable = integration.status == IntegrationStatus::Active;
+            let known = integration.reason.as_deref() == Some(RESTORED);
+            if !(usable || known) || !has_single_use(&view, integration.id)? {
+                continue;
+            }
+            if usable {
+                let failed = HealthCheckFailed {
+                    integration: integration.id,
+                    code: RESTORED.to_owned(),
+                };
+                let stream = StreamId::Integration(integration.id);
+                let events = vec![self.event(failed, None)];
+                self.log.append_blocking(self.now, Append::new(stream, Expected::Any, events))?;
+            }
+            report.reconnect.push(integration.name);
+        }
+        Ok(())
+    }
+
+    fn event(&self, fact: impl Into<Event>, correlation: Option<EventId>) -> NewEvent {
+        let id = self.mint.event(self.now);
+        NewEvent { correlation, ..NewEvent::new(id, Actor::Engine, fact) }
+    }
+}
+
+/// Runs with something open, unspent, put off, or under way; a run that was renewed has none of it.
+fn affected(view: &ReadView) -> Result<BTreeSet<RunId>, Error> {
+    let views = Views::new(view)?;
+    let mut runs: BTreeSet<RunId> = views.in_flight()?.into_iter().collect();
+    runs.extend(views.open(None, usize::MAX)?.into_iter().map(|row| row.run));
+    let due = views.due(Timestamp::from_millis(i64::MAX), usize::MAX)?.into_iter();
+    let asked = |due: &Due| matches!(due, Due::Retry(_) | Due::Expiry(_));
+    runs.extend(due.filter(|row| asked(&row.due)).map(|row| row.run));
+    Ok(runs)
+}
+
+/// Whether the credential in force has a part that its provider may have replaced.
+fn has_single_use(view: &ReadView, id: IntegrationId) -> Result<bool, Error> {
+    let mut found = false;
+    for event in view.stream(&StreamId::Integration(id), Revision::START) {
+        if let Event::CredentialStored(body) = event?.event {
+            found = body.fields.iter().any(|field| field == SINGLE_USE);
+        }
+    }
+    Ok(found)
+}
