@@ -1,8 +1,8 @@
 //! The command line. Each command's own arguments stand with the command.
 
 use crate::commands::{
-    adapters, audit, check, deploy, dev, govern, graph, inbox, init, integrations, run, runs,
-    serve, test, tokens,
+    adapters, audit, backup, check, deploy, dev, govern, graph, inbox, init, integrations, restore,
+    run, runs, serve, test, tokens,
 };
 use clap::{Parser, Subcommand};
 
@@ -40,6 +40,10 @@ pub(crate) enum Command {
     Inbox(inbox::Args),
     /// Read, replay and verify the log
     Audit(audit::Args),
+    /// Copy a project while it goes on
+    Backup(backup::Args),
+    /// Put a backup back, or take a copy as what it is: in a new epoch
+    Restore(restore::Args),
     /// Configured connections of providers
     Integrations(integrations::Args),
     /// Providers and operations that workflows may call

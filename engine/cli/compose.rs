@@ -253,6 +253,15 @@ fn sandbox_settings(manifest: &Manifest) -> Value {
     candidates.into_iter().flatten().find(fits).unwrap_or_default()
 }
 
+/// Makes a directory that only its owner can enter.
+pub(crate) fn create_private_dir(dir: &Path) -> Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(dir).with_context(|| dir.display().to_string())
+}
+
 /// Marks data whose log time is virtual, so that whoever opens them later does not hold its
 /// expiry dates against the wall clock.
 pub(crate) fn mark_virtual(data: &Path) -> Result<()> {

@@ -118,6 +118,8 @@ impl Target {
     async fn on_data(&self, data: &Path, project: Project) -> Result<Found> {
         match data.join("log.redb").try_exists() {
             Ok(true) => {}
+            // opening says what has become of the log
+            Ok(false) if data.join("keys.redb").exists() => {}
             Ok(false) => {
                 return Err(invalid(format!("{} holds no project's data", data.display())));
             }

@@ -179,17 +179,19 @@ mod tests {
         assert_eq!(times.due(at(119)), None, "the ticks of the gap are over");
         assert_eq!(times.next(), Some((at(120), Trigger::Every)));
         times.skip_to(at(100));
-        assert_eq!(times.next(), Some((at(120), Trigger::Every)), "saying it again changes nothing");
+        assert_eq!(
+            times.next(),
+            Some((at(120), Trigger::Every)),
+            "saying it again changes nothing"
+        );
 
         let cron = Schedule { cron: Some("0 * * * *".to_owned()), ..Schedule::default() };
         let mut times = Times::new(&cron, at(1));
         times.skip_to(at(150));
         assert_eq!(times.next(), Some((at(180), Trigger::Cron)));
 
-        let after = Schedule {
-            after: Some(Duration::from_millis(30 * MINUTE)),
-            ..Schedule::default()
-        };
+        let after =
+            Schedule { after: Some(Duration::from_millis(30 * MINUTE)), ..Schedule::default() };
         let mut times = Times::new(&after, at(0));
         times.skip_to(at(100));
         assert_eq!(times.next(), Some((at(130), Trigger::After)), "the chain goes on");

@@ -15,13 +15,15 @@ use placet_model::event::integration::HealthCheckFailed;
 use placet_model::integration::IntegrationStatus;
 use placet_model::policy::Policy;
 use placet_model::{
-    Actor, Event, EventId, IntegrationId, Revision, RunId, StreamId, Timestamp,
+    Actor, DataKeyId, Event, EventId, IntegrationId, Revision, RunId, StreamId, Timestamp,
 };
 use placet_projections::{Due, Views};
 use std::collections::BTreeSet;
 
 /// The field of a credential that some providers replace at every use: the copy of it may be spent.
 const SINGLE_USE: &str = "refresh_token";
+/// Keys of one epoch: 2^40 of them.
+const EPOCH_BITS: u32 = 40;
 /// Why an integration with such a credential is held.
 pub const RESTORED: &str = "restored";
 
@@ -77,6 +79,10 @@ pub enum Error {
 pub fn begin(log: &Log, now: Timestamp, beginning: Beginning) -> Result<Report, Error> {
     let epochs = Epochs { log, now, mint: Mint::default() };
     let known = log.read()?.epochs()?;
+    // what another copy has given out since is not given out again, so that an erasure of its
+    // content, which is known outside of the data, never concerns ours
+    let next = known.last().map_or(1, |last| last.number) + 1;
+    log.skip_data_keys(DataKeyId(next << EPOCH_BITS))?;
     let number = match (beginning, known.last()) {
         (Beginning::Resumed, Some(last)) => last.number,
         (Beginning::Resumed, None) => epochs.record(None, None)?,
@@ -145,10 +151,8 @@ impl Epochs<'_> {
                 continue;
             }
             if usable {
-                let failed = HealthCheckFailed {
-                    integration: integration.id,
-                    code: RESTORED.to_owned(),
-                };
+                let failed =
+                    HealthCheckFailed { integration: integration.id, code: RESTORED.to_owned() };
                 let stream = StreamId::Integration(integration.id);
                 let events = vec![self.event(failed, None)];
                 self.log.append_blocking(self.now, Append::new(stream, Expected::Any, events))?;

@@ -49,7 +49,11 @@
 //! The layout of the files is drawn in `tables.rs`, `record.rs` and [`envelope`].
 #![warn(missing_docs)]
 
+/// In a data directory: a restore is under way, or was cut short. Removed last.
+pub const RESTORING_FILE: &str = "restoring";
+
 mod append;
+mod backup;
 pub mod check;
 pub mod codec;
 mod commit;
@@ -59,16 +63,20 @@ mod epoch;
 mod erase;
 mod error;
 mod head;
+mod held;
 mod index;
 mod keyring;
 mod log;
 mod meta;
 mod open;
 mod payload;
+mod place;
+mod present;
 mod project_key;
 mod projector;
 mod read;
 mod record;
+mod restore;
 mod shared;
 mod storage;
 mod tables;
@@ -77,15 +85,18 @@ mod verify;
 mod writer;
 
 pub use append::{Append, AppendResult, Appended, EVENTS_MAX, Expected, NewEvent, Novelty, Ticket};
+pub use backup::{Backup, FileEntry, MANIFEST_FILE, Manifest};
 pub use epoch::Epoch;
 pub use error::{AppendError, BoxError, Error};
 pub use head::{Head, Subscription};
 pub use log::{Erased, Log};
 pub use open::OpenOptions;
 pub use payload::{OpenedPayload, PAYLOAD_MAX, Payload};
+pub use place::Known;
 pub use project_key::{KEY_DIR_VARIABLE, KeyPlace, ProjectKey};
 pub use projector::{NoProjections, Projector};
 pub use read::{ReadView, StoredEvent};
 pub use record::Record;
+pub use restore::{Marker, Restoring, lost_to, marker, verify_backup};
 pub use storage::Storage;
 pub use verify::Verified;

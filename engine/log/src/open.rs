@@ -8,13 +8,14 @@ use crate::data_keys::DataKeys;
 use crate::head::{Head, Tail};
 use crate::keyring::Keyring;
 use crate::meta::{self, Meta};
+use crate::place::Place;
 use crate::project_key::{self, KeyPlace, ProjectKey};
 use crate::projector::{NoProjections, Projector};
 use crate::shared::Shared;
-use crate::storage::{Files, Storage, guarded};
+use crate::storage::{Files, KEYS_FILE, LOG_FILE, Storage, guarded};
 use crate::tree::Frontier;
 use crate::writer::Writer;
-use crate::{Error, Log, ReadView, verify};
+use crate::{Error, Log, ReadView, present, verify};
 use ring::rand::{SecureRandom, SystemRandom};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,17 @@ const QUEUE: usize = 2048;
 const DEFAULT_CACHE_BYTES: usize = 128 * 1024 * 1024;
 const DEFAULT_CHECKED_EVENTS: u64 = 1024;
 
+/// Whether the place of the data says anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// Where the project was last used is noted, and a copy is refused.
+    Registered,
+    /// They are a copy, and that is known.
+    Aside,
+    /// As that, and a restore is under way in them.
+    Restoring,
+}
+
 /// How to open a log.
 pub struct OpenOptions {
     storage: Storage,
@@ -34,6 +46,7 @@ pub struct OpenOptions {
     keys: KeyPlace,
     cache_bytes: usize,
     checked_events: u64,
+    standing: Standing,
     projector: Option<Box<dyn Projector>>,
 }
 
@@ -66,6 +79,7 @@ impl OpenOptions {
             keys: KeyPlace::Environment,
             cache_bytes: DEFAULT_CACHE_BYTES,
             checked_events: DEFAULT_CHECKED_EVENTS,
+            standing: Standing::Registered,
             projector: None,
         }
     }
@@ -91,6 +105,20 @@ impl OpenOptions {
         self
     }
 
+    /// Opens a copy as what it is: where the project was last used is neither asked nor noted.
+    #[must_use]
+    pub const fn aside(mut self) -> Self {
+        self.standing = Standing::Aside;
+        self
+    }
+
+    /// As [`Self::aside`], while a restore is under way.
+    #[must_use]
+    pub(crate) const fn restoring(mut self) -> Self {
+        self.standing = Standing::Restoring;
+        self
+    }
+
     /// The projections to keep in the log's transactions (default: none).
     #[must_use]
     pub fn projector(mut self, projector: impl Projector + 'static) -> Self {
@@ -105,16 +133,30 @@ impl OpenOptions {
     /// [`Error::InUse`] while an engine has it, and what redb says.
     pub fn compact(self) -> Result<(), Error> {
         let mut files = Files::open(self.storage, self.cache_bytes)?;
+        files.release()?;
         files.log.0.compact(&files.log.1)?;
         files.keys.0.compact(&files.keys.1)
     }
 
     pub(crate) fn open(mut self) -> Result<Log, Error> {
         meta::check_project(&self.project)?;
-        let files = Files::open(self.storage, self.cache_bytes)?;
+        if let (Storage::Directory(dir), true) =
+            (&self.storage, self.standing != Standing::Restoring)
+        {
+            present::refuse_unfinished(dir)?;
+        }
+        let mut files = Files::open(self.storage, self.cache_bytes)?;
         let file = files.log.1.clone();
         let (meta, key) =
             guarded("opening", &file, || identify(&files, &self.project, &self.keys))?;
+        let install = meta::install_text(meta.install_id);
+        let place = match (self.standing, files.dir.as_deref(), self.keys.directory(&install)?) {
+            (Standing::Registered, Some(dir), Some(keys)) => {
+                Some(Place::new(&keys, dir, meta.install_id)?)
+            }
+            _ => None,
+        };
+        let release = files.take_held();
         let (key_db, key_file) = files.keys;
         let data_keys = DataKeys::open(key_db, key_file, &key, meta.install_id)?;
         let shared = Arc::new(Shared {
@@ -125,12 +167,24 @@ impl OpenOptions {
             tail: Arc::new(Tail::default()),
             random: SystemRandom::new(),
             stopped: AtomicBool::new(false),
+            place,
             dir: files.dir,
             _lock: files.lock,
         });
         let view = ReadView::open(&shared)?;
         shared.check_noted_head(view.head())?;
         let frontier = verify::tail(&view, self.checked_events)?;
+        if let Some(key) = view.newest_key()? {
+            shared.keyring.check(key)?;
+        }
+        if let Some(place) = &shared.place {
+            place.check(&view, &install)?;
+        }
+        // the log is what it should be: only now are the files written
+        release.all()?;
+        if let Some(place) = &shared.place {
+            place.note(&view, &install)?;
+        }
         if let Some(projector) = &mut self.projector {
             prepare(&mut **projector, &shared, &view)?;
         }
@@ -155,8 +209,27 @@ fn identify(files: &Files, project: &str, keys: &KeyPlace) -> Result<(Meta, Proj
             }
             Ok((meta, key))
         }
-        None => create(files, project, keys, data),
+        None => {
+            refuse_leftovers(files)?;
+            create(files, project, keys, data)
+        }
     }
+}
+
+/// An empty file in the place of a log whose keys or head are still there is no new log.
+fn refuse_leftovers(files: &Files) -> Result<(), Error> {
+    let Some(dir) = &files.dir else { return Ok(()) };
+    let missing = |beside| Err(Error::Missing { file: dir.join(LOG_FILE), beside });
+    if dir.join("head").exists() {
+        return missing("head");
+    }
+    if dir.join("vault.redb").exists() {
+        return missing("vault.redb");
+    }
+    if DataKeys::has_any(&files.keys.0, &files.keys.1)? {
+        return missing(KEYS_FILE);
+    }
+    Ok(())
 }
 
 fn create(

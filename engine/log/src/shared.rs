@@ -2,6 +2,7 @@
 
 use crate::head::{Head, Tail};
 use crate::keyring::Keyring;
+use crate::place::Place;
 use crate::storage::{Db, File};
 use crate::{Error, ReadView};
 use ring::rand::SystemRandom;
@@ -22,6 +23,8 @@ pub(crate) struct Shared {
     pub(crate) stopped: AtomicBool,
     /// The data directory, unless the log lives in backends of a test.
     pub(crate) dir: Option<PathBuf>,
+    /// Where it is noted how far the log has come, outside of its data.
+    pub(crate) place: Option<Place>,
     /// Held for the life of the log.
     pub(crate) _lock: Option<std::fs::File>,
 }
@@ -48,6 +51,9 @@ impl Shared {
     pub(crate) fn note_head(self: &Arc<Self>) {
         let Some(path) = self.head_path().filter(|_| !self.is_stopped()) else { return };
         let written = ReadView::open(self).and_then(|view| {
+            if let Some(place) = &self.place {
+                place.note(&view, &crate::meta::install_text(self.install_id))?;
+            }
             std::fs::write(&path, view.head().encode()).map_err(|source| Error::Io {
                 doing: "noting the head",
                 path,

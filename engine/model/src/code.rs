@@ -28,6 +28,8 @@ codes! {
     "PL1006" "a commit failed and its outcome is unknown" "restart the engine: it reads back what was recorded";
     "PL1007" "placet.toml cannot be used" "see the position in the message";
     "PL1008" "the disk is full or cannot be written" "free some space, then restart the engine; nothing is sent meanwhile";
+    "PL1009" "the backup or the restore is not whole" "see the message; nothing of the project was changed";
+    "PL1010" "the data are a copy, or older than the project was" "use the current data, or begin a new epoch with `placet restore --copy`";
     "PL2001" "YAML cannot be read" "put expressions in single quotes";
     "PL2002" "YAML feature that is not allowed" "no duplicate or merge keys, tags, or several documents; see the limits";
     "PL2003" "does not match the language" "see the message for the nearest legal form";

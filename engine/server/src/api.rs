@@ -2,6 +2,7 @@
 //! here needs a caller; GET reads one snapshot, POST answers after the commit.
 
 mod audit;
+mod backup;
 mod connect;
 mod events;
 mod govern;
@@ -52,6 +53,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/pause", post(govern::pause))
         .route("/resume", post(govern::resume))
         .route("/policy", post(govern::policy))
+        .route("/backup", post(backup::make))
         .route("/audit/events", get(audit::events))
         .route("/audit/verify", post(audit::verify))
         .route("/audit/replay", get(audit::replay))

@@ -42,6 +42,8 @@ pub(crate) struct App {
     pub(crate) audits: Semaphore,
     /// Connecting goes one at a time.
     pub(crate) connecting: tokio::sync::Mutex<()>,
+    /// Backups go one at a time.
+    pub(crate) backing_up: tokio::sync::Mutex<()>,
     _follows: Subscription,
 }
 
@@ -77,6 +79,7 @@ impl App {
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             audits: Semaphore::new(AUDITS_MAX),
             connecting: tokio::sync::Mutex::default(),
+            backing_up: tokio::sync::Mutex::default(),
             _follows: follows,
         }
     }
