@@ -29,12 +29,27 @@ use std::sync::Arc;
 pub(crate) struct Place {
     pub(crate) data: PathBuf,
     pub(crate) keys: KeyPlace,
+    pub(crate) standing: Standing,
+}
+
+/// Whether data may be a copy of the project's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// They are to be the project's own: a copy is refused.
+    Own,
+    /// They are only read, and a copy reads as well.
+    AnyCopy,
 }
 
 impl Place {
     /// Keys where the environment says.
     pub(crate) fn of(data: impl Into<PathBuf>) -> Self {
-        Self { data: data.into(), keys: KeyPlace::Environment }
+        Self { data: data.into(), keys: KeyPlace::Environment, standing: Standing::Own }
+    }
+
+    /// As [`Self::of`], for data that are only read.
+    pub(crate) fn to_read(data: impl Into<PathBuf>) -> Self {
+        Self { standing: Standing::AnyCopy, ..Self::of(data) }
     }
 }
 
@@ -83,6 +98,10 @@ pub(crate) fn open_log(project: &Project, place: &Place) -> Result<Log> {
     let options = OpenOptions::new(&place.data, &project.config.project)
         .keys(place.keys.clone())
         .projector(Projections::new());
+    let options = match place.standing {
+        Standing::Own => options,
+        Standing::AnyCopy => options.aside(),
+    };
     Log::open(options).map_err(|error| match (&error, link::announced(&place.data)) {
         (placet_log::Error::InUse { .. }, Some(url)) => {
             let words = format!("the engine at {url} has the data open");
@@ -94,7 +113,7 @@ pub(crate) fn open_log(project: &Project, place: &Place) -> Result<Log> {
 
 /// Whether an engine has these data open.
 pub(crate) fn is_in_use(project: &Project, data: &Path) -> bool {
-    let opened = open_log_of(project, &Place::of(data));
+    let opened = open_log_of(project, &Place::to_read(data));
     opened
         .err()
         .is_some_and(|error| matches!(error.downcast_ref(), Some(placet_log::Error::InUse { .. })))

@@ -200,7 +200,10 @@ impl Local {
         project: &Project,
         purpose: Purpose,
     ) -> Result<(Self, String, Token)> {
-        let place = Place::of(data);
+        let place = match purpose {
+            Purpose::Read => Place::to_read(data),
+            Purpose::Change => Place::of(data),
+        };
         let log = compose::open_log_of(project, &place)?;
         let clock =
             if compose::is_virtual(data) { compose::virtual_clock(&log)? } else { Clock::System };

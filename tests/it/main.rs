@@ -5,6 +5,7 @@ mod approver;
 mod auditor;
 mod author;
 mod author_tests;
+mod backup;
 mod cli;
 mod config;
 mod deploy;

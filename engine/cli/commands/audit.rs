@@ -202,7 +202,7 @@ async fn replay(found: &Found) -> Result<Value> {
     match found {
         Found::Engine(link) => link.get("/api/v1/audit/replay").await,
         Found::Data(data, project) => {
-            let log = compose::open_log_of(project, &Place::of(data))?;
+            let log = compose::open_log_of(project, &Place::to_read(data))?;
             let view = log.read()?;
             let position = view.head().position();
             match compare(&view) {
@@ -254,7 +254,7 @@ fn damage(error: anyhow::Error) -> Result<Value> {
 
 /// Without projections: what the log itself holds can be read even when they cannot.
 fn open_bare(data: &Path, project: &Project) -> Result<Log> {
-    let open = |name: &str| Log::open(OpenOptions::new(data, name));
+    let open = |name: &str| Log::open(OpenOptions::new(data, name).aside());
     let opened = match open(&project.config.project) {
         Err(Error::OtherProject { found, .. }) if project.dir.is_none() => open(&found),
         opened => opened,

@@ -134,7 +134,7 @@ pub(crate) async fn projections(args: ProjectionsArgs) -> Result<Exit> {
             json!({ "cursor": head, "head": head })
         }
         Found::Data(data, project) => {
-            let log = compose::open_log_of(&project, &Place::of(data))?;
+            let log = compose::open_log_of(&project, &Place::to_read(data))?;
             let found = status(&log.read()?)?;
             let tables = found.tables.iter().map(|(name, rows)| ((*name).to_owned(), json!(rows)));
             let tables: serde_json::Map<String, Value> = tables.collect();
