@@ -198,7 +198,7 @@ fn a_restore_that_was_cut_short_starts_nothing_and_is_begun_anew_by_the_same_com
     restore(&live, &backup);
     // as a kill at any moment leaves it: the marker, and part of the files
     let data = live.project.data();
-    let marker = json!({"backup": backup, "lost_to": null}).to_string();
+    let marker = json!({"backup": backup, "lost_to": null, "size": 1}).to_string();
     for lost in [None, Some("keys.redb"), Some("log.redb")] {
         fs::write(data.join("restoring"), &marker).expect("it can be written");
         if let Some(lost) = lost {

@@ -11,7 +11,8 @@ use anyhow::{Context, Result};
 use placet_executor::Clock;
 use placet_executor::epoch::{self, Beginning, Report};
 use placet_log::{
-    KeyPlace, Log, Manifest, OpenOptions, Restoring, Storage, lost_to, marker, verify_backup,
+    KeyPlace, Log, Manifest, OpenOptions, Restoring, Storage, known_epoch, lost_to, marker,
+    verify_backup,
 };
 use placet_projections::{Projections, compare};
 use serde_json::json;
@@ -71,7 +72,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit> {
         (Some(backup), Some(manifest)) => {
             Restoring::from_backup(backup, &data, (manifest, source.lost_to))?
         }
-        _ => Restoring::in_place(&data, source.lost_to)?,
+        _ => Restoring::in_place(&data, (source.size, source.lost_to))?,
     };
     let report = begin(restoring, &source, &keys)?;
     told(args, (&data, &report))?;
@@ -159,10 +160,13 @@ fn begin(restoring: Restoring, source: &Source, keys: &KeyPlace) -> Result<Repor
     let data = log.directory().map(Path::to_owned).unwrap_or_default();
     let clock =
         if compose::is_virtual(&data) { compose::virtual_clock(&log)? } else { Clock::System };
-    let beginning = if restoring.is_resumed() {
+    // one that was cut short in these very data goes on
+    let epochs = log.read()?.epochs()?;
+    let beginning = if epochs.last().is_some_and(|epoch| epoch.size == restoring.size()) {
         Beginning::Resumed
     } else {
-        Beginning::Anew { lost_to: source.lost_to }
+        let after = known_epoch(keys, &log.install_id())?;
+        Beginning::Anew { lost_to: source.lost_to, after }
     };
     let report = epoch::begin(&log, clock.now(), beginning)?;
     compare(&log.read()?)?;

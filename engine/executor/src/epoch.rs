@@ -9,7 +9,7 @@
 use crate::mint::Mint;
 use placet_core::Command;
 use placet_core::decide::{Context, decide};
-use placet_log::{Append, AppendError, Epoch, Expected, Log, NewEvent, ReadView};
+use placet_log::{Append, AppendError, Expected, Log, NewEvent, ReadView};
 use placet_model::event::governance::EpochStarted;
 use placet_model::event::integration::HealthCheckFailed;
 use placet_model::integration::IntegrationStatus;
@@ -34,6 +34,8 @@ pub enum Beginning {
     Anew {
         /// The size of the largest head known to be signed, when it is larger than the log.
         lost_to: Option<u64>,
+        /// The last epoch that is known elsewhere; 1 where none is.
+        after: u64,
     },
     /// The last one was begun and cut short: no engine has run since.
     Resumed,
@@ -81,13 +83,15 @@ pub fn begin(log: &Log, now: Timestamp, beginning: Beginning) -> Result<Report, 
     let known = log.read()?.epochs()?;
     // what another copy has given out since is not given out again, so that an erasure of its
     // content, which is known outside of the data, never concerns ours
-    let next = known.last().map_or(1, |last| last.number) + 1;
-    log.skip_data_keys(DataKeyId(next << EPOCH_BITS))?;
-    let number = match (beginning, known.last()) {
-        (Beginning::Resumed, Some(last)) => last.number,
-        (Beginning::Resumed, None) => epochs.record(None, None)?,
-        (Beginning::Anew { lost_to }, last) => epochs.record(last, lost_to)?,
+    let last = known.last().map_or(1, |last| last.number);
+    let number = match beginning {
+        Beginning::Resumed => last,
+        Beginning::Anew { after, .. } => last.max(after) + 1,
     };
+    log.skip_data_keys(DataKeyId(number << EPOCH_BITS))?;
+    if let Beginning::Anew { lost_to, .. } = beginning {
+        epochs.record(number, lost_to)?;
+    }
     let mut report = Report { epoch: number, ..Report::default() };
     for run in affected(&log.read()?)? {
         epochs.renew(run, &mut report)?;
@@ -103,14 +107,13 @@ struct Epochs<'l> {
 }
 
 impl Epochs<'_> {
-    fn record(&self, last: Option<&Epoch>, lost_to: Option<u64>) -> Result<u64, Error> {
+    fn record(&self, epoch: u64, lost_to: Option<u64>) -> Result<(), Error> {
         let head = *self.log.read()?.head();
-        let epoch = last.map_or(1, |last| last.number) + 1;
         let started = EpochStarted { epoch, size: head.size, root: head.root, lost_to };
         let event = self.event(started, None);
         let append = Append::new(StreamId::Project, Expected::Any, vec![event]);
         self.log.append_blocking(self.now, append)?;
-        Ok(epoch)
+        Ok(())
     }
 
     /// Takes back what is open or unspent in a run, and puts its tries in doubt.

@@ -5,13 +5,15 @@
 //! the epoch beside them.
 
 use crate::{Error, ReadView};
-use placet_model::{Digest, Event, Position, Revision, StreamId, Timestamp};
+use placet_model::{Digest, Event, EventId, Position, Revision, StreamId, Timestamp};
 
 /// A new beginning of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Epoch {
     /// Which one: 2 for the first restore. The first epoch has no entry.
     pub number: u64,
+    /// The event that began it: tells it from an epoch of another copy with the same number.
+    pub id: EventId,
     /// Position of the event that began it.
     pub position: Position,
     /// Log time of that event.
@@ -36,6 +38,7 @@ impl ReadView {
             if let Event::EpochStarted(body) = event.event {
                 epochs.push(Epoch {
                     number: body.epoch,
+                    id: event.event_id,
                     position: event.position,
                     at: event.recorded_at,
                     size: body.size,

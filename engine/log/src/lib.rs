@@ -97,6 +97,6 @@ pub use project_key::{KEY_DIR_VARIABLE, KeyPlace, ProjectKey};
 pub use projector::{NoProjections, Projector};
 pub use read::{ReadView, StoredEvent};
 pub use record::Record;
-pub use restore::{Marker, Restoring, lost_to, marker, verify_backup};
+pub use restore::{Marker, Restoring, known_epoch, lost_to, marker, verify_backup};
 pub use storage::Storage;
 pub use verify::Verified;

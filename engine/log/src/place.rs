@@ -33,6 +33,8 @@ pub struct Known {
     pub size: u64,
     /// Root of the tree over them.
     pub root: Digest,
+    /// The epoch that it was in: the next one has a higher number, whatever backup it begins from.
+    pub epoch: u64,
 }
 
 /// The record of one log.
@@ -70,7 +72,8 @@ impl Place {
             write_whole(&install, install_id.as_bytes())?;
         }
         let head = view.head();
-        let known = Known { path: self.dir.clone(), size: head.size, root: head.root };
+        let epoch = view.epochs()?.last().map_or(1, |epoch| epoch.number);
+        let known = Known { path: self.dir.clone(), size: head.size, root: head.root, epoch };
         if read(&self.file)?.as_ref() == Some(&known) {
             return Ok(());
         }

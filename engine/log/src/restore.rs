@@ -21,13 +21,15 @@ pub struct Marker {
     pub backup: Option<PathBuf>,
     /// Events that were known elsewhere and are given up.
     pub lost_to: Option<u64>,
+    /// Events that the data held when it began.
+    pub size: u64,
 }
 
 /// A directory in which a restore is under way.
 #[derive(Debug)]
 pub struct Restoring {
     dir: PathBuf,
-    resumed: bool,
+    size: u64,
 }
 
 /// A head of the log that is known outside of its data.
@@ -77,6 +79,15 @@ pub fn lost_to(view: &ReadView, keys: &KeyPlace, install_id: &str) -> Result<Opt
     Ok(lost)
 }
 
+/// The number of the last epoch that is known outside of the data.
+///
+/// # Errors
+/// What the key directory says.
+pub fn known_epoch(keys: &KeyPlace, install_id: &str) -> Result<u64, Error> {
+    let Some(dir) = keys.directory(install_id)? else { return Ok(1) };
+    Ok(place::known(&dir, install_id)?.map_or(1, |known| known.epoch))
+}
+
 // SEAM: the two functions below are all that this needs of the signed heads beside the key. They
 // read and write the file of `signer.rs` as it is drawn there; once that is here, they are
 // `SignedHead::read` and `SignedHead::reset`.
@@ -121,10 +132,11 @@ impl Restoring {
         dir: &Path,
         (manifest, lost_to): (&Manifest, Option<u64>),
     ) -> Result<Self, Error> {
+        let size = manifest.size;
         create_private_dir(dir)?;
         clear(dir)?;
         let backup = backup.canonicalize().unwrap_or_else(|_| backup.to_owned());
-        write_marker(dir, &Marker { backup: Some(backup.clone()), lost_to })?;
+        write_marker(dir, &Marker { backup: Some(backup.clone()), lost_to, size })?;
         for file in &manifest.files {
             let (from, to) = (backup.join(&file.name), dir.join(&file.name));
             let io = |source| Error::Io { doing: "copying to", path: to.clone(), source };
@@ -134,22 +146,22 @@ impl Restoring {
         }
         manifest.check(dir)?;
         sync_dir(Some(dir))?;
-        Ok(Self { dir: dir.to_owned(), resumed: false })
+        Ok(Self { dir: dir.to_owned(), size })
     }
 
     /// Begins to take the data as they lie, as a copy.
     ///
     /// # Errors
     /// What the directory says.
-    pub fn in_place(dir: &Path, lost_to: Option<u64>) -> Result<Self, Error> {
-        let resumed = marker(dir)?.is_some();
-        write_marker(dir, &Marker { backup: None, lost_to })?;
-        Ok(Self { dir: dir.to_owned(), resumed })
+    pub fn in_place(dir: &Path, (size, lost_to): (u64, Option<u64>)) -> Result<Self, Error> {
+        let size = marker(dir)?.map_or(size, |earlier| earlier.size);
+        write_marker(dir, &Marker { backup: None, lost_to, size })?;
+        Ok(Self { dir: dir.to_owned(), size })
     }
 
-    /// Whether it goes on where one was cut short, in the same data.
-    pub const fn is_resumed(&self) -> bool {
-        self.resumed
+    /// Events that the data held when it began: an epoch that begins there is this one.
+    pub const fn size(&self) -> u64 {
+        self.size
     }
 
     /// How to open its log.
@@ -188,9 +200,11 @@ pub fn marker(dir: &Path) -> Result<Option<Marker>, Error> {
     let path = dir.join(RESTORING_FILE);
     match fs::read(&path) {
         // one that was cut short itself says nothing but that it is there
-        Ok(text) => Ok(Some(
-            serde_json::from_slice(&text).unwrap_or(Marker { backup: None, lost_to: None }),
-        )),
+        Ok(text) => Ok(Some(serde_json::from_slice(&text).unwrap_or(Marker {
+            backup: None,
+            lost_to: None,
+            size: 0,
+        }))),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(Error::Io { doing: "reading", path, source }),
     }
