@@ -7,6 +7,7 @@ mod children;
 mod concurrency;
 mod control_flow;
 mod crash;
+mod epoch;
 mod events;
 mod gate;
 mod interleave;
