@@ -3,10 +3,11 @@
 
 use crate::crash::{Kill, open};
 use crate::world::{Recorder, World, fixture, name, try_start};
+use placet_adapters::{Cause, Failed};
 use placet_executor::Clock;
 use placet_executor::epoch::{self, Beginning, Report};
 use placet_log::Log;
-use placet_model::decision::{DecisionState, Verdict, VoidReason};
+use placet_model::decision::{DecisionState, Resolution, Verdict, VoidReason};
 use placet_model::draft::Mode;
 use placet_model::{Event, Position, RunId};
 use placet_projections::{Views, compare};
@@ -165,4 +166,46 @@ async fn a_process_that_dies_at_any_commit_of_the_epoch_leaves_what_the_next_one
     }
     println!("{deaths} deaths");
     assert_eq!(deaths, 8, "before and after each of the four commits");
+}
+
+/// A send to a receiver that knows our key, of which no answer has come: on disk, in doubt.
+async fn doubted() -> (tempfile::TempDir, Clock, Arc<Recorder>, RunId) {
+    let (dir, clock) = (tempfile::tempdir().unwrap(), Clock::virtual_start());
+    let recorder = Arc::new(Recorder::default());
+    let mut world = life(dir.path(), &clock, &recorder).await;
+    world.furnish().await;
+    world.connect("webhook").await;
+    let text = "document: { dsl: '1.0.3', namespace: test, name: hook, version: '1.0.0' }\ndo:\n  - tell: { call: webhook.event.send, with: { type: a.b, data: { n: 1 } } }\n";
+    let run = world.run(text, serde_json::Value::Null, Mode::Live).await;
+    let row = world.item(|row| row.run == run).await;
+    clock.hold_at(Some(clock.now()));
+    recorder.fail(Failed::after(Cause::Timeout, "no answer"));
+    world.vote(&row, "approver", Verdict::Approve).await.unwrap();
+    world.item(|row| row.in_doubt.is_some()).await;
+    end(world).await;
+    clock.hold_at(None);
+    (dir, clock, recorder, run)
+}
+
+#[tokio::test]
+async fn what_was_in_doubt_at_the_copy_goes_to_a_person_even_where_the_receiver_knows_our_key() {
+    // the same data without a restore: the receiver deduplicates, so the same bytes go again
+    let (dir, clock, recorder, run) = doubted().await;
+    let mut world = life(dir.path(), &clock, &recorder).await;
+    assert_eq!(world.finished(run).await["status"], "completed");
+    assert_eq!(recorder.count(), 2);
+    end(world).await;
+
+    // restored: meanwhile a person may have said that it was not sent, and another draft was
+    let (dir, clock, recorder, run) = doubted().await;
+    let (log, _) = open(dir.path(), Kill::Never);
+    epoch::begin(&log, clock.now(), anew()).unwrap();
+    drop(log);
+    let mut world = life(dir.path(), &clock, &recorder).await;
+    let row = world.item(|row| row.run == run).await;
+    world.advance_to(clock.now().plus_millis(60 * 60 * 1000));
+    assert!(row.in_doubt.is_some());
+    world.handle.resolve(row.decision, Resolution::Sent, name("approver")).await.unwrap();
+    assert_eq!(world.finished(run).await["status"], "completed");
+    assert_eq!(recorder.count(), 1, "nothing went by itself");
 }
