@@ -149,8 +149,10 @@ pub enum Error {
         name: String,
     },
     /// The file was written by a newer engine.
-    #[error("the log has format {found}, this engine reads {known}: use a newer engine")]
+    #[error("the log {} has format {found}, this engine reads {known}: use a newer engine", file.display())]
     Format {
+        /// The file.
+        file: PathBuf,
         /// Format in the file.
         found: u16,
         /// Format of this engine.
