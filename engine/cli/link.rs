@@ -98,7 +98,7 @@ impl Target {
         }
         let project = Project::of(Path::new("."))?;
         let data = project.data();
-        if data.join("log.redb").exists() {
+        if data.join("log.redb").exists() || data.join("keys.redb").exists() {
             return self.on_data(&data, project).await;
         }
         if state::token(DEFAULT_URL)?.is_some() {

@@ -6,6 +6,7 @@ mod auditor;
 mod author;
 mod author_tests;
 mod backup;
+mod bad_data;
 mod cli;
 mod config;
 mod deploy;

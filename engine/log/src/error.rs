@@ -286,9 +286,16 @@ pub enum Error {
 
 impl Error {
     /// The code of the reference page.
-    pub const fn code(&self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         match self {
             Self::InUse { .. } => "PL1001",
+            Self::Io { source, .. } if cannot_be_written(source) => "PL1008",
+            Self::Storage { source, .. } if matches!(&**source, redb::Error::Io(source) if cannot_be_written(source)) => {
+                "PL1008"
+            }
+            Self::Storage { source, .. } if matches!(&**source, redb::Error::Corrupted(_)) => {
+                "PL1003"
+            }
             Self::OtherProject { .. }
             | Self::Foreign { .. }
             | Self::ProjectName { .. }
@@ -319,6 +326,12 @@ impl Error {
             | Self::Random => "PL9001",
         }
     }
+}
+
+/// Whether there is no room, or the file system takes no writes.
+fn cannot_be_written(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem)
 }
 
 /// An error of a projection, whatever its type.

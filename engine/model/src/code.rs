@@ -27,7 +27,7 @@ codes! {
     "PL1005" "an event has an unknown type or version" "open the project with the newer Placet that wrote it";
     "PL1006" "a commit failed and its outcome is unknown" "restart the engine: it reads back what was recorded";
     "PL1007" "placet.toml cannot be used" "see the position in the message";
-    "PL1008" "the disk is full or cannot be written" "free some space, then restart the engine; nothing is sent meanwhile";
+    "PL1008" "the disk is full or cannot be written" "make room, or make it writable, then start the engine again; nothing is sent meanwhile";
     "PL1009" "the backup or the restore is not whole" "see the message; nothing of the project was changed";
     "PL1010" "the data are a copy, or older than the project was" "use the current data, or begin a new epoch with `placet restore --copy`";
     "PL2001" "YAML cannot be read" "put expressions in single quotes";

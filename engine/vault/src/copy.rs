@@ -15,7 +15,7 @@ const COPYING: &str = "copying the vault";
 /// [`Error::InUse`], and what redb says.
 pub fn copy(vault: &Path, to: &Path) -> Result<(), Error> {
     let file = File::new(vault);
-    copy_rows(&file.open()?, &file, to)
+    copy_rows(&file.rehearse()?, &file, to)
 }
 
 pub(crate) fn copy_rows(db: &Db, file: &File, to: &Path) -> Result<(), Error> {
