@@ -276,17 +276,16 @@ impl Outbox<'_> {
             "" => Ok(1),
             number => number.parse(),
         };
-        match (of_this_log.is_some_and(|rest| rest.starts_with(':')), position, epoch) {
-            (true, Ok(position), Ok(epoch)) => Ok(Known { position, epoch, id: id.to_owned() }),
-            _ => {
-                let name = subjects::event_stream(self.project);
-                Err(Refusal::stream(format!(
-                    "{name}: message {} is {id:?} and not of this log ({}); give the project another name, or remove the \
-                     stream if its log is gone",
-                    message.sequence, self.source.log
-                )))
-            }
+        let of_this_log = of_this_log.is_some_and(|rest| rest.starts_with(':'));
+        if let (true, Ok(position), Ok(epoch)) = (of_this_log, position, epoch) {
+            return Ok(Known { position, epoch, id: id.to_owned() });
         }
+        let name = subjects::event_stream(self.project);
+        Err(Refusal::stream(format!(
+            "{name}: message {} is {id:?} and not of this log ({}); give the project another name, or remove the \
+             stream if its log is gone",
+            message.sequence, self.source.log
+        )))
     }
 
     fn superseded(&self, known: &Known, ours: u64) -> Refusal {

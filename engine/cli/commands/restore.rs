@@ -20,6 +20,7 @@ use std::io::{BufRead as _, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Args {
     /// The backup that `placet backup` wrote
     #[arg(required_unless_present = "copy", conflicts_with = "copy")]

@@ -16,7 +16,8 @@ use crate::tables::{
 use crate::{Error, Head, Log, ReadView, meta, project_key};
 use placet_model::{DataKeyId, Digest, Timestamp};
 use redb::{
-    Database, Key, ReadTransaction, ReadableTable as _, TableDefinition, Value, WriteTransaction,
+    Database, Key, ReadTransaction, ReadableTable as _, TableDefinition, TableHandle as _, Value,
+    WriteTransaction,
 };
 use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
@@ -282,9 +283,23 @@ fn needed_keys(view: &ReadView) -> Result<BTreeSet<DataKeyId>, Error> {
     })
 }
 
+/// The tables of the log; those of projections follow from them.
+const COPIED: [&str; 6] = ["meta", "events", "streams", "unplaced", "payloads", "stream_keys"];
+
 fn copy_log(view: &ReadView, path: &Path) -> Result<(), Error> {
     let from = view.transaction();
     into_fresh(path, |to, file| {
+        // a table that is not copied here would be lost without a word
+        for table in from.list_tables().map_err(file.err(COPYING))? {
+            let known = COPIED.contains(&table.name()) || table.name().starts_with("proj_");
+            if !known {
+                let what = format!(
+                    "the table {} is not part of backups: use a newer Placet",
+                    table.name()
+                );
+                return Err(Error::Backup { dir: path.to_owned(), what });
+            }
+        }
         copy(from, to, (META, file))?;
         copy(from, to, (EVENTS, file))?;
         copy(from, to, (STREAMS, file))?;

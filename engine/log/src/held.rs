@@ -106,7 +106,7 @@ impl Held {
         if let Some(block) = state.blocks.get(&number) {
             return Ok(block.clone());
         }
-        let mut block = vec![0; BLOCK as usize];
+        let mut block = vec![0; index(BLOCK)];
         let start = number * BLOCK;
         let own = state.own.saturating_sub(start).min(BLOCK);
         self.file.read(start, &mut block[..index(own)])?;

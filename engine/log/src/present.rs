@@ -15,10 +15,10 @@ const LATER: [&str; 4] = [KEYS_FILE, "vault.redb", "head", "install"];
 
 /// Refuses a directory that a restore has left half done.
 pub(crate) fn refuse_unfinished(dir: &Path) -> Result<(), Error> {
-    match is_there(&dir.join(RESTORING_FILE))? {
-        true => Err(Error::Unfinished { dir: dir.to_owned() }),
-        false => Ok(()),
+    if is_there(&dir.join(RESTORING_FILE))? {
+        return Err(Error::Unfinished { dir: dir.to_owned() });
     }
+    Ok(())
 }
 
 /// Whether there is a log. Refuses a directory that has lost it.

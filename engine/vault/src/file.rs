@@ -5,7 +5,6 @@ use crate::Error;
 use redb::backends::InMemoryBackend;
 use redb::{Database, StorageBackend as _, WriteTransaction};
 use std::fs::{DirBuilder, OpenOptions};
-use std::io::Read as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -83,7 +82,7 @@ impl File {
         if self.0.is_dir() {
             return foreign("a directory");
         }
-        let mut file = std::fs::File::open(&self.0).map_err(self.io(OPENING))?;
+        let file = std::fs::File::open(&self.0).map_err(self.io(OPENING))?;
         match file.try_lock_shared() {
             Err(std::fs::TryLockError::WouldBlock) => {
                 return Err(Error::InUse { file: self.to_path() });
@@ -91,8 +90,8 @@ impl File {
             // a file system without locks: redb says so when it opens the file
             Ok(()) | Err(std::fs::TryLockError::Error(_)) => {}
         }
-        let mut content = Vec::new();
-        file.read_to_end(&mut content).map_err(self.io(OPENING))?;
+        let content = std::fs::read(&self.0).map_err(self.io(OPENING))?;
+        drop(file);
         match content.get(..MAGIC.len()) {
             _ if content.is_empty() => foreign("empty"),
             Some(begins) if begins == MAGIC => Ok(content),

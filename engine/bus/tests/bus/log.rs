@@ -119,13 +119,15 @@ async fn publish_all(server: &NatsServer, log: &Log) {
 
 /// Position, epoch and message id of every message, in order.
 async fn told(server: &NatsServer) -> Vec<(String, Option<String>, String)> {
-    let stream = jetstream(server).await.get_stream("PLACET_EV_acme").await.unwrap();
+    let stream = jetstream(server).await.get_stream("PLACET_EV_acme").await;
+    let stream = stream.expect("the stream is there");
     let mut told = vec![];
     for sequence in 1..=stream.cached_info().state.messages {
-        let message = stream.get_raw_message(sequence).await.unwrap();
+        let message = stream.get_raw_message(sequence).await.expect("a message");
         let header = |name: &str| message.headers.get(name).map(|value| value.as_str().to_owned());
-        let id = header(HEADER_MESSAGE_ID).unwrap();
-        told.push((header(HEADER_POSITION).unwrap(), header(HEADER_EPOCH), id));
+        let id = header(HEADER_MESSAGE_ID).expect("an id");
+        let position = header(HEADER_POSITION).expect("a position");
+        told.push((position, header(HEADER_EPOCH), id));
     }
     told
 }

@@ -83,7 +83,7 @@ fn what_is_no_file_of_ours_is_refused_by_name() {
     let cases: [(&str, Put); 5] = [
         ("text", |path| fs::write(path, "project = \"sales\"\n").unwrap()),
         ("SQLite", |path| {
-            fs::write(path, [b"SQLite format 3\0".as_slice(), &[0; 4080]].concat()).unwrap()
+            fs::write(path, [b"SQLite format 3\0".as_slice(), &[0; 4080]].concat()).unwrap();
         }),
         ("an empty file", |path| fs::write(path, "").unwrap()),
         ("a directory", |path| fs::create_dir(path).unwrap()),
