@@ -3,8 +3,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use placet_test_support::process::Finished;
+use placet_test_support::process::{Finished, Placet};
 use placet_test_support::provider::Behaviour;
 use serde_json::{Value, json};
 
@@ -281,4 +282,74 @@ fn two_engines_on_one_directory_are_refused_by_whatever_path_they_come() {
     let asked = live.ask("Hello");
     live.approve(&asked);
     live.until(&asked.run, "RunCompleted");
+}
+
+/// Starts a command and kills it as soon as this file is there (or it has ended before).
+fn killed_at(command: Placet, file: &Path) {
+    let running = command.start();
+    let since = Instant::now();
+    while !file.exists() && since.elapsed() < Duration::from_secs(5) {
+        std::thread::yield_now();
+    }
+    drop(running.kill_9());
+}
+
+#[test]
+fn a_kill_at_any_point_of_a_restore_leaves_nothing_that_starts_or_all_of_it() {
+    let mut live = Live::start();
+    let asked = live.ask("Hello");
+    let backup = back_up(&live, "backup");
+    lose_data(&mut live);
+    let (data, path) = (live.project.data(), backup.display().to_string());
+    let mut unfinished = 0;
+    for file in ["restoring", "log.redb", "keys.redb", "vault.redb", "install", "head"] {
+        let args = ["restore", &path, "--yes", "--accept-rollback"];
+        killed_at(live.placet(args), &data.join(file));
+        if data.join("restoring").exists() {
+            unfinished += 1;
+            let refused = live.dev().run().expect_code(1);
+            assert!(refused.stderr.contains("PL1009"), "{file}: {}", refused.stderr);
+        } else if data.join("log.redb").exists() {
+            // all of it: the epoch is there
+            let begun = live.placet(["audit", "log", "--type", "EpochStarted"]).run();
+            assert_eq!(begun.expect_code(0).stdout.lines().count(), 1, "{file}");
+            fs::remove_dir_all(&data).expect("it can be removed");
+        }
+    }
+    println!("{unfinished} of 6 were cut short");
+    assert!(unfinished > 0, "none was cut short");
+    if data.exists() && !data.join("restoring").exists() {
+        fs::remove_dir_all(&data).expect("it can be removed");
+    }
+    restore(&live, &backup);
+    live.restart();
+    let (fresh, _) = asked_again(&live, &asked);
+    live.approve(&fresh);
+    live.until(&asked.run, "RunCompleted");
+    assert_eq!(live.posts().len(), 1);
+}
+
+#[test]
+fn a_kill_at_any_point_of_a_backup_leaves_no_directory_that_restore_takes() {
+    let mut live = Live::start();
+    live.ask("Hello");
+    live.kill_9();
+    let to = live.project.dir().join("elsewhere").display().to_string();
+    let mut cut_short = 0;
+    for file in ["log.redb", "keys.redb", "vault.redb", "manifest.new"] {
+        let backup = live.project.dir().join(format!("backup-{file}"));
+        let path = backup.display().to_string();
+        killed_at(live.placet(["backup", path.as_str()]), &backup.join(file));
+        if backup.exists() && !backup.join("manifest.json").exists() {
+            cut_short += 1;
+            let restore = ["restore", path.as_str(), "--yes", "--data", to.as_str()];
+            refused(&live, &restore, "no backup, or one that was cut short");
+            assert!(!Path::new(&to).exists(), "nothing was made");
+        }
+    }
+    println!("{cut_short} of 4 were cut short");
+    assert!(cut_short > 0, "none was cut short");
+    // and the project is as it was
+    drop(live.placet(["audit", "verify"]).run().expect_code(0));
+    back_up(&live, "backup");
 }
