@@ -1,8 +1,8 @@
 //! The command line. Each command's own arguments stand with the command.
 
 use crate::commands::{
-    adapters, audit, backup, check, deploy, dev, govern, graph, inbox, init, integrations, restore,
-    run, runs, serve, test, tokens,
+    adapters, audit, backup, check, compact, deploy, dev, erase, govern, graph, inbox, init,
+    integrations, projections, restore, run, runs, serve, test, tokens, witness,
 };
 use clap::{Parser, Subcommand};
 
@@ -44,6 +44,8 @@ pub(crate) enum Command {
     Backup(backup::Args),
     /// Put a backup back, or take a copy as what it is: in a new epoch
     Restore(restore::Args),
+    /// Watch over the logs of others: sign only what continues what was seen before
+    Witness(witness::Args),
     /// Configured connections of providers
     Integrations(integrations::Args),
     /// Providers and operations that workflows may call
@@ -56,8 +58,12 @@ pub(crate) enum Command {
     Pause(govern::PauseArgs),
     /// Let it go on
     Resume(govern::PauseArgs),
+    /// Erase content for good: of a run, or of everything about a person
+    Erase(erase::Args),
+    /// Rewrite the files without what was erased
+    Compact(compact::Args),
     /// The derived tables
-    Projections(govern::ProjectionsArgs),
+    Projections(projections::Args),
 }
 
 #[cfg(test)]

@@ -4,13 +4,16 @@ pub(crate) mod adapters;
 pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod check;
+pub(crate) mod compact;
 pub(crate) mod deploy;
 pub(crate) mod dev;
+pub(crate) mod erase;
 pub(crate) mod govern;
 pub(crate) mod graph;
 pub(crate) mod inbox;
 pub(crate) mod init;
 pub(crate) mod integrations;
+pub(crate) mod projections;
 pub(crate) mod restore;
 pub(crate) mod run;
 mod running;
@@ -18,6 +21,7 @@ pub(crate) mod runs;
 pub(crate) mod serve;
 pub(crate) mod test;
 pub(crate) mod tokens;
+pub(crate) mod witness;
 
 use crate::args::Command;
 use crate::exit::Exit;
@@ -41,12 +45,15 @@ pub(crate) async fn run(command: Command) -> Result<Exit> {
         Command::Audit(args) => audit::run(args).await,
         Command::Backup(args) => backup::run(args).await,
         Command::Restore(args) => restore::run(&args),
+        Command::Witness(args) => witness::run(args).await,
         Command::Integrations(args) => integrations::run(args).await,
         Command::Adapters(args) => adapters::run(args),
         Command::Policy(args) => govern::policy(args).await,
         Command::Deploy(args) => deploy::run(args).await,
         Command::Pause(args) => govern::set_flow(args, Flow::Pause).await,
         Command::Resume(args) => govern::set_flow(args, Flow::Resume).await,
-        Command::Projections(args) => govern::projections(args).await,
+        Command::Projections(args) => projections::run(args).await,
+        Command::Erase(args) => erase::run(args).await,
+        Command::Compact(args) => compact::run(args).await,
     }
 }

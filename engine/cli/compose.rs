@@ -5,6 +5,7 @@ use crate::exit::refused;
 use crate::link;
 use crate::people::{self, AUTHOR};
 use crate::project::Project;
+use crate::witnesses::{Asking, Witnesses};
 use anyhow::{Context, Result};
 use placet_adapters::{Adapters, Manifest, Transport};
 use placet_egress::{Egress, EgressConfig, HostPort};
@@ -80,6 +81,7 @@ pub(crate) struct Running {
     pub(crate) engine: Engine,
     pub(crate) vault: Option<Arc<Vault>>,
     pub(crate) live: Option<Arc<dyn Transport>>,
+    pub(crate) asking: Asking,
 }
 
 impl Running {
@@ -87,9 +89,15 @@ impl Running {
         self.engine.handle()
     }
 
-    /// Finishes what is under way.
+    /// Finishes what is under way, and erases what is not kept past the end of its run.
     pub(crate) async fn stop(self) -> Result<()> {
-        self.engine.stop().await.map_err(|error| refused(&error))
+        let retained = self.handle().enforce_retention().await;
+        self.asking.stop();
+        self.engine.stop().await.map_err(|error| refused(&error))?;
+        match retained {
+            Ok(_) | Err(placet_executor::Error::Stopping) => Ok(()),
+            Err(error) => Err(refused(&error)),
+        }
     }
 }
 
@@ -185,8 +193,13 @@ pub(crate) async fn start_served(setup: Setup<'_>, log: Log) -> Result<Running> 
         clock: setup.clock,
         mode: setup.mode,
     };
-    let engine = Engine::start(parts).await.map_err(|error| refused(&error))?;
-    Ok(Running { engine, vault, live })
+    let mut engine = Engine::start(parts).await.map_err(|error| refused(&error))?;
+    let file = setup.project.config.audit.checkpoint_file.as_ref().map(PathBuf::from);
+    let files = [setup.place.data.join(CHECKPOINT_FILE)].into_iter().chain(file).collect();
+    let witnesses = Witnesses::of(&setup.project.config.audit.witnesses)?;
+    engine.keep_checkpoints(files).map_err(|error| refused(&error))?;
+    let asking = witnesses.ask(engine.handle());
+    Ok(Running { engine, vault, live, asking })
 }
 
 fn open_vault(setup: &Setup<'_>, log: &Log) -> Result<Vault> {
@@ -299,3 +312,5 @@ pub(crate) fn unmark_virtual(data: &Path) {
 }
 
 const CLOCK_FILE: &str = "clock";
+/// The newest checkpoint of the log, in its data.
+pub(crate) const CHECKPOINT_FILE: &str = "checkpoint";

@@ -58,7 +58,7 @@ pub(crate) struct Link {
 /// An engine of our own, on a loopback port that only this process knows the token of.
 #[derive(Debug)]
 struct Local {
-    running: Option<Running>,
+    running: Option<Box<Running>>,
     handle: Handle,
     stop: Option<oneshot::Sender<()>>,
     server: JoinHandle<Result<(), placet_server::Error>>,
@@ -234,7 +234,7 @@ impl Local {
                 };
                 let running = compose::start_with(setup, log).await?;
                 let handle = running.handle().clone();
-                (Some(running), handle)
+                (Some(Box::new(running)), handle)
             }
         };
         let token = Token::random();
@@ -329,4 +329,14 @@ fn no(reply: &Reply) -> anyhow::Error {
         return Refused(problem).into();
     }
     anyhow!("the engine answered {}: {}", reply.status, String::from_utf8_lossy(&reply.body))
+}
+
+/// A value of a query: everything but letters, digits and `-._~` in its escaped form.
+pub(crate) fn encoded(text: &str) -> String {
+    text.bytes().fold(String::new(), |text, byte| match byte {
+        b'-' | b'.' | b'_' | b'~' | b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => {
+            text + &char::from(byte).to_string()
+        }
+        byte => text + &format!("%{byte:02X}"),
+    })
 }

@@ -20,6 +20,7 @@ mod state;
 mod testing;
 mod view;
 mod vote;
+mod witnesses;
 
 use crate::exit::Exit;
 use clap::Parser;

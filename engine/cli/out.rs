@@ -7,7 +7,7 @@ use std::future::Future;
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
-pub(crate) use placet_executor::inbox::visible;
+pub(crate) use placet_executor::inbox::{one_line, visible};
 
 /// After this time something that is still going on is said to be.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -81,9 +81,18 @@ pub(crate) fn say(text: &str) {
     drop(writeln!(io::stderr().lock(), "{text}"));
 }
 
+/// Rows of up to so many cells below each other, without a head.
+pub(crate) fn rows(columns: usize, rows: &[Vec<String>]) -> Result<()> {
+    aligned(None, vec![0; columns], rows)
+}
+
 /// A table as data: the head only when a person looks at it.
 pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> Result<()> {
-    let mut widths: Vec<usize> = head.iter().map(|cell| cell.chars().count()).collect();
+    let widths = head.iter().map(|cell| cell.chars().count()).collect();
+    aligned(Stream::Out.is_terminal().then_some(head), widths, rows)
+}
+
+fn aligned(head: Option<&[&str]>, mut widths: Vec<usize>, rows: &[Vec<String>]) -> Result<()> {
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.chars().count());
@@ -93,7 +102,7 @@ pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> Result<()> {
         let padded = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
         padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
-    if Stream::Out.is_terminal() {
+    if let Some(head) = head {
         let head: Vec<String> = head.iter().map(|cell| (*cell).to_owned()).collect();
         data(&Stream::Out.paint(Tone::Dim, &line(&head)))?;
     }
@@ -108,4 +117,48 @@ pub(crate) async fn with_progress<T>(words: &str, work: impl Future<Output = T>)
         () = tokio::time::sleep(PATIENCE) => say(&format!("{words} …")),
     }
     work.await
+}
+
+/// How far something has come that takes its time: a bar that is drawn again on a terminal, a line
+/// for every tenth otherwise. On stderr.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    what: &'static str,
+    unit: &'static str,
+    tenth: Option<u64>,
+    is_drawn: bool,
+}
+
+impl Progress {
+    const WIDTH: usize = 30;
+
+    pub(crate) const fn new(what: &'static str, unit: &'static str) -> Self {
+        Self { what, unit, tenth: None, is_drawn: false }
+    }
+
+    pub(crate) fn at(&mut self, done: u64, all: u64) {
+        let done = done.min(all);
+        let (what, unit) = (self.what, self.unit);
+        if Stream::Err.is_terminal() {
+            let full = (Self::WIDTH as u64 * done).checked_div(all).unwrap_or(Self::WIDTH as u64);
+            let full = usize::try_from(full).unwrap_or(Self::WIDTH);
+            let bar = format!("{}{}", "#".repeat(full), ".".repeat(Self::WIDTH - full));
+            let line = format!("\r{what} [{bar}] {done} of {all} {unit}");
+            drop(write!(io::stderr().lock(), "{line}"));
+            self.is_drawn = true;
+            return;
+        }
+        let tenth = (10 * done).checked_div(all).unwrap_or(10);
+        if self.tenth != Some(tenth) {
+            self.tenth = Some(tenth);
+            say(&format!("{what}: {done} of {all} {unit}"));
+        }
+    }
+
+    /// Leaves the bar as it is.
+    pub(crate) fn end(self) {
+        if self.is_drawn {
+            say("");
+        }
+    }
 }

@@ -3,6 +3,11 @@
 //!
 //! covers: T7
 
+mod log;
+mod past;
+mod projections;
+mod story;
+
 use std::fs;
 use std::path::PathBuf;
 

@@ -11,6 +11,8 @@ mod cli;
 mod config;
 mod deploy;
 mod documents;
+mod erasure;
+mod evidence;
 mod kit;
 mod language;
 mod operator;

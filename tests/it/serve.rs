@@ -94,7 +94,7 @@ fn what_is_missing_is_told_all_at_once_before_anything_starts() {
     project.write("placet.toml", &CONFIG.replace("127.0.0.1:0", "0.0.0.0:0"));
     let open = serve(&project, &[]).run().expect_code(2);
     assert!(open.stderr.contains("serve.hosts"), "{}", open.stderr);
-    project.write("placet.toml", "[serve]\nlisten = \"here\"\n[retention]\n");
+    project.write("placet.toml", "[serve]\nlisten = \"here\"\n[tls]\n");
     let wrong = serve(&project, &[]).run().expect_code(2);
     for place in ["placet.toml:2:10", "placet.toml:3:2"] {
         assert!(wrong.stderr.contains(place), "{place}: {}", wrong.stderr);

@@ -60,7 +60,16 @@ const THEIRS: &[(&str, &[&str])] = &[
     ("oauth2", &["placet-vault"]),
     ("openidconnect", &["placet-server"]),
     ("postcard", &["placet-log", "placet-projections", "placet-vault"]),
-    ("redb", &["placet-log", "placet-projections", "placet-vault", "placet-executor tests"]),
+    (
+        "redb",
+        &[
+            "placet-log",
+            "placet-projections",
+            "placet-vault",
+            "placet-executor tests",
+            "placet tests",
+        ],
+    ),
     ("reqwest", &["placet-egress"]),
     ("rmcp", &["placet-mcp"]),
     ("rustls", &["placet-egress"]),

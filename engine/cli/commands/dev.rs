@@ -122,6 +122,7 @@ async fn serve(
     let token_file = state::keep_token(&url, token.expose())?;
     link::announce(&place.data, &url, &handle.log().install_id())?;
     handle.run_schedules().await.map_err(|error| refused(&error))?;
+    drop(tokio::spawn(Box::pin(handle.clone().keep_retention())));
     let (stop, stopped) = oneshot::channel::<()>();
     let server = tokio::spawn(server.run(async move { drop(stopped.await) }));
     let inbox = || Some(Inbox::of(handle, Assurance::Transport));

@@ -1,14 +1,12 @@
-//! Acts of people on a project: `policy`, `pause`, `resume`, and `projections status`.
+//! Acts of people on a project: `policy`, `pause`, `resume`.
 
-use crate::compose::{self, Place};
-use crate::exit::{Exit, invalid};
+use crate::exit::Exit;
 use crate::findings::{self, Found as Checked};
-use crate::link::{Found, Link, Purpose, Target};
+use crate::link::{Link, Purpose, Target};
 use crate::out;
 use crate::project::{self, POLICY_FILE};
 use anyhow::Result;
 use clap::Subcommand;
-use placet_projections::status;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -97,57 +95,5 @@ pub(crate) async fn set_flow(args: PauseArgs, flow: Flow) -> Result<Exit> {
     link.close().await?;
     answer?;
     out::data(&format!("{what}{words}"))?;
-    Ok(Exit::Done)
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct ProjectionsArgs {
-    #[command(subcommand)]
-    command: ProjectionsCommand,
-    #[command(flatten)]
-    target: Target,
-}
-
-#[derive(Debug, Subcommand)]
-enum ProjectionsCommand {
-    /// How far the derived tables have come
-    Status {
-        #[arg(long)]
-        json: bool,
-    },
-    #[command(external_subcommand)]
-    Later(Vec<String>),
-}
-
-pub(crate) async fn projections(args: ProjectionsArgs) -> Result<Exit> {
-    let json = match args.command {
-        ProjectionsCommand::Status { json } => json,
-        ProjectionsCommand::Later(words) => {
-            let word = words.first().map_or("", String::as_str);
-            return Err(invalid(format!("projections {word} is not built yet")));
-        }
-    };
-    let answer = match args.target.find().await? {
-        Found::Engine(link) => {
-            // a running engine writes events and tables in one transaction
-            let head = link.get("/api/v1/status").await?["head"].clone();
-            json!({ "cursor": head, "head": head })
-        }
-        Found::Data(data, project) => {
-            let log = compose::open_log_of(&project, &Place::to_read(data))?;
-            let found = status(&log.read()?)?;
-            let tables = found.tables.iter().map(|(name, rows)| ((*name).to_owned(), json!(rows)));
-            let tables: serde_json::Map<String, Value> = tables.collect();
-            json!({ "cursor": found.cursor, "head": found.head, "tables": tables })
-        }
-    };
-    if json {
-        out::json(&answer)?;
-    } else {
-        out::data(&format!("at position {} of {}", answer["cursor"], answer["head"]))?;
-        for (name, rows) in answer["tables"].as_object().into_iter().flatten() {
-            out::data(&format!("  {name:24} {rows}"))?;
-        }
-    }
     Ok(Exit::Done)
 }

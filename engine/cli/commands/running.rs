@@ -71,6 +71,14 @@ impl Stop {
         let (interrupt, terminate) = (SignalKind::interrupt(), SignalKind::terminate());
         Ok(Self { interrupt: signal(interrupt)?, terminate: signal(terminate)? })
     }
+
+    /// Until one of them comes.
+    pub(crate) async fn until(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
 }
 
 /// Until somebody stops it, or the engine cannot go on. Meanwhile changed files are applied, where

@@ -99,6 +99,7 @@ async fn serve(
     let url = format!("http://{}", from_here(server.local_addr()));
     link::announce(&place.data, &url, &handle.log().install_id())?;
     handle.run_schedules().await.map_err(|error| refused(&error))?;
+    drop(tokio::spawn(Box::pin(handle.clone().keep_retention())));
     let (stop, stopped) = oneshot::channel::<()>();
     let server = tokio::spawn(server.run(async move { drop(stopped.await) }));
     // inboxes over NATS take votes, which must be signed here: events only

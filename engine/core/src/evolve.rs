@@ -126,13 +126,7 @@ impl Run {
                 self.attempt_succeeded(body.attempt, body.try_number, body.output)
             }
             Event::AttemptRefused(body) => {
-                let refused = Refused {
-                    reason: body.reason,
-                    status: body.answer.status,
-                    code: body.code.clone(),
-                    detail: body.detail,
-                };
-                self.attempt_refused(body.attempt, body.try_number, refused)
+                self.attempt_refused(body.attempt, body.try_number, Refused::of(body))
             }
             Event::AttemptDeferred(body) => {
                 self.attempt_deferred(body.attempt, body.try_number, body.until)

@@ -14,7 +14,7 @@ use placet_model::approval::Requirement;
 use placet_model::attempt::RefuseReason;
 use placet_model::decision::{DecisionState, VoidReason};
 use placet_model::draft::{ActionId, BoundField, DraftDocument};
-use placet_model::event::attempt::AttemptStarted;
+use placet_model::event::attempt::{AttemptRefused, AttemptStarted};
 use placet_model::event::decision::{DraftPrepared, VoteCast};
 use placet_model::event::run::{FaultFact, RunStarted, TimerKind};
 use placet_model::{
@@ -150,6 +150,14 @@ pub struct Refused {
     pub code: Option<String>,
     /// What the provider said.
     pub detail: Option<PayloadRef>,
+}
+
+impl Refused {
+    /// What the event says of it.
+    pub(crate) fn of(body: &AttemptRefused) -> Self {
+        let (reason, status) = (body.reason, body.answer.status);
+        Self { reason, status, code: body.code.clone(), detail: body.detail }
+    }
 }
 
 /// A timer that is armed.

@@ -1,10 +1,12 @@
 //! Opening a project and running its engine.
 
+use crate::checkpoints::Keeper;
 use crate::clock::Clock;
 use crate::env::Env;
 use crate::handle::{Error, Handle, Notice, ProjectFact};
 use crate::mint::Mint;
 use crate::perform::{Caller, Transports};
+use crate::submit::Submitter;
 use crate::world::{Modes, World};
 use crate::writer::{Ended, State, Writer};
 use placet_adapters::Adapters;
@@ -17,6 +19,7 @@ use placet_model::project::ProjectConfig;
 use placet_model::{Actor, Digest, Event, StreamId, canonical};
 use placet_projections::Views;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, RwLock};
 use std::thread::JoinHandle;
@@ -49,6 +52,7 @@ pub struct Parts {
 pub struct Engine {
     handle: Handle,
     thread: Option<JoinHandle<Ended>>,
+    keeper: Option<Keeper>,
 }
 
 impl Engine {
@@ -56,8 +60,10 @@ impl Engine {
     /// called within a tokio runtime: calls are made on it.
     ///
     /// # Errors
-    /// Where the project cannot be read, or the start cannot be recorded.
+    /// Where the project cannot be read or is older than what was signed of it, or the start cannot
+    /// be recorded.
     pub async fn start(parts: Parts) -> Result<Self, Error> {
+        parts.log.check_signed_head()?;
         let (env, transports, mode) = env_of(parts);
         let modes = modes_of(&transports);
         let world = Arc::new(RwLock::new(Arc::new(read_world(&env, modes)?)));
@@ -66,13 +72,19 @@ impl Engine {
         let caller = Caller::new(Arc::clone(&env), Arc::clone(&world), transports, sender.clone());
         let handle =
             Handle::new(Arc::clone(&env), sender.clone(), Arc::clone(&world), notices.downgrade());
-        let writer =
-            Writer { env, inputs, sender, caller, world, notices, state: State::default() };
+        let submitter = Submitter {
+            env: Arc::clone(&env),
+            inputs: sender.clone(),
+            caller: Arc::new(caller),
+            world: Arc::clone(&world),
+        };
+        let state = State::default();
+        let writer = Writer { env, inputs, sender, submitter, world, notices, state };
         let thread = std::thread::Builder::new()
             .name("writer".to_owned())
             .spawn(move || writer.run())
             .map_err(|error| Error::Refused { code: "PL9001", detail: error.to_string() })?;
-        let engine = Self { handle, thread: Some(thread) };
+        let engine = Self { handle, thread: Some(thread), keeper: None };
         if let Err(error) = engine.record_start(mode).await {
             // the caller may open the project again at once: nothing of this one is left behind
             let _known = engine.stop().await;
@@ -99,6 +111,16 @@ impl Engine {
         &self.handle
     }
 
+    /// Signs the log from now on, as the configuration says, and when the engine stops in order; the
+    /// newest checkpoint stands in these files.
+    ///
+    /// # Errors
+    /// Where there is no key to sign with.
+    pub fn keep_checkpoints(&mut self, files: Vec<PathBuf>) -> Result<(), Error> {
+        self.keeper = Some(Keeper::start(&self.handle.checkpoints, files)?);
+        Ok(())
+    }
+
     /// Finishes what is under way and ends. Tells whether the log is still good.
     ///
     /// # Errors
@@ -108,7 +130,10 @@ impl Engine {
         let Some(thread) = self.thread.take() else { return Ok(()) };
         let ended = tokio::task::spawn_blocking(move || thread.join()).await;
         match ended {
-            Ok(Ok(Ended::Stopped)) => Ok(()),
+            Ok(Ok(Ended::Stopped)) => match self.keeper.take() {
+                Some(keeper) => keeper.stop().await,
+                None => Ok(()),
+            },
             Ok(Ok(Ended::CommitFailed)) => {
                 Err(Error::CommitFailed { reason: "see the log of the process".to_owned() })
             }

@@ -1,6 +1,7 @@
 //! The engine as others hold it: start runs, vote, resolve, cancel, change the project. Every
 //! answer comes after the commit. Cheap to clone.
 
+use crate::checkpoints::Checkpoints;
 use crate::env::Env;
 use crate::events::{self, Envelope};
 use crate::input::{ActTurn, Change, Input};
@@ -8,7 +9,7 @@ use crate::turn::{Job, StartRun};
 use crate::world::World;
 use placet_core::Refusal;
 use placet_core::decide::VoteCommand;
-use placet_log::{Append, Expected, Log, NewEvent, PAYLOAD_MAX, ReadView};
+use placet_log::{Append, Expected, Log, NewEvent, PAYLOAD_MAX, ReadView, SUBJECTS_MAX};
 use placet_model::actor::Role;
 use placet_model::decision::{Ballot, DecisionState, Resolution, Voter};
 use placet_model::draft::Mode;
@@ -17,10 +18,11 @@ use placet_model::event::wait::EventReceived;
 use placet_model::project::ProjectConfig;
 use placet_model::{
     Actor, AttemptId, DecisionId, Digest, Event, PayloadRef, Position, Principal, RecordedEvent,
-    Revision, RunId, StreamId, Timestamp,
+    Revision, RunId, StreamId, Timestamp, subject,
 };
 use placet_projections::{RunRow, RunStatus, Views};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -120,6 +122,11 @@ impl Error {
             Self::Turn(crate::turn::Error::Input { .. }) => "PL4010",
             Self::Turn(crate::turn::Error::TooLarge { .. }) => "PL4014",
             Self::Turn(crate::turn::Error::Migration { .. }) => "PL4019",
+            Self::Turn(crate::turn::Error::NotErasable { .. }) => "PL4031",
+            Self::Turn(crate::turn::Error::Values(crate::values::Error::Unreadable {
+                source,
+                ..
+            })) => source.code(),
             Self::Env(error) | Self::Turn(crate::turn::Error::Env(error)) => error.code(),
             Self::Turn(crate::turn::Error::Values(_) | crate::turn::Error::Replay(_)) => "PL1003",
             Self::Turn(_) => "PL9001",
@@ -189,6 +196,7 @@ pub struct Handle {
     notices: broadcast::WeakSender<Notice>,
     door: Arc<Semaphore>,
     acts: Arc<Mutex<()>>,
+    pub(crate) checkpoints: Checkpoints,
     /// Whether schedules start runs.
     pub(crate) schedules: Arc<AtomicBool>,
     _alive: Arc<Alive>,
@@ -213,7 +221,9 @@ impl Handle {
         notices: broadcast::WeakSender<Notice>,
     ) -> Self {
         let alive = Arc::new(Alive(inputs.clone()));
+        let checkpoints = Checkpoints::new(Arc::clone(&env), inputs.clone());
         Self {
+            checkpoints,
             env,
             inputs,
             world,
@@ -452,8 +462,15 @@ impl Handle {
         };
         let envelope = PayloadRef::new(revision, 0);
         let received = EventReceived { kind, identity, envelope, to };
-        let facts = vec![(StreamId::Events, received.into(), vec![value.to_string().into_bytes()])];
-        let recorded = self.govern(&Actor::Principal(by.clone()), facts, None, turn).await?;
+        let content = value.to_string().into_bytes();
+        let mut subjects = BTreeSet::new();
+        subject::find(&content, &mut subjects);
+        let facts = vec![(StreamId::Events, received.into(), vec![content])];
+        let mut group = self.group(&Actor::Principal(by.clone()), facts)?;
+        if let Some(append) = group.first_mut() {
+            append.subjects = self.pseudonyms(&subjects);
+        }
+        let recorded = self.change(group, None, turn).await?;
         Ok(recorded.first().map_or(Position::START, |event| event.position))
     }
 
@@ -500,7 +517,7 @@ impl Handle {
         row.map(|row| row.run).ok_or_else(|| Refusal::UnknownDecision { decision }.into())
     }
 
-    async fn wish(&self, run: RunId, job: Job) -> Result<Vec<RecordedEvent>, Error> {
+    pub(crate) async fn wish(&self, run: RunId, job: Job) -> Result<Vec<RecordedEvent>, Error> {
         let _permit = self.door.acquire().await.map_err(|_closed| Error::Stopping)?;
         let (reply, answer) = oneshot::channel();
         let input = Input::Job { run, job, reply: Some(reply) };
@@ -522,6 +539,16 @@ impl Handle {
         policy: Option<Arc<placet_model::policy::Policy>>,
         turn: ActTurn,
     ) -> Result<Vec<RecordedEvent>, Error> {
+        let group = self.group(actor, facts)?;
+        self.change(group, policy, turn).await
+    }
+
+    /// The pseudonyms of those whom content is about.
+    pub(crate) fn pseudonyms(&self, subjects: &BTreeSet<String>) -> Vec<Digest> {
+        subjects.iter().take(SUBJECTS_MAX).map(|who| self.env.log.pseudonym(who)).collect()
+    }
+
+    fn group(&self, actor: &Actor, facts: Vec<ProjectFact>) -> Result<Vec<Append>, Error> {
         let mut group: Vec<Append> = vec![];
         for (stream, event, payloads) in facts {
             if let Some(large) = payloads.iter().find(|content| content.len() > PAYLOAD_MAX) {
@@ -538,6 +565,16 @@ impl Handle {
                 None => group.push(Append::new(stream, Expected::Any, vec![new])),
             }
         }
+        Ok(group)
+    }
+
+    /// Records appends of the project.
+    pub(crate) async fn change(
+        &self,
+        group: Vec<Append>,
+        policy: Option<Arc<placet_model::policy::Policy>>,
+        turn: ActTurn,
+    ) -> Result<Vec<RecordedEvent>, Error> {
         let (reply, answer) = oneshot::channel();
         let change = Change { group, policy, reply, turn: Some(turn) };
         self.inputs.send(Input::Govern(Box::new(change))).map_err(|_ended| Error::Stopping)?;

@@ -5,7 +5,7 @@ mod card;
 mod inspect;
 mod requests;
 
-pub use inspect::visible;
+pub use inspect::{one_line, visible};
 
 use crate::handle::{Error, Handle, Receipt, Vote};
 use crate::world::World;

@@ -29,6 +29,8 @@ pub(crate) enum Input {
     Committed(Box<Committed>),
     /// An append of the project has come to something.
     Governed { result: AppendResult, reply: ReplyTo, turn: Option<ActTurn> },
+    /// An append that was made beside the loop, and that changes nothing in it, has come to something.
+    Appended { result: AppendResult, reply: ReplyTo },
     /// A call has ended.
     Answered { run: RunId, plan: Box<CallPlan>, ending: Ending },
     /// Say how much is in memory.
@@ -61,9 +63,9 @@ impl Change {
 #[derive(Debug)]
 pub(crate) struct Committed {
     pub(crate) run: RunId,
-    pub(crate) calls: Vec<CallPlan>,
+    /// Calls that have begun with it.
+    pub(crate) calls: i64,
     pub(crate) more: bool,
     pub(crate) reply: Option<ReplyTo>,
-    pub(crate) submitted: std::time::Instant,
     pub(crate) result: AppendResult,
 }

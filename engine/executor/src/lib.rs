@@ -2,19 +2,21 @@
 //! pool, calls on the runtime, timers, recovery.
 //!
 //! The path of one message: [`Handle::start`] puts a job into the loop → the pool works through a
-//! `turn` (expressions, rendering, `placet_core`) → the loop appends its facts → the log
-//! acknowledges → [`placet_core::react`] says what the world must do → `perform` calls the
+//! `turn` (expressions, rendering, `placet_core`) and hands its facts to the log (`submit`) → the
+//! log acknowledges → [`placet_core::react`] says what the world must do → `perform` calls the
 //! transport with exactly the stored bytes → the answer comes back as an input.
 //!
 //! Invariants: nothing is called, answered or told before the commit; a parked run is not in
 //! memory; a failed commit ends the loop.
 
 pub mod backup;
+mod checkpoints;
 pub mod clock;
 pub mod deploy;
 mod engine;
 pub mod env;
 pub mod epoch;
+pub mod erasure;
 pub mod events;
 pub mod govern;
 pub mod handle;
@@ -24,13 +26,16 @@ mod mint;
 mod perform;
 mod pool;
 pub mod public;
+pub mod retention;
 pub mod schedules;
+mod submit;
 pub mod trace;
 mod turn;
 mod values;
 pub mod world;
 mod writer;
 
+pub use checkpoints::checkpoint_of;
 pub use clock::Clock;
 pub use engine::{Engine, Parts};
 pub use handle::{Error, Handle, Load, Notice, Receipt, Start, Vote};

@@ -74,7 +74,8 @@ impl Caller {
                     None => Ending::NotBegun,
                 },
             };
-            drop(permit);
+            // whoever hears of the last call may open the log again: nothing here holds it then
+            drop((permit, threshold, transport));
             let answered = Input::Answered { run, plan: Box::new(plan), ending };
             let _the_loop_has_ended = inputs.send(answered);
         });

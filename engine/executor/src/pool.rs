@@ -2,14 +2,15 @@
 
 use crate::env::Env;
 use crate::input::{Input, ReplyTo};
+use crate::submit::Submitter;
 use crate::turn::{Error, Job, Turn, Turned};
 use crate::values::Values;
 use crate::world::World;
 use placet_core::Run;
 use placet_model::RunId;
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 /// One turn that is to be worked through.
@@ -27,45 +28,56 @@ pub(crate) struct Task {
 #[derive(Debug)]
 pub(crate) struct Done {
     pub(crate) task: Task,
-    pub(crate) outcome: Result<Turned, Error>,
+    pub(crate) outcome: Outcome,
+}
+
+/// What has become of a turn.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// Its facts, if there are any, are the loop's to hand over.
+    Worked(Box<Turned>),
+    /// Its facts are on their way to the log, or there already.
+    HandedOver(Box<Turned>),
+    /// The project has changed meanwhile: what was worked out may not hold any more.
+    Overtaken,
+    /// It came to nothing.
+    Refused(Error),
 }
 
 /// The threads. They end when the pool is dropped.
 #[derive(Debug)]
 pub(crate) struct Pool {
-    tasks: Option<Sender<Box<Task>>>,
+    queue: Arc<Queue>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Pool {
-    /// Starts the threads; answers go to `inputs`.
-    pub(crate) fn start(env: &Arc<Env>, inputs: &Sender<Input>) -> Self {
-        let (tasks, queue) = channel::<Box<Task>>();
-        let queue = Arc::new(Mutex::new(queue));
+    /// Starts the threads; news go to the submitter's inputs.
+    pub(crate) fn start(submitter: &Submitter) -> Self {
+        let queue = Arc::new(Queue::default());
         let count =
             std::thread::available_parallelism().map_or(2, std::num::NonZero::get).clamp(2, 16);
         let threads = (0..count)
             .map(|number| {
-                let (env, queue, inputs) = (Arc::clone(env), Arc::clone(&queue), inputs.clone());
+                let (submitter, queue) = (submitter.clone(), Arc::clone(&queue));
                 std::thread::Builder::new()
                     .name(format!("turn-{number}"))
-                    .spawn(move || work(&env, &queue, &inputs))
+                    .spawn(move || work(&submitter, &queue))
                     .expect("the system can start a thread")
             })
             .collect();
-        Self { tasks: Some(tasks), threads }
+        Self { queue, threads }
     }
 
     /// Queues a turn. The queue is bounded by the number of active runs: each has one turn at most.
     pub(crate) fn submit(&self, task: Task) {
-        let sent = self.tasks.as_ref().is_some_and(|tasks| tasks.send(Box::new(task)).is_ok());
-        debug_assert!(sent, "the threads live as long as the pool");
+        self.queue.push(Box::new(task));
     }
 }
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        self.tasks = None;
+        self.queue.close();
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {
                 tracing::error!("a turn thread panicked");
@@ -74,17 +86,85 @@ impl Drop for Pool {
     }
 }
 
-fn work(env: &Env, queue: &Mutex<Receiver<Box<Task>>>, inputs: &Sender<Input>) {
-    loop {
-        let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(task) = next else { return };
+/// Tasks that wait for a thread.
+#[derive(Debug, Default)]
+struct Queue {
+    state: Mutex<Waiting>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    tasks: VecDeque<Box<Task>>,
+    closed: bool,
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, task: Box<Task>) {
+        self.lock().tasks.push_back(task);
+        self.changed.notify_one();
+    }
+
+    fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify_all();
+    }
+
+    /// The next task; none once the pool is dropped and nothing waits.
+    fn next(&self) -> Option<Box<Task>> {
+        let idle = |waiting: &mut Waiting| waiting.tasks.is_empty() && !waiting.closed;
+        let waiting = self.changed.wait_while(self.lock(), idle);
+        waiting.unwrap_or_else(PoisonError::into_inner).tasks.pop_front()
+    }
+}
+
+fn work(submitter: &Submitter, queue: &Queue) {
+    while let Some(task) = queue.next() {
+        let env = &*submitter.env;
         let worked = catch_unwind(AssertUnwindSafe(|| turn(env, &task)));
         // a panic is a bug of ours: the run stands as it was, the thread goes on
-        let outcome = worked.unwrap_or(Err(Error::Panicked));
-        if inputs.send(Input::Turned(Box::new(Done { task: *task, outcome }))).is_err() {
-            return;
+        match worked.unwrap_or(Err(Error::Panicked)) {
+            Ok(turned) => hand_over(submitter, *task, Box::new(turned)),
+            Err(error) => tell(submitter, *task, Outcome::Refused(error)),
         }
     }
+}
+
+/// Hands the turn's facts to the log from here, which saves the way through the loop, with the project
+/// locked as it was when they were worked out. Then the loop is told, not before: it gives the run's
+/// next turn away at once, whose facts must come behind these. A turn that ends with a refused
+/// credential is left to the loop, which holds the integration in the same step.
+fn hand_over(submitter: &Submitter, mut task: Task, mut turned: Box<Turned>) {
+    if turned.failed.is_some() {
+        return tell(submitter, task, Outcome::Worked(turned));
+    }
+    let Some(submission) = submitter.take(&mut turned, &mut task.reply) else {
+        return tell(submitter, task, Outcome::Worked(turned));
+    };
+    let (run, version, used) = (task.run, task.world.version, turned.used_world);
+    let send = |submission| submitter.send(run, submission);
+    let sent = if used {
+        submitter.while_at(version, submission, send)
+    } else {
+        send(submission);
+        Ok(())
+    };
+    match sent {
+        Ok(()) => tell(submitter, task, Outcome::HandedOver(turned)),
+        Err(submission) => {
+            task.reply = submission.into_reply();
+            tell(submitter, task, Outcome::Overtaken);
+        }
+    }
+}
+
+fn tell(submitter: &Submitter, task: Task, outcome: Outcome) {
+    let done = Box::new(Done { task, outcome });
+    let _the_loop_has_ended = submitter.inputs.send(Input::Turned(done));
 }
 
 fn turn(env: &Env, task: &Task) -> Result<Turned, Error> {

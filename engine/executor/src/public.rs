@@ -3,6 +3,13 @@
 //! Facts, structure and digests only. Content stands in the payload store, and what a provider answered, settings and
 //! labels stay inside as well: they may hold personal data, and whoever may read them asks the API.
 
+mod about;
+pub mod past;
+pub mod rows;
+pub mod select;
+pub mod story;
+mod through;
+
 use placet_model::event::{Event, RecordedEvent};
 use placet_model::for_each_event;
 use serde::Serialize;

@@ -1,6 +1,7 @@
 //! What a run did, as its author reads it: one entry per task execution, in the order in which they
 //! started, and the run's own end. Made from the log alone.
 
+use crate::erasure::{ERASED, unless_erased};
 use crate::handle::{Error, Handle};
 use placet_log::ReadView;
 use placet_model::event::attempt::AttemptStarted;
@@ -83,7 +84,9 @@ impl Handle {
 
 impl Tracer<'_> {
     fn value(&self, reference: PayloadRef) -> Result<Value, Error> {
-        let payload = self.view.payload(&self.stream, reference)?;
+        let Some(payload) = unless_erased(self.view.payload(&self.stream, reference))? else {
+            return Ok(json!(ERASED));
+        };
         serde_json::from_slice(payload.as_bytes()).map_err(|error| Error::Refused {
             code: "PL1003",
             detail: format!("the payload {reference} is no JSON: {error}"),
@@ -177,11 +180,17 @@ impl Tracer<'_> {
     /// What would have left in sandbox mode: exactly the approved bytes.
     fn sent(&mut self, attempt: AttemptId) -> Result<(), Error> {
         let Some(started) = self.requests.get(&attempt).cloned() else { return Ok(()) };
-        let payload = self.view.payload(&self.stream, started.request)?;
-        let request = PreparedRequest::from_bytes(payload.as_bytes())
-            .map_err(|error| Error::Refused { code: "PL1003", detail: error.to_string() })?;
-        let mut shown = request.to_view();
-        shown["digest"] = json!(started.digest.unwrap_or(started.request_digest));
+        let shown = match unless_erased(self.view.payload(&self.stream, started.request))? {
+            None => json!(ERASED),
+            Some(payload) => {
+                let request = PreparedRequest::from_bytes(payload.as_bytes()).map_err(|error| {
+                    Error::Refused { code: "PL1003", detail: error.to_string() }
+                })?;
+                let mut shown = request.to_view();
+                shown["digest"] = json!(started.digest.unwrap_or(started.request_digest));
+                shown
+            }
+        };
         if let Some(entry) = self.last(&started) {
             entry.would_have_sent = Some(shown);
         }

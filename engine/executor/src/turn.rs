@@ -38,7 +38,7 @@ use placet_model::fault::FaultKind;
 use placet_model::plan::Plan;
 use placet_model::{
     Actor, AttemptId, DecisionId, Digest, Event, Fault, IntegrationId, Iteration, PayloadRef,
-    Position, Principal, RunId, StreamId, TaskPath, TimerId, Timestamp,
+    Position, Principal, RunId, StreamId, TaskPath, TimerId, Timestamp, subject,
 };
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -91,6 +91,8 @@ pub(crate) enum Job {
     ChildOver(RunId),
     /// Whoever has ordered this run does not await it any more.
     Drop,
+    /// Its content is about to be erased: what is open is taken back, and the run is cancelled.
+    Erase { by: Principal },
     /// Go on under another version of the workflow.
     Migrate { plan: Digest, by: Principal },
 }
@@ -112,6 +114,8 @@ pub(crate) struct Turned {
     pub(crate) values: Values,
     pub(crate) plan: Option<Arc<Plan>>,
     pub(crate) facts: Vec<Fact>,
+    /// Whom the content of the facts is about; usually nobody that can be told from it.
+    pub(crate) subjects: BTreeSet<String>,
     pub(crate) calls: Vec<CallPlan>,
     /// Why an approval stays unspent.
     pub(crate) held: Option<Hold>,
@@ -161,6 +165,14 @@ pub enum Error {
         /// Which run.
         run: RunId,
         /// Why.
+        reason: String,
+    },
+    /// The content of the run cannot be erased now.
+    #[error("{run} cannot be erased yet: {reason}")]
+    NotErasable {
+        /// Which run.
+        run: RunId,
+        /// What stands in the way, and what to do first.
         reason: String,
     },
     /// Content that is larger than the operator allows.
@@ -242,6 +254,7 @@ impl<'a> Turn<'a> {
             values,
             plan,
             facts: vec![],
+            subjects: BTreeSet::new(),
             calls: vec![],
             held: None,
             used_world: false,
@@ -271,6 +284,7 @@ impl<'a> Turn<'a> {
             Job::StartOrdered => self.start_ordered()?,
             Job::ChildOver(child) => self.child_over(child)?,
             Job::Drop => self.drop_run()?,
+            Job::Erase { by } => self.erase(&by)?,
             Job::Migrate { plan, by } => self.migrate(plan, &by)?,
             Job::Deadline => self.deadline()?,
             Job::Recover => self.command(Command::Recover { detail: None }, vec![])?,
@@ -418,11 +432,22 @@ impl<'a> Turn<'a> {
         }
         for (index, content) in payloads.iter().enumerate() {
             let index = u16::try_from(index).unwrap_or(u16::MAX);
+            subject::find(content.bytes(), &mut self.out.subjects);
             self.out.values.put(self.out.run.slot(1, index), content.clone());
         }
         self.out.run.apply(&event, self.now)?;
         self.out.facts.push(Fact { event, payloads, actor });
         Ok(())
+    }
+
+    /// Where content of the next event stands: where the run has the same already, or behind the
+    /// payloads that the event has so far. Not for what an approval binds: a draft's bytes are its own.
+    pub(crate) fn place(&self, content: Content, payloads: &mut Vec<Content>) -> PayloadRef {
+        self.out.values.place_of(&content).unwrap_or_else(|| {
+            let index = u16::try_from(payloads.len()).unwrap_or(u16::MAX);
+            payloads.push(content);
+            self.out.run.slot(1, index)
+        })
     }
 
     /// Records what the engine did by itself.

@@ -71,6 +71,14 @@ impl Values {
         self.known.insert(reference, content);
     }
 
+    /// Where content stands already that is the same to the byte: it need not be sealed again. Only
+    /// what is at hand is compared, so nothing is promised; the few values of a run are looked
+    /// through by their length first.
+    pub(crate) fn place_of(&self, content: &Content) -> Option<PayloadRef> {
+        let same = |known: &Content| known.bytes == content.bytes;
+        self.known.iter().find(|(_, known)| same(known)).map(|(reference, _)| *reference)
+    }
+
     /// The bytes behind a reference.
     pub(crate) fn bytes(
         &mut self,

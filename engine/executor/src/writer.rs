@@ -12,9 +12,9 @@ mod schedules;
 use crate::env::Env;
 use crate::handle::{Error, Load, Notice};
 use crate::input::{Change, Committed, Input, ReplyTo};
-use crate::perform::Caller;
-use crate::pool::{Done, Pool, Task};
-use crate::turn::{Fact, Job, Turned};
+use crate::pool::{Done, Outcome, Pool, Task};
+use crate::submit::Submitter;
+use crate::turn::{Job, Turned};
 use crate::world::World;
 use deliver::Deliveries;
 use due::Dues;
@@ -26,8 +26,7 @@ use placet_model::attempt::RefuseReason;
 use placet_model::decision::Settlement;
 use placet_model::event::integration::HealthCheckFailed;
 use placet_model::{
-    Actor, AttemptId, DecisionId, Event, EventId, IntegrationId, RecordedEvent, Revision, RunId,
-    StreamId,
+    Actor, AttemptId, DecisionId, Event, IntegrationId, RecordedEvent, RunId, StreamId,
 };
 use schedules::Schedules;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -44,7 +43,7 @@ pub(crate) struct Writer {
     pub(crate) env: Arc<Env>,
     pub(crate) inputs: Receiver<Input>,
     pub(crate) sender: Sender<Input>,
-    pub(crate) caller: Caller,
+    pub(crate) submitter: Submitter,
     pub(crate) world: Arc<RwLock<Arc<World>>>,
     pub(crate) notices: broadcast::Sender<Notice>,
     pub(crate) state: State,
@@ -93,7 +92,7 @@ impl std::fmt::Debug for Writer {
 impl Writer {
     /// Runs until it is stopped or a commit fails.
     pub(crate) fn run(mut self) -> Ended {
-        let pool = Pool::start(&self.env, &self.sender);
+        let pool = Pool::start(&self.submitter);
         self.recover();
         loop {
             self.fire_due();
@@ -156,6 +155,7 @@ impl Writer {
                 drop(turn);
                 return ended;
             }
+            Input::Appended { result, reply } => return self.appended(result, reply),
             Input::Answered { run, plan, ending } => {
                 self.entry(run).calls -= 1;
                 let answered = crate::turn::Answered { plan: *plan, ending };
@@ -239,17 +239,19 @@ impl Writer {
         if !entry.mailbox.is_empty() {
             self.state.mail.push_back(task.run);
         }
-        let entry = self.entry(task.run);
         match outcome {
-            Ok(turned) if turned.used_world && task.world.version != version => {
-                // the project has changed meanwhile: what was worked out may not hold any more
-                entry.state = task.known;
-                entry.mailbox.push_front((task.job, task.reply));
-                self.state.mail.push_back(task.run);
+            Outcome::HandedOver(turned) => {
+                self.settle(task.run, *turned);
+                self.entry(task.run).commits += 1;
+                self.quiet(task.run);
             }
-            Ok(turned) => self.submit(task.run, turned, task.reply),
-            Err(error) => {
-                entry.state = task.known;
+            Outcome::Worked(turned) if turned.used_world && task.world.version != version => {
+                self.again(task);
+            }
+            Outcome::Worked(turned) => self.submit(task.run, *turned, task.reply),
+            Outcome::Overtaken => self.again(task),
+            Outcome::Refused(error) => {
+                self.entry(task.run).state = task.known;
                 match task.reply {
                     Some(reply) => {
                         self.must_restart(&error);
@@ -260,6 +262,14 @@ impl Writer {
                 self.quiet(task.run);
             }
         }
+    }
+
+    /// The project has changed while it was worked out: from its beginning.
+    fn again(&mut self, task: Task) {
+        let entry = self.entry(task.run);
+        entry.state = task.known;
+        entry.mailbox.push_front((task.job, task.reply));
+        self.state.mail.push_back(task.run);
     }
 
     fn cannot_go_on(&self, run: RunId, error: &crate::turn::Error) {
@@ -276,8 +286,28 @@ impl Writer {
         }
     }
 
-    fn submit(&mut self, id: RunId, turned: Turned, reply: Option<ReplyTo>) {
-        let Turned { run, at, values, facts, calls, more, failed, held, broken, .. } = turned;
+    /// Hands a turn's facts to the log.
+    fn submit(&mut self, id: RunId, mut turned: Turned, mut reply: Option<ReplyTo>) {
+        let failed = turned.failed.take();
+        let submission = self.submitter.take(&mut turned, &mut reply);
+        self.settle(id, turned);
+        let Some(submission) = submission else {
+            if let Some(reply) = reply {
+                let _nobody_waits = reply.send(Ok(vec![]));
+            }
+            self.quiet(id);
+            return;
+        };
+        self.entry(id).commits += 1;
+        self.submitter.send(id, submission);
+        if let Some((integration, code)) = failed {
+            self.mark_failed(integration, code);
+        }
+    }
+
+    /// Takes the run back from a turn, with what its end means for the loop.
+    fn settle(&mut self, id: RunId, turned: Turned) {
+        let Turned { run, values, held, broken, .. } = turned;
         if let Some(error) = broken {
             self.cannot_go_on(id, &error);
         }
@@ -290,67 +320,11 @@ impl Writer {
             let put_off = run.attempts().filter_map(|(_, attempt)| attempt.started.decision);
             self.state.people.extend(put_off.map(Awaited::Decision));
         }
-        let before = Revision::new(run.revision.get() - facts.len() as u64);
-        let key = run.facts().map(|facts| facts.started.key);
-        let entry = self.entry(id);
-        entry.state = Some((run, values));
-        if facts.is_empty() {
-            if let Some(reply) = reply {
-                let _nobody_waits = reply.send(Ok(vec![]));
-            }
-            self.quiet(id);
-            return;
-        }
-        entry.commits += 1;
-        let append = Append {
-            stream: StreamId::Run(id),
-            expected: if before == Revision::START {
-                Expected::NoStream
-            } else {
-                Expected::Exact(before)
-            },
-            events: self.new_events(id, before, facts),
-            key,
-        };
-        let inputs = self.sender.clone();
-        let submitted = Instant::now();
-        self.env.log.append_with(at, append, move |result| {
-            let committed = Committed { run: id, calls, more, reply, submitted, result };
-            let _the_loop_has_ended = inputs.send(Input::Committed(Box::new(committed)));
-        });
-        if let Some((integration, code)) = failed {
-            self.mark_failed(integration, code);
-        }
-    }
-
-    /// The events of a run carry the run's id as correlation, and their predecessor in the same
-    /// turn as causation. The first event's id *is* the run's, so a repeated start is idempotent.
-    fn new_events(&self, run: RunId, before: Revision, facts: Vec<Fact>) -> Vec<NewEvent> {
-        let story = EventId::from_bytes(run.to_bytes());
-        let now = self.env.now();
-        let mut cause = None;
-        facts
-            .into_iter()
-            .enumerate()
-            .map(|(place, fact)| {
-                let first = before == Revision::START && place == 0;
-                let event_id = if first { story } else { self.env.mint.event(now) };
-                let causation = cause.replace(event_id);
-                let payloads = fact.payloads.iter().map(|content| content.bytes().to_vec().into());
-                NewEvent {
-                    event_id,
-                    actor: fact.actor,
-                    causation,
-                    correlation: Some(story),
-                    event: fact.event,
-                    payloads: payloads.collect(),
-                }
-            })
-            .collect()
+        self.entry(id).state = Some((run, values));
     }
 
     fn committed(&mut self, committed: Committed) -> Option<Ended> {
-        let Committed { run, mut calls, more, reply, submitted, result } = committed;
+        let Committed { run, calls, more, reply, result } = committed;
         let events = match result {
             Ok(appended) => appended.events,
             Err(error) => return Some(self.commit_failed(&error, reply)),
@@ -360,8 +334,9 @@ impl Writer {
         }
         let entry = self.entry(run);
         entry.commits -= 1;
+        entry.calls += calls;
         for event in &events {
-            self.effects(run, event, (&mut calls, submitted));
+            self.effects(run, event);
         }
         if more {
             self.post(run, Job::Advance, None);
@@ -373,24 +348,10 @@ impl Writer {
         None
     }
 
-    fn effects(
-        &mut self,
-        run: RunId,
-        event: &RecordedEvent,
-        (calls, submitted): (&mut Vec<crate::turn::CallPlan>, Instant),
-    ) {
+    fn effects(&mut self, run: RunId, event: &RecordedEvent) {
         self.watch(event);
         for effect in react(&event.event) {
             match effect {
-                Effect::Call { attempt, try_number } => {
-                    let wanted = |plan: &crate::turn::CallPlan| {
-                        (plan.attempt, plan.try_number) == (attempt, try_number)
-                    };
-                    if let Some(place) = calls.iter().position(wanted) {
-                        self.entry(run).calls += 1;
-                        self.caller.call(run, calls.swap_remove(place), submitted);
-                    }
-                }
                 Effect::Wake { at } => self.state.dues.note(at),
                 Effect::Notify { decision } => self.tell(Notice::Inbox { run, decision }),
                 Effect::Reconcile { attempt } => {
@@ -420,8 +381,8 @@ impl Writer {
                     self.post(child, Job::StartOrdered, None);
                 }
                 Effect::CancelChild { child } => self.post(child, Job::Drop, None),
-                // the turn that settled it has claimed it, or found a hold
-                Effect::Claim { .. } => {}
+                // it began with the commit; the turn that settled it has claimed it, or found a hold
+                Effect::Call { .. } | Effect::Claim { .. } => {}
             }
         }
     }
@@ -562,5 +523,22 @@ impl Writer {
             }
             Err(error) => Some(self.commit_failed(&error, Some(reply))),
         }
+    }
+
+    fn appended(&mut self, result: placet_log::AppendResult, reply: ReplyTo) -> Option<Ended> {
+        let answer = match result {
+            Ok(appended) => {
+                if let Some(last) = appended.events.last() {
+                    self.env.not_before(last.recorded_at);
+                }
+                Ok(appended.events)
+            }
+            Err(error) if error.wrote_nothing() => {
+                Err(Error::Refused { code: "PL9001", detail: error.to_string() })
+            }
+            Err(error) => return Some(self.commit_failed(&error, Some(reply))),
+        };
+        let _nobody_waits = reply.send(answer);
+        None
     }
 }

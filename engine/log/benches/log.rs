@@ -30,7 +30,7 @@ fn main() {
     let time = Duration::from_secs_f64(seconds);
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     println!("writers  what                     per s   p50 ms   p99 ms   of raw  of redb");
-    for writers in [1, 16, 64, 128] {
+    for writers in [1, 16, 64, 128, 1024] {
         let raw = drive(writers, time, raw_file(&dir.path().join("raw")));
         let bare = drive(writers, time, bare_redb(&dir.path().join("redb")));
         let log = append_one(writers, time, &dir.path().join(format!("log{writers}")));
@@ -40,7 +40,7 @@ fn main() {
         let runs = w1(writers, time, &dir.path().join(format!("w1-{writers}")));
         runs.print(writers, "log, W1 runs", None);
     }
-    replay(&dir.path().join("log128"));
+    replay(&dir.path().join("log1024"));
 }
 
 /// Reads everything back, decoded and checked.

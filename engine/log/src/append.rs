@@ -2,9 +2,13 @@
 
 use crate::codec::{self, BODY_MAX};
 use crate::envelope::{PAYLOADS_MAX, STREAM_MAX};
+use crate::erase::Erasable;
 use crate::payload::{PAYLOAD_MAX, Payload};
+use crate::subjects::SUBJECTS_MAX;
 use crate::{AppendError, Error};
-use placet_model::{Actor, DataKeyId, Event, EventId, Position, RecordedEvent, Revision, StreamId};
+use placet_model::{
+    Actor, DataKeyId, Digest, Event, EventId, Position, RecordedEvent, Revision, StreamId,
+};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -73,20 +77,41 @@ pub struct Append {
     /// The events, in order; at least one.
     pub events: Vec<NewEvent>,
     /// The data key for the payloads, from [`crate::Log::new_data_key`]; `None`: the key that the
-    /// stream has, or a new one.
+    /// stream has, or a new one. Events that come from outside are each sealed with a new one.
     pub key: Option<DataKeyId>,
+    /// Pseudonyms of those whom the payloads are about ([`crate::Log::pseudonym`]); those past
+    /// [`SUBJECTS_MAX`] are not indexed.
+    pub subjects: Vec<Digest>,
+    /// What is erased by the transaction that writes these events, if it writes them now; its keys
+    /// are destroyed by [`crate::Log::finish_erasures`].
+    pub erases: Vec<Erasable>,
 }
 
 impl Append {
     /// An append that seals with the stream's own key.
     pub const fn new(stream: StreamId, expected: Expected, events: Vec<NewEvent>) -> Self {
-        Self { stream, expected, events, key: None }
+        Self { stream, expected, events, key: None, subjects: Vec::new(), erases: Vec::new() }
     }
 
     /// The same append, sealing with this key.
     #[must_use]
     pub const fn with_key(mut self, key: DataKeyId) -> Self {
         self.key = Some(key);
+        self
+    }
+
+    /// The same append, of content about these.
+    #[must_use]
+    pub fn about(mut self, subjects: Vec<Digest>) -> Self {
+        self.subjects = subjects;
+        self.subjects.truncate(SUBJECTS_MAX);
+        self
+    }
+
+    /// The same append, which says that this is erased, and erases it.
+    #[must_use]
+    pub fn erasing(mut self, erases: Vec<Erasable>) -> Self {
+        self.erases = erases;
         self
     }
 

@@ -11,7 +11,8 @@
 use crate::place::write_whole;
 use crate::storage::{File, KEYS_FILE, LOG_FILE, guarded};
 use crate::tables::{
-    DATA_KEYS, EVENTS, KEY_COUNTER, META, PAYLOADS, STREAM_KEYS, STREAMS, UNPLACED,
+    APART, DATA_KEYS, ERASING, EVENTS, KEY_COUNTER, META, PAYLOADS, STREAM_KEYS, STREAMS, SUBJECTS,
+    SUBJECTS_OF, UNPLACED,
 };
 use crate::{Error, Head, Log, ReadView, meta, project_key};
 use placet_model::{DataKeyId, Digest, Timestamp};
@@ -279,19 +280,36 @@ fn needed_keys(view: &ReadView) -> Result<BTreeSet<DataKeyId>, Error> {
                 keys.insert(DataKeyId(key.value().1));
             }
         }
+        match view.transaction().open_table(APART) {
+            Ok(apart) => {
+                for row in apart.iter().map_err(view.err())? {
+                    let (key, erased) = row.map_err(view.err())?.1.value();
+                    keys.extend((erased == 0).then_some(DataKeyId(key)));
+                }
+            }
+            Err(redb::TableError::TableDoesNotExist(_)) => {}
+            Err(error) => return Err(view.err()(error)),
+        }
         Ok(keys)
     })
 }
 
 /// The tables of the log; those of projections follow from them.
-const COPIED: [&str; 6] = ["meta", "events", "streams", "unplaced", "payloads", "stream_keys"];
+const COPIED: [&str; 10] = [
+    "meta", "events", "streams", "unplaced", "payloads", "stream_keys", "apart", "erasing", "subjects",
+    "subjects_of",
+];
+/// Tables of a compaction that is under way: nothing that is not in the others.
+const SCRATCH: [&str; 2] = ["payloads.new", "filler"];
 
 fn copy_log(view: &ReadView, path: &Path) -> Result<(), Error> {
     let from = view.transaction();
     into_fresh(path, |to, file| {
         // a table that is not copied here would be lost without a word
         for table in from.list_tables().map_err(file.err(COPYING))? {
-            let known = COPIED.contains(&table.name()) || table.name().starts_with("proj_");
+            let name = table.name();
+            let known = COPIED.contains(&name) || SCRATCH.contains(&name);
+            let known = known || name.starts_with("proj_");
             if !known {
                 let what = format!(
                     "the table {} is not part of backups: use a newer Placet",
@@ -305,7 +323,11 @@ fn copy_log(view: &ReadView, path: &Path) -> Result<(), Error> {
         copy(from, to, (STREAMS, file))?;
         copy(from, to, (UNPLACED, file))?;
         copy(from, to, (PAYLOADS, file))?;
-        copy(from, to, (STREAM_KEYS, file))
+        copy(from, to, (STREAM_KEYS, file))?;
+        copy(from, to, (APART, file))?;
+        copy(from, to, (ERASING, file))?;
+        copy(from, to, (SUBJECTS, file))?;
+        copy(from, to, (SUBJECTS_OF, file))
     })
 }
 
@@ -352,7 +374,12 @@ fn copy<K: Key + 'static, V: Value + 'static>(
     to: &WriteTransaction,
     (definition, file): (TableDefinition<'_, K, V>, &File),
 ) -> Result<(), Error> {
-    let rows = from.open_table(definition).map_err(file.err(COPYING))?;
+    let rows = match from.open_table(definition) {
+        Ok(rows) => rows,
+        // made when it is first needed
+        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(()),
+        Err(error) => return Err(file.err(COPYING)(error)),
+    };
     let mut copied = to.open_table(definition).map_err(file.err(COPYING))?;
     for row in rows.iter().map_err(file.err(COPYING))? {
         let (key, value) = row.map_err(file.err(COPYING))?;

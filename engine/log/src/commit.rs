@@ -11,11 +11,12 @@ use crate::keyring::{Recent, StreamKey};
 use crate::payload::SealedPayload;
 use crate::record::{self, Record};
 use crate::storage::File;
-use crate::tables::{EVENTS, META, PAYLOADS, STREAM_KEYS, STREAMS, UNPLACED};
+use crate::tables::{APART, EVENTS, META, PAYLOADS, STREAM_KEYS, STREAMS, UNPLACED};
 use crate::tree::{self, Frontier};
-use crate::{AppendError, Appended, Error, check::sha256, codec, index};
+use crate::{AppendError, Appended, Erasable, Error, check::sha256, codec, erase, index, subjects};
 use placet_model::{
-    Actor, Digest, Event, EventId, Position, RecordedEvent, Revision, StreamId, Timestamp,
+    Actor, DataKeyId, Digest, Event, EventId, Position, RecordedEvent, Revision, StreamId,
+    Timestamp,
 };
 use redb::{ReadableTable, Table, WriteTransaction};
 use std::sync::Arc;
@@ -39,6 +40,8 @@ pub(crate) struct Part {
     pub(crate) expected: Expected,
     pub(crate) events: Vec<PreparedEvent>,
     pub(crate) data_key: Option<Arc<StreamKey>>,
+    pub(crate) subjects: Vec<Digest>,
+    pub(crate) erases: Vec<Erasable>,
 }
 
 #[derive(Debug)]
@@ -50,6 +53,8 @@ pub(crate) struct PreparedEvent {
     pub(crate) event: Event,
     pub(crate) body: Vec<u8>,
     pub(crate) sealed: Vec<SealedPayload>,
+    /// The key that seals the payloads of this event alone.
+    pub(crate) apart: Option<DataKeyId>,
 }
 
 impl Prepared {
@@ -91,6 +96,16 @@ pub(crate) struct Committer {
     pub(crate) head: Head,
     frontier: Frontier,
     ends: Recent<Vec<u8>, StreamEnd>,
+    /// What the batch brings beside its events; most bring nothing.
+    beside: Beside,
+}
+
+/// Rows that few appends bring: written at the end of a batch, in its transaction.
+#[derive(Debug, Default)]
+struct Beside {
+    apart: Vec<(Position, DataKeyId)>,
+    subjects: Vec<subjects::Row>,
+    erases: Vec<Erasable>,
 }
 
 enum Place {
@@ -101,7 +116,7 @@ enum Place {
 
 impl Committer {
     pub(crate) fn new(project: String, file: File, head: Head, frontier: Frontier) -> Self {
-        Self { project, file, head, frontier, ends: Recent::new(8192) }
+        Self { project, file, head, frontier, ends: Recent::new(8192), beside: Beside::default() }
     }
 
     /// Writes every append of the batch that is new, and the head row.
@@ -118,12 +133,31 @@ impl Committer {
         for prepared in batch {
             outcomes.push(self.append(&mut tables, prepared, &mut recorded)?);
         }
+        drop(tables);
+        self.write_beside(tx)?;
         if !recorded.is_empty() {
             self.head.root = self.frontier.root();
             let mut meta = tx.open_table(META).map_err(self.file.err(DOING))?;
             self.head.write(&mut meta).map_err(self.file.err(DOING))?;
         }
         Ok((outcomes, recorded))
+    }
+
+    fn write_beside(&mut self, tx: &WriteTransaction) -> Result<(), Error> {
+        let Beside { apart, subjects, erases } = std::mem::take(&mut self.beside);
+        if !apart.is_empty() {
+            let mut table = tx.open_table(APART).map_err(self.file.err(DOING))?;
+            for (position, key) in apart {
+                table.insert(position.get(), (key.0, 0)).map_err(self.file.err(DOING))?;
+            }
+        }
+        if !subjects.is_empty() {
+            subjects::insert(tx, &subjects, &self.file)?;
+        }
+        for what in &erases {
+            erase::delete(tx, what, &self.file)?;
+        }
+        Ok(())
     }
 
     fn append(
@@ -307,6 +341,10 @@ impl Committer {
             // a transaction that fails stops the log, so this cannot outlive a lost row
             data_key.set_registered();
         }
+        if !part.subjects.is_empty() {
+            self.beside.subjects.extend(subjects::rows(&part.stream, first, part.subjects));
+        }
+        self.beside.erases.extend(part.erases);
         let mut revision = end.revision;
         for event in part.events {
             revision = revision.next();
@@ -347,6 +385,9 @@ impl Committer {
         for (sealed, n) in new.sealed.iter().zip(0..) {
             let key = (position.get(), n);
             tables.payloads.insert(key, sealed.stored.as_slice()).map_err(self.file.err(DOING))?;
+        }
+        if let Some(key) = new.apart {
+            self.beside.apart.push((position, key));
         }
         self.head.size += 1;
         Ok(RecordedEvent {

@@ -6,11 +6,11 @@
 //! and never an unwrapped key.
 
 use crate::project_key::ProjectKey;
-use crate::storage::{self, Db, File};
+use crate::storage::{self, Db, File, Packing};
 use crate::tables::{DATA_KEYS, KEY_COUNTER};
-use crate::{Error, payload::DataKey};
+use crate::{Error, KeyMark, payload::DataKey};
 use placet_model::DataKeyId;
-use redb::{ReadableDatabase, ReadableTable};
+use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::{SecureRandom, SystemRandom};
 use std::collections::{BTreeSet, VecDeque};
@@ -28,6 +28,7 @@ const NEXT: &str = "next";
 const MAKING: &str = "making data keys";
 const READING: &str = "reading a data key";
 const DESTROYING: &str = "destroying data keys";
+const COPYING: &str = "writing the data keys anew";
 
 /// The keys that are ready, and the thread that keeps them so.
 pub(crate) struct DataKeys {
@@ -188,6 +189,90 @@ impl DataKeys {
     pub(crate) fn destroy(&self, ids: &[DataKeyId]) -> Result<usize, Error> {
         self.shared.delete(ids)
     }
+
+    /// Writes the file anew: every row is copied into a new file, which takes the old one's name.
+    /// Where there is no file, pages are packed instead.
+    pub(crate) fn rewrite(&self, is_file: bool) -> Result<(), Error> {
+        let (db, file) = (&self.shared.db, &self.shared.file);
+        if !is_file {
+            while db.pack(file)? == Packing::Read {
+                std::thread::yield_now();
+            }
+            return Ok(());
+        }
+        storage::guarded(COPYING, file, || db.replace(|old| copy(old, file)))
+    }
+
+    /// The marks of those of these keys that are there.
+    pub(crate) fn marks(&self, ids: &[DataKeyId]) -> Result<Vec<(DataKeyId, KeyMark)>, Error> {
+        let file = &self.shared.file;
+        let tx = self.shared.db.begin_read().map_err(file.err(READING))?;
+        let table = match tx.open_table(DATA_KEYS) {
+            Ok(table) => table,
+            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(vec![]),
+            Err(error) => return Err(file.err(READING)(error)),
+        };
+        let mut marks = Vec::new();
+        for id in ids {
+            let row = table.get(id.0).map_err(file.err(READING))?;
+            marks.extend(row.map(|row| (*id, KeyMark::of(row.value()))));
+        }
+        Ok(marks)
+    }
+
+    /// Those of `destroyed` that are there; raises the counter past all of them, so that a restored
+    /// file never gives one of these numbers to a new key.
+    pub(crate) fn revived(
+        &self,
+        destroyed: &BTreeSet<(DataKeyId, KeyMark)>,
+    ) -> Result<BTreeSet<DataKeyId>, Error> {
+        let Some((last, _)) = destroyed.last() else { return Ok(BTreeSet::new()) };
+        let (alive, next) = self.shared.alive(destroyed)?;
+        if next <= last.0 {
+            self.shared.raise_counter(last.0 + 1)?;
+        }
+        Ok(alive)
+    }
+}
+
+/// A copy of the key file under its name; the one that had it is gone with its last handle.
+fn copy(old: &Database, file: &File) -> Result<Database, Error> {
+    let unfinished = file.path().with_extension("redb.new");
+    storage::remove(&unfinished, file)?;
+    // what is being written now comes first
+    let last = old.begin_write().map_err(file.err(COPYING))?;
+    last.abort().map_err(file.err(COPYING))?;
+    let from = old.begin_read().map_err(file.err(COPYING))?;
+    let mut builder = Database::builder();
+    builder.set_cache_size(storage::KEY_CACHE_BYTES);
+    let mut new = builder.create(&unfinished).map_err(file.err(COPYING))?;
+    let mut tx = new.begin_write().map_err(file.err(COPYING))?;
+    tx.set_quick_repair(true);
+    copy_table(&from, &tx, DATA_KEYS, file)?;
+    copy_table(&from, &tx, KEY_COUNTER, file)?;
+    tx.commit().map_err(file.err(COPYING))?;
+    while new.compact().map_err(file.err(COPYING))? {}
+    storage::take_name(&unfinished, file.path(), file)?;
+    Ok(new)
+}
+
+fn copy_table<K: redb::Key + 'static, V: redb::Value + 'static>(
+    from: &redb::ReadTransaction,
+    to: &redb::WriteTransaction,
+    table: redb::TableDefinition<'_, K, V>,
+    file: &File,
+) -> Result<(), Error> {
+    let from = match from.open_table(table) {
+        Ok(from) => from,
+        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(()),
+        Err(error) => return Err(file.err(COPYING)(error)),
+    };
+    let mut to = to.open_table(table).map_err(file.err(COPYING))?;
+    for row in from.iter().map_err(file.err(COPYING))? {
+        let (key, value) = row.map_err(file.err(COPYING))?;
+        to.insert(key.value(), value.value()).map_err(file.err(COPYING))?;
+    }
+    Ok(())
 }
 
 /// The keys at one moment.
@@ -281,6 +366,48 @@ impl Shared {
         }
         tx.commit().map_err(self.file.err(MAKING))?;
         Ok(batch)
+    }
+
+    /// Those of `keys` that are there, and the number of the next key.
+    fn alive(
+        &self,
+        keys: &BTreeSet<(DataKeyId, KeyMark)>,
+    ) -> Result<(BTreeSet<DataKeyId>, u64), Error> {
+        let tx = self.db.begin_read().map_err(self.file.err(READING))?;
+        let table = match tx.open_table(DATA_KEYS) {
+            Ok(table) => table,
+            Err(redb::TableError::TableDoesNotExist(_)) => return Ok((BTreeSet::new(), 1)),
+            Err(error) => return Err(self.file.err(READING)(error)),
+        };
+        let counter = tx.open_table(KEY_COUNTER).map_err(self.file.err(READING))?;
+        let next = counter.get(NEXT).map_err(self.file.err(READING))?.map_or(1, |row| row.value());
+        let mut alive = BTreeSet::new();
+        // whichever are fewer are walked
+        if table.len().map_err(self.file.err(READING))? < keys.len() as u64 {
+            for row in table.iter().map_err(self.file.err(READING))? {
+                let (id, wrapped) = row.map_err(self.file.err(READING))?;
+                let (id, mark) = (DataKeyId(id.value()), KeyMark::of(wrapped.value()));
+                alive.extend(keys.contains(&(id, mark)).then_some(id));
+            }
+        } else {
+            for (id, mark) in keys {
+                let row = table.get(id.0).map_err(self.file.err(READING))?;
+                let same = row.is_some_and(|row| KeyMark::of(row.value()) == *mark);
+                alive.extend(same.then_some(*id));
+            }
+        }
+        Ok((alive, next))
+    }
+
+    fn raise_counter(&self, next: u64) -> Result<(), Error> {
+        let mut tx = self.db.begin_write().map_err(self.file.err(MAKING))?;
+        tx.set_quick_repair(true);
+        {
+            let mut counter = tx.open_table(KEY_COUNTER).map_err(self.file.err(MAKING))?;
+            counter.insert(NEXT, next).map_err(self.file.err(MAKING))?;
+            tx.open_table(DATA_KEYS).map_err(self.file.err(MAKING))?;
+        }
+        tx.commit().map_err(self.file.err(MAKING))
     }
 
     fn delete(&self, ids: &[DataKeyId]) -> Result<usize, Error> {

@@ -3,7 +3,9 @@
 //! Expected errors say what to do. A damaged record is always an error that names its position;
 //! nothing here is ever turned into a default or skipped.
 
-use placet_model::{DataKeyId, EventId, Position, Revision, StreamId};
+use crate::note::NoteError;
+use crate::signer::SignedHead;
+use placet_model::{DataKeyId, Digest, EventId, Position, Revision, StreamId};
 use std::path::PathBuf;
 
 /// Why the log could not be opened, read or verified.
@@ -17,7 +19,7 @@ pub enum Error {
     },
     /// The project key is not where it should be.
     #[error(
-        "the project key {} is missing: put it back from your backup, or name its directory with PLACET_KEY_DIR",
+        "the key file {} is missing: put it back from your backup, or name its directory with PLACET_KEY_DIR",
         path.display()
     )]
     KeyFileMissing {
@@ -25,7 +27,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// The project key can be read by others than its owner.
-    #[error("the project key {} has mode {mode:03o}: others can read it; run chmod 600 on it", path.display())]
+    #[error("the key file {} has mode {mode:03o}: others can read it; run chmod 600 on it", path.display())]
     KeyFileExposed {
         /// The key file.
         path: PathBuf,
@@ -33,7 +35,7 @@ pub enum Error {
         mode: u32,
     },
     /// The key file does not hold a project key.
-    #[error("{} holds no project key: put the right file back from your backup", path.display())]
+    #[error("{} holds no key: put the right file back from your backup", path.display())]
     KeyFileMalformed {
         /// The key file.
         path: PathBuf,
@@ -53,6 +55,44 @@ pub enum Error {
     KeyDirInsideData {
         /// The key directory.
         path: PathBuf,
+    },
+    /// The log was opened without keys.
+    #[error("the log was opened without keys: it can be verified, nothing else")]
+    Keyless,
+    /// The log ends before a head that was signed, or differs from it: an older or another copy.
+    #[error(
+        "the data end at {size} events with root {root}, but {} events with root {} were signed: they are an older or another copy of the log; put the newest data back, or go on from these with `placet restore <backup> --accept-rollback`",
+        signed.size, signed.root
+    )]
+    RolledBack {
+        /// Events in the log.
+        size: u64,
+        /// Root over the events that both have, or over all of the log's.
+        root: Digest,
+        /// The head that was signed.
+        signed: SignedHead,
+    },
+    /// The log has checkpoints, and the key that signed them is gone.
+    #[error(
+        "the signing key {} is missing, and the log has checkpoints signed with it: put it back from your backup, or make a new one with `placet audit checkpoint --new-key` and give it to whoever verifies the log",
+        path.display()
+    )]
+    SigningKeyMissing {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// An export goes into a directory of its own.
+    #[error("{} is not empty: name a directory that is new or empty", dir.display())]
+    NotEmpty {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// A project name, or a file, that makes no key or checkpoint.
+    #[error(transparent)]
+    Note {
+        /// What is wrong.
+        #[from]
+        source: NoteError,
     },
     /// No key directory was given and none can be derived.
     #[error(
@@ -243,6 +283,9 @@ pub enum Error {
     /// on disk.
     #[error("the log stopped after a failed commit: drop it and open it again")]
     Stopped,
+    /// There was no moment in which nobody read.
+    #[error("the log is being read all the time, so its file cannot be packed now: ask again")]
+    Busy,
     /// The system's random source failed.
     #[error("the system's random source failed")]
     Random,
@@ -313,13 +356,18 @@ impl Error {
             | Self::KeyFileMalformed { .. }
             | Self::KeyFileWrong { .. }
             | Self::KeyDirInsideData { .. }
-            | Self::KeyDirUnknown => "PL1004",
+            | Self::KeyDirUnknown
+            | Self::SigningKeyMissing { .. }
+            | Self::Keyless => "PL1004",
+            Self::RolledBack { .. } => "PL1201",
+            Self::Note { .. } | Self::NotEmpty { .. } => "PL1202",
             Self::Format { .. } | Self::UnknownEvent { .. } => "PL1005",
             Self::Stopped => "PL1006",
             Self::Unfinished { .. } | Self::Backup { .. } => "PL1009",
             Self::Copied { .. } | Self::OldCopy { .. } => "PL1010",
-            Self::Erased { .. }
-            | Self::NoSuchKey { .. }
+            Self::Busy => "PL4032",
+            Self::Erased { .. } => "PL4030",
+            Self::NoSuchKey { .. }
             | Self::NoSuchPayload { .. }
             | Self::NoSuchRevision { .. }
             | Self::NoSuchPosition { .. }

@@ -85,6 +85,11 @@ impl Held {
         Ok(())
     }
 
+    /// Whether the file is ours to write.
+    pub(crate) fn is_owned(&self) -> bool {
+        self.access == Access::Owned
+    }
+
     fn is_released(&self) -> bool {
         self.released.load(Ordering::Acquire)
     }

@@ -3,15 +3,14 @@
 //! A cache over `stream_keys` and the key file: dropping it loses nothing. It is bounded, so a
 //! hundred thousand parked runs hold no keys.
 
-use crate::Error;
 use crate::data_keys::{DataKeys, KeySnapshot};
 use crate::payload::DataKey;
 use crate::storage::{Db, File};
 use crate::tables::STREAM_KEYS;
+use crate::{Error, KeyMark};
 use placet_model::DataKeyId;
-use redb::{Database, ReadableDatabase};
 use std::borrow::Borrow;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -46,6 +45,11 @@ impl<K: Eq + Hash, V: Clone> Recent<K, V> {
             self.old = std::mem::take(&mut self.young);
         }
         self.young.insert(key, value);
+    }
+
+    pub(crate) fn forget_if(&mut self, is_gone: impl Fn(&V) -> bool) {
+        self.young.retain(|_, value| !is_gone(value));
+        self.old.retain(|_, value| !is_gone(value));
     }
 
     pub(crate) fn remove<Q: Eq + Hash + ?Sized>(&mut self, key: &Q)
@@ -106,6 +110,11 @@ impl Keyring {
         let id = key.id();
         self.lock().keys.insert(id, key);
         Ok(id)
+    }
+
+    /// A key that no stream has had, for content that is sealed apart.
+    pub(crate) fn fresh(&self) -> Result<Arc<DataKey>, Error> {
+        self.data_keys.take()
     }
 
     /// The key with this number; `None` when it was destroyed.
@@ -173,23 +182,39 @@ impl Keyring {
     }
 
     /// Destroys keys for good and forgets them.
-    pub(crate) fn destroy(&self, stream: &[u8], ids: &[DataKeyId]) -> Result<usize, Error> {
+    pub(crate) fn destroy(&self, ids: &[DataKeyId]) -> Result<usize, Error> {
         let gone = self.data_keys.destroy(ids)?;
+        let destroyed: BTreeSet<DataKeyId> = ids.iter().copied().collect();
         let mut recent = self.lock();
-        recent.streams.remove(stream);
+        recent.streams.forget_if(|stream| destroyed.contains(&stream.key.id()));
         for id in ids {
             recent.keys.remove(id);
         }
         Ok(gone)
     }
+
+    /// The marks of those of these keys that are there.
+    pub(crate) fn marks(&self, ids: &[DataKeyId]) -> Result<Vec<(DataKeyId, KeyMark)>, Error> {
+        self.data_keys.marks(ids)
+    }
+
+    /// Writes the key file anew, without a trace of destroyed keys.
+    pub(crate) fn rewrite(&self, is_file: bool) -> Result<(), Error> {
+        self.data_keys.rewrite(is_file)
+    }
+
+    /// Those of the destroyed keys that are in the key file, though they should not be. Their
+    /// numbers are never given to another key.
+    pub(crate) fn revived(
+        &self,
+        destroyed: &BTreeSet<(DataKeyId, KeyMark)>,
+    ) -> Result<BTreeSet<DataKeyId>, Error> {
+        self.data_keys.revived(destroyed)
+    }
 }
 
 /// The keys of a stream that were not destroyed, oldest first.
-pub(crate) fn live_keys(
-    stream: &[u8],
-    db: &Database,
-    file: &File,
-) -> Result<Vec<DataKeyId>, Error> {
+pub(crate) fn live_keys(stream: &[u8], db: &Db, file: &File) -> Result<Vec<DataKeyId>, Error> {
     const DOING: &str = "reading the keys of a stream";
     let tx = db.begin_read().map_err(file.err(DOING))?;
     let table = tx.open_table(STREAM_KEYS).map_err(file.err(DOING))?;

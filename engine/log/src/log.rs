@@ -2,15 +2,19 @@
 //! is dropped.
 
 use crate::append::{Append, AppendResult, Appended, EVENTS_MAX, Ticket};
+use crate::checkpoint::Recorded;
 use crate::commit::{Part, Prepared, PreparedEvent};
 use crate::envelope::stream_key;
 use crate::head::Subscription;
-use crate::keyring::{StreamKey, live_keys};
-use crate::payload::{self, Owner};
+use crate::note::Note;
+use crate::payload::{self, DataKey, Owner};
 use crate::shared::Shared;
+use crate::signer::Signer;
 use crate::writer::Request;
-use crate::{AppendError, BoxError, Error, OpenOptions, ReadView, meta};
-use placet_model::{DataKeyId, Position, StreamId, Timestamp};
+use crate::{
+    AppendError, BoxError, Erasable, Erased, Error, OpenOptions, ReadView, checkpoint, meta, signer,
+};
+use placet_model::{DataKeyId, Digest, Position, Revision, StreamId, Timestamp};
 use redb::WriteTransaction;
 use std::collections::BTreeSet;
 use std::sync::mpsc::SyncSender;
@@ -64,10 +68,6 @@ impl Log {
     /// The data directory; none where the log lives in backends of a test, or is only looked at.
     pub fn directory(&self) -> Option<&std::path::Path> {
         self.inner.shared.dir.as_deref()
-    }
-
-    pub(crate) fn shared(&self) -> &Arc<Shared> {
-        &self.inner.shared
     }
 
     /// Makes no data key with a number below this one from now on: numbers that another copy of the
@@ -154,6 +154,58 @@ impl Log {
         ReadView::open(&self.inner.shared)
     }
 
+    /// The name that the log's checkpoints and its key go by, for life.
+    pub fn origin(&self) -> String {
+        checkpoint::origin(self.inner.shared.install_id, self.project())
+    }
+
+    /// What signs the log's heads; its key is made, durably, when it is asked for the first time.
+    ///
+    /// # Errors
+    /// The key files' errors, and [`Error::SigningKeyMissing`].
+    pub fn signer(&self) -> Result<Signer, Error> {
+        let shared = &self.inner.shared;
+        let keys = signer::Keys::of(&shared.keys, shared.install_id, shared.dir.as_deref())?;
+        let signed_before = self.read()?.revision(&StreamId::Checkpoints)? != Revision::START;
+        Signer::open(keys, &self.origin(), signed_before, Arc::clone(&shared.signed))
+    }
+
+    /// Puts a new signing key in the place of one that is lost. Whoever verifies the log must be
+    /// given it; what the old key signed stays as it is.
+    ///
+    /// # Errors
+    /// The key files' errors; [`Error::Io`] where the key is there.
+    pub fn new_signing_key(&self) -> Result<Signer, Error> {
+        let shared = &self.inner.shared;
+        let keys = signer::Keys::of(&shared.keys, shared.install_id, shared.dir.as_deref())?;
+        Signer::create(keys, &self.origin(), Arc::clone(&shared.signed))
+    }
+
+    /// Refuses data that are older than what was signed of this log, or that differ from it. An
+    /// engine asks before it does anything; who only reads need not.
+    ///
+    /// # Errors
+    /// [`Error::RolledBack`], and a signed head that cannot be read.
+    pub fn check_signed_head(&self) -> Result<(), Error> {
+        let shared = &self.inner.shared;
+        let keys = signer::Keys::of(&shared.keys, shared.install_id, shared.dir.as_deref())?;
+        let signed = keys.head()?;
+        signed.map_or(Ok(()), |signed| signed.check(&self.read()?))
+    }
+
+    /// A checkpoint for an export or a receipt of what the view shows, with the size that it is for:
+    /// the one recorded last while it vouches for every event, with its witnesses; else one that is
+    /// signed now. Appends nothing.
+    ///
+    /// # Errors
+    /// As [`Signer::sign`].
+    pub fn evidence(&self, view: &ReadView) -> Result<(Note, u64), Error> {
+        match Recorded::last(view)?.filter(|last| last.unsigned == 0) {
+            Some(last) => Ok((last.note, last.head.size)),
+            None => Ok((self.signer()?.sign(view)?, view.head().size)),
+        }
+    }
+
     /// Position of the last durable event.
     pub fn head(&self) -> Position {
         self.inner.shared.tail.head()
@@ -191,24 +243,54 @@ impl Log {
         answered.recv().unwrap_or_else(|_closed| Err(stopped()))
     }
 
-    /// Erases the content of a stream: destroys its data keys, then deletes its payloads. The
-    /// events stay, and stay verifiable. The caller appends the event that says so; compaction
-    /// removes what is left in free pages.
+    /// Erases the content of a stream, or of one event from outside: deletes its payloads and
+    /// destroys its keys. The events stay, and stay verifiable. The event that says so is appended
+    /// in the same transaction with [`Append::erasing`]; compaction rewrites what held the rows.
     ///
     /// # Errors
-    /// When keys or rows cannot be deleted; asking again goes on where it failed.
-    pub fn erase(&self, stream: &StreamId) -> Result<Erased, AppendError> {
-        let shared = &self.inner.shared;
-        let key = stream_key(stream);
-        let ids = live_keys(&key, &shared.db.0, &shared.db.1)?;
-        let keys = shared.keyring.destroy(&key, &ids)?;
+    /// When keys or rows cannot be deleted; asking again goes on where it failed, and so does the
+    /// next open.
+    pub fn erase(&self, what: &Erasable) -> Result<Erased, AppendError> {
         let (count, counted) = mpsc::sync_channel(1);
-        let file = shared.db.1.clone();
+        let (file, target) = (self.inner.shared.db.1.clone(), what.clone());
         self.maintain(move |tx| {
-            let payloads = crate::erase::delete_payloads(tx, &key, &ids, &file)?;
+            let payloads = crate::erase::delete(tx, &target, &file)?;
             count.send(payloads).map_err(BoxError::from)
         })?;
+        let keys = self.finish_erasures()?;
         Ok(Erased { keys, payloads: counted.recv().unwrap_or(0) })
+    }
+
+    /// Destroys the keys of what has been erased by appends; returns how many there were. What is
+    /// not finished is finished by the next open.
+    ///
+    /// # Errors
+    /// When the tombstones or the keys cannot be written.
+    pub fn finish_erasures(&self) -> Result<usize, AppendError> {
+        let shared = &self.inner.shared;
+        let ids = crate::erase::unfinished(&shared.db.0, &shared.db.1)?;
+        if ids.is_empty() {
+            return Ok(0);
+        }
+        let gone = shared.destroy(&ids)?;
+        let file = shared.db.1.clone();
+        self.maintain(move |tx| Ok(crate::erase::strike_off(tx, &ids, &file)?))?;
+        Ok(gone)
+    }
+
+    /// The pseudonym of a person, from a normalised value that identifies them.
+    pub fn pseudonym(&self, normalised: &str) -> Digest {
+        self.inner.shared.pseudonyms.of(normalised)
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.inner.shared
+    }
+
+    /// Runs `work` on the writer's thread, between appends and outside every transaction. An error
+    /// stops the log.
+    pub(crate) fn alone(&self, work: impl FnOnce() -> Result<(), String> + Send + 'static) {
+        self.send(Request::Alone(Box::new(work)));
     }
 
     fn send(&self, request: Request) {
@@ -217,11 +299,14 @@ impl Log {
             match unsent.0 {
                 Request::Append(_, done) => done(Err(stopped())),
                 Request::Maintain(_, done) => done(Err(stopped())),
+                // who waits for it sees its channel closed
+                Request::Alone(work) => drop(work),
             }
         }
     }
 
     fn prepare(&self, at: Timestamp, group: Vec<Append>) -> Result<Prepared, AppendError> {
+        self.inner.shared.demand_key()?;
         let invalid = |stream: &StreamId, what: &str| AppendError::Invalid {
             stream: stream.clone(),
             what: what.to_owned(),
@@ -251,15 +336,20 @@ impl Log {
         let bodies = append.check()?;
         let shared = &self.inner.shared;
         let key = stream_key(&append.stream);
+        // what comes from outside is sealed event by event, so that one can be erased
+        let apart = append.stream == StreamId::Events;
         let sealing = append.events.iter().any(|event| !event.payloads.is_empty());
-        let data_key = if sealing {
+        let data_key = if sealing && !apart {
             Some(shared.keyring.for_stream(&key, append.key, &shared.db)?)
         } else {
             None
         };
         let mut events = Vec::with_capacity(bodies.len());
         for (new, body) in append.events.into_iter().zip(bodies) {
-            let sealed = self.seal(&key, &new, data_key.as_deref())?;
+            let own = (apart && !new.payloads.is_empty()).then(|| shared.keyring.fresh());
+            let own = own.transpose()?;
+            let with = own.as_deref().or_else(|| data_key.as_deref().map(|known| &*known.key));
+            let sealed = self.seal(&key, &new, with)?;
             events.push(PreparedEvent {
                 event_id: new.event_id,
                 actor: new.actor,
@@ -268,35 +358,28 @@ impl Log {
                 event: new.event,
                 body,
                 sealed,
+                apart: own.map(|key| key.id()),
             });
         }
-        Ok(Part { stream: append.stream, key, expected: append.expected, events, data_key })
+        let Append { stream, expected, subjects, erases, .. } = append;
+        Ok(Part { stream, key, expected, events, data_key, subjects, erases })
     }
 
     fn seal(
         &self,
         stream: &[u8],
         new: &crate::NewEvent,
-        data_key: Option<&StreamKey>,
+        data_key: Option<&DataKey>,
     ) -> Result<Vec<payload::SealedPayload>, AppendError> {
         let Some(data_key) = data_key else { return Ok(Vec::new()) };
         let shared = &self.inner.shared;
         let sealed = new.payloads.iter().zip(0..).map(|(content, index)| {
             let event_id = new.event_id;
             let owner = Owner { project: &shared.project, stream, event_id, index };
-            payload::seal(&data_key.key, owner, content, &shared.random)
+            payload::seal(data_key, owner, content, &shared.random)
         });
         Ok(sealed.collect::<Result<_, Error>>()?)
     }
-}
-
-/// What an erasure removed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Erased {
-    /// Data keys destroyed.
-    pub keys: usize,
-    /// Payload rows deleted.
-    pub payloads: usize,
 }
 
 fn stopped() -> AppendError {

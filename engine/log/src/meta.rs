@@ -2,10 +2,9 @@
 
 use crate::envelope::PROJECT_MAX;
 use crate::head::Head;
-use crate::storage::File;
+use crate::storage::{Db, File};
 use crate::tables::{EVENTS, FORMAT, META, PAYLOADS, STREAM_KEYS, STREAMS, UNPLACED};
 use crate::{Error, check};
-use redb::{Database, ReadableDatabase};
 
 const ROW: &str = "log";
 const DOING: &str = "reading what log this is";
@@ -66,7 +65,7 @@ impl Meta {
     }
 
     /// What the file says of itself; `None` when nothing was ever written into it.
-    pub(crate) fn read(db: &Database, file: &File) -> Result<Option<Self>, Error> {
+    pub(crate) fn read(db: &Db, file: &File) -> Result<Option<Self>, Error> {
         let tx = db.begin_read().map_err(file.err(DOING))?;
         let meta = match tx.open_table(META) {
             Ok(meta) => meta,
@@ -82,7 +81,7 @@ impl Meta {
     }
 
     /// Makes all tables of a new log and writes what it is, in one durable commit.
-    pub(crate) fn create(&self, db: &Database, file: &File) -> Result<(), Error> {
+    pub(crate) fn create(&self, db: &Db, file: &File) -> Result<(), Error> {
         const DOING: &str = "creating the log";
         let mut tx = db.begin_write().map_err(file.err(DOING))?;
         tx.set_quick_repair(true);

@@ -11,11 +11,13 @@ use crate::meta::{self, Meta};
 use crate::place::Place;
 use crate::project_key::{self, KeyPlace, ProjectKey};
 use crate::projector::{NoProjections, Projector};
-use crate::shared::Shared;
+use crate::shared::{Graveyard, Shared};
+use crate::signer::{Keys, Remembered};
 use crate::storage::{Files, KEYS_FILE, LOG_FILE, Storage, guarded};
+use crate::subjects::Pseudonyms;
 use crate::tree::Frontier;
 use crate::writer::Writer;
-use crate::{Error, Log, ReadView, present, verify};
+use crate::{Error, Log, ReadView, Tombstones, erase, present, verify};
 use ring::rand::{SecureRandom, SystemRandom};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -27,6 +29,9 @@ use std::sync::{Arc, mpsc};
 const QUEUE: usize = 2048;
 const DEFAULT_CACHE_BYTES: usize = 128 * 1024 * 1024;
 const DEFAULT_CHECKED_EVENTS: u64 = 1024;
+/// Events checked while opening at most, however long ago the last checkpoint was signed: about a
+/// tenth of a second. The rest is for `audit verify`.
+const CHECKED_MAX: u64 = 32 * 1024;
 
 /// Whether the place of the data says anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,7 +103,8 @@ impl OpenOptions {
         self
     }
 
-    /// How many of the last events are checked while opening (default 1,024).
+    /// How many of the last events are checked while opening, at least (default 1,024): it is all
+    /// since the last signed head, and no more than 32,768.
     #[must_use]
     pub const fn checked_events(mut self, events: u64) -> Self {
         self.checked_events = events;
@@ -126,18 +132,6 @@ impl OpenOptions {
         self
     }
 
-    /// Rewrites both files without their free pages, so that what was erased is in no page any
-    /// more. Needs the log closed.
-    ///
-    /// # Errors
-    /// [`Error::InUse`] while an engine has it, and what redb says.
-    pub fn compact(self) -> Result<(), Error> {
-        let mut files = Files::open(self.storage, self.cache_bytes)?;
-        files.release()?;
-        files.log.0.compact(&files.log.1)?;
-        files.keys.0.compact(&files.keys.1)
-    }
-
     pub(crate) fn open(mut self) -> Result<Log, Error> {
         meta::check_project(&self.project)?;
         if let (Storage::Directory(dir), true) =
@@ -159,11 +153,20 @@ impl OpenOptions {
         let release = files.take_held();
         let (key_db, key_file) = files.keys;
         let data_keys = DataKeys::open(key_db, key_file, &key, meta.install_id)?;
+        let install_id = meta::install_text(meta.install_id);
+        let tombstones = match self.keys.directory(&install_id)? {
+            Some(dir) => Some(Tombstones::open(&dir, &install_id)?),
+            None => None,
+        };
         let shared = Arc::new(Shared {
             db: files.log,
             project: meta.project,
             install_id: meta.install_id,
+            keys: self.keys,
+            signed: Remembered::default(),
             keyring: Keyring::new(data_keys),
+            pseudonyms: Pseudonyms::new(&key),
+            tombstones: Graveyard::new(tombstones),
             tail: Arc::new(Tail::default()),
             random: SystemRandom::new(),
             stopped: AtomicBool::new(false),
@@ -171,10 +174,11 @@ impl OpenOptions {
             dir: files.dir,
             _lock: files.lock,
         });
+        guarded("finishing erasures", &file, || erase::recover(&shared))?;
         let view = ReadView::open(&shared)?;
         shared.check_noted_head(view.head())?;
-        let frontier = verify::tail(&view, self.checked_events)?;
-        if let Some(key) = view.newest_key()? {
+        let frontier = verify::tail(&view, to_check(&shared, view.head(), self.checked_events)?)?;
+        if let (Some(key), false) = (view.newest_key()?, matches!(shared.keys, KeyPlace::Without)) {
             shared.keyring.check(key)?;
         }
         if let Some(place) = &shared.place {
@@ -193,6 +197,15 @@ impl OpenOptions {
     }
 }
 
+/// How many of the last events are checked: those since the head that was signed last, so that a
+/// start leaves no gap between what a checkpoint vouches for and what was read again; never fewer
+/// than `least`, and never more than [`CHECKED_MAX`].
+fn to_check(shared: &Shared, head: &Head, least: u64) -> Result<u64, Error> {
+    let signed = Keys::of(&shared.keys, shared.install_id, shared.dir.as_deref())?.head()?;
+    let since = signed.map_or(0, |signed| head.size.saturating_sub(signed.size));
+    Ok(since.min(CHECKED_MAX).max(least))
+}
+
 /// What log this is and its key; makes both when the file is new.
 fn identify(files: &Files, project: &str, keys: &KeyPlace) -> Result<(Meta, ProjectKey), Error> {
     let (db, file) = (&files.log.0, &files.log.1);
@@ -201,6 +214,7 @@ fn identify(files: &Files, project: &str, keys: &KeyPlace) -> Result<(Meta, Proj
         Some(meta) if meta.project != project => {
             Err(Error::OtherProject { expected: project.to_owned(), found: meta.project })
         }
+        Some(meta) if matches!(keys, KeyPlace::Without) => Ok((meta, ProjectKey::random()?)),
         Some(meta) => {
             let text = meta::install_text(meta.install_id);
             let (key, path) = project_key::load(keys, &text, data)?;

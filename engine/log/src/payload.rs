@@ -163,6 +163,19 @@ pub(crate) fn check(stored: &[u8], commitment: &Commitment) -> Result<(), &'stat
     }
 }
 
+/// Compares content and salt with what the leaf says; needs no key.
+pub(crate) fn check_plain(
+    content: &[u8],
+    salt: &[u8; SALT_LEN],
+    commitment: &Commitment,
+) -> Result<(), &'static str> {
+    if commit(salt, content) == commitment.pt_commit {
+        Ok(())
+    } else {
+        Err("the content does not fit pt_commit")
+    }
+}
+
 /// Opens a stored payload and compares it with what the leaf says; the error says what differs.
 pub(crate) fn open(
     key: &DataKey,
@@ -181,9 +194,7 @@ pub(crate) fn open(
         .open_in_place(nonce, owner.aad(), &mut sealed)
         .map_err(|_unspecified| "the data key does not open it")?;
     let (plain, salt) = opened.split_last_chunk::<SALT_LEN>().ok_or("the salt is missing")?;
-    if commit(salt, plain) != commitment.pt_commit {
-        return Err("the content does not fit pt_commit");
-    }
+    check_plain(plain, salt, commitment)?;
     Ok(OpenedPayload { payload: Payload(Zeroizing::new(plain.to_vec())), salt: *salt })
 }
 

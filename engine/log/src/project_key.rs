@@ -21,6 +21,8 @@ pub enum KeyPlace {
     Environment,
     /// Nowhere: this key, for tests and for logs in memory.
     Given(ProjectKey),
+    /// Nowhere: the log is opened to be verified. Content stays sealed, and nothing is appended.
+    Without,
 }
 
 /// The environment variable that names the key directory.
@@ -56,7 +58,7 @@ impl ProjectKey {
         fingerprint
     }
 
-    fn random() -> Result<Self, Error> {
+    pub(crate) fn random() -> Result<Self, Error> {
         let mut key = Zeroizing::new([0; 32]);
         SystemRandom::new().fill(key.as_mut()).map_err(|_unspecified| Error::Random)?;
         Ok(Self(key))
@@ -64,7 +66,8 @@ impl ProjectKey {
 }
 
 impl KeyPlace {
-    /// The key directory for the log with this install id; `None` when the key is given.
+    /// The key directory for the log with this install id; `None` when there is none to be
+    /// found in a directory.
     ///
     /// # Errors
     /// [`Error::KeyDirUnknown`] when the environment names no place.
@@ -72,7 +75,7 @@ impl KeyPlace {
         let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
         match self {
             Self::Directory(dir) => Ok(Some(dir.clone())),
-            Self::Given(_) => Ok(None),
+            Self::Given(_) | Self::Without => Ok(None),
             Self::Environment => {
                 if let Some(dir) = variable(KEY_DIR_VARIABLE) {
                     return Ok(Some(dir.into()));
@@ -97,13 +100,15 @@ pub(crate) fn create(
     let Some(dir) = place.directory(install_id)? else { return given(place) };
     create_private_dir(&dir)?;
     refuse_inside(&dir, data)?;
-    let path = file_in(&dir, install_id);
-    let io = |doing| {
-        let path = path.clone();
-        move |source| Error::Io { doing, path, source }
-    };
     let key = ProjectKey::random()?;
-    let hex = key.as_bytes().iter().fold(Zeroizing::new(String::new()), |mut text, byte| {
+    write_secret(&file_in(&dir, install_id), HEADER, key.as_bytes())?;
+    Ok(key)
+}
+
+/// Writes 32 secret bytes into a new file that only its owner can read; durable before this returns.
+pub(crate) fn write_secret(path: &Path, header: &str, secret: &[u8; 32]) -> Result<(), Error> {
+    let io = |doing| move |source| Error::Io { doing, path: path.to_owned(), source };
+    let hex = secret.iter().fold(Zeroizing::new(String::new()), |mut text, byte| {
         write!(text, "{byte:02x}").expect("writing to a string cannot fail");
         text
     });
@@ -111,14 +116,13 @@ pub(crate) fn create(
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&path).map_err(io("creating the project key"))?;
-    file.write_all(HEADER.as_bytes())
+    let mut file = options.open(path).map_err(io("creating the key file"))?;
+    file.write_all(header.as_bytes())
         .and_then(|()| file.write_all(hex.as_bytes()))
         .and_then(|()| file.write_all(b"\n"))
         .and_then(|()| file.sync_all())
-        .map_err(io("writing the project key"))?;
-    sync_dir(path.parent())?;
-    Ok(key)
+        .map_err(io("writing the key file"))?;
+    sync_dir(path.parent())
 }
 
 /// Reads the key of an existing log.
@@ -131,29 +135,42 @@ pub(crate) fn load(
         return Ok((given(place)?, PathBuf::from("(given key)")));
     };
     let path = file_in(&dir, install_id);
-    let text = match std::fs::read_to_string(&path) {
+    let secret = read_secret(&path, HEADER, data)?;
+    Ok((ProjectKey(secret), path))
+}
+
+/// Reads what [`write_secret`] wrote; refuses a file that others can read, or that lies in the data.
+pub(crate) fn read_secret(
+    path: &Path,
+    header: &str,
+    data: Option<&Path>,
+) -> Result<Zeroizing<[u8; 32]>, Error> {
+    let at = || path.to_owned();
+    let text = match std::fs::read_to_string(path) {
         Ok(text) => Zeroizing::new(text),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Err(Error::KeyFileMissing { path });
+            return Err(Error::KeyFileMissing { path: at() });
         }
         Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
-            return Err(Error::KeyFileMalformed { path });
+            return Err(Error::KeyFileMalformed { path: at() });
         }
-        Err(source) => return Err(Error::Io { doing: "reading the project key", path, source }),
+        Err(source) => {
+            return Err(Error::Io { doing: "reading the key file", path: at(), source });
+        }
     };
-    refuse_inside(&dir, data)?;
-    refuse_exposed(&path)?;
-    let key = text.strip_prefix(HEADER).and_then(|rest| parse_hex(rest.trim_end()));
-    match key {
-        Some(key) => Ok((ProjectKey(key), path)),
-        None => Err(Error::KeyFileMalformed { path }),
-    }
+    let dir = path.parent().unwrap_or(path);
+    refuse_inside(dir, data)?;
+    refuse_exposed(path)?;
+    let secret = text.strip_prefix(header).and_then(|rest| parse_hex(rest.trim_end()));
+    secret.ok_or_else(|| Error::KeyFileMalformed { path: at() })
 }
 
 fn given(place: &KeyPlace) -> Result<ProjectKey, Error> {
     match place {
         KeyPlace::Given(key) => Ok(key.clone()),
-        KeyPlace::Directory(_) | KeyPlace::Environment => Err(Error::KeyDirUnknown),
+        KeyPlace::Directory(_) | KeyPlace::Environment | KeyPlace::Without => {
+            Err(Error::KeyDirUnknown)
+        }
     }
 }
 
@@ -193,7 +210,7 @@ pub(crate) fn sync_dir(dir: Option<&Path>) -> Result<(), Error> {
     })
 }
 
-fn refuse_inside(dir: &Path, data: Option<&Path>) -> Result<(), Error> {
+pub(crate) fn refuse_inside(dir: &Path, data: Option<&Path>) -> Result<(), Error> {
     let Some(data) = data else { return Ok(()) };
     let doing = "resolving the directory";
     let real = |path: &Path| {
@@ -208,7 +225,7 @@ fn refuse_inside(dir: &Path, data: Option<&Path>) -> Result<(), Error> {
 #[cfg(unix)]
 fn refuse_exposed(path: &Path) -> Result<(), Error> {
     use std::os::unix::fs::PermissionsExt;
-    let doing = "reading the mode of the project key";
+    let doing = "reading the mode of the key file";
     let mode = std::fs::metadata(path)
         .map_err(|source| Error::Io { doing, path: path.to_owned(), source })?
         .permissions()

@@ -10,10 +10,10 @@ use crate::payload::{self, OpenedPayload, Owner, Payload};
 use crate::record::{self, Record};
 use crate::shared::Shared;
 use crate::storage::guarded;
-use crate::tables::{EVENTS, META, PAYLOADS, STREAM_KEYS, STREAMS};
-use crate::{Error, index, tree};
+use crate::tables::{APART, EVENTS, META, PAYLOADS, STREAM_KEYS, STREAMS};
+use crate::{Erasable, Error, index, tree};
 use placet_model::{DataKeyId, Digest, PayloadRef, Position, RecordedEvent, Revision, StreamId};
-use redb::{ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable as _};
+use redb::{ReadOnlyTable, ReadTransaction, ReadableTable as _};
 use std::fmt;
 use std::sync::Arc;
 
@@ -306,7 +306,12 @@ impl ReadView {
         )))
     }
 
-    fn open_payload(&self, envelope: &Envelope<'_>, index: u16) -> Result<OpenedPayload, Error> {
+    pub(crate) fn open_payload(
+        &self,
+        envelope: &Envelope<'_>,
+        index: u16,
+    ) -> Result<OpenedPayload, Error> {
+        self.shared.demand_key()?;
         let position = envelope.position;
         let damaged =
             |what: &str| Error::Damaged { position, what: format!("payload {index}: {what}") };
@@ -327,6 +332,7 @@ impl ReadView {
             payload::check(&stored, commitment).map_err(damaged)?;
             return Err(match self.erased_key(&stream, position)? {
                 Some(key) => erased(key),
+                None if self.shared.tombstones.has(id) => erased(id),
                 None => Error::KeyLost { position, index, key: id },
             });
         };
@@ -353,8 +359,75 @@ impl ReadView {
         }
     }
 
+    /// The key that seals the event at `position` alone, and whether it was erased.
+    fn apart(&self, position: Position) -> Result<Option<(DataKeyId, bool)>, Error> {
+        let Some(apart) = self.open_if_made(APART)? else { return Ok(None) };
+        let row = apart.get(position.get()).map_err(self.err())?;
+        Ok(row.map(|row| row.value()).map(|(key, erased)| (DataKeyId(key), erased != 0)))
+    }
+
+    /// Whether the content of the event at `position` can be erased by itself.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn is_sealed_apart(&self, position: Position) -> Result<bool, Error> {
+        self.guarded(|| Ok(self.apart(position)?.is_some()))
+    }
+
+    /// How many payloads there are of it that are not erased.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn payloads_of(&self, what: &Erasable) -> Result<u64, Error> {
+        let ranges = match what {
+            Erasable::Arrival(position) => vec![(position.get(), 1)],
+            Erasable::Stream(stream) => self.appends_of(stream)?,
+        };
+        self.guarded(|| {
+            let payloads = self.tx.open_table(PAYLOADS).map_err(self.err())?;
+            let mut count = 0;
+            for (first, events) in ranges {
+                let range = payloads.range((first, 0)..(first + events, 0));
+                for row in range.map_err(self.err())? {
+                    row.map_err(self.err())?;
+                    count += 1;
+                }
+            }
+            Ok(count)
+        })
+    }
+
+    /// First position and count of each append of a stream.
+    fn appends_of(&self, stream: &StreamId) -> Result<Vec<(u64, u64)>, Error> {
+        let key = stream_key(stream);
+        self.guarded(|| {
+            let range = (key.as_slice(), 0)..=(key.as_slice(), u64::MAX);
+            let mut appends = Vec::new();
+            for row in self.streams.range(range).map_err(self.err())? {
+                let (first, count) = row.map_err(self.err())?.1.value();
+                appends.push((first, u64::from(count)));
+            }
+            Ok(appends)
+        })
+    }
+
+    /// A table that is made with its first row; `None` before.
+    pub(crate) fn open_if_made<K: redb::Key + 'static, V: redb::Value + 'static>(
+        &self,
+        table: redb::TableDefinition<'_, K, V>,
+    ) -> Result<Option<ReadOnlyTable<K, V>>, Error> {
+        match self.tx.open_table(table) {
+            Ok(table) => Ok(Some(table)),
+            Err(redb::TableError::TableDoesNotExist(_)) => Ok(None),
+            Err(error) => Err(self.err()(error)),
+        }
+    }
+
     /// The destroyed key whose erasure covers `position` of the stream.
     fn erased_key(&self, stream: &[u8], position: Position) -> Result<Option<DataKeyId>, Error> {
+        if let Some((key, erased)) = self.apart(position)? {
+            return Ok(erased.then_some(key));
+        }
         let keys = self.tx.open_table(STREAM_KEYS).map_err(self.err())?;
         for row in keys.range((stream, 0)..=(stream, u64::MAX)).map_err(self.err())? {
             let (key, erased_until) = row.map_err(self.err())?;

@@ -7,7 +7,9 @@
 use crate::backup::Manifest;
 use crate::place::{self, Known, Place, write_whole};
 use crate::project_key::{create_private_dir, sync_dir};
-use crate::{Error, KeyPlace, Log, OpenOptions, RESTORING_FILE, ReadView, Storage, Verified};
+use crate::{
+    Error, KeyPlace, Log, OpenOptions, RESTORING_FILE, ReadView, SignedHead, Storage, Verified,
+};
 use placet_model::Digest;
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -70,7 +72,9 @@ pub fn lost_to(view: &ReadView, keys: &KeyPlace, install_id: &str) -> Result<Opt
     let placed =
         place::known(&dir, install_id)?.map(|Known { size, root, .. }| Seen { size, root });
     let mut lost = None;
-    for seen in placed.into_iter().chain(signed_head(&dir, install_id)?) {
+    let signed = SignedHead::read(keys, install_id)?;
+    let signed = signed.map(|SignedHead { size, root }| Seen { size, root });
+    for seen in placed.into_iter().chain(signed) {
         let there = seen.size <= view.head().size && view.root_at(seen.size)? == seen.root;
         if !there {
             lost = lost.max(Some(seen.size.max(view.head().size)));
@@ -86,39 +90,6 @@ pub fn lost_to(view: &ReadView, keys: &KeyPlace, install_id: &str) -> Result<Opt
 pub fn known_epoch(keys: &KeyPlace, install_id: &str) -> Result<u64, Error> {
     let Some(dir) = keys.directory(install_id)? else { return Ok(1) };
     Ok(place::known(&dir, install_id)?.map_or(1, |known| known.epoch))
-}
-
-// SEAM: the two functions below are all that this needs of the signed heads beside the key. They
-// read and write the file of `signer.rs` as it is drawn there; once that is here, they are
-// `SignedHead::read` and `SignedHead::reset`.
-
-const SIGNED_HEADER: &str = "placet-signed-head-v1 ";
-
-fn signed_file(dir: &Path, install_id: &str) -> PathBuf {
-    dir.join(format!("{install_id}.checkpoint.head"))
-}
-
-fn signed_head(dir: &Path, install_id: &str) -> Result<Option<Seen>, Error> {
-    let path = signed_file(dir, install_id);
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(Error::Io { doing: "reading the signed head", path, source }),
-    };
-    let (size, root) = text
-        .strip_prefix(SIGNED_HEADER)
-        .and_then(|rest| rest.trim_end().split_once(' '))
-        .and_then(|(size, root)| Some((size.parse().ok()?, root.parse().ok()?)))
-        .ok_or(Error::KeyFileMalformed { path })?;
-    Ok(Some(Seen { size, root }))
-}
-
-fn reset_signed_head(dir: &Path, install_id: &str, to: Seen) -> Result<(), Error> {
-    let path = signed_file(dir, install_id);
-    if !path.exists() {
-        return Ok(());
-    }
-    write_whole(&path, format!("{SIGNED_HEADER}{} {}\n", to.size, to.root).as_bytes())
 }
 
 impl Restoring {
@@ -179,8 +150,9 @@ impl Restoring {
         let (view, install_id) = (log.read()?, log.install_id());
         if let Some(key_dir) = keys.directory(&install_id)? {
             let head = view.head();
-            let now = Seen { size: head.size, root: head.root };
-            reset_signed_head(&key_dir, &install_id, now)?;
+            if SignedHead::read(keys, &install_id)?.is_some() {
+                SignedHead { size: head.size, root: head.root }.reset(keys, &install_id)?;
+            }
             Place::new(&key_dir, &self.dir, log.shared().install_id)?.note(&view, &install_id)?;
         }
         drop(view);

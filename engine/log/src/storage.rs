@@ -7,11 +7,13 @@ use crate::held::{Access, Held};
 use crate::meta::Meta;
 use crate::{Error, present, project_key};
 use redb::backends::FileBackend;
-use redb::{Database, StorageBackend};
+use redb::{
+    CompactionError, Database, ReadTransaction, ReadableDatabase, StorageBackend, WriteTransaction,
+};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 /// Where the data of a log lives.
 #[derive(Debug)]
@@ -54,6 +56,15 @@ impl File {
         move |error| Error::Storage { doing, file: file.clone(), source: Box::new(error.into()) }
     }
 
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Bytes of the file; 0 where it lives in a backend.
+    pub(crate) fn bytes(&self) -> u64 {
+        std::fs::metadata(&self.0).map_or(0, |meta| meta.len())
+    }
+
     pub(crate) fn io(&self, doing: &'static str, source: std::io::Error) -> Error {
         Error::Io { doing, path: self.0.to_path_buf(), source }
     }
@@ -91,32 +102,73 @@ pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
 
 /// An open database. Closing one whose pages are damaged can panic inside redb; that is logged and
 /// goes no further.
+///
+/// Transactions hold no borrow of it; compaction needs it alone for a moment, so it stands behind
+/// a lock that every beginning of a transaction takes shared.
 #[derive(Debug)]
-pub(crate) struct Db(Option<Database>);
+pub(crate) struct Db(RwLock<Option<Database>>);
 
 impl Db {
-    pub(crate) fn compact(&mut self, file: &File) -> Result<(), Error> {
+    pub(crate) const fn new(db: Database) -> Self {
+        Self(RwLock::new(Some(db)))
+    }
+
+    /// A snapshot.
+    pub(crate) fn begin_read(&self) -> Result<ReadTransaction, redb::TransactionError> {
+        self.shared().as_ref().expect("taken only when dropped").begin_read()
+    }
+
+    /// The one transaction that may write.
+    pub(crate) fn begin_write(&self) -> Result<WriteTransaction, redb::TransactionError> {
+        self.shared().as_ref().expect("taken only when dropped").begin_write()
+    }
+
+    fn shared(&self) -> RwLockReadGuard<'_, Option<Database>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Moves pages to the front and cuts the file, unless somebody reads.
+    pub(crate) fn pack(&self, file: &File) -> Result<Packing, Error> {
         const DOING: &str = "compacting";
         guarded(DOING, file, || {
-            let db = self.0.as_mut().expect("taken only when dropped");
-            // each pass moves pages to the front; it says when nothing is left to move
-            while db.compact().map_err(file.err(DOING))? {}
-            Ok(())
+            let mut db = self.0.write().unwrap_or_else(PoisonError::into_inner);
+            let db = db.as_mut().expect("taken only when dropped");
+            loop {
+                match db.compact() {
+                    Ok(true) => {}
+                    Ok(false) => return Ok(Packing::Done),
+                    Err(CompactionError::TransactionInProgress) => return Ok(Packing::Read),
+                    Err(error) => return Err(file.err(DOING)(error)),
+                }
+            }
         })
+    }
+
+    /// Puts a rewritten database in the place of this one; `rewrite` is given this one, of which
+    /// nobody begins a transaction meanwhile.
+    pub(crate) fn replace(
+        &self,
+        rewrite: impl FnOnce(&Database) -> Result<Database, Error>,
+    ) -> Result<(), Error> {
+        let mut db = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let new = rewrite(db.as_ref().expect("taken only when dropped"))?;
+        drop(db.replace(new));
+        Ok(())
     }
 }
 
-impl std::ops::Deref for Db {
-    type Target = Database;
-
-    fn deref(&self) -> &Database {
-        self.0.as_ref().expect("taken only when dropped")
-    }
+/// Whether a file was packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Packing {
+    /// It was.
+    Done,
+    /// Somebody was reading.
+    Read,
 }
 
 impl Drop for Db {
     fn drop(&mut self) {
-        let db = self.0.take();
+        let db = self.0.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(db))) {
             tracing::error!(panic = panic_text(&*panic), "redb panicked while closing");
         }
@@ -133,6 +185,10 @@ impl HeldBack {
     pub(crate) fn all(self) -> Result<(), Error> {
         for (held, file) in self.0 {
             held.release().map_err(|error| file.io("writing", error))?;
+            if held.is_owned() {
+                // rewriting it was cut short: the copy may hold what is destroyed later
+                remove(&file.path().with_extension("redb.new"), &file)?;
+            }
         }
         Ok(())
     }
@@ -204,7 +260,7 @@ impl Files {
     }
 }
 
-const KEY_CACHE_BYTES: usize = 8 * 1024 * 1024;
+pub(crate) const KEY_CACHE_BYTES: usize = 8 * 1024 * 1024;
 
 fn lock(dir: &Path) -> Result<std::fs::File, Error> {
     let path = dir.join("lock");
@@ -255,15 +311,25 @@ fn create_whole(path: &Path) -> Result<(), Error> {
     const DOING: &str = "creating";
     let file = &File::new(path);
     let unfinished = path.with_extension("redb.new");
-    match std::fs::remove_file(&unfinished) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(file.io(DOING, error));
-        }
-        Ok(()) | Err(_) => {}
-    }
+    remove(&unfinished, file)?;
     drop(Database::create(&unfinished).map_err(file.err(DOING))?);
-    std::fs::rename(&unfinished, path).map_err(|error| file.io(DOING, error))?;
+    take_name(&unfinished, path, file)
+}
+
+/// The finished file takes the name, durably.
+pub(crate) fn take_name(finished: &Path, path: &Path, file: &File) -> Result<(), Error> {
+    std::fs::rename(finished, path).map_err(|error| file.io("renaming", error))?;
     project_key::sync_dir(path.parent())
+}
+
+/// Removes a file that may not be there.
+pub(crate) fn remove(path: &Path, file: &File) -> Result<(), Error> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(file.io("removing an unfinished copy of", error))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 fn open_backend(name: &str, backend: Boxed, cache_bytes: usize) -> Result<(Db, File), Error> {
@@ -279,7 +345,7 @@ fn open_backend_of(
 ) -> Result<Db, Error> {
     guarded("opening", file, || {
         let opened = Database::builder().set_cache_size(cache_bytes).create_with_backend(backend);
-        Ok(Db(Some(opened.map_err(file.err("opening"))?)))
+        Ok(Db::new(opened.map_err(file.err("opening"))?))
     })
 }
 

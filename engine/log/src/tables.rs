@@ -53,12 +53,43 @@ pub(crate) const UNPLACED: TableDefinition<'_, (&[u8], &[u8; 16]), u64> =
 pub(crate) const PAYLOADS: TableDefinition<'_, (u64, u16), &[u8]> =
     TableDefinition::new("payloads");
 
+/// The payloads as compaction writes them anew; it takes the name of the other in the end.
+pub(crate) const PAYLOADS_NEW: TableDefinition<'_, (u64, u16), &[u8]> =
+    TableDefinition::new("payloads.new");
+
+/// Rows of zeros, there while compaction writes over free pages.
+pub(crate) const FILLER: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("filler");
+
 /// `(stream, data key id) → erased until (position), 0 while the key lives`.
 ///
 /// Which keys seal the payloads of a stream, so that erasing the stream destroys all of them; a
 /// payload row may be missing only up to the position in such a row.
 pub(crate) const STREAM_KEYS: TableDefinition<'_, (&[u8], u64), u64> =
     TableDefinition::new("stream_keys");
+
+/// `position → (data key id, erased: 0 or 1)`, for events that came from outside.
+///
+/// Each of them is sealed with a key of its own, so that one can be erased and its neighbours stay;
+/// its payload rows may be missing only when the row says 1. Made with the first such event: events
+/// that were recorded before this table was, share the key of their stream.
+pub(crate) const APART: TableDefinition<'_, u64, (u64, u8)> = TableDefinition::new("apart");
+
+/// `data key id → ()`: keys whose erasure is recorded, and which may still be in `keys.redb`.
+///
+/// Written in the transaction that deletes what they sealed, emptied once they are destroyed: two
+/// files have no common transaction, so an erasure that was cut short is finished by the next open.
+pub(crate) const ERASING: TableDefinition<'_, u64, ()> = TableDefinition::new("erasing");
+
+/// `(pseudonym 32, stream, position) → ()`: which content is about whom; see [`crate::subjects`].
+///
+/// Position 0 stands for all of the stream, any other for one event that is sealed apart.
+pub(crate) const SUBJECTS: TableDefinition<'_, (&[u8; 32], &[u8], u64), ()> =
+    TableDefinition::new("subjects");
+
+/// `(stream, position, pseudonym 32) → ()`: the same the other way round, to forget it with the
+/// content.
+pub(crate) const SUBJECTS_OF: TableDefinition<'_, (&[u8], u64, &[u8; 32]), ()> =
+    TableDefinition::new("subjects_of");
 
 /// In `keys.redb`: `data key id → nonce 12 | AES-256-GCM(data key 32) | tag 16`, wrapped by the
 /// project key. Destroying a key is deleting its row.

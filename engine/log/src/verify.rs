@@ -3,13 +3,16 @@
 //! Works on digests, never on redb's page checksums (which redb does not check on reads). Names
 //! the first bad position. Reads one snapshot; appends nothing, repairs nothing.
 
+use crate::checkpoint::Checkpoint;
 use crate::envelope::stream_key;
+use crate::note::Note;
 use crate::payload;
 use crate::record::Record;
 use crate::tables::{PAYLOADS, STREAMS};
 use crate::tree::{Frontier, leaf_hash};
 use crate::{Error, ReadView};
-use placet_model::{Digest, Position, Timestamp};
+use placet_model::event::governance::CheckpointSigned;
+use placet_model::{Digest, Event, Position, Timestamp};
 use redb::{ReadableTable, ReadableTableMetadata};
 
 /// What a full verification found to be whole.
@@ -35,7 +38,9 @@ impl ReadView {
         let (mut payloads, mut erased) = (0, 0);
         self.scan(Position::START, |record| {
             check.record(self, record)?;
-            record.event()?;
+            if let Event::CheckpointSigned(signed) = record.event()?.event {
+                self.check_signed(record.envelope.position, &signed)?;
+            }
             for index in 0..record.envelope.payloads.len() {
                 match self.check_payload(record, index)? {
                     Sealed::Whole => payloads += 1,
@@ -46,7 +51,21 @@ impl ReadView {
         })?;
         let root = check.finish(self)?;
         self.check_counts(payloads)?;
+        self.check_subjects()?;
         Ok(Verified { events: self.head().size, payloads, erased, root })
+    }
+
+    /// A checkpoint in the log must be of the log that it stands in.
+    fn check_signed(&self, position: Position, signed: &CheckpointSigned) -> Result<(), Error> {
+        let damaged = |what: &str| Error::Damaged { position, what: what.to_owned() };
+        let note: Note = signed.note.parse().map_err(|_none| damaged("its checkpoint is none"))?;
+        let read = note.text().parse::<Checkpoint>();
+        let read = read.map_err(|_none| damaged("its checkpoint is none"))?;
+        let is_same = (read.size, read.root) == (signed.size, signed.root);
+        if !is_same || signed.size >= position.get() || self.root_at(signed.size)? != signed.root {
+            return Err(damaged("the events before it are not those that its checkpoint signs"));
+        }
+        Ok(())
     }
 
     fn check_payload(&self, record: &Record<'_>, index: usize) -> Result<Sealed, Error> {

@@ -29,6 +29,8 @@ pub(crate) type Maintained = Box<dyn FnOnce(Result<(), AppendError>) + Send>;
 pub(crate) enum Request {
     Append(Prepared, Done),
     Maintain(Maintain, Maintained),
+    /// Runs between appends, outside every transaction; an error stops the log.
+    Alone(Box<dyn FnOnce() -> Result<(), String> + Send>),
 }
 
 impl fmt::Debug for Request {
@@ -36,6 +38,7 @@ impl fmt::Debug for Request {
         match self {
             Self::Append(prepared, _) => f.debug_tuple("Append").field(prepared).finish(),
             Self::Maintain(..) => f.write_str("Maintain"),
+            Self::Alone(_) => f.write_str("Alone"),
         }
     }
 }
@@ -81,6 +84,10 @@ impl Writer {
             let stopped = match request {
                 Request::Append(first, done) => self.append(first, done),
                 Request::Maintain(work, done) => self.maintain(work, done),
+                Request::Alone(work) => work().map_err(|reason| {
+                    self.shared.stop();
+                    Stopped::Unknown(reason)
+                }),
             };
             if let Err(stopped) = stopped {
                 tracing::error!(reason = ?stopped, "the log stopped");
@@ -99,6 +106,7 @@ impl Writer {
             match request {
                 Request::Append(_, done) => done(Err(stopped.error())),
                 Request::Maintain(_, done) => done(Err(stopped.error())),
+                Request::Alone(work) => drop(work),
             }
         }
     }

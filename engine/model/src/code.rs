@@ -30,6 +30,10 @@ codes! {
     "PL1008" "the disk is full or cannot be written" "make room, or make it writable, then start the engine again; nothing is sent meanwhile";
     "PL1009" "the backup or the restore is not whole" "see the message; nothing of the project was changed";
     "PL1010" "the data are a copy, or older than the project was" "use the current data, or begin a new epoch with `placet restore --copy`";
+    "PL1015" "a derived table is damaged" "run `placet projections rebuild`: the log has everything that was in it";
+    "PL1201" "the data are older than what was signed" "put the newest data back, or restore a backup with --accept-rollback";
+    "PL1202" "the evidence cannot be read" "see the message for what is missing";
+    "PL1203" "the evidence does not hold" "see the position in the message; ask for another copy";
     "PL2001" "YAML cannot be read" "put expressions in single quotes";
     "PL2002" "YAML feature that is not allowed" "no duplicate or merge keys, tags, or several documents; see the limits";
     "PL2003" "does not match the language" "see the message for the nearest legal form";
@@ -98,6 +102,9 @@ codes! {
     "PL4017" "the content type is not supported" "send application/json";
     "PL4018" "no event" "send a CloudEvents object with at least a `type`";
     "PL4019" "the run cannot go on under the other version" "see the detail; the run stays as it is";
+    "PL4030" "the content was erased" "its events stay; nothing brings the content back";
+    "PL4031" "it cannot be erased yet" "see the detail: settle what is under way first, then ask again";
+    "PL4032" "compaction did not get its turn" "ask again; nothing was changed";
     "PL5001" "the NATS server is too old" "use 2.12 or newer";
     "PL5002" "the NATS server has no JetStream" "start it with -js, or add jetstream {} to its configuration";
     "PL5003" "the stream is not configured as asked" "see the field in the message";

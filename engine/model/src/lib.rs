@@ -29,6 +29,7 @@ pub mod policy;
 pub mod project;
 pub mod request;
 pub mod stream;
+pub mod subject;
 pub mod time;
 mod wire;
 

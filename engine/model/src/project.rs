@@ -1,6 +1,7 @@
 //! `placet.toml` as data: what the operator of a process has decided.
 
 use crate::draft::Mode;
+use crate::time::Duration;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -22,6 +23,92 @@ pub struct ProjectConfig {
     pub nats: Nats,
     /// What `placet serve` does.
     pub serve: Serve,
+    /// When the log is signed, and who is shown that.
+    pub audit: Audit,
+    /// What of a run's content is kept once it has ended.
+    pub data: Data,
+    /// How long content is kept.
+    pub retention: Retention,
+}
+
+/// Checkpoints of the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Audit {
+    /// Events after which the log is signed.
+    pub checkpoint_events: u64,
+    /// Seconds after which an event is signed at the latest.
+    pub checkpoint_seconds: u64,
+    /// A second file for the newest checkpoint, such as one that is copied elsewhere.
+    pub checkpoint_file: Option<String>,
+    /// Witnesses that are asked to sign each checkpoint: `URL KEY`.
+    pub witnesses: Vec<String>,
+}
+
+impl Default for Audit {
+    /// A checkpoint costs a signature, two syncs of a small file beside the keys and one event: every
+    /// 10,000 events that is nothing, and what a start has to check again stays below a tenth of a
+    /// second. A minute bounds how long the end of a quiet log can be cut off unseen.
+    fn default() -> Self {
+        Self {
+            checkpoint_events: 10_000,
+            checkpoint_seconds: 60,
+            checkpoint_file: None,
+            witnesses: vec![],
+        }
+    }
+}
+
+/// What of a run's content is kept once it has ended. While it lives it needs its content.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Data {
+    /// All of it, or none.
+    pub policy: DataPolicy,
+    /// Workflows whose content is kept all the same: `namespace/name`, or `namespace/*`.
+    pub keep: Vec<String>,
+}
+
+/// What of a run's content is kept once it has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DataPolicy {
+    /// Until it is erased, or retention does.
+    #[default]
+    Full,
+    /// Events with their facts and digests; the content is erased when the run has ended.
+    MetadataOnly,
+}
+
+impl DataPolicy {
+    /// Every policy.
+    pub const ALL: [Self; 2] = [Self::Full, Self::MetadataOnly];
+
+    /// The word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::MetadataOnly => "metadata_only",
+        }
+    }
+}
+
+/// How long content is kept; what is not said is kept until somebody erases it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retention {
+    /// Content of a run, from its end.
+    pub runs: Option<Duration>,
+    /// Content of an event from outside, from its coming.
+    pub events: Option<Duration>,
+    /// How long the operator keeps a backup; it is told, not enforced.
+    pub backups: Option<Duration>,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { runs: None, events: None, backups: Some(Duration::from_days(30)) }
+    }
 }
 
 /// The NATS server that events follow to.
@@ -127,6 +214,9 @@ impl Default for ProjectConfig {
             limits: Limits::default(),
             nats: Nats::default(),
             serve: Serve::default(),
+            audit: Audit::default(),
+            data: Data::default(),
+            retention: Retention::default(),
         }
     }
 }

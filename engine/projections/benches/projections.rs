@@ -14,6 +14,7 @@ use placet_model::decision::Verdict;
 use placet_model::{Actor, Event, EventId, RecordedEvent, Revision, RunId, StreamId, Timestamp};
 use placet_projections::{Projections, Views, compare, rebuild};
 use redb::WriteTransaction;
+use std::ops::ControlFlow;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -181,7 +182,7 @@ fn parked(dir: &Path) {
     timed("last page of 50", || Views::new(&view).unwrap().open(Some(from), 50).unwrap());
     timed("replay and compare", || compare(&view).unwrap());
     drop(view);
-    timed("rebuild", || rebuild(&log).unwrap());
+    timed("rebuild", || rebuild(&log, |_progress| ControlFlow::Continue(())).unwrap());
     let row = &first[0];
     timed("one vote", || {
         append(&log, row.run, row.revision, vec![vote(row.decision, "ana", Verdict::Approve, None)])

@@ -24,6 +24,14 @@ pub enum Error {
         /// The key, in hex.
         key: String,
     },
+    /// A whole table is not there, or is none of ours.
+    #[error("the table {table} in the log's file is damaged: run placet projections rebuild")]
+    Unusable {
+        /// The table.
+        table: &'static str,
+        /// What redb said.
+        source: Box<redb::Error>,
+    },
     /// The tables hold events that the log does not: the log was replaced by an older one.
     #[error(
         "the projections stand at position {cursor}, the log ends at {head}: the log was cut or replaced; restore both from one backup, or rebuild"
@@ -47,6 +55,14 @@ pub enum Error {
     /// The log has never been opened with projections.
     #[error("the log has no projections yet: open it with its projections once")]
     Absent,
+    /// A moment of the log that never was.
+    #[error("there is no position {position} in the log: it holds 1 to {head}")]
+    NoSuchPosition {
+        /// What was asked for.
+        position: Position,
+        /// Position of the last event.
+        head: Position,
+    },
     /// Events do not follow the cursor: a bug in whoever applies them.
     #[error("the events begin at position {found}, but {expected} is next")]
     Gap {
@@ -109,12 +125,12 @@ impl Error {
     /// The code of the reference page.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Damaged { .. }
-            | Self::Missing { .. }
-            | Self::Ahead { .. }
+            Self::Damaged { .. } | Self::Missing { .. } | Self::Unusable { .. } => "PL1015",
+            Self::Ahead { .. }
             | Self::Behind { .. }
             | Self::Misplaced { .. }
             | Self::Panicked { .. } => "PL1003",
+            Self::NoSuchPosition { .. } => "PL4003",
             Self::Absent | Self::Storage { .. } => "PL1002",
             Self::Log { source } => source.code(),
             Self::Gap { .. } | Self::Encode { .. } | Self::Maintain { .. } => "PL9001",

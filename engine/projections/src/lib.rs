@@ -8,6 +8,7 @@
 //!
 //! * [`Projections`] goes into `OpenOptions::projector`.
 //! * [`Views`] reads, over one snapshot of the log.
+//! * [`Past`] is the same reading as of an earlier position, replayed in memory.
 //! * [`rebuild()`] makes the tables again beside the live ones; [`compare()`] says whether the live
 //!   ones are what the log gives.
 //!
@@ -22,6 +23,7 @@ mod fold;
 mod integrations;
 mod key;
 mod order;
+mod past;
 mod project;
 mod projections;
 mod rebuild;
@@ -32,8 +34,9 @@ mod table;
 mod views;
 
 pub use error::Error;
+pub use past::Past;
 pub use projections::Projections;
-pub use rebuild::{Difference, Rebuilt, Status, compare, rebuild, status};
+pub use rebuild::{Difference, Progress, Rebuilt, Status, compare, rebuild, status};
 pub use row::{
     ArrivalRow, DecisionRow, Due, DueRow, Located, OrderRow, OrderStage, OrderedBy, Pauses,
     RunFilter, RunRow, RunStatus, WaitingFor, WorkflowRow,

@@ -27,7 +27,10 @@ impl Projector for Projections {
     fn prepare(&mut self, tx: &WriteTransaction, view: &ReadView) -> Result<(), BoxError> {
         store::delete(tx, Generation::Next)?;
         let known = Store::new(tx, Generation::Live).cursor()?;
-        if known.is_none() {
+        if known.is_some() {
+            // they were made together: one that is not there was lost, and is not empty
+            store::demand_all(tx)?;
+        } else {
             // rows without a cursor would be rows of nobody knows when
             store::delete(tx, Generation::Live)?;
             store::delete_former(tx)?;

@@ -7,14 +7,14 @@
 //! tables too damaged to be opened with can be made again: open the log without, rebuild, open it
 //! with them.
 
-use crate::Error;
 use crate::projections::fold_from;
 use crate::store::{self, Snapshot, Store, guarded};
 use crate::table::{Generation, TableName, hex};
+use crate::{Error, Past};
 use placet_log::{BoxError, Log, ReadView};
 use placet_model::Position;
-use redb::backends::InMemoryBackend;
-use redb::{Database, ReadableTable, ReadableTableMetadata, WriteTransaction};
+use redb::{ReadableTable, ReadableTableMetadata, WriteTransaction};
+use std::ops::ControlFlow;
 use std::sync::mpsc;
 
 /// Events folded in one of the log's transactions while appends wait: some ten milliseconds.
@@ -29,11 +29,26 @@ pub struct Rebuilt {
     pub cursor: Position,
 }
 
+/// How far a rebuild has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Events that were folded.
+    pub events: u64,
+    /// Position of the last event of the log: what is appended meanwhile is still to come.
+    pub head: Position,
+}
+
 /// Makes all tables again from the log and puts them in the place of the live ones.
+///
+/// `watch` is told how far it has come before every stretch, between two appends; where it breaks
+/// off, what was made so far is removed, the live tables stay as they are, and the answer is none.
 ///
 /// # Errors
 /// [`Error::Maintain`] when the log did not take them; the live tables are then unchanged.
-pub fn rebuild(log: &Log) -> Result<Rebuilt, Error> {
+pub fn rebuild(
+    log: &Log,
+    mut watch: impl FnMut(Progress) -> ControlFlow<()>,
+) -> Result<Option<Rebuilt>, Error> {
     maintain(log, |tx, _log| {
         store::delete(tx, Generation::Next)?;
         let mut next = Store::new(tx, Generation::Next);
@@ -42,10 +57,14 @@ pub fn rebuild(log: &Log) -> Result<Rebuilt, Error> {
     })?;
     let mut events = 0;
     loop {
+        if watch(Progress { events, head: log.head() }).is_break() {
+            maintain(log, |tx, _log| store::delete(tx, Generation::Next))?;
+            return Ok(None);
+        }
         let (folded, done) = maintain(log, stretch)?;
         events += folded;
         if let Some(cursor) = done {
-            return Ok(Rebuilt { events, cursor });
+            return Ok(Some(Rebuilt { events, cursor }));
         }
     }
 }
@@ -130,17 +149,9 @@ pub fn compare(view: &ReadView) -> Result<(), Difference> {
 }
 
 fn replay_and_compare(view: &ReadView) -> Result<Option<Difference>, Error> {
-    let memory = TableName::Cursor;
-    let database = Database::builder()
-        .create_with_backend(InMemoryBackend::new())
-        .map_err(memory.err("making in memory"))?;
-    let tx = database.begin_write().map_err(memory.err("making in memory"))?;
-    let mut fresh = Store::new(&tx, Generation::Live);
-    fresh.create()?;
-    fresh.set_cursor(Position::START)?;
-    fold_from(&mut fresh, &mut view.events(Position::START))?;
+    let (fresh, live) = (Past::replay(view, view.head().position())?, view.transaction());
     for table in TableName::ALL {
-        if let Some(difference) = difference(&mut fresh, Snapshot::new(view), table)? {
+        if let Some(difference) = difference(fresh.snapshot(), Snapshot::new(live), table)? {
             return Ok(Some(difference));
         }
     }
@@ -148,14 +159,14 @@ fn replay_and_compare(view: &ReadView) -> Result<Option<Difference>, Error> {
 }
 
 fn difference(
-    fresh: &mut Store<'_>,
+    fresh: Snapshot<'_>,
     live: Snapshot<'_>,
     name: TableName,
 ) -> Result<Option<Difference>, Error> {
     let (err, table) = (name.err("comparing"), name.live());
-    let live = live.open(name)?;
+    let (fresh, live) = (fresh.open(name)?, live.open(name)?);
     let mut live = live.raw().iter().map_err(name.err("comparing"))?;
-    let mut fresh = fresh.table(name)?.iter().map_err(name.err("comparing"))?;
+    let mut fresh = fresh.raw().iter().map_err(name.err("comparing"))?;
     loop {
         let theirs = live.next().transpose().map_err(&err)?;
         let ours = fresh.next().transpose().map_err(&err)?;
@@ -199,7 +210,7 @@ pub struct Status {
 /// [`Error::Absent`] when the log never had projections, or a damaged cursor.
 pub fn status(view: &ReadView) -> Result<Status, Error> {
     guarded(|| {
-        let snapshot = Snapshot::new(view);
+        let snapshot = Snapshot::new(view.transaction());
         let tables = TableName::ALL.into_iter().map(|name| {
             let rows = snapshot.open(name)?.raw().len().map_err(name.err("counting"))?;
             Ok((name.live(), rows))

@@ -4,11 +4,14 @@
 
 use crate::Error;
 use crate::table::{FORMER, Generation, TABLES, TableName};
-use placet_log::ReadView;
 use placet_model::Position;
-use redb::{ReadOnlyTable, ReadableTable, Table, TableDefinition, TableError, WriteTransaction};
+use redb::{
+    MultimapTableDefinition, ReadOnlyTable, ReadTransaction, ReadableTable, Table, TableDefinition,
+    TableError, TableHandle, WriteTransaction,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -111,7 +114,27 @@ impl<'t> Store<'t> {
 /// Deletes a generation of tables.
 pub(crate) fn delete(tx: &WriteTransaction, generation: Generation) -> Result<(), Error> {
     TableName::ALL.into_iter().try_for_each(|table| {
-        tx.delete_table(definition(table, generation)).map(drop).map_err(table.err("deleting"))
+        let deleted = match tx.delete_table(definition(table, generation)) {
+            // what stands under the name may be damaged
+            Err(TableError::TableIsMultimap(_)) => {
+                let name = table.name(generation);
+                tx.delete_multimap_table(MultimapTableDefinition::<Bytes, Bytes>::new(name))
+            }
+            deleted => deleted,
+        };
+        deleted.map(drop).map_err(table.err("deleting"))
+    })
+}
+
+/// Every live table is there.
+pub(crate) fn demand_all(tx: &WriteTransaction) -> Result<(), Error> {
+    let tables = tx.list_tables().map_err(TableName::Cursor.err("listing"))?;
+    let there: BTreeSet<String> = tables.map(|table| table.name().to_owned()).collect();
+    TableName::ALL.into_iter().try_for_each(|table| {
+        if there.contains(table.live()) {
+            return Ok(());
+        }
+        Err(table.err("opening")(TableError::TableDoesNotExist(table.live().to_owned())))
     })
 }
 
@@ -133,10 +156,16 @@ pub(crate) fn switch(tx: &WriteTransaction) -> Result<(), Error> {
     })
 }
 
-/// The live tables in a snapshot of the log.
-#[derive(Debug, Clone, Copy)]
+/// The live tables in one read transaction: of the log's file, or of a replay in memory.
+#[derive(Clone, Copy)]
 pub(crate) struct Snapshot<'a> {
-    view: &'a ReadView,
+    tx: &'a ReadTransaction,
+}
+
+impl fmt::Debug for Snapshot<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Snapshot").finish_non_exhaustive()
+    }
 }
 
 /// A table in a snapshot.
@@ -146,13 +175,13 @@ pub(crate) struct Opened {
 }
 
 impl<'a> Snapshot<'a> {
-    pub(crate) const fn new(view: &'a ReadView) -> Self {
-        Self { view }
+    pub(crate) const fn new(tx: &'a ReadTransaction) -> Self {
+        Self { tx }
     }
 
     /// The table; an error that says so when the log never had projections.
     pub(crate) fn open(self, name: TableName) -> Result<Opened, Error> {
-        match self.view.transaction().open_table(definition(name, Generation::Live)) {
+        match self.tx.open_table(definition(name, Generation::Live)) {
             Ok(table) => Ok(Opened { name, table }),
             Err(TableError::TableDoesNotExist(_)) if name == TableName::Cursor => {
                 Err(Error::Absent)

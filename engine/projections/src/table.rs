@@ -185,7 +185,14 @@ impl TableName {
 
     /// Turns what redb says into an error that names the table.
     pub(crate) fn err<E: Into<redb::Error>>(self, doing: &'static str) -> impl Fn(E) -> Error {
-        move |error| Error::Storage { doing, table: self.live(), source: Box::new(error.into()) }
+        move |error| {
+            let (table, source) = (self.live(), Box::new(error.into()));
+            if is_of_the_table(&source) {
+                Error::Unusable { table, source }
+            } else {
+                Error::Storage { doing, table, source }
+            }
+        }
     }
 
     /// The sealed form of `value`, in the place of what `row` held.
@@ -223,6 +230,18 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
         write!(text, "{byte:02x}").expect("writing to a string cannot fail");
         text
     })
+}
+
+/// Whether redb says that the table is not the one it should be, which a new one cures.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the errors of another crate")]
+const fn is_of_the_table(error: &redb::Error) -> bool {
+    match error {
+        redb::Error::TableTypeMismatch { .. }
+        | redb::Error::TableIsMultimap(_)
+        | redb::Error::TypeDefinitionChanged { .. }
+        | redb::Error::TableDoesNotExist(_) => true,
+        _ => false,
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! The read side, over one snapshot of the log. Every row is checked when it is read, and a page
+//! The read side, over one snapshot of the log, or over the log as it was at a position
+//! ([`crate::Past`]). Every row is checked when it is read, and a page
 //! costs what it holds, not what stands before it, unless its method says otherwise.
 
 mod events;
@@ -28,7 +29,7 @@ impl<'a> Views<'a> {
     /// [`Error::Absent`], [`Error::Behind`] or [`Error::Ahead`] when they are not those of the
     /// snapshot's own log at its head.
     pub fn new(view: &'a ReadView) -> Result<Self, Error> {
-        let snapshot = Snapshot::new(view);
+        let snapshot = Snapshot::new(view.transaction());
         let cursor = guarded(|| snapshot.cursor())?;
         let head = view.head().position();
         match cursor.cmp(&head) {
@@ -36,6 +37,11 @@ impl<'a> Views<'a> {
             std::cmp::Ordering::Equal => Ok(Self { snapshot }),
             std::cmp::Ordering::Greater => Err(Error::Ahead { cursor, head }),
         }
+    }
+
+    /// Tables that are known to stand where their reader thinks.
+    pub(crate) const fn over(snapshot: Snapshot<'a>) -> Self {
+        Self { snapshot }
     }
 
     /// One run.

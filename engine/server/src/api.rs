@@ -5,11 +5,13 @@ mod audit;
 mod backup;
 mod connect;
 mod events;
+mod evidence;
 mod govern;
 mod identity;
 mod inbox;
 mod integrations;
 mod manifests;
+mod projections;
 mod runs;
 pub(crate) mod status;
 mod tokens;
@@ -54,8 +56,19 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/resume", post(govern::resume))
         .route("/policy", post(govern::policy))
         .route("/backup", post(backup::make))
+        .route("/erasures", post(govern::erase))
+        .route("/compactions", post(govern::compact))
         .route("/audit/events", get(audit::events))
         .route("/audit/verify", post(audit::verify))
         .route("/audit/replay", get(audit::replay))
+        .route("/audit/checkpoint", get(evidence::checkpoint).post(evidence::sign))
+        .route("/audit/head", post(evidence::head))
+        .route("/audit/consistency", get(evidence::consistency))
+        .route("/audit/records", get(evidence::records))
+        .route("/audit/receipts/{decision}", post(evidence::receipt))
+        .route("/audit/story/{subject}", get(audit::story))
+        .route("/projections", get(projections::status))
+        .route("/projections/rebuild", post(projections::rebuild))
+        .route("/projections/rebuild/cancel", post(projections::cancel))
         .route("/events", get(events::follow).post(verbs::publish))
 }

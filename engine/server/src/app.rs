@@ -3,9 +3,11 @@
 
 use crate::access::Access;
 use crate::problem::Problem;
+use crate::rebuilds::Rebuilds;
 use crate::repeat::Repeats;
 use crate::server::ServerOptions;
 use crate::session::Sessions;
+use crate::waits::Waits;
 use placet_adapters::Transport;
 use placet_executor::Handle;
 use placet_log::Subscription;
@@ -36,10 +38,14 @@ pub(crate) struct App {
     pub(crate) hosts: Vec<String>,
     /// The head of the log, as a wake-up.
     pub(crate) heads: watch::Receiver<Position>,
+    /// Requests that wait for a run.
+    pub(crate) waits: Arc<Waits>,
     /// Whether the server is closing.
     pub(crate) closing: watch::Receiver<bool>,
     pub(crate) streams: Arc<Semaphore>,
     pub(crate) audits: Semaphore,
+    /// Making the derived tables again.
+    pub(crate) rebuilds: Rebuilds,
     /// Connecting goes one at a time.
     pub(crate) connecting: tokio::sync::Mutex<()>,
     /// Backups go one at a time.
@@ -64,6 +70,7 @@ impl App {
         // what was committed before the subscription; a later head must not be overwritten
         let head = handle.log().head();
         moved.send_modify(|known| *known = head.max(*known));
+        let waits = Waits::follow(handle.notices());
         Self {
             handle,
             access,
@@ -75,9 +82,11 @@ impl App {
             address,
             hosts,
             heads,
+            waits,
             closing,
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             audits: Semaphore::new(AUDITS_MAX),
+            rebuilds: Rebuilds::default(),
             connecting: tokio::sync::Mutex::default(),
             backing_up: tokio::sync::Mutex::default(),
             _follows: follows,

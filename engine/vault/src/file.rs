@@ -129,6 +129,22 @@ impl File {
     }
 }
 
+/// Packs the file of a vault that nobody has open, so that credentials that were deleted or replaced
+/// leave its pages. What is left of them is sealed.
+///
+/// # Errors
+/// [`Error::InUse`] while an engine has it, and what redb says.
+pub fn compact(path: &Path) -> Result<(), Error> {
+    const DOING: &str = "compacting the vault";
+    let file = File::new(path);
+    let mut db = file.open()?;
+    file.guarded(DOING, || {
+        let db = db.0.as_mut().expect("taken only when dropped");
+        while db.compact().map_err(file.err(DOING))? {}
+        Ok(())
+    })
+}
+
 /// An open database. Closing one whose pages are damaged can panic inside redb; that is logged and
 /// goes no further.
 #[derive(Debug)]

@@ -24,6 +24,7 @@ mod vault;
 pub use copy::copy;
 pub use environment::Environment;
 pub use error::Error;
+pub use file::compact;
 pub use hole_filler::HoleFiller;
 pub use kek::{Kek, KekId};
 pub use kek_source::{KEK_FILE, KekSource};

@@ -53,6 +53,11 @@ impl NatsServer {
         format!("nats://127.0.0.1:{}", self.port)
     }
 
+    /// Where it keeps its store.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
     /// The port, the same for the life of this value.
     pub fn port(&self) -> u16 {
         self.port

@@ -1,6 +1,6 @@
 //! `placet runs list`: runs, or how many of them stand on which version.
 
-use crate::link::Link;
+use crate::link::{Link, encoded};
 use crate::out::{self, visible};
 use anyhow::Result;
 use placet_model::{Principal, RunId};
@@ -87,16 +87,6 @@ async fn by_version(link: &Link, args: &Args) -> Result<()> {
         out::say("no run stands on any version");
     }
     out::table(&["WORKFLOW", "PLAN", "", "RUNNING", "WAITING", "FOR", "OLDEST"], &rows)
-}
-
-/// A value of a query: everything but letters, digits and `-._~` in its escaped form.
-fn encoded(text: &str) -> String {
-    text.bytes().fold(String::new(), |text, byte| match byte {
-        b'-' | b'.' | b'_' | b'~' | b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => {
-            text + &char::from(byte).to_string()
-        }
-        byte => text + &format!("%{byte:02X}"),
-    })
 }
 
 fn table(page: &Value) -> Result<()> {

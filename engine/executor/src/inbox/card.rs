@@ -3,6 +3,7 @@
 
 use super::inspect::{remarks, visible};
 use super::{Error, Handle, electorate};
+use crate::erasure::{ERASED, unless_erased};
 use crate::world::World;
 use placet_adapters::{RenderInput, Rendered, preview};
 use placet_log::ReadView;
@@ -16,7 +17,8 @@ use serde_json::{Value, json};
 
 /// What the bytes say, in the provider's own words where its manifest gives them.
 struct Content {
-    request: PreparedRequest,
+    /// None once it was erased.
+    request: Option<PreparedRequest>,
     title: String,
     target: Option<String>,
     fields: Vec<Value>,
@@ -84,11 +86,11 @@ impl Handle {
             "reversibility": reversibility(row.effect),
             "identity": identity,
             "requester": row.requester,
-            "request": content.request.to_view(),
-            "request_digest": content.request.digest(),
+            "request": content.request.as_ref().map_or(json!(ERASED), PreparedRequest::to_view),
+            "request_digest": content.request.as_ref().map(PreparedRequest::digest),
             "fields": content.fields,
             "warnings": content.warnings,
-            "remarks": remarks(&content.request),
+            "remarks": content.request.as_ref().map(remarks).unwrap_or_default(),
             "document": document,
             "policy": policy_words(world, row),
             "on_no": "rejecting, or silence until the request expires, sends nothing; the workflow goes on with an error it may catch",
@@ -113,7 +115,8 @@ impl Handle {
     /// Reads the stored bytes. Title, target and fields are believed only when rendering the stored
     /// `with` anew gives the very same bytes; else the card shows the bytes alone.
     fn content(&self, view: &ReadView, world: &World, row: &DecisionRow) -> Result<Content, Error> {
-        let bytes = view.payload(&StreamId::Run(row.run), row.request)?;
+        let bytes = unless_erased(view.payload(&StreamId::Run(row.run), row.request))?;
+        let Some(bytes) = bytes else { return Ok(Content::erased()) };
         let request = PreparedRequest::from_bytes(bytes.as_bytes())
             .map_err(|error| Error::Refused { code: "PL1003", detail: error.to_string() })?;
         let plain = Content {
@@ -121,7 +124,7 @@ impl Handle {
             target: None,
             fields: vec![],
             warnings: vec![],
-            request,
+            request: Some(request),
         };
         let Some(operation) = self.env.adapters.operation(&row.operation) else { return Ok(plain) };
         let with = json_payload(view, row, row.with)?;
@@ -137,10 +140,17 @@ impl Handle {
             authentication: None,
         };
         let Ok(rendered) = placet_adapters::render(operation, given) else { return Ok(plain) };
-        if rendered.request != plain.request {
+        if Some(&rendered.request) != plain.request.as_ref() {
             return Ok(plain);
         }
         Ok(described(plain, &rendered, preview(operation, &with, settings, &rendered)))
+    }
+}
+
+impl Content {
+    fn erased() -> Self {
+        let title = ERASED.to_owned();
+        Self { request: None, title, target: None, fields: vec![], warnings: vec![] }
     }
 }
 
@@ -256,7 +266,8 @@ fn restored(view: &ReadView, world: &World, row: &DecisionRow) -> Result<Option<
 }
 
 fn json_payload(view: &ReadView, row: &DecisionRow, reference: PayloadRef) -> Result<Value, Error> {
-    let payload = view.payload(&StreamId::Run(row.run), reference)?;
+    let payload = unless_erased(view.payload(&StreamId::Run(row.run), reference))?;
+    let Some(payload) = payload else { return Ok(json!(ERASED)) };
     serde_json::from_slice(payload.as_bytes()).map_err(|error| Error::Refused {
         code: "PL1003",
         detail: format!("the payload {reference} of {} is no JSON: {error}", row.run),

@@ -26,6 +26,11 @@ pub fn visible(text: &str) -> String {
     shown
 }
 
+/// As [`visible`], and on one line: what stands in a list begins no line of its own.
+pub fn one_line(text: &str) -> String {
+    visible(text).replace('\n', "‹U+000A›").replace('\t', "‹U+0009›")
+}
+
 /// Bidirectional controls, zero-width and tag characters, fillers, variation selectors, and
 /// controls other than line feed and tab.
 const fn is_hidden(letter: char) -> bool {

@@ -171,11 +171,16 @@ impl Turn<'_> {
             fault = Some(Fault::new(FaultKind::Runtime, self.too_large(&content).to_string()));
             content = Content::of_value(Arc::new(Value::Null));
         }
-        let verdict =
-            OutcomeVerdict::Succeeded { output: self.out.run.slot(1, 0), would_have_sent };
-        let mut payloads = vec![content];
-        payloads.extend(answer.as_ref().ok().and_then(noted));
-        (verdict, payloads, fault)
+        let mut payloads = vec![];
+        let output = match answer.as_ref().ok().and_then(noted) {
+            None => self.place(content, &mut payloads),
+            // remarks stand behind the output, so it has its own place
+            Some(notes) => {
+                payloads.extend([content, notes]);
+                self.out.run.slot(1, 0)
+            }
+        };
+        (OutcomeVerdict::Succeeded { output, would_have_sent }, payloads, fault)
     }
 
     fn not_sent(

@@ -3,6 +3,7 @@
 use super::scope::Place;
 use super::start::{StartRun, WorkflowInput};
 use super::{Error, Outcome, Turn, or_fault};
+use crate::erasure::unless_erased;
 use crate::values::Content;
 use placet_core::run::{Activity, Leaf};
 use placet_model::event::child::{ChildDropped, ChildEnded, ChildStarted};
@@ -145,24 +146,32 @@ impl Turn<'_> {
         let views = Views::new(&view).map_err(crate::env::Error::from)?;
         let row = views.run(child).map_err(crate::env::Error::from)?;
         let Some(row) = row else { return Ok(()) };
-        let read = |reference| view.payload(&StreamId::Run(child), reference);
-        if let (RunStatus::Completed, Some(output)) = (row.status, row.output) {
-            let content = Content::of_bytes(read(output)?.as_bytes().to_vec());
+        let read = |place| unless_erased(view.payload(&StreamId::Run(child), place));
+        let content = match (row.status, row.output) {
+            (RunStatus::Completed, Some(output)) => read(output)?,
+            _ => None,
+        };
+        if let Some(content) = content {
+            let content = Content::of_bytes(content.as_bytes().to_vec());
             let output = self.out.run.slot(1, 0);
             return self.note(ChildEnded { child, output }, vec![content]);
         }
         let fault = match (row.status, &row.fault) {
             (RunStatus::Faulted, Some((_, _, content))) => {
-                let fault = serde_json::from_slice::<Fault>(read(*content)?.as_bytes());
-                let fault = fault.unwrap_or_else(|_unreadable| lost(&row));
-                Fault { instance: None, ..fault }
+                let fault = read(*content)?
+                    .and_then(|content| serde_json::from_slice::<Fault>(content.as_bytes()).ok());
+                Fault { instance: None, ..fault.unwrap_or_else(|| lost(&row)) }
             }
             (RunStatus::Cancelled, _) => {
                 let words = format!("the run {child} of {} was cancelled", row.workflow);
                 Fault::new(FaultKind::Runtime, words)
             }
             (RunStatus::Running | RunStatus::Waiting, _) => return Ok(()),
-            (RunStatus::Completed | RunStatus::Faulted, _) => lost(&row),
+            (RunStatus::Completed, _) => {
+                let words = format!("the content of the run {child} was erased");
+                Fault::new(FaultKind::Runtime, words)
+            }
+            (RunStatus::Faulted, _) => lost(&row),
         };
         self.note(ChildDropped { child }, vec![])?;
         self.fault_task(&leaf.task, leaf.iteration, fault).map(|_| ())

@@ -187,10 +187,8 @@ impl Turn<'_> {
         let reference = arrival.envelope.payload;
         let payload = match self.env.view()?.payload(&arrival.envelope.stream, reference) {
             Ok(payload) => payload,
-            Err(error) => {
-                tracing::warn!(position = %arrival.position, %error, "an event cannot be read");
-                return Ok(None);
-            }
+            Err(placet_log::Error::Erased { .. }) => return Ok(None),
+            Err(error) => return Err(error.into()),
         };
         let event = serde_json::from_slice(payload.as_bytes())
             .map_err(|source| crate::values::Error::NotJson { reference, source })?;

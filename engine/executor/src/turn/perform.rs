@@ -31,6 +31,8 @@ struct Rendered {
     with: Arc<Value>,
     request: PreparedRequest,
     send_id: String,
+    /// Whom or what it reaches, in the provider's words.
+    reaches: Option<String>,
 }
 
 /// What of a call does not depend on its input.
@@ -265,7 +267,8 @@ impl Turn<'_> {
         let rendered = placet_adapters::render(&target.operation, given)
             .map_err(|error| Fault::new(error.fault_kind(), chain(&error)))?;
         self.check_secrets(call, &rendered.request)?;
-        Ok(Rendered { target, with: Arc::new(with), request: rendered.request, send_id })
+        let reaches = rendered.target.as_ref().map(|target| target.text().to_owned());
+        Ok(Rendered { target, with: Arc::new(with), request: rendered.request, send_id, reaches })
     }
 
     /// A secret goes to the hosts that the operator has bound it to, and tokens are asked for at
@@ -289,6 +292,10 @@ impl Turn<'_> {
     fn read(&mut self, leaf: &Leaf, rendered: Rendered) -> Result<(), Error> {
         let Rendered { target, with, request, .. } = rendered;
         let bytes = request.to_bytes();
+        let request_digest = placet_model::Digest::of(&bytes);
+        let mut payloads = vec![];
+        let with_place = self.place(Content::of_value(Arc::clone(&with)), &mut payloads);
+        let request_place = self.place(Content::of_bytes(bytes), &mut payloads);
         let started = AttemptStarted {
             attempt: self.env.mint.attempt(self.now),
             try_number: 1,
@@ -303,14 +310,13 @@ impl Turn<'_> {
             mode: self.mode(),
             integration: bound(&target)?,
             credential_version: target.integration.as_ref().map_or(0, |i| i.credential_version),
-            with: self.out.run.slot(1, 0),
-            request: self.out.run.slot(1, 1),
-            request_digest: placet_model::Digest::of(&bytes),
+            with: with_place,
+            request: request_place,
+            request_digest,
             not_after: self.now.plus_millis(READ_MS_MAX),
         };
-        let content = (Arc::new(request), Arc::clone(&with));
+        let content = (Arc::new(request), with);
         let plan = CallPlan::new(&started, target, content, self.world.version);
-        let payloads = vec![Content::of_value(with), Content::of_bytes(bytes)];
         self.command(Command::Read(Box::new(started)), payloads)?;
         self.out.calls.push(plan);
         Ok(())
@@ -328,7 +334,8 @@ impl Turn<'_> {
         let revision = self.out.run.drafts.get(&key).map_or(1, |last| last + 1);
         let id = send_id(&self.env.install_id, &self.out.run.action(leaf), revision);
         let rendered = or_fault!(Ok::<_, Error>(self.rendered(call, target, with, id)));
-        let Rendered { target, with, request, send_id } = rendered;
+        let Rendered { target, with, request, send_id, reaches } = rendered;
+        self.out.subjects.extend(reaches.map(|reaches| placet_model::subject::normalise(&reaches)));
         let action = (target.operation.name(), target.effect);
         let requirement = self.requirement(action, target.integration.as_ref(), call.approval);
         let bytes = request.to_bytes();

@@ -92,6 +92,36 @@ impl Turn<'_> {
         self.command(command, vec![])
     }
 
+    /// The content of the run is about to be erased. What is open is withdrawn and the run cancelled,
+    /// unless it is over; a call that is under way, or whose outcome nobody knows, needs its content
+    /// to be settled.
+    pub(super) fn erase(&mut self, by: &Principal) -> Result<(), Error> {
+        let run = &self.out.run;
+        let refuse = |reason: String| Err(Error::NotErasable { run: run.id, reason });
+        let detached = run.detached.values();
+        let mut doubts = run.branches().iter().filter_map(|branch| branch.activity.in_doubt());
+        let doubt = doubts.next().or_else(|| {
+            detached.clone().find(|detached| detached.in_doubt).map(|detached| &detached.attempt)
+        });
+        if let Some(doubt) = doubt {
+            let decision = doubt.started.decision.map(|id| id.to_string()).unwrap_or_default();
+            return refuse(format!(
+                "whether {} was sent is in doubt; settle it with `placet inbox resolve {decision} sent|not-sent|give-up`",
+                doubt.started.operation
+            ));
+        }
+        let mut calls = run.branches().iter().filter_map(|branch| branch.activity.attempting());
+        let call = calls.next().or_else(|| detached.clone().map(|d| &d.attempt).next());
+        if let Some(call) = call {
+            let operation = &call.started.operation;
+            return refuse(format!("a call of {operation} is under way; wait for its answer"));
+        }
+        if run.facts().is_none() {
+            return refuse("it has not begun; cancel whoever has ordered it".to_owned());
+        }
+        if run.is_over() { Ok(()) } else { self.cancel(by, None) }
+    }
+
     /// Goes on under another version of the workflow: only where the run waits, and where the other
     /// version has every task that it is at.
     pub(super) fn migrate(&mut self, digest: Digest, by: &Principal) -> Result<(), Error> {

@@ -15,10 +15,10 @@ pub(super) struct Entry {
     pub(super) busy: bool,
     /// What is to be done next.
     pub(super) mailbox: VecDeque<(Job, Option<ReplyTo>)>,
-    /// Appends that are not acknowledged yet.
-    pub(super) commits: u32,
-    /// Calls that are under way.
-    pub(super) calls: u32,
+    /// Appends that are not acknowledged yet; fewer than none while one is whose turn is not told.
+    pub(super) commits: i64,
+    /// Calls that are under way; fewer than none while one has ended whose commit is not told yet.
+    pub(super) calls: i64,
 }
 
 impl Entry {

@@ -3,15 +3,19 @@
 
 mod bounds;
 mod branches;
+mod checkpoints;
 mod children;
 mod concurrency;
 mod control_flow;
 mod crash;
 mod epoch;
+mod erasure;
 mod events;
 mod gate;
 mod interleave;
 mod reads;
 mod report;
 mod schedules;
+mod select;
+mod story;
 mod world;

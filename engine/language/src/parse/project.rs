@@ -7,20 +7,22 @@ mod schema;
 
 use std::collections::BTreeMap;
 
+use placet_model::Duration;
 use placet_model::draft::Mode;
 use placet_model::manifest::Catalogue;
-use placet_model::project::{ProjectConfig, SecretBinding};
+use placet_model::project::{DataPolicy, ProjectConfig, SecretBinding};
 use placet_schemas::Registry;
 
 use super::on_deep_stack;
 use super::reader::Reader;
 use crate::codes;
 use crate::diagnostic::{Code, Diagnostic, Severity, Sink, did_you_mean};
+use crate::duration;
 use crate::environment::Environment;
 use crate::source::{Source, Span};
 use crate::syntax::{Content, Entry, Node, Style, toml_load};
 use hosts::{Fits, is_bare_host, is_variable};
-use keys::{DATA_BUILT, DATA_NOT_BUILT, Kind, NOT_BUILT};
+use keys::{Kind, NOT_BUILT};
 
 pub use keys::{Key, project_keys};
 pub use schema::project_schema;
@@ -144,9 +146,12 @@ fn node_of(key: &Key, text: &str) -> Node {
             Ok(number) => Node { span: whole, content: Content::Number(number.into()) },
             Err(_no_number) => plain(0, text),
         },
-        Kind::Token(_) | Kind::Text(..) | Kind::Address(_) | Kind::Mode(_) | Kind::Data => {
-            plain(0, text)
-        }
+        Kind::Token(_)
+        | Kind::Text(..)
+        | Kind::Address(_)
+        | Kind::Mode(_)
+        | Kind::Data(_)
+        | Kind::Period(_) => plain(0, text),
     }
 }
 
@@ -238,18 +243,32 @@ impl Reader<'_> {
                     *at(config) = mode;
                 }
             }
-            Kind::Data => self.data_policy(node, &what),
+            Kind::Data(at) => {
+                let words = DataPolicy::ALL.map(DataPolicy::word);
+                let word = self.one_of(node, &what, &words);
+                let named = |policy: &DataPolicy| word.as_deref() == Some(policy.word());
+                if let Some(policy) = DataPolicy::ALL.into_iter().find(named) {
+                    *at(config) = policy;
+                }
+            }
+            Kind::Period(at) => {
+                if let Some(period) = self.period(node, &what) {
+                    *at(config) = Some(period);
+                }
+            }
         }
     }
 
-    fn data_policy(&mut self, node: &Node, what: &str) {
-        if node.as_text() == Some(DATA_NOT_BUILT) {
-            let message = format!("{what} `{DATA_NOT_BUILT}` is not built yet");
-            let help = "leave it out: content is sealed with a key per run, and kept";
+    /// A duration that is longer than nothing.
+    fn period(&mut self, node: &Node, what: &str) -> Option<Duration> {
+        let text = self.text(node, what)?;
+        let period = duration::from_text(text).ok().filter(|period| !period.is_zero());
+        if period.is_none() {
+            let message = format!("{what} cannot be `{text}`");
+            let help = "write a length of time such as P90D or PT12H";
             self.report(codes::PROJECT, node.span, message, help);
-        } else {
-            self.one_of(node, what, &[DATA_BUILT]);
         }
+        period
     }
 
     fn one_of(&mut self, node: &Node, what: &str, words: &[&str]) -> Option<String> {

@@ -4,8 +4,9 @@ use placet_language::{
     Diagnostic, Override, Source, check_project, check_project_with, project_keys, project_schema,
     unknown_override,
 };
+use placet_model::Duration;
 use placet_model::draft::Mode;
-use placet_model::project::ProjectConfig;
+use placet_model::project::{DataPolicy, ProjectConfig};
 use placet_schemas::Registry;
 use serde_json::{Value, json};
 
@@ -113,14 +114,34 @@ fn what_serve_and_nats_need_is_read() {
 #[test]
 fn what_is_not_built_is_refused_by_name_and_never_taken_in_silence() {
     refused(
-        "[data]\npolicy = \"metadata_only\"\nintegrations = {}\n[retention]\ndays = 30\n[nats]\naccount = \"a\"\n\
-         [serve]\ntls = {}\n",
+        "[data]\nintegrations = {}\n[nats]\naccount = \"a\"\n[serve]\ntls = {}\n",
         &[
-            "PL1007 2:10 `data.policy` `metadata_only` is not built yet",
-            "PL1007 3:1 `data.integrations` of placet.toml is not built yet",
-            "PL1007 4:2 `retention` of placet.toml is not built yet",
-            "PL1007 7:1 `nats.account` of placet.toml is not built yet",
-            "PL1007 9:1 `serve.tls` of placet.toml is not built yet",
+            "PL1007 2:1 `data.integrations` of placet.toml is not built yet",
+            "PL1007 4:1 `nats.account` of placet.toml is not built yet",
+            "PL1007 6:1 `serve.tls` of placet.toml is not built yet",
+        ],
+    );
+}
+
+#[test]
+fn retention_and_the_data_policy_are_read() {
+    let (config, findings) = read(
+        "[data]\npolicy = \"metadata_only\"\nkeep = [\"sales/offer\", \"ops/*\"]\n\
+         [retention]\nruns = \"P90D\"\nevents = \"PT12H\"\n",
+    );
+    assert_eq!(findings, Vec::<String>::new());
+    let config = config.expect("a configuration");
+    assert_eq!(config.data.policy, DataPolicy::MetadataOnly);
+    assert_eq!(config.data.keep, ["sales/offer", "ops/*"]);
+    assert_eq!(config.retention.runs, Some(Duration::from_days(90)));
+    assert_eq!(config.retention.events, Some(Duration::from_millis(12 * 3_600_000)));
+    assert_eq!(config.retention.backups, Some(Duration::from_days(30)), "unless it is said");
+    refused(
+        "[data]\nkeep = [\"offer\"]\n[retention]\nruns = \"PT0S\"\nevents = \"90\"\n",
+        &[
+            "PL1007 2:9 `offer` cannot stand in `data.keep`",
+            "PL1007 4:8 `retention.runs` cannot be `PT0S`",
+            "PL1007 5:10 `retention.events` cannot be `90`",
         ],
     );
 }
@@ -243,6 +264,8 @@ fn the_schema_and_the_check_agree() {
         ("[serve]\nmode = \"live\"\n", json!({"serve": {"mode": "live"}})),
         ("[data]\npolicy = \"metadata_only\"\n", json!({"data": {"policy": "metadata_only"}})),
         ("[retention]\n", json!({"retention": {}})),
+        ("[retention]\nruns = \"90\"\n", json!({"retention": {"runs": "90"}})),
+        ("[data]\nkeep = [\"offer\"]\n", json!({"data": {"keep": ["offer"]}})),
     ] {
         let checked = read(text).0.is_some();
         assert_eq!(schema.validate(&document).is_ok(), checked, "{text}");

@@ -2,9 +2,13 @@
 #![cfg(test)]
 
 mod append;
+mod checkpoints;
+mod compaction;
 mod crash;
 mod crash_disk;
 mod damage;
+mod erasure;
+mod export;
 mod golden;
 mod opening;
 mod payloads;

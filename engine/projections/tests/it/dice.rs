@@ -2,6 +2,7 @@
 
 mod flow;
 mod leaf;
+mod project;
 
 use crate::make::*;
 use placet_core::Run;

@@ -10,6 +10,7 @@ mod inbox;
 mod layout;
 mod make;
 mod oracle;
+mod past;
 mod project;
 mod rebuild;
 mod runs;

@@ -219,6 +219,17 @@ pub(crate) fn check_rows(world: &World, witness: &Witness) {
     }
 }
 
+/// What holds for the project.
+pub(crate) fn check_project(world: &World, witness: &Witness) {
+    let seen = world.see(|views| {
+        let integrations = views.integrations()?.into_iter().map(|row| (row.id, row.status));
+        let policy = views.policy()?.map(|(digest, _place)| digest);
+        Ok((views.pauses()?, policy, integrations.collect::<BTreeMap<_, _>>()))
+    });
+    let expected = (witness.pauses.clone(), witness.policy, witness.integrations());
+    assert_eq!(seen, expected);
+}
+
 #[derive(Debug, Default, PartialEq)]
 struct Lists {
     ready: BTreeSet<RunId>,

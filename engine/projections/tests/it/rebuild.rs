@@ -4,9 +4,11 @@ use crate::make::*;
 use crate::support::*;
 use placet_model::decision::Settlement;
 use placet_model::{Position, StreamId};
-use placet_projections::{Difference, compare, rebuild, status};
-use redb::{ReadableTable, TableDefinition};
+use placet_projections::{Difference, Progress, compare, rebuild, status};
+use redb::{MultimapTableDefinition, ReadableTable, TableDefinition};
+use std::ops::ControlFlow;
 
+const CURSOR: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("proj_cursor_v2");
 const DUE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("proj_due_v2");
 const LIVE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("proj_live_v2");
 
@@ -33,8 +35,8 @@ fn change(
 fn tables_made_again_are_equal_and_go_on_being_kept_up() {
     let mut world = filled();
     let before = status(&world.view()).unwrap();
-    let rebuilt = rebuild(world.log()).unwrap();
-    assert_eq!((rebuilt.events, rebuilt.cursor), (13, Position::new(13)));
+    let made = rebuilt(world.log());
+    assert_eq!((made.events, made.cursor), (13, Position::new(13)));
     assert_eq!(status(&world.view()).unwrap(), before);
     world.run(run(1), [settled(decision(1), Settlement::Rejected)]);
     world.check();
@@ -64,13 +66,13 @@ fn a_comparison_names_the_table_and_key_that_differ() {
     let error = compare(&world.view()).unwrap_err();
     let Difference::Row { table, key } = &error else { panic!("{error}") };
     assert_eq!((*table, key.as_str()), ("proj_live_v2", "00000000000000000000000000000003"));
-    rebuild(world.log()).unwrap();
+    rebuilt(world.log());
     world.check();
 
     change(&world, DUE, |table| Ok(table.pop_first().map(drop)?));
     let error = compare(&world.view()).unwrap_err();
     assert!(matches!(error, Difference::Lacking { table: "proj_due_v2", .. }), "{error}");
-    rebuild(world.log()).unwrap();
+    rebuilt(world.log());
 
     change(&world, DUE, |table| Ok(table.insert(&b"zz"[..], &b""[..]).map(drop)?));
     let error = compare(&world.view()).unwrap_err();
@@ -90,7 +92,7 @@ fn a_rebuild_that_was_cut_short_leaves_nothing_that_counts() {
         .unwrap();
     world.check();
     world.restart();
-    rebuild(world.log()).unwrap();
+    rebuilt(world.log());
     world.check();
     assert_eq!(world.view().transaction().list_tables().unwrap().filter(is_next).count(), 0);
 }
@@ -99,8 +101,8 @@ fn is_next(table: &redb::UntypedTableHandle) -> bool {
     redb::TableHandle::name(table).ends_with("_next")
 }
 
-#[test]
-fn appends_go_on_while_the_tables_are_made_again() {
+/// More runs than are folded in one of the log's transactions.
+fn long() -> World {
     let mut world = World::new();
     for first in (0..4000).step_by(100) {
         let ended = |n| {
@@ -109,13 +111,96 @@ fn appends_go_on_while_the_tables_are_made_again() {
         };
         world.append_all((first..first + 100).map(ended).collect());
     }
+    world
+}
+
+#[test]
+fn appends_are_acknowledged_while_the_tables_are_made_again_and_are_in_them_after() {
+    let mut world = long();
     let log = world.log().clone();
-    let rebuilding = std::thread::spawn(move || rebuild(&log).unwrap());
-    for n in 4000..4100 {
+    let mut told: Vec<Progress> = vec![];
+    let made = rebuild(&log, |progress| {
+        told.push(progress);
+        // acknowledged here and now, with the rebuild half done
+        let n = 4000 + told.len() as u128;
         world.append(StreamId::Run(run(n)), asking(decision(n)));
-    }
-    let rebuilt = rebuilding.join().unwrap();
-    assert!(rebuilt.events >= 20_000, "{rebuilt:?}");
-    assert_eq!(world.see(|views| views.open(None, usize::MAX)).len(), 100);
+        assert!(world.see(|views| views.decision(decision(n))).is_some());
+        ControlFlow::Continue(())
+    });
+    let made = made.unwrap().expect("nobody broke it off");
+    assert!(told.len() >= 3, "{told:?}");
+    let counts: Vec<u64> = told.iter().map(|progress| progress.events).collect();
+    assert!(counts[0] == 0 && counts.is_sorted_by(|a, b| a < b), "{counts:?}");
+    assert!(told.windows(2).all(|pair| pair[0].head < pair[1].head), "{told:?}");
+    assert_eq!(made.cursor, world.view().head().position());
+    assert_eq!(world.see(|views| views.open(None, usize::MAX)).len(), told.len());
     world.check();
+}
+
+#[test]
+fn a_rebuild_that_is_broken_off_leaves_the_live_tables_as_they_were() {
+    let mut world = long();
+    // what is wrong with them shows that they are the same ones
+    change(&world, LIVE, |table| Ok(table.insert(&b"zz"[..], &b""[..]).map(drop)?));
+    let before = compare(&world.view()).unwrap_err().to_string();
+    let mut asked = 0;
+    let made = rebuild(world.log(), |_progress| {
+        asked += 1;
+        if asked == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    assert_eq!((made.unwrap(), asked), (None, 3));
+    assert_eq!(compare(&world.view()).unwrap_err().to_string(), before);
+    assert_eq!(world.view().transaction().list_tables().unwrap().filter(is_next).count(), 0);
+    world.run(run(5000), asking(decision(5000)));
+    rebuilt(world.log());
+    world.check();
+}
+
+#[test]
+fn tables_too_damaged_to_open_the_log_with_are_made_again_without_them() {
+    let mut world = filled();
+    change(&world, CURSOR, |table| Ok(table.insert(&b"all"[..], &b"?"[..]).map(drop)?));
+    let refused = world.open(With::Projections).unwrap_err();
+    assert!(format!("{refused:?}").contains("proj_cursor_v2"), "{refused:?}");
+    world.open(With::Nothing).unwrap();
+    rebuilt(world.log());
+    world.restart();
+    world.check();
+}
+
+#[test]
+fn a_table_that_is_none_of_ours_any_more_is_named_and_made_again() {
+    let name = "proj_ended_v2";
+    type Spoil = fn(&redb::WriteTransaction) -> Result<(), redb::Error>;
+    let spoilt: [Spoil; 3] = [
+        |_tx| Ok(()),
+        |tx| Ok(tx.open_table(TableDefinition::<u64, u64>::new("proj_ended_v2")).map(drop)?),
+        |tx| {
+            let table = MultimapTableDefinition::<u64, u64>::new("proj_ended_v2");
+            Ok(tx.open_multimap_table(table).map(drop)?)
+        },
+    ];
+    for spoil in spoilt {
+        let mut world = filled();
+        world
+            .log()
+            .maintain(move |tx| {
+                tx.delete_table(TableDefinition::<&[u8], &[u8]>::new("proj_ended_v2"))?;
+                Ok(spoil(tx)?)
+            })
+            .unwrap();
+        let error = compare(&world.view()).unwrap_err();
+        let Difference::Unreadable { source } = &error else { panic!("{error}") };
+        let told = format!(
+            "the table {name} in the log's file is damaged: run placet projections rebuild"
+        );
+        assert_eq!((source.to_string(), source.code()), (told, "PL1015"));
+        // it is not taken for an empty one either
+        let refused = world.open(With::Projections).unwrap_err();
+        assert!(format!("{refused:?}").contains(name), "{refused:?}");
+        world.open(With::Nothing).unwrap();
+        rebuilt(world.log());
+        world.restart();
+        world.check();
+    }
 }

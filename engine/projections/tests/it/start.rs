@@ -4,7 +4,7 @@ use crate::make::*;
 use crate::support::*;
 use placet_model::Position;
 use placet_model::decision::Settlement;
-use placet_projections::{Error, Views, rebuild, status};
+use placet_projections::{Error, Views, status};
 use redb::TableDefinition;
 
 const CURSOR: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("proj_cursor_v2");
@@ -74,7 +74,7 @@ fn a_cursor_beyond_the_head_is_refused_until_the_tables_are_made_again() {
     assert!(text.contains("stand at position 9, the log ends at 4"), "{text}");
 
     world.open(With::Nothing).unwrap();
-    rebuild(world.log()).unwrap();
+    rebuilt(world.log());
     world.restart();
     world.check();
 }

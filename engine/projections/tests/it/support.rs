@@ -5,10 +5,11 @@ use placet_log::{
     Storage,
 };
 use placet_model::{Actor, Event, EventId, RecordedEvent, RunId, StreamId, Timestamp};
-use placet_projections::{Error, Projections, Views, compare};
+use placet_projections::{Error, Projections, Rebuilt, Views, compare, rebuild};
 use redb::StorageBackend;
 use redb::backends::InMemoryBackend;
 use std::io;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
@@ -134,4 +135,9 @@ impl World {
             panic!("{difference:?}");
         }
     }
+}
+
+/// Makes the tables again, to the end.
+pub(crate) fn rebuilt(log: &Log) -> Rebuilt {
+    rebuild(log, |_progress| ControlFlow::Continue(())).unwrap().expect("nobody broke it off")
 }

@@ -2,8 +2,11 @@
 //! single run does not know.
 
 use placet_model::event::child::{ChildStarted, ScheduleFired};
-use placet_model::{Digest, Event, Position, RecordedEvent, RunId, StreamId, TaskPath};
-use placet_projections::{ArrivalRow, Located, OrderRow, OrderStage, OrderedBy};
+use placet_model::integration::IntegrationStatus;
+use placet_model::{
+    Digest, Event, IntegrationId, Position, RecordedEvent, RunId, StreamId, TaskPath,
+};
+use placet_projections::{ArrivalRow, Located, OrderRow, OrderStage, OrderedBy, Pauses};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Reads the log as it grows.
@@ -16,6 +19,12 @@ pub(crate) struct Witness {
     told: BTreeSet<RunId>,
     /// What a `listen` waits for, and where it began to, or went on.
     pub(crate) waits: BTreeMap<(RunId, TaskPath), (Vec<String>, Position)>,
+    pub(crate) pauses: Pauses,
+    pub(crate) policy: Option<Digest>,
+    /// Those that were ever connected.
+    connected: BTreeSet<IntegrationId>,
+    /// What was said of each, also before it was connected.
+    statuses: BTreeMap<IntegrationId, IntegrationStatus>,
 }
 
 impl Witness {
@@ -27,6 +36,10 @@ impl Witness {
             orders: BTreeMap::new(),
             told: BTreeSet::new(),
             waits: BTreeMap::new(),
+            pauses: Pauses { project: false, integrations: BTreeSet::new() },
+            policy: None,
+            connected: BTreeSet::new(),
+            statuses: BTreeMap::new(),
         }
     }
 
@@ -42,7 +55,44 @@ impl Witness {
             }
             Event::EventsDelivered(body) => self.delivered = body.up_to,
             Event::ScheduleFired(body) => self.fired(event, body),
-            other => panic!("no such event comes here: {other:?}"),
+            Event::PolicyChanged(body) => self.policy = Some(body.digest),
+            Event::OutboundPaused(body) => match body.integration {
+                None => self.pauses.project = true,
+                Some(id) => drop(self.pauses.integrations.insert(id)),
+            },
+            Event::OutboundResumed(body) => match body.integration {
+                None => self.pauses.project = false,
+                Some(id) => drop(self.pauses.integrations.remove(&id)),
+            },
+            other => self.sees_integration(other),
+        }
+    }
+
+    fn sees_integration(&mut self, event: &Event) {
+        use IntegrationStatus::{Active, Disabled, Disconnected, Failed};
+        let mut goes = |id, from: &[IntegrationStatus], to| {
+            let status = self.statuses.entry(id).or_insert(Active);
+            if from.contains(status) {
+                *status = to;
+            }
+        };
+        match event {
+            Event::IntegrationConnected(body) => {
+                goes(body.integration, &[Failed, Disconnected], Active);
+                self.connected.insert(body.integration);
+            }
+            Event::IntegrationTested(body) => goes(body.integration, &[Failed], Active),
+            Event::HealthCheckFailed(body) => goes(body.integration, &[Active], Failed),
+            Event::IntegrationDisabled(body) => {
+                goes(body.integration, &[Active, Failed], Disabled);
+            }
+            Event::IntegrationEnabled(body) => {
+                goes(body.integration, &[Disabled, Failed], Active);
+            }
+            Event::IntegrationDisconnected(body) => {
+                goes(body.integration, &[Active, Failed, Disabled], Disconnected);
+            }
+            _ => {}
         }
     }
 
@@ -67,6 +117,11 @@ impl Witness {
             }
             _ => {}
         }
+    }
+
+    /// Integrations with where they stand.
+    pub(crate) fn integrations(&self) -> BTreeMap<IntegrationId, IntegrationStatus> {
+        self.connected.iter().map(|id| (*id, self.statuses[id])).collect()
     }
 
     fn goes_on(&mut self, run: RunId, task: &TaskPath, here: Position) {

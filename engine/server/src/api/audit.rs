@@ -4,81 +4,163 @@
 use super::Answer;
 use crate::app::{App, reading};
 use crate::caller::Caller;
-use crate::extract::{Nothing, Params};
+use crate::extract::{Nothing, Params, Place};
 use crate::problem::{Problem, with_sources};
 use axum::extract::State;
-use placet_executor::public::render;
+use placet_executor::public::select::{self, Moment, Order, Page, Wanted};
+use placet_executor::public::story::{Story, Subject};
+use placet_executor::public::{past, render};
 use placet_log::ReadView;
-use placet_model::{Position, RecordedEvent, Revision, StreamId, for_each_event};
+use placet_model::{Position, RunId, StreamId};
 use placet_projections::Difference;
 use serde_json::json;
 use std::sync::Arc;
+use std::time::Duration;
 
 const PAGE: usize = 100;
 const PAGE_MAX: usize = 1000;
-/// Events that are looked at for one page; a page of rare ones ends early, with where to go on.
-const SCAN_MAX: usize = 20_000;
+/// How long a page without events may be waited for.
+const WAIT_MAX: Duration = Duration::from_secs(30);
 
-macro_rules! names {
-    ($($name:ident = $id:literal,)+) => {
-        &[$(stringify!($name)),+]
-    };
-}
+const FILTERS: &[&str] = &[
+    "after",
+    "before",
+    "order",
+    "limit",
+    "wait",
+    "stream",
+    "run",
+    "type",
+    "actor",
+    "since",
+    "until",
+    "integration",
+];
 
-/// Every type of event.
-const TYPES: &[&str] = for_each_event!(names);
-
-/// `GET /audit/events?after=&limit=&stream=&type=` → `{events, next}`, oldest first. `next` is the
-/// `after` of the next page; none at the head.
+/// `GET /audit/events?after=&limit=&stream=&run=&type=&actor=&since=&until=&integration=&wait=` →
+/// `{events, next, head}`, oldest first. `next` is the `after` of the next page; none at the end, and
+/// then `head` is where to go on later. `type` takes several with commas between them, `since` and
+/// `until` a moment or a length of time back from now, `integration` a name or an id.
+///
+/// With `order=desc` newest first, and `next` is the `before` of the next page. With `wait`, a page
+/// that would be empty at the head is held back that many seconds, or until something fits.
 pub(super) async fn events(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
-    let params = params.only(&["after", "limit", "stream", "type"])?;
-    let asked = Asked {
-        after: Position::new(params.parsed("after")?.unwrap_or(0)),
-        limit: params.limit(PAGE, PAGE_MAX)?,
-        kind: params.text("type").map(str::to_owned),
-    };
-    let stream: Option<StreamId> = params.parsed("stream")?;
-    if let Some(kind) = asked.kind.as_deref().filter(|kind| !TYPES.contains(kind)) {
-        return Err(Problem::malformed(format!("query: type: there is no event {kind}")));
+    let params = params.only(FILTERS)?;
+    let wanted = wanted(&params)?;
+    let limit = params.limit(PAGE, PAGE_MAX)?;
+    let from = from(&params)?;
+    let wait = Duration::from_secs(params.parsed("wait")?.unwrap_or(0)).min(WAIT_MAX);
+    caller.demand_reader(&app.handle.world())?;
+    if wait.is_zero() {
+        return page(&app, wanted, (from, limit)).await.map(|page| axum::Json(to_json(&page)));
     }
-    let page = reading(&app, move |app| {
-        caller.demand_reader(&app.handle.world())?;
+    let _permit = app
+        .streams
+        .try_acquire()
+        .map_err(|_full| Problem::new("PL4007", "too many event streams are open"))?;
+    let page = waiting(&app, wanted, (from, limit), wait).await?;
+    Ok(axum::Json(to_json(&page)))
+}
+
+fn to_json(page: &Page) -> serde_json::Value {
+    let events: Vec<_> = page.events.iter().map(render).collect();
+    json!({ "events": events, "next": page.next, "head": page.head })
+}
+
+type From = (Order, Position);
+
+async fn page(
+    app: &Arc<App>,
+    wanted: Wanted,
+    (from, limit): (From, usize),
+) -> Result<Page, Problem> {
+    reading(app, move |app| {
         let view = app.handle.view()?;
-        match stream {
-            None => asked.page(view.events(asked.after.next())),
-            Some(stream) => asked.page(view.stream(&stream, Revision::START)),
-        }
-    });
-    Ok(axum::Json(page.await?))
+        Ok(wanted.resolve(&view, app.handle.now())?.page(&view, from, limit)?)
+    })
+    .await
 }
 
-struct Asked {
-    after: Position,
-    limit: usize,
-    kind: Option<String>,
-}
-
-impl Asked {
-    fn page(
-        &self,
-        events: impl Iterator<Item = Result<RecordedEvent, placet_log::Error>>,
-    ) -> Result<serde_json::Value, Problem> {
-        let (mut page, mut last, mut seen) = (vec![], self.after, 0);
-        for event in events {
-            let event = event?;
-            if event.position <= self.after {
-                continue;
-            }
-            if page.len() == self.limit || seen == SCAN_MAX {
-                return Ok(json!({ "events": page, "next": last }));
-            }
-            (last, seen) = (event.position, seen + 1);
-            if self.kind.as_deref().is_none_or(|kind| kind == event.event.type_name()) {
-                page.push(render(&event));
-            }
+/// The first page that holds something, or what there is when the time is over.
+async fn waiting(
+    app: &Arc<App>,
+    wanted: Wanted,
+    ((order, mut cursor), limit): (From, usize),
+    wait: Duration,
+) -> Result<Page, Problem> {
+    let (mut heads, mut closing) = (app.heads.clone(), app.closing.clone());
+    let until = tokio::time::Instant::now() + wait;
+    loop {
+        heads.mark_unchanged();
+        let page = page(app, wanted.clone(), ((order, cursor), limit)).await?;
+        if !page.events.is_empty() || page.next.is_some() || order == Order::NewestFirst {
+            return Ok(page);
         }
-        Ok(json!({ "events": page, "next": null }))
+        if *closing.borrow() {
+            return Ok(page);
+        }
+        cursor = page.head;
+        tokio::select! {
+            moved = heads.changed() => if moved.is_err() { return Ok(page) },
+            _closes = closing.changed() => return Ok(page),
+            () = tokio::time::sleep_until(until) => return Ok(page),
+        }
     }
+}
+
+fn from(params: &Params) -> Result<From, Problem> {
+    let order = match params.text("order") {
+        None | Some("asc") => Order::OldestFirst,
+        Some("desc") => Order::NewestFirst,
+        Some(word) => {
+            return Err(Problem::malformed(format!("query: order: {word:?} is none of asc, desc")));
+        }
+    };
+    let (cursor, other) = match order {
+        Order::OldestFirst => ("after", "before"),
+        Order::NewestFirst => ("before", "after"),
+    };
+    if params.text(other).is_some() {
+        let detail = format!("query: {other}: pages in this order go on with {cursor}");
+        return Err(Problem::malformed(detail));
+    }
+    Ok((order, Position::new(params.parsed(cursor)?.unwrap_or(0))))
+}
+
+fn wanted(params: &Params) -> Result<Wanted, Problem> {
+    let malformed = |name: &'static str| {
+        move |error: String| Problem::malformed(format!("query: {name}: {error}"))
+    };
+    let run: Option<RunId> = params.parsed("run")?;
+    let stream: Option<StreamId> = params.parsed("stream")?;
+    if run.is_some() && stream.is_some() {
+        return Err(Problem::malformed("query: give either a run or a stream"));
+    }
+    let kinds = params.text("type").into_iter().flat_map(|kinds| kinds.split(','));
+    let kinds = kinds.map(select::kind).collect::<Result<_, _>>().map_err(malformed("type"))?;
+    let actor = params.text("actor").map(select::actor).transpose();
+    Ok(Wanted {
+        stream: run.map(StreamId::Run).or(stream),
+        kinds,
+        actor: actor.map_err(malformed("actor"))?,
+        since: params.parsed::<Moment>("since")?,
+        until: params.parsed::<Moment>("until")?,
+        integration: params.text("integration").map(str::to_owned),
+    })
+}
+
+/// `GET /audit/story/{run, decision or position}` → `{run, workflow, mode, requester, plan_digest,
+/// whole, lines}`: what happened, a sentence for each event.
+pub(super) async fn story(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Place(subject): Place<Subject>,
+) -> Answer {
+    let told = reading(&app, move |app| {
+        caller.demand_reader(&app.handle.world())?;
+        Ok(Story::of(&app.handle.view()?, subject)?.to_json())
+    });
+    Ok(axum::Json(told.await?))
 }
 
 /// `POST /audit/verify` → `{ok: true, events, payloads, erased, root}`, or `{ok: false, position, detail}`
@@ -118,10 +200,14 @@ fn damage(error: placet_log::Error) -> Result<serde_json::Value, Problem> {
 }
 
 /// `GET /audit/replay` → `{equal, position, difference?}`: whether the live tables are what the
-/// whole log gives, byte for byte.
+/// whole log gives, byte for byte. With `at=`, the project as it was at that position instead (see
+/// [`past::as_of`]).
 pub(super) async fn replay(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
-    params.only(&[])?;
-    whole_log(&app, caller, |view| {
+    let at: Option<u64> = params.only(&["at"])?.parsed("at")?;
+    whole_log(&app, caller, move |view| {
+        if let Some(at) = at {
+            return Ok(past::as_of(view, Position::new(at))?);
+        }
         let position = view.head().position();
         match placet_projections::compare(view) {
             Ok(()) => Ok(json!({ "equal": true, "position": position })),

@@ -7,10 +7,12 @@ use crate::caller::Caller;
 use crate::extract::Json;
 use crate::problem::Problem;
 use axum::extract::State;
+use placet_executor::erasure::Erase;
 use placet_language::{Source, check_policy};
-use placet_model::Principal;
+use placet_log::Compacted;
 use placet_model::actor::{PrincipalKind, Role};
 use placet_model::policy::PrincipalInfo;
+use placet_model::{Principal, RunId};
 use serde::Deserialize;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,6 +44,57 @@ pub(super) async fn resume(
     app.handle.resume(&caller.principal, integration.as_deref()).await?;
     Ok(axum::Json(json!({ "paused": false, "integration": integration })))
 }
+
+/// What is to be erased.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EraseBody {
+    run: Option<RunId>,
+    /// A value that identifies a person.
+    subject: Option<String>,
+    reason: Option<String>,
+    /// Only say what would be erased.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// `POST /erasures` `{run | subject, reason?, dry_run?}` → `{runs, events, payloads, backups_until,
+/// position}`. A subject is content: it stands in no address and in no event.
+pub(super) async fn erase(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Json(body): Json<EraseBody>,
+) -> Answer {
+    let what = match (body.run, body.subject) {
+        (Some(run), None) => Erase::Run(run),
+        (None, Some(subject)) => Erase::Subject(subject),
+        _ => return Err(Problem::malformed("give either `run` or `subject`")),
+    };
+    caller.demand_any(&app.handle.world(), &[Role::Operator, Role::Admin])?;
+    let erasure = if body.dry_run {
+        reading(&app, move |app| Ok(app.handle.erasure(&what)?)).await?
+    } else {
+        app.handle.erase(&caller.principal, &what, body.reason).await?
+    };
+    Ok(axum::Json(serde_json::to_value(erasure).map_err(|error| Problem::internal(&error))?))
+}
+
+/// `POST /compactions` `{}` → `{before, after, paused_ms}`: bytes of the files, and the longest time
+/// for which appends had to wait.
+pub(super) async fn compact(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Json(Empty {}): Json<Empty>,
+) -> Answer {
+    let Compacted { before, after, paused } = app.handle.compact(&caller.principal).await?;
+    let paused = u64::try_from(paused.as_millis()).unwrap_or(u64::MAX);
+    Ok(axum::Json(json!({ "before": before, "after": after, "paused_ms": paused })))
+}
+
+/// Nothing is asked for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Empty {}
 
 /// `POST /policy` `{file, source}` → `{digest, diagnostics}`; with errors, a problem that carries
 /// all diagnostics. The people of the project stay; those of the file are added to them, in `dev`

@@ -7,6 +7,7 @@ use crate::caller::Caller;
 use crate::extract::{Json, Nothing, Params, Place};
 use axum::extract::State;
 use axum::http::StatusCode;
+use placet_executor::public::rows;
 use placet_executor::world::World;
 use placet_model::integration::{Integration, IntegrationStatus};
 use serde_json::{Value, json};
@@ -77,17 +78,5 @@ async fn set(app: &App, caller: &Caller, name: String, status: IntegrationStatus
 
 /// An integration as the API shows it; it holds no secret.
 fn to_json(world: &World, integration: &Integration) -> Value {
-    json!({
-        "id": integration.id,
-        "name": integration.name,
-        "provider": integration.provider,
-        "settings": integration.settings,
-        "identity": integration.identity,
-        "label": placet_executor::inbox::visible(&integration.label),
-        "status": integration.status,
-        "reason": integration.reason,
-        "credential_version": integration.credential_version,
-        "is_default": integration.is_default,
-        "paused": world.paused_integrations.contains(&integration.id),
-    })
+    rows::integration(integration, world.paused_integrations.contains(&integration.id))
 }

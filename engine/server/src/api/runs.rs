@@ -6,18 +6,24 @@ use crate::app::{App, reading};
 use crate::caller::Caller;
 use crate::extract::{Json, Params, Place};
 use crate::problem::Problem;
+use crate::waits::stands_still;
 use axum::extract::State;
 use axum::http::StatusCode;
 use placet_executor::Start;
+use placet_executor::erasure::{ERASED, unless_erased};
+use placet_executor::public::rows::{self, waiting_word};
 use placet_model::actor::Role;
 use placet_model::draft::Mode;
 use placet_model::{Digest, Event, Principal, Revision, RunId, StreamId};
-use placet_projections::{RunFilter, RunRow, RunStatus, Views, WaitingFor};
+use placet_projections::{RunFilter, RunRow, RunStatus, Views};
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+/// A request waits at most this long; proxies cut off what waits longer.
+const WAIT_SECONDS_MAX: u64 = 60;
 const PAGE: usize = 50;
 const PAGE_MAX: usize = 200;
 /// Rows that are looked at for one page where most may not fit; a page may end early.
@@ -96,26 +102,32 @@ pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Pa
             (has_more, next) = (true, rows.last().map(|row| row.run));
         }
         let next = next.filter(|_| has_more);
-        Ok(json!({ "runs": rows.iter().map(row_json).collect::<Vec<_>>(), "next": next }))
+        Ok(json!({ "runs": rows.iter().map(rows::run).collect::<Vec<_>>(), "next": next }))
     });
     Ok(axum::Json(page.await?))
 }
 
 /// `GET /runs/{id}` → the report, and the members of the row that it lacks; of a cancelled run also
-/// `cancelled: {by, at, reason}`.
+/// `cancelled: {by, at, reason}`. With `?wait=SECONDS` the answer comes when the run is over or waits
+/// for somebody, and at the latest after that time.
 pub(super) async fn show(
     State(app): State<Arc<App>>,
     caller: Caller,
+    params: Params,
     Place(run): Place<RunId>,
 ) -> Answer {
+    let wait = wait_of(params)?;
+    may_see(&app, &caller, run)?;
+    if wait.is_some() {
+        settle(&app, run, wait).await?;
+    }
     let report = reading(&app, move |app| {
         let world = app.handle.world();
-        caller.known(&world)?;
         let row = app.handle.run_row(run)?;
         let row = row.filter(|row| caller.reads(&world) || row.requester == caller.principal);
         let row = row.ok_or_else(|| unknown(run))?;
         let mut report = app.handle.report(run)?;
-        if let (Value::Object(report), Value::Object(members)) = (&mut report, row_json(&row)) {
+        if let (Value::Object(report), Value::Object(members)) = (&mut report, rows::run(&row)) {
             for (name, value) in members {
                 report.entry(name).or_insert(value);
             }
@@ -128,6 +140,51 @@ pub(super) async fn show(
     Ok(axum::Json(report.await?))
 }
 
+/// Whoever reads the project sees every run, everybody else their own.
+fn may_see(app: &App, caller: &Caller, run: RunId) -> Result<(), Problem> {
+    let world = app.handle.world();
+    caller.known(&world)?;
+    let row = app.handle.run_row(run)?;
+    let row = row.filter(|row| caller.reads(&world) || row.requester == caller.principal);
+    row.map(drop).ok_or_else(|| unknown(run))
+}
+
+/// How long a request may wait for a run: none without `wait`.
+fn wait_of(params: Params) -> Result<Option<Duration>, Problem> {
+    let seconds = params.only(&["wait"])?.parsed::<u64>("wait")?;
+    match seconds {
+        Some(seconds) if seconds > WAIT_SECONDS_MAX => {
+            let detail = format!("query: wait: at most {WAIT_SECONDS_MAX} seconds");
+            Err(Problem::malformed(detail))
+        }
+        seconds => Ok(seconds.map(Duration::from_secs)),
+    }
+}
+
+/// Waits until the run is over or it is somebody's turn, or the time is over; gives its row.
+async fn settle(app: &App, run: RunId, wait: Option<Duration>) -> Result<RunRow, Problem> {
+    let until = Instant::now() + wait.unwrap_or_default();
+    let mut closing = app.closing.clone();
+    loop {
+        let moved = app.waits.next(run);
+        let row = app.handle.run_row(run)?.ok_or_else(|| unknown(run))?;
+        let left = until.saturating_duration_since(Instant::now());
+        let settled = stands_still(&row) || left.is_zero();
+        let closes = async { closing.wait_for(|closing| *closing).await.map(drop) };
+        let woken = tokio::select! {
+            biased;
+            () = std::future::ready(()), if settled => false,
+            moved = moved => moved.is_ok(),
+            () = tokio::time::sleep(left) => true,
+            _ = closes => false,
+        };
+        if !woken {
+            app.waits.give_up(run);
+            return Ok(row);
+        }
+    }
+}
+
 /// `{by, at, reason}` of the event that stopped a run.
 fn cancelled(app: &App, row: &RunRow) -> Result<Value, Problem> {
     let (view, stream) = (app.handle.view()?, StreamId::Run(row.run));
@@ -136,8 +193,11 @@ fn cancelled(app: &App, row: &RunRow) -> Result<Value, Problem> {
         let Event::RunCancelled(body) = &event.event else { continue };
         let reason = match body.reason {
             None => Value::Null,
-            Some(place) => serde_json::from_slice(view.payload(&stream, place)?.as_bytes())
-                .map_err(|error| Problem::internal(&error))?,
+            Some(place) => match unless_erased(view.payload(&stream, place))? {
+                None => json!(ERASED),
+                Some(payload) => serde_json::from_slice(payload.as_bytes())
+                    .map_err(|error| Problem::internal(&error))?,
+            },
         };
         let by = event.actor.principal();
         return Ok(json!({ "by": by, "at": event.recorded_at, "reason": reason }));
@@ -161,12 +221,15 @@ pub(super) struct StartBody {
     seed: Option<u64>,
 }
 
-/// `POST /runs` → 201 `{run}`.
+/// `POST /runs` → 201 `{run}`. With `?wait=SECONDS` the answer comes when the run is over or waits for
+/// somebody, at the latest after that time: `{run, status, waiting_for, output, error}`.
 pub(super) async fn start(
     State(app): State<Arc<App>>,
     caller: Caller,
+    params: Params,
     Json(body): Json<StartBody>,
 ) -> Result<(StatusCode, axum::Json<Value>), Problem> {
+    let wait = wait_of(params)?;
     let world = app.handle.world();
     caller.demand_any(&world, &[Role::Author, Role::Operator, Role::Admin, Role::Agent])?;
     let mode = match &body.mode {
@@ -185,7 +248,27 @@ pub(super) async fn start(
         seed: body.seed.map_or_else(random_seed, Ok)?,
     };
     let run = app.handle.start(start).await?;
-    Ok((StatusCode::CREATED, axum::Json(json!({ "run": run }))))
+    let answer = match wait {
+        None => json!({ "run": run }),
+        Some(_) => result_json(&app, &settle(&app, run, wait).await?)?,
+    };
+    Ok((StatusCode::CREATED, axum::Json(answer)))
+}
+
+/// `{run, status, waiting_for, output, error}`: what came of a run, without its trace.
+fn result_json(app: &App, row: &RunRow) -> Result<Value, Problem> {
+    let content = |place| -> Result<Value, Problem> {
+        let payload = app.handle.view()?.payload(&StreamId::Run(row.run), place)?;
+        serde_json::from_slice(payload.as_bytes()).map_err(|error| Problem::internal(&error))
+    };
+    let fault = row.fault.as_ref().map(|(_, _, place)| *place);
+    Ok(json!({
+        "run": row.run,
+        "status": row.status.word(),
+        "waiting_for": row.waiting_for.map(rows::waiting),
+        "output": row.output.map(content).transpose()?,
+        "error": fault.map(content).transpose()?,
+    }))
 }
 
 async fn plan(app: &Arc<App>, caller: &Caller, body: &StartBody) -> Result<Digest, Problem> {
@@ -225,49 +308,8 @@ pub(super) async fn cancel(
     Ok(axum::Json(json!({ "run": run, "position": position })))
 }
 
-/// `{run, workflow, plan_digest, mode, requester, status, waiting_for, started_at, updated_at, revision}`.
-fn row_json(row: &RunRow) -> Value {
-    json!({
-        "run": row.run,
-        "workflow": row.workflow.to_string(),
-        "plan_digest": row.plan_digest,
-        "mode": row.mode,
-        "requester": row.requester,
-        "status": status_word(row.status),
-        "waiting_for": row.waiting_for.map(waiting_json),
-        "started_at": row.started_at,
-        "updated_at": row.updated_at,
-        "revision": row.revision,
-    })
-}
-
-fn waiting_json(waiting: WaitingFor) -> Value {
-    let kind = waiting_word(waiting);
-    match waiting {
-        WaitingFor::Decision(decision) => json!({ "kind": kind, "decision": decision }),
-        WaitingFor::Run(run) => json!({ "kind": kind, "run": run }),
-        WaitingFor::Timer
-        | WaitingFor::Answer
-        | WaitingFor::Deferred
-        | WaitingFor::InDoubt
-        | WaitingFor::Event => json!({ "kind": kind }),
-    }
-}
-
 /// Every word of [`waiting_word`].
 const WAITING: [&str; 7] = ["decision", "timer", "answer", "deferred", "in_doubt", "event", "run"];
-
-pub(super) const fn waiting_word(waiting: WaitingFor) -> &'static str {
-    match waiting {
-        WaitingFor::Decision(_) => "decision",
-        WaitingFor::Timer => "timer",
-        WaitingFor::Answer => "answer",
-        WaitingFor::Deferred => "deferred",
-        WaitingFor::InDoubt => "in_doubt",
-        WaitingFor::Event => "event",
-        WaitingFor::Run(_) => "run",
-    }
-}
 
 const STATUSES: [RunStatus; 5] = [
     RunStatus::Running,
@@ -277,19 +319,9 @@ const STATUSES: [RunStatus; 5] = [
     RunStatus::Cancelled,
 ];
 
-const fn status_word(status: RunStatus) -> &'static str {
-    match status {
-        RunStatus::Running => "running",
-        RunStatus::Waiting => "waiting",
-        RunStatus::Completed => "completed",
-        RunStatus::Faulted => "faulted",
-        RunStatus::Cancelled => "cancelled",
-    }
-}
-
 fn status(word: &str) -> Result<RunStatus, Problem> {
-    STATUSES.into_iter().find(|status| status_word(*status) == word).ok_or_else(|| {
-        let known = STATUSES.map(status_word).join(", ");
+    STATUSES.into_iter().find(|status| status.word() == word).ok_or_else(|| {
+        let known = STATUSES.map(RunStatus::word).join(", ");
         Problem::malformed(format!("query: status: {word:?} is none of {known}"))
     })
 }

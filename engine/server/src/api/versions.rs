@@ -2,11 +2,11 @@
 //! so an old version lives on until its last run has ended.
 
 use super::Answer;
-use super::runs::waiting_word;
 use crate::app::{App, reading};
 use crate::caller::Caller;
 use crate::extract::Params;
 use axum::extract::State;
+use placet_executor::public::rows::waiting_word;
 use placet_model::{Digest, Timestamp};
 use placet_projections::{RunFilter, RunRow, RunStatus, Views};
 use serde_json::{Value, json};

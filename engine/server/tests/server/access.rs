@@ -56,6 +56,8 @@ async fn roles_hold_over_http() {
         ("approver", "/api/v1/runs", json!({"source": document["source"]})),
         ("auditor", "/api/v1/pause", json!({})),
         ("auditor", "/api/v1/resume", json!({})),
+        ("auditor", "/api/v1/projections/rebuild", json!({})),
+        ("auditor", "/api/v1/projections/rebuild/cancel", json!({})),
         ("auditor", "/api/v1/integrations", json!({"name": "a", "provider": "slack"})),
         ("approver", "/api/v1/integrations/slack/disable", json!({})),
         ("approver", "/api/v1/integrations/slack/disconnect", json!({})),
@@ -70,7 +72,12 @@ async fn roles_hold_over_http() {
         world.post_as(user, path, &body).await.is_problem(403, "PL4005");
         assert_eq!(world.head(), head, "{user} {path}");
     }
-    world.get_as("agent", "/api/v1/audit/events").await.is_problem(403, "PL4005");
+    for target in
+        ["audit/events", "audit/events?wait=1", "audit/replay?at=1", "audit/story/1", "projections"]
+    {
+        let answer = world.get_as("agent", &format!("/api/v1/{target}")).await;
+        answer.is_problem(403, "PL4005");
+    }
     world.get_as("agent", "/api/v1/events").await.is_problem(403, "PL4005");
 }
 

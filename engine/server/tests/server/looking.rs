@@ -27,11 +27,17 @@ async fn addresses(world: &World, run: &str, card: &Value) -> BTreeSet<String> {
         "/api/v1/integrations",
         "/api/v1/audit/events",
         "/api/v1/audit/replay",
+        "/api/v1/audit/replay?at=1",
+        "/api/v1/audit/events?order=desc&since=PT1H&integration=slack",
+        "/api/v1/audit/story/1",
+        "/api/v1/projections",
         // what changes something, asked for by those who only look
         "/api/v1/pause",
         "/api/v1/resume",
         "/api/v1/policy",
         "/api/v1/audit/verify",
+        "/api/v1/projections/rebuild",
+        "/api/v1/projections/rebuild/cancel",
         "/api/v1/integrations/slack/disable",
         "/api/v1/integrations/slack/disconnect",
     ]
@@ -40,6 +46,8 @@ async fn addresses(world: &World, run: &str, card: &Value) -> BTreeSet<String> {
     for rest in ["", "/cancel", "/cancel?reason=x"] {
         addresses.insert(format!("/api/v1/runs/{run}{rest}"));
     }
+    addresses.insert(format!("/api/v1/audit/story/{run}"));
+    addresses.insert(format!("/api/v1/audit/story/{decision}"));
     let digest = card["digest"].as_str().unwrap();
     for rest in
         ["", "/votes", &format!("/votes?verdict=approve&digest={digest}"), "?verdict=approve"]

@@ -206,3 +206,47 @@ async fn filters_of_the_list_all_hold_and_a_wrong_word_is_named() {
     assert_eq!(report["cancelled"]["by"], "author");
     assert_eq!(report["cancelled"]["reason"], "wrong channel");
 }
+
+#[tokio::test]
+async fn a_start_that_waits_is_answered_with_what_came_of_the_run() {
+    let world = start().await;
+    let source =
+        json!({"source": text("ok/switch.yaml"), "file": "switch.yaml", "input": {"n": 1}});
+    let answer = world.post("/api/v1/runs?wait=30", &source).await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+    let answer = answer.ok();
+    assert_eq!(answer["status"], "completed", "{answer:#}");
+    assert!(!answer["output"].is_null(), "{answer:#}");
+    assert!(answer["error"].is_null() && answer["waiting_for"].is_null(), "{answer:#}");
+}
+
+#[tokio::test]
+async fn whoever_waits_for_a_run_is_told_when_it_is_somebodys_turn_and_when_it_is_over() {
+    // given: a run that asks for a decision
+    let world = with_workflow().await;
+    let asked = world.post("/api/v1/runs?wait=30", &starting()).await.ok();
+    assert_eq!(asked["status"], "waiting", "{asked:#}");
+    let decision = asked["waiting_for"]["decision"].as_str().unwrap().to_owned();
+    let run = asked["run"].as_str().unwrap().to_owned();
+    // when: nothing happens, the time is over and the answer says how it stands
+    let still = world.get(&format!("/api/v1/runs/{run}?wait=0")).await.ok();
+    assert_eq!(still["status"], "waiting");
+    // and when it is decided, it ends
+    let card = world.get_as("approver", &format!("/api/v1/decisions/{decision}")).await.ok();
+    let vote = json!({"verdict": "approve", "digest": card["digest"]});
+    let votes = format!("/api/v1/decisions/{decision}/votes");
+    assert_eq!(world.post_as("approver", &votes, &vote).await.status, 200);
+    let ended = world.get(&format!("/api/v1/runs/{run}?wait=30")).await.ok();
+    assert_eq!(ended["status"], "completed", "{ended:#}");
+}
+
+#[tokio::test]
+async fn a_wait_that_is_too_long_or_no_number_is_refused_and_starts_nothing() {
+    let world = with_workflow().await;
+    let head = world.head();
+    for wait in ["61", "soon", "-1"] {
+        let path = format!("/api/v1/runs?wait={wait}");
+        world.post(&path, &starting()).await.is_problem(400, "PL4003");
+    }
+    assert_eq!(world.head(), head);
+}

@@ -62,6 +62,37 @@ pub(super) fn is_nats_url(text: &str) -> Result<(), &'static str> {
     }
 }
 
+/// A file.
+pub(super) fn is_path(text: &str) -> Result<(), &'static str> {
+    if text.trim().is_empty() { Err("name a file") } else { Ok(()) }
+}
+
+/// Where a witness listens, and the key that its signatures are checked with.
+pub(super) fn is_witness(text: &str) -> Result<(), &'static str> {
+    const FORM: &str = "write `URL KEY`, with the key that `placet witness key` prints";
+    let (url, key) = text.split_once(' ').ok_or(FORM)?;
+    let is_url = ["http://", "https://"]
+        .iter()
+        .any(|scheme| url.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()));
+    let parts: Vec<&str> = key.splitn(3, '+').collect();
+    let [name, id, public] = parts[..] else { return Err(FORM) };
+    let is_id = id.len() == 8 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_whole = !name.is_empty() && !public.is_empty() && !key.contains(char::is_whitespace);
+    if is_url && is_id && is_whole { Ok(()) } else { Err(FORM) }
+}
+
+/// A workflow, or every workflow of a namespace.
+pub(super) fn is_workflows(text: &str) -> Result<(), &'static str> {
+    let word = |word: &str| {
+        let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        !word.is_empty() && word.bytes().all(fits)
+    };
+    match text.split_once('/') {
+        Some((namespace, name)) if word(namespace) && (name == "*" || word(name)) => Ok(()),
+        Some(_) | None => Err("write namespace/name of a workflow, or namespace/*"),
+    }
+}
+
 fn split_port(text: &str) -> (&str, Option<&str>) {
     match text.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, Some(port)),

@@ -1,11 +1,14 @@
 //! Every key of a `placet.toml`, once: what it means, what it may be, where it goes. The reader, the
 //! overrides, the JSON Schema and the reference table are made from this list.
 
+use placet_model::Duration;
 use placet_model::draft::Mode;
-use placet_model::project::ProjectConfig;
+use placet_model::project::{DataPolicy, ProjectConfig};
 use serde_json::{Value, json};
 
-use super::hosts::{Fits, is_host, is_nats_url, is_target, is_variable};
+use super::hosts::{
+    Fits, is_host, is_nats_url, is_path, is_target, is_variable, is_witness, is_workflows,
+};
 
 /// One key, by its path.
 #[derive(Debug, Clone, Copy)]
@@ -35,13 +38,11 @@ pub(super) enum Kind {
     Address(At<String>),
     /// `sandbox` or `live`.
     Mode(At<Mode>),
-    /// The data policy: one value is built.
-    Data,
+    /// `full` or `metadata_only`.
+    Data(At<DataPolicy>),
+    /// A duration, longer than nothing.
+    Period(At<Option<Duration>>),
 }
-
-/// Words of the data policy: what is built, and what is not yet.
-pub(super) const DATA_BUILT: &str = "full";
-pub(super) const DATA_NOT_BUILT: &str = "metadata_only";
 
 macro_rules! limits {
     ($($field:ident $max:literal $about:literal;)+) => {
@@ -85,8 +86,28 @@ const OTHERS: &[Key] = &[
     },
     Key {
         path: "data.policy",
-        about: "what of a run's content is kept: `full`; `metadata_only` is not built yet",
-        kind: Kind::Data,
+        about: "what of a run's content is kept once it has ended: `full`, or `metadata_only` (nothing)",
+        kind: Kind::Data(|config| &mut config.data.policy),
+    },
+    Key {
+        path: "data.keep",
+        about: "workflows whose content `metadata_only` keeps: `namespace/name` or `namespace/*`",
+        kind: Kind::List(is_workflows, |config| &mut config.data.keep),
+    },
+    Key {
+        path: "retention.runs",
+        about: "how long the content of a run is kept after its end, such as `P90D`",
+        kind: Kind::Period(|config| &mut config.retention.runs),
+    },
+    Key {
+        path: "retention.events",
+        about: "how long the content of an event from outside is kept",
+        kind: Kind::Period(|config| &mut config.retention.events),
+    },
+    Key {
+        path: "retention.backups",
+        about: "how long you keep a backup: erasing says until when one may hold destroyed keys",
+        kind: Kind::Period(|config| &mut config.retention.backups),
     },
     Key {
         path: "nats.url",
@@ -118,11 +139,30 @@ const OTHERS: &[Key] = &[
         about: "mode of its runs: `sandbox` (nothing leaves) or `live` (approved bytes leave)",
         kind: Kind::Mode(|config| &mut config.serve.mode),
     },
+    Key {
+        path: "audit.checkpoint_events",
+        about: "events after which the log is signed",
+        kind: Kind::Number(1_000_000, |config| &mut config.audit.checkpoint_events),
+    },
+    Key {
+        path: "audit.checkpoint_seconds",
+        about: "seconds after which an event is signed at the latest",
+        kind: Kind::Number(86_400, |config| &mut config.audit.checkpoint_seconds),
+    },
+    Key {
+        path: "audit.checkpoint_file",
+        about: "a second file for the newest checkpoint, such as one that is copied elsewhere",
+        kind: Kind::Text(is_path, |config| &mut config.audit.checkpoint_file),
+    },
+    Key {
+        path: "audit.witnesses",
+        about: "witnesses that are asked to sign each checkpoint, each as `URL KEY`",
+        kind: Kind::List(is_witness, |config| &mut config.audit.witnesses),
+    },
 ];
 
 /// Keys that are known by name only, with what to do until then. A key below one of them is one too.
 pub(super) const NOT_BUILT: &[(&str, &str)] = &[
-    ("retention", "everything is kept; nothing is erased by age yet"),
     ("data.integrations", "every integration has the project's data policy"),
     ("nats.account", "name the account's user in `nats.url`, or its nkey by `nats.seed_env`"),
     ("nats.credentials", "use a user nkey: `nats.seed_env`"),
@@ -152,7 +192,8 @@ impl Key {
             Kind::Number(_, at) => json!(at(&mut config)),
             Kind::Text(_, at) => json!(at(&mut config)),
             Kind::Mode(at) => json!(at(&mut config)),
-            Kind::Data => json!(DATA_BUILT),
+            Kind::Data(at) => json!(at(&mut config)),
+            Kind::Period(at) => json!(at(&mut config).map(|period| period.to_string())),
         }
     }
 

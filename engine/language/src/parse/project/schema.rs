@@ -2,12 +2,15 @@
 
 use serde_json::{Map, Value, json};
 
-use super::keys::{DATA_BUILT, Key, Kind, project_keys};
+use super::keys::{Key, Kind, project_keys};
 
 const TOKEN: &str = "^[a-z0-9][a-z0-9_-]{0,62}$";
 const HOST: &str = r"^([a-z0-9.-]+|\[[^\]]+\])(:[0-9]{1,5})?$";
 const TARGET: &str = r"^([a-z0-9.-]+|\[[^\]]+\]):[0-9]{1,5}$";
 const BARE_HOST: &str = r"^([a-z0-9.-]+|\[[^\]]+\])$";
+const WITNESS: &str = r"^https?://\S+ [^+\s]+\+[0-9a-f]{8}\+\S+$";
+const WORKFLOWS: &str = r"^[a-z0-9-]+/([a-z0-9-]+|\*)$";
+const PERIOD: &str = "^P[0-9]";
 const VARIABLE: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
 
 /// The schema of a `placet.toml`, draft 2020-12.
@@ -41,15 +44,21 @@ fn of_key(key: &Key) -> Value {
     let mut schema = match key.kind {
         Kind::Token(_) => json!({ "type": "string", "pattern": TOKEN }),
         Kind::List(..) if key.path == "egress.allow" => texts(TARGET),
+        Kind::List(..) if key.path == "audit.witnesses" => texts(WITNESS),
+        Kind::List(..) if key.path == "data.keep" => texts(WORKFLOWS),
         Kind::List(..) => texts(HOST),
         Kind::Number(max, _) => json!({ "type": "integer", "minimum": 1, "maximum": max }),
         Kind::Text(..) if key.path == "nats.url" => {
             json!({ "type": "string", "pattern": r"^(nats|tls)://\S+$" })
         }
+        Kind::Text(..) if key.path == "audit.checkpoint_file" => {
+            json!({ "type": "string", "minLength": 1 })
+        }
         Kind::Text(..) => json!({ "type": "string", "pattern": VARIABLE }),
         Kind::Address(_) => json!({ "type": "string" }),
         Kind::Mode(_) => json!({ "enum": ["sandbox", "live"] }),
-        Kind::Data => json!({ "enum": [DATA_BUILT] }),
+        Kind::Data(_) => json!({ "enum": ["full", "metadata_only"] }),
+        Kind::Period(_) => json!({ "type": "string", "pattern": PERIOD }),
     };
     schema["description"] = json!(key.about);
     let default = key.default();

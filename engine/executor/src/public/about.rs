@@ -1,0 +1,102 @@
+//! What an event names: which task, decision, attempt, draft, integration. Every type of event
+//! stands here, so that a new one is not overlooked by whoever looks for something.
+
+use placet_model::event::Event;
+use placet_model::{AttemptId, DecisionId, Digest, IntegrationId};
+
+/// What an event names itself; what follows from earlier events of its stream is not in here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct About {
+    /// The decision that it is about.
+    pub(super) decision: Option<DecisionId>,
+    /// The attempt that it is about.
+    pub(super) attempt: Option<AttemptId>,
+    /// The draft that it binds.
+    pub(super) digest: Option<Digest>,
+    /// The integration that it is about, or that it went through.
+    pub(super) integration: Option<IntegrationId>,
+}
+
+impl About {
+    /// What this event names.
+    pub(super) fn of(event: &Event) -> Self {
+        match event {
+            Event::DraftPrepared(body) => {
+                let integration = body.integration.as_ref().map(|bound| bound.id);
+                Self { digest: Some(body.digest), ..Self::integration(integration) }
+            }
+            Event::DecisionRequested(body) => Self::decision(body.decision, Some(body.digest)),
+            Event::VoteCast(body) => Self::decision(body.decision, Some(body.digest)),
+            Event::DecisionSettled(body) => Self::decision(body.decision, Some(body.digest)),
+            Event::RequirementRaised(body) => Self::decision(body.decision, None),
+            Event::DecisionVoided(body) => Self::decision(body.decision, None),
+            Event::AttemptStarted(body) => Self {
+                decision: body.decision,
+                attempt: Some(body.attempt),
+                digest: body.digest,
+                integration: body.integration.as_ref().map(|bound| bound.id),
+            },
+            Event::AttemptSucceeded(body) => Self::attempt(body.attempt),
+            Event::AttemptRefused(body) => Self::attempt(body.attempt),
+            Event::AttemptDeferred(body) => Self::attempt(body.attempt),
+            Event::AttemptInDoubt(body) => Self::attempt(body.attempt),
+            Event::AttemptReconciled(body) => Self::attempt(body.attempt),
+            Event::IntegrationConnected(body) => Self::integration(Some(body.integration)),
+            Event::CredentialStored(body) => Self::integration(Some(body.integration)),
+            Event::CredentialUsed(body) => Self::integration(Some(body.integration)),
+            Event::IntegrationTested(body) => Self::integration(Some(body.integration)),
+            Event::HealthCheckFailed(body) => Self::integration(Some(body.integration)),
+            Event::IntegrationDisabled(body) => Self::integration(Some(body.integration)),
+            Event::IntegrationEnabled(body) => Self::integration(Some(body.integration)),
+            Event::IntegrationDisconnected(body) => Self::integration(Some(body.integration)),
+            Event::OutboundPaused(body) => Self::integration(body.integration),
+            Event::OutboundResumed(body) => Self::integration(body.integration),
+            Event::RunStarted(_)
+            | Event::TaskStarted(_)
+            | Event::IterationStarted(_)
+            | Event::TaskCompleted(_)
+            | Event::TaskSkipped(_)
+            | Event::TaskFaulted(_)
+            | Event::FaultCaught(_)
+            | Event::TimerArmed(_)
+            | Event::TimerFired(_)
+            | Event::RunCompleted(_)
+            | Event::RunFaulted(_)
+            | Event::RunCancelled(_)
+            | Event::RetryScheduled(_)
+            | Event::BranchFaulted(_)
+            | Event::WaitStarted(_)
+            | Event::EventMatched(_)
+            | Event::EventHandled(_)
+            | Event::EventEmitted(_)
+            | Event::RunMigrated(_)
+            | Event::ChildStarted(_)
+            | Event::ChildEnded(_)
+            | Event::ChildDropped(_)
+            | Event::PolicyChanged(_)
+            | Event::WorkflowDeployed(_)
+            | Event::OperationRegistered(_)
+            | Event::EngineStarted(_)
+            | Event::EventReceived(_)
+            | Event::EventsDelivered(_)
+            | Event::ScheduleFired(_)
+            | Event::ScheduleMatched(_)
+            | Event::CheckpointSigned(_)
+            | Event::CheckpointCosigned(_)
+            | Event::PayloadErased(_)
+            | Event::EpochStarted(_) => Self::default(),
+        }
+    }
+
+    const fn decision(decision: DecisionId, digest: Option<Digest>) -> Self {
+        Self { decision: Some(decision), attempt: None, digest, integration: None }
+    }
+
+    const fn attempt(attempt: AttemptId) -> Self {
+        Self { decision: None, attempt: Some(attempt), digest: None, integration: None }
+    }
+
+    const fn integration(integration: Option<IntegrationId>) -> Self {
+        Self { decision: None, attempt: None, digest: None, integration }
+    }
+}

@@ -1,0 +1,161 @@
+//! Sentences about the project: integrations, policy, deployments, the engine, the log itself.
+
+use super::words::{Teller, brief, moment};
+use placet_model::event::child::{ScheduleFired, ScheduleMatched, Trigger};
+use placet_model::event::governance::{
+    CheckpointCosigned, CheckpointSigned, EngineStarted, EpochStarted, OperationRegistered,
+    OutboundPaused, OutboundResumed, PayloadErased, PolicyChanged, WorkflowDeployed,
+};
+use placet_model::event::integration::{
+    CredentialStored, CredentialUsed, HealthCheckFailed, IntegrationConnected,
+    IntegrationDisconnected, IntegrationTested,
+};
+use placet_model::event::wait::{EventReceived, EventsDelivered};
+use placet_model::integration::Identity;
+
+fn account(identity: &Identity) -> String {
+    format!("{} of {}", identity.id, identity.tenant)
+}
+
+pub(super) fn connected(teller: &Teller<'_>, body: &IntegrationConnected) -> String {
+    format!(
+        "{} connected {} as the integration {} ({}), acting as {}{}",
+        teller.who(),
+        body.provider,
+        body.name,
+        body.integration,
+        account(&body.identity),
+        if body.is_default { "; it is the provider's default" } else { "" },
+    )
+}
+
+pub(super) fn credential_stored(teller: &Teller<'_>, body: &CredentialStored) -> String {
+    let (who, version, id) = (teller.who(), body.version, body.integration);
+    format!(
+        "{who} put version {version} of the credential of {id} into the vault ({})",
+        body.fields.join(", ")
+    )
+}
+
+pub(super) fn credential_used(teller: &Teller<'_>, body: &CredentialUsed) -> String {
+    let (who, version, id) = (teller.who(), body.version, body.integration);
+    format!("{who} used version {version} of the credential of {id} for {}", body.operation)
+}
+
+pub(super) fn tested(body: &IntegrationTested) -> String {
+    format!("the provider says that {} acts as {}", body.integration, account(&body.identity))
+}
+
+pub(super) fn failed(body: &HealthCheckFailed) -> String {
+    format!(
+        "the integration {} does not work ({}): its sends are held",
+        body.integration, body.code
+    )
+}
+
+pub(super) fn disconnected(teller: &Teller<'_>, body: &IntegrationDisconnected) -> String {
+    let who = teller.who();
+    format!("{who} disconnected {}: approvals that are bound to it are void", body.integration)
+}
+
+pub(super) fn policy_changed(teller: &Teller<'_>, body: &PolicyChanged) -> String {
+    format!("{} put the policy {} into force", teller.who(), brief(body.digest))
+}
+
+pub(super) fn paused(teller: &Teller<'_>, body: &OutboundPaused) -> String {
+    match body.integration {
+        None => format!("{} paused everything outbound", teller.who()),
+        Some(id) => format!("{} paused what goes through {id}", teller.who()),
+    }
+}
+
+pub(super) fn resumed(teller: &Teller<'_>, body: &OutboundResumed) -> String {
+    match body.integration {
+        None => format!("{} let everything outbound go on", teller.who()),
+        Some(id) => format!("{} let what goes through {id} go on", teller.who()),
+    }
+}
+
+pub(super) fn deployed(teller: &Teller<'_>, body: &WorkflowDeployed) -> String {
+    let (plan, source) = (brief(body.plan_digest), brief(body.source_digest));
+    format!("{} deployed {}: the plan is {plan}, its source {source}", teller.who(), body.workflow)
+}
+
+pub(super) fn operation_registered(body: &OperationRegistered) -> String {
+    format!("the operation {} is known as {}", body.operation, brief(body.digest))
+}
+
+pub(super) fn engine_started(body: &EngineStarted) -> String {
+    let (version, mode) = (&body.version, body.mode);
+    format!(
+        "an engine started (Placet {version}, {mode} mode, configuration {})",
+        brief(body.config_digest)
+    )
+}
+
+pub(super) fn event_received(teller: &Teller<'_>, body: &EventReceived) -> String {
+    let to = body.to.map(|run| format!(" for the run {run} alone")).unwrap_or_default();
+    let gone = teller.unless_readable("the event itself is", body.envelope);
+    format!("{} sent an event of the type {}{to}{gone}", teller.who(), body.kind)
+}
+
+pub(super) fn events_delivered(body: &EventsDelivered) -> String {
+    format!("everybody who waits has been told of the events up to position {}", body.up_to)
+}
+
+pub(super) fn schedule_fired(body: &ScheduleFired) -> String {
+    let why = match body.trigger {
+        Trigger::Every => "its interval",
+        Trigger::Cron => "the calendar",
+        Trigger::After => "the end of the run before",
+        Trigger::On => "events",
+    };
+    let missed = match body.skipped {
+        0 => String::new(),
+        skipped => format!("; {skipped} before it were missed"),
+    };
+    format!(
+        "the schedule ordered the run {} by {why}, due at {}{missed}",
+        body.run,
+        moment(body.due_at)
+    )
+}
+
+pub(super) fn schedule_matched(body: &ScheduleMatched) -> String {
+    format!("the schedule took the event at position {}, and needs more of them", body.arrival)
+}
+
+pub(super) fn checkpoint_signed(body: &CheckpointSigned) -> String {
+    format!("the first {} events of the log were signed, root {}", body.size, brief(body.root))
+}
+
+pub(super) fn checkpoint_cosigned(body: &CheckpointCosigned) -> String {
+    let (witness, size, root) = (&body.witness, body.size, brief(body.root));
+    format!("the witness {witness} cosigned the first {size} events of the log, root {root}")
+}
+
+pub(super) fn erased(teller: &Teller<'_>, body: &PayloadErased) -> String {
+    let what = match (body.run, body.arrival) {
+        (Some(run), _) => format!("the content of the run {run}"),
+        (None, Some(event)) => format!("the content of the event {event}"),
+        (None, None) => "content".to_owned(),
+    };
+    let whose = body.subject.map(|subject| format!(" on account of the person {}", brief(subject)));
+    let (who, count, reason) = (teller.who(), body.payloads, teller.because(body.reason));
+    format!("{who} erased {what}{} ({count} payloads){reason}", whose.unwrap_or_default())
+}
+
+pub(super) fn epoch_started(teller: &Teller<'_>, body: &EpochStarted) -> String {
+    let lost = match body.lost_to {
+        None => String::new(),
+        Some(to) => format!("; the events from {} to {to} are given up", body.size + 1),
+    };
+    format!(
+        "{} had the project go on from restored or copied data as epoch {}, {} events with the root {}{lost}: \
+         what was open or unspent is void",
+        teller.who(),
+        body.epoch,
+        body.size,
+        brief(body.root),
+    )
+}

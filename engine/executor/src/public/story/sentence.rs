@@ -1,0 +1,75 @@
+//! A sentence for every type of event: a new type has none until it gets one here.
+
+use super::words::Teller;
+use super::{flow, gate, project};
+use placet_model::Event;
+
+impl Teller<'_> {
+    /// What the event says.
+    pub(super) fn sentence(&self) -> String {
+        match &self.event.event {
+            Event::RunStarted(body) => flow::run_started(self, body),
+            Event::TaskStarted(body) => flow::task_started(body),
+            Event::IterationStarted(body) => flow::iteration_started(body),
+            Event::TaskCompleted(body) => flow::task_completed(self, body),
+            Event::TaskSkipped(body) => flow::task_skipped(body),
+            Event::TaskFaulted(body) => flow::task_faulted(self, body),
+            Event::FaultCaught(body) => flow::fault_caught(self, body),
+            Event::TimerArmed(body) => flow::timer_armed(body),
+            Event::TimerFired(_) => "the timer came due".to_owned(),
+            Event::RunCompleted(body) => flow::run_completed(self, body),
+            Event::RunFaulted(body) => flow::run_faulted(self, body),
+            Event::RunCancelled(body) => flow::run_cancelled(self, body),
+            Event::RetryScheduled(body) => flow::retry_scheduled(self, body),
+            Event::BranchFaulted(body) => flow::branch_faulted(self, body),
+            Event::WaitStarted(body) => flow::wait_started(body),
+            Event::EventMatched(body) => flow::event_matched(body),
+            Event::EventHandled(body) => flow::event_handled(body),
+            Event::EventEmitted(body) => flow::event_emitted(body),
+            Event::RunMigrated(body) => flow::run_migrated(self, body),
+            Event::ChildStarted(body) => flow::child_started(body),
+            Event::ChildEnded(body) => {
+                format!("the run {} that was waited for ended well", body.child)
+            }
+            Event::ChildDropped(body) => flow::child_dropped(body),
+            Event::DraftPrepared(body) => gate::draft_prepared(self, body),
+            Event::DecisionRequested(body) => gate::decision_requested(self, body),
+            Event::VoteCast(body) => gate::vote_cast(self, body),
+            Event::DecisionSettled(body) => gate::decision_settled(body),
+            Event::RequirementRaised(body) => gate::requirement_raised(body),
+            Event::DecisionVoided(body) => gate::decision_voided(body),
+            Event::AttemptStarted(body) => gate::attempt_started(self, body),
+            Event::AttemptSucceeded(body) => gate::attempt_succeeded(self, body),
+            Event::AttemptRefused(body) => gate::attempt_refused(self, body),
+            Event::AttemptDeferred(body) => gate::attempt_deferred(body),
+            Event::AttemptInDoubt(body) => gate::attempt_in_doubt(self, body),
+            Event::AttemptReconciled(body) => gate::attempt_reconciled(self, body),
+            Event::IntegrationConnected(body) => project::connected(self, body),
+            Event::CredentialStored(body) => project::credential_stored(self, body),
+            Event::CredentialUsed(body) => project::credential_used(self, body),
+            Event::IntegrationTested(body) => project::tested(body),
+            Event::HealthCheckFailed(body) => project::failed(body),
+            Event::IntegrationDisabled(body) => {
+                self.did("switched off the integration", body.integration)
+            }
+            Event::IntegrationEnabled(body) => {
+                self.did("switched on the integration", body.integration)
+            }
+            Event::IntegrationDisconnected(body) => project::disconnected(self, body),
+            Event::PolicyChanged(body) => project::policy_changed(self, body),
+            Event::OutboundPaused(body) => project::paused(self, body),
+            Event::OutboundResumed(body) => project::resumed(self, body),
+            Event::WorkflowDeployed(body) => project::deployed(self, body),
+            Event::OperationRegistered(body) => project::operation_registered(body),
+            Event::EngineStarted(body) => project::engine_started(body),
+            Event::EventReceived(body) => project::event_received(self, body),
+            Event::EventsDelivered(body) => project::events_delivered(body),
+            Event::ScheduleFired(body) => project::schedule_fired(body),
+            Event::ScheduleMatched(body) => project::schedule_matched(body),
+            Event::CheckpointSigned(body) => project::checkpoint_signed(body),
+            Event::CheckpointCosigned(body) => project::checkpoint_cosigned(body),
+            Event::PayloadErased(body) => project::erased(self, body),
+            Event::EpochStarted(body) => project::epoch_started(self, body),
+        }
+    }
+}

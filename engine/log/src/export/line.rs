@@ -1,0 +1,71 @@
+//! The readable line of an event, and what ties it to its leaf: the line holds the body, the leaf
+//! holds the body's digest, and the line is made again from leaf and body to be compared.
+
+use crate::check::sha256;
+use crate::envelope::Envelope;
+use crate::{Error, codec};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use placet_model::RecordedEvent;
+use serde_json::{Value, json};
+
+/// How an event is shown: the members of one JSON object.
+pub type Render<'r> = &'r dyn Fn(&RecordedEvent) -> Value;
+
+/// Which rendering the lines have; it grows whenever the same event would be shown otherwise, so
+/// that an old export is not taken for a forged one.
+pub const RENDERING: u32 = 1;
+
+/// The line of the event with this leaf and body, without its line end, and the event.
+///
+/// # Errors
+/// [`Error::Damaged`] when the body is not the leaf's, [`Error::UnknownEvent`].
+pub fn line(
+    envelope: &Envelope<'_>,
+    body: &[u8],
+    render: Render<'_>,
+) -> Result<(String, RecordedEvent), Error> {
+    let event = event(envelope, body)?;
+    let mut line = render(&event);
+    if let Value::Object(members) = &mut line {
+        let payloads = envelope
+            .payloads
+            .iter()
+            .map(|payload| json!({ "ct_hash": payload.ct_hash, "pt_commit": payload.pt_commit }));
+        members.insert("payloads".to_owned(), Value::Array(payloads.collect()));
+        members.insert("rendering".to_owned(), Value::from(RENDERING));
+        members.insert("body_bytes".to_owned(), Value::from(STANDARD.encode(body)));
+    }
+    Ok((line.to_string(), event))
+}
+
+/// The event that a leaf and a body make together.
+pub(crate) fn event(envelope: &Envelope<'_>, body: &[u8]) -> Result<RecordedEvent, Error> {
+    let position = envelope.position;
+    if sha256(&[body]) != *envelope.body_digest.as_bytes() {
+        let what = "the body does not fit its digest".to_owned();
+        return Err(Error::Damaged { position, what });
+    }
+    let event = codec::decode(envelope.type_id, envelope.type_version, body)
+        .map_err(|error| error.at(position))?;
+    Ok(RecordedEvent {
+        position,
+        stream: envelope.stream.clone(),
+        revision: envelope.revision,
+        event_id: envelope.event_id,
+        recorded_at: envelope.recorded_at,
+        actor: envelope.actor.clone(),
+        causation: envelope.causation,
+        correlation: envelope.correlation,
+        event,
+    })
+}
+
+/// What a line says of itself: its rendering and its body.
+pub(crate) fn parts(line: &[u8]) -> Result<(u64, Vec<u8>), &'static str> {
+    let line: Value = serde_json::from_slice(line).map_err(|_malformed| "the line is no JSON")?;
+    let rendering = line["rendering"].as_u64().ok_or("the line does not say its rendering")?;
+    let body = line["body_bytes"].as_str().ok_or("the line has no body_bytes")?;
+    let body = STANDARD.decode(body).map_err(|_malformed| "its body_bytes are no base64")?;
+    Ok((rendering, body))
+}

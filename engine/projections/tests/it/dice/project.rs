@@ -1,0 +1,136 @@
+//! What may happen to the project beside its runs: every event of integrations and of governance.
+
+use super::Dice;
+use crate::make::*;
+use placet_model::draft::Mode;
+use placet_model::event::child::ScheduleMatched;
+use placet_model::event::governance::{
+    CheckpointCosigned, CheckpointSigned, EngineStarted, EpochStarted, OperationRegistered,
+    OutboundPaused, OutboundResumed, PayloadErased, PolicyChanged, WorkflowDeployed,
+};
+use placet_model::event::integration::{
+    CredentialStored, CredentialUsed, HealthCheckFailed, IntegrationConnected, IntegrationDisabled,
+    IntegrationDisconnected, IntegrationEnabled, IntegrationTested,
+};
+use placet_model::event::wait::Taken;
+use placet_model::integration::Identity;
+use placet_model::{Event, EventId, IntegrationId, PayloadRef, Position, RunId, StreamId};
+
+impl Dice {
+    /// An event of the project in the stream where such events stand; `runs` have begun.
+    pub(crate) fn governs(&mut self, runs: &[RunId]) -> (StreamId, Event) {
+        match self.below(8) {
+            0..=2 => {
+                let id = integration(1 + self.below(3) as u128);
+                (StreamId::Integration(id), self.of_integration(id))
+            }
+            3 => (StreamId::Policy, {
+                let digest = digest(&format!("policy {}", self.below(5)));
+                PolicyChanged { digest, policy: content(1) }.into()
+            }),
+            4 => self.deployment(),
+            5 => (StreamId::Checkpoints, self.checkpoint()),
+            _ => (StreamId::Project, self.of_project(runs)),
+        }
+    }
+
+    fn of_integration(&mut self, integration: IntegrationId) -> Event {
+        let identity = Identity { id: format!("U{}", self.below(3)), tenant: "T1".into() };
+        match self.below(10) {
+            0..=2 => IntegrationConnected {
+                integration,
+                name: format!("slack-{}", self.below(2)),
+                provider: "slack".into(),
+                settings: "{}".into(),
+                identity,
+                label: "Sales".into(),
+                is_default: self.one_in(2),
+            }
+            .into(),
+            3 => {
+                let (version, fields) = (1 + u32::from(self.one_in(2)), vec!["token".into()]);
+                CredentialStored { integration, version, lineage: "l".into(), fields }.into()
+            }
+            4 => CredentialUsed { integration, version: 1, operation: "auth.test".into() }.into(),
+            5 => {
+                let label = "Sales team".into();
+                IntegrationTested { integration, identity, label, scopes: vec![] }.into()
+            }
+            6 => HealthCheckFailed { integration, code: "invalid_auth".into() }.into(),
+            7 => IntegrationDisabled { integration }.into(),
+            8 => IntegrationEnabled { integration }.into(),
+            _ => IntegrationDisconnected { integration }.into(),
+        }
+    }
+
+    fn deployment(&mut self) -> (StreamId, Event) {
+        let version = format!("1.0.{}", self.below(3));
+        let plan_digest = digest(&version);
+        match self.below(3) {
+            0 => {
+                let name = ["slack", "gmail"][self.below(2)];
+                let (operation, document) = (format!("{name}.send"), content(1));
+                let digest = digest(&operation);
+                let registered = OperationRegistered { operation, digest, document };
+                (StreamId::Adapter(name.into()), registered.into())
+            }
+            1 => {
+                let matched = ScheduleMatched {
+                    plan_digest,
+                    arrival: Position::new(1),
+                    taken: self.pick(Taken::ALL),
+                    filter: 0,
+                    value: content(1),
+                    expected: None,
+                };
+                (StreamId::Workflow("sales/b".into()), matched.into())
+            }
+            _ => {
+                let mut workflow = workflow("b");
+                workflow.version = version;
+                let deployed = WorkflowDeployed {
+                    workflow,
+                    plan_digest,
+                    plan: content(1),
+                    source_digest: digest("source"),
+                    source: PayloadRef::new(content(1).revision, 1),
+                };
+                (StreamId::Workflow("sales/b".into()), deployed.into())
+            }
+        }
+    }
+
+    fn checkpoint(&mut self) -> Event {
+        let (size, root) = (1 + self.below(90) as u64, digest("root"));
+        if self.one_in(2) {
+            return CheckpointSigned { size, root, note: "sales\n".into() }.into();
+        }
+        CheckpointCosigned { size, root, witness: "w".into(), line: "\u{2014} w x".into() }.into()
+    }
+
+    fn of_project(&mut self, runs: &[RunId]) -> Event {
+        let which = self.one_in(2).then(|| integration(1 + self.below(3) as u128));
+        match self.below(5) {
+            0 => OutboundPaused { integration: which }.into(),
+            1 => OutboundResumed { integration: which }.into(),
+            2 => EngineStarted {
+                version: "0.1.0".into(),
+                mode: Mode::Sandbox,
+                config_digest: digest("configuration"),
+                read_hosts: vec![],
+                egress_allow: vec![],
+            }
+            .into(),
+            3 => {
+                let run = (!runs.is_empty()).then(|| self.pick(runs));
+                let arrival = run.is_none().then(|| EventId::from_bytes([1; 16]));
+                let (subject, reason) = (self.one_in(2).then(|| digest("somebody")), None);
+                PayloadErased { run, arrival, subject, payloads: 2, reason }.into()
+            }
+            _ => {
+                let lost_to = self.one_in(2).then_some(90);
+                EpochStarted { epoch: 2, size: 1, root: digest("root"), lost_to }.into()
+            }
+        }
+    }
+}

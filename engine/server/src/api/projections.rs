@@ -1,0 +1,73 @@
+//! The derived tables: how they stand, and making them again while the engine goes on.
+
+use super::Answer;
+use crate::app::{App, reading};
+use crate::caller::Caller;
+use crate::extract::{Nothing, Params};
+use crate::problem::Problem;
+use crate::rebuilds::{Rebuild, Rebuilds};
+use axum::extract::State;
+use axum::http::StatusCode;
+use placet_model::actor::Role;
+use serde_json::{Value, json};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+/// `GET /projections` → `{cursor, head, tables, rebuild}`; `rebuild` is the last one since the engine
+/// started: `{id, state, by, events, head, detail}` with `running`, `done`, `cancelled` or `failed`.
+pub(super) async fn status(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
+    params.only(&[])?;
+    let found = reading(&app, move |app| {
+        caller.demand_reader(&app.handle.world())?;
+        let found = placet_projections::status(&app.handle.view()?)?;
+        let tables = found.tables.iter().map(|(name, rows)| ((*name).to_owned(), json!(rows)));
+        Ok(json!({
+            "cursor": found.cursor,
+            "head": found.head,
+            "tables": tables.collect::<serde_json::Map<_, _>>(),
+            "rebuild": app.rebuilds.last().as_ref().map(Rebuild::to_json),
+        }))
+    });
+    Ok(axum::Json(found.await?))
+}
+
+/// `POST /projections/rebuild` → 202 and the rebuild (operator). It goes on in the background, between
+/// appends; one at a time.
+pub(super) async fn rebuild(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Nothing: Nothing,
+) -> Result<(StatusCode, axum::Json<Value>), Problem> {
+    app.handle.demand(&caller.principal, Role::Operator)?;
+    let begun = app.rebuilds.begin(&caller.principal, app.handle.log().head());
+    let begun =
+        begun.ok_or_else(|| Problem::new("PL4007", "the tables are being made again already"))?;
+    let answer = begun.to_json();
+    let working = Arc::clone(&app);
+    tokio::task::spawn_blocking(move || work(&working));
+    Ok((StatusCode::ACCEPTED, axum::Json(answer)))
+}
+
+/// `POST /projections/rebuild/cancel` → the rebuild (operator). What was made so far is dropped at the
+/// next stretch, and the tables stay as they were.
+pub(super) async fn cancel(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Nothing: Nothing,
+) -> Answer {
+    app.handle.demand(&caller.principal, Role::Operator)?;
+    let rebuild = app.rebuilds.cancel();
+    let rebuild = rebuild.ok_or_else(|| Problem::new("PL4012", "no rebuild is under way"))?;
+    Ok(axum::Json(rebuild.to_json()))
+}
+
+fn work(app: &App) {
+    let rebuilds: &Rebuilds = &app.rebuilds;
+    let done = placet_projections::rebuild(app.handle.log(), |progress| {
+        if *app.closing.borrow() || rebuilds.note(progress).is_break() {
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    });
+    rebuilds.end(done);
+}
