@@ -353,3 +353,24 @@ fn a_kill_at_any_point_of_a_backup_leaves_no_directory_that_restore_takes() {
     drop(live.placet(["audit", "verify"]).run().expect_code(0));
     back_up(&live, "backup");
 }
+
+#[test]
+fn what_was_erased_after_the_backup_is_erased_again_and_its_run_does_not_go_on() {
+    let mut live = Live::start();
+    let (gone, kept) = (live.ask("a secret of theirs"), live.ask("kept"));
+    let backup = back_up(&live, "backup");
+    live.done("author", &["erase", &gone.run, "--yes"]);
+    lose_data(&mut live);
+    let report = restore(&live, &backup);
+    assert_eq!((&report["erased_again"], &report["voided"]), (&json!(1), &json!(1)), "{report}");
+    let log = |kind: &str| {
+        let log = live.placet(["audit", "log", "--type", kind]).run().expect_code(0);
+        log.stdout.lines().count()
+    };
+    assert_eq!((log("PayloadErased"), log("RunCancelled")), (1, 1));
+    drop(live.placet(["audit", "verify"]).run().expect_code(0));
+    live.restart();
+    let (fresh, _) = asked_again(&live, &kept);
+    let open: Vec<_> = live.inbox().iter().map(|item| item["id"].clone()).collect();
+    assert_eq!(open, [json!(fresh.decision)], "only the run that was kept asks");
+}

@@ -178,13 +178,14 @@ fn begin(restoring: Restoring, source: &Source, keys: &KeyPlace) -> Result<Repor
 }
 
 fn told(args: &Args, (data, report): (&Path, &Report)) -> Result<()> {
-    let Report { epoch, voided, in_doubt, reconnect } = report;
+    let Report { epoch, voided, in_doubt, erased, reconnect } = report;
     if args.json {
         return out::json(&json!({
             "data": data.display().to_string(),
             "epoch": epoch,
             "voided": voided,
             "in_doubt": in_doubt,
+            "erased_again": erased,
             "reconnect": reconnect,
         }));
     }
@@ -193,6 +194,9 @@ fn told(args: &Args, (data, report): (&Path, &Report)) -> Result<()> {
         "{voided} decisions are void and will be asked again when the engine starts"
     ));
     out::say(&format!("{in_doubt} attempts are in doubt: see placet inbox list"));
+    if *erased > 0 {
+        out::say(&format!("{erased} runs and events had been erased since: they are erased again"));
+    }
     for name in reconnect {
         out::say(&format!(
             "connect {name} again: its refresh token may have been used up, so its sends are held"

@@ -7,10 +7,10 @@
 //! after a crash goes on where it was.
 
 use crate::mint::Mint;
-use placet_core::Command;
 use placet_core::decide::{Context, decide};
-use placet_log::{Append, AppendError, Expected, Log, NewEvent, ReadView};
-use placet_model::event::governance::EpochStarted;
+use placet_core::{Command, Run};
+use placet_log::{Append, AppendError, Erasable, Expected, Log, NewEvent, ReadView};
+use placet_model::event::governance::{EpochStarted, PayloadErased};
 use placet_model::event::integration::HealthCheckFailed;
 use placet_model::integration::IntegrationStatus;
 use placet_model::policy::Policy;
@@ -50,6 +50,8 @@ pub struct Report {
     pub voided: usize,
     /// Tries without a result: in doubt.
     pub in_doubt: usize,
+    /// Runs and events from outside whose content had been erased, came back, and was erased again.
+    pub erased: usize,
     /// Integrations to connect again: their refresh token may have been used up.
     pub reconnect: Vec<String>,
 }
@@ -93,6 +95,7 @@ pub fn begin(log: &Log, now: Timestamp, beginning: Beginning) -> Result<Report, 
         epochs.record(number, lost_to)?;
     }
     let mut report = Report { epoch: number, ..Report::default() };
+    epochs.record_erasures(&mut report)?;
     for run in affected(&log.read()?)? {
         epochs.renew(run, &mut report)?;
     }
@@ -116,31 +119,77 @@ impl Epochs<'_> {
         Ok(())
     }
 
+    /// What had been erased after the copy was made is erased again by now: the log says so, and a run
+    /// whose content is gone does not go on.
+    fn record_erasures(&self, report: &mut Report) -> Result<(), Error> {
+        for (what, payloads) in self.log.erased_again() {
+            let mut erased = PayloadErased {
+                run: None,
+                arrival: None,
+                subject: None,
+                payloads: u64::try_from(*payloads).unwrap_or(u64::MAX),
+                reason: None,
+            };
+            match what {
+                Erasable::Stream(StreamId::Run(run)) => {
+                    erased.run = Some(*run);
+                    self.cancel(*run)?;
+                }
+                Erasable::Arrival(position) => {
+                    erased.arrival = Some(self.log.read()?.event(*position)?.event_id);
+                }
+                // nothing else is ever erased
+                Erasable::Stream(_) => continue,
+            }
+            let events = vec![self.event(erased, None)];
+            self.log
+                .append_blocking(self.now, Append::new(StreamId::Project, Expected::Any, events))?;
+            report.erased += 1;
+        }
+        Ok(())
+    }
+
+    fn cancel(&self, id: RunId) -> Result<(), Error> {
+        let run = self.run(id)?;
+        let Some(facts) = run.facts().filter(|_| !run.is_over()) else { return Ok(()) };
+        let by = facts.started.requester.clone();
+        self.append_to(&run, Command::Cancel { by, reason: None }).map(drop)
+    }
+
     /// Takes back what is open or unspent in a run, and puts its tries in doubt.
     fn renew(&self, id: RunId, report: &mut Report) -> Result<(), Error> {
-        let stream = StreamId::Run(id);
-        let view = self.log.read()?;
-        let events: Vec<_> = view.stream(&stream, Revision::START).collect::<Result<_, _>>()?;
-        let folded = events.iter().map(|e| (e.revision, e.recorded_at, &e.event));
-        let run = placet_core::replay(id, folded)?;
-        let policy = Policy::default();
-        let context = Context { now: self.now, policy: &policy };
-        let facts = decide(&run, Command::NewEpoch, context)?;
-        if facts.is_empty() {
-            return Ok(());
-        }
-        for fact in &facts {
+        let run = self.run(id)?;
+        for fact in self.append_to(&run, Command::NewEpoch)? {
             match fact {
                 Event::DecisionVoided(_) => report.voided += 1,
                 Event::AttemptInDoubt(_) => report.in_doubt += 1,
                 _ => {}
             }
         }
-        let story = EventId::from_bytes(id.to_bytes());
-        let facts = facts.into_iter().map(|fact| self.event(fact, Some(story)));
-        let append = Append::new(stream, Expected::Exact(run.revision), facts.collect());
-        self.log.append_blocking(self.now, append)?;
         Ok(())
+    }
+
+    fn run(&self, id: RunId) -> Result<Run, Error> {
+        let view = self.log.read()?;
+        let stream = StreamId::Run(id);
+        let events: Vec<_> = view.stream(&stream, Revision::START).collect::<Result<_, _>>()?;
+        let folded = events.iter().map(|e| (e.revision, e.recorded_at, &e.event));
+        Ok(placet_core::replay(id, folded)?)
+    }
+
+    /// All that the command comes to, in one append.
+    fn append_to(&self, run: &Run, command: Command) -> Result<Vec<Event>, Error> {
+        let policy = Policy::default();
+        let context = Context { now: self.now, policy: &policy };
+        let facts = decide(run, command, context)?;
+        if !facts.is_empty() {
+            let story = EventId::from_bytes(run.id.to_bytes());
+            let new = facts.iter().map(|fact| self.event(fact.clone(), Some(story)));
+            let expected = Expected::Exact(run.revision);
+            let append = Append::new(StreamId::Run(run.id), expected, new.collect());
+            self.log.append_blocking(self.now, append)?;
+        }
+        Ok(facts)
     }
 
     /// A token that its provider replaces at every use may have been used since: the copy of it

@@ -296,7 +296,15 @@ fn needed_keys(view: &ReadView) -> Result<BTreeSet<DataKeyId>, Error> {
 
 /// The tables of the log; those of projections follow from them.
 const COPIED: [&str; 10] = [
-    "meta", "events", "streams", "unplaced", "payloads", "stream_keys", "apart", "erasing", "subjects",
+    "meta",
+    "events",
+    "streams",
+    "unplaced",
+    "payloads",
+    "stream_keys",
+    "apart",
+    "erasing",
+    "subjects",
     "subjects_of",
 ];
 /// Tables of a compaction that is under way: nothing that is not in the others.

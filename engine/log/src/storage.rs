@@ -250,11 +250,6 @@ impl Files {
         Ok(Self { log, keys, dir, lock, held: HeldBack(held) })
     }
 
-    /// The log is what it should be: what was held back, and all that follows, is written.
-    pub(crate) fn release(&mut self) -> Result<(), Error> {
-        self.take_held().all()
-    }
-
     pub(crate) fn take_held(&mut self) -> HeldBack {
         std::mem::take(&mut self.held)
     }

@@ -96,7 +96,7 @@ async fn whatever_is_open_unspent_or_put_off_is_asked_again_and_nothing_goes_by_
     let (log, _) = open(scene.dir.path(), Kill::Never);
     let before = log.head();
     let report = epoch::begin(&log, scene.clock.now(), anew()).unwrap();
-    assert_eq!(report, Report { epoch: 2, voided: 3, in_doubt: 0, reconnect: vec![] });
+    assert_eq!(report, Report { epoch: 2, voided: 3, ..Report::default() });
     let view = log.read().unwrap();
     let first = view.event(Position::new(before.get() + 1)).unwrap();
     assert!(matches!(first.event, Event::EpochStarted(_)), "it is the first event");
