@@ -1,8 +1,8 @@
 //! The command line. Each command's own arguments stand with the command.
 
 use crate::commands::{
-    adapters, audit, check, compact, deploy, dev, erase, govern, graph, inbox, init, integrations,
-    projections, run, runs, serve, test, tokens, witness,
+    adapters, audit, backup, check, compact, deploy, dev, erase, govern, graph, inbox, init,
+    integrations, projections, restore, run, runs, serve, test, tokens, witness,
 };
 use clap::{Parser, Subcommand};
 
@@ -40,6 +40,10 @@ pub(crate) enum Command {
     Inbox(inbox::Args),
     /// Read, replay and verify the log
     Audit(audit::Args),
+    /// Copy a project while it goes on
+    Backup(backup::Args),
+    /// Put a backup back, or take a copy as what it is: in a new epoch
+    Restore(restore::Args),
     /// Watch over the logs of others: sign only what continues what was seen before
     Witness(witness::Args),
     /// Configured connections of providers

@@ -2,6 +2,7 @@
 
 pub(crate) mod adapters;
 pub(crate) mod audit;
+pub(crate) mod backup;
 pub(crate) mod check;
 pub(crate) mod compact;
 pub(crate) mod deploy;
@@ -13,6 +14,7 @@ pub(crate) mod inbox;
 pub(crate) mod init;
 pub(crate) mod integrations;
 pub(crate) mod projections;
+pub(crate) mod restore;
 pub(crate) mod run;
 mod running;
 pub(crate) mod runs;
@@ -41,6 +43,8 @@ pub(crate) async fn run(command: Command) -> Result<Exit> {
         Command::Runs(args) => runs::run(args).await,
         Command::Inbox(args) => inbox::run(args).await,
         Command::Audit(args) => audit::run(args).await,
+        Command::Backup(args) => backup::run(args).await,
+        Command::Restore(args) => restore::run(&args),
         Command::Witness(args) => witness::run(args).await,
         Command::Integrations(args) => integrations::run(args).await,
         Command::Adapters(args) => adapters::run(args),

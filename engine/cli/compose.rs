@@ -30,12 +30,27 @@ use std::sync::Arc;
 pub(crate) struct Place {
     pub(crate) data: PathBuf,
     pub(crate) keys: KeyPlace,
+    pub(crate) standing: Standing,
+}
+
+/// Whether data may be a copy of the project's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// They are to be the project's own: a copy is refused.
+    Own,
+    /// They are only read, and a copy reads as well.
+    AnyCopy,
 }
 
 impl Place {
     /// Keys where the environment says.
     pub(crate) fn of(data: impl Into<PathBuf>) -> Self {
-        Self { data: data.into(), keys: KeyPlace::Environment }
+        Self { data: data.into(), keys: KeyPlace::Environment, standing: Standing::Own }
+    }
+
+    /// As [`Self::of`], for data that are only read.
+    pub(crate) fn to_read(data: impl Into<PathBuf>) -> Self {
+        Self { standing: Standing::AnyCopy, ..Self::of(data) }
     }
 }
 
@@ -91,6 +106,10 @@ pub(crate) fn open_log(project: &Project, place: &Place) -> Result<Log> {
     let options = OpenOptions::new(&place.data, &project.config.project)
         .keys(place.keys.clone())
         .projector(Projections::new());
+    let options = match place.standing {
+        Standing::Own => options,
+        Standing::AnyCopy => options.aside(),
+    };
     Log::open(options).map_err(|error| match (&error, link::announced(&place.data)) {
         (placet_log::Error::InUse { .. }, Some(url)) => {
             let words = format!("the engine at {url} has the data open");
@@ -102,7 +121,7 @@ pub(crate) fn open_log(project: &Project, place: &Place) -> Result<Log> {
 
 /// Whether an engine has these data open.
 pub(crate) fn is_in_use(project: &Project, data: &Path) -> bool {
-    let opened = open_log_of(project, &Place::of(data));
+    let opened = open_log_of(project, &Place::to_read(data));
     opened
         .err()
         .is_some_and(|error| matches!(error.downcast_ref(), Some(placet_log::Error::InUse { .. })))
@@ -264,6 +283,15 @@ fn sandbox_settings(manifest: &Manifest) -> Value {
     let candidates = [Some(json!({})), Some(example), generated];
     let fits = |settings: &Value| manifest.settings(settings).is_ok();
     candidates.into_iter().flatten().find(fits).unwrap_or_default()
+}
+
+/// Makes a directory that only its owner can enter.
+pub(crate) fn create_private_dir(dir: &Path) -> Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(dir).with_context(|| dir.display().to_string())
 }
 
 /// Marks data whose log time is virtual, so that whoever opens them later does not hold its

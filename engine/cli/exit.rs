@@ -114,7 +114,11 @@ fn code_of(error: &anyhow::Error) -> Option<&'static str> {
     let of_log = |cause: &(dyn std::error::Error + 'static)| {
         cause.downcast_ref().map(placet_log::Error::code)
     };
-    error.chain().filter_map(|cause| of_log(cause).or_else(|| of_projections(cause))).last()
+    let of_vault = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref().and_then(placet_vault::Error::code)
+    };
+    let of = |cause| of_log(cause).or_else(|| of_projections(cause)).or_else(|| of_vault(cause));
+    error.chain().filter_map(of).last()
 }
 
 /// Whoever read our output has gone (`placet audit log | head`): not an error.

@@ -98,7 +98,7 @@ impl Target {
         }
         let project = Project::of(Path::new("."))?;
         let data = project.data();
-        if data.join("log.redb").exists() {
+        if data.join("log.redb").exists() || data.join("keys.redb").exists() {
             return self.on_data(&data, project).await;
         }
         if state::token(DEFAULT_URL)?.is_some() {
@@ -118,6 +118,8 @@ impl Target {
     async fn on_data(&self, data: &Path, project: Project) -> Result<Found> {
         match data.join("log.redb").try_exists() {
             Ok(true) => {}
+            // opening says what has become of the log
+            Ok(false) if data.join("keys.redb").exists() => {}
             Ok(false) => {
                 return Err(invalid(format!("{} holds no project's data", data.display())));
             }
@@ -198,7 +200,10 @@ impl Local {
         project: &Project,
         purpose: Purpose,
     ) -> Result<(Self, String, Token)> {
-        let place = Place::of(data);
+        let place = match purpose {
+            Purpose::Read => Place::to_read(data),
+            Purpose::Change => Place::of(data),
+        };
         let log = compose::open_log_of(project, &place)?;
         let clock =
             if compose::is_virtual(data) { compose::virtual_clock(&log)? } else { Clock::System };

@@ -213,7 +213,7 @@ pub(crate) fn yaml_files(dir: &Path) -> Result<Vec<PathBuf>> {
 /// opened just now.
 fn trusted(project: &Project, data: &Path) -> BTreeMap<String, Digest> {
     let read = || {
-        let log = compose::open_log(project, &Place::of(data)).ok()?;
+        let log = compose::open_log(project, &Place::to_read(data)).ok()?;
         let in_force = InForce::read(&log.read().ok()?).ok()?;
         Some(in_force.trusted().map(|(name, digest)| (name.clone(), *digest)).collect())
     };

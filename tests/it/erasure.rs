@@ -140,6 +140,10 @@ fn data_that_are_put_back_from_before_the_erasure_do_not_bring_it_back() {
     for file in ["log.redb", "keys.redb", "head"] {
         std::fs::copy(before.join(file), live.project.data().join(file)).expect("a file");
     }
+    // they are older than what is known of the project: nothing starts on them by itself
+    let refused = live.dev().run().expect_code(1);
+    assert!(refused.stderr.contains("PL1010"), "{}", refused.stderr);
+    drop(live.placet(["restore", "--copy", "--yes", "--accept-rollback"]).run().expect_code(0));
     live.restart();
     assert!(is_erased(&live, &sent.run), "its key was destroyed again");
     check_whole(&live);

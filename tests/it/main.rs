@@ -5,6 +5,8 @@ mod approver;
 mod auditor;
 mod author;
 mod author_tests;
+mod backup;
+mod bad_data;
 mod cli;
 mod config;
 mod deploy;

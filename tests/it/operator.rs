@@ -152,11 +152,15 @@ fn a_command_on_some_data_never_reaches_an_engine_of_other_data() {
         log.stdout.lines().count()
     };
     assert_eq!((types(&gone), types(&other)), (1, 0));
-    // and a copy of the other's data is not the other
+    // and a copy of the other's data is not the other: it is read by itself, and changed by nobody
     let copy = other.copy_of_data();
-    let paused = other.placet(["pause", "--data", &copy]).run().expect_code(0);
-    assert!(paused.stdout.contains("paused"), "{}", paused.stdout);
-    assert_eq!(types(&other), 0);
+    other.done("author", &["pause"]);
+    let log = ["audit", "log", "--type", "OutboundPaused", "--data", &copy];
+    let read = other.placet(log).run().expect_code(0);
+    assert_eq!(read.stdout, "", "the copy was made before");
+    let refused = other.placet(["resume", "--data", &copy]).run().expect_code(1);
+    assert!(refused.stderr.contains("PL1010"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("placet restore --copy"), "{}", refused.stderr);
 }
 
 #[test]

@@ -5,16 +5,22 @@
 //! exactly what was read, or is rejected whole. So whatever happened — a lost answer, a killed engine or server, a second
 //! publisher — the next look tells the truth, and the next batch goes on from there. The server's window for duplicate
 //! message ids plays no part.
+//!
+//! A log that was restored goes on at a position that the stream has passed. Then the end of what both have in common is
+//! looked for, backwards from the stream's end, and publishing goes on there, in the new epoch: the same position stands in
+//! the stream twice, under two epochs and two message ids. Nothing of the restored log is missing, and nothing is taken for
+//! something else. A log of an earlier epoch than the stream's is refused: another copy goes on with the project.
 
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 
+use async_nats::jetstream;
 use async_nats::jetstream::message::StreamMessage;
 use async_nats::jetstream::stream::LastRawMessageErrorKind;
 use async_nats::{HeaderMap, Message};
 use bytes::Bytes;
-use placet_log::{Log, Subscription};
+use placet_log::{Epoch, Log, Subscription};
 use placet_model::Position;
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -23,8 +29,8 @@ use crate::connect::Connection;
 use crate::error::{Error, Refusal};
 use crate::public;
 use crate::subjects::{
-    self, HEADER_BATCH_COMMIT, HEADER_BATCH_ID, HEADER_BATCH_SEQUENCE, HEADER_EXPECTED_SEQUENCE,
-    HEADER_EXPECTED_SUBJECT, HEADER_MESSAGE_ID, HEADER_POSITION, Token,
+    self, HEADER_BATCH_COMMIT, HEADER_BATCH_ID, HEADER_BATCH_SEQUENCE, HEADER_EPOCH,
+    HEADER_EXPECTED_SEQUENCE, HEADER_EXPECTED_SUBJECT, HEADER_MESSAGE_ID, HEADER_POSITION, Token,
 };
 
 /// Events of one atomic batch; the server takes at most 1,000, and 200 already make the batch the smaller cost.
@@ -45,6 +51,8 @@ pub struct OutboxMessage {
     pub body: Bytes,
 }
 
+type Epochs =
+    dyn Fn() -> Result<Vec<Epoch>, Box<dyn std::error::Error + Send + Sync>> + Send + Sync;
 type Read = dyn Fn(Position, usize) -> Result<Vec<OutboxMessage>, Box<dyn std::error::Error + Send + Sync>>
     + Send
     + Sync;
@@ -54,6 +62,7 @@ type Read = dyn Fn(Position, usize) -> Result<Vec<OutboxMessage>, Box<dyn std::e
 pub struct EventSource {
     log: Token,
     read: Arc<Read>,
+    epochs: Arc<Epochs>,
     tail: watch::Receiver<Position>,
 }
 
@@ -66,7 +75,16 @@ impl EventSource {
         read: impl Fn(Position, usize) -> Result<Vec<OutboxMessage>, E> + Send + Sync + 'static,
     ) -> Self {
         let read = Arc::new(move |after, max| read(after, max).map_err(Into::into));
-        Self { log, read, tail }
+        Self { log, read, epochs: Arc::new(|| Ok(vec![])), tail }
+    }
+
+    /// The epochs of the log after its first, oldest first; it may block.
+    #[must_use]
+    pub fn in_epochs<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
+        self,
+        epochs: impl Fn() -> Result<Vec<Epoch>, E> + Send + Sync + 'static,
+    ) -> Self {
+        Self { epochs: Arc::new(move || epochs().map_err(Into::into)), ..self }
     }
 
     /// The engine's own log, rendered for the outside.
@@ -86,7 +104,7 @@ impl EventSource {
         // the log calls for as long as the source lives; what came between the two lines is not missed
         let subscription = log.subscribe(forwards.clone());
         forwards(log.head());
-        let log = log.clone();
+        let (log, of_epochs) = (log.clone(), log.clone());
         Self::new(name, tail, move |after, max| {
             let _lives: &Subscription = &subscription;
             let view = log.read()?;
@@ -94,6 +112,14 @@ impl EventSource {
             let messages = events.map(|event| event.map(|event| public::message(&event)));
             messages.collect::<Result<Vec<_>, placet_log::Error>>()
         })
+        .in_epochs(move || of_epochs.read()?.epochs())
+    }
+
+    async fn epochs(&self) -> Result<Arc<[Epoch]>, Error> {
+        let epochs = Arc::clone(&self.epochs);
+        let read = tokio::task::spawn_blocking(move || epochs()).await;
+        let read = read.map_err(|source| Error::Log { source: source.into() })?;
+        read.map(Arc::from).map_err(|source| Error::Log { source })
     }
 
     /// Position of the last durable event.
@@ -126,9 +152,11 @@ impl fmt::Debug for EventSource {
 }
 
 /// How far the stream got, as read from it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Cursor {
     position: Position,
+    /// The epochs of the log.
+    epochs: Arc<[Epoch]>,
     /// Sequence of the message that this was read from: the fence of the next batch.
     sequence: u64,
 }
@@ -164,7 +192,7 @@ impl Outbox<'_> {
                     })
                     .await?;
             } else {
-                cursor = self.connection.unless_lost(self.publish(cursor, &events)).await?;
+                cursor = self.connection.unless_lost(self.publish(&cursor, &events)).await?;
             }
         }
     }
@@ -185,10 +213,11 @@ impl Outbox<'_> {
                 Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => None,
                 Err(error) => return Err(Error::unavailable(doing)(error)),
             };
+        let epochs = self.source.epochs().await?;
         let cursor = match last {
-            Some(last) => self.cursor_of(&last)?,
+            Some(last) => self.cursor_of(&stream, &last, epochs).await?,
             None if stream.cached_info().state.last_sequence == 0 => {
-                Cursor { position: Position::START, sequence: 0 }
+                Cursor { position: Position::START, epochs, sequence: 0 }
             }
             None => {
                 return Err(Refusal::stream(format!(
@@ -197,15 +226,6 @@ impl Outbox<'_> {
                 .into());
             }
         };
-        let tail = self.source.tail();
-        if cursor.position > tail {
-            let detail = format!(
-                "{name} holds event {} and the log ends at {tail}: the log is older than the stream (restored from a \
-                 backup?)",
-                cursor.position
-            );
-            return Err(Refusal::stream(detail).into());
-        }
         tracing::debug!(
             stream = name,
             position = cursor.position.get(),
@@ -215,28 +235,72 @@ impl Outbox<'_> {
         Ok(cursor)
     }
 
-    /// Refuses a message that is not of this log: the stream belongs to somebody else, and going on would mix the two.
-    fn cursor_of(&self, last: &StreamMessage) -> Result<Cursor, Refusal> {
-        let header = |name: &str| last.headers.get(name).map_or("", |value| value.as_str());
-        let foreign = || {
-            let id = header(HEADER_MESSAGE_ID);
-            let name = subjects::event_stream(self.project);
-            Refusal::stream(format!(
-                "{name}: message {} is {id:?} and not of this log ({}); give the project another name, or remove the stream \
-                 if its log is gone",
-                last.sequence, self.source.log
-            ))
-        };
-        match header(HEADER_POSITION).parse().map(Position::new) {
-            Ok(position) if header(HEADER_MESSAGE_ID) == message_id(&self.source.log, position) => {
-                Ok(Cursor { position, sequence: last.sequence })
+    /// The last message that this log has, too. Usually it is the stream's last one; of a restored log it stands before
+    /// what was recorded between the copy and the loss.
+    async fn cursor_of(
+        &self,
+        stream: &jetstream::stream::Stream,
+        last: &StreamMessage,
+        epochs: Arc<[Epoch]>,
+    ) -> Result<Cursor, Error> {
+        let doing = "reading the stream backwards";
+        let sequence = last.sequence;
+        let mut message = last.clone();
+        loop {
+            let known = self.known(&message)?;
+            let there = known.position <= self.source.tail();
+            if there && known.id == message_id(&self.source.log, known.position, &epochs) {
+                return Ok(Cursor { position: known.position, epochs, sequence });
             }
-            Ok(_) | Err(_) => Err(foreign()),
+            let ours = epochs.last().map_or(1, |epoch| epoch.number);
+            if known.epoch >= ours {
+                return Err(self.superseded(&known, ours).into());
+            }
+            match message.sequence.checked_sub(1).filter(|before| *before > 0) {
+                Some(before) => {
+                    let read = stream.get_raw_message(before).await;
+                    message = read.map_err(Error::unavailable(doing))?;
+                }
+                None => return Ok(Cursor { position: Position::START, epochs, sequence }),
+            }
         }
     }
 
+    /// Refuses a message that is not of this log: the stream belongs to somebody else, and going on would mix the two.
+    fn known(&self, message: &StreamMessage) -> Result<Known, Refusal> {
+        let header = |name: &str| message.headers.get(name).map_or("", |value| value.as_str());
+        let id = header(HEADER_MESSAGE_ID);
+        let of_this_log = id.strip_prefix(self.source.log.as_str());
+        let position = header(HEADER_POSITION).parse().map(Position::new);
+        let epoch = match header(HEADER_EPOCH) {
+            "" => Ok(1),
+            number => number.parse(),
+        };
+        let of_this_log = of_this_log.is_some_and(|rest| rest.starts_with(':'));
+        if let (true, Ok(position), Ok(epoch)) = (of_this_log, position, epoch) {
+            return Ok(Known { position, epoch, id: id.to_owned() });
+        }
+        let name = subjects::event_stream(self.project);
+        Err(Refusal::stream(format!(
+            "{name}: message {} is {id:?} and not of this log ({}); give the project another name, or remove the \
+             stream if its log is gone",
+            message.sequence, self.source.log
+        )))
+    }
+
+    fn superseded(&self, known: &Known, ours: u64) -> Refusal {
+        let name = subjects::event_stream(self.project);
+        Refusal::stream(format!(
+            "{name} holds event {} of epoch {}, and this log (epoch {ours}, {} events) does not: the log is older than the \
+             stream, or another copy of the project goes on; restore the newest data with placet restore, or use that copy",
+            known.position,
+            known.epoch,
+            self.source.tail()
+        ))
+    }
+
     /// Publishes what continues `cursor` as one atomic batch; `Ok` only when the server says that all of it is stored.
-    async fn publish(&self, cursor: Cursor, events: &[OutboxMessage]) -> Result<Cursor, Error> {
+    async fn publish(&self, cursor: &Cursor, events: &[OutboxMessage]) -> Result<Cursor, Error> {
         let batch = self.batch_id();
         let count = fitting(events);
         let mut stored = None;
@@ -262,7 +326,8 @@ impl Outbox<'_> {
             doing: "publishing events",
             source: "the server did not confirm the batch".into(),
         })?;
-        Ok(Cursor { position: cursor.position.plus(count as u64), sequence })
+        let epochs = Arc::clone(&cursor.epochs);
+        Ok(Cursor { position: cursor.position.plus(count as u64), epochs, sequence })
     }
 
     /// Fresh for each try: the remains of a broken one must not join the next.
@@ -276,11 +341,15 @@ impl Outbox<'_> {
         event: &OutboxMessage,
         batch: &str,
         place: &Place,
-        cursor: Cursor,
+        cursor: &Cursor,
     ) -> HeaderMap {
         let mut headers = HeaderMap::new();
         headers.insert(HEADER_POSITION, event.position.to_string());
-        headers.insert(HEADER_MESSAGE_ID, message_id(&self.source.log, event.position));
+        let id = message_id(&self.source.log, event.position, &cursor.epochs);
+        headers.insert(HEADER_MESSAGE_ID, id);
+        if let Some(epoch) = epoch_of(event.position, &cursor.epochs) {
+            headers.insert(HEADER_EPOCH, epoch.number.to_string());
+        }
         headers.insert(HEADER_BATCH_ID, batch);
         headers.insert(HEADER_BATCH_SEQUENCE, place.number.to_string());
         if place.first {
@@ -317,8 +386,24 @@ struct Place {
     number: usize,
 }
 
-fn message_id(log: &Token, position: Position) -> String {
-    format!("{log}:{position}")
+/// What a message of the stream says of itself.
+struct Known {
+    position: Position,
+    epoch: u64,
+    id: String,
+}
+
+/// The epoch of a position; none in the first one.
+fn epoch_of(position: Position, epochs: &[Epoch]) -> Option<&Epoch> {
+    epochs.iter().rev().find(|epoch| epoch.position <= position)
+}
+
+/// The same position of two epochs has two ids, also where two copies of a log have begun one each.
+fn message_id(log: &Token, position: Position, epochs: &[Epoch]) -> String {
+    match epoch_of(position, epochs) {
+        None => format!("{log}:{position}"),
+        Some(epoch) => format!("{log}:{position}:{}", epoch.id),
+    }
 }
 
 /// How many of the events go into one batch by size; at least one.

@@ -9,6 +9,9 @@ use crate::inbox::Verb;
 
 /// Header: place of the event in the log, in decimal.
 pub const HEADER_POSITION: &str = "Placet-Seq";
+/// The epoch of an event, from the second on: the log was restored or copied, and what an earlier epoch says of later
+/// positions is given up. The event that begins an epoch is `EpochStarted`.
+pub const HEADER_EPOCH: &str = "Placet-Epoch";
 /// Header: the caller's request id; the same id gets the same answer.
 pub const HEADER_REQUEST_ID: &str = "Placet-Request-Id";
 /// Header of the server: message id, here `<log>:<position>`.

@@ -71,7 +71,7 @@ pub(crate) async fn run(args: Args) -> Result<Exit> {
 
 /// Without projections: what the log itself holds can be read even when they cannot.
 pub(crate) fn open_bare(data: &Path, project: &Project) -> Result<Log> {
-    let open = |name: &str| Log::open(OpenOptions::new(data, name));
+    let open = |name: &str| Log::open(OpenOptions::new(data, name).aside());
     let opened = match open(&project.config.project) {
         Err(Error::OtherProject { found, .. }) if project.dir.is_none() => open(&found),
         opened => opened,

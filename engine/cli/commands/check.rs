@@ -170,7 +170,7 @@ fn integrations(project: &Project, adapters: &Adapters) -> Option<BTreeMap<Strin
     if project.dir.is_none() || !data.join("log.redb").exists() {
         return Some(known);
     }
-    let log = compose::open_log(project, &Place::of(data)).ok()?;
+    let log = compose::open_log(project, &Place::to_read(data)).ok()?;
     let view = log.read().ok()?;
     let stored = Views::new(&view).ok()?.integrations().ok()?;
     let usable = stored.into_iter().filter(|i| i.status != IntegrationStatus::Disconnected);

@@ -486,7 +486,7 @@ impl Home {
         match self {
             Self::Given(place) => place.clone(),
             Self::Own { dir } => {
-                Place { data: dir.join("data"), keys: KeyPlace::Directory(dir.join("keys")) }
+                Place { keys: KeyPlace::Directory(dir.join("keys")), ..Place::of(dir.join("data")) }
             }
         }
     }

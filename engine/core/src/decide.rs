@@ -76,6 +76,9 @@ pub enum Command {
     },
     /// A waiting run goes on under another version of its workflow, and asks again.
     Migrate(Box<placet_model::event::run::RunMigrated>),
+    /// The data were restored or copied: what is open or unspent is void and is asked again, a try
+    /// without a result is in doubt.
+    NewEpoch,
     /// A task or the run has taken too long.
     TimeOut {
         /// The fault's content, already placed.
@@ -144,6 +147,7 @@ pub fn decide(run: &Run, command: Command, context: Context<'_>) -> Result<Vec<E
         Command::Cancel { by, reason } => stop::cancel(run, &by, reason, context.policy)?,
         Command::Abandon { inside } => stop::abandon(run, &inside),
         Command::Migrate(migrated) => stop::migrate(run, *migrated)?,
+        Command::NewEpoch => stop::new_epoch(run, context.now),
         Command::TimeOut { fault, task, iteration } => stop::time_out(run, &fault, task, iteration),
     };
     let mut after = run.clone();

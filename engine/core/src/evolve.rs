@@ -11,6 +11,7 @@
 //!             AttemptStarted (ungated read) → attempting
 //!             ChildStarted → awaiting → ChildEnded → answered; not awaited → answered
 //! asked       VoteCast · DecisionSettled → approved | denied
+//! asked, approved, deferred with a decision: DecisionVoided(new epoch) → started
 //! approved    AttemptStarted → attempting · RequirementRaised → asked · DecisionVoided → denied
 //! attempting  AttemptSucceeded → answered · AttemptRefused → refused | approved (reconnect)
 //!             AttemptDeferred → deferred · AttemptInDoubt → in doubt

@@ -67,6 +67,30 @@ impl Times {
         }
     }
 
+    /// What was due until this moment may have been started by another copy of the project: it is not
+    /// started again. Where the end of a run starts the next one, counting begins anew.
+    pub fn skip_to(&mut self, at: Timestamp) {
+        let last = |from: Timestamp, next: &dyn Fn(Timestamp) -> Option<Timestamp>| {
+            let mut last = from;
+            for _ in 0..TICKS_MAX {
+                match next(last).filter(|tick| *tick <= at) {
+                    Some(tick) => last = tick,
+                    None => return last,
+                }
+            }
+            at
+        };
+        if let Some(every) = self.every {
+            self.every_at = last(self.every_at, &|from| next_tick(from, every));
+        }
+        if let Some(cron) = self.cron {
+            self.cron_at = last(self.cron_at, &|from| cron.next_after(from));
+        }
+        if self.after_due.is_some_and(|due| due <= at) {
+            self.after_due = self.after.and_then(|after| at.checked_add(after));
+        }
+    }
+
     /// Whether the end of a run starts the next one.
     pub const fn awaits_ends(&self) -> bool {
         self.after.is_some()
@@ -146,6 +170,31 @@ mod tests {
         assert_eq!(times.next(), Some((at(37), Trigger::After)));
         times.ended(at(9));
         assert_eq!(times.next(), Some((at(37), Trigger::After)), "an end counts once");
+    }
+
+    #[test]
+    fn what_another_copy_may_have_started_is_not_started_again_and_the_rest_keeps_its_beat() {
+        let mut times = Times::new(&every(30), at(0));
+        times.skip_to(at(100));
+        assert_eq!(times.due(at(119)), None, "the ticks of the gap are over");
+        assert_eq!(times.next(), Some((at(120), Trigger::Every)));
+        times.skip_to(at(100));
+        assert_eq!(
+            times.next(),
+            Some((at(120), Trigger::Every)),
+            "saying it again changes nothing"
+        );
+
+        let cron = Schedule { cron: Some("0 * * * *".to_owned()), ..Schedule::default() };
+        let mut times = Times::new(&cron, at(1));
+        times.skip_to(at(150));
+        assert_eq!(times.next(), Some((at(180), Trigger::Cron)));
+
+        let after =
+            Schedule { after: Some(Duration::from_millis(30 * MINUTE)), ..Schedule::default() };
+        let mut times = Times::new(&after, at(0));
+        times.skip_to(at(100));
+        assert_eq!(times.next(), Some((at(130), Trigger::After)), "the chain goes on");
     }
 
     #[test]

@@ -270,6 +270,10 @@ fn gate_events() -> Vec<(&'static str, Fitting)> {
             let reason = VoidReason::Expired;
             DecisionVoided { decision: decision(s), reason, field: None }.into()
         }),
+        ("DecisionVoided(new epoch)", |s| {
+            let reason = VoidReason::NewEpoch;
+            DecisionVoided { decision: decision(s), reason, field: None }.into()
+        }),
     ]
 }
 

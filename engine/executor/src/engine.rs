@@ -242,5 +242,6 @@ fn read_world(env: &Env, modes: Modes) -> Result<World, Error> {
         paused_integrations: pauses.integrations,
         stopping: false,
         modes,
+        epoch: view.epochs()?.pop(),
     })
 }

@@ -61,7 +61,7 @@ pub enum Error {
 
 impl Error {
     /// The code of the reference page.
-    pub(crate) const fn code(&self) -> &'static str {
+    pub(crate) fn code(&self) -> &'static str {
         match self {
             Self::UnknownPlan { .. } => "PL4002",
             Self::Log(error) => error.code(),

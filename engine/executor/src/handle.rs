@@ -113,7 +113,7 @@ impl From<Refusal> for Error {
 
 impl Error {
     /// The code of the reference page.
-    pub const fn code(&self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         match self {
             Self::Stopping => "PL4006",
             Self::CommitFailed { .. } => "PL1006",

@@ -9,11 +9,13 @@
 //! Invariants: nothing is called, answered or told before the commit; a parked run is not in
 //! memory; a failed commit ends the loop.
 
+pub mod backup;
 mod checkpoints;
 pub mod clock;
 pub mod deploy;
 mod engine;
 pub mod env;
+pub mod epoch;
 pub mod erasure;
 pub mod events;
 pub mod govern;

@@ -3,6 +3,7 @@
 //! out on an older one can be seen to be stale.
 
 use placet_core::claim::Hold;
+use placet_log::Epoch;
 use placet_model::draft::Mode;
 use placet_model::integration::{Identity, Integration, IntegrationStatus};
 use placet_model::policy::Policy;
@@ -27,6 +28,8 @@ pub struct World {
     pub stopping: bool,
     /// Modes in which this engine can send.
     pub modes: Modes,
+    /// The epoch, when the data were restored or copied.
+    pub epoch: Option<Epoch>,
 }
 
 /// Modes in which an engine can send.

@@ -131,6 +131,60 @@ impl DataKeys {
         row.map(|row| self.shared.unwrap(id, row.value())).transpose()
     }
 
+    /// Whether any key was ever made in the file.
+    pub(crate) fn has_any(db: &Db, file: &File) -> Result<bool, Error> {
+        let tx = db.begin_read().map_err(file.err(READING))?;
+        Ok(tx.list_tables().map_err(file.err(READING))?.next().is_some())
+    }
+
+    /// Refuses a file that has never made this key, or whose row of it is of another log: going on
+    /// with it would give numbers of keys out twice.
+    pub(crate) fn check(&self, id: DataKeyId) -> Result<(), Error> {
+        let file = &self.shared.file;
+        let foreign = |what| Err(Error::ForeignKeys { file: file.to_path(), what });
+        let tx = self.shared.db.begin_read().map_err(file.err(READING))?;
+        let next = match tx.open_table(KEY_COUNTER) {
+            Ok(table) => table.get(NEXT).map_err(file.err(READING))?.map_or(1, |row| row.value()),
+            Err(redb::TableError::TableDoesNotExist(_)) => 1,
+            Err(error) => return Err(file.err(READING)(error)),
+        };
+        if id.0 >= next {
+            return foreign(format!("the log needs key {}, and it ends before {next}", id.0));
+        }
+        let table = tx.open_table(DATA_KEYS).map_err(file.err(READING))?;
+        let ends = [table.first(), table.last()];
+        for row in ends {
+            // a row that is missing is a destroyed key, which reading tells
+            if let Some((key, wrapped)) = row.map_err(file.err(READING))? {
+                let key = DataKeyId(key.value());
+                if self.shared.unwrap(key, wrapped.value()).is_err() {
+                    return foreign(format!("its key {} does not open", key.0));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// No key below this number is made from now on; asked before the first key is.
+    pub(crate) fn skip_to(&self, id: DataKeyId) -> Result<(), Error> {
+        let file = &self.shared.file;
+        let mut tx = self.shared.db.begin_write().map_err(file.err(MAKING))?;
+        tx.set_quick_repair(true);
+        {
+            let mut counter = tx.open_table(KEY_COUNTER).map_err(file.err(MAKING))?;
+            let next = counter.get(NEXT).map_err(file.err(MAKING))?.map_or(1, |row| row.value());
+            counter.insert(NEXT, next.max(id.0)).map_err(file.err(MAKING))?;
+            tx.open_table(DATA_KEYS).map_err(file.err(MAKING))?;
+        }
+        tx.commit().map_err(file.err(MAKING))
+    }
+
+    /// The keys as they are now.
+    pub(crate) fn snapshot(&self) -> Result<KeySnapshot, Error> {
+        let tx = self.shared.db.begin_read().map_err(self.shared.file.err(READING))?;
+        Ok(KeySnapshot { tx, file: self.shared.file.clone() })
+    }
+
     /// Destroys keys; returns how many there were. Durable before this returns.
     pub(crate) fn destroy(&self, ids: &[DataKeyId]) -> Result<usize, Error> {
         self.shared.delete(ids)
@@ -219,6 +273,34 @@ fn copy_table<K: redb::Key + 'static, V: redb::Value + 'static>(
         to.insert(key.value(), value.value()).map_err(file.err(COPYING))?;
     }
     Ok(())
+}
+
+/// The keys at one moment.
+#[derive(Debug)]
+pub(crate) struct KeySnapshot {
+    tx: redb::ReadTransaction,
+    file: File,
+}
+
+impl KeySnapshot {
+    pub(crate) const fn transaction(&self) -> &redb::ReadTransaction {
+        &self.tx
+    }
+
+    /// Whether one of these keys is not there.
+    pub(crate) fn lacks(&self, needed: &BTreeSet<DataKeyId>) -> Result<bool, Error> {
+        let table = match self.tx.open_table(DATA_KEYS) {
+            Ok(table) => table,
+            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(!needed.is_empty()),
+            Err(error) => return Err(self.file.err(READING)(error)),
+        };
+        for id in needed {
+            if table.get(id.0).map_err(self.file.err(READING))?.is_none() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
 }
 
 impl Drop for DataKeys {

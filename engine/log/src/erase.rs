@@ -156,7 +156,10 @@ pub(crate) fn strike_off(
 
 /// While the log opens, before anybody can read: destroys again what tombstones name and a restored
 /// key file has brought back, and finishes erasures that were cut short.
-pub(crate) fn recover(shared: &Shared) -> Result<(), Error> {
+///
+/// Returns what was erased again, with its payloads: no event of this log says so.
+pub(crate) fn recover(shared: &Shared) -> Result<Vec<(Erasable, usize)>, Error> {
+    let mut again = vec![];
     let (db, file) = &shared.db;
     let revived = shared.keyring.revived(&shared.tombstones.keys())?;
     if !revived.is_empty() {
@@ -166,20 +169,22 @@ pub(crate) fn recover(shared: &Shared) -> Result<(), Error> {
         );
         let what = sealed_with(&revived, db, file)?;
         let tx = write(db, file)?;
-        for what in &what {
-            delete(&tx, what, file)?;
+        for what in what {
+            let gone = delete(&tx, &what, file)?;
+            again.push((what, gone));
         }
         put_down(&tx, &revived.into_iter().collect::<Vec<_>>(), file)?;
         tx.commit().map_err(file.err(DOING))?;
     }
     let keys = unfinished(db, file)?;
     if keys.is_empty() {
-        return Ok(());
+        return Ok(again);
     }
     shared.destroy(&keys)?;
     let tx = write(db, file)?;
     strike_off(&tx, &keys, file)?;
-    tx.commit().map_err(file.err(DOING))
+    tx.commit().map_err(file.err(DOING))?;
+    Ok(again)
 }
 
 fn write(db: &Db, file: &File) -> Result<WriteTransaction, Error> {

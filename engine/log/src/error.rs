@@ -99,6 +99,81 @@ pub enum Error {
         "there is no place for keys: set PLACET_KEY_DIR (neither XDG_STATE_HOME nor HOME is set)"
     )]
     KeyDirUnknown,
+    /// A file that is no database of ours stands in the place of one.
+    #[error(
+        "{} is {what}: nothing was changed; put the right file there, from a backup made with placet backup, or remove it if this is to be a new project",
+        file.display()
+    )]
+    Foreign {
+        /// The file.
+        file: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
+    /// A file of the data is gone while others of them are there.
+    #[error(
+        "{} is missing beside {beside}: nothing was made in its place; put it back, or restore a backup into another directory with placet restore",
+        file.display()
+    )]
+    Missing {
+        /// The file.
+        file: PathBuf,
+        /// What shows that it was there.
+        beside: &'static str,
+    },
+    /// The data keys in the file are not those of this log.
+    #[error(
+        "{} is not the key file of this log ({what}): nothing was changed; put the right one back, or restore a backup",
+        file.display()
+    )]
+    ForeignKeys {
+        /// The file.
+        file: PathBuf,
+        /// What does not fit.
+        what: String,
+    },
+    /// A restore was cut short.
+    #[error(
+        "a restore into {} was not finished: run the same placet restore again, nothing of the project may be used before",
+        dir.display()
+    )]
+    Unfinished {
+        /// The data directory.
+        dir: PathBuf,
+    },
+    /// The data are a copy, and the original is still there.
+    #[error(
+        "{} is a copy of {}, which is still there: use that one, or go on from this copy with placet restore --copy (a new epoch: what is open is asked again); for a new project remove the copied data",
+        dir.display(),
+        original.display()
+    )]
+    Copied {
+        /// The data directory.
+        dir: PathBuf,
+        /// Where the project was last used.
+        original: PathBuf,
+    },
+    /// The data are older than the project was, or have gone another way.
+    #[error(
+        "the log in {} has {size} events {what}: it is an old copy; bring the current data back, or go on from these with placet restore --copy --accept-rollback (a new epoch: what is open is asked again)",
+        dir.display()
+    )]
+    OldCopy {
+        /// The data directory.
+        dir: PathBuf,
+        /// Events in the log.
+        size: u64,
+        /// What is known of it.
+        what: String,
+    },
+    /// A backup cannot be made or used.
+    #[error("{}: {what}", dir.display())]
+    Backup {
+        /// The backup, or the directory that it was to go into.
+        dir: PathBuf,
+        /// What is wrong, and what to do.
+        what: String,
+    },
     /// The log belongs to another project.
     #[error("the log belongs to project {found:?}, not to {expected:?}: check the data directory")]
     OtherProject {
@@ -114,8 +189,10 @@ pub enum Error {
         name: String,
     },
     /// The file was written by a newer engine.
-    #[error("the log has format {found}, this engine reads {known}: use a newer engine")]
+    #[error("the log {} has format {found}, this engine reads {known}: use a newer engine", file.display())]
     Format {
+        /// The file.
+        file: PathBuf,
         /// Format in the file.
         found: u16,
         /// Format of this engine.
@@ -252,14 +329,24 @@ pub enum Error {
 
 impl Error {
     /// The code of the reference page.
-    pub const fn code(&self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         match self {
             Self::InUse { .. } => "PL1001",
+            Self::Io { source, .. } if cannot_be_written(source) => "PL1008",
+            Self::Storage { source, .. } if matches!(&**source, redb::Error::Io(source) if cannot_be_written(source)) => {
+                "PL1008"
+            }
+            Self::Storage { source, .. } if matches!(&**source, redb::Error::Corrupted(_)) => {
+                "PL1003"
+            }
             Self::OtherProject { .. }
+            | Self::Foreign { .. }
             | Self::ProjectName { .. }
             | Self::Io { .. }
             | Self::Storage { .. } => "PL1002",
             Self::Damaged { .. }
+            | Self::Missing { .. }
+            | Self::ForeignKeys { .. }
             | Self::DamagedIndex { .. }
             | Self::KeyLost { .. }
             | Self::Projection { .. }
@@ -276,6 +363,8 @@ impl Error {
             Self::Note { .. } | Self::NotEmpty { .. } => "PL1202",
             Self::Format { .. } | Self::UnknownEvent { .. } => "PL1005",
             Self::Stopped => "PL1006",
+            Self::Unfinished { .. } | Self::Backup { .. } => "PL1009",
+            Self::Copied { .. } | Self::OldCopy { .. } => "PL1010",
             Self::Busy => "PL4032",
             Self::Erased { .. } => "PL4030",
             Self::NoSuchKey { .. }
@@ -285,6 +374,12 @@ impl Error {
             | Self::Random => "PL9001",
         }
     }
+}
+
+/// Whether there is no room, or the file system takes no writes.
+fn cannot_be_written(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem)
 }
 
 /// An error of a projection, whatever its type.

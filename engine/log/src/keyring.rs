@@ -3,7 +3,7 @@
 //! A cache over `stream_keys` and the key file: dropping it loses nothing. It is bounded, so a
 //! hundred thousand parked runs hold no keys.
 
-use crate::data_keys::DataKeys;
+use crate::data_keys::{DataKeys, KeySnapshot};
 use crate::payload::DataKey;
 use crate::storage::{Db, File};
 use crate::tables::STREAM_KEYS;
@@ -125,6 +125,21 @@ impl Keyring {
         let Some(key) = self.data_keys.get(id)?.map(Arc::new) else { return Ok(None) };
         self.lock().keys.insert(id, Arc::clone(&key));
         Ok(Some(key))
+    }
+
+    /// Refuses a key file that cannot be the one of a log in which this key has sealed.
+    pub(crate) fn check(&self, id: DataKeyId) -> Result<(), Error> {
+        self.data_keys.check(id)
+    }
+
+    /// No key below this number is made from now on.
+    pub(crate) fn skip_to(&self, id: DataKeyId) -> Result<(), Error> {
+        self.data_keys.skip_to(id)
+    }
+
+    /// The keys as they are now.
+    pub(crate) fn snapshot(&self) -> Result<KeySnapshot, Error> {
+        self.data_keys.snapshot()
     }
 
     /// The key that seals for `stream`: the one asked for, else the one it has, else a new one.

@@ -54,7 +54,11 @@
 //! The layout of the files is drawn in `tables.rs`, `record.rs` and [`envelope`].
 #![warn(missing_docs)]
 
+/// In a data directory: a restore is under way, or was cut short. Removed last.
+pub const RESTORING_FILE: &str = "restoring";
+
 mod append;
+mod backup;
 pub mod check;
 pub mod checkpoint;
 pub mod codec;
@@ -62,10 +66,12 @@ mod commit;
 mod compact;
 mod data_keys;
 pub mod envelope;
+mod epoch;
 mod erase;
 mod error;
 pub mod export;
 mod head;
+mod held;
 mod index;
 mod keyring;
 mod log;
@@ -74,12 +80,15 @@ mod meta;
 pub mod note;
 mod open;
 mod payload;
+mod place;
+mod present;
 mod project_key;
 mod projector;
 pub mod proof;
 mod read;
 pub mod receipt;
 mod record;
+mod restore;
 mod shared;
 mod signer;
 mod storage;
@@ -92,17 +101,21 @@ pub mod witness;
 mod writer;
 
 pub use append::{Append, AppendResult, Appended, EVENTS_MAX, Expected, NewEvent, Novelty, Ticket};
+pub use backup::{Backup, FileEntry, MANIFEST_FILE, Manifest};
 pub use compact::{Compacted, Step};
+pub use epoch::Epoch;
 pub use erase::{Erasable, Erased};
 pub use error::{AppendError, BoxError, Error};
 pub use head::{Head, Subscription};
 pub use log::Log;
 pub use open::OpenOptions;
 pub use payload::{OpenedPayload, PAYLOAD_MAX, Payload};
+pub use place::Known;
 pub use project_key::{KEY_DIR_VARIABLE, KeyPlace, ProjectKey};
 pub use projector::{NoProjections, Projector};
 pub use read::{ReadView, StoredEvent};
 pub use record::Record;
+pub use restore::{Marker, Restoring, known_epoch, lost_to, marker, verify_backup};
 pub use signer::{SignedHead, Signer, replace_file};
 pub use storage::Storage;
 pub use subjects::SUBJECTS_MAX;

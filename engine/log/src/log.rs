@@ -65,6 +65,26 @@ impl Log {
         Self { inner: Arc::new(Inner { requests: Some(requests), writer: Some(writer), shared }) }
     }
 
+    /// The data directory; none where the log lives in backends of a test, or is only looked at.
+    pub fn directory(&self) -> Option<&std::path::Path> {
+        self.inner.shared.dir.as_deref()
+    }
+
+    /// What had been erased, came back with restored files, and was erased again when this log was
+    /// opened, with how many payloads. No event of this log says so yet.
+    pub fn erased_again(&self) -> &[(Erasable, usize)] {
+        self.inner.shared.erased_again.get().map_or(&[], Vec::as_slice)
+    }
+
+    /// Makes no data key with a number below this one from now on: numbers that another copy of the
+    /// log has given out since are not given out again.
+    ///
+    /// # Errors
+    /// When the key file cannot be written.
+    pub fn skip_data_keys(&self, to: DataKeyId) -> Result<(), Error> {
+        self.inner.shared.keyring.skip_to(to)
+    }
+
     /// The project whose log this is.
     pub fn project(&self) -> &str {
         &self.inner.shared.project

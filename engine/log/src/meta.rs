@@ -52,7 +52,7 @@ impl Meta {
         let (format, rest) = row.split_first_chunk().ok_or_else(damaged)?;
         let found = u16::from_be_bytes(*format);
         if found != FORMAT {
-            return Err(Error::Format { found, known: FORMAT });
+            return Err(Error::Format { file: file.to_path(), found, known: FORMAT });
         }
         let (install_id, rest) = rest.split_first_chunk().ok_or_else(damaged)?;
         let (key_fingerprint, rest) = rest.split_first_chunk().ok_or_else(damaged)?;

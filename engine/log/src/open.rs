@@ -8,20 +8,21 @@ use crate::data_keys::DataKeys;
 use crate::head::{Head, Tail};
 use crate::keyring::Keyring;
 use crate::meta::{self, Meta};
+use crate::place::Place;
 use crate::project_key::{self, KeyPlace, ProjectKey};
 use crate::projector::{NoProjections, Projector};
 use crate::shared::{Graveyard, Shared};
 use crate::signer::{Keys, Remembered};
-use crate::storage::{Files, Storage, guarded};
+use crate::storage::{Files, KEYS_FILE, LOG_FILE, Storage, guarded};
 use crate::subjects::Pseudonyms;
 use crate::tree::Frontier;
 use crate::writer::Writer;
-use crate::{Error, Log, ReadView, Tombstones, erase, verify};
+use crate::{Error, Log, ReadView, Tombstones, erase, present, verify};
 use ring::rand::{SecureRandom, SystemRandom};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, OnceLock, mpsc};
 
 /// Appends that may wait for the writer before callers wait for a place: two full batches of the
 /// smallest appends, so that the writer never runs dry.
@@ -32,6 +33,17 @@ const DEFAULT_CHECKED_EVENTS: u64 = 1024;
 /// tenth of a second. The rest is for `audit verify`.
 const CHECKED_MAX: u64 = 32 * 1024;
 
+/// Whether the place of the data says anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// Where the project was last used is noted, and a copy is refused.
+    Registered,
+    /// They are a copy, and that is known.
+    Aside,
+    /// As that, and a restore is under way in them.
+    Restoring,
+}
+
 /// How to open a log.
 pub struct OpenOptions {
     storage: Storage,
@@ -39,6 +51,7 @@ pub struct OpenOptions {
     keys: KeyPlace,
     cache_bytes: usize,
     checked_events: u64,
+    standing: Standing,
     projector: Option<Box<dyn Projector>>,
 }
 
@@ -71,6 +84,7 @@ impl OpenOptions {
             keys: KeyPlace::Environment,
             cache_bytes: DEFAULT_CACHE_BYTES,
             checked_events: DEFAULT_CHECKED_EVENTS,
+            standing: Standing::Registered,
             projector: None,
         }
     }
@@ -97,6 +111,20 @@ impl OpenOptions {
         self
     }
 
+    /// Opens a copy as what it is: where the project was last used is neither asked nor noted.
+    #[must_use]
+    pub const fn aside(mut self) -> Self {
+        self.standing = Standing::Aside;
+        self
+    }
+
+    /// As [`Self::aside`], while a restore is under way.
+    #[must_use]
+    pub(crate) const fn restoring(mut self) -> Self {
+        self.standing = Standing::Restoring;
+        self
+    }
+
     /// The projections to keep in the log's transactions (default: none).
     #[must_use]
     pub fn projector(mut self, projector: impl Projector + 'static) -> Self {
@@ -106,10 +134,23 @@ impl OpenOptions {
 
     pub(crate) fn open(mut self) -> Result<Log, Error> {
         meta::check_project(&self.project)?;
-        let files = Files::open(self.storage, self.cache_bytes)?;
+        if let (Storage::Directory(dir), true) =
+            (&self.storage, self.standing != Standing::Restoring)
+        {
+            present::refuse_unfinished(dir)?;
+        }
+        let mut files = Files::open(self.storage, self.cache_bytes)?;
         let file = files.log.1.clone();
         let (meta, key) =
             guarded("opening", &file, || identify(&files, &self.project, &self.keys))?;
+        let install = meta::install_text(meta.install_id);
+        let place = match (self.standing, files.dir.as_deref(), self.keys.directory(&install)?) {
+            (Standing::Registered, Some(dir), Some(keys)) => {
+                Some(Place::new(&keys, dir, meta.install_id)?)
+            }
+            _ => None,
+        };
+        let release = files.take_held();
         let (key_db, key_file) = files.keys;
         let data_keys = DataKeys::open(key_db, key_file, &key, meta.install_id)?;
         let install_id = meta::install_text(meta.install_id);
@@ -129,13 +170,27 @@ impl OpenOptions {
             tail: Arc::new(Tail::default()),
             random: SystemRandom::new(),
             stopped: AtomicBool::new(false),
+            place,
+            erased_again: OnceLock::new(),
             dir: files.dir,
             _lock: files.lock,
         });
-        guarded("finishing erasures", &file, || erase::recover(&shared))?;
+        let again = guarded("finishing erasures", &file, || erase::recover(&shared))?;
+        shared.erased_again.get_or_init(|| again);
         let view = ReadView::open(&shared)?;
         shared.check_noted_head(view.head())?;
         let frontier = verify::tail(&view, to_check(&shared, view.head(), self.checked_events)?)?;
+        if let (Some(key), false) = (view.newest_key()?, matches!(shared.keys, KeyPlace::Without)) {
+            shared.keyring.check(key)?;
+        }
+        if let Some(place) = &shared.place {
+            place.check(&view, &install)?;
+        }
+        // the log is what it should be: only now are the files written
+        release.all()?;
+        if let Some(place) = &shared.place {
+            place.note(&view, &install)?;
+        }
         if let Some(projector) = &mut self.projector {
             prepare(&mut **projector, &shared, &view)?;
         }
@@ -170,8 +225,27 @@ fn identify(files: &Files, project: &str, keys: &KeyPlace) -> Result<(Meta, Proj
             }
             Ok((meta, key))
         }
-        None => create(files, project, keys, data),
+        None => {
+            refuse_leftovers(files)?;
+            create(files, project, keys, data)
+        }
     }
+}
+
+/// An empty file in the place of a log whose keys or head are still there is no new log.
+fn refuse_leftovers(files: &Files) -> Result<(), Error> {
+    let Some(dir) = &files.dir else { return Ok(()) };
+    let missing = |beside| Err(Error::Missing { file: dir.join(LOG_FILE), beside });
+    if dir.join("head").exists() {
+        return missing("head");
+    }
+    if dir.join("vault.redb").exists() {
+        return missing("vault.redb");
+    }
+    if DataKeys::has_any(&files.keys.0, &files.keys.1)? {
+        return missing(KEYS_FILE);
+    }
+    Ok(())
 }
 
 fn create(

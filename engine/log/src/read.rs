@@ -13,11 +13,13 @@ use crate::storage::guarded;
 use crate::tables::{APART, EVENTS, META, PAYLOADS, STREAM_KEYS, STREAMS};
 use crate::{Erasable, Error, index, tree};
 use placet_model::{DataKeyId, Digest, PayloadRef, Position, RecordedEvent, Revision, StreamId};
-use redb::{ReadOnlyTable, ReadTransaction};
+use redb::{ReadOnlyTable, ReadTransaction, ReadableTable as _};
 use std::fmt;
 use std::sync::Arc;
 
 const DOING: &str = "reading";
+/// Payloads whose keys are held against the key file when the log opens.
+const LAST_PAYLOADS: usize = 256;
 
 /// A snapshot of the log. Opened with [`crate::Log::read`].
 pub struct ReadView {
@@ -80,6 +82,20 @@ impl ReadView {
     pub fn events(&self, from: Position) -> impl Iterator<Item = Result<RecordedEvent, Error>> {
         let mut scan = Scan::new(self, from.get().max(1));
         std::iter::from_fn(move || scan.next(record::event_of))
+    }
+
+    /// The youngest data key of the last payloads.
+    pub(crate) fn newest_key(&self) -> Result<Option<DataKeyId>, Error> {
+        self.guarded(|| {
+            let payloads = self.tx.open_table(PAYLOADS).map_err(self.err())?;
+            let mut newest = None;
+            for row in payloads.iter().map_err(self.err())?.rev().take(LAST_PAYLOADS) {
+                let (_, sealed) = row.map_err(self.err())?;
+                let key = sealed.value().first_chunk().map(|key| u64::from_be_bytes(*key));
+                newest = newest.max(key);
+            }
+            Ok(newest.map(DataKeyId))
+        })
     }
 
     /// Checked records from `from` to the head, each given to `visit`; stops at its first error.

@@ -1,7 +1,9 @@
 //! What the writer, the readers and the callers of one open log share.
 
+use crate::erase::Erasable;
 use crate::head::{Head, Tail};
 use crate::keyring::Keyring;
+use crate::place::Place;
 use crate::signer::Remembered;
 use crate::storage::{Db, File};
 use crate::subjects::Pseudonyms;
@@ -12,7 +14,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 pub(crate) struct Shared {
     /// The log's database and its name. First field: closed before the lock is let go.
@@ -32,6 +34,10 @@ pub(crate) struct Shared {
     pub(crate) stopped: AtomicBool,
     /// The data directory, unless the log lives in backends of a test.
     pub(crate) dir: Option<PathBuf>,
+    /// What was erased before and had come back: erased again when this was opened.
+    pub(crate) erased_again: OnceLock<Vec<(Erasable, usize)>>,
+    /// Where it is noted how far the log has come, outside of its data.
+    pub(crate) place: Option<Place>,
     /// Held for the life of the log.
     pub(crate) _lock: Option<std::fs::File>,
 }
@@ -108,6 +114,9 @@ impl Shared {
         let may = !self.is_stopped() && self.demand_key().is_ok();
         let Some(path) = self.head_path().filter(|_| may) else { return };
         let written = ReadView::open(self).and_then(|view| {
+            if let Some(place) = &self.place {
+                place.note(&view, &crate::meta::install_text(self.install_id))?;
+            }
             std::fs::write(&path, view.head().encode()).map_err(|source| Error::Io {
                 doing: "noting the head",
                 path,

@@ -3,7 +3,10 @@
 //!
 //! No storage abstraction of our own: a directory, or redb backends handed in by tests.
 
-use crate::{Error, project_key};
+use crate::held::{Access, Held};
+use crate::meta::Meta;
+use crate::{Error, present, project_key};
+use redb::backends::FileBackend;
 use redb::{
     CompactionError, Database, ReadTransaction, ReadableDatabase, StorageBackend, WriteTransaction,
 };
@@ -15,8 +18,11 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 /// Where the data of a log lives.
 #[derive(Debug)]
 pub enum Storage {
-    /// In this directory: `log.redb`, `keys.redb`, `lock`, `head`.
+    /// In this directory: `log.redb`, `keys.redb`, `lock`, `head`, `install`.
     Directory(PathBuf),
+    /// In this directory, which is only looked at: nothing is ever written there, and what is
+    /// appended is gone with the handle. For backups.
+    Frozen(PathBuf),
     /// In these redb backends, for tests: memory, or a disk that fails on purpose.
     Backends {
         /// Backend of the log.
@@ -61,6 +67,10 @@ impl File {
 
     pub(crate) fn io(&self, doing: &'static str, source: std::io::Error) -> Error {
         Error::Io { doing, path: self.0.to_path_buf(), source }
+    }
+
+    pub(crate) fn to_path(&self) -> PathBuf {
+        self.0.to_path_buf()
     }
 
     pub(crate) fn damaged(&self, what: impl fmt::Display) -> Error {
@@ -165,7 +175,26 @@ impl Drop for Db {
     }
 }
 
-/// The opened files of a log.
+/// What was written while the files were looked at.
+#[derive(Debug, Default)]
+#[must_use = "until it is let through, nothing is written"]
+pub(crate) struct HeldBack(Vec<(Arc<Held>, File)>);
+
+impl HeldBack {
+    /// Lets everything through, from now on.
+    pub(crate) fn all(self) -> Result<(), Error> {
+        for (held, file) in self.0 {
+            held.release().map_err(|error| file.io("writing", error))?;
+            if held.is_owned() {
+                // rewriting it was cut short: the copy may hold what is destroyed later
+                remove(&file.path().with_extension("redb.new"), &file)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The opened files of a log. Nothing is written to them before they are released.
 #[derive(Debug)]
 pub(crate) struct Files {
     pub(crate) log: (Db, File),
@@ -173,7 +202,11 @@ pub(crate) struct Files {
     pub(crate) dir: Option<PathBuf>,
     /// Held as long as the log is open.
     pub(crate) lock: Option<std::fs::File>,
+    held: HeldBack,
 }
+
+pub(crate) const LOG_FILE: &str = "log.redb";
+pub(crate) const KEYS_FILE: &str = "keys.redb";
 
 impl Files {
     pub(crate) fn open(storage: Storage, cache_bytes: usize) -> Result<Self, Error> {
@@ -181,22 +214,44 @@ impl Files {
             Storage::Directory(dir) => {
                 project_key::create_private_dir(&dir)?;
                 let lock = lock(&dir)?;
-                let (log, keys) = (dir.join("log.redb"), dir.join("keys.redb"));
-                let in_use = || Error::InUse { dir: dir.clone() };
-                Ok(Self {
-                    log: open_path(&log, cache_bytes, in_use)?,
-                    keys: open_path(&keys, KEY_CACHE_BYTES, in_use)?,
-                    dir: Some(dir),
-                    lock: Some(lock),
-                })
+                if !present::has_log(&dir)? {
+                    create_whole(&dir.join(LOG_FILE))?;
+                }
+                Self::open_in(dir, Some(lock), (Access::Owned, cache_bytes))
             }
+            Storage::Frozen(dir) => Self::open_in(dir, None, (Access::Frozen, cache_bytes)),
             Storage::Backends { log, keys } => Ok(Self {
-                log: open_backend("log (backend)", log, cache_bytes)?,
-                keys: open_backend("keys (backend)", keys, KEY_CACHE_BYTES)?,
+                log: open_backend("log (backend)", Boxed(log), cache_bytes)?,
+                keys: open_backend("keys (backend)", Boxed(keys), KEY_CACHE_BYTES)?,
                 dir: None,
                 lock: None,
+                held: HeldBack::default(),
             }),
         }
+    }
+
+    fn open_in(
+        dir: PathBuf,
+        lock: Option<std::fs::File>,
+        (access, cache_bytes): (Access, usize),
+    ) -> Result<Self, Error> {
+        let (log, log_held) = open_path(&dir, LOG_FILE, (access, cache_bytes))?;
+        let keys = dir.join(KEYS_FILE);
+        if access == Access::Owned && !keys.exists() {
+            // beside a log that says what it is, keys that are gone are not made anew
+            if guarded("opening", &log.1, || Meta::read(&log.0, &log.1))?.is_some() {
+                return Err(Error::Missing { file: keys, beside: LOG_FILE });
+            }
+            create_whole(&keys)?;
+        }
+        let (keys, keys_held) = open_path(&dir, KEYS_FILE, (access, KEY_CACHE_BYTES))?;
+        let held = vec![(log_held, log.1.clone()), (keys_held, keys.1.clone())];
+        let dir = (access == Access::Owned).then_some(dir);
+        Ok(Self { log, keys, dir, lock, held: HeldBack(held) })
+    }
+
+    pub(crate) fn take_held(&mut self) -> HeldBack {
+        std::mem::take(&mut self.held)
     }
 }
 
@@ -222,31 +277,34 @@ fn lock(dir: &Path) -> Result<std::fs::File, Error> {
 }
 
 fn open_path(
-    path: &Path,
-    cache_bytes: usize,
-    in_use: impl Fn() -> Error,
-) -> Result<(Db, File), Error> {
-    let file = File::new(path);
-    let db = guarded("opening", &file, || {
-        if path.exists() {
-            // rewriting it was cut short: the copy may hold what is destroyed later
-            remove(&path.with_extension("redb.new"), &file)?;
-        } else {
-            create_whole(path, &file)?;
+    dir: &Path,
+    name: &str,
+    (access, cache_bytes): (Access, usize),
+) -> Result<((Db, File), Arc<Held>), Error> {
+    let path = dir.join(name);
+    let file = File::new(&path);
+    present::probe(&path)?;
+    let io = |error| file.io("opening", error);
+    let mut options = std::fs::OpenOptions::new();
+    let opened = options.read(true).write(access == Access::Owned).open(&path).map_err(io)?;
+    let backend = FileBackend::new(opened).map_err(file.err("opening"))?;
+    let held = Held::new(backend, access).map_err(io)?;
+    match open_backend_of(&file, held.backend(), cache_bytes) {
+        Ok(db) => Ok(((db, file), held)),
+        Err(Error::Storage { source, .. })
+            if matches!(*source, redb::Error::DatabaseAlreadyOpen) =>
+        {
+            Err(Error::InUse { dir: dir.to_owned() })
         }
-        match Database::builder().set_cache_size(cache_bytes).open(path) {
-            Ok(db) => Ok(db),
-            Err(redb::DatabaseError::DatabaseAlreadyOpen) => Err(in_use()),
-            Err(error) => Err(file.err("opening")(error)),
-        }
-    })?;
-    Ok((Db::new(db), file))
+        Err(error) => Err(error),
+    }
 }
 
 /// Makes an empty database under another name, then renames it: redb's own creation leaves a file
 /// that cannot be opened when the power goes in the middle of it.
-fn create_whole(path: &Path, file: &File) -> Result<(), Error> {
+fn create_whole(path: &Path) -> Result<(), Error> {
     const DOING: &str = "creating";
+    let file = &File::new(path);
     let unfinished = path.with_extension("redb.new");
     remove(&unfinished, file)?;
     drop(Database::create(&unfinished).map_err(file.err(DOING))?);
@@ -269,19 +327,21 @@ pub(crate) fn remove(path: &Path, file: &File) -> Result<(), Error> {
     }
 }
 
-fn open_backend(
-    name: &str,
-    backend: Box<dyn StorageBackend>,
-    cache_bytes: usize,
-) -> Result<(Db, File), Error> {
+fn open_backend(name: &str, backend: Boxed, cache_bytes: usize) -> Result<(Db, File), Error> {
     let file = File::new(Path::new(name));
-    let db = guarded("opening", &file, || {
-        Database::builder()
-            .set_cache_size(cache_bytes)
-            .create_with_backend(Boxed(backend))
-            .map_err(file.err("opening"))
-    })?;
-    Ok((Db::new(db), file))
+    let db = open_backend_of(&file, backend, cache_bytes)?;
+    Ok((db, file))
+}
+
+fn open_backend_of(
+    file: &File,
+    backend: impl StorageBackend,
+    cache_bytes: usize,
+) -> Result<Db, Error> {
+    guarded("opening", file, || {
+        let opened = Database::builder().set_cache_size(cache_bytes).create_with_backend(backend);
+        Ok(Db::new(opened.map_err(file.err("opening"))?))
+    })
 }
 
 /// redb takes a backend by value; this passes a boxed one on. Locks stay unsupported: backends

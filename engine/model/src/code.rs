@@ -27,11 +27,13 @@ codes! {
     "PL1005" "an event has an unknown type or version" "open the project with the newer Placet that wrote it";
     "PL1006" "a commit failed and its outcome is unknown" "restart the engine: it reads back what was recorded";
     "PL1007" "placet.toml cannot be used" "see the position in the message";
-    "PL1008" "the disk is full or cannot be written" "free some space, then restart the engine; nothing is sent meanwhile";
+    "PL1008" "the disk is full or cannot be written" "make room, or make it writable, then start the engine again; nothing is sent meanwhile";
+    "PL1009" "the backup or the restore is not whole" "see the message; nothing of the project was changed";
+    "PL1010" "the data are a copy, or older than the project was" "use the current data, or begin a new epoch with `placet restore --copy`";
+    "PL1015" "a derived table is damaged" "run `placet projections rebuild`: the log has everything that was in it";
     "PL1201" "the data are older than what was signed" "put the newest data back, or restore a backup with --accept-rollback";
     "PL1202" "the evidence cannot be read" "see the message for what is missing";
     "PL1203" "the evidence does not hold" "see the position in the message; ask for another copy";
-    "PL1015" "a derived table is damaged" "run `placet projections rebuild`: the log has everything that was in it";
     "PL2001" "YAML cannot be read" "put expressions in single quotes";
     "PL2002" "YAML feature that is not allowed" "no duplicate or merge keys, tags, or several documents; see the limits";
     "PL2003" "does not match the language" "see the message for the nearest legal form";

@@ -123,7 +123,7 @@ pub enum Error {
 
 impl Error {
     /// The code of the reference page.
-    pub const fn code(&self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         match self {
             Self::Damaged { .. } | Self::Missing { .. } | Self::Unusable { .. } => "PL1015",
             Self::Ahead { .. }

@@ -2,6 +2,7 @@
 //! here needs a caller; GET reads one snapshot, POST answers after the commit.
 
 mod audit;
+mod backup;
 mod connect;
 mod events;
 mod evidence;
@@ -54,6 +55,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/pause", post(govern::pause))
         .route("/resume", post(govern::resume))
         .route("/policy", post(govern::policy))
+        .route("/backup", post(backup::make))
         .route("/erasures", post(govern::erase))
         .route("/compactions", post(govern::compact))
         .route("/audit/events", get(audit::events))

@@ -48,6 +48,8 @@ pub(crate) struct App {
     pub(crate) rebuilds: Rebuilds,
     /// Connecting goes one at a time.
     pub(crate) connecting: tokio::sync::Mutex<()>,
+    /// Backups go one at a time.
+    pub(crate) backing_up: tokio::sync::Mutex<()>,
     _follows: Subscription,
 }
 
@@ -86,6 +88,7 @@ impl App {
             audits: Semaphore::new(AUDITS_MAX),
             rebuilds: Rebuilds::default(),
             connecting: tokio::sync::Mutex::default(),
+            backing_up: tokio::sync::Mutex::default(),
             _follows: follows,
         }
     }

@@ -17,6 +17,18 @@ pub enum Error {
         /// The vault.
         file: PathBuf,
     },
+    /// A file that is no vault stands in the place of one.
+    #[error(
+        "{} is {what}: nothing was changed; put the vault back from a backup, or move the file away \
+         and connect every integration again",
+        file.display()
+    )]
+    Foreign {
+        /// The file.
+        file: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
     /// The key file is gone, and there are credentials that only it opens.
     #[error(
         "the vault key {} is missing, and {} holds credentials sealed by it: put the key file back \
@@ -243,4 +255,28 @@ pub enum Error {
         /// What the panic said.
         panic: String,
     },
+}
+
+impl Error {
+    /// The code of the reference page; none for what concerns one credential.
+    pub fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::Storage { source, .. } if matches!(&**source, redb::Error::Corrupted(_)) => {
+                Some("PL1003")
+            }
+            Self::InUse { .. } => Some("PL1001"),
+            Self::Foreign { .. }
+            | Self::OtherProject { .. }
+            | Self::Io { .. }
+            | Self::Storage { .. } => Some("PL1002"),
+            Self::Damaged { .. } | Self::Panicked { .. } => Some("PL1003"),
+            Self::KeyFileMissing { .. }
+            | Self::KeyFileWrong { .. }
+            | Self::KeyFileExposed { .. }
+            | Self::KeyFileMalformed { .. }
+            | Self::KeyDirInsideData { .. } => Some("PL1004"),
+            Self::Format { .. } => Some("PL1005"),
+            _ => None,
+        }
+    }
 }

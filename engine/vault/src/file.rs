@@ -2,7 +2,8 @@
 //! error that names it.
 
 use crate::Error;
-use redb::{Database, WriteTransaction};
+use redb::backends::InMemoryBackend;
+use redb::{Database, StorageBackend as _, WriteTransaction};
 use std::fs::{DirBuilder, OpenOptions};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -12,6 +13,8 @@ use std::sync::Arc;
 const CACHE_BYTES: usize = 4 * 1024 * 1024;
 const CREATING: &str = "creating the vault";
 const OPENING: &str = "opening the vault";
+/// How every redb file begins.
+const MAGIC: [u8; 9] = *b"redb\x1a\x0a\xa9\x0d\x0a";
 
 /// A redb file by name, for errors.
 #[derive(Debug, Clone)]
@@ -58,6 +61,42 @@ impl File {
                 Err(error) => Err(self.err(OPENING)(error)),
             }
         })
+    }
+
+    /// Opens a copy of the file in memory: opening writes, and a file that is then refused must not
+    /// have been written. A vault is small.
+    pub(crate) fn rehearse(&self) -> Result<Db, Error> {
+        let content = self.content()?;
+        self.guarded(OPENING, || {
+            let backend = InMemoryBackend::new();
+            let io = self.io(OPENING);
+            backend.set_len(content.len() as u64).map_err(&io)?;
+            backend.write(0, &content).map_err(&io)?;
+            let opened = Database::builder().create_with_backend(backend);
+            Ok(Db(Some(opened.map_err(self.err(OPENING))?)))
+        })
+    }
+
+    fn content(&self) -> Result<Vec<u8>, Error> {
+        let foreign = |what| Err(Error::Foreign { file: self.to_path(), what });
+        if self.0.is_dir() {
+            return foreign("a directory");
+        }
+        let file = std::fs::File::open(&self.0).map_err(self.io(OPENING))?;
+        match file.try_lock_shared() {
+            Err(std::fs::TryLockError::WouldBlock) => {
+                return Err(Error::InUse { file: self.to_path() });
+            }
+            // a file system without locks: redb says so when it opens the file
+            Ok(()) | Err(std::fs::TryLockError::Error(_)) => {}
+        }
+        let content = std::fs::read(&self.0).map_err(self.io(OPENING))?;
+        drop(file);
+        match content.get(..MAGIC.len()) {
+            _ if content.is_empty() => foreign("empty"),
+            Some(begins) if begins == MAGIC => Ok(content),
+            Some(_) | None => foreign("no vault of Placet"),
+        }
     }
 
     /// Makes the file under another name with its first rows in it, then renames it: a power cut

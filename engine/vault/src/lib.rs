@@ -7,6 +7,7 @@
 //! Plaintext leaves this crate as `SecretText` and in no other form: not in an error, not in a
 //! `Debug` text, not in a file. Nothing in here decides whether something may be sent.
 
+mod copy;
 mod environment;
 mod error;
 mod file;
@@ -20,6 +21,7 @@ mod record;
 mod tables;
 mod vault;
 
+pub use copy::copy;
 pub use environment::Environment;
 pub use error::Error;
 pub use file::compact;

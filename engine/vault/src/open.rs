@@ -49,21 +49,28 @@ pub(crate) fn open(options: VaultOptions, random: &SystemRandom) -> Result<Opene
         create(&file, &Meta { kek: kek.id(), project })?;
         return Ok(Opened { db: file.open()?, file, keks: Keks::new(kek) });
     }
-    let db = file.open()?;
-    let kek = file.guarded(OPENING, || {
-        let meta = Meta::read(&db, &file)?;
+    // everything that may be refused is looked at in a copy
+    let rehearsed = file.rehearse()?;
+    let (kek, renamed) = file.guarded(OPENING, || {
+        let db = &rehearsed;
+        let meta = Meta::read(db, &file)?;
         if meta.project != project {
             let found = meta.project;
             return Err(Error::OtherProject { file: path.clone(), expected: project, found });
         }
-        if has_rows(&db, &file)? {
-            known_key(found, &meta, &path, place)
+        if has_rows(db, &file)? {
+            Ok((known_key(found, &meta, &path, place)?, None))
         } else {
             let kek = found.or_create(random)?;
-            adopt(&db, &file, &Meta { kek: kek.id(), ..meta })?;
-            Ok(kek)
+            let meta = Meta { kek: kek.id(), ..meta };
+            Ok((kek, Some(meta)))
         }
     })?;
+    drop(rehearsed);
+    let db = file.open()?;
+    if let Some(meta) = renamed {
+        file.guarded(OPENING, || adopt(&db, &file, &meta))?;
+    }
     Ok(Opened { db, file, keks: Keks::new(kek) })
 }
 

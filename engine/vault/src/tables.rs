@@ -22,7 +22,7 @@ pub(crate) type CredentialKey<'a> = (&'a [u8; 16], u32, &'a str);
 ///
 /// The check is the first 8 bytes of SHA-256 over what stands before it: redb does not verify its
 /// pages on reads. It tells damage, not a forger; the records are what a forger cannot make.
-const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
+pub(crate) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 const VAULT: &str = "vault";
 const CHECK_LEN: usize = 8;
 

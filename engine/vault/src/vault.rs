@@ -87,6 +87,14 @@ impl Vault {
         })
     }
 
+    /// Copies every row, sealed as it is, into a new file: for a backup.
+    ///
+    /// # Errors
+    /// What redb says.
+    pub fn copy_to(&self, to: &std::path::Path) -> Result<(), Error> {
+        crate::copy::copy_rows(&self.db, &self.file, to)
+    }
+
     /// One field of one version.
     ///
     /// # Errors

@@ -94,6 +94,14 @@ pub(super) fn migrate(run: &Run, migrated: RunMigrated) -> Result<Vec<Event>, Re
     Ok(events)
 }
 
+/// The data were restored or copied: between then and now anything may have been sent. What is open
+/// or unspent is void and asked again by the next turn; a try without a result is in doubt.
+pub(super) fn new_epoch(run: &Run, now: Timestamp) -> Vec<Event> {
+    let asks = run.branches().iter().filter_map(|branch| branch.activity.unsettled());
+    let voided = asks.map(|ask| void(ask.decision, VoidReason::NewEpoch));
+    voided.chain(super::outcome::recover(run, None, now)).collect()
+}
+
 /// Stops the run: by whoever caused it, an operator, or an admin.
 pub(super) fn cancel(
     run: &Run,

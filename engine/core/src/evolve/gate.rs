@@ -3,7 +3,7 @@
 use super::{No, Step};
 use crate::run::{Activity, Ask, Attempt, Denial, Detached, Leaf, Refused, Run};
 use placet_model::attempt::RefuseReason;
-use placet_model::decision::{DecisionState, Resolution, Settlement};
+use placet_model::decision::{DecisionState, Resolution, Settlement, VoidReason};
 use placet_model::event::attempt::{AttemptReconciled, AttemptStarted};
 use placet_model::event::decision::{
     DecisionRequested, DecisionSettled, DecisionVoided, DraftPrepared, RequirementRaised, VoteCast,
@@ -134,6 +134,13 @@ impl Run {
 
     pub(super) fn decision_voided(&mut self, body: &DecisionVoided) -> Step {
         let activity = self.deciding(body.decision)?;
+        if body.reason == VoidReason::NewEpoch {
+            // nobody has said no: the same task asks again
+            let leaf = activity.leaf().ok_or(No)?.clone();
+            *activity = Activity::Started(leaf);
+            self.closed.insert(body.decision, DecisionState::Void);
+            return Ok(());
+        }
         let (leaf, _) = spendable(activity)?;
         let denial = Denial {
             decision: body.decision,

@@ -76,6 +76,10 @@ impl Handle {
             let words = format!("the connection acts as {now} by now: an approval will be void");
             content.warnings.push(words);
         }
+        let restored = restored(view, world, row)?;
+        if let Some(words) = restored.as_ref().and_then(|restored| restored["words"].as_str()) {
+            content.warnings.insert(0, words.to_owned());
+        }
         let mut card = self.item(view, world, row)?;
         let more = json!({
             "effect": row.effect,
@@ -92,6 +96,7 @@ impl Handle {
             "on_no": "rejecting, or silence until the request expires, sends nothing; the workflow goes on with an error it may catch",
             "votes": votes(view, row)?,
             "history": history(view, row)?,
+            "restored": restored,
             "author_says_unverified": summary,
             "in_doubt": row.in_doubt.map(|(attempt, since)| json!({
                 "attempt": attempt,
@@ -227,6 +232,37 @@ fn identity(document: &Value, integration: Option<&Integration>) -> Option<Value
         }
     }
     Some(shown)
+}
+
+/// Of a run that had begun when the data were copied: what it has asked and sent between then and
+/// the restore is not in this log, so whoever decides must look at the provider first.
+fn restored(view: &ReadView, world: &World, row: &DecisionRow) -> Result<Option<Value>, Error> {
+    let Some(epoch) = world.epoch else { return Ok(None) };
+    let stream = StreamId::Run(row.run);
+    let (mut began, mut copied_at, mut earlier) = (None, None, vec![]);
+    for event in view.stream(&stream, Revision::START) {
+        let event = event?;
+        began = began.or(Some(event.position));
+        if event.position.get() <= epoch.size {
+            copied_at = Some(event.recorded_at);
+        }
+        if let Event::DraftPrepared(body) = &event.event
+            && (&body.task, &body.iteration) == (&row.task, &row.iteration)
+            && body.revision < row.draft_revision
+        {
+            earlier.push(body.send_id.clone());
+        }
+    }
+    if began.is_none_or(|began| began.get() > epoch.size) {
+        return Ok(None);
+    }
+    Ok(Some(json!({
+        "epoch": epoch.number,
+        "at": epoch.at,
+        "last_known_at": copied_at,
+        "earlier_send_ids": earlier,
+        "words": "the project was restored from a copy: this may have been sent already, after the copy was made; look at the provider before you approve",
+    })))
 }
 
 fn json_payload(view: &ReadView, row: &DecisionRow, reference: PayloadRef) -> Result<Value, Error> {

@@ -223,7 +223,10 @@ impl Turn<'_> {
         let started = &last.started;
         let operation = self.env.operation(&started.operation, started.operation_digest);
         let Some(operation) = operation else { return Ok(()) };
-        let (Some(ask), true) = (&last.ask, resendable(&operation, last, self.now)) else {
+        // what was sent between the copy and its restore, nobody knows: only a person may say
+        let restored = self.world.epoch.is_some_and(|epoch| last.first_started_at <= epoch.at);
+        let may_go = !restored && resendable(&operation, last, self.now);
+        let (Some(ask), true) = (&last.ask, may_go) else {
             return Ok(());
         };
         let (plan, id) = (self.out.plan.clone(), started.attempt);

@@ -146,6 +146,9 @@ fn scheduled(env: &Env, row: &WorkflowRow) -> Result<Option<Scheduled>, Error> {
             }
         }
     }
+    if let Some(epoch) = view.epochs()?.last() {
+        times.skip_to(epoch.at);
+    }
     let idle = times.next().is_none() && last.is_none();
     Ok((!idle).then_some(Scheduled { plan: row.plan_digest, times, last }))
 }

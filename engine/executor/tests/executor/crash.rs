@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// When the process dies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kill {
+pub(crate) enum Kill {
     Never,
     /// The n-th commit comes to nothing.
     Before(u64),
@@ -52,7 +52,7 @@ impl Projector for Mortal {
     }
 }
 
-fn open(dir: &Path, kill: Kill) -> (Log, Option<Subscription>) {
+pub(crate) fn open(dir: &Path, kill: Kill) -> (Log, Option<Subscription>) {
     let commits = Arc::new(AtomicU64::new(0));
     let projector = Mortal { inner: Projections::new(), commits: Arc::clone(&commits), kill };
     let options = OpenOptions::new(dir, "test")

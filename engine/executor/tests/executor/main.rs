@@ -8,6 +8,7 @@ mod children;
 mod concurrency;
 mod control_flow;
 mod crash;
+mod epoch;
 mod erasure;
 mod events;
 mod gate;

@@ -1,6 +1,7 @@
 //! Schedules of deployed workflows (language 1.4), through the engine and across its restarts.
 
 use crate::world::{World, name, start, start_on};
+use placet_executor::epoch::{self, Beginning};
 use placet_executor::{Clock, Notice};
 use placet_log::{KeyPlace, Log, OpenOptions, ProjectKey};
 use placet_model::{Event, Revision, StreamId, Timestamp};
@@ -112,6 +113,36 @@ async fn ticks_that_were_missed_are_caught_up_once_and_counted_after_a_restart()
             _ => None,
         });
     assert_eq!(fired, Some((2, "2026-01-01T03:00:00.000Z".to_owned())));
+}
+
+#[tokio::test]
+async fn ticks_until_a_restore_may_have_been_started_by_the_lost_life_and_are_not_caught_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = || {
+        let options = OpenOptions::new(dir.path(), "test")
+            .keys(KeyPlace::Given(ProjectKey::from_bytes([7; 32])))
+            .projector(Projections::new());
+        Log::open(options).unwrap()
+    };
+    let clock = Clock::virtual_start();
+    clock.hold_at(Some(clock.now()));
+    let first = start_on(open(), clock.clone()).await;
+    first.furnish().await;
+    first.deploy(&scheduled("{ cron: '0 * * * *' }", SET)).await;
+    let World { engine, handle, .. } = first;
+    engine.stop().await.unwrap();
+    drop(handle);
+    let began = clock.now();
+    clock.advance_to(began.plus_millis(210 * MINUTE));
+    let log = open();
+    let anew = Beginning::Anew { lost_to: None, after: 1 };
+    epoch::begin(&log, clock.now(), anew).unwrap();
+    drop(log);
+    clock.hold_at(Some(clock.now()));
+    let mut world = start_on(open(), clock).await;
+    world.handle.run_schedules().await.unwrap();
+    let rows = after(&mut world, 30, 1).await;
+    assert_eq!(minutes(&rows, began), [240], "the first one after the restore");
 }
 
 #[tokio::test]

@@ -13,14 +13,14 @@ const HEADER: usize = 320;
 
 /// Everything that a log can be asked.
 #[derive(Debug, PartialEq)]
-struct Contents {
+pub(crate) struct Contents {
     events: Vec<RecordedEvent>,
     streams: Vec<Vec<RecordedEvent>>,
     payloads: Vec<Option<Vec<u8>>>,
     root: placet_model::Digest,
 }
 
-fn options(dir: &Path) -> OpenOptions {
+pub(crate) fn options(dir: &Path) -> OpenOptions {
     OpenOptions::new(dir, "sales").keys(KeyPlace::Given(ProjectKey::from_bytes([7; 32])))
 }
 
@@ -28,7 +28,7 @@ fn streams() -> Vec<StreamId> {
     (0..3).map(run).chain([StreamId::Policy]).collect()
 }
 
-fn fill(dir: &Path) {
+pub(crate) fn fill(dir: &Path) {
     let log = Log::open(options(dir)).unwrap();
     for (stream, n) in streams().into_iter().cycle().zip(0..24u128) {
         let mut new = events([2 * n, 2 * n + 1]);
@@ -56,7 +56,7 @@ fn read_all(view: &ReadView) -> Result<Contents, Error> {
     Ok(Contents { events, streams, payloads, root: view.root_at(view.head().size)? })
 }
 
-fn contents(dir: &Path) -> Result<Contents, Error> {
+pub(crate) fn contents(dir: &Path) -> Result<Contents, Error> {
     read_all(&Log::open(options(dir))?.read()?)
 }
 

@@ -13,6 +13,7 @@ mod golden;
 mod opening;
 mod payloads;
 mod projections;
+mod refused;
 mod sample;
 mod support;
 mod tail;

@@ -26,8 +26,8 @@ impl Place {
     }
 
     fn key_file(&self) -> PathBuf {
-        let mut files = std::fs::read_dir(self.keys.path()).unwrap();
-        files.next().unwrap().unwrap().path()
+        let files = std::fs::read_dir(self.keys.path()).unwrap().map(|file| file.unwrap().path());
+        files.into_iter().find(|file| file.extension().is_some_and(|end| end == "key")).unwrap()
     }
 }
 

@@ -150,7 +150,7 @@ fn after_compaction_the_sealed_bytes_of_erased_content_are_in_no_file() {
 }
 
 #[test]
-fn a_lost_key_file_is_told_apart_from_an_erasure() {
+fn a_lost_key_is_told_apart_from_an_erasure() {
     let (data, keys) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let open = || {
         let keys = KeyPlace::Directory(keys.path().to_owned());
@@ -159,7 +159,14 @@ fn a_lost_key_file_is_told_apart_from_an_erasure() {
     let log = open();
     log.append_blocking(NOW, exactly(run(1), 0, vec![with_content(1, b"a")])).unwrap();
     drop(log);
-    std::fs::remove_file(data.path().join("keys.redb")).unwrap();
+    let keys_file = redb::Database::open(data.path().join("keys.redb")).unwrap();
+    let tx = keys_file.begin_write().unwrap();
+    tx.open_table(redb::TableDefinition::<u64, &[u8]>::new("data_keys"))
+        .unwrap()
+        .remove(1)
+        .unwrap();
+    tx.commit().unwrap();
+    drop(keys_file);
     let error = content(&open(), 1, 1, 0).unwrap_err();
     assert!(matches!(error, Error::KeyLost { .. }), "{error}");
     assert!(error.to_string().contains("keys.redb"), "{error}");

@@ -5,5 +5,6 @@ mod canary;
 mod credentials;
 mod filler;
 mod key_file;
+mod refused;
 mod rows;
 mod support;

@@ -1,0 +1,288 @@
+//! A file that is not written before somebody has looked at it.
+//!
+//! Opening a database writes: a repair after a crash, a mark that the file is open. Where the file
+//! then turns out to be damaged, of another project, or a copy, nothing of that may have reached it.
+//! So everything that is written while a log opens is kept in memory, in order; once the log has been
+//! accepted the same operations go to the file, syncs included, and from then on it is written
+//! directly. A power cut meanwhile finds the file as it finds it in a plain opening.
+
+use redb::backends::FileBackend;
+use redb::{BackendError, StorageBackend};
+use std::collections::BTreeMap;
+use std::io::Error;
+use std::ops::Bound;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+const BLOCK: u64 = 4096;
+
+/// The file, and what is held back from it.
+#[derive(Debug)]
+pub(crate) struct Held {
+    file: FileBackend,
+    access: Access,
+    released: AtomicBool,
+    state: Mutex<State>,
+}
+
+/// Whether the file may ever be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Once it is released.
+    Owned,
+    /// Never: it is only looked at, and not even locked.
+    Frozen,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// In the order in which they were asked for.
+    operations: Vec<Operation>,
+    /// What the file would hold by now, where that differs.
+    blocks: BTreeMap<u64, Box<[u8]>>,
+    /// How long it would be; none while nothing has changed that.
+    len: Option<u64>,
+    /// The file's own bytes end here: what was cut off is zero when it grows again.
+    own: u64,
+}
+
+#[derive(Debug)]
+enum Operation {
+    SetLen(u64),
+    Write(u64, Vec<u8>),
+    Sync,
+}
+
+impl Held {
+    pub(crate) fn new(file: FileBackend, access: Access) -> Result<Arc<Self>, Error> {
+        let state = Mutex::new(State { own: file.len()?, ..State::default() });
+        Ok(Arc::new(Self { file, access, released: AtomicBool::new(false), state }))
+    }
+
+    /// What redb takes by value.
+    pub(crate) fn backend(self: &Arc<Self>) -> impl StorageBackend + use<> {
+        Handed(Arc::clone(self))
+    }
+
+    /// Lets everything through, from now on and what was held back so far.
+    ///
+    /// # Errors
+    /// What the file says; the database must not be used any more then.
+    pub(crate) fn release(&self) -> Result<(), Error> {
+        if self.access == Access::Frozen {
+            return Ok(());
+        }
+        let mut state = self.lock();
+        for operation in state.operations.drain(..) {
+            match operation {
+                Operation::SetLen(len) => self.file.set_len(len)?,
+                Operation::Write(offset, data) => self.file.write(offset, &data)?,
+                Operation::Sync => self.file.sync_data()?,
+            }
+        }
+        state.blocks.clear();
+        self.released.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// Whether the file is ours to write.
+    pub(crate) fn is_owned(&self) -> bool {
+        self.access == Access::Owned
+    }
+
+    fn is_released(&self) -> bool {
+        self.released.load(Ordering::Acquire)
+    }
+
+    /// The file, where it can be locked.
+    fn lockable(&self) -> Result<&FileBackend, BackendError> {
+        match self.access {
+            Access::Owned => Ok(&self.file),
+            Access::Frozen => Err(BackendError::Unsupported),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The block as it would be, from the file where nothing of it is held.
+    fn block(&self, state: &State, number: u64) -> Result<Box<[u8]>, Error> {
+        if let Some(block) = state.blocks.get(&number) {
+            return Ok(block.clone());
+        }
+        let mut block = vec![0; index(BLOCK)];
+        let start = number * BLOCK;
+        let own = state.own.saturating_sub(start).min(BLOCK);
+        self.file.read(start, &mut block[..index(own)])?;
+        Ok(block.into_boxed_slice())
+    }
+}
+
+fn index(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+/// The pieces of a range, block by block: number, place in the block, place in the range.
+fn pieces(offset: u64, len: usize) -> impl Iterator<Item = (u64, usize, std::ops::Range<usize>)> {
+    let mut done = 0;
+    std::iter::from_fn(move || {
+        if done == len {
+            return None;
+        }
+        let at = offset + done as u64;
+        let within = index(at % BLOCK);
+        let count = (index(BLOCK) - within).min(len - done);
+        let range = done..done + count;
+        done += count;
+        Some((at / BLOCK, within, range))
+    })
+}
+
+#[derive(Debug)]
+struct Handed(Arc<Held>);
+
+impl StorageBackend for Handed {
+    fn len(&self) -> Result<u64, Error> {
+        if !self.0.is_released()
+            && let Some(len) = self.0.lock().len
+        {
+            return Ok(len);
+        }
+        self.0.file.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), Error> {
+        let held = &self.0;
+        if held.is_released() {
+            return held.file.read(offset, out);
+        }
+        let state = held.lock();
+        let len = state.len.map_or_else(|| held.file.len(), Ok)?;
+        if offset.checked_add(out.len() as u64).is_none_or(|end| end > len) {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        for (number, within, range) in pieces(offset, out.len()) {
+            let count = range.len();
+            let block = held.block(&state, number)?;
+            out[range].copy_from_slice(&block[within..within + count]);
+        }
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> Result<(), Error> {
+        let held = &self.0;
+        if held.is_released() {
+            return held.file.set_len(len);
+        }
+        let mut state = held.lock();
+        if len < state.own {
+            state.own = len;
+        }
+        let first_gone = len.div_ceil(BLOCK);
+        state.blocks.retain(|number, _| *number < first_gone);
+        if let Some(block) = state.blocks.get_mut(&(len / BLOCK)) {
+            block[index(len % BLOCK)..].fill(0);
+        }
+        state.len = Some(len);
+        state.operations.push(Operation::SetLen(len));
+        Ok(())
+    }
+
+    fn sync_data(&self) -> Result<(), Error> {
+        let held = &self.0;
+        if held.is_released() {
+            return held.file.sync_data();
+        }
+        held.lock().operations.push(Operation::Sync);
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> Result<(), Error> {
+        let held = &self.0;
+        if held.is_released() {
+            return held.file.write(offset, data);
+        }
+        let mut state = held.lock();
+        for (number, within, range) in pieces(offset, data.len()) {
+            let mut block = held.block(&state, number)?;
+            block[within..within + range.len()].copy_from_slice(&data[range]);
+            state.blocks.insert(number, block);
+        }
+        state.operations.push(Operation::Write(offset, data.to_vec()));
+        Ok(())
+    }
+
+    fn close(&self) -> Result<(), Error> {
+        self.0.file.close()
+    }
+
+    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.0.lockable()?.try_lock_range(start, end)
+    }
+
+    fn try_lock_shared_range(
+        &self,
+        start: Bound<u64>,
+        end: Bound<u64>,
+    ) -> Result<bool, BackendError> {
+        self.0.lockable()?.try_lock_shared_range(start, end)
+    }
+
+    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.0.lockable()?.lock_range(start, end)
+    }
+
+    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.0.lockable()?.lock_shared_range(start, end)
+    }
+
+    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.0.lockable()?.unlock_range(start, end)
+    }
+
+    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.0.lockable()?.query_lock_range(start, end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+
+    fn file(content: &[u8]) -> (tempfile::TempDir, Arc<Held>) {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("f"), content).unwrap();
+        let opened = File::options().read(true).write(true).open(dir.path().join("f")).unwrap();
+        (dir, Held::new(FileBackend::new(opened).unwrap(), Access::Owned).unwrap())
+    }
+
+    #[test]
+    fn what_is_held_back_is_read_as_if_written_and_reaches_the_file_only_when_released() {
+        let mut plain = vec![7; 10_000];
+        let (dir, held) = file(&plain);
+        let backend = held.backend();
+        backend.write(4090, b"across two blocks").unwrap();
+        backend.set_len(6_000).unwrap();
+        backend.set_len(9_000).unwrap();
+        backend.sync_data().unwrap();
+        backend.write(8_999, b"!").unwrap();
+        plain[4090..4107].copy_from_slice(b"across two blocks");
+        plain.truncate(6_000);
+        plain.resize(9_000, 0);
+        plain[8_999] = b'!';
+
+        let mut seen = vec![0; 9_000];
+        backend.read(0, &mut seen).unwrap();
+        assert_eq!(seen, plain);
+        assert_eq!(backend.len().unwrap(), 9_000);
+        assert!(backend.read(8_999, &mut [0; 2]).is_err(), "past the end");
+        assert_eq!(std::fs::read(dir.path().join("f")).unwrap(), [7; 10_000], "untouched");
+
+        held.release().unwrap();
+        assert_eq!(std::fs::read(dir.path().join("f")).unwrap(), plain);
+        backend.write(0, b"through").unwrap();
+        assert_eq!(&std::fs::read(dir.path().join("f")).unwrap()[..7], b"through");
+    }
+}
