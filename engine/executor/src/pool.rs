@@ -1,5 +1,6 @@
 //! The pool that works turns through: a few threads, one job per run at a time.
 
+use crate::engine::Pace;
 use crate::env::Env;
 use crate::input::{Input, ReplyTo};
 use crate::turn::{Error, Job, Turn, Turned};
@@ -30,16 +31,22 @@ pub(crate) struct Done {
     pub(crate) outcome: Result<Turned, Error>,
 }
 
-/// The threads. They end when the pool is dropped.
+/// The threads. They end when the pool is dropped. At a stepwise pace there are none: a turn is
+/// worked through where it is submitted.
 #[derive(Debug)]
 pub(crate) struct Pool {
     tasks: Option<Sender<Box<Task>>>,
     threads: Vec<JoinHandle<()>>,
+    here: Option<(Arc<Env>, Sender<Input>)>,
 }
 
 impl Pool {
     /// Starts the threads; answers go to `inputs`.
-    pub(crate) fn start(env: &Arc<Env>, inputs: &Sender<Input>) -> Self {
+    pub(crate) fn start(env: &Arc<Env>, inputs: &Sender<Input>, pace: Pace) -> Self {
+        if pace == Pace::Stepwise {
+            let here = Some((Arc::clone(env), inputs.clone()));
+            return Self { tasks: None, threads: vec![], here };
+        }
         let (tasks, queue) = channel::<Box<Task>>();
         let queue = Arc::new(Mutex::new(queue));
         let count =
@@ -53,11 +60,15 @@ impl Pool {
                     .expect("the system can start a thread")
             })
             .collect();
-        Self { tasks: Some(tasks), threads }
+        Self { tasks: Some(tasks), threads, here: None }
     }
 
     /// Queues a turn. The queue is bounded by the number of active runs: each has one turn at most.
     pub(crate) fn submit(&self, task: Task) {
+        if let Some((env, inputs)) = &self.here {
+            let _the_loop_is_here = inputs.send(worked(env, task));
+            return;
+        }
         let sent = self.tasks.as_ref().is_some_and(|tasks| tasks.send(Box::new(task)).is_ok());
         debug_assert!(sent, "the threads live as long as the pool");
     }
@@ -78,13 +89,17 @@ fn work(env: &Env, queue: &Mutex<Receiver<Box<Task>>>, inputs: &Sender<Input>) {
     loop {
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(task) = next else { return };
-        let worked = catch_unwind(AssertUnwindSafe(|| turn(env, &task)));
-        // a panic is a bug of ours: the run stands as it was, the thread goes on
-        let outcome = worked.unwrap_or(Err(Error::Panicked));
-        if inputs.send(Input::Turned(Box::new(Done { task: *task, outcome }))).is_err() {
+        if inputs.send(worked(env, *task)).is_err() {
             return;
         }
     }
+}
+
+fn worked(env: &Env, task: Task) -> Input {
+    let worked = catch_unwind(AssertUnwindSafe(|| turn(env, &task)));
+    // a panic is a bug of ours: the run stands as it was, the thread goes on
+    let outcome = worked.unwrap_or(Err(Error::Panicked));
+    Input::Turned(Box::new(Done { task, outcome }))
 }
 
 fn turn(env: &Env, task: &Task) -> Result<Turned, Error> {

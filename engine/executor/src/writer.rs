@@ -9,6 +9,7 @@ mod due;
 mod entry;
 mod schedules;
 
+use crate::engine::Pace;
 use crate::env::Env;
 use crate::handle::{Error, Load, Notice};
 use crate::input::{Change, Committed, Input, ReplyTo};
@@ -21,13 +22,13 @@ use due::Dues;
 use entry::Entry;
 use placet_core::effect::{Effect, react};
 use placet_core::run::{Activity, Ask, Branch};
-use placet_log::{Append, AppendError, Expected, NewEvent};
+use placet_log::{Append, AppendError, AppendResult, Expected, NewEvent};
 use placet_model::attempt::RefuseReason;
 use placet_model::decision::Settlement;
 use placet_model::event::integration::HealthCheckFailed;
 use placet_model::{
     Actor, AttemptId, DecisionId, Event, EventId, IntegrationId, RecordedEvent, Revision, RunId,
-    StreamId,
+    StreamId, Timestamp,
 };
 use schedules::Schedules;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -47,6 +48,7 @@ pub(crate) struct Writer {
     pub(crate) caller: Caller,
     pub(crate) world: Arc<RwLock<Arc<World>>>,
     pub(crate) notices: broadcast::Sender<Notice>,
+    pub(crate) pace: Pace,
     pub(crate) state: State,
 }
 
@@ -93,7 +95,13 @@ impl std::fmt::Debug for Writer {
 impl Writer {
     /// Runs until it is stopped or a commit fails.
     pub(crate) fn run(mut self) -> Ended {
-        let pool = Pool::start(&self.env, &self.sender);
+        let pool = Pool::start(&self.env, &self.sender, self.pace);
+        if self.pace == Pace::Stepwise
+            && let Ok(start) = self.inputs.recv()
+            && let Some(ended) = self.handle(start)
+        {
+            return ended;
+        }
         self.recover();
         loop {
             self.fire_due();
@@ -180,8 +188,11 @@ impl Writer {
 
     fn load(&self) -> Load {
         let (handed_out, reminders) = self.state.dues.load();
-        let (runs, awaited) = (self.state.active.len(), self.state.people.len());
-        Load { runs, reminders, handed_out, awaited }
+        let active = &self.state.active;
+        let calls = active.values().map(|entry| entry.calls as usize).sum();
+        let worked_on = active.values().filter(|entry| entry.is_worked_on()).count();
+        let (runs, awaited) = (active.len(), self.state.people.len());
+        Load { runs, worked_on, calls, reminders, handed_out, awaited }
     }
 
     fn is_idle(&self) -> bool {
@@ -314,12 +325,43 @@ impl Writer {
         };
         let inputs = self.sender.clone();
         let submitted = Instant::now();
-        self.env.log.append_with(at, append, move |result| {
+        #[cfg(placet_mutants)]
+        let calls = self.call_early(id, calls);
+        self.append(at, vec![append], move |result| {
             let committed = Committed { run: id, calls, more, reply, submitted, result };
             let _the_loop_has_ended = inputs.send(Input::Committed(Box::new(committed)));
         });
         if let Some((integration, code)) = failed {
             self.mark_failed(integration, code);
+        }
+    }
+
+    #[cfg(placet_mutants)]
+    fn call_early(
+        &mut self,
+        run: RunId,
+        calls: Vec<crate::turn::CallPlan>,
+    ) -> Vec<crate::turn::CallPlan> {
+        if !placet_mutants::is_planted(placet_mutants::Mutant::CallBeforeRecord) {
+            return calls;
+        }
+        for call in calls {
+            self.entry(run).calls += 1;
+            self.caller.call(run, call, Instant::now());
+        }
+        vec![]
+    }
+
+    /// Hands an append to the log; `done` gets what comes of it.
+    fn append(
+        &self,
+        at: Timestamp,
+        group: Vec<Append>,
+        done: impl FnOnce(AppendResult) + Send + 'static,
+    ) {
+        match self.pace {
+            Pace::AtOnce => self.env.log.append_group_with(at, group, done),
+            Pace::Stepwise => done(self.env.log.append_group(at, group).wait()),
         }
     }
 
@@ -497,7 +539,15 @@ impl Writer {
     fn commit_failed(&mut self, error: &AppendError, reply: Option<ReplyTo>) -> Ended {
         tracing::error!(%error, "an append failed; the engine stops, and reads back what was recorded when it starts");
         if let Some(reply) = reply {
-            let _nobody_waits = reply.send(Err(Error::CommitFailed { reason: error.to_string() }));
+            let failed = Error::CommitFailed { reason: error.to_string() };
+            #[cfg(placet_mutants)]
+            let failed = match placet_mutants::Mutant::CommitErrorMeansRefused {
+                mutant if placet_mutants::is_planted(mutant) => {
+                    Error::Refused { code: "PL1006", detail: failed.to_string() }
+                }
+                _ => failed,
+            };
+            let _nobody_waits = reply.send(Err(failed));
         }
         self.tell(Notice::Failed);
         Ended::CommitFailed
@@ -542,12 +592,12 @@ impl Writer {
         }
         let inputs = self.sender.clone();
         let Change { group, reply, turn, .. } = change;
-        self.env.log.append_group_with(self.env.now(), group, move |result| {
+        self.append(self.env.now(), group, move |result| {
             let _the_loop_has_ended = inputs.send(Input::Governed { result, reply, turn });
         });
     }
 
-    fn governed(&mut self, result: placet_log::AppendResult, reply: ReplyTo) -> Option<Ended> {
+    fn governed(&mut self, result: AppendResult, reply: ReplyTo) -> Option<Ended> {
         match result {
             Ok(appended) => {
                 if let Some(last) = appended.events.last() {

@@ -10,9 +10,11 @@
 )]
 
 pub mod dirs;
+pub mod disk;
 pub mod nats;
 pub mod process;
 pub mod provider;
+pub mod random;
 mod reap;
 
 use std::time::Duration;
