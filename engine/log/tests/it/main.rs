@@ -2,8 +2,6 @@
 #![cfg(test)]
 
 mod append;
-mod crash;
-mod crash_disk;
 mod damage;
 mod golden;
 mod opening;
