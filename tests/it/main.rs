@@ -9,6 +9,7 @@ mod cli;
 mod config;
 mod deploy;
 mod documents;
+mod kill_loop;
 mod kit;
 mod language;
 mod operator;
