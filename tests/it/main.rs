@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod approver;
+mod archive;
 mod auditor;
 mod author;
 mod author_tests;
@@ -9,6 +10,7 @@ mod cli;
 mod config;
 mod deploy;
 mod documents;
+mod fuzz;
 mod kill_loop;
 mod kit;
 mod language;

@@ -3,6 +3,7 @@
 
 mod append;
 mod damage;
+mod fuzz;
 mod golden;
 mod opening;
 mod payloads;

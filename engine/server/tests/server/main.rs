@@ -8,6 +8,7 @@ mod access;
 mod audit;
 mod browser;
 mod deploy;
+mod fuzz;
 mod http;
 mod inbox;
 mod integrations;
