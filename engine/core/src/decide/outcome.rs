@@ -196,8 +196,11 @@ pub(super) fn resend(run: &Run, id: AttemptId, now: Timestamp) -> Result<Vec<Eve
     }
     let mut next = attempt.started.clone();
     next.try_number += 1;
-    if attempt.ask.is_none() {
-        // it may take as long as the first, however long it was put off
+    let expires = attempt.ask.is_some();
+    #[cfg(placet_mutants)]
+    let expires = expires || placet_mutants::is_planted(Mutant::PutOffReadExpires);
+    if !expires {
+        // a read may take as long as the first, however long it was put off
         let allowed = attempt.started.not_after.millis_since(attempt.started_at);
         next.not_after = now.plus_millis(allowed);
     }

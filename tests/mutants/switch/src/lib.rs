@@ -50,6 +50,8 @@ mutants! {
     LogTimeGoesBack,
     /// The votes that a stricter policy misses are not asked for.
     PolicyOnlyWhenAsked,
+    /// A read that was put off keeps the moment after which no try may start (it was so once).
+    PutOffReadExpires,
     /// A restart does not look at the calls that were under way.
     RestartForgetsCalls,
 }
