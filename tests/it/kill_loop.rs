@@ -109,7 +109,7 @@ fn round(live: &mut Live, told: &mut Told, (random, text): (&mut Random, &str)) 
             begin(live, told, text);
             answer_all(live, told);
             // the engine may have been killed first, and nobody listens
-            done.send(()).ok();
+            let _nobody_listens = done.send(());
         });
         let _which_comes_first = over.recv_timeout(moment);
         if stands_still {
