@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod approver;
+mod archive;
 mod auditor;
 mod author;
 mod author_tests;
@@ -13,6 +14,8 @@ mod deploy;
 mod documents;
 mod erasure;
 mod evidence;
+mod fuzz;
+mod kill_loop;
 mod kit;
 mod language;
 mod operator;

@@ -38,8 +38,13 @@ const OURS: &[(&str, &[&str])] = &[
     ("placet-mcp", &["model", "executor", "projections"]),
 ];
 
-/// May depend on all of ours: the composition root and the test kit.
-const TOP: &[&str] = &["placet", "placet-test-support"];
+/// May depend on all of ours: the composition root, the test kit, the simulation.
+const TOP: &[&str] = &["placet", "placet-test-support", "placet-simulation"];
+
+/// Ends the name of a package that is built from another one's sources, with planted bugs.
+const TWIN: &str = "-mutants";
+/// Their switch.
+const SWITCH: &str = "placet-mutants";
 
 /// Third-party crates that have a home, with every crate that may name them. `tests` in the name of a home means its
 /// dev-dependencies only. Crates that are not listed (serde, bytes, tracing …) are free.
@@ -68,6 +73,8 @@ const THEIRS: &[(&str, &[&str])] = &[
             "placet-vault",
             "placet-executor tests",
             "placet tests",
+            "placet-test-support",
+            "placet-simulation tests",
         ],
     ),
     ("reqwest", &["placet-egress"]),
@@ -111,7 +118,20 @@ struct Package {
     dev: BTreeSet<String>,
 }
 
+impl Package {
+    fn is_twin(&self) -> bool {
+        self.name.ends_with(TWIN) && self.name != SWITCH
+    }
+}
+
+/// All but the twins, which follow their originals.
 fn packages() -> Vec<Package> {
+    let mut packages = all_packages();
+    packages.retain(|package| !package.is_twin() && package.name != SWITCH);
+    packages
+}
+
+fn all_packages() -> Vec<Package> {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
         .current_dir(root())
@@ -149,6 +169,38 @@ fn our_crates_depend_on_ours_as_the_design_says() {
         }
     }
     nothing_of("edges that the design does not have", &findings);
+}
+
+#[test]
+fn planted_bugs_are_in_packages_of_their_own_and_nothing_else_can_reach_them() {
+    let all = all_packages();
+    let mut findings = Vec::new();
+    let planted = |name: &String| name.ends_with(TWIN);
+    for package in packages() {
+        if package.normal.iter().chain(&package.dev).any(planted) {
+            findings.push(format!("{} depends on planted bugs", package.name));
+        }
+    }
+    let twins: Vec<&Package> = all.iter().filter(|package| package.is_twin()).collect();
+    assert!(twins.len() >= 5, "the rule would hold of anything");
+    for twin in twins {
+        let original = twin.name.trim_end_matches(TWIN);
+        let original = all.iter().find(|package| package.name == original);
+        let Some(original) = original else {
+            findings.push(format!("{} is a twin of nothing", twin.name));
+            continue;
+        };
+        let plain = |names: &BTreeSet<String>| -> BTreeSet<String> {
+            let names = names.iter().filter(|name| *name != SWITCH);
+            names.map(|name| name.trim_end_matches(TWIN).to_owned()).collect()
+        };
+        let of_tests = original.name == "placet-simulation";
+        if plain(&twin.normal) != original.normal || (of_tests && plain(&twin.dev) != original.dev)
+        {
+            findings.push(format!("{} depends on other crates than its original", twin.name));
+        }
+    }
+    nothing_of("planted bugs that could get into the product", &findings);
 }
 
 #[test]

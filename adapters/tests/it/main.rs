@@ -3,6 +3,7 @@
 
 mod classify;
 mod delivery;
+mod fuzz;
 mod holes;
 mod http;
 mod load;

@@ -13,6 +13,8 @@ use placet_model::event::decision::{DecisionSettled, DecisionVoided, Requirement
 use placet_model::integration::{Integration, IntegrationStatus};
 use placet_model::policy::Policy;
 use placet_model::{AttemptId, DecisionId, Digest, Event, Timestamp};
+#[cfg(placet_mutants)]
+use placet_mutants::Mutant;
 
 /// Everything outside the run that the claim looks at.
 #[derive(Debug, Clone)]
@@ -163,6 +165,12 @@ fn back_off(branch: &Branch, circumstances: &Circumstances<'_>) -> Option<Hold> 
 fn raised(run: &Run, ask: &Ask, circumstances: &Circumstances<'_>) -> Option<Vec<Event>> {
     let requester = &run.facts()?.started.requester;
     let requirement = policy::stricter(&ask.requirement, &circumstances.requirement);
+    #[cfg(placet_mutants)]
+    let requirement = if placet_mutants::is_planted(Mutant::PolicyOnlyWhenAsked) {
+        ask.requirement.clone()
+    } else {
+        requirement
+    };
     let electorate =
         Electorate { policy: circumstances.policy, requirement: &requirement, requester };
     let mut tally = electorate.tally(&ask.votes);
@@ -188,7 +196,10 @@ fn refused(
     let void =
         |reason, field| Some(DecisionVoided { decision: ask.decision, reason, field }.into());
     let changed = |field| void(VoidReason::FieldChanged, Some(field));
-    if circumstances.now >= ask.expires_at {
+    let expired = circumstances.now >= ask.expires_at;
+    #[cfg(placet_mutants)]
+    let expired = expired && !placet_mutants::is_planted(Mutant::ExpiredIsClaimed);
+    if expired {
         return void(VoidReason::Expired, None);
     }
     if circumstances.policy.blocked.contains(&ask.draft.operation) {

@@ -46,6 +46,15 @@ pub struct Parts {
     pub mode: Mode,
 }
 
+/// How much goes on at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// As much as there is to do.
+    AtOnce,
+    /// One thing after the other.
+    Stepwise,
+}
+
 /// A running engine. Dropping it without [`Engine::stop`] leaves the loop running until every
 /// handle is gone; then it ends in order.
 #[derive(Debug)]
@@ -63,8 +72,23 @@ impl Engine {
     /// Where the project cannot be read or is older than what was signed of it, or the start cannot
     /// be recorded.
     pub async fn start(parts: Parts) -> Result<Self, Error> {
+        Self::start_at(parts, (Pace::AtOnce, Mint::default())).await
+    }
+
+    /// As [`Engine::start`], but one thing is done after the other, in the order in which it came:
+    /// no turn beside another, each append waited for, ids and nonces from the seed. The same inputs
+    /// then give the same history, which is what a simulation needs, and nobody else: nonces that can
+    /// be guessed are none.
+    ///
+    /// # Errors
+    /// As [`Engine::start`].
+    pub async fn start_stepwise(parts: Parts, seed: u64) -> Result<Self, Error> {
+        Self::start_at(parts, (Pace::Stepwise, Mint::seeded(seed))).await
+    }
+
+    async fn start_at(parts: Parts, (pace, mint): (Pace, Mint)) -> Result<Self, Error> {
         parts.log.check_signed_head()?;
-        let (env, transports, mode) = env_of(parts);
+        let (env, transports, mode) = env_of(parts, mint);
         let modes = modes_of(&transports);
         let world = Arc::new(RwLock::new(Arc::new(read_world(&env, modes)?)));
         let (sender, inputs) = std::sync::mpsc::channel();
@@ -77,6 +101,7 @@ impl Engine {
             inputs: sender.clone(),
             caller: Arc::new(caller),
             world: Arc::clone(&world),
+            pace,
         };
         let state = State::default();
         let writer = Writer { env, inputs, sender, submitter, world, notices, state };
@@ -99,7 +124,7 @@ impl Engine {
     /// # Errors
     /// Where the project cannot be read.
     pub fn reader(parts: Parts) -> Result<Handle, Error> {
-        let (env, transports, _) = env_of(parts);
+        let (env, transports, _) = env_of(parts, Mint::default());
         let world = read_world(&env, modes_of(&transports))?;
         let (sender, _nobody_listens) = std::sync::mpsc::channel();
         let (notices, _) = broadcast::channel::<Notice>(1);
@@ -189,7 +214,7 @@ impl Engine {
     }
 }
 
-fn env_of(parts: Parts) -> (Arc<Env>, Transports, Mode) {
+fn env_of(parts: Parts, mint: Mint) -> (Arc<Env>, Transports, Mode) {
     let Parts { log, config, adapters, transports, clock, mode } = parts;
     let deadline = Duration::from_millis(config.limits.expression_ms_max);
     let output_bytes = usize::try_from(config.limits.output_bytes_max).unwrap_or(usize::MAX);
@@ -202,7 +227,7 @@ fn env_of(parts: Parts) -> (Arc<Env>, Transports, Mode) {
         clock,
         mode,
         latest: AtomicI64::new(i64::MIN),
-        mint: Mint::default(),
+        mint,
         plans: RwLock::new(BTreeMap::new()),
     };
     (Arc::new(env), transports, mode)

@@ -76,6 +76,10 @@ impl Env {
     /// opens what has expired nor hides what was due.
     pub(crate) fn now(&self) -> Timestamp {
         let read = self.clock.now().as_millis();
+        #[cfg(placet_mutants)]
+        if placet_mutants::is_planted(placet_mutants::Mutant::LogTimeGoesBack) {
+            return Timestamp::from_millis(read);
+        }
         Timestamp::from_millis(self.latest.fetch_max(read, Ordering::SeqCst).max(read))
     }
 

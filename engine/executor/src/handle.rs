@@ -174,8 +174,12 @@ pub struct Receipt {
 /// How much the loop has in memory: what is parked costs nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Load {
-    /// Runs that are being worked on.
+    /// Runs that are being worked on, or called for.
     pub runs: usize,
+    /// Of these, the ones of which more than calls is under way.
+    pub worked_on: usize,
+    /// Calls under way.
+    pub calls: usize,
     /// Reminders that stand in no row.
     pub reminders: usize,
     /// Due rows that were handed out and still stand.

@@ -1,21 +1,34 @@
 //! Ids and nonces: UUIDs of version 7 in strictly rising order, so that every index that is keyed
 //! by an id is written at its right edge.
+//!
+//! A simulation gives a seed, so that it can tell one story twice; everybody else has the system's
+//! randomness.
 
-use placet_model::{AttemptId, DecisionId, EventId, IntegrationId, RunId, TimerId, Timestamp};
+use placet_model::{
+    AttemptId, DecisionId, Digest, EventId, IntegrationId, RunId, TimerId, Timestamp,
+};
 use ring::rand::{SecureRandom, SystemRandom};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use uuid::{Builder, Uuid};
 
 /// Mints ids. One per engine.
 #[derive(Debug)]
 pub(crate) struct Mint {
-    random: SystemRandom,
+    source: Source,
     last: Mutex<u128>,
+}
+
+#[derive(Debug)]
+enum Source {
+    System(SystemRandom),
+    /// The seed, and how often it was asked.
+    Seeded(u64, AtomicU64),
 }
 
 impl Default for Mint {
     fn default() -> Self {
-        Self { random: SystemRandom::new(), last: Mutex::new(0) }
+        Self { source: Source::System(SystemRandom::new()), last: Mutex::new(0) }
     }
 }
 
@@ -26,6 +39,11 @@ macro_rules! mint {
 }
 
 impl Mint {
+    /// Mints the same ids for the same seed.
+    pub(crate) const fn seeded(seed: u64) -> Self {
+        Self { source: Source::Seeded(seed, AtomicU64::new(0)), last: Mutex::new(0) }
+    }
+
     mint! {
         /// A new run.
         run -> RunId,
@@ -43,7 +61,7 @@ impl Mint {
 
     /// 128 random bits, lower-case hex.
     pub(crate) fn nonce(&self) -> String {
-        placet_model::Digest::of(&self.bytes::<32>()).hex()[..32].to_owned()
+        Digest::of(&self.bytes::<32>()).hex()[..32].to_owned()
     }
 
     /// Random bytes.
@@ -52,7 +70,18 @@ impl Mint {
     /// When the system has no randomness: nothing may go on without it.
     pub(crate) fn bytes<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];
-        self.random.fill(&mut bytes).expect("the system's randomness works");
+        match &self.source {
+            Source::System(random) => {
+                random.fill(&mut bytes).expect("the system's randomness works");
+            }
+            Source::Seeded(seed, asked) => {
+                let asked = asked.fetch_add(1, Ordering::Relaxed);
+                let digest = Digest::of_parts(&[&seed.to_be_bytes(), &asked.to_be_bytes()]);
+                for (byte, from) in bytes.iter_mut().zip(digest.as_bytes().iter().cycle()) {
+                    *byte = *from;
+                }
+            }
+        }
         bytes
     }
 

@@ -1,5 +1,6 @@
 //! The pool that works turns through: a few threads, one job per run at a time.
 
+use crate::engine::Pace;
 use crate::env::Env;
 use crate::input::{Input, ReplyTo};
 use crate::submit::Submitter;
@@ -44,17 +45,22 @@ pub(crate) enum Outcome {
     Refused(Error),
 }
 
-/// The threads. They end when the pool is dropped.
+/// The threads. They end when the pool is dropped. At a stepwise pace there are none: a turn is
+/// worked through where it is submitted.
 #[derive(Debug)]
 pub(crate) struct Pool {
     queue: Arc<Queue>,
     threads: Vec<JoinHandle<()>>,
+    here: Option<Submitter>,
 }
 
 impl Pool {
     /// Starts the threads; news go to the submitter's inputs.
     pub(crate) fn start(submitter: &Submitter) -> Self {
         let queue = Arc::new(Queue::default());
+        if submitter.pace == Pace::Stepwise {
+            return Self { queue, threads: vec![], here: Some(submitter.clone()) };
+        }
         let count =
             std::thread::available_parallelism().map_or(2, std::num::NonZero::get).clamp(2, 16);
         let threads = (0..count)
@@ -66,12 +72,15 @@ impl Pool {
                     .expect("the system can start a thread")
             })
             .collect();
-        Self { queue, threads }
+        Self { queue, threads, here: None }
     }
 
     /// Queues a turn. The queue is bounded by the number of active runs: each has one turn at most.
     pub(crate) fn submit(&self, task: Task) {
-        self.queue.push(Box::new(task));
+        match &self.here {
+            None => self.queue.push(Box::new(task)),
+            Some(submitter) => work_through(submitter, task),
+        }
     }
 }
 
@@ -124,13 +133,16 @@ impl Queue {
 
 fn work(submitter: &Submitter, queue: &Queue) {
     while let Some(task) = queue.next() {
-        let env = &*submitter.env;
-        let worked = catch_unwind(AssertUnwindSafe(|| turn(env, &task)));
-        // a panic is a bug of ours: the run stands as it was, the thread goes on
-        match worked.unwrap_or(Err(Error::Panicked)) {
-            Ok(turned) => hand_over(submitter, *task, Box::new(turned)),
-            Err(error) => tell(submitter, *task, Outcome::Refused(error)),
-        }
+        work_through(submitter, *task);
+    }
+}
+
+fn work_through(submitter: &Submitter, task: Task) {
+    let worked = catch_unwind(AssertUnwindSafe(|| turn(&submitter.env, &task)));
+    // a panic is a bug of ours: the run stands as it was, the thread goes on
+    match worked.unwrap_or(Err(Error::Panicked)) {
+        Ok(turned) => hand_over(submitter, task, Box::new(turned)),
+        Err(error) => tell(submitter, task, Outcome::Refused(error)),
     }
 }
 

@@ -1,14 +1,15 @@
 //! From a turn to the log: the thread that worked a turn through hands its facts over at once, and
 //! the commit itself begins the calls. The loop hears of all three, in whatever order.
 
+use crate::engine::Pace;
 use crate::env::Env;
 use crate::input::{Committed, Input, ReplyTo};
 use crate::perform::Caller;
 use crate::turn::{CallPlan, Fact, Turned};
 use crate::world::World;
 use placet_core::effect::{Effect, react};
-use placet_log::{Append, Expected, NewEvent, SUBJECTS_MAX};
-use placet_model::{Digest, EventId, RecordedEvent, Revision, RunId, StreamId};
+use placet_log::{Append, AppendResult, Expected, NewEvent, SUBJECTS_MAX};
+use placet_model::{Digest, EventId, RecordedEvent, Revision, RunId, StreamId, Timestamp};
 use std::collections::BTreeSet;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -21,13 +22,14 @@ pub(crate) struct Submitter {
     pub(crate) inputs: Sender<Input>,
     pub(crate) caller: Arc<Caller>,
     pub(crate) world: Arc<RwLock<Arc<World>>>,
+    pub(crate) pace: Pace,
 }
 
 /// Facts and calls of a turn, on their way to the log.
 #[derive(Debug)]
 pub(crate) struct Submission {
     append: Append,
-    at: placet_model::Timestamp,
+    at: Timestamp,
     calls: Vec<CallPlan>,
     more: bool,
     reply: Option<ReplyTo>,
@@ -97,8 +99,12 @@ impl Submitter {
         // an append that waits in the log must not keep the log open
         let (inputs, caller) = (self.inputs.clone(), Arc::downgrade(&self.caller));
         let submitted = Instant::now();
-        self.env.log.append_with(at, append, move |result| {
-            let mut begun = 0;
+        #[cfg(placet_mutants)]
+        let (calls, early) = self.call_early(run, calls);
+        #[cfg(not(placet_mutants))]
+        let early = 0;
+        self.append(at, vec![append], move |result| {
+            let mut begun = early;
             if let (Ok(done), Some(caller)) = (&result, caller.upgrade()) {
                 for call in due_calls(&done.events, calls) {
                     caller.call(run, call, submitted);
@@ -108,6 +114,31 @@ impl Submitter {
             let committed = Committed { run, calls: begun, more, reply, result };
             let _the_loop_has_ended = inputs.send(Input::Committed(Box::new(committed)));
         });
+    }
+
+    /// Hands an append to the log; `done` gets what comes of it.
+    pub(crate) fn append(
+        &self,
+        at: Timestamp,
+        group: Vec<Append>,
+        done: impl FnOnce(AppendResult) + Send + 'static,
+    ) {
+        match self.pace {
+            Pace::AtOnce => self.env.log.append_group_with(at, group, done),
+            Pace::Stepwise => done(self.env.log.append_group(at, group).wait()),
+        }
+    }
+
+    #[cfg(placet_mutants)]
+    fn call_early(&self, run: RunId, calls: Vec<CallPlan>) -> (Vec<CallPlan>, i64) {
+        if !placet_mutants::is_planted(placet_mutants::Mutant::CallBeforeRecord) {
+            return (calls, 0);
+        }
+        let count = i64::try_from(calls.len()).unwrap_or(i64::MAX);
+        for call in calls {
+            self.caller.call(run, call, Instant::now());
+        }
+        (vec![], count)
     }
 
     /// The events of a run carry the run's id as correlation, and their predecessor in the same

@@ -9,6 +9,7 @@ mod due;
 mod entry;
 mod schedules;
 
+use crate::engine::Pace;
 use crate::env::Env;
 use crate::handle::{Error, Load, Notice};
 use crate::input::{Change, Committed, Input, ReplyTo};
@@ -21,7 +22,7 @@ use due::Dues;
 use entry::Entry;
 use placet_core::effect::{Effect, react};
 use placet_core::run::{Activity, Ask, Branch};
-use placet_log::{Append, AppendError, Expected, NewEvent};
+use placet_log::{Append, AppendError, AppendResult, Expected, NewEvent};
 use placet_model::attempt::RefuseReason;
 use placet_model::decision::Settlement;
 use placet_model::event::integration::HealthCheckFailed;
@@ -93,6 +94,12 @@ impl Writer {
     /// Runs until it is stopped or a commit fails.
     pub(crate) fn run(mut self) -> Ended {
         let pool = Pool::start(&self.submitter);
+        if self.submitter.pace == Pace::Stepwise
+            && let Ok(start) = self.inputs.recv()
+            && let Some(ended) = self.handle(start)
+        {
+            return ended;
+        }
         self.recover();
         loop {
             self.fire_due();
@@ -180,8 +187,11 @@ impl Writer {
 
     fn load(&self) -> Load {
         let (handed_out, reminders) = self.state.dues.load();
-        let (runs, awaited) = (self.state.active.len(), self.state.people.len());
-        Load { runs, reminders, handed_out, awaited }
+        let active = &self.state.active;
+        let calls = active.values().map(|entry| usize::try_from(entry.calls).unwrap_or(0)).sum();
+        let worked_on = active.values().filter(|entry| entry.is_worked_on()).count();
+        let (runs, awaited) = (active.len(), self.state.people.len());
+        Load { runs, worked_on, calls, reminders, handed_out, awaited }
     }
 
     fn is_idle(&self) -> bool {
@@ -458,7 +468,15 @@ impl Writer {
     fn commit_failed(&mut self, error: &AppendError, reply: Option<ReplyTo>) -> Ended {
         tracing::error!(%error, "an append failed; the engine stops, and reads back what was recorded when it starts");
         if let Some(reply) = reply {
-            let _nobody_waits = reply.send(Err(Error::CommitFailed { reason: error.to_string() }));
+            let failed = Error::CommitFailed { reason: error.to_string() };
+            #[cfg(placet_mutants)]
+            let failed = match placet_mutants::Mutant::CommitErrorMeansRefused {
+                mutant if placet_mutants::is_planted(mutant) => {
+                    Error::Refused { code: "PL1006", detail: failed.to_string() }
+                }
+                _ => failed,
+            };
+            let _nobody_waits = reply.send(Err(failed));
         }
         self.tell(Notice::Failed);
         Ended::CommitFailed
@@ -503,12 +521,12 @@ impl Writer {
         }
         let inputs = self.sender.clone();
         let Change { group, reply, turn, .. } = change;
-        self.env.log.append_group_with(self.env.now(), group, move |result| {
+        self.submitter.append(self.env.now(), group, move |result| {
             let _the_loop_has_ended = inputs.send(Input::Governed { result, reply, turn });
         });
     }
 
-    fn governed(&mut self, result: placet_log::AppendResult, reply: ReplyTo) -> Option<Ended> {
+    fn governed(&mut self, result: AppendResult, reply: ReplyTo) -> Option<Ended> {
         match result {
             Ok(appended) => {
                 if let Some(last) = appended.events.last() {
@@ -525,7 +543,7 @@ impl Writer {
         }
     }
 
-    fn appended(&mut self, result: placet_log::AppendResult, reply: ReplyTo) -> Option<Ended> {
+    fn appended(&mut self, result: AppendResult, reply: ReplyTo) -> Option<Ended> {
         let answer = match result {
             Ok(appended) => {
                 if let Some(last) = appended.events.last() {

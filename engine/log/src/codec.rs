@@ -1,9 +1,21 @@
 //! Event bodies: frozen postcard structs, one per type and version.
 //!
-//! The structs of `placet_model::event` **are** the bodies of version 1. When one has to change,
-//! the old struct moves here as `<Type>V1` with a pure upcaster, and `current_version` of the type
-//! grows; golden bytes under `fixtures/events` hold every version for ever. Never skips an unknown
-//! type, never accepts bytes left over, never reads a body as another version.
+//! The structs of `placet_model::event` **are** the bodies of version 1. Never skips an unknown type,
+//! never accepts bytes left over, never reads a body as another version.
+//!
+//! When a body has to change after a release:
+//!
+//! 1. Copy the struct as it is into `codec/<type>.rs` as `<Type>V1`, private, with its serde derives;
+//!    whatever types it holds that change as well are copied with it.
+//! 2. Change the struct in the model, and write `impl From<<Type>V1> for <Type>`: pure, total, what is
+//!    new gets the value that old events meant.
+//! 3. [`current_version`] of the kind becomes 2; [`decode`] gets an arm for version 1 of that kind
+//!    (`from_bytes::<<Type>V1>(body)`, then `into`), beside version 2 of the new struct.
+//! 4. `PLACET_WRITE_GOLDENS=1` makes `fixtures/events/<Type>/v2`; `v1` stays, and the golden test gets a
+//!    line that `v1` decodes to the JSON of its upcast. A field moved or retyped without this fails the
+//!    golden test by its bytes, a renamed one by its `shape`.
+//! 5. `fixtures/archive` is not touched: the databases of the old format go on opening, and the
+//!    `expected.json` of an archive changes only by the fields that the rendering now adds.
 
 use placet_model::event::EventKind;
 use placet_model::{Event, Position, for_each_event};

@@ -186,6 +186,10 @@ impl Committer {
         }
         let count = prepared.events();
         self.head.recorded_at = self.head.recorded_at.max(prepared.at);
+        #[cfg(placet_mutants)]
+        if placet_mutants::is_planted(placet_mutants::Mutant::LogTimeGoesBack) {
+            self.head.recorded_at = prepared.at;
+        }
         for (part, end) in prepared.parts.into_iter().zip(after) {
             self.write_part(tables, part, end, recorded)?;
         }

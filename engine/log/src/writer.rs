@@ -216,6 +216,11 @@ impl Writer {
         let begun = self.shared.db.0.begin_write();
         let mut tx = begun.map_err(|error| Stopped::Unknown(error.to_string()))?;
         tx.set_quick_repair(true);
+        #[cfg(placet_mutants)]
+        if placet_mutants::is_planted(placet_mutants::Mutant::DurabilityNone) {
+            let weak = tx.set_durability(redb::Durability::None);
+            weak.map_err(|error| Stopped::Unknown(error.to_string()))?;
+        }
         Ok(tx)
     }
 }

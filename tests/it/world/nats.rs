@@ -33,10 +33,15 @@ impl Desk {
 
     /// As [`Desk::ask`], under this request id.
     pub(crate) fn ask_as(&self, user: &str, verb: &str, body: &Value, id: &str) -> Value {
+        self.ask_bytes((user, verb), body.to_string().into_bytes(), id)
+    }
+
+    /// The answer to these bytes, whatever they are.
+    pub(crate) fn ask_bytes(&self, (user, verb): (&str, &str), body: Vec<u8>, id: &str) -> Value {
         let mut headers = HeaderMap::new();
         headers.insert(HEADER_REQUEST_ID, id);
         let subject = format!("placet.v1.inbox.{user}.{verb}");
-        let payload = body.to_string().into();
+        let payload = body.into();
         let answer = self.runtime.block_on(async {
             timeout(DEADLINE, self.client.request_with_headers(subject, headers, payload)).await
         });

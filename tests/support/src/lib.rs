@@ -5,15 +5,19 @@
 #![expect(
     clippy::panic,
     clippy::print_stderr,
+    clippy::print_stdout,
     clippy::missing_panics_doc,
     reason = "a test kit panics with what it saw and says on stderr what it skips"
 )]
 
 pub mod dirs;
+pub mod disk;
 pub mod nats;
 pub mod process;
 pub mod provider;
+pub mod random;
 mod reap;
+pub mod spoil;
 
 use std::time::Duration;
 

@@ -124,7 +124,17 @@ impl Running {
         self.finish()
     }
 
-    /// SIGSTOP: it goes no further, whatever arrives for it, until it is killed.
+    /// SIGKILL, while others still talk to it; [`Running::kill_9`] then takes it away.
+    pub fn strike(&self) {
+        self.process.signal("KILL");
+    }
+
+    /// SIGCONT: it goes on where it was frozen.
+    pub fn thaw(&self) {
+        self.process.signal("CONT");
+    }
+
+    /// SIGSTOP: it goes no further, whatever arrives for it, until it is thawed or killed.
     pub fn freeze(&self) {
         self.process.signal("STOP");
     }

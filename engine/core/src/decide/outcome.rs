@@ -14,6 +14,8 @@ use placet_model::event::attempt::{
 use placet_model::manifest::Effect;
 use placet_model::policy::Policy;
 use placet_model::{AttemptId, DecisionId, Event, PayloadRef, Principal, Timestamp};
+#[cfg(placet_mutants)]
+use placet_mutants::Mutant;
 
 /// What came of one try.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,6 +108,18 @@ pub(super) fn record(run: &Run, answer: Answer) -> Result<Vec<Event>, Refusal> {
     };
     let not_after = known.started.not_after;
     let verdict = truthful(verdict, known);
+    #[cfg(placet_mutants)]
+    let verdict = match verdict {
+        Verdict::Deferred { .. }
+            if known.ask.is_some() && placet_mutants::is_planted(Mutant::DeferredIsDoubt) =>
+        {
+            Verdict::InDoubt { evidence: Evidence::Answer, detail: None }
+        }
+        Verdict::Succeeded { .. }
+        | Verdict::Refused { .. }
+        | Verdict::Deferred { .. }
+        | Verdict::InDoubt { .. } => verdict,
+    };
     Ok(vec![match verdict {
         Verdict::Succeeded { output, would_have_sent } => {
             AttemptSucceeded { attempt, try_number, answer: facts, output, would_have_sent }.into()
@@ -138,6 +152,11 @@ pub(super) fn recover(run: &Run, detail: Option<PayloadRef>, now: Timestamp) -> 
 
 fn recovered(attempt: &Attempt, detail: Option<PayloadRef>, now: Timestamp) -> Event {
     let (id, try_number) = (attempt.started.attempt, attempt.started.try_number);
+    #[cfg(placet_mutants)]
+    if placet_mutants::is_planted(Mutant::RestartMeansUnsent) && !attempt.doubted {
+        let reason = DeferReason::Restart;
+        return AttemptDeferred { attempt: id, try_number, until: now, reason }.into();
+    }
     match attempt.started.effect {
         Effect::Read if attempt.ask.is_none() => {
             AttemptDeferred { attempt: id, try_number, until: now, reason: DeferReason::Restart }
@@ -177,6 +196,14 @@ pub(super) fn resend(run: &Run, id: AttemptId, now: Timestamp) -> Result<Vec<Eve
     }
     let mut next = attempt.started.clone();
     next.try_number += 1;
+    let expires = attempt.ask.is_some();
+    #[cfg(placet_mutants)]
+    let expires = expires || placet_mutants::is_planted(Mutant::PutOffReadExpires);
+    if !expires {
+        // a read may take as long as the first, however long it was put off
+        let allowed = attempt.started.not_after.millis_since(attempt.started_at);
+        next.not_after = now.plus_millis(allowed);
+    }
     Ok(vec![next.into()])
 }
 

@@ -9,6 +9,8 @@ use placet_model::approval::ReasonRequired;
 use placet_model::decision::{DecisionState, Settlement, Verdict};
 use placet_model::event::decision::{DecisionSettled, VoteCast};
 use placet_model::{Event, PayloadRef, Principal, Timestamp};
+#[cfg(placet_mutants)]
+use placet_mutants::Mutant;
 
 /// A vote is accepted from this long before the engine's clock …
 const OLDEST_MS: i64 = 15 * 60 * 1000;
@@ -42,6 +44,12 @@ pub(super) fn cast(
     check_words(&vote, ask)?;
     let reason = vote.ballot.reason.as_ref().map(|_| run.slot(1, 0));
     let cast = to_event(vote, reason);
+    #[cfg(placet_mutants)]
+    let cast = if placet_mutants::is_planted(Mutant::VoteForOtherBytes) {
+        VoteCast { digest: ask.draft.digest, ..cast }
+    } else {
+        cast
+    };
     let mut votes = ask.votes.clone();
     votes.push(cast.clone());
     let settlement = settle(cast.verdict, electorate, &votes);
@@ -69,7 +77,10 @@ fn check_moment(ask: &Ask, vote: &VoteCommand, now: Timestamp) -> Result<(), Ref
     if now >= ask.expires_at {
         return Err(Refusal::Expired);
     }
-    if vote.ballot.digest != ask.draft.digest {
+    let other_bytes = vote.ballot.digest != ask.draft.digest;
+    #[cfg(placet_mutants)]
+    let other_bytes = other_bytes && !placet_mutants::is_planted(Mutant::VoteForOtherBytes);
+    if other_bytes {
         return Err(Refusal::WrongDigest { given: vote.ballot.digest, actual: ask.draft.digest });
     }
     let age = now.millis_since(vote.ballot.time);

@@ -265,6 +265,15 @@ impl Run {
         let UnderWay { leaf, mut attempt, activity } = self.under_way(id, try_number)?;
         can_be_in_doubt(&attempt)?;
         attempt.doubted = true;
+        #[cfg(placet_mutants)]
+        if placet_mutants::is_planted(placet_mutants::Mutant::ApprovalNotConsumed) {
+            let mut ask = attempt.ask.ok_or(No)?;
+            ask.prior = Some((id, try_number));
+            let decision = ask.decision;
+            *activity = Activity::Approved(leaf, Box::new(ask));
+            self.closed.remove(&decision);
+            return Ok(());
+        }
         *activity = Activity::InDoubt(leaf, Box::new(attempt));
         Ok(())
     }

@@ -260,9 +260,9 @@ impl Turn<'_> {
         let Some(operation) = operation else {
             return self.cannot_read_again(started, "its operation is not known any more");
         };
-        let mut next = started.clone();
-        next.try_number += 1;
         self.command(Command::Resend { attempt: started.attempt }, vec![])?;
+        let next = self.out.run.attempt(started.attempt).map(|attempt| attempt.started.clone());
+        let Some(next) = next else { return Ok(()) };
         let target = CallTarget { operation, effect: started.effect, integration };
         self.plan_call(&next, target)
     }
@@ -323,5 +323,9 @@ fn resendable(operation: &Operation, last: &Attempt, now: Timestamp) -> bool {
         // a margin of a tenth: the provider's clock began before ours
         i64::try_from(ttl.as_millis()).is_ok_and(|ttl| age < ttl - ttl / 10)
     });
+    #[cfg(placet_mutants)]
+    let keyed = keyed || placet_mutants::is_planted(placet_mutants::Mutant::ResendWithoutKey);
+    #[cfg(placet_mutants)]
+    let young = young || placet_mutants::is_planted(placet_mutants::Mutant::KeyReusedAfterExpiry);
     keyed && young && last.started.try_number < RESENDS_MAX && now < last.started.not_after
 }

@@ -24,6 +24,11 @@ pub(super) struct Entry {
 impl Entry {
     /// Whether nothing of it is under way.
     pub(super) fn is_quiet(&self) -> bool {
-        !self.busy && self.mailbox.is_empty() && self.commits == 0 && self.calls == 0
+        !self.is_worked_on() && self.calls == 0
+    }
+
+    /// Whether anything but calls is under way.
+    pub(super) fn is_worked_on(&self) -> bool {
+        self.busy || !self.mailbox.is_empty() || self.commits != 0
     }
 }

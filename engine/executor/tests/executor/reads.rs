@@ -4,7 +4,7 @@
 //! covers: S4, S14
 
 use crate::world::{Recorder, World, open_log, start_parts};
-use placet_adapters::{Adapters, ManifestFile, Redirects, Transport};
+use placet_adapters::{Adapters, Cause, Failed, ManifestFile, Redirects, Transport};
 use placet_executor::Clock;
 use placet_executor::govern::Connect;
 use placet_model::draft::Mode;
@@ -90,4 +90,21 @@ async fn no_redirect_leads_the_authors_own_request_off_the_listed_hosts() {
     let run = world.run(&document(PAGE), Value::Null, Mode::Live).await;
     world.finished(run).await;
     assert_eq!(*world.recorder.redirects.lock().unwrap(), [Redirects::FollowListed]);
+}
+
+#[tokio::test]
+async fn a_read_that_was_put_off_is_read_again_however_late_it_is() {
+    let mut world = crate::world::start().await;
+    world.clock.hold_at(Some(world.clock.now()));
+    world.recorder.fail(Failed::before(Cause::Connect, "nobody listens"));
+    let answer = json!({"ok": true, "url": "https://t.slack.com/", "team": "T", "user": "u", "team_id": "T1", "user_id": "U1"});
+    world.recorder.answer(200, &answer);
+    let run = world.run(&document("{ call: slack.auth.test }"), Value::Null, Mode::Live).await;
+    while world.recorder.count() == 0 {
+        world.settled(run).await;
+    }
+    world.advance_to(world.clock.now().plus_millis(24 * 60 * 60 * 1000));
+    let report = world.finished(run).await;
+    assert_eq!(report["status"], "completed", "{report:#}");
+    assert_eq!(world.recorder.count(), 2);
 }

@@ -1,10 +1,11 @@
 //! Compaction: what was erased is in no byte of the files, whatever was acknowledged stays, and it
 //! may be cut short anywhere, or run beside appends.
 
-use crate::crash_disk::{Disk, Honesty, Random};
 use crate::support::*;
 use placet_log::{Erasable, Error, KeyPlace, Log, OpenOptions, ProjectKey, Step, Storage};
 use placet_model::{Position, StreamId};
+use placet_test_support::disk::{Disk, Honesty};
+use placet_test_support::random::Random;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -1,9 +1,9 @@
 //! Damage at rest: a flipped bit is an error or changes nothing, never a wrong value.
 
-use crate::crash_disk::Random;
 use crate::support::*;
 use placet_log::{Append, Error, Expected, KeyPlace, Log, OpenOptions, ProjectKey, ReadView};
 use placet_model::{PayloadRef, Position, RecordedEvent, Revision, StreamId};
+use placet_test_support::random::Random;
 use redb::{Database, ReadableTable, TableDefinition};
 use std::path::Path;
 

@@ -1,13 +1,14 @@
 //! Erasing: one stream or one event from outside, in one transaction with the event that says so,
 //! finished after a crash at any point, and not undone by a restored key file.
 
-use crate::crash_disk::{Disk, Honesty, Random};
 use crate::support::*;
 use placet_log::{
     Append, AppendError, Erasable, Error, Expected, KeyPlace, Log, NewEvent, OpenOptions,
     ProjectKey, Storage,
 };
 use placet_model::{DataKeyId, Position, StreamId};
+use placet_test_support::disk::{Disk, Honesty};
+use placet_test_support::random::Random;
 use std::path::Path;
 
 fn stream(n: u128) -> Erasable {

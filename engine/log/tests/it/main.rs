@@ -4,11 +4,10 @@
 mod append;
 mod checkpoints;
 mod compaction;
-mod crash;
-mod crash_disk;
 mod damage;
 mod erasure;
 mod export;
+mod fuzz;
 mod golden;
 mod opening;
 mod payloads;

@@ -9,6 +9,7 @@ mod audit;
 mod browser;
 mod deploy;
 mod evidence;
+mod fuzz;
 mod http;
 mod inbox;
 mod integrations;
