@@ -237,7 +237,7 @@ fn a_payload_may_be_missing_only_where_the_log_says_that_it_was_erased() {
     let with_content = |n: u128| event(n).with_payload(b"personal".to_vec());
     log.append_blocking(NOW, exactly(run(1), 0, vec![with_content(1)])).unwrap();
     log.append_blocking(NOW, exactly(run(2), 0, vec![with_content(2)])).unwrap();
-    log.erase(&run(1)).unwrap();
+    log.erase(&placet_log::Erasable::Stream(run(1))).unwrap();
     let silent = Export::of(log.clone(), Content::Plain);
     let found = silent.verify().unwrap_err();
     assert_eq!(found.position, Some(Position::new(1)), "{found}");
