@@ -156,3 +156,12 @@ fn walk(dir: &Path, visit: &mut dyn FnMut(&Path)) {
         if path.is_dir() { walk(&path, visit) } else { visit(&path) }
     }
 }
+
+/// Takes away the note of where a project was last used, as whoever holds its keys can.
+fn forget_place(keys: &Path) {
+    walk(keys, &mut |file| {
+        if file.extension().is_some_and(|end| end == "place") {
+            std::fs::remove_file(file).expect("it can be removed");
+        }
+    });
+}

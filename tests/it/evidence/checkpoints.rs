@@ -90,8 +90,12 @@ fn an_engine_does_not_start_on_an_older_copy_of_its_data() {
     fs::remove_dir_all(&data).expect("data can be removed");
     copy_dir(&older, &data);
     let refused = live.dev().run().expect_code(1);
-    assert!(refused.stderr.contains("PL1201"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("PL1010"), "{}", refused.stderr);
     assert!(refused.stderr.contains("--accept-rollback"), "{}", refused.stderr);
+    // nor where the note of it was taken away: the signed head tells as well
+    super::forget_place(&super::keys_of(&live));
+    let refused = live.dev().run().expect_code(1);
+    assert!(refused.stderr.contains("PL1201"), "{}", refused.stderr);
     // reading and verifying it is nobody's harm
     succeeds(live.placet(["audit", "verify"]).run());
     succeeds(live.placet(["runs", "list"]).run());

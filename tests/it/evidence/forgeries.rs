@@ -223,6 +223,7 @@ fn a_history_that_was_cut_off_or_rewritten_with_the_log_s_own_key_is_told_by_a_c
     let (data, keys) = (root.join("their-data"), root.join("their-keys"));
     super::copy_dir(&live.project.data(), &data);
     super::copy_dir(&super::keys_of(&live), &keys);
+    super::forget_place(&keys);
     let theirs = |args: &[&str]| {
         let data = data.display().to_string();
         let args = args.iter().copied().chain(["--data", &data]);

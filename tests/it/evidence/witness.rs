@@ -143,6 +143,7 @@ fn a_history_that_was_rewritten_with_the_log_s_own_key_gets_no_signature() {
     let (data, keys) = (root.join("their-data"), root.join("their-keys"));
     copy_dir(&live.project.data(), &data);
     copy_dir(&keys_of(&live), &keys);
+    super::forget_place(&keys);
     live.restart();
     live.done("author", &["pause"]);
     let seen = checkpoint(&live);

@@ -50,7 +50,7 @@ pub(super) async fn run(found: &Found, args: &Args) -> Result<Exit> {
         Found::Engine(link) if args.only.key => link.get("/api/v1/audit/checkpoint").await?,
         Found::Engine(link) => link.post("/api/v1/audit/checkpoint", &json!({})).await?,
         Found::Data(data, project) => {
-            let log = compose::open_log_of(project, &Place::of(data))?;
+            let log = compose::open_log_of(project, &Place::to_read(data))?;
             let signer = if args.only.new_key { log.new_signing_key()? } else { log.signer()? };
             let checkpoint = if args.only.is_asked() {
                 None
@@ -93,7 +93,7 @@ async fn request(found: &Found, told: &Value, old: u64) -> Result<()> {
             serde_json::from_value(link.get(&path).await?["hashes"].clone())?
         }
         Found::Data(data, project) => {
-            let view = compose::open_log_of(project, &Place::of(data))?.read()?;
+            let view = compose::open_log_of(project, &Place::to_read(data))?.read()?;
             consistency(old, size, &mut |level, index| view.node(level, index))?
         }
     };

@@ -33,7 +33,7 @@ pub(super) async fn run(found: &Found, args: &Args) -> Result<Exit> {
             out::with_progress("exporting the log", remote(link, &args.dir, content)).await?
         }
         Found::Data(data, project) => {
-            let log = compose::open_log_of(project, &Place::of(data))?;
+            let log = compose::open_log_of(project, &Place::to_read(data))?;
             let view = log.read()?;
             let (note, _) = log.evidence(&view)?;
             let key = log.signer()?.verifier().clone();

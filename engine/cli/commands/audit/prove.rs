@@ -36,7 +36,7 @@ pub(super) async fn run(found: &Found, args: &Args) -> Result<Exit> {
         }
         Found::Data(data, project) => {
             let content = if args.plain { Content::Plain } else { Content::Sealed };
-            let log = compose::open_log_of(project, &Place::of(data))?;
+            let log = compose::open_log_of(project, &Place::to_read(data))?;
             let view = log.read()?;
             let row = Views::new(&view)?.decision(decision)?;
             let run = row.with_context(|| format!("there is no decision {decision}"))?.run;

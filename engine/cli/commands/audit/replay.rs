@@ -48,7 +48,7 @@ async fn whole(found: &Found) -> Result<Value> {
     match found {
         Found::Engine(link) => link.get("/api/v1/audit/replay").await,
         Found::Data(data, project) => {
-            let log = compose::open_log_of(project, &Place::of(data))?;
+            let log = compose::open_log_of(project, &Place::to_read(data))?;
             let view = log.read()?;
             let position = view.head().position();
             match compare(&view) {

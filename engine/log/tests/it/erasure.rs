@@ -61,7 +61,7 @@ impl Place {
 
     fn open(&self) -> Log {
         let keys = KeyPlace::Directory(self.keys.path().to_owned());
-        Log::open(OpenOptions::new(self.data.path(), "sales").keys(keys)).unwrap()
+        Log::open(OpenOptions::new(self.data.path(), "sales").keys(keys).aside()).unwrap()
     }
 
     fn copy(&self, to: &Path, files: &[&str]) {
@@ -238,7 +238,7 @@ fn an_erasure_in_a_copy_of_the_data_leaves_the_keys_of_the_other_copy_alone() {
     place.copy(copy.path(), &["log.redb", "keys.redb"]);
     let open_copy = || {
         let keys = KeyPlace::Directory(place.keys.path().to_owned());
-        Log::open(OpenOptions::new(copy.path(), "sales").keys(keys)).unwrap()
+        Log::open(OpenOptions::new(copy.path(), "sales").keys(keys).aside()).unwrap()
     };
     let (log, other) = (place.open(), open_copy());
     let key = |log: &Log, n| {

@@ -161,7 +161,15 @@ fn damage(error: anyhow::Error) -> Result<Value> {
 }
 
 fn open(data: &Path, project: &Project) -> Result<Log> {
-    let open = |name: &str| Log::open(OpenOptions::new(data, name).keys(KeyPlace::Without));
+    let open = |name: &str| {
+        // a backup is only looked at: one byte more and it is not as it was written
+        let options = if data.join(placet_log::MANIFEST_FILE).exists() {
+            OpenOptions::with_storage(placet_log::Storage::Frozen(data.to_owned()), name)
+        } else {
+            OpenOptions::new(data, name)
+        };
+        Log::open(options.keys(KeyPlace::Without))
+    };
     let opened = match open(&project.config.project) {
         Err(Error::OtherProject { found, .. }) if project.dir.is_none() => open(&found),
         opened => opened,
