@@ -159,7 +159,9 @@ fn power_that_goes_at_any_operation_of_a_compaction_loses_nothing() {
     let mut ended = 0;
     for operations in (1..400).step_by(3) {
         let mut random = Random::new(operations);
-        disks.iter().for_each(|disk| disk.restart(&mut random));
+        for disk in &disks {
+            disk.restart(&mut random);
+        }
         if operations % 2 == 0 {
             disks[0].cut_power_after(operations);
         } else {
@@ -168,7 +170,9 @@ fn power_that_goes_at_any_operation_of_a_compaction_loses_nothing() {
         if let Ok(log) = open() {
             ended += u64::from(log.compact(|_step| {}).is_ok());
         }
-        disks.iter().for_each(|disk| disk.restart(&mut random));
+        for disk in &disks {
+            disk.restart(&mut random);
+        }
         let log = open().unwrap_or_else(|error| panic!("operation {operations}: {error:?}"));
         let view = log.read().unwrap();
         let verified = view.verify().unwrap();
