@@ -469,10 +469,13 @@ impl Handle {
         let content = value.to_string().into_bytes();
         let mut subjects = BTreeSet::new();
         subject::find(&content, &mut subjects);
+        // taken here, so that the loop never waits for keys to be made
+        let key = self.env.log.new_data_key()?;
         let facts = vec![(StreamId::Events, received.into(), vec![content])];
         let mut group = self.group(&Actor::Principal(by.clone()), facts)?;
         if let Some(append) = group.first_mut() {
             append.subjects = self.pseudonyms(&subjects);
+            append.key = Some(key);
         }
         let recorded = self.change(group, None, turn).await?;
         Ok(recorded.first().map_or(Position::START, |event| event.position))

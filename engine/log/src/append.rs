@@ -77,7 +77,7 @@ pub struct Append {
     /// The events, in order; at least one.
     pub events: Vec<NewEvent>,
     /// The data key for the payloads, from [`crate::Log::new_data_key`]; `None`: the key that the
-    /// stream has, or a new one. Events that come from outside are each sealed with a new one.
+    /// stream has, or a new one. Events that come from outside are each sealed with one of their own: the first with this.
     pub key: Option<DataKeyId>,
     /// Pseudonyms of those whom the payloads are about ([`crate::Log::pseudonym`]); those past
     /// [`SUBJECTS_MAX`] are not indexed.

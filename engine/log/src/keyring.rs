@@ -112,9 +112,10 @@ impl Keyring {
         Ok(id)
     }
 
-    /// A key that no stream has had, for content that is sealed apart.
-    pub(crate) fn fresh(&self) -> Result<Arc<DataKey>, Error> {
-        self.data_keys.take()
+    /// A key for content that is sealed apart: the one that was taken for it, or a new one.
+    pub(crate) fn own(&self, taken: Option<DataKeyId>) -> Result<Arc<DataKey>, Error> {
+        let id = taken.map_or_else(|| self.take(), Ok)?;
+        self.get(id)?.ok_or(Error::NoSuchKey { key: id })
     }
 
     /// The key with this number; `None` when it was destroyed.

@@ -350,9 +350,10 @@ impl Log {
         } else {
             None
         };
+        let mut given = append.key.filter(|_| apart);
         let mut events = Vec::with_capacity(bodies.len());
         for (new, body) in append.events.into_iter().zip(bodies) {
-            let own = (apart && !new.payloads.is_empty()).then(|| shared.keyring.fresh());
+            let own = (apart && !new.payloads.is_empty()).then(|| shared.keyring.own(given.take()));
             let own = own.transpose()?;
             let with = own.as_deref().or_else(|| data_key.as_deref().map(|known| &*known.key));
             let sealed = self.seal(&key, &new, with)?;
