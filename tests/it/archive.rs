@@ -7,7 +7,7 @@
 //! version where it is missing, and never overwrites one. Before the release, when a layout changes,
 //! delete `fixtures/archive/v0.1` and make it again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -143,18 +143,17 @@ fn an_archived_database_of_every_format_opens_means_the_same_and_goes_on() {
 /// Every kind of event is in an archive of this version.
 #[test]
 fn an_archive_holds_every_kind_of_event() {
-    let expected = fixture("archive").join(NOW).join("kinds/expected.json");
-    let expected: Value =
-        serde_json::from_str(&std::fs::read_to_string(expected).expect("the archive is there"))
-            .expect("JSON");
-    let kept: Vec<&str> = expected["events"]
-        .as_array()
-        .expect("events")
-        .iter()
-        .filter_map(|event| event["type"].as_str())
-        .collect();
+    let mut kept = BTreeSet::new();
+    for part in ["kinds", "project"] {
+        let expected = fixture("archive").join(NOW).join(part).join("expected.json");
+        let expected = std::fs::read_to_string(expected).expect("the archive is there");
+        let expected: Value = serde_json::from_str(&expected).expect("JSON");
+        for event in expected["events"].as_array().expect("events") {
+            kept.insert(event["type"].as_str().expect("a type").to_owned());
+        }
+    }
     for kind in EventKind::ALL {
-        assert!(kept.contains(&kind.name()), "{} is not archived", kind.name());
+        assert!(kept.contains(kind.name()), "{} is not archived", kind.name());
     }
 }
 
@@ -187,7 +186,8 @@ fn make_kinds(home: &Path) {
     std::fs::create_dir(dir.path().join("keys")).expect("a directory can be made");
     let log = open(dir.path(), None::<Projections>);
     let mut number = 0_u128;
-    for kind in EventKind::ALL {
+    // a checkpoint must be of the very log that it stands in: the project has one
+    for kind in EventKind::ALL.iter().filter(|kind| **kind != EventKind::CheckpointSigned) {
         for fill in ["full", "bare"] {
             let file = fixture("events").join(kind.name()).join(format!("v1/{fill}.bin"));
             let body = std::fs::read(file).expect("a golden body");
