@@ -161,6 +161,7 @@ fn power_that_goes_at_any_operation_of_a_compaction_loses_nothing() {
         let mut random = Random::new(operations);
         for disk in &disks {
             disk.restart(&mut random);
+            disk.power_on();
         }
         if operations % 2 == 0 {
             disks[0].cut_power_after(operations);
@@ -172,6 +173,7 @@ fn power_that_goes_at_any_operation_of_a_compaction_loses_nothing() {
         }
         for disk in &disks {
             disk.restart(&mut random);
+            disk.power_on();
         }
         let log = open().unwrap_or_else(|error| panic!("operation {operations}: {error:?}"));
         let view = log.read().unwrap();

@@ -178,6 +178,8 @@ fn power_that_goes_at_any_operation_of_an_erasure_leaves_all_or_nothing_of_it() 
         let restart = |random: &mut Random| {
             disks.log.restart(random);
             disks.keys.restart(random);
+            disks.log.power_on();
+            disks.keys.power_on();
         };
         restart(&mut random);
         let cut = if cut_keys { &disks.keys } else { &disks.log };
