@@ -20,7 +20,9 @@ impl Run {
     }
 
     pub(super) fn wait_started(&mut self, body: &WaitStarted) -> Step {
+        let begun = self.revision.next();
         let wait = self.wait(&body.task, &body.iteration)?;
+        wait.begun = begun;
         if wait.since.replace(body.since).is_some() { Err(No) } else { Ok(()) }
     }
 

@@ -2,7 +2,7 @@
 
 use super::Activity;
 use placet_model::event::run::FaultFact;
-use placet_model::{Iteration, PayloadRef, Position, TaskPath, TimerId, Timestamp};
+use placet_model::{Iteration, PayloadRef, Position, Revision, TaskPath, TimerId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Which branch: the workflow itself, or one branch of a `fork`.
@@ -109,6 +109,8 @@ pub struct Wait {
     pub each: bool,
     /// Events from this moment on count; none while the wait has not begun.
     pub since: Option<Timestamp>,
+    /// Place of its beginning in the run's stream; where the stream begins while it has not begun.
+    pub begun: Revision,
     /// Events up to here were taken or passed.
     pub after: Position,
     /// What was read of each event, in the order in which they were taken.
@@ -177,6 +179,7 @@ impl Wait {
         Self {
             each,
             since: None,
+            begun: Revision::START,
             after: Position::START,
             values: Vec::new(),
             elements: Vec::new(),

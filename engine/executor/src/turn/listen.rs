@@ -291,12 +291,25 @@ impl Turn<'_> {
             if !counts || arrival.position <= wait.after || !self.may_take(&arrival) {
                 continue;
             }
+            if !self.began_before(wait, position)? {
+                continue;
+            }
             self.branch = key;
             let Some(plan) = self.out.plan.clone() else { return Ok(()) };
             let Some(task) = plan.task(&frame.task) else { continue };
             let _goes_on = self.take(task, frame.iteration, std::slice::from_ref(&arrival))?;
         }
         Ok(())
+    }
+
+    /// Whether the wait was on disk before the event. One that began later looks for itself, in order:
+    /// it would lose what came before this event and was told to the wait before it.
+    fn began_before(&self, wait: &Wait, position: Position) -> Result<bool, Error> {
+        match self.env.view()?.stream_event(&self.stream, wait.begun) {
+            Ok(began) => Ok(began.position < position),
+            Err(placet_log::Error::NoSuchRevision { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// The branches that wait for an event, with the frame of the wait.

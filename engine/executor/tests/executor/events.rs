@@ -290,3 +290,30 @@ async fn branches_that_wait_for_the_same_event_take_one_each() {
     publish(&world, paid("2", json!(2))).await;
     assert_eq!(world.finished(run).await["output"], json!([[1], [2]]));
 }
+
+/// Two waits in a row, and events that follow one another faster than the runs can take them: what
+/// was told to the first wait must not be taken by the second before what came earlier.
+#[tokio::test]
+async fn a_wait_takes_what_came_before_it_in_order_however_fast_more_comes() {
+    let tasks = "  - one: { listen: { to: { one: { with: { type: a } } }, read: envelope } }\n  - then: { listen: { to: { any: [], until: 'length > 3' }, read: data } }\n";
+    let mut world = start().await;
+    let plan = world.deploy(&document(tasks)).await;
+    let mut begun = vec![];
+    for _ in 0..60 {
+        let (requester, mode) = (name("author"), Mode::Sandbox);
+        let start = placet_executor::Start { plan, input: Value::Null, requester, mode, seed: 0 };
+        begun.push(world.handle.start(start).await.unwrap());
+    }
+    for run in &begun {
+        assert_eq!(world.settled(*run).await["status"], "waiting");
+    }
+    for (number, kind) in ["other", "other", "a", "a", "a", "other"].into_iter().enumerate() {
+        let event =
+            json!({"type": kind, "source": "test", "id": number.to_string(), "data": number});
+        publish(&world, event).await;
+    }
+    for run in begun {
+        let report = world.finished(run).await;
+        assert_eq!(report["output"], json!([0, 1, 3, 4]), "{report:#}");
+    }
+}
