@@ -379,7 +379,7 @@ impl Writer {
                 }
                 Effect::Finished => {
                     self.tell(Notice::Finished { run });
-                    self.tell_orderer(run);
+                    self.tell_orderer(run, event.recorded_at);
                 }
                 Effect::Hear => {
                     self.state.deliveries.note(event.position);

@@ -77,8 +77,8 @@ impl Writer {
         }
     }
 
-    /// A run has ended: whoever has ordered it and awaits the end is told.
-    pub(super) fn tell_orderer(&mut self, run: RunId) {
+    /// A run has ended at this moment: whoever has ordered it and awaits the end is told.
+    pub(super) fn tell_orderer(&mut self, run: RunId, at: Timestamp) {
         if !self.state.deliveries.orders {
             return;
         }
@@ -87,7 +87,7 @@ impl Writer {
                 self.post(parent, Job::ChildOver(run), None);
             }
             Ok(Some(OrderRow { by: OrderedBy::Schedule { family }, .. })) => {
-                self.scheduled_over(&family, run);
+                self.scheduled_over(&family, run, at);
             }
             Ok(_) => {}
             Err(error) => tracing::error!(%error, "who has ordered a run cannot be read"),

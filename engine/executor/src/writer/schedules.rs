@@ -88,13 +88,13 @@ impl Writer {
         self.govern(Change { group: vec![append], policy: None, reply, turn: None });
     }
 
-    /// A run that a schedule has ordered is over.
-    pub(super) fn scheduled_over(&mut self, family: &str, run: RunId) {
-        let now = self.env.now();
+    /// A run that a schedule has ordered is over since this moment: what is due after its end is the
+    /// same after a restart.
+    pub(super) fn scheduled_over(&mut self, family: &str, run: RunId, at: Timestamp) {
         let scheduled = self.state.schedules.as_mut();
         let scheduled = scheduled.and_then(|schedules| schedules.families.get_mut(family));
         if let Some(scheduled) = scheduled.filter(|scheduled| scheduled.last == Some(run)) {
-            scheduled.times.ended(now);
+            scheduled.times.ended(at);
         }
     }
 }
