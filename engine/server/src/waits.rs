@@ -35,25 +35,11 @@ impl Waits {
         waits
     }
 
-    /// Comes to something when the run next stands still. Ask for it before looking at the run.
-    pub(crate) fn next(&self, run: RunId) -> oneshot::Receiver<()> {
+    /// Somebody who waits until the run next stands still. Ask for it before looking at the run.
+    pub(crate) fn next(self: &Arc<Self>, run: RunId) -> Waiter {
         let (wake, woken) = oneshot::channel();
-        let mut waiting = self.lock();
-        let waiters = waiting.entry(run).or_default();
-        // those who gave up leave nothing behind
-        waiters.retain(|waiter| !waiter.is_closed());
-        waiters.push(wake);
-        woken
-    }
-
-    /// Forgets the run when nobody waits for it any more.
-    pub(crate) fn give_up(&self, run: RunId) {
-        let mut waiting = self.lock();
-        let Some(waiters) = waiting.get_mut(&run) else { return };
-        waiters.retain(|waiter| !waiter.is_closed());
-        if waiters.is_empty() {
-            waiting.remove(&run);
-        }
+        self.lock().entry(run).or_default().push(wake);
+        Waiter { waits: Arc::clone(self), run, woken }
     }
 
     fn wake(&self, run: RunId) {
@@ -72,6 +58,33 @@ impl Waits {
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<RunId, Vec<oneshot::Sender<()>>>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One who waits; whoever gives up, or is cut off, leaves nothing behind.
+#[derive(Debug)]
+pub(crate) struct Waiter {
+    waits: Arc<Waits>,
+    run: RunId,
+    woken: oneshot::Receiver<()>,
+}
+
+impl Waiter {
+    /// Comes to true when it is time to look at the run, to false when nothing will ever be told.
+    pub(crate) async fn woken(&mut self) -> bool {
+        (&mut self.woken).await.is_ok()
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        self.woken.close();
+        let mut waiting = self.waits.lock();
+        let Some(waiters) = waiting.get_mut(&self.run) else { return };
+        waiters.retain(|waiter| !waiter.is_closed());
+        if waiters.is_empty() {
+            waiting.remove(&self.run);
+        }
     }
 }
 
@@ -97,20 +110,22 @@ mod tests {
     async fn whoever_waits_for_a_run_is_woken_by_it_alone_and_by_missed_news() {
         let (notices, receiver) = broadcast::channel(1);
         let waits = Waits::follow(receiver);
-        let (first, mut other) = (waits.next(RUN), waits.next(OTHER));
+        let (mut first, mut other) = (waits.next(RUN), waits.next(OTHER));
         notices.send(Notice::Finished { run: RUN }).unwrap();
-        assert_eq!(first.await, Ok(()));
-        assert_eq!(other.try_recv(), Err(oneshot::error::TryRecvError::Empty));
+        assert!(first.woken().await);
+        assert_eq!(other.woken.try_recv(), Err(oneshot::error::TryRecvError::Empty));
         notices.send(Notice::Failed).unwrap();
-        assert_eq!(other.await, Ok(()));
+        assert!(other.woken().await);
         assert!(waits.lock().is_empty());
     }
 
-    #[tokio::test]
-    async fn whoever_gives_up_leaves_nothing_behind() {
-        let waits = Waits::default();
+    #[test]
+    fn whoever_gives_up_leaves_nothing_behind() {
+        let waits = Arc::new(Waits::default());
+        let stays = waits.next(RUN);
         drop(waits.next(RUN));
-        waits.give_up(RUN);
+        assert_eq!(waits.lock()[&RUN].len(), 1);
+        drop(stays);
         assert!(waits.lock().is_empty());
     }
 }

@@ -166,7 +166,7 @@ async fn settle(app: &App, run: RunId, wait: Option<Duration>) -> Result<RunRow,
     let until = Instant::now() + wait.unwrap_or_default();
     let mut closing = app.closing.clone();
     loop {
-        let moved = app.waits.next(run);
+        let mut waiter = app.waits.next(run);
         let row = app.handle.run_row(run)?.ok_or_else(|| unknown(run))?;
         let left = until.saturating_duration_since(Instant::now());
         let settled = stands_still(&row) || left.is_zero();
@@ -174,12 +174,11 @@ async fn settle(app: &App, run: RunId, wait: Option<Duration>) -> Result<RunRow,
         let woken = tokio::select! {
             biased;
             () = std::future::ready(()), if settled => false,
-            moved = moved => moved.is_ok(),
+            woken = waiter.woken() => woken,
             () = tokio::time::sleep(left) => true,
             _ = closes => false,
         };
         if !woken {
-            app.waits.give_up(run);
             return Ok(row);
         }
     }
