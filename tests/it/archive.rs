@@ -9,6 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use placet_executor::public::render;
@@ -93,6 +94,9 @@ fn copy(from: &Path, to: &Path) {
             copy(&path, &target);
         } else {
             std::fs::copy(&path, &target).expect("a file can be copied");
+            // a checkout does not keep what only its owner may read
+            let mode = std::fs::Permissions::from_mode(0o600);
+            std::fs::set_permissions(&target, mode).expect("a mode can be set");
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::world::{World, name, start};
 use placet_model::RunId;
 use placet_model::decision::Verdict;
 use placet_model::draft::Mode;
+use placet_projections::WaitingFor;
 use serde_json::{Value, json};
 
 async fn begin(world: &World, tasks: &str, input: Value) -> RunId {
@@ -304,16 +305,22 @@ async fn a_wait_takes_what_came_before_it_in_order_however_fast_more_comes() {
         let start = placet_executor::Start { plan, input: Value::Null, requester, mode, seed: 0 };
         begun.push(world.handle.start(start).await.unwrap());
     }
-    for run in &begun {
-        assert_eq!(world.settled(*run).await["status"], "waiting");
+    let row = |world: &World, run: &RunId| world.handle.run_row(*run).unwrap().unwrap();
+    let hears = |run: &RunId, world: &World| row(world, run).waiting_for == Some(WaitingFor::Event);
+    while !begun.iter().all(|run| hears(run, &world)) {
+        world.notices.recv().await.unwrap();
     }
     for (number, kind) in ["other", "other", "a", "a", "a", "other"].into_iter().enumerate() {
         let event =
             json!({"type": kind, "source": "test", "id": number.to_string(), "data": number});
         publish(&world, event).await;
     }
+    while !begun.iter().all(|run| row(&world, run).output.is_some()) {
+        let notice = tokio::time::timeout(std::time::Duration::from_secs(30), world.notices.recv());
+        notice.await.expect("a run is stuck").unwrap();
+    }
     for run in begun {
-        let report = world.finished(run).await;
+        let report = world.handle.report(run).unwrap();
         assert_eq!(report["output"], json!([0, 1, 3, 4]), "{report:#}");
     }
 }
