@@ -234,6 +234,18 @@ fn third_party_crates_stay_in_their_homes() {
     nothing_of("crates named outside their home", &findings);
 }
 
+/// Its ids and nonces can be guessed, which an approval must not be.
+#[test]
+fn only_the_simulation_starts_an_engine_stepwise() {
+    let home = ["engine/executor/src/engine.rs", "tests/simulation/", "tests/tidy/"];
+    let elsewhere = rust().into_iter().filter(|source| {
+        !home.iter().any(|home| source.path.starts_with(home))
+            && source.text.contains("start_stepwise")
+    });
+    let findings: Vec<String> = elsewhere.map(|source| source.path).collect();
+    nothing_of("an engine whose nonces can be guessed", &findings);
+}
+
 #[test]
 fn the_core_is_pure_and_the_sandbox_has_no_way_out() {
     let mut findings = Vec::new();
