@@ -180,6 +180,13 @@ fn keep(dir: &Path, home: &Path, projections: bool) {
         std::fs::copy(dir.join("data").join(file), home.join("data").join(file)).expect("a file");
     }
     copy(&dir.join("keys"), &home.join("keys"));
+    // where the data lay is of the machine, not of the format
+    for entry in std::fs::read_dir(home.join("keys")).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_some_and(|kind| kind == "place" || kind == "lock") {
+            std::fs::remove_file(path).expect("a file can be removed");
+        }
+    }
     let text = serde_json::to_string_pretty(&meant).expect("JSON");
     std::fs::write(home.join("expected.json"), text + "\n").expect("a file can be written");
 }
