@@ -105,6 +105,7 @@ impl Running {
 pub(crate) fn open_log(project: &Project, place: &Place) -> Result<Log> {
     let options = OpenOptions::new(&place.data, &project.config.project)
         .keys(place.keys.clone())
+        .cache_bytes(usize::try_from(project.config.limits.cache_bytes_max).unwrap_or(usize::MAX))
         .projector(Projections::new());
     let options = match place.standing {
         Standing::Own => options,

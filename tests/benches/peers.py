@@ -52,6 +52,8 @@ def tabulate(lines):
         if bench.endswith("_w1"):
             put(table, f"W1 runs/s, {conc} callers", line, "workflows_s")
             put(table, f"W1 p99 ms, {conc} callers", line, "p99_ms")
+        elif bench.endswith("_w1_nats"):
+            put(table, f"W1 runs/s, {conc} callers, events to NATS", line, "workflows_s")
         elif "w2_park" in bench or what == "park":
             put(table, "W2 seconds to park all", line, "all_suspended_s", "accept_s")
             put(table, "W2 bytes of memory per parked run", line, "rss_per_run_b")

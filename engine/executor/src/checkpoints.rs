@@ -12,6 +12,7 @@
 use crate::env::Env;
 use crate::handle::{Error, Handle};
 use crate::input::Input;
+use crate::inputs::Inputs;
 use crate::mint::Mint;
 use placet_log::checkpoint::Recorded;
 use placet_log::note::{Note, Signature, VerifierKey};
@@ -19,7 +20,6 @@ use placet_log::{Append, Expected, Log, NewEvent, SignedHead, Signer, replace_fi
 use placet_model::event::governance::{CheckpointCosigned, CheckpointSigned};
 use placet_model::{Actor, Event, Position, RecordedEvent, Revision, StreamId, Timestamp};
 use std::path::PathBuf;
-use std::sync::mpsc::Sender;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::{Mutex, oneshot, watch};
@@ -32,7 +32,7 @@ pub(crate) struct Checkpoints(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     env: Arc<Env>,
-    inputs: Sender<Input>,
+    inputs: Inputs,
     /// Held from looking at the last checkpoint to having recorded the next.
     turn: Mutex<()>,
     latest: watch::Sender<Option<Recorded>>,
@@ -40,7 +40,7 @@ struct Inner {
 }
 
 impl Checkpoints {
-    pub(crate) fn new(env: Arc<Env>, inputs: Sender<Input>) -> Self {
+    pub(crate) fn new(env: Arc<Env>, inputs: Inputs) -> Self {
         let (latest, _) = watch::channel(None);
         let (turn, files) = (Mutex::default(), OnceLock::new());
         Self(Arc::new(Inner { env, inputs, turn, latest, files }))

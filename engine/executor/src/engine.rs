@@ -4,8 +4,10 @@ use crate::checkpoints::Keeper;
 use crate::clock::Clock;
 use crate::env::Env;
 use crate::handle::{Error, Handle, Notice, ProjectFact};
+use crate::inputs::Inputs;
 use crate::mint::Mint;
 use crate::perform::{Caller, Transports};
+use crate::pool::Turns;
 use crate::submit::Submitter;
 use crate::world::{Modes, World};
 use crate::writer::{Ended, State, Writer};
@@ -91,20 +93,21 @@ impl Engine {
         let (env, transports, mode) = env_of(parts, mint);
         let modes = modes_of(&transports);
         let world = Arc::new(RwLock::new(Arc::new(read_world(&env, modes)?)));
-        let (sender, inputs) = std::sync::mpsc::channel();
+        let inputs = Inputs::default();
         let (notices, _) = broadcast::channel::<Notice>(NOTICES_MAX);
-        let caller = Caller::new(Arc::clone(&env), Arc::clone(&world), transports, sender.clone());
+        let caller = Caller::new(Arc::clone(&env), Arc::clone(&world), transports, inputs.clone());
         let handle =
-            Handle::new(Arc::clone(&env), sender.clone(), Arc::clone(&world), notices.downgrade());
+            Handle::new(Arc::clone(&env), inputs.clone(), Arc::clone(&world), notices.downgrade());
         let submitter = Submitter {
             env: Arc::clone(&env),
-            inputs: sender.clone(),
+            inputs: inputs.clone(),
             caller: Arc::new(caller),
             world: Arc::clone(&world),
             pace,
         };
+        let turns = Turns::new(&submitter);
         let state = State::default();
-        let writer = Writer { env, inputs, sender, submitter, world, notices, state };
+        let writer = Writer { env, inputs, submitter, turns, world, notices, state };
         let thread = std::thread::Builder::new()
             .name("writer".to_owned())
             .spawn(move || writer.run())
@@ -126,9 +129,10 @@ impl Engine {
     pub fn reader(parts: Parts) -> Result<Handle, Error> {
         let (env, transports, _) = env_of(parts, Mint::default());
         let world = read_world(&env, modes_of(&transports))?;
-        let (sender, _nobody_listens) = std::sync::mpsc::channel();
+        let inputs = Inputs::default();
+        inputs.close();
         let (notices, _) = broadcast::channel::<Notice>(1);
-        Ok(Handle::new(env, sender, Arc::new(RwLock::new(Arc::new(world))), notices.downgrade()))
+        Ok(Handle::new(env, inputs, Arc::new(RwLock::new(Arc::new(world))), notices.downgrade()))
     }
 
     /// The engine as others hold it.

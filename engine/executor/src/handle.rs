@@ -5,6 +5,7 @@ use crate::checkpoints::Checkpoints;
 use crate::env::Env;
 use crate::events::{self, Envelope};
 use crate::input::{ActTurn, Change, Input};
+use crate::inputs::Inputs;
 use crate::turn::{Job, StartRun};
 use crate::world::World;
 use placet_core::Refusal;
@@ -24,7 +25,6 @@ use placet_projections::{RunRow, RunStatus, Views};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
-use std::sync::mpsc::Sender;
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::{Mutex, Semaphore, broadcast, oneshot};
 
@@ -195,7 +195,7 @@ pub(crate) type ProjectFact = (StreamId, Event, Vec<Vec<u8>>);
 #[derive(Debug, Clone)]
 pub struct Handle {
     pub(crate) env: Arc<Env>,
-    pub(crate) inputs: Sender<Input>,
+    pub(crate) inputs: Inputs,
     pub(crate) world: Arc<RwLock<Arc<World>>>,
     notices: broadcast::WeakSender<Notice>,
     door: Arc<Semaphore>,
@@ -208,7 +208,7 @@ pub struct Handle {
 
 /// Ends the loop when the last handle is gone.
 #[derive(Debug)]
-struct Alive(Sender<Input>);
+struct Alive(Inputs);
 
 impl Drop for Alive {
     fn drop(&mut self) {
@@ -220,7 +220,7 @@ impl Drop for Alive {
 impl Handle {
     pub(crate) fn new(
         env: Arc<Env>,
-        inputs: Sender<Input>,
+        inputs: Inputs,
         world: Arc<RwLock<Arc<World>>>,
         notices: broadcast::WeakSender<Notice>,
     ) -> Self {

@@ -3,13 +3,15 @@
 
 use crate::env::Env;
 use crate::input::Input;
+use crate::inputs::Inputs;
 use crate::turn::{CallPlan, Ending};
 use crate::world::World;
 use placet_adapters::{Call, Cause, Failed, Occurrence, Performing, Redirects, Transport};
 use placet_model::RunId;
 use placet_model::draft::Mode;
-use std::sync::mpsc::Sender;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
@@ -37,7 +39,7 @@ pub(crate) struct Caller {
     world: Arc<RwLock<Arc<World>>>,
     transports: Transports,
     runtime: tokio::runtime::Handle,
-    inputs: Sender<Input>,
+    inputs: Inputs,
     permits: Arc<Semaphore>,
 }
 
@@ -46,7 +48,7 @@ impl Caller {
         env: Arc<Env>,
         world: Arc<RwLock<Arc<World>>>,
         transports: Transports,
-        inputs: Sender<Input>,
+        inputs: Inputs,
     ) -> Self {
         let runtime = tokio::runtime::Handle::current();
         let permits = Arc::new(Semaphore::new(CALLS_MAX));
@@ -55,6 +57,29 @@ impl Caller {
 
     /// Makes the call; its end comes back as an [`Input::Answered`].
     pub(crate) fn call(&self, run: RunId, plan: CallPlan, submitted: Instant) {
+        self.runtime.spawn(self.performed(run, plan, submitted));
+    }
+
+    /// As [`Caller::call`], beginning on this thread: what needs no waiting is over when it returns.
+    pub(crate) fn call_here(&self, run: RunId, plan: CallPlan, submitted: Instant) {
+        let mut performed = Box::pin(self.performed(run, plan, submitted));
+        let _runtime = self.runtime.enter();
+        let begin = || performed.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        match catch_unwind(AssertUnwindSafe(begin)) {
+            Ok(Poll::Ready(())) => {}
+            // the runtime asks once more, with a waker that wakes
+            Ok(Poll::Pending) => drop(self.runtime.spawn(performed)),
+            // as on the runtime: the attempt has no end, and is in doubt after the next start
+            Err(_) => tracing::error!(%run, "a transport panicked"),
+        }
+    }
+
+    fn performed(
+        &self,
+        run: RunId,
+        plan: CallPlan,
+        submitted: Instant,
+    ) -> impl Future<Output = ()> + Send + use<> {
         let transport = match plan.mode {
             Mode::Sandbox => self.transports.sandbox.clone(),
             Mode::Live => self.transports.live.clone(),
@@ -62,7 +87,7 @@ impl Caller {
         let (inputs, permits) = (self.inputs.clone(), Arc::clone(&self.permits));
         let threshold =
             Threshold { env: Arc::clone(&self.env), world: Arc::clone(&self.world), submitted };
-        self.runtime.spawn(async move {
+        async move {
             let permit = permits.acquire().await;
             let ending = match &transport {
                 None => {
@@ -78,7 +103,7 @@ impl Caller {
             drop((permit, threshold, transport));
             let answered = Input::Answered { run, plan: Box::new(plan), ending };
             let _the_loop_has_ended = inputs.send(answered);
-        });
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::engine::Pace;
 use crate::env::Env;
 use crate::input::{Input, ReplyTo};
+use crate::seat::{self, Seat};
 use crate::submit::Submitter;
 use crate::turn::{Error, Job, Turn, Turned};
 use crate::values::Values;
@@ -45,34 +46,19 @@ pub(crate) enum Outcome {
     Refused(Error),
 }
 
-/// The threads. They end when the pool is dropped. At a stepwise pace there are none: a turn is
-/// worked through where it is submitted.
-#[derive(Debug)]
-pub(crate) struct Pool {
+/// Turns that wait to be worked through. At a stepwise pace there is no pool: a turn is worked
+/// through where it is submitted.
+#[derive(Debug, Clone)]
+pub(crate) struct Turns {
     queue: Arc<Queue>,
-    threads: Vec<JoinHandle<()>>,
     here: Option<Submitter>,
 }
 
-impl Pool {
-    /// Starts the threads; news go to the submitter's inputs.
-    pub(crate) fn start(submitter: &Submitter) -> Self {
-        let queue = Arc::new(Queue::default());
-        if submitter.pace == Pace::Stepwise {
-            return Self { queue, threads: vec![], here: Some(submitter.clone()) };
-        }
-        let count =
-            std::thread::available_parallelism().map_or(2, std::num::NonZero::get).clamp(2, 16);
-        let threads = (0..count)
-            .map(|number| {
-                let (submitter, queue) = (submitter.clone(), Arc::clone(&queue));
-                std::thread::Builder::new()
-                    .name(format!("turn-{number}"))
-                    .spawn(move || work(&submitter, &queue))
-                    .expect("the system can start a thread")
-            })
-            .collect();
-        Self { queue, threads, here: None }
+impl Turns {
+    /// No turns yet.
+    pub(crate) fn new(submitter: &Submitter) -> Self {
+        let here = (submitter.pace == Pace::Stepwise).then(|| submitter.clone());
+        Self { queue: Arc::default(), here }
     }
 
     /// Queues a turn. The queue is bounded by the number of active runs: each has one turn at most.
@@ -81,6 +67,33 @@ impl Pool {
             None => self.queue.push(Box::new(task)),
             Some(submitter) => work_through(submitter, task, Load::Light),
         }
+    }
+}
+
+/// The threads. They end when the pool is dropped.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    queue: Arc<Queue>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Pool {
+    /// Starts the threads, which turn the loop as well when nobody else does.
+    pub(crate) fn start(submitter: &Submitter, turns: &Turns, seat: &Arc<Seat>) -> Self {
+        let queue = Arc::clone(&turns.queue);
+        let count =
+            std::thread::available_parallelism().map_or(2, std::num::NonZero::get).clamp(2, 16);
+        let threads = (0..count)
+            .map(|number| {
+                let (submitter, queue, seat) =
+                    (submitter.clone(), Arc::clone(&queue), Arc::clone(seat));
+                std::thread::Builder::new()
+                    .name(format!("turn-{number}"))
+                    .spawn(move || work(&submitter, &queue, &seat))
+                    .expect("the system can start a thread")
+            })
+            .collect();
+        Self { queue, threads }
     }
 }
 
@@ -123,8 +136,14 @@ impl Queue {
     }
 
     fn push(&self, task: Box<Task>) {
-        self.lock().tasks.push_back(task);
-        self.changed.notify_one();
+        let mut waiting = self.lock();
+        // a thread of the pool that turns the loop takes the first one itself
+        let mine = waiting.tasks.is_empty() && seat::attends();
+        waiting.tasks.push_back(task);
+        drop(waiting);
+        if !mine {
+            self.changed.notify_one();
+        }
     }
 
     fn close(&self) {
@@ -144,9 +163,12 @@ impl Queue {
     }
 }
 
-fn work(submitter: &Submitter, queue: &Queue) {
+fn work(submitter: &Submitter, queue: &Queue, seat: &Seat) {
     while let Some(task) = queue.next() {
-        work_through(submitter, *task, queue.load());
+        match queue.load() {
+            Load::Light => seat.attend(|| work_through(submitter, *task, Load::Light)),
+            Load::Heavy => work_through(submitter, *task, Load::Heavy),
+        }
     }
 }
 
@@ -174,15 +196,14 @@ fn hand_over(submitter: &Submitter, mut task: Task, mut turned: Box<Turned>) {
         return tell(submitter, task, Outcome::Worked(turned));
     };
     let (run, version, used) = (task.run, task.world.version, turned.used_world);
-    let send = |submission| submitter.send(run, submission);
-    let sent = if used {
-        submitter.while_at(version, submission, send)
-    } else {
-        send(submission);
-        Ok(())
-    };
+    let send = |submission| submitter.send_here(run, submission);
+    let sent =
+        if used { submitter.while_at(version, submission, send) } else { Ok(send(submission)) };
     match sent {
-        Ok(()) => tell(submitter, task, Outcome::HandedOver(turned)),
+        Ok(begun) => {
+            tell(submitter, task, Outcome::HandedOver(turned));
+            begun.go_on(run);
+        }
         Err(submission) => {
             task.reply = submission.into_reply();
             tell(submitter, task, Outcome::Overtaken);

@@ -4,6 +4,7 @@
 use crate::engine::Pace;
 use crate::env::Env;
 use crate::input::{Committed, Input, ReplyTo};
+use crate::inputs::Inputs;
 use crate::perform::Caller;
 use crate::turn::{CallPlan, Fact, Turned};
 use crate::world::World;
@@ -11,15 +12,15 @@ use placet_core::effect::{Effect, react};
 use placet_log::{Append, AppendResult, Expected, NewEvent, SUBJECTS_MAX};
 use placet_model::{Digest, EventId, RecordedEvent, Revision, RunId, StreamId, Timestamp};
 use std::collections::BTreeSet;
-use std::sync::mpsc::Sender;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::ThreadId;
 use std::time::Instant;
 
 /// What it takes to append what a turn has recorded.
 #[derive(Debug, Clone)]
 pub(crate) struct Submitter {
     pub(crate) env: Arc<Env>,
-    pub(crate) inputs: Sender<Input>,
+    pub(crate) inputs: Inputs,
     pub(crate) caller: Arc<Caller>,
     pub(crate) world: Arc<RwLock<Arc<World>>>,
     pub(crate) pace: Pace,
@@ -79,22 +80,46 @@ impl Submitter {
 
     /// Runs `hand_over` while the project is as it was at `version`, so that no change of it comes
     /// in between; gives it back unused otherwise.
-    pub(crate) fn while_at<T>(
+    pub(crate) fn while_at<T, R>(
         &self,
         version: u64,
         given: T,
-        hand_over: impl FnOnce(T),
-    ) -> Result<(), T> {
+        hand_over: impl FnOnce(T) -> R,
+    ) -> Result<R, T> {
         let world = self.world.read().unwrap_or_else(PoisonError::into_inner);
         if world.version != version {
             return Err(given);
         }
-        hand_over(given);
-        Ok(())
+        Ok(hand_over(given))
     }
 
     /// Hands it to the log. Once it is on disk its calls begin, and the loop hears of it.
     pub(crate) fn send(&self, run: RunId, submission: Submission) {
+        let (at, facts, done) = self.completion(run, submission, &Arc::default());
+        self.append(at, vec![facts], done);
+    }
+
+    /// As [`Submitter::send`], from a thread of the pool, which may wait: the commit is made on it
+    /// when the log has nothing else to do. The call that begins with it is left to the caller then.
+    #[must_use]
+    pub(crate) fn send_here(&self, run: RunId, submission: Submission) -> Begun {
+        let mine = Arc::new(Mine::of_this_thread());
+        let (at, facts, done) = self.completion(run, submission, &mine);
+        match self.pace {
+            Pace::AtOnce => self.env.log.append_group_here(at, vec![facts], done),
+            Pace::Stepwise => self.append(at, vec![facts], done),
+        }
+        let call = mine.call.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Begun(call.map(|(caller, call, submitted)| (caller, Box::new(call), submitted)))
+    }
+
+    /// What is appended, and what is done when it is on disk.
+    fn completion(
+        &self,
+        run: RunId,
+        submission: Submission,
+        mine: &Arc<Mine>,
+    ) -> (Timestamp, Append, impl FnOnce(AppendResult) + Send + use<>) {
         let Submission { append, at, calls, more, reply } = submission;
         // an append that waits in the log must not keep the log open
         let (inputs, caller) = (self.inputs.clone(), Arc::downgrade(&self.caller));
@@ -103,17 +128,23 @@ impl Submitter {
         let (calls, early) = self.call_early(run, calls);
         #[cfg(not(placet_mutants))]
         let early = 0;
-        self.append(at, vec![append], move |result| {
+        let mine = Arc::clone(mine);
+        let done = move |result: AppendResult| {
             let mut begun = early;
             if let (Ok(done), Some(caller)) = (&result, caller.upgrade()) {
-                for call in due_calls(&done.events, calls) {
-                    caller.call(run, call, submitted);
-                    begun += 1;
+                let mut due = due_calls(&done.events, calls);
+                begun += i64::try_from(due.len()).unwrap_or(i64::MAX);
+                if due.len() == 1 && mine.is_here() {
+                    let mut place = mine.call.lock().unwrap_or_else(PoisonError::into_inner);
+                    *place = due.pop().map(|call| (caller, call, submitted));
+                } else {
+                    due.into_iter().for_each(|call| caller.call(run, call, submitted));
                 }
             }
             let committed = Committed { run, calls: begun, more, reply, result };
             let _the_loop_has_ended = inputs.send(Input::Committed(Box::new(committed)));
-        });
+        };
+        (at, append, done)
     }
 
     /// Hands an append to the log; `done` gets what comes of it.
@@ -165,6 +196,36 @@ impl Submitter {
                 }
             })
             .collect()
+    }
+}
+
+/// Where the only call of a commit is put, if that is made on the thread that handed it in.
+#[derive(Debug, Default)]
+struct Mine {
+    thread: Option<ThreadId>,
+    call: Mutex<Option<(Arc<Caller>, CallPlan, Instant)>>,
+}
+
+impl Mine {
+    fn of_this_thread() -> Self {
+        Self { thread: Some(std::thread::current().id()), call: Mutex::default() }
+    }
+
+    fn is_here(&self) -> bool {
+        self.thread == Some(std::thread::current().id())
+    }
+}
+
+/// What has begun with a commit that was made on this thread.
+#[derive(Debug)]
+pub(crate) struct Begun(Option<(Arc<Caller>, Box<CallPlan>, Instant)>);
+
+impl Begun {
+    /// Makes the call as far as it goes without waiting; the runtime does the rest.
+    pub(crate) fn go_on(self, run: RunId) {
+        if let Some((caller, call, submitted)) = self.0 {
+            caller.call_here(run, *call, submitted);
+        }
     }
 }
 

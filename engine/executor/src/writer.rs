@@ -13,7 +13,9 @@ use crate::engine::Pace;
 use crate::env::Env;
 use crate::handle::{Error, Load, Notice};
 use crate::input::{Change, Committed, Input, ReplyTo};
-use crate::pool::{Done, Outcome, Pool, Task};
+use crate::inputs::Inputs;
+use crate::pool::{Done, Outcome, Task, Turns};
+use crate::seat;
 use crate::submit::Submitter;
 use crate::turn::{Job, Turned};
 use crate::world::World;
@@ -27,11 +29,10 @@ use placet_model::attempt::RefuseReason;
 use placet_model::decision::Settlement;
 use placet_model::event::integration::HealthCheckFailed;
 use placet_model::{
-    Actor, AttemptId, DecisionId, Event, IntegrationId, RecordedEvent, RunId, StreamId,
+    Actor, AttemptId, DecisionId, Event, IntegrationId, RecordedEvent, RunId, StreamId, Timestamp,
 };
 use schedules::Schedules;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use tokio::sync::{broadcast, oneshot};
@@ -42,9 +43,9 @@ const STOP_GRACE: Duration = Duration::from_secs(10);
 /// The loop and all that it owns.
 pub(crate) struct Writer {
     pub(crate) env: Arc<Env>,
-    pub(crate) inputs: Receiver<Input>,
-    pub(crate) sender: Sender<Input>,
+    pub(crate) inputs: Inputs,
     pub(crate) submitter: Submitter,
+    pub(crate) turns: Turns,
     pub(crate) world: Arc<RwLock<Arc<World>>>,
     pub(crate) notices: broadcast::Sender<Notice>,
     pub(crate) state: State,
@@ -75,6 +76,15 @@ enum Awaited {
     Doubt(AttemptId),
 }
 
+/// What came of a round of the loop.
+#[derive(Debug)]
+pub(crate) enum Round {
+    /// Nothing is left to do until an input comes, or for this long.
+    Idle(Option<Duration>),
+    /// The loop is over.
+    Ended(Ended),
+}
+
 /// Why the loop ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
@@ -93,14 +103,32 @@ impl std::fmt::Debug for Writer {
 impl Writer {
     /// Runs until it is stopped or a commit fails.
     pub(crate) fn run(mut self) -> Ended {
-        let pool = Pool::start(&self.submitter);
-        if self.submitter.pace == Pace::Stepwise
-            && let Ok(start) = self.inputs.recv()
+        let inputs = self.inputs.clone();
+        if self.submitter.pace == Pace::AtOnce {
+            self.recover();
+            return seat::sit(self, &inputs);
+        }
+        inputs.wait(None);
+        if let Some(start) = inputs.pop()
             && let Some(ended) = self.handle(start)
         {
+            inputs.close();
             return ended;
         }
         self.recover();
+        loop {
+            match self.round(&inputs) {
+                Round::Idle(wait) => inputs.wait(wait),
+                Round::Ended(ended) => {
+                    inputs.close();
+                    return ended;
+                }
+            }
+        }
+    }
+
+    /// Handles everything that has come and is due, and what follows from it.
+    pub(crate) fn round(&mut self, inputs: &Inputs) -> Round {
         loop {
             self.fire_due();
             self.fire_schedules();
@@ -108,47 +136,49 @@ impl Writer {
                 if let Some((done, _)) = self.state.stopping.take() {
                     let _nobody_waits = done.send(());
                 }
-                return Ended::Stopped;
+                return Round::Ended(Ended::Stopped);
             }
-            self.dispatch_all(&pool);
+            self.dispatch_all();
             self.settle_deliveries();
-            let Some(input) = self.next() else { continue };
-            if self.handle(input) == Some(Ended::CommitFailed) {
-                return Ended::CommitFailed;
+            match inputs.pop() {
+                Some(input) => {
+                    if let Some(ended) = self.handle(input) {
+                        return Round::Ended(ended);
+                    }
+                }
+                None if self.pass_time() => {}
+                None => return Round::Idle(self.wait()),
             }
         }
     }
 
-    /// The next input; none when something is due first.
-    fn next(&mut self) -> Option<Input> {
-        if let Ok(input) = self.inputs.try_recv() {
-            return Some(input);
+    /// Moves a virtual clock to what is due next, when everything else rests.
+    fn pass_time(&self) -> bool {
+        if !self.env.clock.is_virtual() {
+            return false;
         }
-        let now = self.env.now();
+        let due =
+            if self.state.people.is_empty() { self.due() } else { self.state.dues.next_reminder() };
+        let due = due.filter(|due| self.is_idle() && self.env.clock.may_jump_to(*due));
+        if let Some(due) = due {
+            self.env.clock.advance_to(due);
+        }
+        due.is_some()
+    }
+
+    fn due(&self) -> Option<Timestamp> {
         let scheduled = self.state.schedules.as_ref().and_then(Schedules::next);
-        let due = self.state.dues.next().into_iter().chain(scheduled).min();
-        if self.env.clock.is_virtual() {
-            let due =
-                if self.state.people.is_empty() { due } else { self.state.dues.next_reminder() };
-            let due = due.filter(|due| self.is_idle() && self.env.clock.may_jump_to(*due));
-            if let Some(due) = due {
-                self.env.clock.advance_to(due);
-                return None;
-            }
-        }
-        let stop = self
-            .state
-            .stopping
-            .as_ref()
-            .map(|(_, until)| until.saturating_duration_since(Instant::now()));
-        let due = due.filter(|_| !self.env.clock.is_virtual());
-        let wait = due
-            .map(|due| u64::try_from(due.millis_since(now)).unwrap_or(0))
-            .map(Duration::from_millis);
-        match wait.into_iter().chain(stop).min() {
-            None => self.inputs.recv().ok(),
-            Some(wait) => self.inputs.recv_timeout(wait).ok(),
-        }
+        self.state.dues.next().into_iter().chain(scheduled).min()
+    }
+
+    /// How long to wait for the next input, when something is due at all.
+    fn wait(&self) -> Option<Duration> {
+        let now = self.env.now();
+        let stop = self.state.stopping.as_ref();
+        let stop = stop.map(|(_, until)| until.saturating_duration_since(Instant::now()));
+        let due = self.due().filter(|_| !self.env.clock.is_virtual());
+        let due = due.map(|due| u64::try_from(due.millis_since(now)).unwrap_or(0));
+        due.map(Duration::from_millis).into_iter().chain(stop).min()
     }
 
     fn handle(&mut self, input: Input) -> Option<Ended> {
@@ -223,7 +253,7 @@ impl Writer {
     }
 
     /// Hands the mail of every run that no turn has to the pool, one piece each.
-    fn dispatch_all(&mut self, pool: &Pool) {
+    fn dispatch_all(&mut self) {
         if self.state.mail.is_empty() {
             return;
         }
@@ -235,7 +265,7 @@ impl Writer {
             let Some((job, reply)) = entry.mailbox.pop_front() else { continue };
             entry.busy = true;
             let known = entry.state.take();
-            pool.submit(Task { run, known, job, world: Arc::clone(&world), reply });
+            self.turns.submit(Task { run, known, job, world: Arc::clone(&world), reply });
         }
     }
 
@@ -292,7 +322,7 @@ impl Writer {
         if matches!(error, crate::turn::Error::MustRestart) {
             tracing::error!("too many expressions did not end: the engine stops in order");
             let (done, _nobody_waits) = oneshot::channel();
-            let _the_loop_is_here = self.sender.send(Input::Stop(done));
+            let _the_loop_is_here = self.inputs.send(Input::Stop(done));
         }
     }
 
@@ -519,7 +549,7 @@ impl Writer {
         if let Some(policy) = &change.policy {
             self.change_world(|world| world.with_policy(Arc::clone(policy)));
         }
-        let inputs = self.sender.clone();
+        let inputs = self.inputs.clone();
         let Change { group, reply, turn, .. } = change;
         self.submitter.append(self.env.now(), group, move |result| {
             let _the_loop_has_ended = inputs.send(Input::Governed { result, reply, turn });

@@ -31,7 +31,7 @@
 //! ```
 //!
 //! * **One loop** calls [`Log::append_with`] (or [`Log::append_group_with`] for several streams,
-//!   all or nothing) and gets the answer in a callback on the writer's thread: pass it on, do not
+//!   all or nothing) and gets the answer in a callback on whichever thread wrote it: pass it on, do not
 //!   block there. It waits while 2,048 appends are queued. [`Appended::events`] are the events as recorded, ready to be folded.
 //! * **Repeating an append is safe**: the same event ids are found again and answered with their
 //!   old positions, and that wins over a stale [`Expected`].

@@ -10,14 +10,13 @@ use crate::note::Note;
 use crate::payload::{self, DataKey, Owner};
 use crate::shared::Shared;
 use crate::signer::Signer;
-use crate::writer::Request;
+use crate::writer::{Desk, Request};
 use crate::{
     AppendError, BoxError, Erasable, Erased, Error, OpenOptions, ReadView, checkpoint, meta, signer,
 };
 use placet_model::{DataKeyId, Digest, Position, Revision, StreamId, Timestamp};
 use redb::WriteTransaction;
 use std::collections::BTreeSet;
-use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -30,14 +29,14 @@ pub struct Log {
 #[derive(Debug)]
 struct Inner {
     /// Taken when the log closes, so that the writer ends.
-    requests: Option<SyncSender<Request>>,
+    desk: Option<Desk>,
     writer: Option<std::thread::JoinHandle<()>>,
     shared: Arc<Shared>,
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        drop(self.requests.take());
+        drop(self.desk.take());
         let Some(writer) = self.writer.take() else { return };
         // the last handle may be dropped by a completion, on the writer's own thread
         if writer.thread().id() != std::thread::current().id() && writer.join().is_err() {
@@ -59,10 +58,10 @@ impl Log {
 
     pub(crate) fn start(
         shared: Arc<Shared>,
-        requests: SyncSender<Request>,
+        desk: Desk,
         writer: std::thread::JoinHandle<()>,
     ) -> Self {
-        Self { inner: Arc::new(Inner { requests: Some(requests), writer: Some(writer), shared }) }
+        Self { inner: Arc::new(Inner { desk: Some(desk), writer: Some(writer), shared }) }
     }
 
     /// The data directory; none where the log lives in backends of a test, or is only looked at.
@@ -111,7 +110,7 @@ impl Log {
         ticket
     }
 
-    /// As [`Log::append`], answering through `done` on the writer's thread: `done` must not block.
+    /// As [`Log::append`], answering through `done` on whichever thread writes: `done` must not block.
     pub fn append_with(
         &self,
         at: Timestamp,
@@ -121,7 +120,7 @@ impl Log {
         self.append_group_with(at, vec![append], done);
     }
 
-    /// As [`Log::append_group`], answering through `done` on the writer's thread (or on this one,
+    /// As [`Log::append_group`], answering through `done` on whichever thread writes (or on this one,
     /// when the append is refused at once): `done` must not block.
     pub fn append_group_with(
         &self,
@@ -135,12 +134,33 @@ impl Log {
         }
     }
 
-    /// Appends to one stream and waits for the answer.
+    /// As [`Log::append_group_with`], for who may block: while the writer is idle the commit itself
+    /// is made on this thread, and answered before this returns.
+    pub fn append_group_here(
+        &self,
+        at: Timestamp,
+        group: Vec<Append>,
+        done: impl FnOnce(AppendResult) + Send + 'static,
+    ) {
+        match self.prepare(at, group) {
+            Ok(prepared) => {
+                let refused = self.desk().write_here(prepared, Box::new(done));
+                if let Err(Request::Append(_, done)) = refused {
+                    done(Err(stopped()));
+                }
+            }
+            Err(error) => done(Err(error)),
+        }
+    }
+
+    /// Appends to one stream and waits for the answer; see [`Log::append_group_here`].
     ///
     /// # Errors
     /// [`AppendError`].
     pub fn append_blocking(&self, at: Timestamp, append: Append) -> Result<Appended, AppendError> {
-        self.append(at, append).wait()
+        let (ticket, fill) = Ticket::new();
+        self.append_group_here(at, vec![append], fill);
+        ticket.wait()
     }
 
     /// A data key that no stream has had, durable already. Its id can stand in the body of the
@@ -222,7 +242,7 @@ impl Log {
         self.inner.shared.tail.wait_past(position, timeout)
     }
 
-    /// Calls `moved` with the head after every commit, on the writer's thread: it must not block.
+    /// Calls `moved` with the head after every commit, on whichever thread wrote: it must not block.
     /// A wake-up for those who follow by position; read the events with [`Log::read`].
     pub fn subscribe(&self, moved: impl Fn(Position) + Send + Sync + 'static) -> Subscription {
         self.inner.shared.tail.subscribe(Arc::new(moved))
@@ -299,15 +319,17 @@ impl Log {
         self.send(Request::Alone(Box::new(work)));
     }
 
+    fn desk(&self) -> &Desk {
+        self.inner.desk.as_ref().expect("taken only when the last handle drops")
+    }
+
     fn send(&self, request: Request) {
-        let sender = self.inner.requests.as_ref().expect("taken only when the last handle drops");
-        if let Err(unsent) = sender.send(request) {
-            match unsent.0 {
-                Request::Append(_, done) => done(Err(stopped())),
-                Request::Maintain(_, done) => done(Err(stopped())),
-                // who waits for it sees its channel closed
-                Request::Alone(work) => drop(work),
-            }
+        match self.desk().queue(request) {
+            Ok(()) => {}
+            Err(Request::Append(_, done)) => done(Err(stopped())),
+            Err(Request::Maintain(_, done)) => done(Err(stopped())),
+            // who waits for it sees its channel closed
+            Err(Request::Alone(work)) => drop(work),
         }
     }
 

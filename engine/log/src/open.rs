@@ -16,18 +16,18 @@ use crate::signer::{Keys, Remembered};
 use crate::storage::{Files, KEYS_FILE, LOG_FILE, Storage, guarded};
 use crate::subjects::Pseudonyms;
 use crate::tree::Frontier;
-use crate::writer::Writer;
+use crate::writer::{self, Writer};
 use crate::{Error, Log, ReadView, Tombstones, erase, present, verify};
 use ring::rand::{SecureRandom, SystemRandom};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, OnceLock, mpsc};
+use std::sync::{Arc, OnceLock};
 
 /// Appends that may wait for the writer before callers wait for a place: two full batches of the
 /// smallest appends, so that the writer never runs dry.
 const QUEUE: usize = 2048;
-const DEFAULT_CACHE_BYTES: usize = 128 * 1024 * 1024;
+const DEFAULT_CACHE_BYTES: usize = 32 * 1024 * 1024;
 const DEFAULT_CHECKED_EVENTS: u64 = 1024;
 /// Events checked while opening at most, however long ago the last checkpoint was signed: about a
 /// tenth of a second. The rest is for `audit verify`.
@@ -96,7 +96,7 @@ impl OpenOptions {
         self
     }
 
-    /// redb's cache, in bytes (default 128 MiB).
+    /// redb's cache, in bytes (default 32 MiB).
     #[must_use]
     pub const fn cache_bytes(mut self, bytes: usize) -> Self {
         self.cache_bytes = bytes;
@@ -287,13 +287,10 @@ fn start(
     projector: Box<dyn Projector>,
 ) -> Result<Log, Error> {
     shared.tail.publish(head.position());
-    let (requests, received) = mpsc::sync_channel(QUEUE);
     let file = shared.db.1.clone();
     let committer = Committer::new(shared.project.clone(), file.clone(), head, frontier);
-    let writer = Writer::new(Arc::clone(&shared), committer, projector, received);
-    let thread = std::thread::Builder::new()
-        .name("placet-log".into())
-        .spawn(move || writer.run())
+    let writer = Writer::new(Arc::clone(&shared), committer, projector);
+    let (desk, thread) = writer::start(writer, QUEUE)
         .map_err(|source| file.io("starting the writer thread", source))?;
-    Ok(Log::start(shared, requests, thread))
+    Ok(Log::start(shared, desk, thread))
 }

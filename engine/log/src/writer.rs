@@ -1,9 +1,11 @@
-//! The writer thread: takes all appends that wait, writes them in one transaction, and answers
-//! each after the durable commit.
+//! The writer: takes all appends that wait, writes them in one transaction, and answers each after
+//! the durable commit.
 //!
+//! There is one writer, behind a lock. Its thread serves whatever is queued; who may block writes
+//! on its own thread while nothing is queued ([`Desk::write_here`]), which saves waking another one.
 //! There is no timer: the sync of one commit is the time in which the next batch gathers. Every
 //! commit is a quick-repair one (so two-phase): restart takes milliseconds. After any failure the
-//! thread writes nothing more; it answers every append that the outcome is unknown, until the log
+//! writer writes nothing more; it answers every append that the outcome is unknown, until the log
 //! is dropped.
 
 use crate::append::{AppendResult, EVENTS_MAX};
@@ -15,8 +17,9 @@ use crate::{AppendError, BoxError};
 use redb::WriteTransaction;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::sync::mpsc::Receiver;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A batch is closed when it holds this much.
 const BYTES_MAX: usize = 1024 * 1024;
@@ -43,13 +46,95 @@ impl fmt::Debug for Request {
     }
 }
 
+/// Where appends are brought to: the queue, and the writer behind its lock.
+pub(crate) struct Desk {
+    queue: SyncSender<Request>,
+    /// Requests that are queued, and not in the writer's hands yet.
+    queued: Arc<AtomicUsize>,
+    writer: Arc<Mutex<Writer>>,
+}
+
+impl fmt::Debug for Desk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Desk").field("queued", &self.queued).finish_non_exhaustive()
+    }
+}
+
+impl Desk {
+    /// Queues a request for the writer's thread: waits while the queue is full. Gives it back when
+    /// that thread has ended.
+    pub(crate) fn queue(&self, request: Request) -> Result<(), Request> {
+        self.queued.fetch_add(1, Ordering::AcqRel);
+        self.queue.send(request).map_err(|unsent| unsent.0)
+    }
+
+    /// Writes on this thread, until it is durable and answered, when the writer has nothing else to
+    /// do; else queues. Nothing that was queued before is overtaken.
+    pub(crate) fn write_here(&self, prepared: Prepared, done: Done) -> Result<(), Request> {
+        let writer = match self.writer.try_lock() {
+            Ok(writer) => Some(writer),
+            Err(std::sync::TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(std::sync::TryLockError::WouldBlock) => None,
+        };
+        // only who holds the lock takes from the queue, so that none stays none
+        match writer.filter(|_| self.queued.load(Ordering::Acquire) == 0) {
+            Some(mut writer) => {
+                writer.serve(Request::Append(prepared, done), || None);
+                Ok(())
+            }
+            None => self.queue(Request::Append(prepared, done)),
+        }
+    }
+}
+
+/// Starts a writer; its thread ends when the desk is gone.
+pub(crate) fn start(
+    writer: Writer,
+    room: usize,
+) -> std::io::Result<(Desk, std::thread::JoinHandle<()>)> {
+    let (queue, requests) = std::sync::mpsc::sync_channel(room);
+    let (queued, writer) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(writer)));
+    let desk = Desk { queue, queued: Arc::clone(&queued), writer: Arc::clone(&writer) };
+    let thread = std::thread::Builder::new()
+        .name("placet-log".into())
+        .spawn(move || run(&writer, &requests, &queued))?;
+    Ok((desk, thread))
+}
+
+/// Serves until the desk is gone.
+fn run(writer: &Mutex<Writer>, requests: &Receiver<Request>, queued: &AtomicUsize) {
+    let lock = || writer.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut held = None;
+    while let Some(request) = held.take().or_else(|| requests.recv().ok()) {
+        held = serve_queue(lock(), request, (requests, queued));
+    }
+}
+
+/// Serves a request that was taken from the queue, and those behind it that it can be served with.
+/// Gives back the one that ended the batch: it begins the next, and counts as queued till then.
+fn serve_queue(
+    mut writer: MutexGuard<'_, Writer>,
+    request: Request,
+    (requests, queued): (&Receiver<Request>, &AtomicUsize),
+) -> Option<Request> {
+    queued.fetch_sub(1, Ordering::AcqRel);
+    let held = writer.serve(request, || {
+        let next = requests.try_recv().ok()?;
+        queued.fetch_sub(1, Ordering::AcqRel);
+        Some(next)
+    });
+    if held.is_some() {
+        queued.fetch_add(1, Ordering::AcqRel);
+    }
+    held
+}
+
 pub(crate) struct Writer {
     shared: Arc<Shared>,
     committer: Committer,
     projector: Box<dyn Projector>,
-    requests: Receiver<Request>,
-    /// What ended the batch before it was full: it begins the next.
-    held: Option<Request>,
+    /// Why it writes nothing more.
+    stopped: Option<Stopped>,
 }
 
 /// Why the writer stopped.
@@ -73,67 +158,42 @@ impl Writer {
         shared: Arc<Shared>,
         committer: Committer,
         projector: Box<dyn Projector>,
-        requests: Receiver<Request>,
     ) -> Self {
-        Self { shared, committer, projector, requests, held: None }
+        Self { shared, committer, projector, stopped: None }
     }
 
-    /// Runs until every sender is gone.
-    pub(crate) fn run(mut self) {
-        while let Some(request) = self.next() {
-            let stopped = match request {
-                Request::Append(first, done) => self.append(first, done),
-                Request::Maintain(work, done) => self.maintain(work, done),
-                Request::Alone(work) => work().map_err(|reason| {
-                    self.shared.stop();
-                    Stopped::Unknown(reason)
-                }),
-            };
-            if let Err(stopped) = stopped {
-                tracing::error!(reason = ?stopped, "the log stopped");
-                self.refuse_all(&stopped);
-                return;
-            }
+    /// Serves one request, an append together with those that `next` gives. Returns the request
+    /// that ended its batch.
+    fn serve(
+        &mut self,
+        request: Request,
+        next: impl FnMut() -> Option<Request>,
+    ) -> Option<Request> {
+        if let Some(stopped) = &self.stopped {
+            refuse(request, stopped);
+            return None;
         }
-    }
-
-    fn next(&mut self) -> Option<Request> {
-        self.held.take().or_else(|| self.requests.recv().ok())
-    }
-
-    fn refuse_all(mut self, stopped: &Stopped) {
-        while let Some(request) = self.next() {
-            match request {
-                Request::Append(_, done) => done(Err(stopped.error())),
-                Request::Maintain(_, done) => done(Err(stopped.error())),
-                Request::Alone(work) => drop(work),
+        let mut held = None;
+        let served = match request {
+            Request::Append(first, done) => {
+                let (batch, answers, ended_by) = gather((first, done), next);
+                held = ended_by;
+                self.append(batch, answers)
             }
+            Request::Maintain(work, done) => self.maintain(work, done),
+            Request::Alone(work) => work().map_err(|reason| {
+                self.shared.stop();
+                Stopped::Unknown(reason)
+            }),
+        };
+        if let Err(stopped) = served {
+            tracing::error!(reason = ?stopped, "the log stopped");
+            self.stopped = Some(stopped);
         }
+        held
     }
 
-    /// Takes all appends that wait, at most [`EVENTS_MAX`] events or [`BYTES_MAX`] bytes.
-    fn gather(&mut self, first: Prepared, done: Done) -> (Vec<Prepared>, Vec<Done>) {
-        let (mut events, mut bytes) = (first.events(), first.bytes());
-        let (mut batch, mut answers) = (vec![first], vec![done]);
-        while let Ok(request) = self.requests.try_recv() {
-            let Request::Append(prepared, done) = request else {
-                self.held = Some(request);
-                break;
-            };
-            events += prepared.events();
-            bytes += prepared.bytes();
-            if events > EVENTS_MAX || bytes > BYTES_MAX {
-                self.held = Some(Request::Append(prepared, done));
-                break;
-            }
-            batch.push(prepared);
-            answers.push(done);
-        }
-        (batch, answers)
-    }
-
-    fn append(&mut self, first: Prepared, done: Done) -> Result<(), Stopped> {
-        let (batch, answers) = self.gather(first, done);
+    fn append(&mut self, batch: Vec<Prepared>, answers: Vec<Done>) -> Result<(), Stopped> {
         let results = match catch_unwind(AssertUnwindSafe(|| self.commit(batch))) {
             Ok(Ok(results)) => results,
             failed => {
@@ -223,6 +283,37 @@ impl Writer {
         }
         Ok(tx)
     }
+}
+
+fn refuse(request: Request, stopped: &Stopped) {
+    match request {
+        Request::Append(_, done) => done(Err(stopped.error())),
+        Request::Maintain(_, done) => done(Err(stopped.error())),
+        Request::Alone(work) => drop(work),
+    }
+}
+
+/// Takes all appends that wait, at most [`EVENTS_MAX`] events or [`BYTES_MAX`] bytes, and what ends
+/// the batch before it is full.
+fn gather(
+    (first, done): (Prepared, Done),
+    mut next: impl FnMut() -> Option<Request>,
+) -> (Vec<Prepared>, Vec<Done>, Option<Request>) {
+    let (mut events, mut bytes) = (first.events(), first.bytes());
+    let (mut batch, mut answers) = (vec![first], vec![done]);
+    while let Some(request) = next() {
+        let Request::Append(prepared, done) = request else {
+            return (batch, answers, Some(request));
+        };
+        events += prepared.events();
+        bytes += prepared.bytes();
+        if events > EVENTS_MAX || bytes > BYTES_MAX {
+            return (batch, answers, Some(Request::Append(prepared, done)));
+        }
+        batch.push(prepared);
+        answers.push(done);
+    }
+    (batch, answers, None)
 }
 
 /// An error and its sources in one line.

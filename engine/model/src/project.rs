@@ -184,6 +184,8 @@ pub struct Limits {
     pub children_depth_max: u64,
     /// Bytes of what one expression gives.
     pub output_bytes_max: u64,
+    /// Bytes of the log that are kept in memory; what is not is read from the system's cache.
+    pub cache_bytes_max: u64,
 }
 
 impl Default for Limits {
@@ -200,6 +202,7 @@ impl Default for Limits {
             events_buffered_max: 1_000,
             children_depth_max: 16,
             output_bytes_max: 1 << 20,
+            cache_bytes_max: 32 << 20,
         }
     }
 }

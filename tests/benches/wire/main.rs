@@ -3,7 +3,8 @@
 //! `cargo bench --bench wire [-- SECONDS] [--parked N] [--json]`
 //!
 //! * **W1**: three durable steps, each an HTTP read on loopback; a caller starts the run over HTTP
-//!   and gets its result in the answer. At 1, 16 and 128 callers.
+//!   and gets its result in the answer. At 1, 16 and 128 callers; at 128 again while every event goes
+//!   to JetStream, whose server shares the two cores.
 //! * **W2**: N runs (10,000) are started over HTTP and park on an approval; 1,000 are approved by 64
 //!   callers over HTTP (each waits for the result of its run), 500 by 64 callers over NATS, 200 one by one.
 //! * **W3**: the engine is killed (`kill -9`) and started again over the rest, until one has ended.
@@ -20,7 +21,7 @@ mod site;
 
 use load::{Load, Report};
 use serde_json::json;
-use server::Served;
+use server::{Events, Served};
 use site::Site;
 use std::time::{Duration, Instant};
 
@@ -61,8 +62,13 @@ fn main() -> Result<(), Failure> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let site = runtime.block_on(Site::start())?;
-    for callers in [1, 16, 128] {
-        w1(&runtime, &site, (&plan, callers))?;
+    for (callers, events) in [
+        (1, Events::StayInTheLog),
+        (16, Events::StayInTheLog),
+        (128, Events::StayInTheLog),
+        (128, Events::ToNats),
+    ] {
+        w1(&runtime, &site, (&plan, callers, events))?;
     }
     parked(&runtime, &site, &plan)
 }
@@ -70,16 +76,20 @@ fn main() -> Result<(), Failure> {
 fn w1(
     runtime: &tokio::runtime::Runtime,
     site: &Site,
-    (plan, callers): (&Plan, usize),
+    (plan, callers, events): (&Plan, usize, Events),
 ) -> Result<(), Failure> {
-    let served = Served::start(site)?;
+    let served = Served::start(site, events)?;
     let load = Load::new(&served, callers);
     runtime.block_on(load.run_for(Duration::from_millis(500)))?;
     let before = served.spent()?;
     let figures = runtime.block_on(load.run_for(plan.each))?;
     let spent = served.spent()?.since(&before);
     let bytes = spent.disk / figures.count();
-    let mut report = Report::new("w1", &figures, plan.json);
+    let what = match events {
+        Events::StayInTheLog => "w1",
+        Events::ToNats => "w1_nats",
+    };
+    let mut report = Report::new(what, &figures, plan.json);
     report.add("conc", json!(callers));
     report.add("workflows_s", json!(figures.per_second().round()));
     report.add("steps_s", json!((3.0 * figures.per_second()).round()));
@@ -90,7 +100,7 @@ fn w1(
 }
 
 fn parked(runtime: &tokio::runtime::Runtime, site: &Site, plan: &Plan) -> Result<(), Failure> {
-    let mut served = Served::start(site)?;
+    let mut served = Served::start(site, Events::ToNats)?;
     let load = Load::new(&served, CALLERS);
     let before = served.spent()?;
     let (begin, mut asked) = (Instant::now(), runtime.block_on(load.park(plan.parked))?);

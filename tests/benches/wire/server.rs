@@ -1,4 +1,4 @@
-//! The engine under test: `placet dev --mode live` as a process, with a NATS server where there is one.
+//! The engine under test: `placet dev --mode live` as a process, with a NATS server where it is wanted.
 
 use crate::Failure;
 use crate::client::Door;
@@ -37,8 +37,15 @@ impl Spent {
     }
 }
 
+/// Whether events follow to a NATS server, which shares the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Events {
+    ToNats,
+    StayInTheLog,
+}
+
 impl Served {
-    pub(crate) fn start(site: &Site) -> Result<Self, Failure> {
+    pub(crate) fn start(site: &Site, events: Events) -> Result<Self, Failure> {
         let site = site.address.to_string();
         let read = |name: &str| {
             format!(
@@ -58,7 +65,10 @@ impl Served {
             .with("placet.toml", "project = \"bench\"\n\n[egress]\nread_hosts = [\"127.0.0.1\"]\n")
             .with_workflow("three-reads", &reads)
             .with_workflow("parked", &parked);
-        let nats = NatsServer::start_or_skip("approvals over NATS");
+        let nats = match events {
+            Events::ToNats => NatsServer::start_or_skip("approvals over NATS"),
+            Events::StayInTheLog => None,
+        };
         let mut served = Self { project, site, nats, running: None };
         served.start_again()?;
         Ok(served)

@@ -251,6 +251,24 @@ impl World {
         self.advance_to(due.expect("something is due"));
     }
 
+    /// Moves the clock to whatever is due next, as often as the run waits, until it is over. A run
+    /// may park more often than it waits: when it looked and found nothing to do.
+    pub(crate) async fn run_out(&mut self, run: RunId) -> Value {
+        loop {
+            let report = self.settled(run).await;
+            if report["status"] != "waiting" {
+                return report;
+            }
+            let due = {
+                let view = self.handle.view().unwrap();
+                Views::new(&view).unwrap().next_due().unwrap()
+            };
+            if let Some(due) = due {
+                self.advance_to(due);
+            }
+        }
+    }
+
     pub(crate) fn open_items(&self) -> Vec<DecisionRow> {
         let view = self.handle.view().unwrap();
         Views::new(&view).unwrap().open(None, 100).unwrap()

@@ -66,6 +66,7 @@ const LIMITS: &[Key] = limits! {
     output_bytes_max 67_108_864 "bytes of what one expression gives";
     expression_ms_max 60_000 "milliseconds for one evaluation of an expression";
     call_ms_max 600_000 "milliseconds for one call of a provider";
+    cache_bytes_max 68_719_476_736 "bytes of the log that are kept in memory";
 };
 
 const OTHERS: &[Key] = &[
