@@ -234,6 +234,33 @@ fn a_key_file_that_is_put_back_does_not_bring_erased_content_back() {
 }
 
 #[test]
+fn who_verifies_without_keys_destroys_none_that_a_backup_could_bring_back() {
+    let (place, backup) = (Place::new(), tempfile::tempdir().unwrap());
+    let log = place.open();
+    log.append_blocking(NOW, exactly(run(1), 0, vec![with(1, b"secret")])).unwrap();
+    let key = key_of(&log, 1);
+    drop(log);
+    place.copy(backup.path(), &["log.redb", "keys.redb"]);
+    // an erasure that was cut short: the log says so, no tombstone is written yet
+    let log = place.open();
+    let says = Append::new(StreamId::Project, Expected::Any, vec![event(2)]);
+    log.append_blocking(NOW, says.erasing(vec![stream(1)])).unwrap();
+    drop(log);
+
+    let keyless = OpenOptions::new(place.data.path(), "sales").keys(KeyPlace::Without);
+    let log = Log::open(keyless).unwrap();
+    assert_eq!(log.read().unwrap().verify().unwrap().erased, 1);
+    assert!(log.finish_erasures().is_err(), "there is nowhere to write down what is destroyed");
+    drop(log);
+
+    drop(place.open());
+    place.put_back(backup.path(), &["log.redb", "keys.redb"]);
+    let log = place.open();
+    assert!(is_erased(&log, 1));
+    assert!(!is_alive(&log, key, 40), "whoever has the keys wrote the tombstone");
+}
+
+#[test]
 fn an_erasure_in_a_copy_of_the_data_leaves_the_keys_of_the_other_copy_alone() {
     let (place, copy) = (Place::new(), tempfile::tempdir().unwrap());
     drop(place.open());
