@@ -186,6 +186,25 @@ fn power_that_goes_at_any_operation_of_a_compaction_loses_nothing() {
 }
 
 #[test]
+fn compaction_waits_for_the_last_reader_and_for_no_one_else() {
+    let place = Place::new();
+    let log = place.open();
+    append(&log, 1, 2000);
+    let view = log.read().unwrap();
+    let (told, steps) = std::sync::mpsc::channel();
+    let compacting = {
+        let log = log.clone();
+        std::thread::spawn(move || log.compact(|step| told.send(step).unwrap()))
+    };
+    assert!(steps.iter().any(|step| step == Step::Packing), "it has come to where it must wait");
+    append(&log, 2, 100);
+    assert_eq!(view.payload_at(Position::new(1), 0).unwrap().payload.as_bytes(), [1; 2000]);
+    drop(view);
+    compacting.join().unwrap().unwrap();
+    assert!(steps.iter().any(|step| matches!(step, Step::Clearing(_))));
+}
+
+#[test]
 fn a_copy_of_the_keys_that_was_not_finished_is_gone_after_the_next_open() {
     let place = Place::new();
     drop(place.open());
