@@ -190,12 +190,15 @@ impl Manifest {
             Some(format) if format > u64::from(FORMAT) => Err(backup(format!(
                 "it has format {format}, this version reads {FORMAT}: use a newer Placet"
             ))),
-            _ => serde_json::from_slice(&text)
-                .map_err(|error| backup(format!("{MANIFEST_FILE} cannot be read ({error})")))
-                .and_then(|manifest: Self| match manifest.files.iter().all(FileEntry::is_inside) {
-                    true => Ok(manifest),
-                    false => Err(backup(format!("{MANIFEST_FILE} names a file elsewhere"))),
-                }),
+            _ => {
+                let read = serde_json::from_slice(&text);
+                let manifest: Self = read
+                    .map_err(|error| backup(format!("{MANIFEST_FILE} cannot be read ({error})")))?;
+                if !manifest.files.iter().all(FileEntry::is_inside) {
+                    return Err(backup(format!("{MANIFEST_FILE} names a file elsewhere")));
+                }
+                Ok(manifest)
+            }
         }
     }
 

@@ -82,7 +82,7 @@ impl Log {
     /// longest time for which appends had to wait.
     fn copy_payloads(&self, progress: &mut impl FnMut(Step)) -> Result<Duration, AppendError> {
         let file = self.shared().db.1.clone();
-        let (_, mut paused) = self.between(move |tx| {
+        let ((), mut paused) = self.between(move |tx| {
             // one that was begun by a process that died
             tx.delete_table(PAYLOADS_NEW).map_err(file.err(DOING))?;
             tx.delete_table(FILLER).map_err(file.err(DOING))?;
@@ -117,7 +117,7 @@ impl Log {
             paused = paused.max(waited);
         }
         let file = self.shared().db.1.clone();
-        let (_, waited) = self.between(move |tx| {
+        let ((), waited) = self.between(move |tx| {
             tx.delete_table(FILLER).map_err(file.err(DOING))?;
             Ok(())
         })?;
