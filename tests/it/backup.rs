@@ -42,6 +42,15 @@ fn asked_again(live: &Live, asked: &Asked) -> (Asked, Value) {
     (fresh, card)
 }
 
+/// The engine that starts now asks again, and what is approved then is sent, once.
+fn sends_once_after_asking_again(live: &mut Live, asked: &Asked) {
+    live.restart();
+    let (fresh, _) = asked_again(live, asked);
+    live.approve(&fresh);
+    live.until(&asked.run, "RunCompleted");
+    assert_eq!(live.posts().len(), 1);
+}
+
 /// An engine on a backup that was taken between the approval and the send; what was approved was sent afterwards, or not.
 fn restored_between_approval_and_send(sent: bool) -> (Live, Asked, Value) {
     let mut live = Live::start();
@@ -211,11 +220,7 @@ fn a_restore_that_was_cut_short_starts_nothing_and_is_begun_anew_by_the_same_com
         restore(&live, &backup);
         assert!(!data.join("restoring").exists());
     }
-    live.restart();
-    let (fresh, _) = asked_again(&live, &asked);
-    live.approve(&fresh);
-    live.until(&asked.run, "RunCompleted");
-    assert_eq!(live.posts().len(), 1);
+    sends_once_after_asking_again(&mut live, &asked);
 }
 
 #[test]
@@ -322,11 +327,7 @@ fn a_kill_at_any_point_of_a_restore_leaves_nothing_that_starts_or_all_of_it() {
         fs::remove_dir_all(&data).expect("it can be removed");
     }
     restore(&live, &backup);
-    live.restart();
-    let (fresh, _) = asked_again(&live, &asked);
-    live.approve(&fresh);
-    live.until(&asked.run, "RunCompleted");
-    assert_eq!(live.posts().len(), 1);
+    sends_once_after_asking_again(&mut live, &asked);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use placet_test_support::provider::{Answer, Behaviour, Received};
 use placet_test_support::random::Random;
 use serde_json::{Value, json};
 
-use crate::world::{Live, POST, stream_of};
+use crate::world::{Live, POST, stream_is_the_log};
 
 /// Kills of a CI run.
 const KILLS: u64 = 8;
@@ -230,9 +230,5 @@ fn engine_and_nats_server_killed_in_turn_leave_the_stream_whole() {
             live.restart();
         }
     }
-    let (positions, stream): (Vec<u64>, Vec<Value>) = stream_of(&server, last).into_iter().unzip();
-    assert_eq!(positions, (1..=last).collect::<Vec<_>>());
-    let mut log = live.door().events().until(|events| events.len() as u64 >= last);
-    log.truncate(stream.len());
-    assert_eq!(stream, log);
+    stream_is_the_log(&server, &live, last);
 }

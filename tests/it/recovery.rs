@@ -7,7 +7,7 @@ use placet_test_support::nats::NatsServer;
 use placet_test_support::provider::Behaviour;
 use serde_json::{Value, json};
 
-use crate::world::{Asked, Live, POST, STORY, kinds, stream_of};
+use crate::world::{Asked, Live, POST, STORY, kinds, stream_is_the_log};
 
 /// Waits until the run is over, and gives its status.
 fn ended(live: &Live, asked: &Asked, kind: &str) -> Value {
@@ -227,11 +227,7 @@ fn a_killed_engine_goes_on_with_the_stream_where_it_was() {
         live.kill_9();
         live.restart();
     }
-    let (positions, stream): (Vec<u64>, Vec<Value>) = stream_of(&server, last).into_iter().unzip();
-    assert_eq!(positions, (1..=last).collect::<Vec<_>>());
-    let mut log = live.door().events().until(|events| events.len() as u64 >= last);
-    log.truncate(stream.len());
-    assert_eq!(stream, log);
+    stream_is_the_log(&server, &live, last);
 }
 
 #[test]

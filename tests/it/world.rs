@@ -5,7 +5,7 @@ mod http;
 mod nats;
 
 pub(crate) use http::Door;
-pub(crate) use nats::{Desk, ballot, stream_of};
+pub(crate) use nats::{Desk, ballot, stream_is_the_log, stream_of};
 
 use std::path::PathBuf;
 

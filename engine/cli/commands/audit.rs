@@ -1,4 +1,4 @@
-//! `placet audit`: read the log, replay it, verify it. Nothing in here appends anything.
+//! `placet audit`: read the log, replay it, verify it. Only `audit checkpoint` appends: what it signs.
 
 mod checkpoint;
 mod csv;

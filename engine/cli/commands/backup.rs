@@ -14,7 +14,7 @@ use placet_executor::backup;
 use placet_log::{KeyPlace, Log, MANIFEST_FILE, Manifest, OpenOptions, verify_backup};
 use serde_json::{Value, json};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -43,7 +43,7 @@ pub(crate) async fn run(args: Args) -> Result<Exit> {
             let nothing = json!({});
             let made = link.post("/api/v1/backup", &nothing);
             let made = out::with_progress("copying", made).await?;
-            let staged = data.join(made["staged"].as_str().context("the engine names no copy")?);
+            let staged = data.join(staged(&made).context("the engine names no copy")?);
             let manifest = verified(&staged, (&keys, args.no_verify))?;
             settle(&staged, &args.dir)?;
             manifest
@@ -57,6 +57,12 @@ pub(crate) async fn run(args: Args) -> Result<Exit> {
     };
     report(&args, &keys, &made)?;
     Ok(Exit::Done)
+}
+
+/// Where the copy lies below the data; nothing that an engine says leads out of them.
+fn staged(made: &Value) -> Option<&Path> {
+    let path = Path::new(made["staged"].as_str()?);
+    path.components().all(|part| matches!(part, Component::Normal(_))).then_some(path)
 }
 
 /// The data on this host: an engine elsewhere writes on its own.
@@ -109,6 +115,7 @@ fn verified(dir: &Path, (keys, no_verify): (&KeyPlace, bool)) -> Result<Manifest
 
 /// Moves the copy to its place: at once on the same file system, else file by file, the manifest last.
 fn settle(staged: &Path, dir: &Path) -> Result<()> {
+    // an empty one makes way; one that cannot, such as a mount point, is copied into
     drop(fs::remove_dir(dir));
     if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         fs::create_dir_all(parent).with_context(|| parent.display().to_string())?;

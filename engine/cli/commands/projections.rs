@@ -13,11 +13,10 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 use tokio::sync::watch;
 
-/// Between two looks at how far an engine is.
-const LOOK: Duration = Duration::from_millis(200);
+/// How an engine's rebuild is: told when it has ended, and every second how far it is until then.
+const FOLLOW: &str = "/api/v1/projections?wait=1";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -121,8 +120,9 @@ const fn progress() -> Progress {
 async fn on_engine(link: &Link) -> Result<Ended> {
     let begun = link.post("/api/v1/projections/rebuild", &json!({})).await?;
     let mut bar = progress();
+    let mut told = link.get("/api/v1/projections").await?;
     loop {
-        let rebuild = link.get("/api/v1/projections").await?["rebuild"].take();
+        let rebuild = told["rebuild"].take();
         if rebuild["id"] != begun["id"] {
             return Err(anyhow!(
                 "the engine was started again meanwhile: its tables are as they were"
@@ -147,13 +147,14 @@ async fn on_engine(link: &Link) -> Result<Ended> {
                 return Err(anyhow!("the rebuild failed, the tables are as they were: {detail}"));
             }
         }
-        tokio::select! {
-            () = tokio::time::sleep(LOOK) => {}
+        told = tokio::select! {
+            told = link.get(FOLLOW) => told?,
             interrupted = tokio::signal::ctrl_c() => {
                 interrupted?;
                 link.post("/api/v1/projections/rebuild/cancel", &json!({})).await?;
+                link.get(FOLLOW).await?
             }
-        }
+        };
     }
 }
 

@@ -7,7 +7,7 @@ mod watch;
 use crate::commands::run::{ModeArg, input};
 use crate::exit::{Exit, invalid};
 use crate::link::{Link, Purpose, Target};
-use crate::out::{self, Stream, visible};
+use crate::out::{self, Stream, one_line, visible};
 use crate::project;
 use crate::view;
 use anyhow::Result;
@@ -146,6 +146,6 @@ async fn act(link: &Link, command: Command) -> Result<Exit> {
 fn cancelled(report: &Value) -> Result<()> {
     let stopped = &report["cancelled"];
     let Some(by) = stopped["by"].as_str() else { return Ok(()) };
-    let reason = stopped["reason"].as_str().map(|reason| format!(": {}", visible(reason)));
+    let reason = stopped["reason"].as_str().map(|reason| format!(": {}", one_line(reason)));
     out::data(&format!("cancelled by {}{}", visible(by), reason.unwrap_or_default()))
 }

@@ -3,7 +3,7 @@
 //! agent says stands apart.
 
 use super::request;
-use crate::out::{Stream, Tone, visible};
+use crate::out::{Stream, Tone, one_line, visible};
 use placet_model::Timestamp;
 use serde_json::Value;
 
@@ -55,7 +55,7 @@ fn head(card: &Value, stream: Stream, lines: &mut Vec<String>) {
 fn destination(card: &Value) -> String {
     let url = word(&card["request"], "url");
     match card["target"].as_str() {
-        Some(target) => format!("{} ({url})", visible(target)),
+        Some(target) => format!("{} ({url})", one_line(target)),
         None => url,
     }
 }
@@ -106,7 +106,7 @@ fn decision(card: &Value, now: Timestamp, stream: Stream, lines: &mut Vec<String
         lines.push(format!("  time left {}", time_left(card, now)));
     }
     if let Some(hold) = card["hold"].as_str() {
-        lines.push(format!("  held      {}", visible(hold)));
+        lines.push(format!("  held      {}", one_line(hold)));
     }
     if !card["void"].is_null() {
         lines.push(format!(
@@ -130,7 +130,7 @@ fn reason(policy: &Value) -> &'static str {
 
 fn votes(card: &Value) -> Vec<String> {
     let vote = |vote: &Value| {
-        let reason = vote["reason"].as_str().map(|text| format!(": {}", visible(text)));
+        let reason = vote["reason"].as_str().map(|text| format!(": {}", one_line(text)));
         let (voter, verdict) = (word(vote, "voter"), word(vote, "verdict"));
         let assurance = word(vote, "assurance");
         let reason = reason.unwrap_or_default();
@@ -171,7 +171,7 @@ fn word(value: &Value, key: &str) -> String {
 
 fn strings(value: &Value) -> Vec<String> {
     let texts = value.as_array().into_iter().flatten().filter_map(Value::as_str);
-    texts.map(visible).collect()
+    texts.map(one_line).collect()
 }
 
 #[cfg(test)]
@@ -185,7 +185,12 @@ mod tests {
         let card = json!({
             "summary": forged,
             "request": { "method": "POST", "url": "https://example.com", "body": forged },
+            "target": forged,
             "fields": [{ "name": "text", "value": forged }],
+            "warnings": [forged],
+            "state": "requested",
+            "votes": [{ "voter": "ana", "verdict": "approve", "reason": forged }],
+            "hold": forged,
             "author_says_unverified": forged,
         });
         let text = text(&card, Timestamp::EPOCH, Stream::Out);

@@ -8,18 +8,15 @@
 //! What it costs: while the snapshot is held, the log's file reuses no page, so it grows by what is
 //! written meanwhile; the copy is made in one pass and the snapshot let go at once.
 
-use crate::place::write_whole;
-use crate::storage::{File, KEYS_FILE, LOG_FILE, guarded};
+use crate::storage::{File, KEYS_FILE, LOG_FILE, copy_rows, guarded};
 use crate::tables::{
     APART, DATA_KEYS, ERASING, EVENTS, KEY_COUNTER, META, PAYLOADS, STREAM_KEYS, STREAMS, SUBJECTS,
     SUBJECTS_OF, UNPLACED,
 };
+use crate::whole::write_private;
 use crate::{Error, Head, Log, ReadView, meta, project_key};
 use placet_model::{DataKeyId, Digest, Timestamp};
-use redb::{
-    Database, Key, ReadTransaction, ReadableTable as _, TableDefinition, TableHandle as _, Value,
-    WriteTransaction,
-};
+use redb::{Database, ReadTransaction, ReadableTable as _, TableHandle as _, WriteTransaction};
 use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -159,8 +156,16 @@ impl Backup {
             path: path.clone(),
             source: error.into(),
         };
-        write_whole(&path, &text.map_err(io)?)?;
+        write_private(&path, &text.map_err(io)?)?;
         Ok(manifest)
+    }
+}
+
+impl FileEntry {
+    /// Whether it can only be a file of the directory itself: whoever made the backup may have
+    /// written anything.
+    fn is_inside(&self) -> bool {
+        !self.name.contains(['/', '\\']) && !self.name.starts_with('.') && !self.name.is_empty()
     }
 }
 
@@ -168,7 +173,7 @@ impl Manifest {
     /// Reads the manifest of a backup.
     ///
     /// # Errors
-    /// [`Error::Backup`] where there is none, or it is of another form.
+    /// [`Error::Backup`] where there is none, it is of another form, or it names what lies elsewhere.
     pub fn read(dir: &Path) -> Result<Self, Error> {
         let backup = |what: String| Error::Backup { dir: dir.to_owned(), what };
         let text = match fs::read(dir.join(MANIFEST_FILE)) {
@@ -185,22 +190,27 @@ impl Manifest {
             Some(format) if format > u64::from(FORMAT) => Err(backup(format!(
                 "it has format {format}, this version reads {FORMAT}: use a newer Placet"
             ))),
-            _ => serde_json::from_slice(&text)
-                .map_err(|error| backup(format!("{MANIFEST_FILE} cannot be read ({error})"))),
+            _ => {
+                let read = serde_json::from_slice(&text);
+                let manifest: Self = read
+                    .map_err(|error| backup(format!("{MANIFEST_FILE} cannot be read ({error})")))?;
+                if !manifest.files.iter().all(FileEntry::is_inside) {
+                    return Err(backup(format!("{MANIFEST_FILE} names a file elsewhere")));
+                }
+                Ok(manifest)
+            }
         }
     }
 
-    /// Holds every file of the directory against the manifest.
+    /// Holds the files that the manifest names against it.
     ///
     /// # Errors
-    /// [`Error::Backup`] naming the first file that is missing, changed, or not named in it.
+    /// [`Error::Backup`] naming the first that is missing or changed, or a part of every backup that
+    /// the manifest does not name.
     pub fn check(&self, dir: &Path) -> Result<(), Error> {
         let backup = |what: String| Error::Backup { dir: dir.to_owned(), what };
         let take_another = "is not as it was written: take another backup";
         for file in &self.files {
-            if file.name.contains(['/', '\\']) || file.name.starts_with('.') {
-                return Err(backup(format!("{MANIFEST_FILE} names a file elsewhere")));
-            }
             let found = match entry(dir, file.name.clone()) {
                 Ok(found) => found,
                 Err(Error::Io { source, .. }) => {
@@ -326,16 +336,16 @@ fn copy_log(view: &ReadView, path: &Path) -> Result<(), Error> {
                 return Err(Error::Backup { dir: path.to_owned(), what });
             }
         }
-        copy(from, to, (META, file))?;
-        copy(from, to, (EVENTS, file))?;
-        copy(from, to, (STREAMS, file))?;
-        copy(from, to, (UNPLACED, file))?;
-        copy(from, to, (PAYLOADS, file))?;
-        copy(from, to, (STREAM_KEYS, file))?;
-        copy(from, to, (APART, file))?;
-        copy(from, to, (ERASING, file))?;
-        copy(from, to, (SUBJECTS, file))?;
-        copy(from, to, (SUBJECTS_OF, file))
+        copy_rows((from, to), META, (COPYING, file))?;
+        copy_rows((from, to), EVENTS, (COPYING, file))?;
+        copy_rows((from, to), STREAMS, (COPYING, file))?;
+        copy_rows((from, to), UNPLACED, (COPYING, file))?;
+        copy_rows((from, to), PAYLOADS, (COPYING, file))?;
+        copy_rows((from, to), STREAM_KEYS, (COPYING, file))?;
+        copy_rows((from, to), APART, (COPYING, file))?;
+        copy_rows((from, to), ERASING, (COPYING, file))?;
+        copy_rows((from, to), SUBJECTS, (COPYING, file))?;
+        copy_rows((from, to), SUBJECTS_OF, (COPYING, file))
     })
 }
 
@@ -346,7 +356,7 @@ fn copy_keys(
 ) -> Result<(), Error> {
     into_fresh(path, |to, file| {
         match from.open_table(KEY_COUNTER) {
-            Ok(_) => copy(from, to, (KEY_COUNTER, file))?,
+            Ok(_) => copy_rows((from, to), KEY_COUNTER, (COPYING, file))?,
             // no key was ever made
             Err(redb::TableError::TableDoesNotExist(_)) => return Ok(()),
             Err(error) => return Err(file.err(COPYING)(error)),
@@ -375,23 +385,4 @@ fn into_fresh(
         fill(&tx, &file)?;
         tx.commit().map_err(file.err(COPYING))
     })
-}
-
-fn copy<K: Key + 'static, V: Value + 'static>(
-    from: &ReadTransaction,
-    to: &WriteTransaction,
-    (definition, file): (TableDefinition<'_, K, V>, &File),
-) -> Result<(), Error> {
-    let rows = match from.open_table(definition) {
-        Ok(rows) => rows,
-        // made when it is first needed
-        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(()),
-        Err(error) => return Err(file.err(COPYING)(error)),
-    };
-    let mut copied = to.open_table(definition).map_err(file.err(COPYING))?;
-    for row in rows.iter().map_err(file.err(COPYING))? {
-        let (key, value) = row.map_err(file.err(COPYING))?;
-        copied.insert(key.value(), value.value()).map_err(file.err(COPYING))?;
-    }
-    Ok(())
 }

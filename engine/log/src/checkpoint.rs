@@ -13,6 +13,7 @@ use crate::{Error, ReadView, SignedHead};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use placet_model::{Digest, Event, Revision, StreamId};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -186,14 +187,17 @@ impl Trust {
             note.verify(key)?;
         }
         let mut witnesses = vec![];
-        for key in &self.witnesses {
+        // one that is given twice is still one
+        let known: BTreeMap<String, &VerifierKey> =
+            self.witnesses.iter().map(|key| (key.to_string(), key)).collect();
+        for key in known.values() {
             match note.verify(key) {
                 Ok(time) => witnesses.push((key.name().to_owned(), time)),
                 Err(NoteError::Unsigned { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        let (found, known) = (witnesses.len(), self.witnesses.len());
+        let (found, known) = (witnesses.len(), known.len());
         let min = self.min.unwrap_or(known);
         if found < min {
             return Err(TrustError::Witnesses { found, known, min });
@@ -247,6 +251,9 @@ mod tests {
         assert_eq!(attested.witnesses, [("ana".to_owned(), 5)]);
         let few = TrustError::Witnesses { found: 1, known: 2, min: 2 };
         assert_eq!(trust(&[&ana, &bob], None).check(&note), Err(few));
+        // one witness is not two, however often its key is given
+        let few = TrustError::Witnesses { found: 1, known: 1, min: 2 };
+        assert_eq!(trust(&[&ana, &ana], Some(2)).check(&note), Err(few));
         // nobody to check with: said, not assumed
         assert_eq!(Trust::default().check(&note).unwrap().key, None);
         // a key of another log

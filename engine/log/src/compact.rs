@@ -7,31 +7,32 @@
 //! 2. The rows of `payloads` are copied into a fresh table, a few at a time between appends; then
 //!    the table takes the old one's name.
 //! 3. `log.redb` is packed: pages move to the front, the file is cut. Appends wait meanwhile; this
-//!    is the pause that compaction makes. redb packs only while nobody reads, so it is tried again
-//!    until a moment comes in which nobody does.
-//! 4. The pages that are still free are written over with zeros, and it is packed again.
+//!    is the longest pause that compaction makes. redb packs only while nobody reads, so a moment in
+//!    which nobody does is waited for.
+//! 4. The pages that are still free are written over with zeros, a few at a time between appends, and
+//!    it is packed again.
 //!
 //! Everything is a transaction or a rename: a kill at any moment leaves files that open, with every
 //! acknowledged event in them. What is erased while it runs is for the next one to rewrite. Blocks
 //! that the file system has given up, and copies that a disk keeps by itself, are out of reach.
 
 use crate::shared::Shared;
-use crate::storage::{File, Packing};
+use crate::storage::{File, PATIENCE, Packing};
 use crate::tables::{FILLER, PAYLOADS, PAYLOADS_NEW};
 use crate::{AppendError, BoxError, Error, Log};
 use redb::{ReadableTable, WriteTransaction};
+use std::ops::Range;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 const DOING: &str = "compacting";
-/// Bytes of payloads that are copied in one transaction, between two batches of appends.
+/// Bytes that are written in one transaction, between two batches of appends.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
-/// How long a moment without readers is waited for.
-const PATIENCE: Duration = Duration::from_mins(1);
-const PAUSE: Duration = Duration::from_millis(5);
 /// A row of this size has a page of its own.
 const FILLER_BYTES: usize = 3500;
-/// Pages that the tables themselves need while free pages are filled.
+/// Pages that are filled in one transaction.
+const FILLER_BATCH: u64 = (BATCH_BYTES / FILLER_BYTES) as u64;
+/// Pages more in each transaction: the tables themselves need some, and give others free.
 const FILLER_MORE: u64 = 64;
 
 /// What compaction is at.
@@ -69,19 +70,19 @@ impl Log {
         let before = shared.bytes();
         progress(Step::Keys);
         shared.keyring.rewrite(shared.dir.is_some())?;
-        self.copy_payloads(&mut progress)?;
+        let mut paused = self.copy_payloads(&mut progress)?;
         progress(Step::Packing);
-        let mut paused = self.pack()?;
-        let free = self.fill_free()?;
-        progress(Step::Clearing(free));
+        paused = paused.max(self.pack()?);
+        paused = paused.max(self.fill_free(&mut progress)?);
         paused = paused.max(self.pack()?);
         Ok(Compacted { before, after: shared.bytes(), paused })
     }
 
-    /// Copies the payload rows into a fresh table, which takes the place of the old one.
-    fn copy_payloads(&self, progress: &mut impl FnMut(Step)) -> Result<(), AppendError> {
+    /// Copies the payload rows into a fresh table, which takes the place of the old one; returns the
+    /// longest time for which appends had to wait.
+    fn copy_payloads(&self, progress: &mut impl FnMut(Step)) -> Result<Duration, AppendError> {
         let file = self.shared().db.1.clone();
-        self.maintain(move |tx| {
+        let ((), mut paused) = self.between(move |tx| {
             // one that was begun by a process that died
             tx.delete_table(PAYLOADS_NEW).map_err(file.err(DOING))?;
             tx.delete_table(FILLER).map_err(file.err(DOING))?;
@@ -90,45 +91,57 @@ impl Log {
         let (mut from, mut copied) = ((0, 0), 0);
         loop {
             let file = self.shared().db.1.clone();
-            let (answer, answered) = mpsc::sync_channel(1);
-            self.maintain(move |tx| {
-                let batch = copy_batch(tx, from, &file)?;
-                answer.send(batch).map_err(BoxError::from)
-            })?;
-            let batch = answered.recv().map_err(|_gone| stopped())?;
+            let (batch, waited) = self.between(move |tx| copy_batch(tx, from, &file))?;
+            paused = paused.max(waited);
             copied += batch.rows;
             progress(Step::Payloads(copied));
             match batch.next {
                 Some(next) => from = next,
-                None => return Ok(()),
+                None => return Ok(paused),
             }
         }
     }
 
-    /// Writes over the pages that are free; returns how many there were.
-    fn fill_free(&self) -> Result<u64, AppendError> {
-        let (shared, (answer, answered)) = (Arc::clone(self.shared()), mpsc::sync_channel(1));
-        self.maintain(move |tx| {
-            let free = free_pages(tx, &shared)?;
-            let mut filler = tx.open_table(FILLER).map_err(shared.db.1.err(DOING))?;
-            for page in 0..free + FILLER_MORE {
-                let row = [0; FILLER_BYTES];
-                filler.insert(page, row.as_slice()).map_err(shared.db.1.err(DOING))?;
-            }
-            answer.send(free).map_err(BoxError::from)
-        })?;
+    /// Writes over the pages that are free; returns the longest time for which appends had to wait.
+    fn fill_free(&self, progress: &mut impl FnMut(Step)) -> Result<Duration, AppendError> {
+        let shared = Arc::clone(self.shared());
+        let (free, mut paused) = self.between(move |tx| free_pages(tx, &shared))?;
+        progress(Step::Clearing(free));
+        let (mut left, mut next) = (free, 0);
+        while left > 0 {
+            let file = self.shared().db.1.clone();
+            let count = left.min(FILLER_BATCH);
+            let rows = next..next + count + FILLER_MORE;
+            (left, next) = (left - count, rows.end);
+            let ((), waited) = self.between(move |tx| fill(tx, rows, &file))?;
+            paused = paused.max(waited);
+        }
         let file = self.shared().db.1.clone();
-        self.maintain(move |tx| {
+        let ((), waited) = self.between(move |tx| {
             tx.delete_table(FILLER).map_err(file.err(DOING))?;
             Ok(())
         })?;
-        answered.recv().map_err(|_gone| stopped())
+        Ok(paused.max(waited))
+    }
+
+    /// Does something in a transaction between appends; returns also for how long they had to wait.
+    fn between<T: Send + Sync + 'static>(
+        &self,
+        work: impl FnOnce(&WriteTransaction) -> Result<T, Error> + Send + 'static,
+    ) -> Result<(T, Duration), AppendError> {
+        let (answer, answered) = mpsc::sync_channel(1);
+        self.maintain(move |tx| {
+            let began = Instant::now();
+            answer.send((work(tx)?, began)).map_err(BoxError::from)
+        })?;
+        let (done, began) = answered.recv().map_err(|_gone| stopped())?;
+        Ok((done, began.elapsed()))
     }
 
     /// Packs the log's file on the writer's thread; returns how long that took.
     fn pack(&self) -> Result<Duration, AppendError> {
-        let began = Instant::now();
-        while began.elapsed() < PATIENCE {
+        let until = Instant::now() + PATIENCE;
+        while self.shared().db.0.wait_unread(until) {
             let (shared, (answer, answered)) = (Arc::clone(self.shared()), mpsc::sync_channel(1));
             let tried = Instant::now();
             self.alone(move || {
@@ -139,7 +152,8 @@ impl Log {
             });
             match answered.recv().map_err(|_gone| stopped())?? {
                 Packing::Done => return Ok(tried.elapsed()),
-                Packing::Read => std::thread::sleep(PAUSE),
+                // somebody has begun to read since
+                Packing::Read => {}
             }
         }
         Err(Error::Busy.into())
@@ -170,6 +184,15 @@ fn copy_batch(tx: &WriteTransaction, from: (u64, u16), file: &File) -> Result<Ba
     tx.delete_table(PAYLOADS).map_err(file.err(DOING))?;
     tx.rename_table(PAYLOADS_NEW, PAYLOADS).map_err(file.err(DOING))?;
     Ok(Batch { rows, next: None })
+}
+
+fn fill(tx: &WriteTransaction, pages: Range<u64>, file: &File) -> Result<(), Error> {
+    let mut filler = tx.open_table(FILLER).map_err(file.err(DOING))?;
+    let row = [0; FILLER_BYTES];
+    for page in pages {
+        filler.insert(page, row.as_slice()).map_err(file.err(DOING))?;
+    }
+    Ok(())
 }
 
 fn free_pages(tx: &WriteTransaction, shared: &Shared) -> Result<u64, Error> {

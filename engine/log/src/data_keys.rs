@@ -6,7 +6,7 @@
 //! and never an unwrapped key.
 
 use crate::project_key::ProjectKey;
-use crate::storage::{self, Db, File, Packing};
+use crate::storage::{self, Db, File, PATIENCE, Packing, Snapshot};
 use crate::tables::{DATA_KEYS, KEY_COUNTER};
 use crate::{Error, KeyMark, payload::DataKey};
 use placet_model::DataKeyId;
@@ -16,6 +16,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Instant;
 use zeroize::Zeroizing;
 
 /// Keys made in the first commit: one run on the command line wants no more.
@@ -195,10 +196,12 @@ impl DataKeys {
     pub(crate) fn rewrite(&self, is_file: bool) -> Result<(), Error> {
         let (db, file) = (&self.shared.db, &self.shared.file);
         if !is_file {
-            while db.pack(file)? == Packing::Read {
-                std::thread::yield_now();
+            while db.wait_unread(Instant::now() + PATIENCE) {
+                if db.pack(file)? == Packing::Done {
+                    return Ok(());
+                }
             }
-            return Ok(());
+            return Err(Error::Busy);
         }
         storage::guarded(COPYING, file, || db.replace(|old| copy(old, file)))
     }
@@ -248,42 +251,23 @@ fn copy(old: &Database, file: &File) -> Result<Database, Error> {
     let mut new = builder.create(&unfinished).map_err(file.err(COPYING))?;
     let mut tx = new.begin_write().map_err(file.err(COPYING))?;
     tx.set_quick_repair(true);
-    copy_table(&from, &tx, DATA_KEYS, file)?;
-    copy_table(&from, &tx, KEY_COUNTER, file)?;
+    storage::copy_rows((&from, &tx), DATA_KEYS, (COPYING, file))?;
+    storage::copy_rows((&from, &tx), KEY_COUNTER, (COPYING, file))?;
     tx.commit().map_err(file.err(COPYING))?;
     while new.compact().map_err(file.err(COPYING))? {}
     storage::take_name(&unfinished, file.path(), file)?;
     Ok(new)
 }
 
-fn copy_table<K: redb::Key + 'static, V: redb::Value + 'static>(
-    from: &redb::ReadTransaction,
-    to: &redb::WriteTransaction,
-    table: redb::TableDefinition<'_, K, V>,
-    file: &File,
-) -> Result<(), Error> {
-    let from = match from.open_table(table) {
-        Ok(from) => from,
-        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(()),
-        Err(error) => return Err(file.err(COPYING)(error)),
-    };
-    let mut to = to.open_table(table).map_err(file.err(COPYING))?;
-    for row in from.iter().map_err(file.err(COPYING))? {
-        let (key, value) = row.map_err(file.err(COPYING))?;
-        to.insert(key.value(), value.value()).map_err(file.err(COPYING))?;
-    }
-    Ok(())
-}
-
 /// The keys at one moment.
 #[derive(Debug)]
 pub(crate) struct KeySnapshot {
-    tx: redb::ReadTransaction,
+    tx: Snapshot,
     file: File,
 }
 
 impl KeySnapshot {
-    pub(crate) const fn transaction(&self) -> &redb::ReadTransaction {
+    pub(crate) fn transaction(&self) -> &redb::ReadTransaction {
         &self.tx
     }
 

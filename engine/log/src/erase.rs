@@ -157,9 +157,13 @@ pub(crate) fn strike_off(
 /// While the log opens, before anybody can read: destroys again what tombstones name and a restored
 /// key file has brought back, and finishes erasures that were cut short.
 ///
-/// Returns what was erased again, with its payloads: no event of this log says so.
+/// Returns what was erased again, with its payloads: no event of this log says so. Without keys all
+/// of it is left to whoever has them: a key must not go before its tombstone is written.
 pub(crate) fn recover(shared: &Shared) -> Result<Vec<(Erasable, usize)>, Error> {
     let mut again = vec![];
+    if shared.demand_key().is_err() {
+        return Ok(again);
+    }
     let (db, file) = &shared.db;
     let revived = shared.keyring.revived(&shared.tombstones.keys())?;
     if !revived.is_empty() {

@@ -97,6 +97,7 @@ mod tables;
 mod tombstones;
 pub mod tree;
 mod verify;
+mod whole;
 pub mod witness;
 mod writer;
 
@@ -116,8 +117,9 @@ pub use projector::{NoProjections, Projector};
 pub use read::{ReadView, StoredEvent};
 pub use record::Record;
 pub use restore::{Marker, Restoring, known_epoch, lost_to, marker, verify_backup};
-pub use signer::{SignedHead, Signer, replace_file};
+pub use signer::{SignedHead, Signer};
 pub use storage::Storage;
 pub use subjects::SUBJECTS_MAX;
 pub use tombstones::{KeyMark, Tombstones};
 pub use verify::Verified;
+pub use whole::replace_file;

@@ -295,7 +295,7 @@ impl Note {
         &self.signatures
     }
 
-    /// Adds a line, unless the same key has one.
+    /// Adds a line, in the place of one that says to be of the same key.
     pub fn add(&mut self, signature: Signature) {
         let known = |had: &&mut Signature| had.name == signature.name && had.id == signature.id;
         match self.signatures.iter_mut().find(known) {

@@ -27,6 +27,8 @@ pub const PAYLOAD_MAX: usize = 16 * 1024 * 1024;
 
 const KEY_ID_LEN: usize = 8;
 const SALT_LEN: usize = 32;
+/// Bytes that sealing adds: key id, nonce, salt and AES-GCM's tag.
+pub(crate) const SEALED_MORE: usize = KEY_ID_LEN + NONCE_LEN + SALT_LEN + 16;
 const COMMIT_LABEL: &[u8] = b"placet-pt-v1";
 
 /// Content in the clear. It is wiped when dropped.

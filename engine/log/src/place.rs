@@ -12,12 +12,11 @@
 //! What it cannot see: a copy together with its own key directory. Checkpoints that are kept
 //! elsewhere show that.
 
-use crate::project_key::sync_dir;
+use crate::whole::write_private;
 use crate::{Error, ReadView, meta};
 use placet_model::Digest;
 use serde::{Deserialize, Serialize};
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 /// In the data directory: the install id, in clear, so that another directory can be told by it.
@@ -69,7 +68,7 @@ impl Place {
     pub(crate) fn note(&self, view: &ReadView, install_id: &str) -> Result<(), Error> {
         let install = self.dir.join(INSTALL_FILE);
         if fs::read_to_string(&install).ok().as_deref() != Some(install_id) {
-            write_whole(&install, install_id.as_bytes())?;
+            write_private(&install, install_id.as_bytes())?;
         }
         let head = view.head();
         let epoch = view.epochs()?.last().map_or(1, |epoch| epoch.number);
@@ -82,7 +81,7 @@ impl Place {
             path: self.file.clone(),
             source: error.into(),
         })?;
-        write_whole(&self.file, text.as_bytes())
+        write_private(&self.file, text.as_bytes())
     }
 }
 
@@ -134,18 +133,4 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
 #[cfg(not(unix))]
 fn is_same_file(one: &Path, other: &Path) -> bool {
     matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
-}
-
-/// Writes a small file so that it is there whole or as it was before; durable before this returns.
-pub(crate) fn write_whole(path: &Path, content: &[u8]) -> Result<(), Error> {
-    let unfinished = path.with_extension("new");
-    let io = |source| Error::Io { doing: "writing", path: path.to_owned(), source };
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&unfinished).map_err(io)?;
-    file.write_all(content).and_then(|()| file.sync_all()).map_err(io)?;
-    fs::rename(&unfinished, path).map_err(io)?;
-    sync_dir(path.parent())
 }

@@ -9,7 +9,7 @@ use crate::head::Head;
 use crate::payload::{self, OpenedPayload, Owner, Payload};
 use crate::record::{self, Record};
 use crate::shared::Shared;
-use crate::storage::guarded;
+use crate::storage::{Snapshot, guarded};
 use crate::tables::{APART, EVENTS, META, PAYLOADS, STREAM_KEYS, STREAMS};
 use crate::{Erasable, Error, index, tree};
 use placet_model::{DataKeyId, Digest, PayloadRef, Position, RecordedEvent, Revision, StreamId};
@@ -24,9 +24,10 @@ const LAST_PAYLOADS: usize = 256;
 /// A snapshot of the log. Opened with [`crate::Log::read`].
 pub struct ReadView {
     pub(crate) shared: Arc<Shared>,
-    tx: ReadTransaction,
     events: ReadOnlyTable<u64, &'static [u8]>,
     streams: ReadOnlyTable<(&'static [u8], u64), (u64, u32)>,
+    /// After its tables: they are dropped first.
+    tx: Snapshot,
     head: Head,
 }
 
@@ -74,7 +75,7 @@ impl ReadView {
 
     /// The redb transaction behind the view. For `placet-projections` only, and there only for
     /// tables named `proj_…`.
-    pub const fn transaction(&self) -> &ReadTransaction {
+    pub fn transaction(&self) -> &ReadTransaction {
         &self.tx
     }
 

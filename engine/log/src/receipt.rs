@@ -76,6 +76,14 @@ pub fn of_decision(
     let stream = StreamId::Run(run);
     let events: Vec<RecordedEvent> =
         view.stream(&stream, Revision::START).collect::<Result<_, _>>()?;
+    Ok(concerned(&events, decision).map(|event| event.position).collect())
+}
+
+/// Those of a run's events that concern one decision.
+fn concerned(
+    events: &[RecordedEvent],
+    decision: DecisionId,
+) -> impl Iterator<Item = &RecordedEvent> {
     let requested = events.iter().find_map(|event| match &event.event {
         Event::DecisionRequested(body) if body.decision == decision => Some(body.digest),
         _ => None,
@@ -87,7 +95,7 @@ pub fn of_decision(
             _ => None,
         })
         .collect();
-    let concerns = |event: &Event| match event {
+    let concerns = move |event: &Event| match event {
         Event::RunStarted(_) => true,
         Event::DraftPrepared(body) => Some(body.digest) == requested,
         Event::DecisionRequested(body) => body.decision == decision,
@@ -103,8 +111,7 @@ pub fn of_decision(
         Event::AttemptReconciled(body) => attempts.contains(&body.attempt),
         _ => false,
     };
-    let concerned = events.iter().filter(|event| concerns(&event.event));
-    Ok(concerned.map(|event| event.position).collect())
+    events.iter().filter(move |event| concerns(&event.event))
 }
 
 /// Writes the receipt of a decision with the events at these positions, all within the checkpoint.
@@ -167,7 +174,29 @@ pub fn verify(text: &str, asked: &Asked, render: Render<'_>) -> Result<Proven, F
     }
     let Check { note, events, content, .. } = check;
     let (_, attested) = note.ok_or_else(|| no(&"it lists no events"))?;
+    about(decision, &events)?;
     Ok(Proven { decision, attested, events, content })
+}
+
+/// What it says to be about stands in no leaf: the events themselves must be about that decision,
+/// all of them, and in one run.
+fn about(decision: DecisionId, events: &[RecordedEvent]) -> Result<(), Finding> {
+    let no = |what: &str| Finding::in_file("receipt", what);
+    let asked = events.iter().find(|event| match &event.event {
+        Event::DecisionRequested(body) => body.decision == decision,
+        _ => false,
+    });
+    let asked = asked.ok_or_else(|| no("none of its events asks for the decision it names"))?;
+    let about: BTreeSet<Position> = concerned(events, decision)
+        .filter(|event| event.stream == asked.stream)
+        .map(|event| event.position)
+        .collect();
+    match events.iter().find(|event| !about.contains(&event.position)) {
+        Some(other) => {
+            Err(no("it is not about the decision that is named").at(other.position.get()))
+        }
+        None => Ok(()),
+    }
 }
 
 struct Check<'a> {

@@ -92,21 +92,26 @@ impl<'r> Record<'r> {
     /// [`Error::UnknownEvent`] for a type or version from the future, [`Error::Damaged`] for a
     /// body that its type cannot hold.
     pub fn event(&self) -> Result<RecordedEvent, Error> {
-        let envelope = &self.envelope;
-        let event = codec::decode(envelope.type_id, envelope.type_version, self.body)
-            .map_err(|error| error.at(envelope.position))?;
-        Ok(RecordedEvent {
-            position: envelope.position,
-            stream: envelope.stream.clone(),
-            revision: envelope.revision,
-            event_id: envelope.event_id,
-            recorded_at: envelope.recorded_at,
-            actor: envelope.actor.clone(),
-            causation: envelope.causation,
-            correlation: envelope.correlation,
-            event,
-        })
+        recorded(&self.envelope, self.body)
     }
+}
+
+/// The event that a leaf and a body say together; whether they belong to each other is checked
+/// before.
+pub(crate) fn recorded(envelope: &Envelope<'_>, body: &[u8]) -> Result<RecordedEvent, Error> {
+    let event = codec::decode(envelope.type_id, envelope.type_version, body)
+        .map_err(|error| error.at(envelope.position))?;
+    Ok(RecordedEvent {
+        position: envelope.position,
+        stream: envelope.stream.clone(),
+        revision: envelope.revision,
+        event_id: envelope.event_id,
+        recorded_at: envelope.recorded_at,
+        actor: envelope.actor.clone(),
+        causation: envelope.causation,
+        correlation: envelope.correlation,
+        event,
+    })
 }
 
 /// [`Record::event`], for where a closure over any lifetime is wanted.

@@ -5,8 +5,9 @@
 //! over.
 
 use crate::backup::Manifest;
-use crate::place::{self, Known, Place, write_whole};
+use crate::place::{self, Known, Place};
 use crate::project_key::{create_private_dir, sync_dir};
+use crate::whole::write_private;
 use crate::{
     Error, KeyPlace, Log, OpenOptions, RESTORING_FILE, ReadView, SignedHead, Storage, Verified,
 };
@@ -190,7 +191,7 @@ fn write_marker(dir: &Path, marker: &Marker) -> Result<(), Error> {
         path: path.clone(),
         source: error.into(),
     };
-    write_whole(&path, &text.map_err(io)?)
+    write_private(&path, &text.map_err(io)?)
 }
 
 /// Removes what a restore of a backup has left half done; refuses a directory with anything else.

@@ -75,8 +75,10 @@ impl Graveyard {
 }
 
 impl Shared {
-    /// Destroys keys for good: a tombstone each, then the keys. Returns how many there were.
+    /// Destroys keys for good: a tombstone each, then the keys. Returns how many there were. Whoever
+    /// has no keys knows no place for tombstones, and destroys nothing.
     pub(crate) fn destroy(&self, ids: &[DataKeyId]) -> Result<usize, Error> {
+        self.demand_key()?;
         self.tombstones.add(&self.keyring.marks(ids)?)?;
         self.keyring.destroy(ids)
     }
@@ -130,8 +132,11 @@ impl Shared {
 
     /// Refuses a log that ends before the head noted when it was last closed.
     pub(crate) fn check_noted_head(&self, head: &Head) -> Result<(), Error> {
-        let Some(noted) = self.head_path().and_then(|path| std::fs::read(path).ok()) else {
-            return Ok(());
+        let Some(path) = self.head_path() else { return Ok(()) };
+        let noted = match std::fs::read(&path) {
+            Ok(noted) => noted,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(source) => return Err(Error::Io { doing: "reading the noted head", path, source }),
         };
         // a torn note says nothing
         let Some(noted) = Head::decode(&noted) else { return Ok(()) };

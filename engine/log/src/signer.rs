@@ -20,7 +20,8 @@
 use crate::check::sha256;
 use crate::checkpoint::Checkpoint;
 use crate::note::{KeyKind, Note, SigningKey, VerifierKey};
-use crate::project_key::{create_private_dir, read_secret, refuse_inside, sync_dir, write_secret};
+use crate::project_key::{create_private_dir, read_secret, refuse_inside, write_secret};
+use crate::whole::write_private;
 use crate::{Error, KeyPlace, ReadView, meta};
 use placet_model::Digest;
 use ring::rand::{SecureRandom, SystemRandom};
@@ -279,18 +280,5 @@ fn read_head(path: &Path) -> Result<Option<SignedHead>, Error> {
 }
 
 fn write_head(path: &Path, head: SignedHead) -> Result<(), Error> {
-    replace_file(path, format!("{HEAD_HEADER}{} {}\n", head.size, head.root).as_bytes())
-}
-
-/// Puts a file in the place of another, all or nothing; durable before this returns.
-///
-/// # Errors
-/// [`Error::Io`].
-pub fn replace_file(path: &Path, content: &[u8]) -> Result<(), Error> {
-    let new = path.with_extension("new");
-    let io = |source| Error::Io { doing: "writing", path: path.to_owned(), source };
-    let mut file = File::create(&new).map_err(io)?;
-    std::io::Write::write_all(&mut file, content).and_then(|()| file.sync_all()).map_err(io)?;
-    std::fs::rename(&new, path).map_err(io)?;
-    sync_dir(path.parent())
+    write_private(path, format!("{HEAD_HEADER}{} {}\n", head.size, head.root).as_bytes())
 }

@@ -8,12 +8,14 @@ use crate::meta::Meta;
 use crate::{Error, present, project_key};
 use redb::backends::FileBackend;
 use redb::{
-    CompactionError, Database, ReadTransaction, ReadableDatabase, StorageBackend, WriteTransaction,
+    CompactionError, Database, Key, ReadTransaction, ReadableDatabase, ReadableTable as _,
+    StorageBackend, TableDefinition, Value, WriteTransaction,
 };
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::time::{Duration, Instant};
 
 /// Where the data of a log lives.
 #[derive(Debug)]
@@ -93,6 +95,25 @@ pub(crate) fn guarded<T>(
     })
 }
 
+/// Copies the rows of a table that may not be there: some are made when they are first needed.
+pub(crate) fn copy_rows<K: Key + 'static, V: Value + 'static>(
+    (from, to): (&ReadTransaction, &WriteTransaction),
+    table: TableDefinition<'_, K, V>,
+    (doing, file): (&'static str, &File),
+) -> Result<(), Error> {
+    let rows = match from.open_table(table) {
+        Ok(rows) => rows,
+        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(()),
+        Err(error) => return Err(file.err(doing)(error)),
+    };
+    let mut copied = to.open_table(table).map_err(file.err(doing))?;
+    for row in rows.iter().map_err(file.err(doing))? {
+        let (key, value) = row.map_err(file.err(doing))?;
+        copied.insert(key.value(), value.value()).map_err(file.err(doing))?;
+    }
+    Ok(())
+}
+
 /// What a panic said.
 pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
@@ -106,16 +127,75 @@ pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
 /// Transactions hold no borrow of it; compaction needs it alone for a moment, so it stands behind
 /// a lock that every beginning of a transaction takes shared.
 #[derive(Debug)]
-pub(crate) struct Db(RwLock<Option<Database>>);
+pub(crate) struct Db {
+    db: RwLock<Option<Database>>,
+    readers: Arc<Readers>,
+}
+
+/// How many snapshots are open.
+#[derive(Debug, Default)]
+struct Readers {
+    open: Mutex<usize>,
+    none: Condvar,
+}
+
+impl Readers {
+    fn lock(&self) -> MutexGuard<'_, usize> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A snapshot. Tables that were opened from it must be dropped before it.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    /// First field: gone before it is no longer counted.
+    tx: ReadTransaction,
+    _counted: Counted,
+}
+
+#[derive(Debug)]
+struct Counted(Arc<Readers>);
+
+impl std::ops::Deref for Snapshot {
+    type Target = ReadTransaction;
+
+    fn deref(&self) -> &ReadTransaction {
+        &self.tx
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let mut open = self.0.lock();
+        *open -= 1;
+        if *open == 0 {
+            self.0.none.notify_all();
+        }
+    }
+}
 
 impl Db {
-    pub(crate) const fn new(db: Database) -> Self {
-        Self(RwLock::new(Some(db)))
+    pub(crate) fn new(db: Database) -> Self {
+        Self { db: RwLock::new(Some(db)), readers: Arc::default() }
     }
 
-    /// A snapshot.
-    pub(crate) fn begin_read(&self) -> Result<ReadTransaction, redb::TransactionError> {
-        self.shared().as_ref().expect("taken only when dropped").begin_read()
+    pub(crate) fn begin_read(&self) -> Result<Snapshot, redb::TransactionError> {
+        let db = self.shared();
+        *self.readers.lock() += 1;
+        let counted = Counted(Arc::clone(&self.readers));
+        let tx = db.as_ref().expect("taken only when dropped").begin_read()?;
+        Ok(Snapshot { tx, _counted: counted })
+    }
+
+    /// Waits for a moment in which no snapshot is open; false when none came in time.
+    pub(crate) fn wait_unread(&self, until: Instant) -> bool {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return false;
+        }
+        let waited =
+            self.readers.none.wait_timeout_while(self.readers.lock(), left, |open| *open > 0);
+        *waited.unwrap_or_else(PoisonError::into_inner).0 == 0
     }
 
     /// The one transaction that may write.
@@ -124,14 +204,14 @@ impl Db {
     }
 
     fn shared(&self) -> RwLockReadGuard<'_, Option<Database>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+        self.db.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Moves pages to the front and cuts the file, unless somebody reads.
     pub(crate) fn pack(&self, file: &File) -> Result<Packing, Error> {
         const DOING: &str = "compacting";
         guarded(DOING, file, || {
-            let mut db = self.0.write().unwrap_or_else(PoisonError::into_inner);
+            let mut db = self.db.write().unwrap_or_else(PoisonError::into_inner);
             let db = db.as_mut().expect("taken only when dropped");
             loop {
                 match db.compact() {
@@ -150,12 +230,15 @@ impl Db {
         &self,
         rewrite: impl FnOnce(&Database) -> Result<Database, Error>,
     ) -> Result<(), Error> {
-        let mut db = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut db = self.db.write().unwrap_or_else(PoisonError::into_inner);
         let new = rewrite(db.as_ref().expect("taken only when dropped"))?;
         drop(db.replace(new));
         Ok(())
     }
 }
+
+/// How long a moment without readers is waited for.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Whether a file was packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,7 +251,7 @@ pub(crate) enum Packing {
 
 impl Drop for Db {
     fn drop(&mut self) {
-        let db = self.0.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        let db = self.db.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(db))) {
             tracing::error!(panic = panic_text(&*panic), "redb panicked while closing");
         }

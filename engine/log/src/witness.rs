@@ -9,12 +9,13 @@
 //! In its directory: `witness.key` (a secret), `witness.name`, `lock`, and one checkpoint for each
 //! log, named after its origin. A checkpoint is on disk before its signature is let go.
 
+use crate::Error;
 use crate::checkpoint::{Checkpoint, decimal};
 use crate::note::{KeyKind, Note, NoteError, Signature, SigningKey, VerifierKey};
 use crate::project_key::{create_private_dir, read_secret, write_secret};
 use crate::proof::{check_consistency, hashes};
 use crate::tree::empty_root;
-use crate::{Error, replace_file};
+use crate::whole::write_private;
 use placet_model::Digest;
 use ring::rand::{SecureRandom, SystemRandom};
 use std::collections::BTreeMap;
@@ -113,7 +114,7 @@ impl Witness {
             let mut seed = Zeroizing::new([0; 32]);
             SystemRandom::new().fill(seed.as_mut()).map_err(|_unspecified| Error::Random)?;
             SigningKey::from_seed(name, KeyKind::Witness, &seed)?;
-            replace_file(&named, format!("{name}\n").as_bytes())?;
+            write_private(&named, format!("{name}\n").as_bytes())?;
             write_secret(&secret, HEADER, &seed)?;
         }
         let known = fs::read_to_string(&named).map_err(io)?;
@@ -171,7 +172,7 @@ impl Witness {
         let signature = self.key.sign(request.note.text(), now);
         let mut note = request.note;
         note.add(signature.clone());
-        replace_file(&self.file(&new.origin), note.to_string().as_bytes())?;
+        write_private(&self.file(&new.origin), note.to_string().as_bytes())?;
         Ok(Verdict::Cosigned(signature))
     }
 

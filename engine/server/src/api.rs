@@ -2,7 +2,7 @@
 //! here needs a caller; GET reads one snapshot, POST answers after the commit.
 
 mod audit;
-mod backup;
+pub(crate) mod backup;
 mod connect;
 mod events;
 mod evidence;

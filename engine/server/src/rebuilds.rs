@@ -5,11 +5,11 @@ use placet_model::{Position, Principal};
 use placet_projections::{Error, Progress, Rebuilt};
 use serde_json::{Value, json};
 use std::ops::ControlFlow;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
 
 /// What is known of rebuilds since the engine started.
-#[derive(Debug, Default)]
-pub(crate) struct Rebuilds(Mutex<Option<Rebuild>>);
+#[derive(Debug)]
+pub(crate) struct Rebuilds(watch::Sender<Option<Rebuild>>);
 
 /// One rebuild.
 #[derive(Debug, Clone)]
@@ -57,60 +57,93 @@ impl Rebuild {
     }
 }
 
+impl Default for Rebuilds {
+    fn default() -> Self {
+        Self(watch::channel(None).0)
+    }
+}
+
 impl Rebuilds {
     /// Notes that one begins; none while another is under way.
     pub(crate) fn begin(&self, by: &Principal, head: Position) -> Option<Rebuild> {
-        let mut known = self.lock();
-        if known.as_ref().is_some_and(Rebuild::is_running) {
-            return None;
-        }
-        let id = known.as_ref().map_or(0, |last| last.id) + 1;
-        let begun = Rebuild { id, by: by.clone(), state: State::Running, events: 0, head };
-        Some(known.insert(begun).clone())
+        let mut begun = None;
+        self.0.send_if_modified(|known| {
+            if known.as_ref().is_some_and(Rebuild::is_running) {
+                return false;
+            }
+            let id = known.as_ref().map_or(0, |last| last.id) + 1;
+            let next = Rebuild { id, by: by.clone(), state: State::Running, events: 0, head };
+            begun = Some(known.insert(next).clone());
+            true
+        });
+        begun
     }
 
     /// The last one.
     pub(crate) fn last(&self) -> Option<Rebuild> {
-        self.lock().clone()
+        self.0.borrow().clone()
+    }
+
+    /// Comes when none is under way.
+    pub(crate) async fn over(&self) {
+        let mut known = self.0.subscribe();
+        let over = |known: &Option<Rebuild>| !known.as_ref().is_some_and(Rebuild::is_running);
+        drop(known.wait_for(over).await);
     }
 
     /// Asks the one that is under way to end; none when there is none.
     pub(crate) fn cancel(&self) -> Option<Rebuild> {
-        let mut known = self.lock();
-        let running = known.as_mut().filter(|rebuild| rebuild.is_running())?;
-        running.state = State::Cancelling;
-        Some(running.clone())
+        let mut cancelled = None;
+        self.0.send_if_modified(|known| {
+            let running = known.as_mut().filter(|rebuild| rebuild.is_running());
+            cancelled = running.map(|running| {
+                running.state = State::Cancelling;
+                running.clone()
+            });
+            cancelled.is_some()
+        });
+        cancelled
     }
 
     /// How far it is; breaks off when somebody wants it to end.
     pub(crate) fn note(&self, progress: Progress) -> ControlFlow<()> {
-        let mut known = self.lock();
-        let Some(running) = known.as_mut() else { return ControlFlow::Break(()) };
-        (running.events, running.head) = (progress.events, progress.head);
-        match running.state {
-            State::Running => ControlFlow::Continue(()),
-            State::Cancelling | State::Done | State::Cancelled | State::Failed(_) => {
-                ControlFlow::Break(())
+        let mut flow = ControlFlow::Break(());
+        self.0.send_if_modified(|known| {
+            let Some(running) = known else { return false };
+            (running.events, running.head) = (progress.events, progress.head);
+            if matches!(running.state, State::Running) {
+                flow = ControlFlow::Continue(());
             }
-        }
+            true
+        });
+        flow
     }
 
     /// How it ended.
     pub(crate) fn end(&self, ended: Result<Option<Rebuilt>, Error>) {
-        let mut known = self.lock();
-        let Some(running) = known.as_mut() else { return };
-        running.state = match ended {
-            Ok(Some(made)) => {
-                (running.events, running.head) = (made.events, made.cursor);
-                State::Done
-            }
-            Ok(None) => State::Cancelled,
-            Err(error) => State::Failed(with_sources(&error)),
-        };
+        match ended {
+            Ok(made) => self.ended(|running| match made {
+                Some(made) => {
+                    (running.events, running.head) = (made.events, made.cursor);
+                    State::Done
+                }
+                None => State::Cancelled,
+            }),
+            Err(error) => self.fail(with_sources(&error)),
+        }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Rebuild>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// It came to nothing.
+    pub(crate) fn fail(&self, detail: String) {
+        self.ended(|_running| State::Failed(detail));
+    }
+
+    fn ended(&self, state: impl FnOnce(&mut Rebuild) -> State) {
+        self.0.send_if_modified(|known| {
+            let Some(running) = known else { return false };
+            running.state = state(running);
+            true
+        });
     }
 }
 
@@ -134,6 +167,20 @@ mod tests {
         rebuilds.end(Ok(Some(Rebuilt { events: 9, cursor: Position::new(9) })));
         assert_eq!(rebuilds.last().unwrap().to_json()["state"], "done");
         assert_eq!(rebuilds.begin(&by, Position::new(9)).unwrap().to_json()["id"], 2);
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_hears_of_every_end() {
+        let (rebuilds, by) = (Rebuilds::default(), "author".parse().unwrap());
+        rebuilds.over().await;
+        for end in [
+            |all: &Rebuilds| all.end(Ok(None)),
+            |all: &Rebuilds| all.fail("it panicked".to_owned()),
+        ] {
+            assert!(rebuilds.begin(&by, Position::new(9)).is_some());
+            let ((), ()) = tokio::join!(rebuilds.over(), async { end(&rebuilds) });
+        }
+        assert_eq!(rebuilds.last().unwrap().to_json()["detail"], "it panicked");
     }
 
     #[test]

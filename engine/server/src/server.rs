@@ -1,6 +1,7 @@
 //! Binding and running.
 
 use crate::access::Access;
+use crate::api::backup;
 use crate::app::App;
 use crate::router::router;
 use crate::token::Token;
@@ -118,6 +119,11 @@ impl Server {
         let Self { listener, address, options } = self;
         let failed = |source| Error::Serve { address, source };
         let (close, closing) = watch::channel(false);
+        if let Some(data) = options.handle.log().directory()
+            && let Err(error) = backup::clear(data)
+        {
+            tracing::warn!(%error, "copies for backups that nobody has taken are not removed");
+        }
         let app = Arc::new(App::new(options, address, closing.clone()));
         let serving = axum::serve(listener, router(app)).with_graceful_shutdown(closed(closing));
         let mut serving = pin!(serving.into_future());

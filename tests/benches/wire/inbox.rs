@@ -2,7 +2,7 @@
 
 use crate::Failure;
 use crate::client::Door;
-use crate::load::{Asked, Figures, Load, millis_since};
+use crate::load::{Asked, Figures, Load, all, millis_since};
 use async_nats::{Client, HeaderMap};
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
@@ -73,11 +73,7 @@ impl Desk {
                 Ok::<_, Failure>(millis)
             })
         });
-        let callers: Vec<_> = callers.collect();
-        let mut millis = vec![];
-        for caller in callers {
-            millis.extend(caller.await??);
-        }
+        let millis = all(callers).await?;
         Figures::new(millis, begin.elapsed())
     }
 }

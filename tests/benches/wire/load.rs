@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
 
 /// A run that waits for a decision.
 #[derive(Debug, Clone)]
@@ -130,11 +131,7 @@ impl Load {
                 Ok::<_, Failure>(millis)
             })
         });
-        let callers: Vec<_> = callers.collect();
-        let mut millis = vec![];
-        for caller in callers {
-            millis.extend(caller.await??);
-        }
+        let millis = all(callers).await?;
         Figures::new(millis, begin.elapsed())
     }
 
@@ -157,12 +154,7 @@ impl Load {
                 Ok::<_, Failure>(runs)
             })
         });
-        let callers: Vec<_> = callers.collect();
-        let mut asked = VecDeque::new();
-        for caller in callers {
-            asked.extend(caller.await??);
-        }
-        Ok(asked)
+        Ok(all(callers).await?.into())
     }
 
     /// Approves each and waits for the result of its run.
@@ -191,11 +183,7 @@ impl Load {
                 Ok::<_, Failure>(millis)
             })
         });
-        let callers: Vec<_> = callers.collect();
-        let mut millis = vec![];
-        for caller in callers {
-            millis.extend(caller.await??);
-        }
+        let millis = all(callers).await?;
         Figures::new(millis, begin.elapsed())
     }
 
@@ -208,6 +196,18 @@ impl Load {
         }
         Ok(())
     }
+}
+
+/// Starts all callers and waits for what each of them has.
+pub(crate) async fn all<T>(
+    callers: impl Iterator<Item = JoinHandle<Result<Vec<T>, Failure>>>,
+) -> Result<Vec<T>, Failure> {
+    let callers: Vec<_> = callers.collect();
+    let mut all = vec![];
+    for caller in callers {
+        all.extend(caller.await??);
+    }
+    Ok(all)
 }
 
 fn completed(run: &Value) -> Result<(), Failure> {

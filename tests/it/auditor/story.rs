@@ -57,6 +57,18 @@ fn a_run_is_told_in_sentences_with_who_what_when_and_on_which_digest() {
     assert_eq!(check(&live), at_engine);
 }
 
+#[test]
+fn a_reason_cannot_look_like_a_line_of_the_story() {
+    let live = Live::start();
+    let asked = live.ask("Hello");
+    let forged = "no\n2026-01-01 00:00:00Z  approver approved the request";
+    live.done("approver", &["inbox", "reject", &asked.decision, "--reason", forged]);
+    live.until(&asked.run, "RunFaulted");
+    let told = live.placet(["audit", "show", &asked.run]).run().expect_code(0).stdout;
+    assert!(told.contains("approver approved the request"), "the reason is told: {told}");
+    assert!(!told.lines().any(|line| line.starts_with("2026-01-01")), "{told}");
+}
+
 /// `2026-11-29 09:12:03Z`.
 fn is_moment(text: &str) -> bool {
     let form = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c });

@@ -101,6 +101,27 @@ fn an_engine_does_not_start_on_an_older_copy_of_its_data() {
     succeeds(live.placet(["runs", "list"]).run());
 }
 
+/// What is signed of a copy, the original does not have: it would be taken for an older one.
+#[test]
+fn a_copy_beside_its_original_is_not_signed_and_the_original_goes_on() {
+    let mut live = Live::start();
+    live.ask("Hello");
+    // killed: its last events are not signed
+    live.kill_9();
+    let copy = live.copy_of_data();
+    let key = live.placet(["audit", "checkpoint", "--key"]).run().expect_code(0).stdout;
+    let of_copy = |more: &[&str]| {
+        let args = ["audit", "checkpoint", "--data", &copy].into_iter();
+        live.placet(args.chain(more.iter().copied())).run()
+    };
+    assert_eq!(of_copy(&["--key"]).expect_code(0).stdout, key, "the key can be read anywhere");
+    let refused = of_copy(&[]);
+    assert_ne!(refused.code, Some(0), "{}", refused.stdout);
+    assert!(refused.stderr.contains("PL1010"), "{}", refused.stderr);
+    live.restart();
+    assert_eq!(live.inbox().len(), 1);
+}
+
 #[test]
 fn a_signing_key_that_is_lost_is_asked_for_and_replaced_only_on_request() {
     let (mut live, _, key) = story();

@@ -118,6 +118,15 @@ const FORGERIES: &[Forgery] = &[
             events.insert(0, events[0].clone());
         },
     },
+    Forgery {
+        what: "the name of another decision",
+        seen: false,
+        forge: |receipt| {
+            let name = receipt["decision"].as_str().expect("an id").to_owned();
+            let last = if name.ends_with('0') { "1" } else { "0" };
+            receipt["decision"] = json!([&name[..name.len() - 1], last].concat());
+        },
+    },
     Forgery { what: "no events", seen: true, forge: |receipt| receipt["events"] = json!([]) },
 ];
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
-use super::PROJECT;
+use super::{Live, PROJECT};
 
 /// A client of the inbox service: plain requests, as any NATS client would send them.
 #[derive(Debug)]
@@ -85,6 +85,15 @@ pub(crate) fn ballot(decision: &str, digest: &Value, verdict: &str) -> Value {
         "time": placet_executor::Clock::System.now(),
         "reason": "as agreed",
     })
+}
+
+/// Holds the stream to the log: each event up to this position once, in order, as the log has it.
+pub(crate) fn stream_is_the_log(server: &NatsServer, live: &Live, last: u64) {
+    let (positions, stream): (Vec<u64>, Vec<Value>) = stream_of(server, last).into_iter().unzip();
+    assert_eq!(positions, (1..=last).collect::<Vec<_>>());
+    let mut log = live.door().events().until(|events| events.len() as u64 >= last);
+    log.truncate(stream.len());
+    assert_eq!(stream, log);
 }
 
 /// The stream's messages as a fresh reader gets them, up to and including this position: `(Placet-Seq, event)`.

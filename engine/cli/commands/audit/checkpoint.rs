@@ -50,7 +50,9 @@ pub(super) async fn run(found: &Found, args: &Args) -> Result<Exit> {
         Found::Engine(link) if args.only.key => link.get("/api/v1/audit/checkpoint").await?,
         Found::Engine(link) => link.post("/api/v1/audit/checkpoint", &json!({})).await?,
         Found::Data(data, project) => {
-            let log = compose::open_log_of(project, &Place::to_read(data))?;
+            // what is signed of a copy, its original does not have, and could sign nothing any more
+            let place = if args.only.key { Place::to_read(data) } else { Place::of(data) };
+            let log = compose::open_log_of(project, &place)?;
             let signer = if args.only.new_key { log.new_signing_key()? } else { log.signer()? };
             let checkpoint = if args.only.is_asked() {
                 None

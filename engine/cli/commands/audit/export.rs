@@ -4,7 +4,7 @@ use crate::compose::{self, Place};
 use crate::exit::{Exit, invalid};
 use crate::link::{Found, Link};
 use crate::out;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use placet_executor::public::render;
@@ -83,14 +83,15 @@ async fn remote(link: &Link, dir: &Path, content: Content) -> Result<Exported> {
             let entry = entry(record).context("the engine's records cannot be read")?;
             exporter.add(&entry)?;
         }
-        after = page["next"].as_u64();
+        let next = page["next"].as_u64();
+        ensure!(next.is_none_or(|next| next > from), "the engine's pages of records lead nowhere");
+        after = next;
     }
     Ok(exporter.finish(&note, &key)?)
 }
 
 fn entry(record: &Value) -> Option<Entry> {
     let bytes = |value: &Value| value.as_str().and_then(|text| STANDARD.decode(text).ok());
-    let list = |name: &str| record[name].as_array().into_iter().flatten();
     let plain = |value: &Value| {
         let salt = bytes(&value["salt"])?.try_into().ok()?;
         Some(OpenedPayload { payload: Payload::from(bytes(&value["bytes"])?), salt })
@@ -98,7 +99,29 @@ fn entry(record: &Value) -> Option<Entry> {
     Some(Entry {
         leaf: bytes(&record["leaf"])?,
         body: bytes(&record["body"])?,
-        sealed: list("sealed").map(bytes).collect(),
-        plain: list("plain").map(plain).collect(),
+        sealed: all(&record["sealed"], bytes)?,
+        plain: all(&record["plain"], plain)?,
     })
+}
+
+/// Null says that it was erased, or not asked for; what cannot be read says nothing of the kind.
+fn all<T>(list: &Value, read: impl Fn(&Value) -> Option<T>) -> Option<Vec<Option<T>>> {
+    let one = |value: &Value| if value.is_null() { Some(None) } else { read(value).map(Some) };
+    list.as_array()?.iter().map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::entry;
+    use serde_json::json;
+
+    #[test]
+    fn content_that_cannot_be_read_is_not_taken_for_erased() {
+        let record = |sealed| json!({ "leaf": "AA==", "body": "", "sealed": sealed, "plain": [] });
+        let erased = entry(&record(json!([null, "AQI="]))).unwrap();
+        assert_eq!(erased.sealed, [None, Some(vec![1, 2])]);
+        for bad in [json!(["no base64"]), json!([7]), json!(null)] {
+            assert!(entry(&record(bad.clone())).is_none(), "{bad}");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::{Found, open_bare, told_by_engine};
 use crate::exit::Exit;
-use crate::out::{self, Stream, Tone, visible};
+use crate::out::{self, Stream, Tone, one_line};
 use crate::view::request::pretty;
 use anyhow::Result;
 use placet_executor::public::story::{Story, Subject};
@@ -35,14 +35,14 @@ pub(super) async fn run(found: &Found, args: ShowArgs) -> Result<Exit> {
 }
 
 fn tell(story: &Value, is_one: bool) -> Result<()> {
-    let word = |value: &Value| visible(value.as_str().unwrap_or_default());
+    let word = |value: &Value| one_line(value.as_str().unwrap_or_default());
     if !is_one {
         let head = format!("{}  {}", word(&story["run"]), word(&story["workflow"]));
         out::data(&Stream::Out.paint(Tone::Strong, head.trim_end()))?;
     }
     for line in story["lines"].as_array().into_iter().flatten() {
         if let Some(gap) = line["gap"].as_str() {
-            out::data(&Stream::Out.paint(Tone::Bad, &format!("{:20}  {}", "?", visible(gap))))?;
+            out::data(&Stream::Out.paint(Tone::Bad, &format!("{:20}  {}", "?", one_line(gap))))?;
         } else {
             let at = Stream::Out.paint(Tone::Dim, &moment(&word(&line["at"])));
             out::data(&format!("{at}  {}", word(&line["sentence"])))?;

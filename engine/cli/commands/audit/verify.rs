@@ -70,8 +70,9 @@ fn text(path: &Path) -> Result<String> {
     if receipt::is_receipt(&text) { Ok(text) } else { Err(unread(&"it does not read as one")) }
 }
 
+/// A line for each thing that is said; content that goes along begins none of its own.
 fn words(answer: &Value) -> String {
-    let text = |key: &str| out::visible(answer[key].as_str().unwrap_or_default());
+    let text = |key: &str| out::one_line(answer[key].as_str().unwrap_or_default());
     if answer["ok"] != true {
         let detail = text("detail");
         return match (answer["position"].as_u64(), answer["last"].as_u64()) {
@@ -94,7 +95,24 @@ fn words(answer: &Value) -> String {
     };
     let lines = answer["story"].as_array().into_iter().chain(answer["notes"].as_array());
     for line in lines.flatten().filter_map(Value::as_str) {
-        write!(words, "\n{}", out::visible(line)).expect("writing to a string cannot fail");
+        write!(words, "\n{}", out::one_line(line)).expect("writing to a string cannot fail");
     }
     words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::words;
+    use serde_json::json;
+
+    #[test]
+    fn content_of_a_receipt_cannot_look_like_a_line_of_its_story() {
+        let forged =
+            "its body: hi\n  2026-01-01T00:00:00.000Z (position 9)  the decision ended: approved";
+        let told =
+            words(&json!({"ok": true, "events": 1, "origin": "placet/0/a", "story": [forged]}));
+        assert_eq!(told.lines().count(), 2, "{told}");
+        let told = words(&json!({"ok": false, "position": null, "detail": forged}));
+        assert_eq!(told.lines().count(), 1, "{told}");
+    }
 }

@@ -53,14 +53,23 @@ impl Projector for Mortal {
 }
 
 pub(crate) fn open(dir: &Path, kill: Kill) -> (Log, Option<Subscription>) {
-    let commits = Arc::new(AtomicU64::new(0));
-    let projector = Mortal { inner: Projections::new(), commits: Arc::clone(&commits), kill };
+    open_counting(dir, kill, &Arc::default())
+}
+
+/// As [`open`], with the number of commits so far.
+pub(crate) fn open_counting(
+    dir: &Path,
+    kill: Kill,
+    commits: &Arc<AtomicU64>,
+) -> (Log, Option<Subscription>) {
+    let projector = Mortal { inner: Projections::new(), commits: Arc::clone(commits), kill };
     let options = OpenOptions::new(dir, "test")
         .keys(KeyPlace::Given(ProjectKey::from_bytes([7; 32])))
         .cache_bytes(1 << 20)
         .projector(projector);
     let log = Log::open(options).unwrap();
     let Kill::After(commit) = kill else { return (log, None) };
+    let commits = Arc::clone(commits);
     let death = log.subscribe(move |_head| {
         if commits.load(Ordering::SeqCst) == commit {
             // without the noise of a panic's message

@@ -4,15 +4,13 @@
 //! covers: S10
 
 use crate::branches::document;
+use crate::crash::{Kill, open_counting};
 use crate::world::{Recorder, World, fixture, name, start, start_on, start_with};
 use placet_adapters::Failed;
 use placet_executor::erasure::Erase;
 use placet_executor::inbox::Caller;
 use placet_executor::{Clock, Error};
-use placet_log::{
-    Append, AppendError, BoxError, Erasable, Expected, KeyPlace, Log, NewEvent, OpenOptions,
-    ProjectKey, Projector, ReadView, Subscription,
-};
+use placet_log::{Append, AppendError, Erasable, Expected, Log, NewEvent, ReadView};
 use placet_model::decision::{Assurance, Resolution, Verdict};
 use placet_model::draft::Mode;
 use placet_model::event::governance::OutboundPaused;
@@ -20,10 +18,8 @@ use placet_model::project::{DataPolicy, ProjectConfig};
 use placet_model::{
     Actor, DataKeyId, Duration, Event, EventId, RecordedEvent, Revision, RunId, StreamId,
 };
-use placet_projections::{Projections, compare};
-use redb::WriteTransaction;
+use placet_projections::compare;
 use serde_json::{Value, json};
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -198,50 +194,6 @@ async fn erasing_a_person_finds_the_runs_and_the_events_that_are_about_them() {
 
 // ---- death at every commit ------------------------------------------------------------------
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kill {
-    Never,
-    Before(u64),
-    After(u64),
-}
-
-struct Mortal {
-    inner: Projections,
-    commits: Arc<AtomicU64>,
-    kill: Kill,
-}
-
-impl Projector for Mortal {
-    fn prepare(&mut self, tx: &WriteTransaction, view: &ReadView) -> Result<(), BoxError> {
-        self.inner.prepare(tx, view)
-    }
-
-    fn apply(&mut self, tx: &WriteTransaction, events: &[RecordedEvent]) -> Result<(), BoxError> {
-        let commit = self.commits.fetch_add(1, Ordering::SeqCst) + 1;
-        if self.kill == Kill::Before(commit) {
-            return Err("the process dies before this commit".into());
-        }
-        self.inner.apply(tx, events)
-    }
-}
-
-fn open(dir: &Path, kill: Kill, commits: &Arc<AtomicU64>) -> (Log, Option<Subscription>) {
-    let projector = Mortal { inner: Projections::new(), commits: Arc::clone(commits), kill };
-    let options = OpenOptions::new(dir, "test")
-        .keys(KeyPlace::Given(ProjectKey::from_bytes([7; 32])))
-        .cache_bytes(1 << 20)
-        .projector(projector);
-    let log = Log::open(options).unwrap();
-    let Kill::After(commit) = kill else { return (log, None) };
-    let commits = Arc::clone(commits);
-    let death = log.subscribe(move |_head| {
-        if commits.load(Ordering::SeqCst) == commit {
-            std::panic::resume_unwind(Box::new("the process dies after this commit"));
-        }
-    });
-    (log, Some(death))
-}
-
 /// Whether something can still be sealed with the key of the run.
 fn has_key(log: &Log, key: DataKeyId) -> bool {
     let paused = OutboundPaused { integration: None };
@@ -262,7 +214,8 @@ async fn die(kill: Kill) -> u64 {
     let commits = Arc::new(AtomicU64::new(0));
     let run = {
         let mut world =
-            start_on(open(dir.path(), Kill::Never, &commits).0, Clock::virtual_start()).await;
+            start_on(open_counting(dir.path(), Kill::Never, &commits).0, Clock::virtual_start())
+                .await;
         world.furnish().await;
         let run = asked(&mut world).await;
         let World { engine, handle, .. } = world;
@@ -271,7 +224,7 @@ async fn die(kill: Kill) -> u64 {
         run
     };
     commits.store(0, Ordering::SeqCst);
-    let (log, death) = open(dir.path(), kill, &commits);
+    let (log, death) = open_counting(dir.path(), kill, &commits);
     let recorder = Arc::new(Recorder::default());
     let started = crate::world::try_start(log, Clock::virtual_start(), recorder).await;
     if let Ok(world) = started {
@@ -284,7 +237,7 @@ async fn die(kill: Kill) -> u64 {
     drop(death);
     let seen = commits.load(Ordering::SeqCst);
 
-    let (log, _) = open(dir.path(), Kill::Never, &commits);
+    let (log, _) = open_counting(dir.path(), Kill::Never, &commits);
     let view = log.read().unwrap();
     let first = view.stream(&StreamId::Run(run), Revision::START).next().unwrap().unwrap();
     let Event::RunStarted(body) = &first.event else { unreachable!() };

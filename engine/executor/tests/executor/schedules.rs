@@ -1,11 +1,11 @@
 //! Schedules of deployed workflows (language 1.4), through the engine and across its restarts.
 
-use crate::world::{World, name, start, start_on};
+use crate::world::{World, name, open_log, start, start_on};
 use placet_executor::epoch::{self, Beginning};
 use placet_executor::{Clock, Notice};
-use placet_log::{KeyPlace, Log, OpenOptions, ProjectKey};
+use placet_log::{Log, Storage};
 use placet_model::{Event, Revision, StreamId, Timestamp};
-use placet_projections::{Projections, RunFilter, RunRow, RunStatus, Views};
+use placet_projections::{RunFilter, RunRow, RunStatus, Views};
 use serde_json::{Value, json};
 
 fn scheduled(schedule: &str, tasks: &str) -> String {
@@ -82,23 +82,22 @@ async fn after_starts_at_deploy_and_then_after_each_end_without_overlap() {
     assert_eq!(minutes(&runs(&world), began), [0, 40]);
 }
 
+/// An engine that deploys an hourly schedule and stops; the clock stands still then.
+async fn hourly(log: Log) -> Clock {
+    let clock = Clock::virtual_start();
+    clock.hold_at(Some(clock.now()));
+    let world = start_on(log, clock.clone()).await;
+    world.furnish().await;
+    world.deploy(&scheduled("{ cron: '0 * * * *' }", SET)).await;
+    world.engine.stop().await.unwrap();
+    clock
+}
+
 #[tokio::test]
 async fn ticks_that_were_missed_are_caught_up_once_and_counted_after_a_restart() {
     let dir = tempfile::tempdir().unwrap();
-    let open = || {
-        let options = OpenOptions::new(dir.path(), "test")
-            .keys(KeyPlace::Given(ProjectKey::from_bytes([7; 32])))
-            .projector(Projections::new());
-        Log::open(options).unwrap()
-    };
-    let clock = Clock::virtual_start();
-    clock.hold_at(Some(clock.now()));
-    let first = start_on(open(), clock.clone()).await;
-    first.furnish().await;
-    first.deploy(&scheduled("{ cron: '0 * * * *' }", SET)).await;
-    let World { engine, handle, .. } = first;
-    engine.stop().await.unwrap();
-    drop(handle);
+    let open = || open_log(Some(Storage::Directory(dir.path().to_owned())));
+    let clock = hourly(open()).await;
     clock.advance_to(clock.now().plus_millis(210 * MINUTE));
     clock.hold_at(Some(clock.now()));
     let mut world = start_on(open(), clock).await;
@@ -118,20 +117,8 @@ async fn ticks_that_were_missed_are_caught_up_once_and_counted_after_a_restart()
 #[tokio::test]
 async fn ticks_until_a_restore_may_have_been_started_by_the_lost_life_and_are_not_caught_up() {
     let dir = tempfile::tempdir().unwrap();
-    let open = || {
-        let options = OpenOptions::new(dir.path(), "test")
-            .keys(KeyPlace::Given(ProjectKey::from_bytes([7; 32])))
-            .projector(Projections::new());
-        Log::open(options).unwrap()
-    };
-    let clock = Clock::virtual_start();
-    clock.hold_at(Some(clock.now()));
-    let first = start_on(open(), clock.clone()).await;
-    first.furnish().await;
-    first.deploy(&scheduled("{ cron: '0 * * * *' }", SET)).await;
-    let World { engine, handle, .. } = first;
-    engine.stop().await.unwrap();
-    drop(handle);
+    let open = || open_log(Some(Storage::Directory(dir.path().to_owned())));
+    let clock = hourly(open()).await;
     let began = clock.now();
     clock.advance_to(began.plus_millis(210 * MINUTE));
     let log = open();

@@ -3,7 +3,7 @@
 
 use crate::check::sha256;
 use crate::envelope::Envelope;
-use crate::{Error, codec};
+use crate::{Error, record};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use placet_model::RecordedEvent;
@@ -46,19 +46,7 @@ pub(crate) fn event(envelope: &Envelope<'_>, body: &[u8]) -> Result<RecordedEven
         let what = "the body does not fit its digest".to_owned();
         return Err(Error::Damaged { position, what });
     }
-    let event = codec::decode(envelope.type_id, envelope.type_version, body)
-        .map_err(|error| error.at(position))?;
-    Ok(RecordedEvent {
-        position,
-        stream: envelope.stream.clone(),
-        revision: envelope.revision,
-        event_id: envelope.event_id,
-        recorded_at: envelope.recorded_at,
-        actor: envelope.actor.clone(),
-        causation: envelope.causation,
-        correlation: envelope.correlation,
-        event,
-    })
+    record::recorded(envelope, body)
 }
 
 /// What a line says of itself: its rendering and its body, which stand at its end. Everything before

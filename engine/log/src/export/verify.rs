@@ -8,16 +8,23 @@ use super::layout::{self, HEIGHT, Kind, WIDTH};
 use super::line::{self, RENDERING, Render};
 use crate::check::sha256;
 use crate::checkpoint::{Attested, Checkpoint, Trust};
-use crate::envelope::{Commitment, Envelope};
-use crate::note::Note;
-use crate::payload;
+use crate::envelope::{Commitment, Envelope, LEAF_MAX};
+use crate::note::{NOTE_MAX, Note};
+use crate::payload::{self, PAYLOAD_MAX, SEALED_MORE};
 use crate::tree::{Frontier, leaf_hash};
 use placet_model::{Digest, Event, EventId, Position, RecordedEvent, StreamId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
+
+/// A line is at most this long: its body, in base64 and as people read it, and what stands around.
+const LINE_MAX: u64 = 16 * 1024 * 1024;
+/// A bundle of entries is at most this long.
+const BUNDLE_MAX: u64 = WIDTH * (2 + LEAF_MAX as u64);
+/// A salt in hex and its line end.
+const SALT_MAX: u64 = 65;
 
 /// What the reader knows from elsewhere.
 #[derive(Debug, Clone, Default)]
@@ -100,7 +107,7 @@ pub fn verify(dir: &Path, asked: &Asked, render: Render<'_>) -> Result<Report, F
 
 fn attested(dir: &Path, asked: &Asked) -> Result<Attested, Finding> {
     let name = layout::CHECKPOINT;
-    let text = read(dir, Path::new(name))?;
+    let text = read(dir, Path::new(name), NOTE_MAX as u64)?;
     let text =
         String::from_utf8(text).map_err(|_malformed| Finding::in_file(name, "it is no text"))?;
     let no = |what: &dyn fmt::Display| Finding::in_file(name, what);
@@ -121,16 +128,36 @@ fn attested(dir: &Path, asked: &Asked) -> Result<Attested, Finding> {
     Ok(attested)
 }
 
-fn read(dir: &Path, file: &Path) -> Result<Vec<u8>, Finding> {
-    fs::read(dir.join(file)).map_err(|error| Finding::in_file(file, said(&error)))
+fn read(dir: &Path, file: &Path, max: u64) -> Result<Vec<u8>, Finding> {
+    found(dir, file, max)?.ok_or_else(|| Finding::in_file(file, MISSING))
 }
 
-fn said(error: &std::io::Error) -> String {
-    match error.kind() {
-        std::io::ErrorKind::NotFound => "it is missing".to_owned(),
-        _ => error.to_string(),
+/// As [`read`]; none where there is no such file.
+fn found(dir: &Path, file: &Path, max: u64) -> Result<Option<Vec<u8>>, Finding> {
+    let no = |error: std::io::Error| Finding::in_file(file, error);
+    let Some(opened) = open(dir, file)? else { return Ok(None) };
+    let mut bytes = vec![];
+    opened.take(max + 1).read_to_end(&mut bytes).map_err(no)?;
+    if bytes.len() as u64 > max {
+        return Err(Finding::in_file(file, format!("it is longer than {max} bytes")));
+    }
+    Ok(Some(bytes))
+}
+
+/// Whoever made the export may have put anything in the place of a file: a link to somewhere else,
+/// a pipe that never ends.
+fn open(dir: &Path, file: &Path) -> Result<Option<File>, Finding> {
+    let path = dir.join(file);
+    let no = |error: std::io::Error| Finding::in_file(file, error);
+    match fs::symlink_metadata(&path) {
+        Ok(there) if there.is_file() => File::open(&path).map(Some).map_err(no),
+        Ok(_) => Err(Finding::in_file(file, "it is no plain file")),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(no(error)),
     }
 }
+
+const MISSING: &str = "it is missing";
 
 /// The walk over the entries.
 struct Check<'a> {
@@ -168,8 +195,8 @@ impl<'a> Check<'a> {
         render: Render<'a>,
         checkpoint: &Checkpoint,
     ) -> Result<Self, Finding> {
-        let lines = File::open(dir.join(layout::EVENTS))
-            .map_err(|error| Finding::in_file(layout::EVENTS, said(&error)))?;
+        let lines = open(dir, Path::new(layout::EVENTS))?
+            .ok_or_else(|| Finding::in_file(layout::EVENTS, MISSING))?;
         Ok(Self {
             dir,
             render,
@@ -195,7 +222,8 @@ impl<'a> Check<'a> {
         for (number, width) in layout::tiles(self.size) {
             let file = layout::tile(Kind::Entries, number, width);
             let first = number * WIDTH + 1;
-            let bundle = read(self.dir, &file).map_err(|finding| finding.at(first))?;
+            let bundle = read(self.dir, &file, BUNDLE_MAX);
+            let bundle = bundle.map_err(|finding| finding.at(first))?;
             let mut rest = &bundle[..];
             for position in first..first + width {
                 let no = |what| Finding::in_file(&file, what).at(position);
@@ -255,7 +283,8 @@ impl<'a> Check<'a> {
         if place == 0 {
             let width = layout::width_of(layout::count_at(self.size, level), number);
             *file = layout::tile(Kind::Hashes { level }, number, width);
-            *tile = read(self.dir, file).map_err(|finding| finding.over(first, last))?;
+            let read = read(self.dir, file, WIDTH * Digest::LEN as u64);
+            *tile = read.map_err(|finding| finding.over(first, last))?;
             if tile.len() as u64 != width * Digest::LEN as u64 {
                 let what = format!("it has {} bytes, not {}", tile.len(), width * 32);
                 return Err(Finding::in_file(&*file, what).over(first, last));
@@ -277,9 +306,10 @@ impl<'a> Check<'a> {
         let position = envelope.position.get();
         let no = |what: &dyn fmt::Display| Finding::in_file(layout::EVENTS, what).at(position);
         self.line.clear();
-        let read = self.lines.read_until(b'\n', &mut self.line);
-        read.map_err(|error| no(&error))?;
-        let found = self.line.strip_suffix(b"\n").ok_or_else(|| no(&"its line is missing"))?;
+        let mut lines = self.lines.by_ref().take(LINE_MAX);
+        lines.read_until(b'\n', &mut self.line).map_err(|error| no(&error))?;
+        let found = self.line.strip_suffix(b"\n");
+        let found = found.ok_or_else(|| no(&"its line is missing, or has no end"))?;
         let (rendering, body) = line::parts(found).map_err(|what| no(&what))?;
         if rendering != u64::from(RENDERING) {
             let what = format!(
@@ -307,31 +337,27 @@ impl<'a> Check<'a> {
         let no = |file: &Path, what: &dyn fmt::Display| {
             Finding::in_file(file, format!("payload {index}: {what}")).at(position)
         };
-        match fs::read(self.dir.join(&file)) {
-            Ok(sealed) if sha256(&[&sealed]) == *commitment.ct_hash.as_bytes() => {
+        let at = |finding: Finding| finding.at(position);
+        match found(self.dir, &file, (PAYLOAD_MAX + SEALED_MORE) as u64).map_err(at)? {
+            Some(sealed) if sha256(&[&sealed]) == *commitment.ct_hash.as_bytes() => {
                 self.payloads += 1;
             }
-            Ok(_) => return Err(no(&file, &"its bytes are not those of its name")),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Some(_) => return Err(no(&file, &"its bytes are not those of its name")),
+            None => {
                 self.absent.push((position, event.stream.clone(), event.event_id));
                 self.erased += 1;
             }
-            Err(error) => return Err(no(&file, &error)),
         }
         let file = Path::new(layout::PLAIN).join(&name);
-        match fs::read(self.dir.join(&file)) {
-            Ok(content) => {
-                let salt = file.with_extension("salt");
-                let text = read(self.dir, &salt).map_err(|finding| finding.at(position))?;
-                let text = String::from_utf8_lossy(&text);
-                let digest: Option<Digest> = format!("sha256:{}", text.trim_end()).parse().ok();
-                let salt = digest.ok_or_else(|| no(&salt, &"it holds no 64 hex digits"))?;
-                payload::check_plain(&content, salt.as_bytes(), commitment)
-                    .map_err(|what| no(&file, &what))?;
-                self.plain += 1;
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(no(&file, &error)),
+        if let Some(content) = found(self.dir, &file, PAYLOAD_MAX as u64).map_err(at)? {
+            let salt = file.with_extension("salt");
+            let text = read(self.dir, &salt, SALT_MAX).map_err(at)?;
+            let text = String::from_utf8_lossy(&text);
+            let digest: Option<Digest> = format!("sha256:{}", text.trim_end()).parse().ok();
+            let salt = digest.ok_or_else(|| no(&salt, &"it holds no 64 hex digits"))?;
+            payload::check_plain(&content, salt.as_bytes(), commitment)
+                .map_err(|what| no(&file, &what))?;
+            self.plain += 1;
         }
         self.names.insert(name);
         Ok(())
@@ -379,8 +405,7 @@ impl<'a> Check<'a> {
             let finding = Finding::in_file(layout::CHECKPOINT, what);
             return Err(finding.over(1, checkpoint.size.max(1)));
         }
-        self.line.clear();
-        match self.lines.read_until(b'\n', &mut self.line) {
+        match self.lines.read(&mut [0]) {
             Ok(0) => Ok(()),
             Ok(_) => {
                 let what = "lines follow the one of the last event";
@@ -401,17 +426,27 @@ impl<'a> Check<'a> {
             known.extend(tiles.map(|(n, width)| layout::tile(Kind::Hashes { level }, n, width)));
         }
         let stray = |file: &Path| {
-            let name = file.file_name().unwrap_or_default().to_string_lossy();
-            let name = name.strip_suffix(".salt").unwrap_or(&name);
-            !known.contains(file) && (file.starts_with(layout::TILES) || !self.names.contains(name))
+            if file.starts_with(layout::TILES) {
+                return !known.contains(file);
+            }
+            let salt =
+                file.extension().is_some_and(|it| it == "salt" && file.starts_with(layout::PLAIN));
+            let name = if salt { file.file_stem() } else { file.file_name() };
+            !name.and_then(|name| name.to_str()).is_some_and(|name| self.names.contains(name))
         };
         for top in [layout::TILES, layout::SEALED, layout::PLAIN] {
             let mut folders = vec![PathBuf::from(top)];
             while let Some(folder) = folders.pop() {
-                let Ok(inside) = fs::read_dir(self.dir.join(&folder)) else { continue };
-                for found in inside.flatten() {
+                let no = |error: std::io::Error| Finding::in_file(&folder, error);
+                let inside = match fs::read_dir(self.dir.join(&folder)) {
+                    Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                    inside => inside.map_err(no)?,
+                };
+                for found in inside {
+                    let found = found.map_err(no)?;
                     let file = folder.join(found.file_name());
-                    if found.path().is_dir() {
+                    // a link is followed nowhere
+                    if found.file_type().map_err(no)?.is_dir() {
                         folders.push(file);
                     } else if stray(&file) {
                         return Err(Finding::in_file(

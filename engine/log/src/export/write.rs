@@ -119,10 +119,12 @@ impl<'r> Exporter<'r> {
     /// Writes what is left, and the checkpoint.
     ///
     /// # Errors
-    /// [`Error::Damaged`] when the checkpoint is not that of these entries.
+    /// [`Error::Damaged`] when the checkpoint is not that of these entries, [`Error::Note`] when the
+    /// key has not signed it.
     pub fn finish(mut self, note: &Note, key: &VerifierKey) -> Result<Exported, Error> {
         let size = self.edge.size();
         let checkpoint: Checkpoint = note.text().parse()?;
+        note.verify(key)?;
         if (checkpoint.size, checkpoint.root) != (size, self.edge.root()) {
             let what =
                 format!("the checkpoint of {} events is not that of the entries", checkpoint.size);

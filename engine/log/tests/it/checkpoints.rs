@@ -75,6 +75,20 @@ fn a_signed_head_is_that_of_the_log_under_its_own_key() {
     assert_eq!(place.open().signer().unwrap().verifier(), signer.verifier(), "for life");
 }
 
+#[cfg(unix)]
+#[test]
+fn what_was_signed_can_be_read_by_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let place = Place::new();
+    let log = place.open();
+    add(&log, 0, 1..=3);
+    log.signer().unwrap().sign(&log.read().unwrap()).unwrap();
+    for file in place.key_files(&log) {
+        let mode = std::fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{}", file.display());
+    }
+}
+
 #[test]
 fn an_older_copy_of_the_data_signs_nothing() {
     let place = Place::new();

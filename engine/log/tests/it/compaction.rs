@@ -10,28 +10,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-struct Place {
-    data: tempfile::TempDir,
-    keys: tempfile::TempDir,
-}
-
-impl Place {
-    fn new() -> Self {
-        Self { data: tempfile::tempdir().unwrap(), keys: tempfile::tempdir().unwrap() }
-    }
-
-    fn open(&self) -> Log {
-        let keys = KeyPlace::Directory(self.keys.path().to_owned());
-        Log::open(OpenOptions::new(self.data.path(), "sales").keys(keys)).unwrap()
-    }
-
-    /// The wrapped data key, as it stands in the key file of a closed log.
-    fn wrapped(&self, key: u64) -> Vec<u8> {
-        let database = redb::Database::open(self.data.path().join("keys.redb")).unwrap();
-        let tx = redb::ReadableDatabase::begin_read(&database).unwrap();
-        let table = tx.open_table(redb::TableDefinition::<u64, &[u8]>::new("data_keys")).unwrap();
-        table.get(key).unwrap().unwrap().value().to_vec()
-    }
+/// The wrapped data key, as it stands in the key file of a closed log.
+fn wrapped(place: &Place, key: u64) -> Vec<u8> {
+    let database = redb::Database::open(place.data.path().join("keys.redb")).unwrap();
+    let tx = redb::ReadableDatabase::begin_read(&database).unwrap();
+    let table = tx.open_table(redb::TableDefinition::<u64, &[u8]>::new("data_keys")).unwrap();
+    table.get(key).unwrap().unwrap().value().to_vec()
 }
 
 /// The files of a directory in which these bytes stand.
@@ -59,7 +43,7 @@ fn append(log: &Log, n: u128, bytes: usize) {
 #[test]
 fn neither_erased_content_nor_its_keys_are_in_any_byte_of_the_files() {
     let place = Place::new();
-    let log = place.open();
+    let log = place.open().unwrap();
     // small ones share pages, large ones have pages of their own
     for n in 1..=60 {
         append(&log, n, if n % 10 == 0 { 9000 } else { 60 });
@@ -69,9 +53,9 @@ fn neither_erased_content_nor_its_keys_are_in_any_byte_of_the_files() {
     drop(log);
     let keys: Vec<Vec<u8>> = contents
         .iter()
-        .map(|sealed| place.wrapped(u64::from_be_bytes(*sealed.first_chunk().unwrap())))
+        .map(|sealed| wrapped(&place, u64::from_be_bytes(*sealed.first_chunk().unwrap())))
         .collect();
-    let log = place.open();
+    let log = place.open().unwrap();
     for position in &gone {
         log.erase(&Erasable::Stream(run(u128::from(*position)))).unwrap();
     }
@@ -94,7 +78,7 @@ fn neither_erased_content_nor_its_keys_are_in_any_byte_of_the_files() {
     check(&log);
     append(&log, 300, 10);
     drop(log);
-    let log = place.open();
+    let log = place.open().unwrap();
     assert_eq!(
         log.read().unwrap().payload_at(Position::new(61), 0).unwrap().payload.as_bytes(),
         [49; 10]
@@ -104,7 +88,7 @@ fn neither_erased_content_nor_its_keys_are_in_any_byte_of_the_files() {
 #[test]
 fn appends_and_erasures_go_on_while_files_are_rewritten() {
     let place = Place::new();
-    let log = place.open();
+    let log = place.open().unwrap();
     for n in 1..=300 {
         append(&log, n, 2000);
     }
@@ -131,7 +115,7 @@ fn appends_and_erasures_go_on_while_files_are_rewritten() {
     writer.join().unwrap();
     let last = done.load(Ordering::SeqCst);
     drop(log);
-    let log = place.open();
+    let log = place.open().unwrap();
     let view = log.read().unwrap();
     assert_eq!(view.head().size, last);
     let verified = view.verify().unwrap();
@@ -186,12 +170,31 @@ fn power_that_goes_at_any_operation_of_a_compaction_loses_nothing() {
 }
 
 #[test]
+fn compaction_waits_for_the_last_reader_and_for_no_one_else() {
+    let place = Place::new();
+    let log = place.open().unwrap();
+    append(&log, 1, 2000);
+    let view = log.read().unwrap();
+    let (told, steps) = std::sync::mpsc::channel();
+    let compacting = {
+        let log = log.clone();
+        std::thread::spawn(move || log.compact(|step| told.send(step).unwrap()))
+    };
+    assert!(steps.iter().any(|step| step == Step::Packing), "it has come to where it must wait");
+    append(&log, 2, 100);
+    assert_eq!(view.payload_at(Position::new(1), 0).unwrap().payload.as_bytes(), [1; 2000]);
+    drop(view);
+    compacting.join().unwrap().unwrap();
+    assert!(steps.iter().any(|step| matches!(step, Step::Clearing(_))));
+}
+
+#[test]
 fn a_copy_of_the_keys_that_was_not_finished_is_gone_after_the_next_open() {
     let place = Place::new();
-    drop(place.open());
+    drop(place.open().unwrap());
     let unfinished = place.data.path().join("keys.redb.new");
     std::fs::copy(place.data.path().join("keys.redb"), &unfinished).unwrap();
-    let log = place.open();
+    let log = place.open().unwrap();
     assert!(!unfinished.exists());
     append(&log, 1, 10);
     log.erase(&Erasable::Stream(run(1))).unwrap();

@@ -49,39 +49,28 @@ fn is_alive(log: &Log, key: DataKeyId, n: u128) -> bool {
     }
 }
 
-struct Place {
-    data: tempfile::TempDir,
-    keys: tempfile::TempDir,
+/// As a copy: what keeps one from being opened at all is tested elsewhere.
+fn open(place: &Place) -> Log {
+    Log::open(place.options("sales").aside()).unwrap()
 }
 
-impl Place {
-    fn new() -> Self {
-        Self { data: tempfile::tempdir().unwrap(), keys: tempfile::tempdir().unwrap() }
+fn copy_of(place: &Place, to: &Path, files: &[&str]) {
+    for file in files {
+        std::fs::copy(place.data.path().join(file), to.join(file)).unwrap();
     }
+}
 
-    fn open(&self) -> Log {
-        let keys = KeyPlace::Directory(self.keys.path().to_owned());
-        Log::open(OpenOptions::new(self.data.path(), "sales").keys(keys).aside()).unwrap()
+fn put_back(place: &Place, from: &Path, files: &[&str]) {
+    for file in files {
+        std::fs::copy(from.join(file), place.data.path().join(file)).unwrap();
     }
-
-    fn copy(&self, to: &Path, files: &[&str]) {
-        for file in files {
-            std::fs::copy(self.data.path().join(file), to.join(file)).unwrap();
-        }
-    }
-
-    fn put_back(&self, from: &Path, files: &[&str]) {
-        for file in files {
-            std::fs::copy(from.join(file), self.data.path().join(file)).unwrap();
-        }
-        drop(std::fs::remove_file(self.data.path().join("head")));
-    }
+    drop(std::fs::remove_file(place.data.path().join("head")));
 }
 
 #[test]
 fn one_event_from_outside_is_erased_and_its_neighbours_stay() {
     let place = Place::new();
-    let log = place.open();
+    let log = open(&place);
     for n in 1..=3 {
         arrive(&log, n, format!("event {n}").as_bytes());
     }
@@ -97,13 +86,13 @@ fn one_event_from_outside_is_erased_and_its_neighbours_stay() {
     };
     check(&log);
     drop(log);
-    check(&place.open());
+    check(&open(&place));
 }
 
 #[test]
 fn a_payload_of_a_neighbour_that_goes_missing_is_damage_and_not_an_erasure() {
     let place = Place::new();
-    let log = place.open();
+    let log = open(&place);
     for n in 1..=3 {
         arrive(&log, n, b"content");
     }
@@ -116,7 +105,7 @@ fn a_payload_of_a_neighbour_that_goes_missing_is_damage_and_not_an_erasure() {
     tx.commit().unwrap();
     drop(database);
 
-    let error = place.open().read().unwrap().verify().unwrap_err();
+    let error = open(&place).read().unwrap().verify().unwrap_err();
     assert!(matches!(&error, Error::Damaged { position, .. } if position.get() == 1), "{error}");
 }
 
@@ -209,22 +198,22 @@ fn power_that_goes_at_any_operation_of_an_erasure_leaves_all_or_nothing_of_it() 
 fn a_key_file_that_is_put_back_does_not_bring_erased_content_back() {
     for files in [&["keys.redb"][..], &["log.redb"], &["log.redb", "keys.redb"]] {
         let (place, backup) = (Place::new(), tempfile::tempdir().unwrap());
-        let log = place.open();
+        let log = open(&place);
         log.append_blocking(NOW, exactly(run(1), 0, vec![with(1, b"secret")])).unwrap();
         arrive(&log, 2, b"secret");
         log.append_blocking(NOW, exactly(run(2), 0, vec![with(3, b"kept")])).unwrap();
         let keys = [key_of(&log, 1), key_of(&log, 2)];
         drop(log);
-        place.copy(backup.path(), files);
+        copy_of(&place, backup.path(), files);
 
-        let log = place.open();
+        let log = open(&place);
         log.erase(&stream(1)).unwrap();
         log.erase(&Erasable::Arrival(Position::new(2))).unwrap();
         drop(log);
-        place.put_back(backup.path(), files);
+        put_back(&place, backup.path(), files);
 
         for _restart in 0..2 {
-            let log = place.open();
+            let log = open(&place);
             assert!(is_erased(&log, 1) && is_erased(&log, 2), "{files:?} was put back");
             assert_eq!(content(&log, 3).unwrap(), b"kept");
             assert!(keys.iter().all(|key| !is_alive(&log, *key, 40)), "{files:?} was put back");
@@ -234,15 +223,42 @@ fn a_key_file_that_is_put_back_does_not_bring_erased_content_back() {
 }
 
 #[test]
+fn who_verifies_without_keys_destroys_none_that_a_backup_could_bring_back() {
+    let (place, backup) = (Place::new(), tempfile::tempdir().unwrap());
+    let log = open(&place);
+    log.append_blocking(NOW, exactly(run(1), 0, vec![with(1, b"secret")])).unwrap();
+    let key = key_of(&log, 1);
+    drop(log);
+    copy_of(&place, backup.path(), &["log.redb", "keys.redb"]);
+    // an erasure that was cut short: the log says so, no tombstone is written yet
+    let log = open(&place);
+    let says = Append::new(StreamId::Project, Expected::Any, vec![event(2)]);
+    log.append_blocking(NOW, says.erasing(vec![stream(1)])).unwrap();
+    drop(log);
+
+    let keyless = OpenOptions::new(place.data.path(), "sales").keys(KeyPlace::Without);
+    let log = Log::open(keyless).unwrap();
+    assert_eq!(log.read().unwrap().verify().unwrap().erased, 1);
+    assert!(log.finish_erasures().is_err(), "there is nowhere to write down what is destroyed");
+    drop(log);
+
+    drop(open(&place));
+    put_back(&place, backup.path(), &["log.redb", "keys.redb"]);
+    let log = open(&place);
+    assert!(is_erased(&log, 1));
+    assert!(!is_alive(&log, key, 40), "whoever has the keys wrote the tombstone");
+}
+
+#[test]
 fn an_erasure_in_a_copy_of_the_data_leaves_the_keys_of_the_other_copy_alone() {
     let (place, copy) = (Place::new(), tempfile::tempdir().unwrap());
-    drop(place.open());
-    place.copy(copy.path(), &["log.redb", "keys.redb"]);
+    drop(open(&place));
+    copy_of(&place, copy.path(), &["log.redb", "keys.redb"]);
     let open_copy = || {
         let keys = KeyPlace::Directory(place.keys.path().to_owned());
         Log::open(OpenOptions::new(copy.path(), "sales").keys(keys).aside()).unwrap()
     };
-    let (log, other) = (place.open(), open_copy());
+    let (log, other) = (open(&place), open_copy());
     let key = |log: &Log, n| {
         log.append_blocking(NOW, exactly(run(n), 0, vec![with(n, b"content")])).unwrap();
         key_of(log, 1)
@@ -251,34 +267,34 @@ fn an_erasure_in_a_copy_of_the_data_leaves_the_keys_of_the_other_copy_alone() {
     log.erase(&stream(1)).unwrap();
     drop((log, other));
     assert_eq!(content(&open_copy(), 1).unwrap(), b"content");
-    assert!(is_erased(&place.open(), 1));
+    assert!(is_erased(&open(&place), 1));
 }
 
 #[test]
 fn a_restored_key_file_never_gives_a_destroyed_number_to_a_new_key() {
     let (place, backup) = (Place::new(), tempfile::tempdir().unwrap());
-    drop(place.open());
-    place.copy(backup.path(), &["log.redb", "keys.redb"]);
-    let log = place.open();
+    drop(open(&place));
+    copy_of(&place, backup.path(), &["log.redb", "keys.redb"]);
+    let log = open(&place);
     for n in 1..70 {
         log.append_blocking(NOW, exactly(run(n), 0, vec![with(n, b"x")])).unwrap();
         log.erase(&stream(n)).unwrap();
     }
     drop(log);
-    place.put_back(backup.path(), &["log.redb", "keys.redb"]);
-    let log = place.open();
+    put_back(&place, backup.path(), &["log.redb", "keys.redb"]);
+    let log = open(&place);
     for n in 1..70 {
         let appended = log.append_blocking(NOW, exactly(run(n), 0, vec![with(n, b"new")])).unwrap();
         assert_eq!(content(&log, appended.last_position().get()).unwrap(), b"new");
     }
     drop(log);
-    assert_eq!(content(&place.open(), 1).unwrap(), b"new", "no open takes it for a destroyed one");
+    assert_eq!(content(&open(&place), 1).unwrap(), b"new", "no open takes it for a destroyed one");
 }
 
 #[test]
 fn content_is_found_by_the_pseudonym_of_its_subject_until_it_is_erased() {
     let place = Place::new();
-    let log = place.open();
+    let log = open(&place);
     let (ana, ben) = (log.pseudonym("ana@example.com"), log.pseudonym("ben@example.com"));
     assert_ne!(ana, ben);
     let about = |n, who: &[placet_model::Digest]| {
@@ -295,7 +311,7 @@ fn content_is_found_by_the_pseudonym_of_its_subject_until_it_is_erased() {
     assert_eq!(find(&log, log.pseudonym("cy@example.com")), []);
 
     drop(log);
-    let log = place.open();
+    let log = open(&place);
     assert_eq!(log.pseudonym("ana@example.com"), ana, "the same in every life of the engine");
     log.erase(&stream(1)).unwrap();
     assert_eq!(find(&log, ana), [stream(2), Erasable::Arrival(arrived)]);

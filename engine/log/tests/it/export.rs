@@ -126,6 +126,14 @@ fn an_export_goes_into_an_empty_directory_and_under_the_checkpoint_of_its_entrie
     let wrong = view.export(&other.path().join("new"), Content::Sealed, &render, with);
     assert!(matches!(wrong, Err(Error::Damaged { .. })), "{wrong:?}");
     assert!(!other.path().join("new/checkpoint").exists(), "without one it is not an export");
+    // signed by another key than the one that is to verify it
+    let other = other.path().join("other");
+    let forger = SigningKey::from_seed(export.key.name(), KeyKind::Log, &[9; 32]).unwrap();
+    let signed = Note::new(export.note.text(), forger.sign(export.note.text(), 0));
+    let view = export.log.read().unwrap();
+    let wrong = view.export(&other, Content::Sealed, &render, (&signed, &export.key));
+    assert!(matches!(wrong, Err(Error::Note { .. })), "{wrong:?}");
+    assert!(!other.join("checkpoint").exists(), "without one it is not an export");
 }
 
 #[test]
@@ -229,6 +237,36 @@ fn a_missing_or_surplus_file_is_named() {
         assert_eq!(found.file, Path::new(surplus), "{found}");
         fs::remove_file(&path).unwrap();
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_or_a_file_without_end_in_an_export_is_named_and_never_followed() {
+    let export = Export::of(log_of(300), Content::Plain);
+    let payload = fs::read_dir(export.path("payloads")).unwrap().next().unwrap().unwrap();
+    let payload = format!("payloads/{}", payload.file_name().to_str().unwrap());
+    for file in ["checkpoint", "events.jsonl", "tile/0/000", "tile/entries/000", &payload] {
+        let (path, aside) = (export.path(file), export.path("aside"));
+        fs::rename(&path, &aside).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
+        let found = export.verify().unwrap_err();
+        assert_eq!(found.file, Path::new(file), "{found}");
+        assert!(found.what.contains("no plain file"), "{found}");
+        fs::remove_file(&path).unwrap();
+        // as long as it likes, without a line end or anything else that fits
+        fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
+        let found = export.verify().unwrap_err();
+        assert_eq!(found.file, Path::new(file), "{found}");
+        fs::remove_file(&path).unwrap();
+        fs::rename(&aside, &path).unwrap();
+    }
+    for surplus in ["tile/around", "payloads/around"] {
+        std::os::unix::fs::symlink("..", export.path(surplus)).unwrap();
+        let found = export.verify().unwrap_err();
+        assert_eq!(found.file, Path::new(surplus), "{found}");
+        fs::remove_file(export.path(surplus)).unwrap();
+    }
+    assert!(export.verify().is_ok(), "every file was put back");
 }
 
 #[test]

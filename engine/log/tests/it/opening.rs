@@ -6,29 +6,9 @@ use placet_model::Position;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-struct Place {
-    data: tempfile::TempDir,
-    keys: tempfile::TempDir,
-}
-
-impl Place {
-    fn new() -> Self {
-        Self { data: tempfile::tempdir().unwrap(), keys: tempfile::tempdir().unwrap() }
-    }
-
-    fn open(&self) -> Result<Log, Error> {
-        self.open_as("sales")
-    }
-
-    fn open_as(&self, project: &str) -> Result<Log, Error> {
-        let keys = KeyPlace::Directory(self.keys.path().to_owned());
-        Log::open(OpenOptions::new(self.data.path(), project).keys(keys))
-    }
-
-    fn key_file(&self) -> PathBuf {
-        let files = std::fs::read_dir(self.keys.path()).unwrap().map(|file| file.unwrap().path());
-        files.into_iter().find(|file| file.extension().is_some_and(|end| end == "key")).unwrap()
-    }
+fn key_file(place: &Place) -> PathBuf {
+    let files = std::fs::read_dir(place.keys.path()).unwrap().map(|file| file.unwrap().path());
+    files.into_iter().find(|file| file.extension().is_some_and(|end| end == "key")).unwrap()
 }
 
 fn mode(path: &Path) -> u32 {
@@ -81,7 +61,7 @@ fn data_and_key_can_be_read_by_their_owner_only() {
 fn a_key_that_others_can_read_is_refused() {
     let place = Place::new();
     drop(place.open().unwrap());
-    let path = place.key_file();
+    let path = key_file(&place);
     for exposed in [0o640, 0o604, 0o660] {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(exposed)).unwrap();
         let error = place.open().unwrap_err();
@@ -96,7 +76,7 @@ fn a_key_that_others_can_read_is_refused() {
 fn a_missing_wrong_or_mangled_key_is_named_with_what_to_do() {
     let place = Place::new();
     drop(place.open().unwrap());
-    let path = place.key_file();
+    let path = key_file(&place);
     let key = std::fs::read_to_string(&path).unwrap();
 
     std::fs::remove_file(&path).unwrap();
@@ -135,13 +115,13 @@ fn a_key_directory_inside_the_data_is_refused() {
 fn the_log_of_another_project_is_refused() {
     let place = Place::new();
     drop(place.open().unwrap());
-    let error = place.open_as("ops").unwrap_err();
+    let error = Log::open(place.options("ops")).unwrap_err();
     assert_eq!(
         error.to_string(),
         r#"the log belongs to project "sales", not to "ops": check the data directory"#
     );
     for bad in ["", "a b", "A", "a+b", &"x".repeat(129)] {
-        assert!(matches!(place.open_as(bad), Err(Error::ProjectName { .. })), "{bad}");
+        assert!(matches!(Log::open(place.options(bad)), Err(Error::ProjectName { .. })), "{bad}");
     }
 }
 

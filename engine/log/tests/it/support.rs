@@ -1,6 +1,6 @@
 //! Small events and a log to put them in.
 
-use placet_log::{Append, Expected, Log, NewEvent, OpenOptions};
+use placet_log::{Append, Error, Expected, KeyPlace, Log, NewEvent, OpenOptions};
 use placet_model::event::governance::{OutboundPaused, OutboundResumed};
 use placet_model::{
     Actor, EventId, IntegrationId, RecordedEvent, Revision, RunId, StreamId, Timestamp,
@@ -11,6 +11,27 @@ pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 
 pub(crate) fn memory() -> Log {
     Log::open(OpenOptions::in_memory("sales")).unwrap()
+}
+
+/// Directories for the data of a log and for its keys.
+pub(crate) struct Place {
+    pub(crate) data: tempfile::TempDir,
+    pub(crate) keys: tempfile::TempDir,
+}
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        Self { data: tempfile::tempdir().unwrap(), keys: tempfile::tempdir().unwrap() }
+    }
+
+    pub(crate) fn options(&self, project: &str) -> OpenOptions {
+        let keys = KeyPlace::Directory(self.keys.path().to_owned());
+        OpenOptions::new(self.data.path(), project).keys(keys)
+    }
+
+    pub(crate) fn open(&self) -> Result<Log, Error> {
+        Log::open(self.options("sales"))
+    }
 }
 
 pub(crate) fn run(n: u128) -> StreamId {

@@ -5,20 +5,39 @@ use crate::app::{App, reading};
 use crate::caller::Caller;
 use crate::extract::{Nothing, Params};
 use crate::problem::Problem;
-use crate::rebuilds::{Rebuild, Rebuilds};
+use crate::rebuilds::Rebuild;
 use axum::extract::State;
 use axum::http::StatusCode;
 use placet_model::actor::Role;
+use placet_projections::{Error, Rebuilt};
 use serde_json::{Value, json};
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long an answer may be held back while a rebuild is under way.
+const WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// `GET /projections` → `{cursor, head, tables, rebuild}`; `rebuild` is the last one since the engine
 /// started: `{id, state, by, events, head, detail}` with `running`, `done`, `cancelled` or `failed`.
+/// With `?wait=SECONDS` the answer comes when none is under way, at the latest after that time.
 pub(super) async fn status(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
-    params.only(&[])?;
+    let wait = params.only(&["wait"])?.parsed("wait")?.unwrap_or(0);
+    let wait = Duration::from_secs(wait).min(WAIT_MAX);
+    caller.demand_reader(&app.handle.world())?;
+    if !wait.is_zero() {
+        let _permit = app
+            .streams
+            .try_acquire()
+            .map_err(|_full| Problem::new("PL4007", "too many requests are held back already"))?;
+        let mut closing = app.closing.clone();
+        tokio::select! {
+            () = app.rebuilds.over() => {}
+            _closes = closing.wait_for(|closing| *closing) => {}
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
     let found = reading(&app, move |app| {
-        caller.demand_reader(&app.handle.world())?;
         let found = placet_projections::status(&app.handle.view()?)?;
         let tables = found.tables.iter().map(|(name, rows)| ((*name).to_owned(), json!(rows)));
         Ok(json!({
@@ -43,8 +62,13 @@ pub(super) async fn rebuild(
     let begun =
         begun.ok_or_else(|| Problem::new("PL4007", "the tables are being made again already"))?;
     let answer = begun.to_json();
-    let working = Arc::clone(&app);
-    tokio::task::spawn_blocking(move || work(&working));
+    tokio::spawn(async move {
+        let working = Arc::clone(&app);
+        match tokio::task::spawn_blocking(move || work(&working)).await {
+            Ok(done) => app.rebuilds.end(done),
+            Err(panicked) => app.rebuilds.fail(panicked.to_string()),
+        }
+    });
     Ok((StatusCode::ACCEPTED, axum::Json(answer)))
 }
 
@@ -61,13 +85,11 @@ pub(super) async fn cancel(
     Ok(axum::Json(rebuild.to_json()))
 }
 
-fn work(app: &App) {
-    let rebuilds: &Rebuilds = &app.rebuilds;
-    let done = placet_projections::rebuild(app.handle.log(), |progress| {
-        if *app.closing.borrow() || rebuilds.note(progress).is_break() {
+fn work(app: &App) -> Result<Option<Rebuilt>, Error> {
+    placet_projections::rebuild(app.handle.log(), |progress| {
+        if *app.closing.borrow() || app.rebuilds.note(progress).is_break() {
             return ControlFlow::Break(());
         }
         ControlFlow::Continue(())
-    });
-    rebuilds.end(done);
+    })
 }

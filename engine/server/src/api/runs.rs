@@ -12,9 +12,10 @@ use axum::http::StatusCode;
 use placet_executor::Start;
 use placet_executor::erasure::{ERASED, unless_erased};
 use placet_executor::public::rows::{self, waiting_word};
+use placet_log::ReadView;
 use placet_model::actor::Role;
 use placet_model::draft::Mode;
-use placet_model::{Digest, Event, Principal, Revision, RunId, StreamId};
+use placet_model::{Digest, Event, PayloadRef, Principal, Revision, RunId, StreamId};
 use placet_projections::{RunFilter, RunRow, RunStatus, Views};
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::Deserialize;
@@ -190,14 +191,7 @@ fn cancelled(app: &App, row: &RunRow) -> Result<Value, Problem> {
     for event in view.stream(&stream, Revision::START) {
         let event = event?;
         let Event::RunCancelled(body) = &event.event else { continue };
-        let reason = match body.reason {
-            None => Value::Null,
-            Some(place) => match unless_erased(view.payload(&stream, place))? {
-                None => json!(ERASED),
-                Some(payload) => serde_json::from_slice(payload.as_bytes())
-                    .map_err(|error| Problem::internal(&error))?,
-            },
-        };
+        let reason = body.reason.map(|place| content(&view, &stream, place)).transpose()?;
         let by = event.actor.principal();
         return Ok(json!({ "by": by, "at": event.recorded_at, "reason": reason }));
     }
@@ -256,10 +250,8 @@ pub(super) async fn start(
 
 /// `{run, status, waiting_for, output, error}`: what came of a run, without its trace.
 fn result_json(app: &App, row: &RunRow) -> Result<Value, Problem> {
-    let content = |place| -> Result<Value, Problem> {
-        let payload = app.handle.view()?.payload(&StreamId::Run(row.run), place)?;
-        serde_json::from_slice(payload.as_bytes()).map_err(|error| Problem::internal(&error))
-    };
+    let (view, stream) = (app.handle.view()?, StreamId::Run(row.run));
+    let content = |place| content(&view, &stream, place);
     let fault = row.fault.as_ref().map(|(_, _, place)| *place);
     Ok(json!({
         "run": row.run,
@@ -268,6 +260,16 @@ fn result_json(app: &App, row: &RunRow) -> Result<Value, Problem> {
         "output": row.output.map(content).transpose()?,
         "error": fault.map(content).transpose()?,
     }))
+}
+
+/// Content of a run, which may be erased as soon as the run is over.
+fn content(view: &ReadView, stream: &StreamId, place: PayloadRef) -> Result<Value, Problem> {
+    match unless_erased(view.payload(stream, place))? {
+        None => Ok(json!(ERASED)),
+        Some(payload) => {
+            serde_json::from_slice(payload.as_bytes()).map_err(|error| Problem::internal(&error))
+        }
+    }
 }
 
 async fn plan(app: &Arc<App>, caller: &Caller, body: &StartBody) -> Result<Digest, Problem> {
@@ -329,7 +331,7 @@ fn mode(word: &str) -> Result<Mode, Problem> {
     word.parse().map_err(|error| Problem::malformed(format!("body: mode: {error}")))
 }
 
-fn random_seed() -> Result<u64, Problem> {
+pub(super) fn random_seed() -> Result<u64, Problem> {
     let mut bytes = [0; 8];
     SystemRandom::new()
         .fill(&mut bytes)
