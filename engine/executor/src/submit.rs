@@ -138,7 +138,9 @@ impl Submitter {
                     let mut place = mine.call.lock().unwrap_or_else(PoisonError::into_inner);
                     *place = due.pop().map(|call| (caller, call, submitted));
                 } else {
-                    due.into_iter().for_each(|call| caller.call(run, call, submitted));
+                    for call in due {
+                        caller.call(run, call, submitted);
+                    }
                 }
             }
             let committed = Committed { run, calls: begun, more, reply, result };

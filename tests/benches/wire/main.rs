@@ -4,7 +4,7 @@
 //!
 //! * **W1**: three durable steps, each an HTTP read on loopback; a caller starts the run over HTTP
 //!   and gets its result in the answer. At 1, 16 and 128 callers; at 128 again while every event goes
-//!   to JetStream, whose server shares the two cores.
+//!   to `JetStream`, whose server shares the two cores.
 //! * **W2**: N runs (10,000) are started over HTTP and park on an approval; 1,000 are approved by 64
 //!   callers over HTTP (each waits for the result of its run), 500 by 64 callers over NATS, 200 one by one.
 //! * **W3**: the engine is killed (`kill -9`) and started again over the rest, until one has ended.
