@@ -154,3 +154,40 @@ fn every_one_of_many_writers_gets_its_own_answer() {
     let verified = log.read().unwrap().verify().unwrap();
     assert_eq!(verified.events, 320);
 }
+
+#[test]
+fn who_writes_on_the_own_thread_overtakes_nothing_that_is_queued() {
+    // given two threads that queue an append, and at once write the one that must stand behind it
+    let log = memory();
+    let both = [1, 2].map(|stream| {
+        let log = log.clone();
+        std::thread::spawn(move || {
+            for place in (0..100).step_by(2) {
+                let id = |place| (u128::from(stream) << 32) + u128::from(place) + 1;
+                let queued = log.append(NOW, exactly(run(stream), place, events([id(place)])));
+                let behind = exactly(run(stream), place + 1, events([id(place + 1)]));
+                // when
+                let behind = log.append_blocking(NOW, behind);
+                // then the order is that in which they were handed in
+                behind.unwrap();
+                queued.wait().unwrap();
+            }
+        })
+    });
+    for thread in both {
+        thread.join().unwrap();
+    }
+    assert_eq!(log.head(), Position::new(200));
+}
+
+#[test]
+fn who_writes_on_the_own_thread_is_answered_before_it_goes_on() {
+    let log = memory();
+    let (answer, answered) = std::sync::mpsc::channel();
+    let here = std::thread::current().id();
+    log.append_group_here(NOW, vec![exactly(run(1), 0, events([1]))], move |result| {
+        answer.send((result.is_ok(), std::thread::current().id() == here)).unwrap();
+    });
+    // nothing else is queued, so nobody else has written it
+    assert_eq!(answered.try_recv(), Ok((true, true)));
+}
