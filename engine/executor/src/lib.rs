@@ -31,6 +31,7 @@ pub mod schedules;
 mod submit;
 pub mod trace;
 mod turn;
+mod uptime;
 mod values;
 pub mod world;
 mod writer;

@@ -13,7 +13,6 @@ use placet_model::{Digest, EventId, RecordedEvent, Revision, RunId, StreamId, Ti
 use std::collections::BTreeSet;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Instant;
 
 /// What it takes to append what a turn has recorded.
 #[derive(Debug, Clone)]
@@ -98,7 +97,6 @@ impl Submitter {
         let Submission { append, at, calls, more, reply } = submission;
         // an append that waits in the log must not keep the log open
         let (inputs, caller) = (self.inputs.clone(), Arc::downgrade(&self.caller));
-        let submitted = Instant::now();
         #[cfg(placet_mutants)]
         let (calls, early) = self.call_early(run, calls);
         #[cfg(not(placet_mutants))]
@@ -107,7 +105,7 @@ impl Submitter {
             let mut begun = early;
             if let (Ok(done), Some(caller)) = (&result, caller.upgrade()) {
                 for call in due_calls(&done.events, calls) {
-                    caller.call(run, call, submitted);
+                    caller.call(run, call);
                     begun += 1;
                 }
             }
@@ -136,7 +134,7 @@ impl Submitter {
         }
         let count = i64::try_from(calls.len()).unwrap_or(i64::MAX);
         for call in calls {
-            self.caller.call(run, call, Instant::now());
+            self.caller.call(run, call);
         }
         (vec![], count)
     }

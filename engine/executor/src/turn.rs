@@ -15,6 +15,7 @@ mod fork;
 mod gate;
 mod listen;
 mod perform;
+mod resend;
 mod retry;
 mod scope;
 mod start;
@@ -26,6 +27,7 @@ pub(crate) use start::StartRun;
 use start::WorkflowInput;
 
 use crate::env::Env;
+use crate::uptime::Stopwatch;
 use crate::values::{Content, Values};
 use crate::world::World;
 use placet_core::claim::Hold;
@@ -38,7 +40,7 @@ use placet_model::fault::FaultKind;
 use placet_model::plan::Plan;
 use placet_model::{
     Actor, AttemptId, DecisionId, Digest, Event, Fault, IntegrationId, Iteration, PayloadRef,
-    Position, Principal, RunId, StreamId, TaskPath, TimerId, Timestamp, subject,
+    Position, Principal, RunId, StreamId, TaskPath, TimerId, Timestamp, Uptime, subject,
 };
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -225,6 +227,10 @@ pub(crate) struct Turn<'a> {
     pub(crate) env: &'a Env,
     pub(crate) world: &'a World,
     pub(crate) now: Timestamp,
+    /// The same moment by the clock that nobody can set.
+    pub(crate) uptime: Option<Uptime>,
+    /// How long ago that was.
+    pub(crate) since: Stopwatch,
     pub(crate) stream: StreamId,
     /// The branch that is worked on.
     pub(crate) branch: BranchKey,
@@ -247,6 +253,8 @@ impl<'a> Turn<'a> {
             None => (load(env, id)?, Values::default()),
         };
         let plan = run.plan_digest().map(|digest| env.plan(digest)).transpose()?;
+        // in this order, so that what is judged by them is rather older than younger
+        let (since, uptime) = (Stopwatch::start(), env.clock.uptime());
         let now = env.now();
         let out = Turned {
             run,
@@ -263,7 +271,7 @@ impl<'a> Turn<'a> {
             broken: None,
         };
         let (branch, waiting) = (BranchKey::main(), BTreeSet::new());
-        Ok(Self { env, world, now, stream, branch, waiting, out })
+        Ok(Self { env, world, now, uptime, since, stream, branch, waiting, out })
     }
 
     /// Does the job, then goes on until the run is parked or over.
@@ -468,6 +476,16 @@ impl<'a> Turn<'a> {
         self.command_by(command, payloads, &Actor::Engine)
     }
 
+    /// The project against which calls are weighed, and since when.
+    const fn against(&self) -> (u64, Stopwatch) {
+        (self.world.version, self.since)
+    }
+
+    /// What commands are weighed against.
+    fn context(&self) -> Context<'_> {
+        Context { now: self.now, uptime: self.uptime, policy: &self.world.policy }
+    }
+
     /// As [`Turn::command`], caused by somebody.
     pub(crate) fn command_by(
         &mut self,
@@ -475,8 +493,7 @@ impl<'a> Turn<'a> {
         payloads: Vec<Content>,
         actor: &Actor,
     ) -> Result<(), Error> {
-        let context = Context { now: self.now, policy: &self.world.policy };
-        let events = placet_core::decide(&self.out.run, command, context)?;
+        let events = placet_core::decide(&self.out.run, command, self.context())?;
         let mut payloads = Some(payloads);
         for event in events {
             self.record(event, payloads.take().unwrap_or_default(), actor.clone())?;

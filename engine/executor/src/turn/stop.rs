@@ -4,7 +4,6 @@
 use super::{Error, Turn};
 use crate::values::Content;
 use placet_core::Command;
-use placet_core::decide::Context;
 use placet_core::run::Run;
 use placet_model::actor::Role;
 use placet_model::event::run::{RunMigrated, TimerFired, TimerKind};
@@ -17,9 +16,8 @@ use std::sync::Arc;
 impl Turn<'_> {
     pub(super) fn cancel(&mut self, by: &Principal, reason: Option<&str>) -> Result<(), Error> {
         self.out.used_world = true;
-        let context = Context { now: self.now, policy: &self.world.policy };
         let command = Command::Cancel { by: by.clone(), reason: None };
-        let mut events = placet_core::decide(&self.out.run, command, context)?;
+        let mut events = placet_core::decide(&self.out.run, command, self.context())?;
         // the reason is content of the last event, after whatever is taken back first
         let last = self.out.run.slot(events.len() as u64, 0);
         if let (Some(Event::RunCancelled(body)), Some(_)) = (events.last_mut(), reason) {
@@ -68,9 +66,8 @@ impl Turn<'_> {
         let words = "it has taken longer than its timeout";
         let place = task.as_str().strip_suffix("/try").map_or_else(|| task.clone(), TaskPath::new);
         let fault = Fault::new(FaultKind::Timeout, words).at(&place);
-        let context = Context { now: self.now, policy: &self.world.policy };
         let command = Command::TimeOut { fault: fault.clone(), task: task.clone(), iteration };
-        let events = placet_core::decide(&self.out.run, command, context)?;
+        let events = placet_core::decide(&self.out.run, command, self.context())?;
         for event in events {
             let faulted = matches!(event, Event::TaskFaulted(_));
             let payloads = if faulted { self.fault_fact(&fault).1 } else { vec![] };

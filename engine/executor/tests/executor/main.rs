@@ -5,6 +5,7 @@ mod bounds;
 mod branches;
 mod checkpoints;
 mod children;
+mod clocks;
 mod concurrency;
 mod control_flow;
 mod crash;
