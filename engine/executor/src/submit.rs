@@ -27,7 +27,7 @@ pub(crate) struct Submitter {
 /// Facts and calls of a turn, on their way to the log.
 #[derive(Debug)]
 pub(crate) struct Submission {
-    append: Append,
+    group: Vec<Append>,
     at: Timestamp,
     calls: Vec<CallPlan>,
     more: bool,
@@ -68,7 +68,8 @@ impl Submitter {
             erases: vec![],
         };
         let (at, more) = (turned.at, turned.more);
-        Some(Submission { append, at, calls, more, reply: reply.take() })
+        let group = std::iter::once(append).chain(turned.beside.take()).collect();
+        Some(Submission { group, at, calls, more, reply: reply.take() })
     }
 
     /// Whom the facts are about, as the index knows them.
@@ -94,14 +95,14 @@ impl Submitter {
 
     /// Hands it to the log. Once it is on disk its calls begin, and the loop hears of it.
     pub(crate) fn send(&self, run: RunId, submission: Submission) {
-        let Submission { append, at, calls, more, reply } = submission;
+        let Submission { group, at, calls, more, reply } = submission;
         // an append that waits in the log must not keep the log open
         let (inputs, caller) = (self.inputs.clone(), Arc::downgrade(&self.caller));
         #[cfg(placet_mutants)]
         let (calls, early) = self.call_early(run, calls);
         #[cfg(not(placet_mutants))]
         let early = 0;
-        self.append(at, vec![append], move |result| {
+        self.append(at, group, move |result| {
             let mut begun = early;
             if let (Ok(done), Some(caller)) = (&result, caller.upgrade()) {
                 for call in due_calls(&done.events, calls) {

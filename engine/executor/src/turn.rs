@@ -27,6 +27,7 @@ pub(crate) use start::StartRun;
 use start::WorkflowInput;
 
 use crate::env::Env;
+use crate::erasure::Account;
 use crate::uptime::Stopwatch;
 use crate::values::{Content, Values};
 use crate::world::World;
@@ -34,7 +35,7 @@ use placet_core::claim::Hold;
 use placet_core::decide::{Context, VoteCommand};
 use placet_core::run::{Branch, BranchKey, Frame, FrameKind, Phase};
 use placet_core::{Command, Next, Refusal, Run};
-use placet_log::{PAYLOAD_MAX, ReadView};
+use placet_log::{Append, PAYLOAD_MAX, ReadView};
 use placet_model::decision::Resolution;
 use placet_model::fault::FaultKind;
 use placet_model::plan::Plan;
@@ -93,10 +94,19 @@ pub(crate) enum Job {
     ChildOver(RunId),
     /// Whoever has ordered this run does not await it any more.
     Drop,
-    /// Its content is about to be erased: what is open is taken back, and the run is cancelled.
-    Erase { by: Principal },
+    /// Its content is erased: what is open is taken back, the run is cancelled, and all of it goes, in
+    /// one commit. A run that is over stays as it is.
+    Erase(Box<EraseRun>),
     /// Go on under another version of the workflow.
     Migrate { plan: Digest, by: Principal },
+}
+
+/// By whom a run is erased, and what is said of it.
+#[derive(Debug, Clone)]
+pub(crate) struct EraseRun {
+    pub(crate) by: Principal,
+    pub(crate) actor: Actor,
+    pub(crate) account: Account,
 }
 
 /// An event with its content.
@@ -116,6 +126,8 @@ pub(crate) struct Turned {
     pub(crate) values: Values,
     pub(crate) plan: Option<Arc<Plan>>,
     pub(crate) facts: Vec<Fact>,
+    /// What is appended to another stream in the same commit.
+    pub(crate) beside: Option<Append>,
     /// Whom the content of the facts is about; usually nobody that can be told from it.
     pub(crate) subjects: BTreeSet<String>,
     pub(crate) calls: Vec<CallPlan>,
@@ -262,6 +274,7 @@ impl<'a> Turn<'a> {
             values,
             plan,
             facts: vec![],
+            beside: None,
             subjects: BTreeSet::new(),
             calls: vec![],
             held: None,
@@ -292,7 +305,7 @@ impl<'a> Turn<'a> {
             Job::StartOrdered => self.start_ordered()?,
             Job::ChildOver(child) => self.child_over(child)?,
             Job::Drop => self.drop_run()?,
-            Job::Erase { by } => self.erase(&by)?,
+            Job::Erase(erase) => self.erase(&erase)?,
             Job::Migrate { plan, by } => self.migrate(plan, &by)?,
             Job::Deadline => self.deadline()?,
             Job::Recover => self.command(Command::Recover { detail: None }, vec![])?,

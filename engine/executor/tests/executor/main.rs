@@ -19,4 +19,5 @@ mod report;
 mod schedules;
 mod select;
 mod story;
+mod unreadable;
 mod world;
