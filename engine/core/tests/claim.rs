@@ -194,24 +194,24 @@ fn the_last_moment_for_a_claim_is_just_before_the_expiry() {
 }
 
 /// By the clock that nobody can set, so many milliseconds after the machine was started.
-fn up(boot: u64, millis: i64) -> Option<Uptime> {
-    Some(Uptime { boot, millis: millis.try_into().expect("not before the start") })
+fn up(boot: u64, millis: i64) -> Uptime {
+    Uptime { boot, millis: millis.try_into().expect("not before the start") }
 }
 
 #[test]
 fn an_approval_is_good_for_its_time_by_either_clock() {
     // given a request, and a wall clock that stands still from then on
-    let mut scene = Scene::new().started().with(|scene| scene.uptime = up(1, HOUR)).asked();
+    let mut scene = Scene::new().started().with(|scene| scene.uptime = Some(up(1, HOUR))).asked();
     let ask = scene.run.main().activity.ask().expect("it is asked");
     let valid = ask.expires_at.millis_since(ask.requested_at);
     scene = scene.approved();
     // then it may be claimed until as much time has passed, and not any more
     for (uptime, goes) in [
-        (up(1, HOUR + valid - 1), true),
-        (up(1, HOUR + valid), false),
+        (Some(up(1, HOUR + valid - 1)), true),
+        (Some(up(1, HOUR + valid)), false),
         // another boot of the machine, a clock that went back, or none: log time alone decides
-        (up(2, HOUR + valid), true),
-        (up(1, 0), true),
+        (Some(up(2, HOUR + valid)), true),
+        (Some(up(1, 0)), true),
         (None, true),
     ] {
         let expected = if goes { "AttemptStarted(try 1)" } else { "DecisionVoided(expired)" };
@@ -222,8 +222,8 @@ fn an_approval_is_good_for_its_time_by_either_clock() {
 
 #[test]
 fn a_vote_on_what_has_outlived_its_time_comes_too_late() {
-    let scene = Scene::new().started().with(|scene| scene.uptime = up(1, HOUR)).asked();
-    let scene = scene.with(|scene| scene.uptime = up(1, HOUR + 70 * DAY));
+    let scene = Scene::new().started().with(|scene| scene.uptime = Some(up(1, HOUR))).asked();
+    let scene = scene.with(|scene| scene.uptime = Some(up(1, HOUR + 70 * DAY)));
     let _late = scene.vote("ana", Approve).refuses("PL3006");
 }
 
