@@ -1,7 +1,7 @@
 //! The shell's clock. The core never reads one; it is handed moments.
 //!
 //! There are two readings: the wall clock, which anybody may set, and the machine's uptime, which
-//! nobody can ([`crate::uptime`]).
+//! nobody can (`uptime.rs`).
 
 use crate::uptime;
 use placet_model::{Timestamp, Uptime};
