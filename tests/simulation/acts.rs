@@ -40,8 +40,7 @@ impl Life {
             _ => {
                 drop(handle);
                 if self.faults.strikes(Fault::Kill, &mut self.random, 2) {
-                    self.tell("kill -9");
-                    self.die().await;
+                    self.be_killed().await;
                 }
             }
         }
@@ -282,14 +281,7 @@ impl Life {
         self.tell(format!("{} s pass", millis / 1000));
         self.rest().await?;
         if self.faults.strikes(Fault::ClockJumps, &mut self.random, 3) {
-            let days = i64::try_from(self.random.below(10)).unwrap_or(0) + 1;
-            if self.random.one_in(2) {
-                self.jump(-days * DAY);
-                self.tell(format!("the clock is set back by {days} days"));
-            } else {
-                self.jump(days * DAY);
-                self.tell(format!("the clock jumps ahead by {days} days"));
-            }
+            self.jump();
         }
         Ok(())
     }

@@ -7,7 +7,7 @@
 //! | at most one effect per send id | [`Book::check_calls`] |
 //! | succeeded is exactly one effect; refused, rejected, expired, void, never claimed: none | [`Book::check_end`] |
 //! | a request is approved by enough people, none of them the requester, for these bytes | [`Book::read`] |
-//! | what is expired, settled otherwise or consumed is never claimed | [`Book::read`] |
+//! | what is expired, by log time or by uptime, settled otherwise or consumed is never claimed | [`Book::read`] |
 //! | people are asked only about what is unclear | [`Book::read`] |
 //! | log time never goes back | [`Book::read`] |
 //! | a sandbox run calls nobody | [`Book::check_calls`] |
@@ -21,7 +21,7 @@ use placet_model::event::attempt::{AttemptInDoubt, AttemptStarted};
 use placet_model::event::decision::{DecisionSettled, DraftPrepared, VoteCast};
 use placet_model::{
     AttemptId, DecisionId, Digest, Event, Position, Principal, RecordedEvent, RunId, StreamId,
-    Timestamp,
+    Timestamp, Uptime,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -63,6 +63,8 @@ pub(crate) struct DecisionFacts {
     request: Digest,
     needed: usize,
     expires_at: Timestamp,
+    /// When it was asked for, and until how long after that it is good.
+    asked: (Option<Uptime>, i64),
     approvals: BTreeSet<Principal>,
     standing: Standing,
 }
@@ -149,6 +151,7 @@ impl Book {
                     request: draft.request_digest,
                     needed: usize::from(needed),
                     expires_at: body.expires_at,
+                    asked: (body.uptime, body.expires_at.millis_since(at)),
                     approvals: BTreeSet::new(),
                     standing: Standing::Open,
                 };
@@ -225,6 +228,10 @@ impl Book {
             claim(body.request_digest == decision.request, || "another request".to_owned())?;
             claim(body.send_id == decision.send_id, || "another send id".to_owned())?;
             claim(at < decision.expires_at, || "an expired approval is claimed".to_owned())?;
+            let (asked, valid) = decision.asked;
+            let passed = body.uptime.zip(asked).and_then(|(now, then)| now.millis_since(then));
+            let outlived = passed.is_some_and(|p| i64::try_from(p).is_ok_and(|p| p >= valid));
+            claim(!outlived, || "an approval is claimed that has outlived its time".to_owned())?;
             claim(decision.approvals.len() >= quorum, || {
                 "the policy in force asks for more approvals".to_owned()
             })?;

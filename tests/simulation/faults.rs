@@ -27,7 +27,7 @@ pub(crate) enum Fault {
     Busy,
     /// Answers that cannot be read; servers that fail.
     Garbage,
-    /// The clock jumps, by up to ten days, forwards and back.
+    /// The clock jumps, by up to ten days, forwards and back, in operation and between two lives.
     ClockJumps,
     /// Days pass.
     LongWaits,

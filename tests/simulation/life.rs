@@ -21,8 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const LOOKS_MAX: usize = 20_000;
 /// Crashes in recovery, one after the other.
 const CUTS_IN_RECOVERY: u64 = 3;
-/// Log time stands still for at most so long in one seed.
-const STANDSTILL_MS_MAX: i64 = 2 * 60 * 60 * 1000;
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// Lines of a story that are shown of a failure.
 const LINES_SHOWN: usize = 60;
 
@@ -87,10 +86,8 @@ pub(crate) struct Life {
     pub(crate) faults: Faults,
     pub(crate) disks: Disks,
     pub(crate) clock: Clock,
-    /// The latest moment that the clock has shown.
-    latest: Timestamp,
-    /// For how long log time has stood still.
-    stood_still: i64,
+    /// Whether the life that goes on ends with the machine, not with the process alone.
+    power_goes: bool,
     pub(crate) providers: Providers,
     /// None while it is dead.
     pub(crate) engine: Option<Engine>,
@@ -135,9 +132,8 @@ impl Life {
             random,
             faults,
             disks: project::disks(setting.honesty),
-            latest: clock.now(),
-            stood_still: 0,
             clock,
+            power_goes: false,
             providers: Providers::default(),
             engine: None,
             memory: Memory::default(),
@@ -233,6 +229,9 @@ impl Life {
     /// Power is back: what was acknowledged must be there.
     pub(crate) async fn recover(&mut self, trouble: Trouble) -> Result<(), Violation> {
         self.restart();
+        if trouble == Trouble::Goes && self.faults.strikes(Fault::ClockJumps, &mut self.random, 2) {
+            self.jump();
+        }
         let mut cuts = match trouble {
             Trouble::Goes if self.faults.has(Fault::CutInRecovery) => {
                 self.random.below(CUTS_IN_RECOVERY + 1)
@@ -259,6 +258,7 @@ impl Life {
             }
             cuts -= 1;
             self.tell("the power goes during recovery");
+            self.power_goes = true;
             self.restart();
         }
         self.tally.recoveries += 1;
@@ -275,6 +275,9 @@ impl Life {
         self.disks.keys.restart(&mut self.random);
         self.disks.log.make_room();
         self.disks.log.power_on();
+        if std::mem::take(&mut self.power_goes) {
+            self.clock.reboot();
+        }
         self.tally.crashes += 1;
     }
 
@@ -316,6 +319,7 @@ impl Life {
         if faults.strikes(Fault::PowerCut, random, 2) {
             let operations = 1 + random.below(500);
             self.disks.log.cut_power_after(operations);
+            self.power_goes = true;
             self.tell(format!("the power will go after {operations} operations"));
         } else if faults.strikes(Fault::SyncError, random, 2) {
             let syncs = 1 + random.below(30);
@@ -366,30 +370,29 @@ impl Life {
         read().unwrap_or_default()
     }
 
-    /// Time passes, truly. Log time stands still while the clock is behind it; a clock that was set
-    /// back is put right before that adds up to what the engine allows for: a key's age is judged by
-    /// log time, less a tenth of its life.
+    /// Time passes, truly, whatever the wall clock shows.
     pub(crate) fn pass(&mut self, millis: i64) {
-        if self.clock.now() < self.latest {
-            if self.stood_still + millis > STANDSTILL_MS_MAX {
-                self.clock.advance_to(self.latest);
-            } else {
-                self.stood_still += millis;
-            }
-        }
         self.providers.pass(millis);
         self.clock.advance_to(self.clock.now().plus_millis(millis));
-        self.latest = self.latest.max(self.clock.now());
     }
 
-    /// The clock jumps, by so many milliseconds.
-    pub(crate) fn jump(&mut self, millis: i64) {
-        if millis < 0 {
-            self.clock.set_back(-millis);
+    /// Somebody sets the wall clock, by days, forwards or back: no time passes.
+    pub(crate) fn jump(&mut self) {
+        let days = i64::try_from(self.random.below(10)).unwrap_or(0) + 1;
+        if self.random.one_in(2) {
+            self.clock.set_by(-days * DAY_MS);
+            self.tell(format!("the clock is set back by {days} days"));
         } else {
-            self.clock.advance_to(self.clock.now().plus_millis(millis));
+            self.clock.set_by(days * DAY_MS);
+            self.tell(format!("the clock jumps ahead by {days} days"));
         }
-        self.latest = self.latest.max(self.clock.now());
+    }
+
+    /// The process is killed, and the machine goes on.
+    pub(crate) async fn be_killed(&mut self) {
+        self.tell("kill -9");
+        self.power_goes = false;
+        self.die().await;
     }
 }
 

@@ -12,7 +12,7 @@ use placet_model::event::attempt::AttemptStarted;
 use placet_model::event::decision::{DecisionSettled, DecisionVoided, RequirementRaised};
 use placet_model::integration::{Integration, IntegrationStatus};
 use placet_model::policy::Policy;
-use placet_model::{AttemptId, DecisionId, Digest, Event, Timestamp};
+use placet_model::{AttemptId, DecisionId, Digest, Event, Timestamp, Uptime};
 #[cfg(placet_mutants)]
 use placet_mutants::Mutant;
 
@@ -21,6 +21,8 @@ use placet_mutants::Mutant;
 pub struct Circumstances<'a> {
     /// Log time.
     pub now: Timestamp,
+    /// The same moment by the clock that nobody can set; none where the machine has none.
+    pub uptime: Option<Uptime>,
     /// The project's name.
     pub project: &'a str,
     /// The policy in force.
@@ -196,7 +198,7 @@ fn refused(
     let void =
         |reason, field| Some(DecisionVoided { decision: ask.decision, reason, field }.into());
     let changed = |field| void(VoidReason::FieldChanged, Some(field));
-    let expired = circumstances.now >= ask.expires_at;
+    let expired = ask.is_expired(circumstances.now, circumstances.uptime);
     #[cfg(placet_mutants)]
     let expired = expired && !placet_mutants::is_planted(Mutant::ExpiredIsClaimed);
     if expired {
@@ -282,6 +284,7 @@ fn started(
         request: ask.draft.request,
         request_digest: ask.draft.request_digest,
         not_after: ask.expires_at,
+        uptime: circumstances.uptime,
     }
     .into()
 }

@@ -17,7 +17,7 @@ use placet_model::decision::{Ballot, Resolution, Settlement, Voter};
 use placet_model::event::attempt::AttemptStarted;
 use placet_model::event::decision::{DecisionRequested, DraftPrepared, SignedVote};
 use placet_model::policy::Policy;
-use placet_model::{AttemptId, DecisionId, Event, Fault, PayloadRef, Principal, Timestamp};
+use placet_model::{AttemptId, DecisionId, Event, Fault, PayloadRef, Principal, Timestamp, Uptime};
 
 pub use outcome::{Answer, Verdict as OutcomeVerdict};
 
@@ -108,6 +108,8 @@ pub struct VoteCommand {
 pub struct Context<'a> {
     /// Log time.
     pub now: Timestamp,
+    /// The same moment by the clock that nobody can set; none where the machine has none.
+    pub uptime: Option<Uptime>,
     /// The policy in force.
     pub policy: &'a Policy,
 }
@@ -131,7 +133,7 @@ pub fn decide(run: &Run, command: Command, context: Context<'_>) -> Result<Vec<E
     let events = match command {
         Command::Progress(event) if grants(&event) => return Err(run.illegal(&event).into()),
         Command::Progress(event) => vec![*event],
-        Command::Propose { draft, decision } => propose(*draft, decision, context.now)?,
+        Command::Propose { draft, decision } => propose(*draft, decision, context)?,
         Command::Read(started) if started.decision.is_some() => {
             return Err(run.illegal(&Event::from(*started)).into());
         }
@@ -175,15 +177,17 @@ fn grants(event: &Event) -> bool {
 fn propose(
     draft: DraftPrepared,
     decision: DecisionId,
-    now: Timestamp,
+    context: Context<'_>,
 ) -> Result<Vec<Event>, Refusal> {
-    let expires_at = now.checked_add(draft.requirement.valid_for).ok_or(Refusal::Expired)?;
+    let expires_at =
+        context.now.checked_add(draft.requirement.valid_for).ok_or(Refusal::Expired)?;
     let requested = DecisionRequested {
         decision,
         task: draft.task.clone(),
         iteration: draft.iteration.clone(),
         digest: draft.digest,
         expires_at,
+        uptime: context.uptime,
     };
     Ok(vec![draft.into(), requested.into()])
 }

@@ -19,7 +19,7 @@ use placet_model::event::decision::{DraftPrepared, VoteCast};
 use placet_model::event::run::{FaultFact, RunStarted, TimerKind};
 use placet_model::{
     AttemptId, DecisionId, Digest, Iteration, PayloadRef, Position, Revision, RunId, TaskPath,
-    TimerId, Timestamp,
+    TimerId, Timestamp, Uptime,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -91,6 +91,8 @@ pub struct Ask {
     pub drafted_at: Timestamp,
     /// When it was asked.
     pub requested_at: Timestamp,
+    /// The same moment by the clock that nobody can set.
+    pub requested_uptime: Option<Uptime>,
     /// When the answer becomes no.
     pub expires_at: Timestamp,
     /// What must be met; at least the draft's own requirement.
@@ -99,6 +101,18 @@ pub struct Ask {
     pub votes: Vec<VoteCast>,
     /// The attempt that has claimed it before and proved that nothing was sent.
     pub prior: Option<(AttemptId, u32)>,
+}
+
+impl Ask {
+    /// Whether its time is over: by log time, or by the clock that goes on while log time stands
+    /// still because the wall clock is behind it.
+    pub fn is_expired(&self, now: Timestamp, uptime: Option<Uptime>) -> bool {
+        let valid = self.expires_at.millis_since(self.requested_at);
+        let passed =
+            uptime.zip(self.requested_uptime).and_then(|(now, then)| now.millis_since(then));
+        let outlived = passed.is_some_and(|passed| i64::try_from(passed).is_ok_and(|p| p >= valid));
+        now >= self.expires_at || outlived
+    }
 }
 
 /// A request that ended without permission.
@@ -123,6 +137,8 @@ pub struct Attempt {
     pub started_at: Timestamp,
     /// When the first try was recorded: the age of an idempotency key counts from here.
     pub first_started_at: Timestamp,
+    /// The moment at which that try was weighed, by the clock that nobody can set.
+    pub first_uptime: Option<Uptime>,
     /// The approval that it consumed; none for an ungated read.
     pub ask: Option<Ask>,
     /// Whether one of its tries has been in doubt: then no later try can prove that nothing was

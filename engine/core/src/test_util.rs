@@ -32,7 +32,7 @@ use placet_model::manifest::Effect;
 use placet_model::policy::Policy;
 use placet_model::{
     AttemptId, DecisionId, Digest, Event, IntegrationId, Iteration, PayloadRef, Revision, RunId,
-    TaskPath, Timestamp,
+    TaskPath, Timestamp, Uptime,
 };
 use std::collections::BTreeMap;
 
@@ -52,6 +52,8 @@ pub struct Scene {
     pub run: Run,
     /// Log time.
     pub now: Timestamp,
+    /// The same moment by the clock that nobody can set.
+    pub uptime: Option<Uptime>,
     /// The policy in force.
     pub policy: Policy,
     /// What the claim looks at besides.
@@ -122,6 +124,7 @@ impl Scene {
         Self {
             run: Run::absent(RunId::from_bytes([1; 16])),
             now: START,
+            uptime: None,
             policy: default_policy(),
             world: World::new(),
             recorded: vec![],
@@ -265,7 +268,11 @@ impl Scene {
     /// # Errors
     /// As [`crate::decide()`].
     pub fn decide(&self, command: Command) -> Result<Vec<Event>, Error> {
-        crate::decide(&self.run, command, Context { now: self.now, policy: &self.policy })
+        crate::decide(&self.run, command, self.context())
+    }
+
+    const fn context(&self) -> Context<'_> {
+        Context { now: self.now, uptime: self.uptime, policy: &self.policy }
     }
 
     /// Claims without recording.
@@ -300,6 +307,7 @@ impl Scene {
     fn circumstances(&self, ask: &Ask) -> Circumstances<'_> {
         Circumstances {
             now: self.now,
+            uptime: self.uptime,
             project: &self.world.project,
             policy: &self.policy,
             requirement: self.world.requirement.clone(),

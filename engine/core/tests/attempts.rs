@@ -15,7 +15,7 @@ use placet_model::draft::BoundField;
 use placet_model::event::attempt::AnswerFacts;
 use placet_model::event::decision::{DraftOrigin, DraftPrepared};
 use placet_model::integration::IntegrationStatus;
-use placet_model::{AttemptId, Event};
+use placet_model::{AttemptId, Event, Uptime};
 
 fn current(scene: &Scene) -> &Attempt {
     scene.run.main().activity.attempt().expect("there is an attempt")
@@ -123,6 +123,17 @@ fn the_next_try_of_what_was_put_off_is_claimed_anew_and_is_the_same_attempt() {
     assert_eq!(second.request_digest, first.request_digest);
     assert_eq!(second.not_after, first.not_after);
     assert_eq!(current(&scene).first_started_at, placet_core::test_util::START);
+}
+
+#[test]
+fn the_age_of_a_key_counts_from_the_first_try_by_both_clocks() {
+    let first = Some(Uptime { boot: 1, millis: 5 });
+    let scene = Scene::new().started().with(|scene| scene.uptime = first).attempting();
+    let scene = scene.defer(HOUR).after.later(HOUR);
+    let scene =
+        scene.with(|scene| scene.uptime = Some(Uptime { boot: 2, millis: 7 })).claim().after;
+    assert_eq!(current(&scene).started.uptime, Some(Uptime { boot: 2, millis: 7 }));
+    assert_eq!(current(&scene).first_uptime, first);
 }
 
 #[test]

@@ -211,6 +211,7 @@ fn the_try_is_of_exactly_what_was_approved() {
         request: draft.request,
         request_digest: draft.request_digest,
         not_after: ask.expires_at,
+        uptime: None,
     };
     assert_eq!(*started, expected);
 }

@@ -10,7 +10,7 @@ use placet_model::approval::{Requirement, SelfApproval};
 use placet_model::decision::Verdict::{Approve, Reject};
 use placet_model::event::decision::DecisionRequested;
 use placet_model::integration::{Integration, IntegrationStatus};
-use placet_model::{Digest, Iteration};
+use placet_model::{Digest, Iteration, Uptime};
 
 type Change = fn(&mut Scene);
 
@@ -193,6 +193,40 @@ fn the_last_moment_for_a_claim_is_just_before_the_expiry() {
     Scene::new().approved().later(7 * DAY).claim().records(&["DecisionVoided(expired)"]);
 }
 
+/// By the clock that nobody can set, so many milliseconds after the machine was started.
+fn up(boot: u64, millis: i64) -> Uptime {
+    Uptime { boot, millis: millis.try_into().expect("not before the start") }
+}
+
+#[test]
+fn an_approval_is_good_for_its_time_by_either_clock() {
+    // given a request, and a wall clock that stands still from then on
+    let mut scene = Scene::new().started().with(|scene| scene.uptime = Some(up(1, HOUR))).asked();
+    let ask = scene.run.main().activity.ask().expect("it is asked");
+    let valid = ask.expires_at.millis_since(ask.requested_at);
+    scene = scene.approved();
+    // then it may be claimed until as much time has passed, and not any more
+    for (uptime, goes) in [
+        (Some(up(1, HOUR + valid - 1)), true),
+        (Some(up(1, HOUR + valid)), false),
+        // another boot of the machine, a clock that went back, or none: log time alone decides
+        (Some(up(2, HOUR + valid)), true),
+        (Some(up(1, 0)), true),
+        (None, true),
+    ] {
+        let expected = if goes { "AttemptStarted(try 1)" } else { "DecisionVoided(expired)" };
+        let _claimed =
+            scene.clone().with(|scene| scene.uptime = uptime).claim().records(&[expected]);
+    }
+}
+
+#[test]
+fn a_vote_on_what_has_outlived_its_time_comes_too_late() {
+    let scene = Scene::new().started().with(|scene| scene.uptime = Some(up(1, HOUR))).asked();
+    let scene = scene.with(|scene| scene.uptime = Some(up(1, HOUR + 70 * DAY)));
+    let _late = scene.vote("ana", Approve).refuses("PL3006");
+}
+
 #[test]
 fn a_cancelled_run_has_nothing_to_claim() {
     let scene = Scene::new().approved().cancel("op");
@@ -211,6 +245,7 @@ fn an_expiry_that_is_not_the_one_asked_for_is_refused() {
         iteration: Iteration::none(),
         digest: draft.digest,
         expires_at: scene.now.plus_millis(70 * DAY),
+        uptime: None,
     };
     let scene = scene.record(draft).record(requested).approved();
     scene.claim().records(&["DecisionVoided(field_changed: valid_for)"]);

@@ -256,6 +256,7 @@ fn gate_events() -> Vec<(&'static str, Fitting)> {
                 iteration: Iteration::none(),
                 digest: decision_digest(s),
                 expires_at: s.now.plus_millis(HOUR),
+                uptime: None,
             }
             .into()
         }),

@@ -1,8 +1,12 @@
 //! The shell's clock. The core never reads one; it is handed moments.
+//!
+//! There are two readings: the wall clock, which anybody may set, and the machine's uptime, which
+//! nobody can (`uptime.rs`).
 
-use placet_model::Timestamp;
+use crate::uptime;
+use placet_model::{Timestamp, Uptime};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Where the virtual clock of a sandbox run begins: 2026-01-01T00:00:00Z.
@@ -20,7 +24,12 @@ pub enum Clock {
 /// A clock that moves only when nothing else can.
 #[derive(Debug)]
 pub struct Virtual {
-    now: AtomicI64,
+    /// True time.
+    steady: AtomicI64,
+    /// How far the wall clock is ahead of it.
+    ahead: AtomicI64,
+    /// Which boot of the machine.
+    boot: AtomicU64,
     /// The engine does not jump past this moment by itself.
     barrier: AtomicI64,
 }
@@ -33,8 +42,12 @@ impl Clock {
 
     /// A virtual clock that begins at this moment.
     pub fn virtual_at(moment: Timestamp) -> Self {
-        let now = AtomicI64::new(moment.as_millis());
-        Self::Virtual(Arc::new(Virtual { now, barrier: AtomicI64::new(i64::MAX) }))
+        Self::Virtual(Arc::new(Virtual {
+            steady: AtomicI64::new(moment.as_millis()),
+            ahead: AtomicI64::new(0),
+            boot: AtomicU64::new(0),
+            barrier: AtomicI64::new(i64::MAX),
+        }))
     }
 
     /// Now.
@@ -44,21 +57,44 @@ impl Clock {
                 let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
                 Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
             }
-            Self::Virtual(clock) => Timestamp::from_millis(clock.now.load(Ordering::SeqCst)),
+            Self::Virtual(clock) => {
+                let ahead = clock.ahead.load(Ordering::SeqCst);
+                Timestamp::from_millis(clock.steady.load(Ordering::SeqCst) + ahead)
+            }
         }
     }
 
-    /// Moves a virtual clock forward; the wall clock moves by itself.
+    /// How long the machine has been running; none where it has no clock that says so.
+    pub fn uptime(&self) -> Option<Uptime> {
+        match self {
+            Self::System => uptime::read(),
+            Self::Virtual(clock) => {
+                let millis = u64::try_from(clock.steady.load(Ordering::SeqCst)).ok()?;
+                Some(Uptime { boot: clock.boot.load(Ordering::SeqCst), millis })
+            }
+        }
+    }
+
+    /// Time goes on, of a virtual clock, until it shows this moment; the wall clock moves by itself.
     pub fn advance_to(&self, moment: Timestamp) {
         if let Self::Virtual(clock) = self {
-            clock.now.fetch_max(moment.as_millis(), Ordering::SeqCst);
+            let ahead = clock.ahead.load(Ordering::SeqCst);
+            clock.steady.fetch_max(moment.as_millis() - ahead, Ordering::SeqCst);
         }
     }
 
-    /// Moves a virtual clock back by so many milliseconds, as a wall clock may be.
-    pub fn set_back(&self, millis: i64) {
+    /// A virtual clock is set by so many milliseconds, forwards or back, as a wall clock may be: no
+    /// time goes by.
+    pub fn set_by(&self, millis: i64) {
         if let Self::Virtual(clock) = self {
-            clock.now.fetch_sub(millis, Ordering::SeqCst);
+            clock.ahead.fetch_add(millis, Ordering::SeqCst);
+        }
+    }
+
+    /// The machine of a virtual clock is started again: its uptime begins anew.
+    pub fn reboot(&self) {
+        if let Self::Virtual(clock) = self {
+            clock.boot.fetch_add(1, Ordering::SeqCst);
         }
     }
 

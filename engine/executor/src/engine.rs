@@ -115,8 +115,11 @@ impl Engine {
         let engine = Self { handle, thread: Some(thread), keeper: None };
         if let Err(error) = engine.record_start(mode).await {
             // the caller may open the project again at once: nothing of this one is left behind
-            let _known = engine.stop().await;
-            return Err(error);
+            return Err(match (error, engine.stop().await) {
+                // it has ended by itself before it could answer, and knows why
+                (Error::Stopping, Err(why)) => why,
+                (error, _) => error,
+            });
         }
         Ok(engine)
     }
@@ -153,7 +156,8 @@ impl Engine {
     /// Finishes what is under way and ends. Tells whether the log is still good.
     ///
     /// # Errors
-    /// [`Error::CommitFailed`] when the loop had ended by a failed commit.
+    /// [`Error::CommitFailed`] when the loop had ended by a failed commit, [`Error::Refused`] when it
+    /// had ended because the project could not be read.
     pub async fn stop(mut self) -> Result<(), Error> {
         self.handle.stop().await;
         let Some(thread) = self.thread.take() else { return Ok(()) };
@@ -166,6 +170,10 @@ impl Engine {
             Ok(Ok(Ended::CommitFailed)) => {
                 Err(Error::CommitFailed { reason: "see the log of the process".to_owned() })
             }
+            Ok(Ok(Ended::Unreadable)) => Err(Error::Refused {
+                code: "PL1002",
+                detail: "the project could not be read: see the log of the process".to_owned(),
+            }),
             Ok(Err(_)) | Err(_) => {
                 Err(Error::CommitFailed { reason: "the loop panicked".to_owned() })
             }

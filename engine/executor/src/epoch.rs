@@ -180,7 +180,7 @@ impl Epochs<'_> {
     /// All that the command comes to, in one append.
     fn append_to(&self, run: &Run, command: Command) -> Result<Vec<Event>, Error> {
         let policy = Policy::default();
-        let context = Context { now: self.now, policy: &policy };
+        let context = Context { now: self.now, uptime: None, policy: &policy };
         let facts = decide(run, command, context)?;
         if !facts.is_empty() {
             let story = EventId::from_bytes(run.id.to_bytes());

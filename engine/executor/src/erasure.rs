@@ -2,24 +2,27 @@
 //!
 //! The order, so that a kill anywhere leaves a state that is true:
 //!
-//! 1. What waits has its decisions withdrawn and is cancelled (each run in a commit of its own). A
-//!    kill here leaves runs cancelled and nothing erased; the erasure was not acknowledged.
-//! 2. One commit appends `PayloadErased` for each, deletes the payload rows and puts the keys down
-//!    for destruction. From here on the erasure is a fact.
+//! 1. What waits has its decisions withdrawn, is cancelled and is erased in one commit, run by run: no
+//!    run is cancelled for an erasure that has not come about. A kill between two of them leaves
+//!    the others as they are, and the erasure unacknowledged: the same command does the rest.
+//! 2. One commit does the same for what is over and for events from outside: it appends
+//!    `PayloadErased` for each, deletes the payload rows and puts the keys down for destruction.
+//!    From here on the erasure is a fact.
 //! 3. The keys are destroyed, tombstones first. A kill here is finished by the next open of the
 //!    log (`placet_log`), before anybody can read.
 //!
 //! An erasure never rewrites an event, and reads nothing of the content that it erases.
 
+use crate::env::Env;
 use crate::handle::{Error, Handle};
 use crate::input::ActTurn;
-use crate::turn::Job;
+use crate::turn::{EraseRun, Job};
 use placet_log::{Append, AppendError, Compacted, Erasable, Expected, NewEvent, Payload, ReadView};
 use placet_model::actor::Role;
 use placet_model::event::governance::PayloadErased;
 use placet_model::{
-    Actor, Digest, Event, EventId, PayloadRef, Position, Principal, Revision, RunId, StreamId,
-    Timestamp, subject,
+    Actor, Digest, Event, EventId, PayloadRef, Position, Principal, RecordedEvent, Revision, RunId,
+    StreamId, Timestamp, subject,
 };
 use placet_projections::{OrderStage, OrderedBy, RunStatus, Views};
 use serde::Serialize;
@@ -135,19 +138,46 @@ impl Handle {
         let turn = self.act_turn().await;
         self.demand_eraser(by)?;
         let mut erasure = self.erasure(what)?;
-        for part in &erasure.runs {
-            self.wish(part.run, Job::Erase { by: by.clone() }).await?;
-        }
         let subject = match what {
             Erase::Run(_) => None,
             Erase::Subject(value) => Some(self.env.log.pseudonym(&normalised(value)?)),
         };
-        let actor = Actor::Principal(by.clone());
-        self.record_erasure(&actor, &mut erasure, (subject, reason), turn).await?;
+        let (actor, account) = (Actor::Principal(by.clone()), Account { subject, reason });
+        let waiting = self.erase_waiting(by, &mut erasure, &account).await?;
+        self.record_erasure(&actor, &mut erasure, account, turn).await?;
+        erasure.payloads += waiting.iter().map(|part| part.payloads).sum::<u64>();
+        erasure.runs.extend(waiting);
+        erasure.runs.sort_by_key(|part| part.run);
         if erasure.runs.iter().any(|part| part.workflow.starts_with(crate::schedules::NAMESPACE)) {
             self.listen_for_all().await?;
         }
         Ok(erasure)
+    }
+
+    /// Takes the runs that wait out of the erasure: each is cancelled and erased in one commit. What is
+    /// over stays in it.
+    async fn erase_waiting(
+        &self,
+        by: &Principal,
+        erasure: &mut Erasure,
+        account: &Account,
+    ) -> Result<Vec<RunPart>, Error> {
+        let (mut done, mut over) = (vec![], vec![]);
+        for mut part in std::mem::take(&mut erasure.runs) {
+            let actor = Actor::Principal(by.clone());
+            let erase = EraseRun { by: by.clone(), actor, account: account.clone() };
+            let recorded = self.wish(part.run, Job::Erase(Box::new(erase))).await?;
+            match recorded.iter().find_map(told_of) {
+                Some((position, payloads)) => {
+                    part.payloads = payloads;
+                    erasure.position = Some(position);
+                    done.push(part);
+                }
+                None => over.push(part),
+            }
+        }
+        erasure.runs = over;
+        Ok(done)
     }
 
     /// Writes the files anew without what was erased; appends wait while the log is packed.
@@ -180,14 +210,14 @@ impl Handle {
         &self,
         actor: &Actor,
         erasure: &mut Erasure,
-        (subject, reason): (Option<Digest>, Option<String>),
+        account: Account,
         turn: ActTurn,
     ) -> Result<(), Error> {
         let mut turn = Some(turn);
         let parts = self.parts(erasure)?;
         erasure.payloads = parts.iter().map(|part| part.payloads).sum();
         for group in parts.chunks(GROUP_MAX) {
-            let append = self.append(actor, group, (subject, reason.as_deref()))?;
+            let append = told(&self.env, actor, group, &account)?;
             let held = match turn.take() {
                 Some(held) => held,
                 None => self.act_turn().await,
@@ -209,10 +239,8 @@ impl Handle {
         let view = self.view()?;
         let mut parts = vec![];
         for run in &mut erasure.runs {
-            let what = Erasable::Stream(StreamId::Run(run.run));
-            run.payloads = view.payloads_of(&what)?;
-            let (payloads, story) = (run.payloads, EventId::from_bytes(run.run.to_bytes()));
-            parts.push(Part { what, run: Some(run.run), arrival: None, story, payloads });
+            run.payloads = view.payloads_of(&Erasable::Stream(StreamId::Run(run.run)))?;
+            parts.push(Part::of_run(run.run, run.payloads));
         }
         for event in &mut erasure.events {
             let what = Erasable::Arrival(event.position);
@@ -223,34 +251,6 @@ impl Handle {
         Ok(parts)
     }
 
-    fn append(
-        &self,
-        actor: &Actor,
-        parts: &[Part],
-        (subject, reason): (Option<Digest>, Option<&str>),
-    ) -> Result<Append, Error> {
-        let next = self.view()?.revision(&StreamId::Project)?.next();
-        let mut events = vec![];
-        for part in parts {
-            let erased = PayloadErased {
-                run: part.run,
-                arrival: part.arrival,
-                subject,
-                payloads: part.payloads,
-                reason: reason.map(|_| PayloadRef::new(next, 0)),
-            };
-            let id = self.env.mint.event(self.now());
-            let mut new = NewEvent::new(id, actor.clone(), Event::from(erased));
-            new.correlation = Some(part.story);
-            if let Some(reason) = reason.filter(|_| events.is_empty()) {
-                new = new.with_payload(serde_json::Value::from(reason).to_string().into_bytes());
-            }
-            events.push(new);
-        }
-        let erases = parts.iter().map(|part| part.what.clone()).collect();
-        Ok(Append::new(StreamId::Project, Expected::Any, events).erasing(erases))
-    }
-
     /// Backups taken before now may hold what is destroyed now, until the operator deletes them; at
     /// the latest then, if they are deleted as he has said.
     fn backups_until(&self) -> Option<Timestamp> {
@@ -258,15 +258,70 @@ impl Handle {
     }
 }
 
+/// On whose account something is erased, and why.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Account {
+    /// Pseudonym of the person.
+    pub(crate) subject: Option<Digest>,
+    pub(crate) reason: Option<String>,
+}
+
+/// The append that says what is erased, and erases it. Whoever makes it has the turn to act: the
+/// reason is content of the next event of the project.
+pub(crate) fn told(
+    env: &Env,
+    actor: &Actor,
+    parts: &[Part],
+    account: &Account,
+) -> Result<Append, placet_log::Error> {
+    let next = env.view()?.revision(&StreamId::Project)?.next();
+    let Account { subject, reason } = account;
+    let mut events = vec![];
+    for part in parts {
+        let erased = PayloadErased {
+            run: part.run,
+            arrival: part.arrival,
+            subject: *subject,
+            payloads: part.payloads,
+            reason: reason.as_ref().map(|_| PayloadRef::new(next, 0)),
+        };
+        let id = env.mint.event(env.now());
+        let mut new = NewEvent::new(id, actor.clone(), Event::from(erased));
+        new.correlation = Some(part.story);
+        if let Some(reason) = reason.as_ref().filter(|_| events.is_empty()) {
+            let text = serde_json::Value::from(reason.as_str()).to_string();
+            new = new.with_payload(text.into_bytes());
+        }
+        events.push(new);
+    }
+    let erases = parts.iter().map(|part| part.what.clone()).collect();
+    Ok(Append::new(StreamId::Project, Expected::Any, events).erasing(erases))
+}
+
+/// What an event says of an erasure: where it stands, and how many payloads are gone.
+fn told_of(event: &RecordedEvent) -> Option<(Position, u64)> {
+    let Event::PayloadErased(body) = &event.event else { return None };
+    Some((event.position, body.payloads))
+}
+
 /// One thing that is erased.
 #[derive(Debug, Clone)]
-struct Part {
+pub(crate) struct Part {
     what: Erasable,
     run: Option<RunId>,
     arrival: Option<EventId>,
     /// The story that it belongs to.
     story: EventId,
     payloads: u64,
+}
+
+impl Part {
+    /// All content of a run.
+    pub(crate) fn of_run(run: RunId, payloads: u64) -> Self {
+        let (what, story) =
+            (Erasable::Stream(StreamId::Run(run)), EventId::from_bytes(run.to_bytes()));
+        Self { what, run: Some(run), arrival: None, story, payloads }
+    }
 }
 
 /// What was found so far.

@@ -33,6 +33,7 @@ mod seat;
 mod submit;
 pub mod trace;
 mod turn;
+mod uptime;
 mod values;
 pub mod world;
 mod writer;

@@ -12,12 +12,12 @@ use placet_model::draft::Mode;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::Semaphore;
 
-/// A call that does not begin within this time of its record is not begun: a paused process must
-/// not call late (send-attempts rule 6).
-const LEASE: Duration = Duration::from_secs(30);
+/// A call that does not begin within this time of the turn that has weighed it, so of its record, is
+/// not begun: a paused process must not call late (send-attempts rule 6).
+pub(crate) const LEASE: Duration = Duration::from_secs(30);
 /// Calls under way at once.
 const CALLS_MAX: usize = 512;
 /// Bytes of an answer.
@@ -56,13 +56,13 @@ impl Caller {
     }
 
     /// Makes the call; its end comes back as an [`Input::Answered`].
-    pub(crate) fn call(&self, run: RunId, plan: CallPlan, submitted: Instant) {
-        self.runtime.spawn(self.performed(run, plan, submitted));
+    pub(crate) fn call(&self, run: RunId, plan: CallPlan) {
+        self.runtime.spawn(self.performed(run, plan));
     }
 
     /// As [`Caller::call`], beginning on this thread: what needs no waiting is over when it returns.
-    pub(crate) fn call_here(&self, run: RunId, plan: CallPlan, submitted: Instant) {
-        let mut performed = Box::pin(self.performed(run, plan, submitted));
+    pub(crate) fn call_here(&self, run: RunId, plan: CallPlan) {
+        let mut performed = Box::pin(self.performed(run, plan));
         let _runtime = self.runtime.enter();
         let begin = || performed.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         match catch_unwind(AssertUnwindSafe(begin)) {
@@ -74,19 +74,13 @@ impl Caller {
         }
     }
 
-    fn performed(
-        &self,
-        run: RunId,
-        plan: CallPlan,
-        submitted: Instant,
-    ) -> impl Future<Output = ()> + Send + use<> {
+    fn performed(&self, run: RunId, plan: CallPlan) -> impl Future<Output = ()> + Send + use<> {
         let transport = match plan.mode {
             Mode::Sandbox => self.transports.sandbox.clone(),
             Mode::Live => self.transports.live.clone(),
         };
         let (inputs, permits) = (self.inputs.clone(), Arc::clone(&self.permits));
-        let threshold =
-            Threshold { env: Arc::clone(&self.env), world: Arc::clone(&self.world), submitted };
+        let threshold = Threshold { env: Arc::clone(&self.env), world: Arc::clone(&self.world) };
         async move {
             let permit = permits.acquire().await;
             let ending = match &transport {
@@ -111,7 +105,6 @@ impl Caller {
 struct Threshold {
     env: Arc<Env>,
     world: Arc<RwLock<Arc<World>>>,
-    submitted: Instant,
 }
 
 impl Threshold {
@@ -129,7 +122,7 @@ impl Threshold {
     ) -> Option<Performing<'t>> {
         let world = self.world.read().unwrap_or_else(PoisonError::into_inner);
         let as_claimed = world.version == plan.world_version;
-        let in_time = self.submitted.elapsed() <= LEASE && self.env.now() < plan.not_after;
+        let in_time = plan.weighed.elapsed() <= LEASE && self.env.now() < plan.not_after;
         (as_claimed && in_time).then(|| transport.perform(self.prepared(plan)))
     }
 

@@ -1,7 +1,8 @@
 //! An event as the outside sees it: JSON with `snake_case` members, RFC 3339 times and prefixed ids.
 //!
 //! Facts, structure and digests only. Content stands in the payload store, and what a provider answered, settings and
-//! labels stay inside as well: they may hold personal data, and whoever may read them asks the API.
+//! labels stay inside as well: they may hold personal data, and whoever may read them asks the API. So do readings of the
+//! machine's uptime, which mean something to that machine alone.
 
 mod about;
 pub mod past;
@@ -16,7 +17,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 /// Members that stay inside, wherever they stand in an event's body.
-const INSIDE: &[&str] = &["result", "stored", "settings", "label", "nonce"];
+const INSIDE: &[&str] = &["result", "stored", "settings", "label", "nonce", "uptime"];
 
 /// Numbers beyond 2^53, which readers of JSON round: given as text.
 const BIG: &[&str] = &["seed"];

@@ -8,9 +8,9 @@
 //! With the policy `metadata_only` a run's content is erased once the run has ended. Until then its
 //! bytes must be kept: what was approved is what is sent.
 
-use crate::erasure::{Erasure, EventPart, RunPart};
+use crate::erasure::{Account, Erasure, EventPart, RunPart};
 use crate::handle::{Error, Handle, Notice};
-use crate::turn::Job;
+use crate::turn::{EraseRun, Job};
 use placet_log::{Erasable, ReadView};
 use placet_model::project::DataPolicy;
 use placet_model::{
@@ -162,7 +162,8 @@ impl Handle {
         for part in std::mem::take(&mut erasure.runs) {
             let requester = self.run_row(part.run)?.map(|row| row.requester);
             let Some(by) = requester else { continue };
-            match self.wish(part.run, Job::Erase { by }).await {
+            let erase = EraseRun { by, actor: Actor::Engine, account: Account::default() };
+            match self.wish(part.run, Job::Erase(Box::new(erase))).await {
                 Ok(_) => runs.push(part),
                 Err(Error::Turn(crate::turn::Error::NotErasable { .. })) => {
                     let before = self.end_of(part.run)?;
@@ -172,7 +173,7 @@ impl Handle {
             }
         }
         erasure.runs = runs;
-        self.record_erasure(&Actor::Engine, erasure, (None, None), turn).await?;
+        self.record_erasure(&Actor::Engine, erasure, Account::default(), turn).await?;
         Ok(stuck)
     }
 

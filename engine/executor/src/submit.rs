@@ -14,7 +14,6 @@ use placet_model::{Digest, EventId, RecordedEvent, Revision, RunId, StreamId, Ti
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::ThreadId;
-use std::time::Instant;
 
 /// What it takes to append what a turn has recorded.
 #[derive(Debug, Clone)]
@@ -29,7 +28,7 @@ pub(crate) struct Submitter {
 /// Facts and calls of a turn, on their way to the log.
 #[derive(Debug)]
 pub(crate) struct Submission {
-    append: Append,
+    group: Vec<Append>,
     at: Timestamp,
     calls: Vec<CallPlan>,
     more: bool,
@@ -70,7 +69,8 @@ impl Submitter {
             erases: vec![],
         };
         let (at, more) = (turned.at, turned.more);
-        Some(Submission { append, at, calls, more, reply: reply.take() })
+        let group = std::iter::once(append).chain(turned.beside.take()).collect();
+        Some(Submission { group, at, calls, more, reply: reply.take() })
     }
 
     /// Whom the facts are about, as the index knows them.
@@ -96,7 +96,7 @@ impl Submitter {
     /// Hands it to the log. Once it is on disk its calls begin, and the loop hears of it.
     pub(crate) fn send(&self, run: RunId, submission: Submission) {
         let (at, facts, done) = self.completion(run, submission, &Arc::default());
-        self.append(at, vec![facts], done);
+        self.append(at, facts, done);
     }
 
     /// As [`Submitter::send`], from a thread of the pool, which may wait: the commit is made on it
@@ -106,11 +106,11 @@ impl Submitter {
         let mine = Arc::new(Mine::of_this_thread());
         let (at, facts, done) = self.completion(run, submission, &mine);
         match self.pace {
-            Pace::AtOnce => self.env.log.append_group_here(at, vec![facts], done),
-            Pace::Stepwise => self.append(at, vec![facts], done),
+            Pace::AtOnce => self.env.log.append_group_here(at, facts, done),
+            Pace::Stepwise => self.append(at, facts, done),
         }
         let call = mine.call.lock().unwrap_or_else(PoisonError::into_inner).take();
-        Begun(call.map(|(caller, call, submitted)| (caller, Box::new(call), submitted)))
+        Begun(call.map(|(caller, call)| (caller, Box::new(call))))
     }
 
     /// What is appended, and what is done when it is on disk.
@@ -119,11 +119,10 @@ impl Submitter {
         run: RunId,
         submission: Submission,
         mine: &Arc<Mine>,
-    ) -> (Timestamp, Append, impl FnOnce(AppendResult) + Send + use<>) {
-        let Submission { append, at, calls, more, reply } = submission;
+    ) -> (Timestamp, Vec<Append>, impl FnOnce(AppendResult) + Send + use<>) {
+        let Submission { group, at, calls, more, reply } = submission;
         // an append that waits in the log must not keep the log open
         let (inputs, caller) = (self.inputs.clone(), Arc::downgrade(&self.caller));
-        let submitted = Instant::now();
         #[cfg(placet_mutants)]
         let (calls, early) = self.call_early(run, calls);
         #[cfg(not(placet_mutants))]
@@ -136,17 +135,17 @@ impl Submitter {
                 begun += i64::try_from(due.len()).unwrap_or(i64::MAX);
                 if due.len() == 1 && mine.is_here() {
                     let mut place = mine.call.lock().unwrap_or_else(PoisonError::into_inner);
-                    *place = due.pop().map(|call| (caller, call, submitted));
+                    *place = due.pop().map(|call| (caller, call));
                 } else {
                     for call in due {
-                        caller.call(run, call, submitted);
+                        caller.call(run, call);
                     }
                 }
             }
             let committed = Committed { run, calls: begun, more, reply, result };
             let _the_loop_has_ended = inputs.send(Input::Committed(Box::new(committed)));
         };
-        (at, append, done)
+        (at, group, done)
     }
 
     /// Hands an append to the log; `done` gets what comes of it.
@@ -169,7 +168,7 @@ impl Submitter {
         }
         let count = i64::try_from(calls.len()).unwrap_or(i64::MAX);
         for call in calls {
-            self.caller.call(run, call, Instant::now());
+            self.caller.call(run, call);
         }
         (vec![], count)
     }
@@ -205,7 +204,7 @@ impl Submitter {
 #[derive(Debug, Default)]
 struct Mine {
     thread: Option<ThreadId>,
-    call: Mutex<Option<(Arc<Caller>, CallPlan, Instant)>>,
+    call: Mutex<Option<(Arc<Caller>, CallPlan)>>,
 }
 
 impl Mine {
@@ -220,13 +219,13 @@ impl Mine {
 
 /// What has begun with a commit that was made on this thread.
 #[derive(Debug)]
-pub(crate) struct Begun(Option<(Arc<Caller>, Box<CallPlan>, Instant)>);
+pub(crate) struct Begun(Option<(Arc<Caller>, Box<CallPlan>)>);
 
 impl Begun {
     /// Makes the call as far as it goes without waiting; the runtime does the rest.
     pub(crate) fn go_on(self, run: RunId) {
-        if let Some((caller, call, submitted)) = self.0 {
-            caller.call_here(run, *call, submitted);
+        if let Some((caller, call)) = self.0 {
+            caller.call_here(run, *call);
         }
     }
 }

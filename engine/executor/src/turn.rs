@@ -15,6 +15,7 @@ mod fork;
 mod gate;
 mod listen;
 mod perform;
+mod resend;
 mod retry;
 mod scope;
 mod start;
@@ -26,19 +27,21 @@ pub(crate) use start::StartRun;
 use start::WorkflowInput;
 
 use crate::env::Env;
+use crate::erasure::Account;
+use crate::uptime::Stopwatch;
 use crate::values::{Content, Values};
 use crate::world::World;
 use placet_core::claim::Hold;
 use placet_core::decide::{Context, VoteCommand};
 use placet_core::run::{Branch, BranchKey, Frame, FrameKind, Phase};
 use placet_core::{Command, Next, Refusal, Run};
-use placet_log::{PAYLOAD_MAX, ReadView};
+use placet_log::{Append, PAYLOAD_MAX, ReadView};
 use placet_model::decision::Resolution;
 use placet_model::fault::FaultKind;
 use placet_model::plan::Plan;
 use placet_model::{
     Actor, AttemptId, DecisionId, Digest, Event, Fault, IntegrationId, Iteration, PayloadRef,
-    Position, Principal, RunId, StreamId, TaskPath, TimerId, Timestamp, subject,
+    Position, Principal, RunId, StreamId, TaskPath, TimerId, Timestamp, Uptime, subject,
 };
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -91,10 +94,19 @@ pub(crate) enum Job {
     ChildOver(RunId),
     /// Whoever has ordered this run does not await it any more.
     Drop,
-    /// Its content is about to be erased: what is open is taken back, and the run is cancelled.
-    Erase { by: Principal },
+    /// Its content is erased: what is open is taken back, the run is cancelled, and all of it goes, in
+    /// one commit. A run that is over stays as it is.
+    Erase(Box<EraseRun>),
     /// Go on under another version of the workflow.
     Migrate { plan: Digest, by: Principal },
+}
+
+/// By whom a run is erased, and what is said of it.
+#[derive(Debug, Clone)]
+pub(crate) struct EraseRun {
+    pub(crate) by: Principal,
+    pub(crate) actor: Actor,
+    pub(crate) account: Account,
 }
 
 /// An event with its content.
@@ -114,6 +126,8 @@ pub(crate) struct Turned {
     pub(crate) values: Values,
     pub(crate) plan: Option<Arc<Plan>>,
     pub(crate) facts: Vec<Fact>,
+    /// What is appended to another stream in the same commit.
+    pub(crate) beside: Option<Append>,
     /// Whom the content of the facts is about; usually nobody that can be told from it.
     pub(crate) subjects: BTreeSet<String>,
     pub(crate) calls: Vec<CallPlan>,
@@ -225,6 +239,10 @@ pub(crate) struct Turn<'a> {
     pub(crate) env: &'a Env,
     pub(crate) world: &'a World,
     pub(crate) now: Timestamp,
+    /// The same moment by the clock that nobody can set.
+    pub(crate) uptime: Option<Uptime>,
+    /// How long ago that was.
+    pub(crate) since: Stopwatch,
     pub(crate) stream: StreamId,
     /// The branch that is worked on.
     pub(crate) branch: BranchKey,
@@ -247,6 +265,8 @@ impl<'a> Turn<'a> {
             None => (load(env, id)?, Values::default()),
         };
         let plan = run.plan_digest().map(|digest| env.plan(digest)).transpose()?;
+        // in this order, so that what is judged by them is rather older than younger
+        let (since, uptime) = (Stopwatch::start(), env.clock.uptime());
         let now = env.now();
         let out = Turned {
             run,
@@ -254,6 +274,7 @@ impl<'a> Turn<'a> {
             values,
             plan,
             facts: vec![],
+            beside: None,
             subjects: BTreeSet::new(),
             calls: vec![],
             held: None,
@@ -263,7 +284,7 @@ impl<'a> Turn<'a> {
             broken: None,
         };
         let (branch, waiting) = (BranchKey::main(), BTreeSet::new());
-        Ok(Self { env, world, now, stream, branch, waiting, out })
+        Ok(Self { env, world, now, uptime, since, stream, branch, waiting, out })
     }
 
     /// Does the job, then goes on until the run is parked or over.
@@ -284,7 +305,7 @@ impl<'a> Turn<'a> {
             Job::StartOrdered => self.start_ordered()?,
             Job::ChildOver(child) => self.child_over(child)?,
             Job::Drop => self.drop_run()?,
-            Job::Erase { by } => self.erase(&by)?,
+            Job::Erase(erase) => self.erase(&erase)?,
             Job::Migrate { plan, by } => self.migrate(plan, &by)?,
             Job::Deadline => self.deadline()?,
             Job::Recover => self.command(Command::Recover { detail: None }, vec![])?,
@@ -468,6 +489,16 @@ impl<'a> Turn<'a> {
         self.command_by(command, payloads, &Actor::Engine)
     }
 
+    /// The project against which calls are weighed, and since when.
+    const fn against(&self) -> (u64, Stopwatch) {
+        (self.world.version, self.since)
+    }
+
+    /// What commands are weighed against.
+    fn context(&self) -> Context<'_> {
+        Context { now: self.now, uptime: self.uptime, policy: &self.world.policy }
+    }
+
     /// As [`Turn::command`], caused by somebody.
     pub(crate) fn command_by(
         &mut self,
@@ -475,8 +506,7 @@ impl<'a> Turn<'a> {
         payloads: Vec<Content>,
         actor: &Actor,
     ) -> Result<(), Error> {
-        let context = Context { now: self.now, policy: &self.world.policy };
-        let events = placet_core::decide(&self.out.run, command, context)?;
+        let events = placet_core::decide(&self.out.run, command, self.context())?;
         let mut payloads = Some(payloads);
         for event in events {
             self.record(event, payloads.take().unwrap_or_default(), actor.clone())?;

@@ -67,6 +67,8 @@ pub(crate) struct State {
     /// None while schedules start no runs.
     schedules: Option<Schedules>,
     stopping: Option<(oneshot::Sender<()>, Instant)>,
+    /// Whether the project could not be read where the loop had to know what follows.
+    unreadable: bool,
 }
 
 /// Something that waits for a person.
@@ -92,6 +94,8 @@ pub(crate) enum Ended {
     Stopped,
     /// A commit failed: nothing may go on with this handle of the log.
     CommitFailed,
+    /// The project could not be read: what follows from what is recorded is not known here.
+    Unreadable,
 }
 
 impl std::fmt::Debug for Writer {
@@ -132,6 +136,9 @@ impl Writer {
         loop {
             self.fire_due();
             self.fire_schedules();
+            if self.state.unreadable {
+                return Round::Ended(Ended::Unreadable);
+            }
             if self.is_done() {
                 if let Some((done, _)) = self.state.stopping.take() {
                     let _nobody_waits = done.send(());
@@ -510,6 +517,18 @@ impl Writer {
         }
         self.tell(Notice::Failed);
         Ended::CommitFailed
+    }
+
+    /// Somebody is to be told, or something is to go on, and what that is cannot be read. Going on
+    /// without it would lose it: the loop ends, and the next start finds it in the log again.
+    fn unreadable(&mut self, what: &str, error: &dyn std::error::Error) {
+        let words = crate::turn::describe(error);
+        tracing::error!(
+            error = words,
+            "{what} cannot be read: the engine stops, and goes on from the log when it starts"
+        );
+        self.state.unreadable = true;
+        self.tell(Notice::Failed);
     }
 
     /// Forgets a run that is parked or over: it costs nothing until somebody asks for it.

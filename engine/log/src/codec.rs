@@ -1,6 +1,6 @@
 //! Event bodies: frozen postcard structs, one per type and version.
 //!
-//! The structs of `placet_model::event` **are** the bodies of version 1. Never skips an unknown type,
+//! The structs of `placet_model::event` **are** the bodies of the current version. Never skips an unknown type,
 //! never accepts bytes left over, never reads a body as another version.
 //!
 //! When a body has to change after a release:
@@ -17,6 +17,11 @@
 //! 5. `fixtures/archive` is not touched: the databases of the old format go on opening, and the
 //!    `expected.json` of an archive changes only by the fields that the rendering now adds.
 
+mod attempt_started;
+mod decision_requested;
+
+use attempt_started::AttemptStartedV1;
+use decision_requested::DecisionRequestedV1;
 use placet_model::event::EventKind;
 use placet_model::{Event, Position, for_each_event};
 use serde::Serialize;
@@ -28,8 +33,12 @@ use crate::Error;
 pub const BODY_MAX: usize = 256 * 1024;
 
 /// The version in which new events of a kind are written.
-pub const fn current_version(_kind: EventKind) -> u16 {
-    1
+pub const fn current_version(kind: EventKind) -> u16 {
+    match kind {
+        // the moment by a clock that nobody can set
+        EventKind::AttemptStarted | EventKind::DecisionRequested => 2,
+        _ => 1,
+    }
 }
 
 /// The name of a type number, if this engine knows it.
@@ -83,7 +92,7 @@ macro_rules! bodies {
             }
         }
 
-        fn decode_v1(kind: EventKind, body: &[u8]) -> Result<Event, String> {
+        fn decode_current(kind: EventKind, body: &[u8]) -> Result<Event, String> {
             match kind {
                 $(EventKind::$name => from_bytes(body).map(Event::$name),)+
             }
@@ -99,14 +108,31 @@ for_each_event!(bodies);
 pub fn decode(type_id: u16, type_version: u16, body: &[u8]) -> Result<Event, DecodeError> {
     let unknown = DecodeError::Unknown { type_id, type_version };
     let Some(kind) = EventKind::from_type_id(type_id) else { return Err(unknown) };
-    match type_version {
-        1 => decode_v1(kind, body).map_err(|reason| DecodeError::Malformed {
-            name: kind.name(),
-            type_version,
-            reason,
-        }),
-        _ => Err(unknown),
-    }
+    let event = match (type_version, kind) {
+        (current, _) if current == current_version(kind) => decode_current(kind, body),
+        (1, EventKind::AttemptStarted) => upcast::<AttemptStartedV1>(body, Event::AttemptStarted),
+        (1, EventKind::DecisionRequested) => {
+            upcast::<DecisionRequestedV1>(body, Event::DecisionRequested)
+        }
+        _ => return Err(unknown),
+    };
+    event.map_err(|reason| DecodeError::Malformed { name: kind.name(), type_version, reason })
+}
+
+fn upcast<Old>(body: &[u8], wrap: fn(Old::Current) -> Event) -> Result<Event, String>
+where
+    Old: DeserializeOwned + Outdated,
+{
+    Ok(wrap(from_bytes::<Old>(body)?.into_current()))
+}
+
+/// A body of an earlier version.
+trait Outdated {
+    /// What it has become.
+    type Current;
+
+    /// Pure and total: what is new gets the value that old events meant.
+    fn into_current(self) -> Self::Current;
 }
 
 fn to_bytes<T: Serialize>(body: &T) -> Result<Vec<u8>, postcard::Error> {

@@ -41,4 +41,4 @@ pub use id::{AttemptId, DataKeyId, DecisionId, EventId, IntegrationId, RunId, Ti
 pub use path::{Iteration, TaskPath};
 pub use payload::PayloadRef;
 pub use stream::{Position, Revision, StreamId};
-pub use time::{Duration, Timestamp};
+pub use time::{Duration, Timestamp, Uptime};

@@ -53,6 +53,26 @@ impl Timestamp {
     }
 }
 
+/// How long the machine has been running: read from a clock that nobody can set, that goes on while
+/// the machine sleeps, and that begins anew when it is started. Only two readings of one boot can be
+/// compared. It is the witness beside log time, which stands still while the wall clock is behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Uptime {
+    /// Which boot; a number that says nothing about the machine.
+    pub boot: u64,
+    /// Milliseconds since an arbitrary moment of that boot.
+    pub millis: u64,
+}
+
+impl Uptime {
+    /// Milliseconds from `earlier` to `self`; none where that cannot be known: of another boot, or
+    /// a clock that has gone back.
+    pub fn millis_since(self, earlier: Self) -> Option<u64> {
+        let passed = self.millis.checked_sub(earlier.millis);
+        passed.filter(|_| self.boot == earlier.boot)
+    }
+}
+
 impl fmt::Display for Timestamp {
     /// RFC 3339 in UTC with milliseconds, `2026-01-01T00:00:00.000Z`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -175,6 +195,14 @@ mod tests {
         let moment = Timestamp::from_millis(1_767_225_600_000);
         assert_eq!(moment.to_string(), "2026-01-01T00:00:00.000Z");
         assert_eq!("2026-01-01T00:00:00Z".parse(), Ok(moment));
+    }
+
+    #[test]
+    fn uptimes_of_two_boots_cannot_be_compared_and_none_goes_back() {
+        let at = |boot, millis| Uptime { boot, millis };
+        assert_eq!(at(1, 5).millis_since(at(1, 3)), Some(2));
+        assert_eq!(at(1, 3).millis_since(at(1, 5)), None);
+        assert_eq!(at(2, 5).millis_since(at(1, 3)), None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use placet_model::actor::Role;
 use placet_model::approval::ReasonRequired;
 use placet_model::decision::{DecisionState, Settlement, Verdict};
 use placet_model::event::decision::{DecisionSettled, VoteCast};
-use placet_model::{Event, PayloadRef, Principal, Timestamp};
+use placet_model::{Event, PayloadRef, Principal};
 #[cfg(placet_mutants)]
 use placet_mutants::Mutant;
 
@@ -39,7 +39,7 @@ pub(super) fn cast(
     let requester = requester.ok_or(Refusal::UnknownDecision { decision })?;
     let electorate =
         Electorate { policy: context.policy, requirement: &ask.requirement, requester: &requester };
-    check_moment(ask, &vote, context.now)?;
+    check_moment(ask, &vote, context)?;
     check_voter(&vote, electorate, ask)?;
     check_words(&vote, ask)?;
     let reason = vote.ballot.reason.as_ref().map(|_| run.slot(1, 0));
@@ -73,8 +73,8 @@ fn answered_before(run: &Run, vote: &VoteCommand) -> Result<bool, Refusal> {
     }
 }
 
-fn check_moment(ask: &Ask, vote: &VoteCommand, now: Timestamp) -> Result<(), Refusal> {
-    if now >= ask.expires_at {
+fn check_moment(ask: &Ask, vote: &VoteCommand, context: Context<'_>) -> Result<(), Refusal> {
+    if ask.is_expired(context.now, context.uptime) {
         return Err(Refusal::Expired);
     }
     let other_bytes = vote.ballot.digest != ask.draft.digest;
@@ -83,7 +83,7 @@ fn check_moment(ask: &Ask, vote: &VoteCommand, now: Timestamp) -> Result<(), Ref
     if other_bytes {
         return Err(Refusal::WrongDigest { given: vote.ballot.digest, actual: ask.draft.digest });
     }
-    let age = now.millis_since(vote.ballot.time);
+    let age = context.now.millis_since(vote.ballot.time);
     if (-FUTURE_MS..=OLDEST_MS).contains(&age) { Ok(()) } else { Err(Refusal::VoteTime) }
 }
 

@@ -9,13 +9,13 @@ use placet_model::event::decision::{
     DecisionRequested, DecisionSettled, DecisionVoided, DraftPrepared, RequirementRaised, VoteCast,
 };
 use placet_model::manifest::Effect;
-use placet_model::{AttemptId, DecisionId, PayloadRef, TaskPath, Timestamp};
+use placet_model::{AttemptId, DecisionId, PayloadRef, TaskPath, Timestamp, Uptime};
 
 /// What a try that may begin continues.
 struct Startable {
     leaf: Leaf,
     ask: Option<Ask>,
-    first: Option<Timestamp>,
+    first: Option<(Timestamp, Option<Uptime>)>,
     doubted: bool,
 }
 
@@ -78,6 +78,7 @@ impl Run {
             draft: (**draft).clone(),
             drafted_at: at,
             requested_at: at,
+            requested_uptime: body.uptime,
             expires_at: body.expires_at,
             votes: vec![],
             prior: None,
@@ -167,9 +168,10 @@ impl Run {
         if let Some(ask) = &ask {
             self.closed.insert(ask.decision, DecisionState::Consumed);
         }
-        let first_started_at = first.unwrap_or(at);
+        let (first_started_at, first_uptime) = first.unwrap_or((at, body.uptime));
         let started = body.clone();
-        let attempt = Attempt { started, started_at: at, first_started_at, ask, doubted };
+        let attempt =
+            Attempt { started, started_at: at, first_started_at, first_uptime, ask, doubted };
         *self.activity_of(&body.task)? = Activity::Attempting(leaf, Box::new(attempt));
         Ok(())
     }
@@ -344,7 +346,7 @@ fn startable(activity: &Activity, body: &AttemptStarted) -> Option<Startable> {
     (id == due).then(|| Startable {
         leaf: leaf.clone(),
         ask: last.ask.clone(),
-        first: Some(last.first_started_at),
+        first: Some((last.first_started_at, last.first_uptime)),
         doubted: last.doubted,
     })
 }

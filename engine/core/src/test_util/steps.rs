@@ -226,6 +226,7 @@ impl Scene {
             request: self.run.slot(1, 1),
             request_digest: Digest::of(b"read request"),
             not_after: self.now.plus_millis(super::HOUR),
+            uptime: None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::perform::CallShape;
 use super::{Error, Turn};
+use crate::uptime::Stopwatch;
 use crate::values::Content;
 use placet_adapters::{CallIntegration, Operation};
 use placet_core::claim::{Circumstances, Claim};
@@ -13,15 +14,12 @@ use placet_model::draft::{BoundIntegration, DraftDocument, Mode};
 use placet_model::event::attempt::AttemptStarted;
 use placet_model::fault::FaultKind;
 use placet_model::integration::{Integration, IntegrationStatus};
-use placet_model::manifest::{DeliveryKind, Effect};
+use placet_model::manifest::Effect;
 use placet_model::plan::Task;
 use placet_model::request::PreparedRequest;
 use placet_model::{Actor, AttemptId, DecisionId, Digest, Event, Fault, Principal, Timestamp};
 use serde_json::Value;
 use std::sync::Arc;
-
-/// Tries of one attempt whose provider deduplicates on our key.
-const RESENDS_MAX: u32 = 5;
 
 /// Which operation, with what effect, as whom.
 #[derive(Debug, Clone)]
@@ -47,6 +45,8 @@ pub(crate) struct CallPlan {
     pub(crate) not_after: Timestamp,
     /// The project against which the claim was weighed.
     pub(crate) world_version: u64,
+    /// Since it was weighed.
+    pub(crate) weighed: Stopwatch,
 }
 
 impl CallPlan {
@@ -54,7 +54,7 @@ impl CallPlan {
         started: &AttemptStarted,
         target: CallTarget,
         (request, with): (Arc<PreparedRequest>, Arc<Value>),
-        world_version: u64,
+        (world_version, weighed): (u64, Stopwatch),
     ) -> Self {
         Self {
             attempt: started.attempt,
@@ -68,6 +68,7 @@ impl CallPlan {
             credential_version: started.credential_version,
             not_after: started.not_after,
             world_version,
+            weighed,
         }
     }
 
@@ -114,6 +115,7 @@ impl Turn<'_> {
         let action = (ask.draft.operation.as_str(), ask.draft.effect);
         let circumstances = Circumstances {
             now: self.now,
+            uptime: self.uptime,
             project: &self.env.config.project,
             policy: &self.world.policy,
             requirement: self.requirement(action, integration.as_ref(), call.approval),
@@ -174,7 +176,7 @@ impl Turn<'_> {
             crate::values::Error::NotJson { reference: started.request, source }
         })?;
         let with = self.value(started.with)?;
-        let plan = CallPlan::new(started, target, (Arc::new(request), with), self.world.version);
+        let plan = CallPlan::new(started, target, (Arc::new(request), with), self.against());
         self.out.calls.push(plan);
         Ok(())
     }
@@ -225,7 +227,7 @@ impl Turn<'_> {
         let Some(operation) = operation else { return Ok(()) };
         // what was sent between the copy and its restore, nobody knows: only a person may say
         let restored = self.world.epoch.is_some_and(|epoch| last.first_started_at <= epoch.at);
-        let may_go = !restored && resendable(&operation, last, self.now);
+        let may_go = !restored && self.may_resend(&operation, last);
         let (Some(ask), true) = (&last.ask, may_go) else {
             return Ok(());
         };
@@ -306,26 +308,4 @@ impl Turn<'_> {
         let actor = Actor::Principal(by.clone());
         self.command_by(Command::Resolve { decision, resolution, by, output }, payloads, &actor)
     }
-}
-
-/// Whether the same bytes may go again by themselves.
-fn resendable(operation: &Operation, last: &Attempt, now: Timestamp) -> bool {
-    let keyed = match operation.delivery().kind() {
-        DeliveryKind::KeyHeader => true,
-        DeliveryKind::ClientId
-        | DeliveryKind::VersionGuard
-        | DeliveryKind::MarkerLookup
-        | DeliveryKind::NaturalKey
-        | DeliveryKind::None => false,
-    };
-    let age = now.millis_since(last.first_started_at);
-    let young = operation.delivery().ttl().is_none_or(|ttl| {
-        // a margin of a tenth: the provider's clock began before ours
-        i64::try_from(ttl.as_millis()).is_ok_and(|ttl| age < ttl - ttl / 10)
-    });
-    #[cfg(placet_mutants)]
-    let keyed = keyed || placet_mutants::is_planted(placet_mutants::Mutant::ResendWithoutKey);
-    #[cfg(placet_mutants)]
-    let young = young || placet_mutants::is_planted(placet_mutants::Mutant::KeyReusedAfterExpiry);
-    keyed && young && last.started.try_number < RESENDS_MAX && now < last.started.not_after
 }

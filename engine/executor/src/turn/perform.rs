@@ -314,9 +314,10 @@ impl Turn<'_> {
             request: request_place,
             request_digest,
             not_after: self.now.plus_millis(READ_MS_MAX),
+            uptime: None,
         };
         let content = (Arc::new(request), with);
-        let plan = CallPlan::new(&started, target, content, self.world.version);
+        let plan = CallPlan::new(&started, target, content, self.against());
         self.command(Command::Read(Box::new(started)), payloads)?;
         self.out.calls.push(plan);
         Ok(())

@@ -1,11 +1,12 @@
 //! What stops things, and what timers bring about: cancelling, timeouts, the end of a wait; and the
 //! move of a waiting run to another version.
 
-use super::{Error, Turn};
+use super::{EraseRun, Error, Turn};
+use crate::erasure::{Part, told};
 use crate::values::Content;
 use placet_core::Command;
-use placet_core::decide::Context;
 use placet_core::run::Run;
+use placet_log::Erasable;
 use placet_model::actor::Role;
 use placet_model::event::run::{RunMigrated, TimerFired, TimerKind};
 use placet_model::fault::FaultKind;
@@ -13,13 +14,17 @@ use placet_model::plan::Plan;
 use placet_model::{Actor, Digest, Event, Fault, Iteration, Principal, TaskPath, TimerId};
 use serde_json::Value;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// Commits that are waited for until what a run has recorded is on disk, and how long for each.
+const COMMITS_MAX: usize = 60;
+const COMMIT: Duration = Duration::from_secs(1);
 
 impl Turn<'_> {
     pub(super) fn cancel(&mut self, by: &Principal, reason: Option<&str>) -> Result<(), Error> {
         self.out.used_world = true;
-        let context = Context { now: self.now, policy: &self.world.policy };
         let command = Command::Cancel { by: by.clone(), reason: None };
-        let mut events = placet_core::decide(&self.out.run, command, context)?;
+        let mut events = placet_core::decide(&self.out.run, command, self.context())?;
         // the reason is content of the last event, after whatever is taken back first
         let last = self.out.run.slot(events.len() as u64, 0);
         if let (Some(Event::RunCancelled(body)), Some(_)) = (events.last_mut(), reason) {
@@ -68,9 +73,8 @@ impl Turn<'_> {
         let words = "it has taken longer than its timeout";
         let place = task.as_str().strip_suffix("/try").map_or_else(|| task.clone(), TaskPath::new);
         let fault = Fault::new(FaultKind::Timeout, words).at(&place);
-        let context = Context { now: self.now, policy: &self.world.policy };
         let command = Command::TimeOut { fault: fault.clone(), task: task.clone(), iteration };
-        let events = placet_core::decide(&self.out.run, command, context)?;
+        let events = placet_core::decide(&self.out.run, command, self.context())?;
         for event in events {
             let faulted = matches!(event, Event::TaskFaulted(_));
             let payloads = if faulted { self.fault_fact(&fault).1 } else { vec![] };
@@ -95,7 +99,7 @@ impl Turn<'_> {
     /// The content of the run is about to be erased. What is open is withdrawn and the run cancelled,
     /// unless it is over; a call that is under way, or whose outcome nobody knows, needs its content
     /// to be settled.
-    pub(super) fn erase(&mut self, by: &Principal) -> Result<(), Error> {
+    pub(super) fn erase(&mut self, erase: &EraseRun) -> Result<(), Error> {
         let run = &self.out.run;
         let refuse = |reason: String| Err(Error::NotErasable { run: run.id, reason });
         let detached = run.detached.values();
@@ -119,7 +123,26 @@ impl Turn<'_> {
         if run.facts().is_none() {
             return refuse("it has not begun; cancel whoever has ordered it".to_owned());
         }
-        if run.is_over() { Ok(()) } else { self.cancel(by, None) }
+        if run.is_over() {
+            return Ok(());
+        }
+        let part = Part::of_run(run.id, self.payloads_on_disk()?);
+        self.cancel(&erase.by, None)?;
+        self.out.beside = Some(told(self.env, &erase.actor, &[part], &erase.account)?);
+        Ok(())
+    }
+
+    /// Payloads of the run, once all that it has recorded is on disk.
+    fn payloads_on_disk(&self) -> Result<u64, Error> {
+        for _ in 0..COMMITS_MAX {
+            let (head, view) = (self.env.log.head(), self.env.view()?);
+            if view.revision(&self.stream)? >= self.out.run.revision {
+                return Ok(view.payloads_of(&Erasable::Stream(self.stream.clone()))?);
+            }
+            let _moved = self.env.log.wait_past(head, COMMIT);
+        }
+        let reason = "what it has recorded last is not on disk yet".to_owned();
+        Err(Error::NotErasable { run: self.out.run.id, reason })
     }
 
     /// Goes on under another version of the workflow: only where the run waits, and where the other

@@ -1,7 +1,8 @@
 //! Telling whoever waits: of events that have come, and of runs that were ordered and have ended.
 //!
 //! Nothing is kept in memory for a run that waits: the projections know who listens. What a crash
-//! leaves untold is told again at the next start; a run takes an event once.
+//! leaves untold is told again at the next start; a run takes an event once. Where it cannot be read
+//! whom to tell, the loop ends, and nothing is recorded as told.
 
 use super::Writer;
 use crate::env::Error;
@@ -46,7 +47,7 @@ impl Writer {
                     self.post(run, Job::Arrived(event.position), None);
                 }
             }
-            Err(error) => tracing::error!(%error, "who waits for an event cannot be read"),
+            Err(error) => self.unreadable("who waits for an event", &error),
         }
     }
 
@@ -90,7 +91,7 @@ impl Writer {
                 self.scheduled_over(&family, run, at);
             }
             Ok(_) => {}
-            Err(error) => tracing::error!(%error, "who has ordered a run cannot be read"),
+            Err(error) => self.unreadable("who has ordered a run", &error),
         }
     }
 
@@ -102,7 +103,7 @@ impl Writer {
     /// Once everybody has been told, records how far telling has come.
     pub(super) fn settle_deliveries(&mut self) {
         let due = self.state.deliveries.count >= RECORDED_EVERY;
-        if !due || self.state.stopping.is_some() || !self.is_idle() {
+        if !due || self.state.stopping.is_some() || self.state.unreadable || !self.is_idle() {
             return;
         }
         let Some(up_to) = self.state.deliveries.up_to else { return };

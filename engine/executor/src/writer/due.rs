@@ -121,7 +121,7 @@ impl Writer {
                     self.accept(run, Job::Advance, None);
                 }
             }
-            Err(error) => tracing::error!(%error, "held runs cannot be read"),
+            Err(error) => self.unreadable("which runs are held", &error),
         }
     }
 
@@ -153,15 +153,15 @@ impl Writer {
                 }
                 self.state.dues.note(self.env.now());
             }
-            Err(error) => tracing::error!(%error, "the restart cannot read what was under way"),
+            Err(error) => self.unreadable("what was under way", &error),
         }
         if let Err(error) = self.recover_deliveries() {
-            tracing::error!(%error, "the restart cannot read what was to be told");
+            self.unreadable("what was to be told", &error);
         }
         if self.env.clock.is_virtual()
             && let Err(error) = self.await_people()
         {
-            tracing::error!(%error, "the restart cannot read what waits for people");
+            self.unreadable("what waits for people", &error);
         }
     }
 

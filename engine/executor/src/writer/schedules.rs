@@ -38,7 +38,7 @@ impl Writer {
     pub(super) fn run_schedules(&mut self) {
         match read_all(&self.env) {
             Ok(families) => self.state.schedules = Some(Schedules { families }),
-            Err(error) => tracing::error!(%error, "the schedules cannot be read"),
+            Err(error) => self.unreadable("the schedules", &error),
         }
     }
 
@@ -48,7 +48,7 @@ impl Writer {
         match read(&self.env, family) {
             Ok(Some(scheduled)) => drop(schedules.families.insert(family.to_owned(), scheduled)),
             Ok(None) => drop(schedules.families.remove(family)),
-            Err(error) => tracing::error!(%error, family, "the schedule cannot be read"),
+            Err(error) => self.unreadable("a schedule", &error),
         }
     }
 

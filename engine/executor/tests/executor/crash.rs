@@ -142,7 +142,9 @@ impl Teller<'_> {
                 End::Over(report.clone())
             }
             Err(error) => {
-                assert!(matches!(stopped, Err(Error::CommitFailed { .. })), "{error}: {stopped:?}");
+                // whichever it notices first: that it cannot write, or that it cannot read
+                let code = stopped.as_ref().err().map(Error::code);
+                assert!(matches!(code, Some("PL1006" | "PL1002")), "{error}: {stopped:?}");
                 End::Dead
             }
         }

@@ -56,10 +56,34 @@ where
     }
 }
 
+/// Every earlier version means what its JSON says, with what is new left out; gives how many.
+fn check_earlier<T: DeserializeOwned>(kind: EventKind, wrap: fn(T) -> Event) -> u16 {
+    let earlier = codec::current_version(kind) - 1;
+    for version in 1..=earlier {
+        let dir = fixtures().join(kind.name()).join(format!("v{version}"));
+        for fill in Fill::ALL {
+            let file = |extension: &str| dir.join(format!("{}.{extension}", fill.name()));
+            let bin = std::fs::read(file("bin")).unwrap();
+            let decoded = codec::decode(kind.type_id(), version, &bin).unwrap();
+            let named: T = serde_json::from_slice(&std::fs::read(file("json")).unwrap()).unwrap();
+            assert_eq!(
+                decoded,
+                wrap(named),
+                "{kind:?}: version {version} means what its JSON says"
+            );
+        }
+    }
+    earlier
+}
+
 macro_rules! check_all {
     ($($name:ident = $id:literal,)+) => {
         fn check_every_kind() {
             $(check(EventKind::$name, Event::$name);)+
+        }
+
+        fn check_every_earlier_version() -> u16 {
+            [$(check_earlier(EventKind::$name, Event::$name),)+].iter().sum()
         }
     };
 }
@@ -68,6 +92,11 @@ for_each_event!(check_all);
 #[test]
 fn every_event_type_decodes_its_golden_bytes_and_writes_them_again() {
     check_every_kind();
+}
+
+#[test]
+fn every_earlier_version_is_read_as_the_event_that_it_meant() {
+    assert_eq!(check_every_earlier_version(), 2, "events of which there is an earlier version");
 }
 
 #[test]

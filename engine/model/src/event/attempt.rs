@@ -6,7 +6,7 @@ use crate::decision::Resolution;
 use crate::draft::{BoundIntegration, Mode};
 use crate::manifest::Effect;
 use crate::wire::wire_enum;
-use crate::{AttemptId, DecisionId, Digest, Iteration, PayloadRef, TaskPath, Timestamp};
+use crate::{AttemptId, DecisionId, Digest, Iteration, PayloadRef, TaskPath, Timestamp, Uptime};
 use serde::{Deserialize, Serialize};
 
 /// One try of a call is about to begin.
@@ -46,6 +46,9 @@ pub struct AttemptStarted {
     pub request_digest: Digest,
     /// No try may start later.
     pub not_after: Timestamp,
+    /// When it was weighed, by the clock that nobody can set: the age of a provider's key is judged
+    /// by it. None for a read, where the machine has no such clock, and in version 1.
+    pub uptime: Option<Uptime>,
 }
 
 /// A named value of an answer that the manifest lets stand in an event.

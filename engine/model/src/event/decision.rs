@@ -5,7 +5,7 @@ use crate::decision::{Assurance, Settlement, Verdict, VoidReason};
 use crate::draft::{BoundField, BoundIntegration};
 use crate::manifest::Effect;
 use crate::wire::wire_enum;
-use crate::{DecisionId, Digest, Iteration, PayloadRef, Principal, TaskPath, Timestamp};
+use crate::{DecisionId, Digest, Iteration, PayloadRef, Principal, TaskPath, Timestamp, Uptime};
 use serde::{Deserialize, Serialize};
 
 wire_enum! {
@@ -73,6 +73,9 @@ pub struct DecisionRequested {
     pub digest: Digest,
     /// Fixed at this commit.
     pub expires_at: Timestamp,
+    /// When it was asked for, by the clock that nobody can set: the approval is good for no longer
+    /// by that one either. None where the machine has no such clock, and in version 1.
+    pub uptime: Option<Uptime>,
 }
 
 /// The signed form of a vote, kept so that anybody can verify it again.

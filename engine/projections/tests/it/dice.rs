@@ -179,7 +179,15 @@ impl Dice {
             let (digest, reason) = (draft.digest, None);
             let settlement = Settlement::Withdrawn;
             events.push(
-                DecisionRequested { decision: id, task, iteration, digest, expires_at }.into(),
+                DecisionRequested {
+                    decision: id,
+                    task,
+                    iteration,
+                    digest,
+                    expires_at,
+                    uptime: None,
+                }
+                .into(),
             );
             events.push(DecisionSettled { decision: id, digest, settlement, reason }.into());
         }

@@ -228,6 +228,7 @@ pub(crate) fn requested(id: DecisionId, task: &TaskPath, expires_at: Timestamp) 
         iteration: Iteration::none(),
         digest: digest("draft"),
         expires_at,
+        uptime: None,
     }
     .into()
 }
@@ -278,6 +279,7 @@ pub(crate) fn tried(id: AttemptId, try_number: u32, decision: Option<DecisionId>
         request: draft.request,
         request_digest: draft.request_digest,
         not_after: at(100),
+        uptime: None,
     }
     .into()
 }

@@ -30,6 +30,9 @@ mutants! {
     ResendWithoutKey,
     /// A key is taken for young for ever.
     KeyReusedAfterExpiry,
+    /// A key's age is judged by log time alone, which stands still while the clock is behind it (it
+    /// was so once).
+    KeyAgedByLogTime,
     /// A restart takes what was under way for unsent.
     RestartMeansUnsent,
     /// An approval is not consumed by the record of its attempt, only by its success.

@@ -31,7 +31,8 @@ impl Dice {
             Activity::Drafted(_, draft) => {
                 let (decision, expires_at) = (decision(self.id()), self.soon(run));
                 let (digest, (task, iteration)) = (draft.digest, here);
-                DecisionRequested { decision, task, iteration, digest, expires_at }.into()
+                DecisionRequested { decision, task, iteration, digest, expires_at, uptime: None }
+                    .into()
             }
             Activity::Waiting(_, timer) => fired(*timer),
             Activity::Waited(_) | Activity::Answered(..) => complete(here, Then::Continue),
