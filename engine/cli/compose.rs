@@ -89,11 +89,15 @@ impl Running {
         self.engine.handle()
     }
 
-    /// Finishes what is under way, and erases what is not kept past the end of its run.
+    /// Finishes what is under way, erases what is not kept past the end of its run, signs the log,
+    /// and shows witnesses that.
     pub(crate) async fn stop(self) -> Result<()> {
         let retained = self.handle().enforce_retention().await;
-        self.asking.stop();
-        self.engine.stop().await.map_err(|error| refused(&error))?;
+        if let Err(error) = self.engine.stop().await {
+            self.asking.stop().await;
+            return Err(refused(&error));
+        }
+        self.asking.finish().await;
         match retained {
             Ok(_) | Err(placet_executor::Error::Stopping) => Ok(()),
             Err(error) => Err(refused(&error)),

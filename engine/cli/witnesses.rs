@@ -1,5 +1,6 @@
 //! Asking witnesses to sign each checkpoint (C2SP tlog-witness). One that is away, or that says no,
-//! holds up nothing: it is asked again with the next checkpoint.
+//! holds up nothing: it is asked again with the next checkpoint. The last one, of an engine that
+//! stops in order, is shown to them too, for a time that is bounded.
 
 use crate::exit::invalid;
 use anyhow::{Context, Result, bail};
@@ -11,10 +12,13 @@ use placet_log::proof::consistency;
 use placet_log::witness::Request;
 use std::path::Path;
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// For one answer of a witness.
 const ANSWER: Duration = Duration::from_secs(10);
+/// For all that witnesses say to the last checkpoint: who stops an engine waits for it.
+const LAST: Duration = Duration::from_secs(5);
 
 /// The witnesses of a project.
 #[derive(Debug, Default)]
@@ -28,11 +32,28 @@ struct One {
 
 /// The tasks that ask them.
 #[derive(Debug)]
-pub(crate) struct Asking(JoinSet<()>);
+pub(crate) struct Asking {
+    tasks: JoinSet<()>,
+    /// Whether the newest checkpoint is the last one.
+    is_last: watch::Sender<bool>,
+}
 
 impl Asking {
-    pub(crate) fn stop(mut self) {
-        self.0.abort_all();
+    /// Shows them the last checkpoint of an engine that has stopped, and ends.
+    pub(crate) async fn finish(mut self) {
+        self.is_last.send_replace(true);
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(LAST, all).await.is_err() {
+            tracing::warn!(
+                "not every witness has answered: the last checkpoint is unwitnessed there"
+            );
+            self.stop().await;
+        }
+    }
+
+    /// Ends without more.
+    pub(crate) async fn stop(mut self) {
+        self.tasks.shutdown().await;
     }
 }
 
@@ -54,19 +75,22 @@ impl Witnesses {
 
     /// Asks each of them, whenever there is another checkpoint.
     pub(crate) fn ask(self, handle: &Handle) -> Asking {
+        let (is_last, last) = watch::channel(false);
         let mut tasks = JoinSet::new();
         for one in self.0 {
-            tasks.spawn(one.follow(handle.clone()));
+            tasks.spawn(one.follow(handle.clone(), last.clone()));
         }
-        Asking(tasks)
+        Asking { tasks, is_last }
     }
 }
 
 impl One {
-    async fn follow(self, handle: Handle) {
+    async fn follow(self, handle: Handle, mut last: watch::Receiver<bool>) {
         let mut latest = handle.checkpoints();
         let mut seen = 0;
         loop {
+            // looked at first: what is newest after it is the last one then
+            let is_last = *last.borrow_and_update();
             let recorded = latest.borrow_and_update().clone();
             let unsigned = recorded.filter(|recorded| recorded.note.verify(&self.key).is_err());
             if let Some(recorded) = unsigned {
@@ -78,7 +102,14 @@ impl One {
                     }
                 }
             }
-            if latest.changed().await.is_err() {
+            if is_last {
+                return;
+            }
+            let gone = tokio::select! {
+                changed = latest.changed() => changed.is_err(),
+                changed = last.changed() => changed.is_err(),
+            };
+            if gone {
                 return;
             }
         }

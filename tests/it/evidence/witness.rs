@@ -103,6 +103,10 @@ fn a_witness_signs_each_checkpoint_and_readers_check_its_signature_in_an_export(
     assert_eq!(enough.code, Some(1), "{enough:?}");
 }
 
+fn parsed(line: &str) -> Value {
+    serde_json::from_str(line).expect("a line is an event")
+}
+
 /// The line with another last byte of its signature.
 fn flipped(line: &str) -> String {
     let mut bytes = line.as_bytes().to_vec();
@@ -133,6 +137,42 @@ fn a_witness_that_is_away_holds_up_nothing_and_is_asked_again() {
     let key = key_of(&live);
     let verify = ["audit", "verify", "--key", &key, "--older", &kept];
     succeeds(live.placet(verify).run());
+}
+
+#[test]
+fn the_last_checkpoint_of_an_engine_that_stops_in_order_is_witnessed() {
+    let (mut live, witness, _) = watched();
+    live.done("author", &["pause"]);
+    let stopped = live.terminate();
+    assert_eq!(stopped.code, Some(0), "{stopped:?}");
+    let last = fs::read_to_string(live.project.data().join("checkpoint")).expect("a checkpoint");
+    assert!(last.contains(NAME), "{last}");
+    // it is in the log, and vouches for all of it but itself
+    let log = live.placet(["audit", "log", "--json", "--reverse", "--limit", "2"]).run();
+    let newest: Vec<Value> = log.expect_code(0).stdout.lines().map(parsed).collect();
+    assert_eq!(newest[0]["type"], "CheckpointCosigned", "{newest:?}");
+    assert_eq!(newest[1]["type"], "CheckpointSigned", "{newest:?}");
+    assert_eq!(newest[0]["body"]["size"].as_u64(), Some(size_of(&last)), "{newest:?}");
+    witness.running.kill_9();
+}
+
+#[test]
+fn a_witness_that_never_answers_does_not_keep_an_engine_from_stopping() {
+    let mut live = Live::start();
+    live.terminate();
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let made = live.placet(["witness", "key", "--dir", &Witness::dir(&live), "--name", NAME]).run();
+    let key = made.expect_code(0).stdout.trim().to_owned();
+    let at = silent.local_addr().expect("its address");
+    let listed = format!("[audit]\nwitnesses = [\"http://{at} {key}\"]\n");
+    live.project.write("placet.toml", &format!("project = \"acme\"\n{listed}"));
+    live.restart();
+    live.done("author", &["pause"]);
+    let stopped = live.terminate();
+    assert_eq!(stopped.code, Some(0), "{stopped:?}");
+    assert!(stopped.stderr.contains("not every witness has answered"), "{stopped:?}");
+    let last = fs::read_to_string(live.project.data().join("checkpoint")).expect("a checkpoint");
+    assert!(!last.contains(NAME), "{last}");
 }
 
 #[test]
