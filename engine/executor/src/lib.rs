@@ -22,6 +22,7 @@ pub mod govern;
 pub mod handle;
 pub mod inbox;
 mod input;
+pub mod lost;
 mod mint;
 mod perform;
 mod pool;
