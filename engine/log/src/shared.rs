@@ -1,6 +1,5 @@
 //! What the writer, the readers and the callers of one open log share.
 
-use crate::erase::Erasable;
 use crate::head::{Head, Tail};
 use crate::keyring::Keyring;
 use crate::place::Place;
@@ -14,7 +13,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub(crate) struct Shared {
     /// The log's database and its name. First field: closed before the lock is let go.
@@ -34,8 +33,6 @@ pub(crate) struct Shared {
     pub(crate) stopped: AtomicBool,
     /// The data directory, unless the log lives in backends of a test.
     pub(crate) dir: Option<PathBuf>,
-    /// What was erased before and had come back: erased again when this was opened.
-    pub(crate) erased_again: OnceLock<Vec<(Erasable, usize)>>,
     /// Where it is noted how far the log has come, outside of its data.
     pub(crate) place: Option<Place>,
     /// Held for the life of the log.
