@@ -20,6 +20,9 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// For all that witnesses say to the last checkpoint: who stops an engine waits for it.
 const LAST: Duration = Duration::from_secs(5);
 
+/// The way on where the log was restored, and its witness has seen more.
+const FORGET: &str = "if it was restored on purpose, whoever runs the witness lets it go on with `placet witness forget`";
+
 /// The witnesses of a project.
 #[derive(Debug, Default)]
 pub(crate) struct Witnesses(Vec<One>);
@@ -123,17 +126,20 @@ impl One {
             let known: u64 = reply.1.trim().parse().context("its answer names no size")?;
             if known > size {
                 bail!(
-                    "it has seen {known} events of this log, which ends at {size}: the log was rolled back"
+                    "it has seen {known} events of this log, which ends at {size}: the log was rolled back; {FORGET}"
                 );
             }
             if known == *seen {
-                bail!("it has seen another log of {known} events under this name");
+                bail!("it has seen another log of {known} events under this name; {FORGET}");
             }
             reply = self.post(handle, recorded, known).await?;
         }
         let (status, text) = reply;
-        if status != 200 {
-            bail!("it answered {status}: {}", text.trim());
+        match status {
+            200 => {}
+            // the proof does not lead from what it has seen to what we have
+            422 => bail!("it answered {status}: {}; {FORGET}", text.trim()),
+            _ => bail!("it answered {status}: {}", text.trim()),
         }
         let lines = text.lines().filter_map(|line| line.parse::<Signature>().ok());
         let line = lines.into_iter().find(|line| line.is_of(&self.key));
