@@ -172,6 +172,7 @@ impl OpenOptions {
             stopped: AtomicBool::new(false),
             place,
             dir: files.dir,
+            noted: files.noted,
             _lock: files.lock,
         });
         guarded("finishing erasures", &file, || erase::recover(&shared))?;

@@ -33,6 +33,8 @@ pub(crate) struct Shared {
     pub(crate) stopped: AtomicBool,
     /// The data directory, unless the log lives in backends of a test.
     pub(crate) dir: Option<PathBuf>,
+    /// The file that notes how far the log had come, of data that are ours or only looked at.
+    pub(crate) noted: Option<PathBuf>,
     /// Where it is noted how far the log has come, outside of its data.
     pub(crate) place: Option<Place>,
     /// Held for the life of the log.
@@ -109,7 +111,7 @@ impl Shared {
     /// damaged; only a note outside the file can tell that. A note is never ahead of the file.
     pub(crate) fn note_head(self: &Arc<Self>) {
         let may = !self.is_stopped() && self.demand_key().is_ok();
-        let Some(path) = self.head_path().filter(|_| may) else { return };
+        let Some(path) = self.head_to_note().filter(|_| may) else { return };
         let written = ReadView::open(self).and_then(|view| {
             if let Some(place) = &self.place {
                 place.note(&view, &crate::meta::install_text(self.install_id))?;
@@ -127,7 +129,7 @@ impl Shared {
 
     /// Refuses a log that ends before the head noted when it was last closed.
     pub(crate) fn check_noted_head(&self, head: &Head) -> Result<(), Error> {
-        let Some(noted) = self.head_path().and_then(|path| std::fs::read(path).ok()) else {
+        let Some(noted) = self.noted.as_ref().and_then(|path| std::fs::read(path).ok()) else {
             return Ok(());
         };
         // a torn note says nothing
@@ -139,7 +141,8 @@ impl Shared {
         Ok(())
     }
 
-    fn head_path(&self) -> Option<PathBuf> {
-        self.dir.as_ref().map(|dir| dir.join("head"))
+    /// Only data that are ours are written.
+    fn head_to_note(&self) -> Option<PathBuf> {
+        self.noted.clone().filter(|_| self.dir.is_some())
     }
 }

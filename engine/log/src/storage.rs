@@ -200,6 +200,9 @@ pub(crate) struct Files {
     pub(crate) log: (Db, File),
     pub(crate) keys: (Db, File),
     pub(crate) dir: Option<PathBuf>,
+    /// The file that notes how far the log had come when it was closed, of a directory that is ours
+    /// or only looked at.
+    pub(crate) noted: Option<PathBuf>,
     /// Held as long as the log is open.
     pub(crate) lock: Option<std::fs::File>,
     held: HeldBack,
@@ -227,6 +230,7 @@ impl Files {
                 log: open_backend("log (backend)", Boxed(log), cache_bytes)?,
                 keys: open_backend("keys (backend)", Boxed(keys), KEY_CACHE_BYTES)?,
                 dir: None,
+                noted: None,
                 lock: None,
                 held: HeldBack::default(),
             }),
@@ -251,8 +255,9 @@ impl Files {
         }
         let (keys, keys_held) = open_path(&dir, KEYS_FILE, (access, KEY_CACHE_BYTES))?;
         let held = vec![(log_held, log.1.clone()), (keys_held, keys.1.clone())];
+        let noted = Some(dir.join("head"));
         let dir = (access == Access::Owned).then_some(dir);
-        Ok(Self { log, keys, dir, lock, held: HeldBack(held) })
+        Ok(Self { log, keys, dir, noted, lock, held: HeldBack(held) })
     }
 
     pub(crate) fn take_held(&mut self) -> HeldBack {
