@@ -9,8 +9,9 @@ use crate::witnesses::{Asking, Witnesses};
 use anyhow::{Context, Result};
 use placet_adapters::{Adapters, Manifest, Transport};
 use placet_egress::{Egress, EgressConfig, HostPort};
+use placet_executor::backup::VAULT_FILE;
 use placet_executor::govern::Connect;
-use placet_executor::{Clock, Engine, Handle, Parts, Transports};
+use placet_executor::{Clock, Engine, Handle, Parts, Transports, lost};
 use placet_log::{KeyPlace, Log, OpenOptions};
 use placet_model::draft::Mode;
 use placet_model::integration::Identity;
@@ -63,6 +64,21 @@ pub(crate) enum Reach {
     ListedOnly,
 }
 
+/// What to do where the vault is gone, and the log names credentials that it held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LostVault {
+    /// Say so, and start nothing.
+    Refuse,
+    /// Somebody has said that it is lost: a new one, and what was in the old one is on hold.
+    Renew,
+}
+
+impl LostVault {
+    pub(crate) const fn of(new_vault: bool) -> Self {
+        if new_vault { Self::Renew } else { Self::Refuse }
+    }
+}
+
 /// What an engine is to be.
 #[derive(Debug)]
 pub(crate) struct Setup<'a> {
@@ -73,6 +89,7 @@ pub(crate) struct Setup<'a> {
     pub(crate) clock: Clock,
     pub(crate) seed: u64,
     pub(crate) reach: Reach,
+    pub(crate) lost_vault: LostVault,
 }
 
 /// A running engine, and what it has in live mode: the vault and the way out.
@@ -89,11 +106,15 @@ impl Running {
         self.engine.handle()
     }
 
-    /// Finishes what is under way, and erases what is not kept past the end of its run.
+    /// Finishes what is under way, erases what is not kept past the end of its run, signs the log,
+    /// and shows witnesses that.
     pub(crate) async fn stop(self) -> Result<()> {
         let retained = self.handle().enforce_retention().await;
-        self.asking.stop();
-        self.engine.stop().await.map_err(|error| refused(&error))?;
+        if let Err(error) = self.engine.stop().await {
+            self.asking.stop().await;
+            return Err(refused(&error));
+        }
+        self.asking.finish().await;
         match retained {
             Ok(_) | Err(placet_executor::Error::Stopping) => Ok(()),
             Err(error) => Err(refused(&error)),
@@ -206,12 +227,38 @@ pub(crate) async fn start_served(setup: Setup<'_>, log: Log) -> Result<Running> 
 fn open_vault(setup: &Setup<'_>, log: &Log) -> Result<Vault> {
     let dir = setup.place.keys.directory(&log.install_id())?;
     let dir = dir.context("the vault needs a directory for its key")?;
+    let file = setup.place.data.join(VAULT_FILE);
+    if !file.exists() {
+        account_for_lost(&file, setup, log)?;
+    } else if setup.lost_vault == LostVault::Renew {
+        return Err(crate::exit::invalid(format!(
+            "{} is there: --new-vault makes another only where it is lost",
+            file.display()
+        )));
+    }
     let options = VaultOptions {
-        file: setup.place.data.join("vault.redb"),
+        file,
         key: KekSource::Directory(dir),
         project: setup.project.config.project.clone(),
     };
     Ok(Vault::open(options)?)
+}
+
+/// A missing vault is made where the log names no credential, or where somebody has said that it is
+/// lost; then their integrations are on hold before it is there.
+fn account_for_lost(file: &Path, setup: &Setup<'_>, log: &Log) -> Result<()> {
+    let held = lost::credentialed(&log.read()?)?;
+    if held.is_empty() {
+        return Ok(());
+    }
+    if setup.lost_vault == LostVault::Refuse {
+        let of = held.into_iter().map(|integration| integration.name).collect();
+        return Err(placet_vault::Error::Lost { file: file.to_owned(), of }.into());
+    }
+    for name in lost::hold(log, setup.clock.now())? {
+        crate::out::say(&format!("{name} is held: its credential is lost, connect it again"));
+    }
+    Ok(())
 }
 
 fn live(setup: &Setup<'_>, vault: Arc<Vault>) -> Result<Egress> {

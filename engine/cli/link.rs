@@ -1,7 +1,7 @@
 //! The way to an engine: the one that runs at a URL, or one of our own on data that nobody has
 //! open. Either way a command speaks the same HTTP API, so there is one form of every answer.
 
-use crate::compose::{self, Place, Reach, Running, Setup};
+use crate::compose::{self, LostVault, Place, Reach, Running, Setup};
 use crate::exit::{Refused, invalid, refused};
 use crate::project::Project;
 use crate::{env, state};
@@ -231,6 +231,7 @@ impl Local {
                     clock,
                     seed: 0,
                     reach: Reach::Public,
+                    lost_vault: LostVault::Refuse,
                 };
                 let running = compose::start_with(setup, log).await?;
                 let handle = running.handle().clone();

@@ -1,5 +1,6 @@
 //! Asking witnesses to sign each checkpoint (C2SP tlog-witness). One that is away, or that says no,
-//! holds up nothing: it is asked again with the next checkpoint.
+//! holds up nothing: it is asked again with the next checkpoint. The last one, of an engine that
+//! stops in order, is shown to them too, for a time that is bounded.
 
 use crate::exit::invalid;
 use anyhow::{Context, Result, bail};
@@ -11,10 +12,16 @@ use placet_log::proof::consistency;
 use placet_log::witness::Request;
 use std::path::Path;
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// For one answer of a witness.
 const ANSWER: Duration = Duration::from_secs(10);
+/// For all that witnesses say to the last checkpoint: who stops an engine waits for it.
+const LAST: Duration = Duration::from_secs(5);
+
+/// The way on where the log was restored, and its witness has seen more.
+const FORGET: &str = "if it was restored on purpose, whoever runs the witness lets it go on with `placet witness forget`";
 
 /// The witnesses of a project.
 #[derive(Debug, Default)]
@@ -28,11 +35,28 @@ struct One {
 
 /// The tasks that ask them.
 #[derive(Debug)]
-pub(crate) struct Asking(JoinSet<()>);
+pub(crate) struct Asking {
+    tasks: JoinSet<()>,
+    /// Whether the newest checkpoint is the last one.
+    is_last: watch::Sender<bool>,
+}
 
 impl Asking {
-    pub(crate) fn stop(mut self) {
-        self.0.abort_all();
+    /// Shows them the last checkpoint of an engine that has stopped, and ends.
+    pub(crate) async fn finish(mut self) {
+        self.is_last.send_replace(true);
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(LAST, all).await.is_err() {
+            tracing::warn!(
+                "not every witness has answered: the last checkpoint is unwitnessed there"
+            );
+            self.stop().await;
+        }
+    }
+
+    /// Ends without more.
+    pub(crate) async fn stop(mut self) {
+        self.tasks.shutdown().await;
     }
 }
 
@@ -54,19 +78,22 @@ impl Witnesses {
 
     /// Asks each of them, whenever there is another checkpoint.
     pub(crate) fn ask(self, handle: &Handle) -> Asking {
+        let (is_last, last) = watch::channel(false);
         let mut tasks = JoinSet::new();
         for one in self.0 {
-            tasks.spawn(one.follow(handle.clone()));
+            tasks.spawn(one.follow(handle.clone(), last.clone()));
         }
-        Asking(tasks)
+        Asking { tasks, is_last }
     }
 }
 
 impl One {
-    async fn follow(self, handle: Handle) {
+    async fn follow(self, handle: Handle, mut last: watch::Receiver<bool>) {
         let mut latest = handle.checkpoints();
         let mut seen = 0;
         loop {
+            // looked at first: what is newest after it is the last one then
+            let is_last = *last.borrow_and_update();
             let recorded = latest.borrow_and_update().clone();
             let unsigned = recorded.filter(|recorded| recorded.note.verify(&self.key).is_err());
             if let Some(recorded) = unsigned {
@@ -78,7 +105,14 @@ impl One {
                     }
                 }
             }
-            if latest.changed().await.is_err() {
+            if is_last {
+                return;
+            }
+            let gone = tokio::select! {
+                changed = latest.changed() => changed.is_err(),
+                changed = last.changed() => changed.is_err(),
+            };
+            if gone {
                 return;
             }
         }
@@ -92,17 +126,20 @@ impl One {
             let known: u64 = reply.1.trim().parse().context("its answer names no size")?;
             if known > size {
                 bail!(
-                    "it has seen {known} events of this log, which ends at {size}: the log was rolled back"
+                    "it has seen {known} events of this log, which ends at {size}: the log was rolled back; {FORGET}"
                 );
             }
             if known == *seen {
-                bail!("it has seen another log of {known} events under this name");
+                bail!("it has seen another log of {known} events under this name; {FORGET}");
             }
             reply = self.post(handle, recorded, known).await?;
         }
         let (status, text) = reply;
-        if status != 200 {
-            bail!("it answered {status}: {}", text.trim());
+        match status {
+            200 => {}
+            // the proof does not lead from what it has seen to what we have
+            422 => bail!("it answered {status}: {}; {FORGET}", text.trim()),
+            _ => bail!("it answered {status}: {}", text.trim()),
         }
         let lines = text.lines().filter_map(|line| line.parse::<Signature>().ok());
         let line = lines.into_iter().find(|line| line.is_of(&self.key));

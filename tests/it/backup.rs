@@ -1,14 +1,18 @@
 //! Backup and restore: what is put back never sends by itself, and a person always hears that it may have been sent.
 //! Each test counts at the provider stand-in, which no restore takes back.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
+use placet_log::{KeyPlace, Log, Restoring};
+use placet_projections::Projections;
 use placet_test_support::process::{Finished, Placet};
 use placet_test_support::provider::Behaviour;
 use serde_json::{Value, json};
 
+use crate::evidence::{key_of, keys_of};
 use crate::world::{Asked, Live, POST};
 
 /// A backup of the project as it is now, beside it.
@@ -353,6 +357,88 @@ fn a_kill_at_any_point_of_a_backup_leaves_no_directory_that_restore_takes() {
     // and the project is as it was
     drop(live.placet(["audit", "verify"]).run().expect_code(0));
     back_up(&live, "backup");
+}
+
+/// Every file below a directory, with its bytes and the moment of its last change.
+fn print_of(dir: &Path) -> BTreeMap<PathBuf, (SystemTime, Vec<u8>)> {
+    let changed =
+        |path: &Path| fs::metadata(path).and_then(|found| found.modified()).expect("it has a time");
+    let mut print = BTreeMap::from([(dir.to_owned(), (changed(dir), vec![]))]);
+    for entry in fs::read_dir(dir).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            print.extend(print_of(&path));
+        } else {
+            let bytes = fs::read(&path).expect("it can be read");
+            print.insert(path.clone(), (changed(&path), bytes));
+        }
+    }
+    print
+}
+
+#[test]
+fn verifying_a_backup_or_a_copy_of_the_data_changes_nothing_in_it() {
+    let mut live = Live::start();
+    let asked = live.ask("Hello");
+    live.approve(&asked);
+    live.until(&asked.run, "RunCompleted");
+    drop(live.placet(["audit", "checkpoint"]).run().expect_code(0));
+    let key = key_of(&live);
+    let backup = back_up(&live, "backup").display().to_string();
+    live.kill_9();
+    // the engine had no time to close its files: whoever opens them to write would repair them
+    let copy = live.copy_of_data();
+    for place in [&backup, &copy] {
+        let before = print_of(Path::new(place));
+        assert!(
+            before.keys().any(|path| path.ends_with("log.redb")),
+            "there is something in {place}"
+        );
+        let verify = ["audit", "verify", place.as_str(), "--key", &key];
+        for _ in 0..2 {
+            let verified = live.placet(verify).run().expect_code(0);
+            assert!(verified.stdout.contains("events"), "{verified:?}");
+        }
+        assert!(
+            print_of(Path::new(place)) == before,
+            "{place}: a file was changed, made or removed"
+        );
+    }
+}
+
+#[test]
+fn a_copy_whose_repeated_erasure_was_cut_short_before_its_event_is_taken_up_with_the_event() {
+    let mut live = Live::start();
+    let gone = live.ask("a secret of theirs");
+    live.terminate();
+    let copy = PathBuf::from(live.copy_of_data());
+    live.restart();
+    live.done("author", &["erase", &gone.run, "--yes"]);
+    live.terminate();
+    let data = live.project.data();
+    fs::remove_dir_all(&data).expect("the data can be removed");
+    fs::rename(&copy, &data).expect("the old data are put back by hand");
+    // the log is opened, which erases again what had been erased, and the process dies there
+    let restoring = Restoring::in_place(&data, (0, None)).expect("it can begin");
+    let keys = KeyPlace::Directory(keys_of(&live));
+    let options = restoring.options("acme", keys).projector(Projections::new());
+    let log = Log::open(options).expect("it opens");
+    let erased = log.read().and_then(|view| view.erased()).expect("it can be read");
+    assert_eq!(erased.len(), 1, "its key had come back");
+    drop(log);
+
+    let copy = ["restore", "--copy", "--yes", "--accept-rollback", "--json"];
+    let report = live.placet(copy).run().expect_code(0).json();
+    assert_eq!(report["erased_again"], json!(1), "{report}");
+    let told = live.json_lines(&["audit", "log", "--type", "PayloadErased"]);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0]["body"]["run"], json!(gone.run));
+    assert!(told[0]["body"]["payloads"].as_u64() > Some(0), "{told:?}");
+    assert_eq!(live.json_lines(&["audit", "log", "--type", "RunCancelled"]).len(), 1);
+    // once more, in another epoch: what is told is not told again
+    let report = live.placet(copy).run().expect_code(0).json();
+    assert_eq!(report["erased_again"], json!(0), "{report}");
+    drop(live.placet(["audit", "verify"]).run().expect_code(0));
 }
 
 #[test]

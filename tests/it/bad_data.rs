@@ -205,6 +205,34 @@ fn each_spoiled_vault_is_named_and_stays_as_it_is() {
 }
 
 #[test]
+fn a_missing_vault_is_named_and_made_anew_only_when_somebody_says_that_it_is_lost() {
+    let mut past = Past::new();
+    let there = past.live.dev().args(["--new-vault"]).run().expect_code(2).stderr;
+    assert!(there.contains("vault.redb is there"), "{there}");
+    remove(&past, "vault.redb");
+    let said = past.live.dev().run().expect_code(1).stderr;
+    for word in ["PL1003", "vault.redb", "is missing", "slack", "--new-vault", DO] {
+        assert!(said.contains(word), "{word:?} in {said}");
+    }
+    assert!(!past.file("vault.redb").exists(), "nothing was made in its place");
+    let renewing = past.live.dev().args(["--new-vault"]).start();
+    renewing.stderr_line(|line| line.contains("slack is held"));
+    renewing.stdout_line(|line| line.contains("http://"));
+    drop(renewing.terminate().expect_code(0));
+    // nothing goes through it until it is connected again, and then under a version of its own
+    past.live.restart();
+    let listed = past.live.json("author", &["integrations", "list"]).to_string();
+    assert!(listed.contains("vault_lost") && listed.contains("failed"), "{listed}");
+    past.live.connect();
+    let asked = past.live.ask("after the loss");
+    past.live.approve(&asked);
+    past.live.until(&asked.run, "RunCompleted");
+    let log = past.live.json_lines(&["audit", "log", "--type", "CredentialStored"]);
+    let versions: Vec<_> = log.iter().map(|event| event["body"]["version"].clone()).collect();
+    assert_eq!(versions, [1, 2], "a version never stands for two credentials");
+}
+
+#[test]
 fn keys_of_another_project_and_another_projects_data_are_refused() {
     let (past, other) = (Past::new(), Past::new());
     put(&past, "keys.redb", &other.whole["keys.redb"]);

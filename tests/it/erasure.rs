@@ -150,6 +150,22 @@ fn data_that_are_put_back_from_before_the_erasure_do_not_bring_it_back() {
 }
 
 #[test]
+fn a_running_engine_packs_its_vault_too_and_sends_with_what_is_in_it() {
+    let live = Live::start();
+    let size = || {
+        let vault = std::fs::metadata(live.project.data().join("vault.redb"));
+        vault.expect("a vault").len()
+    };
+    let before = size();
+    live.done("author", &["compact"]);
+    assert!(size() < before, "{before} bytes before, {} after", size());
+    let asked = live.ask("Hello");
+    live.approve(&asked);
+    live.until(&asked.run, "RunCompleted");
+    assert_eq!(live.posts().len(), 1);
+}
+
+#[test]
 fn a_compaction_that_is_killed_at_any_step_leaves_data_that_open() {
     let mut live = Live::start();
     let [sent, answered] = story(&live);

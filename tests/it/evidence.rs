@@ -36,7 +36,7 @@ fn story() -> (Live, Asked, String) {
     (live, asked, key)
 }
 
-fn key_of(live: &Live) -> String {
+pub(crate) fn key_of(live: &Live) -> String {
     let told = live.placet(["audit", "checkpoint", "--key"]).run().expect_code(0);
     told.stdout.trim().to_owned()
 }
@@ -47,7 +47,7 @@ fn succeeds(finished: Finished) {
 }
 
 /// Where the project's keys lie, away from its data.
-fn keys_of(live: &Live) -> PathBuf {
+pub(crate) fn keys_of(live: &Live) -> PathBuf {
     let env = live.project.env();
     let keys = env.into_iter().find(|(name, _)| name == "PLACET_KEY_DIR");
     keys.expect("a project of a test has keys of its own").1

@@ -181,6 +181,13 @@ impl Live {
         self.placet(args.iter().copied()).args(["--json", "--as", user]).run().expect_code(0).json()
     }
 
+    /// The JSON lines that a reading command answers with.
+    pub(crate) fn json_lines(&self, args: &[&str]) -> Vec<Value> {
+        let answered = self.placet(args.iter().copied()).args(["--json"]).run().expect_code(0);
+        let line = |line: &str| serde_json::from_str(line).expect("a line is JSON");
+        answered.stdout.lines().map(line).collect()
+    }
+
     /// Starts `ops/slack-notify` as `author` and waits until it asks.
     pub(crate) fn ask(&self, text: &str) -> Asked {
         let input = json!({"channel": "C0SALES", "text": text}).to_string();

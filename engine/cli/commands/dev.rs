@@ -7,7 +7,7 @@ pub(super) mod proposals;
 use crate::commands::init;
 use crate::commands::run::ModeArg;
 use crate::commands::running::{Nats, Stop, bus, until_stopped};
-use crate::compose::{self, Place, Reach, Running, Setup};
+use crate::compose::{self, LostVault, Place, Reach, Running, Setup};
 use crate::exit::{Exit, invalid, refused};
 use crate::link::{self, DEFAULT_URL};
 use crate::project::{CONFIG_FILE, Project};
@@ -46,6 +46,9 @@ pub(crate) struct Args {
     /// Where the data live; DIR/.placet without it
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// The vault is lost: begin a new one, and hold what used it until it is connected again
+    #[arg(long)]
+    new_vault: bool,
 }
 
 pub(crate) async fn run(args: Args) -> Result<Exit> {
@@ -72,6 +75,7 @@ pub(crate) async fn run(args: Args) -> Result<Exit> {
         clock: Clock::System,
         seed: 0,
         reach: Reach::Public,
+        lost_vault: LostVault::of(args.new_vault),
     };
     compose::unmark_virtual(&data);
     let running = out::with_progress("opening the project", compose::start(setup)).await?;

@@ -144,7 +144,7 @@ fn say(args: &Args, (data, source): (&Path, &Source)) {
     );
 }
 
-fn confirmed() -> Result<bool> {
+pub(super) fn confirmed() -> Result<bool> {
     if !std::io::stdin().is_terminal() {
         return Err(invalid("there is no terminal to ask on: add --yes; nothing was changed"));
     }

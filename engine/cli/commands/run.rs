@@ -2,7 +2,7 @@
 //! attempt) on data of its own; in sandbox mode no socket is opened and the clock is virtual.
 
 use crate::commands::check::{Surroundings, sandbox_integrations};
-use crate::compose::{self, Place, Reach, Running, Setup};
+use crate::compose::{self, LostVault, Place, Reach, Running, Setup};
 use crate::documents::{self, Urls};
 use crate::exit::{Exit, invalid, refused};
 use crate::findings::{self, Found};
@@ -149,6 +149,7 @@ async fn go(args: &Args, project: Project, work: Work, home: &Home, reach: Reach
         clock,
         seed: args.seed,
         reach,
+        lost_vault: LostVault::Refuse,
     };
     let running = compose::start_with(setup, log).await?;
     let ended = drive(args, &project, work, &running).await;

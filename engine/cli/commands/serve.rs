@@ -3,7 +3,7 @@
 //! What is missing is said before anything starts.
 
 use crate::commands::running::{Nats, Stop, bus, until_stopped};
-use crate::compose::{self, Place, Reach, Running, Setup};
+use crate::compose::{self, LostVault, Place, Reach, Running, Setup};
 use crate::exit::{Exit, invalid, refused};
 use crate::project::{CONFIG_FILE, Project};
 use crate::{env, link, out};
@@ -38,6 +38,9 @@ pub(crate) struct Args {
     /// a further token
     #[arg(long, value_name = "NAME")]
     init_admin: Option<Principal>,
+    /// The vault is lost: begin a new one, and hold what used it until it is connected again
+    #[arg(long)]
+    new_vault: bool,
 }
 
 pub(crate) async fn run(args: Args) -> Result<Exit> {
@@ -61,7 +64,8 @@ pub(crate) async fn run(args: Args) -> Result<Exit> {
     project.config = compose::config_of(&project, &log);
     let tokens = Tokens::open(compose::tokens_file(&place, &log)?)?;
     let adapters = adapters(&args, &log, &tokens)?;
-    let setup = setup(&project, &place, adapters);
+    let lost_vault = LostVault::of(args.new_vault);
+    let setup = Setup { lost_vault, ..setup(&project, &place, adapters) };
     let running =
         out::with_progress("opening the project", compose::start_served(setup, log)).await?;
     // before anything says that the engine is there: from now on it ends in good order
@@ -210,6 +214,7 @@ fn setup<'p>(project: &'p Project, place: &Place, adapters: Arc<Adapters>) -> Se
         clock: Clock::System,
         seed: 0,
         reach: Reach::Public,
+        lost_vault: LostVault::Refuse,
     }
 }
 

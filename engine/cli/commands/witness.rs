@@ -7,8 +7,10 @@ use crate::out;
 use anyhow::Result;
 use clap::Subcommand;
 use placet_log::note::{KeyKind, VerifierKey};
-use placet_log::witness::{Verdict, Witness};
+use placet_log::witness::{Memory, REASON_MAX, Verdict, Witness, is_reason};
+use placet_model::Timestamp;
 use placet_server::WitnessServer;
+use serde_json::json;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use tokio::sync::oneshot;
@@ -47,6 +49,22 @@ enum Command {
         #[arg(long, required = true)]
         log: Vec<String>,
     },
+    /// Print what it has signed last of each log, and what it was told to forget
+    List {
+        #[arg(long)]
+        json: bool,
+    },
+    /// Forget what it has signed of a log that was restored on purpose, and record why
+    Forget {
+        /// The log, as its key names it
+        origin: String,
+        /// Why: one line, which stays in the witness's record
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
 }
 
 pub(crate) async fn run(args: Args) -> Result<Exit> {
@@ -58,7 +76,65 @@ pub(crate) async fn run(args: Args) -> Result<Exit> {
         }
         Command::Serve { listen, log } => serve(&args.dir, listen, &log).await,
         Command::Sign { file, log } => sign(&args.dir, &file, &log),
+        Command::List { json } => list(&args.dir, json),
+        Command::Forget { origin, reason, yes } => forget(&args.dir, (&origin, &reason), yes),
     }
+}
+
+fn list(dir: &Path, json: bool) -> Result<Exit> {
+    for Memory { origin, last, forgotten } in open(dir, &[])?.memory()? {
+        if json {
+            let forgotten = forgotten.iter().map(|it| {
+                json!({ "size": it.size, "root": it.root, "at": time(it.at), "reason": it.reason })
+            });
+            let last = last.map(|last| json!({ "size": last.size, "root": last.root }));
+            let forgotten = forgotten.collect::<Vec<_>>();
+            out::json(&json!({ "origin": origin, "last": last, "forgotten": forgotten }))?;
+            continue;
+        }
+        let words = match last {
+            Some(last) => format!("{} events, root {}", last.size, last.root),
+            None => "nothing since it was told to forget".to_owned(),
+        };
+        out::data(&format!("{origin}: {words}"))?;
+        for it in forgotten {
+            out::data(&format!("  forgot {} events at {}: {}", it.size, time(it.at), it.reason))?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Whoever may open the witness's directory, which only its owner can, is who may do that; the
+/// record is signed with the witness's key.
+fn forget(dir: &Path, (origin, reason): (&str, &str), yes: bool) -> Result<Exit> {
+    if !is_reason(reason) {
+        let words = format!("--reason is one line of 1 to {REASON_MAX} bytes");
+        return Err(invalid(words));
+    }
+    let witness = open(dir, &[])?;
+    let Some(last) = witness.last(origin)? else {
+        let known = witness.memory()?.into_iter().filter(|log| log.last.is_some());
+        let known: Vec<String> = known.map(|log| log.origin).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        out::say(&format!("it has signed nothing of {origin}; what it remembers: {known}"));
+        return Ok(Exit::Negative);
+    };
+    out::say(&format!(
+        "{origin}: it has signed {} events, root {}; forgotten, whatever comes next under this name and key is taken for the log, also one that was cut or rewritten",
+        last.size, last.root
+    ));
+    if !(yes || super::restore::confirmed()?) {
+        out::say("nothing was forgotten");
+        return Ok(Exit::Negative);
+    }
+    witness.forget(origin, reason, now())?;
+    out::data(&format!("{origin}: {} events are forgotten", last.size))?;
+    Ok(Exit::Done)
+}
+
+fn time(seconds: u64) -> Timestamp {
+    let millis = i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1000);
+    Timestamp::from_millis(millis)
 }
 
 async fn serve(dir: &Path, listen: SocketAddr, logs: &[String]) -> Result<Exit> {
@@ -114,6 +190,10 @@ fn unmade(error: placet_log::Error) -> anyhow::Error {
             "there is no witness in {}: make one with `placet witness key --name NAME`",
             path.parent().unwrap_or(&path).display()
         )),
+        placet_log::Error::InUse { ref dir } => {
+            let words = format!("the witness in {} is running: stop it first", dir.display());
+            anyhow::Error::from(error).context(words)
+        }
         error => error.into(),
     }
 }

@@ -27,7 +27,8 @@ pub enum Error {
     },
 }
 
-const VAULT_FILE: &str = "vault.redb";
+/// The vault, in the data directory.
+pub const VAULT_FILE: &str = "vault.redb";
 /// Small files of the data that a restored project needs.
 const ALONG: [&str; 1] = ["clock"];
 

@@ -8,6 +8,9 @@
 //! Order: the key directory remembers the head, then the signature exists, then the event is
 //! recorded, then the files are written. A crash in between costs the event or the file, never the
 //! memory of what was signed.
+//!
+//! Once the loop has ended in order, the last checkpoint and what witnesses say to it are appended
+//! without it: nobody else appends then.
 
 use crate::env::Env;
 use crate::handle::{Error, Handle};
@@ -16,10 +19,11 @@ use crate::inputs::Inputs;
 use crate::mint::Mint;
 use placet_log::checkpoint::Recorded;
 use placet_log::note::{Note, Signature, VerifierKey};
-use placet_log::{Append, Expected, Log, NewEvent, SignedHead, Signer, replace_file};
+use placet_log::{Append, AppendError, Expected, Log, NewEvent, SignedHead, Signer, replace_file};
 use placet_model::event::governance::{CheckpointCosigned, CheckpointSigned};
-use placet_model::{Actor, Event, Position, RecordedEvent, Revision, StreamId, Timestamp};
+use placet_model::{Actor, Event, Position, Revision, StreamId, Timestamp};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::{Mutex, oneshot, watch};
@@ -37,13 +41,15 @@ struct Inner {
     turn: Mutex<()>,
     latest: watch::Sender<Option<Recorded>>,
     files: OnceLock<Vec<PathBuf>>,
+    /// Whether the loop has ended in order; set under `turn`.
+    ended: AtomicBool,
 }
 
 impl Checkpoints {
     pub(crate) fn new(env: Arc<Env>, inputs: Inputs) -> Self {
         let (latest, _) = watch::channel(None);
-        let (turn, files) = (Mutex::default(), OnceLock::new());
-        Self(Arc::new(Inner { env, inputs, turn, latest, files }))
+        let (turn, files, ended) = (Mutex::default(), OnceLock::new(), AtomicBool::new(false));
+        Self(Arc::new(Inner { env, inputs, turn, latest, files, ended }))
     }
 
     /// The newest checkpoint: one that was there, while it vouches for every event, or a new one.
@@ -89,7 +95,11 @@ impl Checkpoints {
         Ok(())
     }
 
-    async fn append(&self, append: Append) -> Result<Vec<RecordedEvent>, Error> {
+    async fn append(&self, append: Append) -> Result<(), Error> {
+        if self.0.ended.load(Ordering::Acquire) {
+            let env = Arc::clone(&self.0.env);
+            return blocking(move || append_alone(&env.log, env.now(), append)).await;
+        }
         let (reply, answer) = oneshot::channel();
         let inputs = self.0.inputs.clone();
         // an engine that only reads has no loop, and appends nothing
@@ -97,7 +107,7 @@ impl Checkpoints {
         self.0.env.log.append_with(self.0.env.now(), append, move |result| {
             let _the_loop_has_ended = inputs.send(Input::Appended { result, reply });
         });
-        answer.await.map_err(|_ended| Error::Stopping)?
+        answer.await.map_err(|_ended| Error::Stopping)?.map(drop)
     }
 
     /// Writes the files, where there are any, and tells who waits.
@@ -113,13 +123,6 @@ impl Checkpoints {
             blocking(move || write(&files, &text)).await?;
         }
         Ok(())
-    }
-
-    /// When the loop has ended: records the last checkpoint without it.
-    fn last(&self) -> Result<(), Error> {
-        let env = &self.0.env;
-        let recorded = record(&env.log, &env.mint, env.now())?;
-        write(self.0.files.get().map_or(&[], Vec::as_slice), &recorded.note.to_string())
     }
 
     async fn keep(self) {
@@ -206,11 +209,14 @@ fn append((mint, now): (&Mint, Timestamp), revision: Revision, event: Event) -> 
 fn record(log: &Log, mint: &Mint, now: Timestamp) -> Result<Recorded, Error> {
     match next(log, mint, now)? {
         Next::Old(recorded) => Ok(recorded),
-        Next::New(recorded, append) => match log.append_blocking(now, append) {
-            Ok(_) => Ok(recorded),
-            Err(error) => Err(Error::Refused { code: "PL1006", detail: error.to_string() }),
-        },
+        Next::New(recorded, append) => append_alone(log, now, append).map(|()| recorded),
     }
+}
+
+/// Appends to a log on which no loop runs.
+fn append_alone(log: &Log, now: Timestamp, append: Append) -> Result<(), Error> {
+    let failed = |error: AppendError| Error::Refused { code: "PL1006", detail: error.to_string() };
+    log.append_blocking(now, append).map(drop).map_err(failed)
 }
 
 /// As [`Handle::checkpoint`], on a log that no engine runs on.
@@ -257,11 +263,13 @@ impl Keeper {
 
     /// Ends it; the loop has ended in order, and what it recorded is signed.
     pub(crate) async fn stop(self) -> Result<(), Error> {
-        let checkpoints = self.checkpoints.clone();
-        // whoever has it still waits for an append: the loop answers no more, so not for long
-        let _turn = self.checkpoints.0.turn.lock().await;
-        self.task.abort();
-        blocking(move || checkpoints.last()).await
+        {
+            // whoever has it still waits for an append: the loop answers no more, so not for long
+            let _turn = self.checkpoints.0.turn.lock().await;
+            self.task.abort();
+            self.checkpoints.0.ended.store(true, Ordering::Release);
+        }
+        self.checkpoints.take().await.map(drop)
     }
 }
 
@@ -286,7 +294,8 @@ impl Handle {
         self.checkpoints.0.latest.subscribe()
     }
 
-    /// Records that a witness has signed a checkpoint, once its signature is found to be good.
+    /// Records that a witness has signed a checkpoint, once its signature is found to be good. The
+    /// last checkpoint of an engine that has stopped in order is no exception.
     ///
     /// # Errors
     /// A signature that is not the witness's.

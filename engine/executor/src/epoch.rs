@@ -120,26 +120,25 @@ impl Epochs<'_> {
     }
 
     /// What had been erased after the copy was made is erased again by now: the log says so, and a run
-    /// whose content is gone does not go on.
+    /// whose content is gone does not go on. What counts is that no event says it yet: a process may
+    /// have erased it, and died before it could say so.
     fn record_erasures(&self, report: &mut Report) -> Result<(), Error> {
-        for (what, payloads) in self.log.erased_again() {
-            let mut erased = PayloadErased {
-                run: None,
-                arrival: None,
-                subject: None,
-                payloads: u64::try_from(*payloads).unwrap_or(u64::MAX),
-                reason: None,
-            };
+        let view = self.log.read()?;
+        let told = told_erasures(&view)?;
+        for (what, payloads) in view.erased()? {
+            let mut erased =
+                PayloadErased { run: None, arrival: None, subject: None, payloads, reason: None };
             match what {
-                Erasable::Stream(StreamId::Run(run)) => {
-                    erased.run = Some(*run);
-                    self.cancel(*run)?;
-                }
-                Erasable::Arrival(position) => {
-                    erased.arrival = Some(self.log.read()?.event(*position)?.event_id);
-                }
+                Erasable::Stream(StreamId::Run(run)) => erased.run = Some(run),
+                Erasable::Arrival(at) => erased.arrival = Some(view.event(at)?.event_id),
                 // nothing else is ever erased
                 Erasable::Stream(_) => continue,
+            }
+            if told.contains(&(erased.run, erased.arrival)) {
+                continue;
+            }
+            if let Some(run) = erased.run {
+                self.cancel(run)?;
             }
             let events = vec![self.event(erased, None)];
             self.log
@@ -218,6 +217,20 @@ impl Epochs<'_> {
         let id = self.mint.event(self.now);
         NewEvent { correlation, ..NewEvent::new(id, Actor::Engine, fact) }
     }
+}
+
+/// The run, or the event from outside, that an event says to be erased.
+type Told = (Option<RunId>, Option<EventId>);
+
+/// The runs and events from outside of which the log says that they are erased.
+fn told_erasures(view: &ReadView) -> Result<BTreeSet<Told>, Error> {
+    let mut told = BTreeSet::new();
+    for event in view.stream(&StreamId::Project, Revision::START) {
+        if let Event::PayloadErased(body) = event?.event {
+            told.insert((body.run, body.arrival));
+        }
+    }
+    Ok(told)
 }
 
 /// Runs with something open, unspent, put off, or under way; a run that was renewed has none of it.

@@ -23,6 +23,7 @@ pub mod handle;
 pub mod inbox;
 mod input;
 mod inputs;
+pub mod lost;
 mod mint;
 mod perform;
 mod pool;

@@ -26,6 +26,8 @@ const BATCH_MAX: usize = 256;
 const WALK_MAX: usize = 50_000;
 /// Looks that are due one after the other come in one, this late at most.
 const LATE_MS: i64 = 60 * 60 * 1000;
+/// The mark that was that of every end.
+const EVERY_END: &str = "retention-runs";
 /// With `metadata_only`, events from outside are kept this long where nothing is said.
 const EVENTS_KEPT: Duration = Duration::from_days(1);
 
@@ -34,20 +36,36 @@ const EVENTS_KEPT: Duration = Duration::from_days(1);
 enum Sort {
     /// With `metadata_only`: runs that have ended, but for those that are kept.
     Ended,
-    /// Runs that ended long ago.
-    Runs,
+    /// Runs that completed long ago.
+    Completed,
+    /// Runs that faulted long ago.
+    Faulted,
+    /// Runs that were cancelled long ago.
+    Cancelled,
     /// Events that came from outside long ago.
     Events,
 }
 
 impl Sort {
-    const ALL: [Self; 3] = [Self::Ended, Self::Runs, Self::Events];
+    const ALL: [Self; 5] =
+        [Self::Ended, Self::Completed, Self::Faulted, Self::Cancelled, Self::Events];
 
     const fn mark(self) -> &'static str {
         match self {
             Self::Ended => "retention-ended",
-            Self::Runs => "retention-runs",
+            Self::Completed => "retention-completed",
+            Self::Faulted => "retention-faulted",
+            Self::Cancelled => "retention-cancelled",
             Self::Events => "retention-events",
+        }
+    }
+
+    /// Where to go on: ends of every kind had one mark before each had its own.
+    fn from(self, view: &ReadView) -> Result<Position, Error> {
+        let own = view.mark(self.mark())?;
+        match self {
+            Self::Completed | Self::Faulted | Self::Cancelled => Ok(own.max(view.mark(EVERY_END)?)),
+            Self::Ended | Self::Events => Ok(own),
         }
     }
 
@@ -55,7 +73,20 @@ impl Sort {
     fn late(self, due: Timestamp, now: Timestamp) -> Timestamp {
         match self {
             Self::Ended => due,
-            Self::Runs | Self::Events => due.max(now.plus_millis(LATE_MS)),
+            Self::Completed | Self::Faulted | Self::Cancelled | Self::Events => {
+                due.max(now.plus_millis(LATE_MS))
+            }
+        }
+    }
+
+    /// Whether this event is an end of this sort.
+    const fn is_end(self, event: &Event) -> bool {
+        match self {
+            Self::Ended => true,
+            Self::Completed => matches!(event, Event::RunCompleted(_)),
+            Self::Faulted => matches!(event, Event::RunFaulted(_)),
+            Self::Cancelled => matches!(event, Event::RunCancelled(_)),
+            Self::Events => false,
         }
     }
 }
@@ -127,7 +158,7 @@ impl Handle {
     }
 
     async fn enforce(&self, sort: Sort, period: Duration) -> Result<Option<Timestamp>, Error> {
-        let (mut from, mut low) = (self.view()?.mark(sort.mark())?, None);
+        let (mut from, mut low) = (sort.from(&self.view()?)?, None);
         loop {
             let handle = self.clone();
             let look = tokio::task::spawn_blocking(move || handle.look(sort, period, from)).await;
@@ -213,7 +244,8 @@ impl Handle {
                 look.more = true;
                 break;
             }
-            if ended(&event).is_some_and(|run| pending.contains(&run)) {
+            let end = ended(&event).filter(|_| sort.is_end(&event.event));
+            if end.is_some_and(|run| pending.contains(&run)) {
                 look.held = look.held.or(Some(look.to));
             } else {
                 self.take(sort, &event, (&view, &views), &mut look.erasure)?;
@@ -232,7 +264,7 @@ impl Handle {
         erasure: &mut Erasure,
     ) -> Result<(), Error> {
         match (sort, ended(event), &event.event) {
-            (Sort::Ended | Sort::Runs, Some(run), _) => {
+            (sort, Some(run), end) if sort.is_end(end) => {
                 let Some(row) = views.run(run)? else { return Ok(()) };
                 let payloads = view.payloads_of(&Erasable::Stream(StreamId::Run(run)))?;
                 let kept = sort == Sort::Ended && self.is_kept(&row.workflow.family());
@@ -244,7 +276,7 @@ impl Handle {
             (Sort::Events, _, Event::EventReceived(_)) => {
                 let position = event.position;
                 let payloads = view.payloads_of(&Erasable::Arrival(position))?;
-                if payloads > 0 && view.is_sealed_apart(position)? {
+                if payloads > 0 {
                     let event = event.event_id;
                     erasure.events.push(EventPart { position, event, payloads });
                 }
@@ -268,7 +300,9 @@ impl Handle {
         let metadata_only = config.data.policy == DataPolicy::MetadataOnly;
         match sort {
             Sort::Ended => metadata_only.then(Duration::default),
-            Sort::Runs => config.retention.runs,
+            Sort::Completed => config.retention.completed.or(config.retention.runs),
+            Sort::Faulted => config.retention.faulted.or(config.retention.runs),
+            Sort::Cancelled => config.retention.cancelled.or(config.retention.runs),
             Sort::Events => {
                 config.retention.events.or_else(|| metadata_only.then_some(EVENTS_KEPT))
             }

@@ -12,10 +12,17 @@
 //! 4. `erasing` is emptied.
 //!
 //! A kill between 1 and 4 leaves rows in `erasing`; the next open does 2 to 4 again, which is
-//! harmless. No event is ever rewritten. Pages that held the rows are rewritten by compaction.
+//! harmless.
+//!
+//! An event from outside that was recorded before each had a key of its own shares one with its
+//! neighbours: its rows are deleted and it is marked as erased, but that key stays while they need
+//! it. What a backup from before holds of it can be opened until that backup is gone.
+//!
+//! No event is ever rewritten. Pages that held the rows are rewritten by compaction.
 
 use crate::Error;
 use crate::envelope::stream_key;
+use crate::payload;
 use crate::shared::Shared;
 use crate::storage::{Db, File};
 use crate::subjects;
@@ -92,11 +99,34 @@ fn delete_arrival(
     let position = position.get();
     let mut apart = tx.open_table(APART).map_err(file.err(DOING))?;
     let row = apart.get(position).map_err(file.err(DOING))?.map(|row| row.value());
-    let Some((key, 0)) = row else { return Ok((vec![], 0)) };
+    let (key, own) = match row {
+        Some((key, 0)) => (key, vec![DataKeyId(key)]),
+        Some(_erased) => return Ok((vec![], 0)),
+        // recorded before there were keys of their own: its neighbours need the key that it shares
+        // with them, so the rows go and the key stays
+        None => match shared_key(tx, position, file)? {
+            Some(key) => (key.0, vec![]),
+            None => return Ok((vec![], 0)),
+        },
+    };
     apart.insert(position, (key, 1)).map_err(file.err(DOING))?;
     let gone = delete_rows(tx, position..position + 1, file)?;
     subjects::forget(tx, (&stream_key(&StreamId::Events), Some(position)), file)?;
-    Ok((vec![DataKeyId(key)], gone))
+    Ok((own, gone))
+}
+
+/// The key that seals the content at this position; none where there is no content.
+fn shared_key(
+    tx: &WriteTransaction,
+    position: u64,
+    file: &File,
+) -> Result<Option<DataKeyId>, Error> {
+    let payloads = tx.open_table(PAYLOADS).map_err(file.err(DOING))?;
+    let mut rows = payloads.range((position, 0)..(position + 1, 0)).map_err(file.err(DOING))?;
+    let Some(row) = rows.next() else { return Ok(None) };
+    let stored = row.map_err(file.err(DOING))?.1;
+    let key = payload::key_of(stored.value());
+    key.map(Some).ok_or_else(|| file.damaged(format!("a payload at position {position}")))
 }
 
 fn delete_rows(
@@ -155,14 +185,12 @@ pub(crate) fn strike_off(
 }
 
 /// While the log opens, before anybody can read: destroys again what tombstones name and a restored
-/// key file has brought back, and finishes erasures that were cut short.
-///
-/// Returns what was erased again, with its payloads: no event of this log says so. Without keys all
-/// of it is left to whoever has them: a key must not go before its tombstone is written.
-pub(crate) fn recover(shared: &Shared) -> Result<Vec<(Erasable, usize)>, Error> {
-    let mut again = vec![];
+/// key file has brought back, and finishes erasures that were cut short. Where no event of the log
+/// says so, a new epoch does ([`ReadView::erased`](crate::ReadView::erased)). Without keys all of it
+/// is left to whoever has them: a key must not go before its tombstone is written.
+pub(crate) fn recover(shared: &Shared) -> Result<(), Error> {
     if shared.demand_key().is_err() {
-        return Ok(again);
+        return Ok(());
     }
     let (db, file) = &shared.db;
     let revived = shared.keyring.revived(&shared.tombstones.keys())?;
@@ -174,21 +202,19 @@ pub(crate) fn recover(shared: &Shared) -> Result<Vec<(Erasable, usize)>, Error> 
         let what = sealed_with(&revived, db, file)?;
         let tx = write(db, file)?;
         for what in what {
-            let gone = delete(&tx, &what, file)?;
-            again.push((what, gone));
+            delete(&tx, &what, file)?;
         }
         put_down(&tx, &revived.into_iter().collect::<Vec<_>>(), file)?;
         tx.commit().map_err(file.err(DOING))?;
     }
     let keys = unfinished(db, file)?;
     if keys.is_empty() {
-        return Ok(again);
+        return Ok(());
     }
     shared.destroy(&keys)?;
     let tx = write(db, file)?;
     strike_off(&tx, &keys, file)?;
-    tx.commit().map_err(file.err(DOING))?;
-    Ok(again)
+    tx.commit().map_err(file.err(DOING))
 }
 
 fn write(db: &Db, file: &File) -> Result<WriteTransaction, Error> {

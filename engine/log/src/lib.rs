@@ -68,6 +68,7 @@ mod data_keys;
 pub mod envelope;
 mod epoch;
 mod erase;
+mod erased;
 mod error;
 pub mod export;
 mod head;

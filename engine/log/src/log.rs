@@ -69,12 +69,6 @@ impl Log {
         self.inner.shared.dir.as_deref()
     }
 
-    /// What had been erased, came back with restored files, and was erased again when this log was
-    /// opened, with how many payloads. No event of this log says so yet.
-    pub fn erased_again(&self) -> &[(Erasable, usize)] {
-        self.inner.shared.erased_again.get().map_or(&[], Vec::as_slice)
-    }
-
     /// Makes no data key with a number below this one from now on: numbers that another copy of the
     /// log has given out since are not given out again.
     ///

@@ -22,7 +22,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 /// Appends that may wait for the writer before callers wait for a place: two full batches of the
 /// smallest appends, so that the writer never runs dry.
@@ -171,12 +171,11 @@ impl OpenOptions {
             random: SystemRandom::new(),
             stopped: AtomicBool::new(false),
             place,
-            erased_again: OnceLock::new(),
             dir: files.dir,
+            noted: files.noted,
             _lock: files.lock,
         });
-        let again = guarded("finishing erasures", &file, || erase::recover(&shared))?;
-        shared.erased_again.get_or_init(|| again);
+        guarded("finishing erasures", &file, || erase::recover(&shared))?;
         let view = ReadView::open(&shared)?;
         shared.check_noted_head(view.head())?;
         let frontier = verify::tail(&view, to_check(&shared, view.head(), self.checked_events)?)?;

@@ -367,14 +367,6 @@ impl ReadView {
         Ok(row.map(|row| row.value()).map(|(key, erased)| (DataKeyId(key), erased != 0)))
     }
 
-    /// Whether the content of the event at `position` can be erased by itself.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub fn is_sealed_apart(&self, position: Position) -> Result<bool, Error> {
-        self.guarded(|| Ok(self.apart(position)?.is_some()))
-    }
-
     /// How many payloads there are of it that are not erased.
     ///
     /// # Errors

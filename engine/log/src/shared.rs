@@ -1,6 +1,5 @@
 //! What the writer, the readers and the callers of one open log share.
 
-use crate::erase::Erasable;
 use crate::head::{Head, Tail};
 use crate::keyring::Keyring;
 use crate::place::Place;
@@ -14,7 +13,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub(crate) struct Shared {
     /// The log's database and its name. First field: closed before the lock is let go.
@@ -34,8 +33,8 @@ pub(crate) struct Shared {
     pub(crate) stopped: AtomicBool,
     /// The data directory, unless the log lives in backends of a test.
     pub(crate) dir: Option<PathBuf>,
-    /// What was erased before and had come back: erased again when this was opened.
-    pub(crate) erased_again: OnceLock<Vec<(Erasable, usize)>>,
+    /// The file that notes how far the log had come, of data that are ours or only looked at.
+    pub(crate) noted: Option<PathBuf>,
     /// Where it is noted how far the log has come, outside of its data.
     pub(crate) place: Option<Place>,
     /// Held for the life of the log.
@@ -114,7 +113,7 @@ impl Shared {
     /// damaged; only a note outside the file can tell that. A note is never ahead of the file.
     pub(crate) fn note_head(self: &Arc<Self>) {
         let may = !self.is_stopped() && self.demand_key().is_ok();
-        let Some(path) = self.head_path().filter(|_| may) else { return };
+        let Some(path) = self.head_to_note().filter(|_| may) else { return };
         let written = ReadView::open(self).and_then(|view| {
             if let Some(place) = &self.place {
                 place.note(&view, &crate::meta::install_text(self.install_id))?;
@@ -132,7 +131,7 @@ impl Shared {
 
     /// Refuses a log that ends before the head noted when it was last closed.
     pub(crate) fn check_noted_head(&self, head: &Head) -> Result<(), Error> {
-        let Some(path) = self.head_path() else { return Ok(()) };
+        let Some(path) = self.noted.clone() else { return Ok(()) };
         let noted = match std::fs::read(&path) {
             Ok(noted) => noted,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
@@ -147,7 +146,8 @@ impl Shared {
         Ok(())
     }
 
-    fn head_path(&self) -> Option<PathBuf> {
-        self.dir.as_ref().map(|dir| dir.join("head"))
+    /// Only data that are ours are written.
+    fn head_to_note(&self) -> Option<PathBuf> {
+        self.noted.clone().filter(|_| self.dir.is_some())
     }
 }

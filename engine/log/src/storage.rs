@@ -283,6 +283,9 @@ pub(crate) struct Files {
     pub(crate) log: (Db, File),
     pub(crate) keys: (Db, File),
     pub(crate) dir: Option<PathBuf>,
+    /// The file that notes how far the log had come when it was closed, of a directory that is ours
+    /// or only looked at.
+    pub(crate) noted: Option<PathBuf>,
     /// Held as long as the log is open.
     pub(crate) lock: Option<std::fs::File>,
     held: HeldBack,
@@ -302,11 +305,15 @@ impl Files {
                 }
                 Self::open_in(dir, Some(lock), (Access::Owned, cache_bytes))
             }
-            Storage::Frozen(dir) => Self::open_in(dir, None, (Access::Frozen, cache_bytes)),
+            Storage::Frozen(dir) => {
+                let lock = lock_to_look(&dir)?;
+                Self::open_in(dir, lock, (Access::Frozen, cache_bytes))
+            }
             Storage::Backends { log, keys } => Ok(Self {
                 log: open_backend("log (backend)", Boxed(log), cache_bytes)?,
                 keys: open_backend("keys (backend)", Boxed(keys), KEY_CACHE_BYTES)?,
                 dir: None,
+                noted: None,
                 lock: None,
                 held: HeldBack::default(),
             }),
@@ -320,17 +327,20 @@ impl Files {
     ) -> Result<Self, Error> {
         let (log, log_held) = open_path(&dir, LOG_FILE, (access, cache_bytes))?;
         let keys = dir.join(KEYS_FILE);
-        if access == Access::Owned && !keys.exists() {
+        if !keys.exists() {
             // beside a log that says what it is, keys that are gone are not made anew
             if guarded("opening", &log.1, || Meta::read(&log.0, &log.1))?.is_some() {
                 return Err(Error::Missing { file: keys, beside: LOG_FILE });
             }
-            create_whole(&keys)?;
+            if access == Access::Owned {
+                create_whole(&keys)?;
+            }
         }
         let (keys, keys_held) = open_path(&dir, KEYS_FILE, (access, KEY_CACHE_BYTES))?;
         let held = vec![(log_held, log.1.clone()), (keys_held, keys.1.clone())];
+        let noted = Some(dir.join("head"));
         let dir = (access == Access::Owned).then_some(dir);
-        Ok(Self { log, keys, dir, lock, held: HeldBack(held) })
+        Ok(Self { log, keys, dir, noted, lock, held: HeldBack(held) })
     }
 
     pub(crate) fn take_held(&mut self) -> HeldBack {
@@ -356,6 +366,24 @@ fn lock(dir: &Path) -> Result<std::fs::File, Error> {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => Err(Error::InUse { dir: dir.to_owned() }),
         Err(std::fs::TryLockError::Error(source)) => Err(io("locking")(source)),
+    }
+}
+
+/// The lock of data that are only looked at: together with others who look, never beside an engine.
+/// Makes no file; a backup has none.
+fn lock_to_look(dir: &Path) -> Result<Option<std::fs::File>, Error> {
+    let path = dir.join("lock");
+    let file = match std::fs::File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(Error::Io { doing: "opening the lock file", path, source }),
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(Some(file)),
+        Err(std::fs::TryLockError::WouldBlock) => Err(Error::InUse { dir: dir.to_owned() }),
+        Err(std::fs::TryLockError::Error(source)) => {
+            Err(Error::Io { doing: "locking", path, source })
+        }
     }
 }
 

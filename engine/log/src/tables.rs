@@ -71,7 +71,8 @@ pub(crate) const STREAM_KEYS: TableDefinition<'_, (&[u8], u64), u64> =
 ///
 /// Each of them is sealed with a key of its own, so that one can be erased and its neighbours stay;
 /// its payload rows may be missing only when the row says 1. Made with the first such event: events
-/// that were recorded before this table was, share the key of their stream.
+/// that were recorded before this table was, share the key of their stream. One of those that is
+/// erased has a row with 1 and that key, which lives on.
 pub(crate) const APART: TableDefinition<'_, u64, (u64, u8)> = TableDefinition::new("apart");
 
 /// `data key id → ()`: keys whose erasure is recorded, and which may still be in `keys.redb`.

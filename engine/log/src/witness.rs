@@ -7,7 +7,8 @@
 //! ```
 //!
 //! In its directory: `witness.key` (a secret), `witness.name`, `lock`, and one checkpoint for each
-//! log, named after its origin. A checkpoint is on disk before its signature is let go.
+//! log, named after its origin. A checkpoint is on disk before its signature is let go. What it was
+//! told to forget is recorded beside it.
 
 use crate::Error;
 use crate::checkpoint::{Checkpoint, decimal};
@@ -25,6 +26,10 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 use zeroize::Zeroizing;
+
+mod forget;
+
+pub use forget::{Forgotten, Memory, REASON_MAX, is_reason};
 
 const HEADER: &str = "placet-witness-key-v1 ";
 /// A request is at most this long.
@@ -305,6 +310,59 @@ mod tests {
         assert_eq!(add("nonsense"), 400);
         assert_eq!(this.last("log.example").unwrap().map(|last| last.size), Some(7));
         assert_eq!(add(&good), 200);
+    }
+
+    #[test]
+    fn a_log_that_is_forgotten_is_taken_anew_and_the_record_of_it_stays() {
+        let (dir, log, other) = (tempfile::tempdir().unwrap(), Log::of(0), Log::of(1));
+        let this = witness(dir.path(), &log);
+        let add = |request: &Request| this.add(&request.to_string(), 77).unwrap();
+        assert_eq!(status(&add(&log.ask(0, 12))), 200);
+        assert_eq!(add(&other.ask(0, 9)), Verdict::Conflict { size: 12 });
+        assert!(this.forget("log.example", "two\nlines", 80).is_err());
+        assert_eq!(this.forget("stranger.example", "why", 80).unwrap(), None);
+        assert_eq!(this.last("log.example").unwrap().map(|last| last.size), Some(12));
+
+        let forgotten = this.forget("log.example", "restored on purpose", 80).unwrap().unwrap();
+        assert_eq!((forgotten.size, forgotten.root, forgotten.at), (12, log.roots[12], 80));
+        assert_eq!(this.last("log.example").unwrap(), None);
+        assert_eq!(status(&add(&other.ask(0, 9))), 200, "what it was restored to");
+        let again = this.forget("log.example", "and once more", 90).unwrap().unwrap();
+        let memory = this.memory().unwrap();
+        assert_eq!(memory.len(), 1);
+        assert_eq!((&memory[0].last, &memory[0].forgotten), (&None, &vec![forgotten, again]));
+    }
+
+    #[test]
+    fn forgetting_that_was_cut_short_is_finished_by_asking_again_and_recorded_once() {
+        let (dir, log) = (tempfile::tempdir().unwrap(), Log::of(0));
+        let this = witness(dir.path(), &log);
+        assert_eq!(status(&this.add(&log.ask(0, 7).to_string(), 77).unwrap()), 200);
+        let kept = fs::read(this.file("log.example")).unwrap();
+        this.forget("log.example", "restored", 80).unwrap().unwrap();
+        // as a kill leaves it between the record and the removal
+        fs::write(this.file("log.example"), kept).unwrap();
+        assert_eq!(this.forget("log.example", "restored", 99).unwrap().unwrap().at, 80);
+        assert_eq!(this.last("log.example").unwrap(), None);
+        assert_eq!(this.forgotten("log.example").unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_changed_record_of_forgetting_is_no_record() {
+        let (dir, log) = (tempfile::tempdir().unwrap(), Log::of(0));
+        let this = witness(dir.path(), &log);
+        assert_eq!(status(&this.add(&log.ask(0, 7).to_string(), 77).unwrap()), 200);
+        this.forget("log.example", "restored", 80).unwrap().unwrap();
+        let file = this.file("log.example").with_extension("forgotten");
+        let whole = fs::read_to_string(&file).unwrap();
+        assert!(whole.parse::<Note>().unwrap().text().parse::<Checkpoint>().is_err());
+        for (from, to) in [("restored", "repaired"), ("\n7\n", "\n6\n"), ("-v1", "-v2")] {
+            fs::write(&file, whole.replacen(from, to, 1)).unwrap();
+            assert!(this.forgotten("log.example").is_err(), "{from}");
+            assert!(this.memory().is_err(), "{from}");
+        }
+        fs::write(&file, &whole[..whole.len() / 2]).unwrap();
+        assert!(this.forgotten("log.example").is_err(), "half of it");
     }
 
     #[test]

@@ -97,8 +97,14 @@ impl DataPolicy {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Retention {
-    /// Content of a run, from its end.
+    /// Content of a run, from its end, however it ended.
     pub runs: Option<Duration>,
+    /// In the place of `runs`, for one that completed.
+    pub completed: Option<Duration>,
+    /// In the place of `runs`, for one that faulted.
+    pub faulted: Option<Duration>,
+    /// In the place of `runs`, for one that was cancelled.
+    pub cancelled: Option<Duration>,
     /// Content of an event from outside, from its coming.
     pub events: Option<Duration>,
     /// How long the operator keeps a backup; it is told, not enforced.
@@ -107,7 +113,14 @@ pub struct Retention {
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { runs: None, events: None, backups: Some(Duration::from_days(30)) }
+        Self {
+            runs: None,
+            completed: None,
+            faulted: None,
+            cancelled: None,
+            events: None,
+            backups: Some(Duration::from_days(30)),
+        }
     }
 }
 

@@ -29,6 +29,19 @@ pub enum Error {
         /// What it is.
         what: &'static str,
     },
+    /// The vault is gone, and the log names credentials that it held.
+    #[error(
+        "{} is missing, and it held the credentials of {}: nothing was made in its place; put it back \
+         from your backup, or, if it is lost, start once with --new-vault and connect these again",
+        file.display(),
+        of.join(", ")
+    )]
+    Lost {
+        /// The vault.
+        file: PathBuf,
+        /// Names of the integrations.
+        of: Vec<String>,
+    },
     /// The key file is gone, and there are credentials that only it opens.
     #[error(
         "the vault key {} is missing, and {} holds credentials sealed by it: put the key file back \
@@ -269,7 +282,7 @@ impl Error {
             | Self::OtherProject { .. }
             | Self::Io { .. }
             | Self::Storage { .. } => Some("PL1002"),
-            Self::Damaged { .. } | Self::Panicked { .. } => Some("PL1003"),
+            Self::Damaged { .. } | Self::Lost { .. } | Self::Panicked { .. } => Some("PL1003"),
             Self::KeyFileMissing { .. }
             | Self::KeyFileWrong { .. }
             | Self::KeyFileExposed { .. }

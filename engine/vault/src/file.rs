@@ -135,20 +135,26 @@ impl File {
 /// # Errors
 /// [`Error::InUse`] while an engine has it, and what redb says.
 pub fn compact(path: &Path) -> Result<(), Error> {
-    const DOING: &str = "compacting the vault";
     let file = File::new(path);
-    let mut db = file.open()?;
-    file.guarded(DOING, || {
-        let Some(db) = db.0.as_mut() else { return Ok(()) };
-        while db.compact().map_err(file.err(DOING))? {}
-        Ok(())
-    })
+    file.open()?.pack(&file)
 }
 
 /// An open database. Closing one whose pages are damaged can panic inside redb; that is logged and
 /// goes no further.
 #[derive(Debug)]
 pub(crate) struct Db(Option<Database>);
+
+impl Db {
+    /// Moves pages to the front and cuts the file, until there is nothing to move.
+    pub(crate) fn pack(&mut self, file: &File) -> Result<(), Error> {
+        const DOING: &str = "compacting the vault";
+        file.guarded(DOING, || {
+            let Some(db) = self.0.as_mut() else { return Ok(()) };
+            while db.compact().map_err(file.err(DOING))? {}
+            Ok(())
+        })
+    }
+}
 
 impl std::ops::Deref for Db {
     type Target = Database;

@@ -2,7 +2,8 @@
 //!
 //! A stored version never changes: attempts name it, so a rotation stores the next one beside it
 //! and forgets the old one when nothing uses it any more. What is forgotten is gone from the
-//! tables at once; its sealed bytes may stay in a free page until redb uses that page again.
+//! tables at once; its sealed bytes may stay in a free page until redb uses that page again, or
+//! [`Vault::compact`] packs the file.
 
 use crate::file::{Db, File};
 use crate::kek::Keks;
@@ -16,6 +17,7 @@ use redb::{ReadableDatabase as _, ReadableTable};
 use ring::rand::SystemRandom;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 const STORING: &str = "storing a credential";
 const READING: &str = "reading a credential";
@@ -23,7 +25,8 @@ const FORGETTING: &str = "forgetting a credential";
 
 /// An open vault. It may be shared between threads.
 pub struct Vault {
-    db: Db,
+    /// Held for writing only while the file is packed, which redb does for whoever has it alone.
+    db: RwLock<Db>,
     file: File,
     keks: Keks,
     project: String,
@@ -48,7 +51,7 @@ impl Vault {
         let random = SystemRandom::new();
         let project = options.project.clone();
         let open::Opened { db, file, keks } = open::open(options, &random)?;
-        Ok(Self { db, file, keks, project, random })
+        Ok(Self { db: RwLock::new(db), file, keks, project, random })
     }
 
     /// Seals a new version of a credential; durable before this returns, all fields or none.
@@ -70,7 +73,8 @@ impl Vault {
             rows.push((field, record::seal(self.keks.current(), &place, text, &self.random)?));
         }
         self.file.guarded(STORING, || {
-            let mut tx = self.db.begin_write().map_err(self.file.err(STORING))?;
+            let db = self.db();
+            let mut tx = db.begin_write().map_err(self.file.err(STORING))?;
             tx.set_quick_repair(true);
             {
                 let mut table = tx.open_table(CREDENTIALS).map_err(self.file.err(STORING))?;
@@ -92,7 +96,22 @@ impl Vault {
     /// # Errors
     /// What redb says.
     pub fn copy_to(&self, to: &std::path::Path) -> Result<(), Error> {
-        crate::copy::copy_rows(&self.db, &self.file, to)
+        crate::copy::copy_rows(&self.db(), &self.file, to)
+    }
+
+    /// Packs the file while the vault is in use, so that credentials that were deleted or replaced
+    /// leave its pages; whoever reads or stores meanwhile waits. What is left of them is sealed.
+    ///
+    /// # Errors
+    /// What redb says.
+    pub fn compact(&self) -> Result<(), Error> {
+        let mut db = self.db.write().unwrap_or_else(PoisonError::into_inner);
+        db.pack(&self.file)
+    }
+
+    fn db(&self) -> RwLockReadGuard<'_, Db> {
+        // a panic of redb is caught before it gets here, and leaves its file as it was
+        self.db.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One field of one version.
@@ -106,7 +125,8 @@ impl Vault {
         field: &str,
     ) -> Result<SecretText, Error> {
         self.file.guarded(READING, || {
-            let tx = self.db.begin_read().map_err(self.file.err(READING))?;
+            let db = self.db();
+            let tx = db.begin_read().map_err(self.file.err(READING))?;
             let table = tx.open_table(CREDENTIALS).map_err(self.file.err(READING))?;
             let key = (&integration.to_bytes(), version, field);
             if let Some(row) = table.get(key).map_err(self.file.err(READING))? {
@@ -165,7 +185,8 @@ impl Vault {
         is_gone: impl Fn(u32) -> bool,
     ) -> Result<(), Error> {
         self.file.guarded(FORGETTING, || {
-            let mut tx = self.db.begin_write().map_err(self.file.err(FORGETTING))?;
+            let db = self.db();
+            let mut tx = db.begin_write().map_err(self.file.err(FORGETTING))?;
             tx.set_quick_repair(true);
             {
                 let mut table = tx.open_table(CREDENTIALS).map_err(self.file.err(FORGETTING))?;
@@ -181,7 +202,8 @@ impl Vault {
 
     fn read_names(&self, integration: IntegrationId) -> Result<Vec<Name>, Error> {
         self.file.guarded(READING, || {
-            let tx = self.db.begin_read().map_err(self.file.err(READING))?;
+            let db = self.db();
+            let tx = db.begin_read().map_err(self.file.err(READING))?;
             let table = tx.open_table(CREDENTIALS).map_err(self.file.err(READING))?;
             self.names(&table, integration)
         })

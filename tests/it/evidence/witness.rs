@@ -47,6 +47,17 @@ fn watched() -> (Live, Witness, String) {
     (live, witness, key)
 }
 
+impl Witness {
+    /// As [`Self::start`], at the address that the project's configuration names.
+    fn start_again(live: &Live, key: String, url: String, log: &str) -> Self {
+        let (dir, listen) = (Self::dir(live), url.trim_start_matches("http://").to_owned());
+        let serve = ["witness", "serve", "--dir", &dir, "--listen", &listen, "--log", log];
+        let running = live.placet(serve).start();
+        running.stdout_line(|line| line.starts_with("http://"));
+        Self { key, url, running }
+    }
+}
+
 /// The log's events once a checkpoint of this size is cosigned.
 fn until_cosigned(live: &Live, checkpoint: &str) -> Vec<Value> {
     let size = size_of(checkpoint);
@@ -133,6 +144,87 @@ fn a_witness_that_is_away_holds_up_nothing_and_is_asked_again() {
     let key = key_of(&live);
     let verify = ["audit", "verify", "--key", &key, "--older", &kept];
     succeeds(live.placet(verify).run());
+}
+
+#[test]
+fn the_last_checkpoint_of_an_engine_that_stops_in_order_is_witnessed() {
+    let (mut live, witness, _) = watched();
+    live.done("author", &["pause"]);
+    let stopped = live.terminate();
+    assert_eq!(stopped.code, Some(0), "{stopped:?}");
+    let last = fs::read_to_string(live.project.data().join("checkpoint")).expect("a checkpoint");
+    assert!(last.contains(NAME), "{last}");
+    // it is in the log, and vouches for all of it but itself
+    let newest = live.json_lines(&["audit", "log", "--reverse", "--limit", "2"]);
+    assert_eq!(newest[0]["type"], "CheckpointCosigned", "{newest:?}");
+    assert_eq!(newest[1]["type"], "CheckpointSigned", "{newest:?}");
+    assert_eq!(newest[0]["body"]["size"].as_u64(), Some(size_of(&last)), "{newest:?}");
+    witness.running.kill_9();
+}
+
+#[test]
+fn a_witness_that_never_answers_does_not_keep_an_engine_from_stopping() {
+    let mut live = Live::start();
+    live.terminate();
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let made = live.placet(["witness", "key", "--dir", &Witness::dir(&live), "--name", NAME]).run();
+    let key = made.expect_code(0).stdout.trim().to_owned();
+    let at = silent.local_addr().expect("its address");
+    let listed = format!("[audit]\nwitnesses = [\"http://{at} {key}\"]\n");
+    live.project.write("placet.toml", &format!("project = \"acme\"\n{listed}"));
+    live.restart();
+    live.done("author", &["pause"]);
+    let stopped = live.terminate();
+    assert_eq!(stopped.code, Some(0), "{stopped:?}");
+    assert!(stopped.stderr.contains("not every witness has answered"), "{stopped:?}");
+    let last = fs::read_to_string(live.project.data().join("checkpoint")).expect("a checkpoint");
+    assert!(!last.contains(NAME), "{last}");
+}
+
+#[test]
+fn a_log_that_was_restored_on_purpose_is_witnessed_again_once_its_witness_is_told_to_forget() {
+    let (mut live, witness, key) = watched();
+    let backup = live.project.dir().join("backup").display().to_string();
+    succeeds(live.placet(["backup", &backup]).run());
+    for _ in 0..4 {
+        live.done("author", &["pause"]);
+        live.done("author", &["resume"]);
+    }
+    until_cosigned(&live, &checkpoint(&live));
+    let seen = fs::read_to_string(live.project.data().join("checkpoint")).expect("a checkpoint");
+    live.kill_9();
+    fs::remove_dir_all(live.project.data()).expect("the data can be removed");
+    succeeds(live.placet(["restore", &backup, "--yes", "--accept-rollback"]).run());
+    // what its witness has seen is gone: it signs nothing, and the engine says what can be done
+    live.restart();
+    checkpoint(&live);
+    let refused = live.running().stderr_line(|line| line.contains("placet witness forget"));
+    assert!(refused.contains("restored on purpose"), "{refused}");
+    let dir = Witness::dir(&live);
+    let origin = seen.lines().next().expect("an origin").to_owned();
+    let forget = ["witness", "forget", &origin, "--reason", "rack lost, backup", "--dir", &dir];
+    let forget = || live.placet(forget).args(["--yes"]).run();
+    let running = forget().expect_code(1).stderr;
+    assert!(running.contains("PL1001") && running.contains("stop it first"), "{running}");
+    let Witness { key: witness_key, url, running } = witness;
+    drop(running.terminate().expect_code(0));
+    let stranger = ["witness", "forget", "other.example/x", "--reason", "x", "--dir", &dir];
+    let unknown = live.placet(stranger).args(["--yes"]).run().expect_code(1).stderr;
+    assert!(unknown.contains(&origin), "it says whom it knows: {unknown}");
+    succeeds(forget());
+    let listed = live.json_lines(&["witness", "list", "--dir", &dir]);
+    assert_eq!((&listed[0]["origin"], &listed[0]["last"]), (&origin.as_str().into(), &Value::Null));
+    let record = &listed[0]["forgotten"][0];
+    assert_eq!(record["size"].as_u64(), Some(size_of(&seen)), "{record}");
+    assert_eq!(record["reason"], "rack lost, backup");
+    let witness = Witness::start_again(&live, witness_key, url, &key);
+    live.done("author", &["pause"]);
+    let checkpoint = checkpoint(&live);
+    until_cosigned(&live, &checkpoint);
+    let export = Export::of(live, key, &[]);
+    let verified = export.verify(&export.dir, &["--witness", &witness.key]);
+    succeeds(verified);
+    drop(witness.running.terminate().expect_code(0));
 }
 
 #[test]

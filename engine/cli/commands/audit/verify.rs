@@ -46,7 +46,7 @@ pub(super) async fn run(target: &Target, args: &Args) -> Result<Exit> {
         }
         Some(path) if path.is_dir() && path.join("log.redb").exists() => {
             let project = Project::of_data(path)?;
-            let verify = live::of_data(path, &project, &asked);
+            let verify = live::of_data((path, live::Standing::Given), &project, &asked);
             out::with_progress("verifying the data", async { verify }).await?
         }
         Some(path) if path.is_dir() && path.join("tile").exists() => files::export(path, &asked),

@@ -93,6 +93,25 @@ async fn a_witness_s_word_is_recorded_once_it_is_found_to_be_good() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_witness_s_word_on_the_last_checkpoint_is_recorded_though_the_engine_has_stopped() {
+    let mut world = signing_after(10_000).await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("checkpoint");
+    world.engine.keep_checkpoints(vec![file.clone()]).unwrap();
+    let latest = world.handle.checkpoints();
+    world.engine.stop().await.unwrap();
+    let last = latest.borrow().clone().expect("the stop has signed");
+    let witness = SigningKey::from_seed("witness.example", KeyKind::Witness, &[2; 32]).unwrap();
+    let line = witness.sign(last.note.text(), 1_700_000_000);
+    world.handle.cosigned(&last, witness.verifier(), line).await.unwrap();
+    let view = world.handle.view().unwrap();
+    let recorded = Recorded::last(&view).unwrap().unwrap();
+    assert_eq!((recorded.head, recorded.unsigned), (last.head, 0));
+    assert_eq!(recorded.note.verify(witness.verifier()), Ok(1_700_000_000));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), recorded.note.to_string());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_only_reads_appends_no_checkpoint() {
     let world = start().await;
     let log = world.handle.log().clone();

@@ -338,6 +338,35 @@ async fn content_whose_time_is_over_is_erased_by_the_engine_and_by_nobody_before
 }
 
 #[tokio::test]
+async fn each_way_to_end_has_a_time_of_its_own_and_what_is_not_said_has_that_of_all_runs() {
+    let mut config = ProjectConfig::default();
+    config.retention.runs = Some(Duration::from_days(30));
+    config.retention.completed = Some(Duration::from_days(1));
+    config.retention.faulted = Some(Duration::from_days(90));
+    let mut world = under(config).await;
+    world.clock.hold_at(Some(world.handle.now()));
+    let began = world.handle.now();
+    let completed = ended(&mut world).await;
+    let raises = "  - a: { raise: { error: { type: 'https://example.com/e', status: 500 } } }\n";
+    let faulted = world.run(&document(raises), json!(MARKER), Mode::Sandbox).await;
+    assert_eq!(world.finished(faulted).await["status"], "faulted");
+    let waits = document("  - a: { wait: P400D }\n");
+    let cancelled = world.run(&waits, json!(MARKER), Mode::Sandbox).await;
+    world.handle.cancel(cancelled, name("author"), None).await.unwrap();
+    assert_eq!(world.finished(cancelled).await["status"], "cancelled");
+
+    let runs = [completed, cancelled, faulted];
+    for (days, gone) in [(0, 0), (2, 1), (31, 2), (91, 3)] {
+        world.advance_to(began.plus_millis(days * 86_400_000));
+        world.handle.enforce_retention().await.unwrap();
+        let erased: Vec<bool> = runs.iter().map(|run| is_erased(&world, *run)).collect();
+        let expected: Vec<bool> = (0..3).map(|n| n < gone).collect();
+        assert_eq!(erased, expected, "after {days} days: completed, cancelled, faulted");
+    }
+    assert_eq!(erasures(&world.handle.view().unwrap()).len(), 3, "each once");
+}
+
+#[tokio::test]
 async fn metadata_only_keeps_content_while_the_run_needs_it_and_no_longer() {
     let mut config = ProjectConfig::default();
     config.data.policy = DataPolicy::MetadataOnly;

@@ -127,7 +127,8 @@ fn what_is_not_built_is_refused_by_name_and_never_taken_in_silence() {
 fn retention_and_the_data_policy_are_read() {
     let (config, findings) = read(
         "[data]\npolicy = \"metadata_only\"\nkeep = [\"sales/offer\", \"ops/*\"]\n\
-         [retention]\nruns = \"P90D\"\nevents = \"PT12H\"\n",
+         [retention]\nruns = \"P90D\"\nevents = \"PT12H\"\ncompleted = \"P7D\"\n\
+         faulted = \"P365D\"\ncancelled = \"P1D\"\n",
     );
     assert_eq!(findings, Vec::<String>::new());
     let config = config.expect("a configuration");
@@ -135,13 +136,19 @@ fn retention_and_the_data_policy_are_read() {
     assert_eq!(config.data.keep, ["sales/offer", "ops/*"]);
     assert_eq!(config.retention.runs, Some(Duration::from_days(90)));
     assert_eq!(config.retention.events, Some(Duration::from_millis(12 * 3_600_000)));
+    assert_eq!(config.retention.completed, Some(Duration::from_days(7)));
+    assert_eq!(config.retention.faulted, Some(Duration::from_days(365)));
+    assert_eq!(config.retention.cancelled, Some(Duration::from_days(1)));
     assert_eq!(config.retention.backups, Some(Duration::from_days(30)), "unless it is said");
     refused(
-        "[data]\nkeep = [\"offer\"]\n[retention]\nruns = \"PT0S\"\nevents = \"90\"\n",
+        "[data]\nkeep = [\"offer\"]\n[retention]\nruns = \"PT0S\"\nevents = \"90\"\n\
+         faulted = 3\ncanceled = \"P1D\"\n",
         &[
             "PL1007 2:9 `offer` cannot stand in `data.keep`",
             "PL1007 4:8 `retention.runs` cannot be `PT0S`",
             "PL1007 5:10 `retention.events` cannot be `90`",
+            "PL1007 6:11 `retention.faulted` must be a string, this is a number",
+            "PL1007 7:1 unknown key `canceled` in `retention`",
         ],
     );
 }

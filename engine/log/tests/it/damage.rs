@@ -1,7 +1,9 @@
 //! Damage at rest: a flipped bit is an error or changes nothing, never a wrong value.
 
 use crate::support::*;
-use placet_log::{Append, Error, Expected, KeyPlace, Log, OpenOptions, ProjectKey, ReadView};
+use placet_log::{
+    Append, Error, Expected, KeyPlace, Log, OpenOptions, ProjectKey, ReadView, Storage,
+};
 use placet_model::{PayloadRef, Position, RecordedEvent, Revision, StreamId};
 use placet_test_support::random::Random;
 use redb::{Database, ReadableTable, TableDefinition};
@@ -163,8 +165,30 @@ fn an_older_file_put_in_place_of_a_closed_one_does_not_open() {
     log.append_blocking(NOW, exactly(run(9), 0, events([900]))).unwrap();
     drop(log);
     std::fs::write(dir.path().join("log.redb"), older).unwrap();
-    let error = Log::open(options(dir.path())).unwrap_err();
-    assert!(matches!(&error, Error::DamagedIndex { what } if what.contains("49")), "{error}");
+    let frozen = Storage::Frozen(dir.path().to_owned());
+    let looked_at = OpenOptions::with_storage(frozen, "sales").keys(KeyPlace::Without);
+    for options in [options(dir.path()), looked_at] {
+        let error = Log::open(options).unwrap_err();
+        assert!(matches!(&error, Error::DamagedIndex { what } if what.contains("49")), "{error}");
+    }
+}
+
+#[test]
+fn data_are_looked_at_by_many_and_never_beside_an_engine() {
+    let dir = tempfile::tempdir().unwrap();
+    let frozen = || {
+        let frozen = Storage::Frozen(dir.path().to_owned());
+        Log::open(OpenOptions::with_storage(frozen, "sales").keys(KeyPlace::Without))
+    };
+    fill(dir.path());
+    let engine = Log::open(options(dir.path())).unwrap();
+    assert!(matches!(frozen(), Err(Error::InUse { .. })));
+    drop(engine);
+    let (first, second) = (frozen().unwrap(), frozen().unwrap());
+    assert_eq!(first.head(), second.head());
+    assert!(matches!(Log::open(options(dir.path())), Err(Error::InUse { .. })));
+    drop((first, second));
+    Log::open(options(dir.path())).unwrap();
 }
 
 #[test]

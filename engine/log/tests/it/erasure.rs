@@ -89,6 +89,53 @@ fn one_event_from_outside_is_erased_and_its_neighbours_stay() {
     check(&open(&place));
 }
 
+/// Makes the events from outside what they were before each had a key of its own: sealed with the
+/// key of their stream.
+fn share_key(place: &Place, key: DataKeyId) {
+    let database = redb::Database::open(place.data.path().join("log.redb")).unwrap();
+    let tx = database.begin_write().unwrap();
+    let apart = redb::TableDefinition::<u64, (u64, u8)>::new("apart");
+    tx.delete_table(apart).unwrap();
+    let keys = redb::TableDefinition::<(&[u8], u64), u64>::new("stream_keys");
+    let stream = placet_log::envelope::stream_key(&StreamId::Events);
+    tx.open_table(keys).unwrap().insert((stream.as_slice(), key.0), 0).unwrap();
+    tx.commit().unwrap();
+}
+
+#[test]
+fn an_event_from_before_there_were_keys_of_their_own_is_erased_and_its_neighbours_stay() {
+    let place = Place::new();
+    let log = open(&place);
+    let shared = log.new_data_key().unwrap();
+    for n in 1..=3 {
+        let new = with(n, format!("event {n}").as_bytes());
+        let append = Append::new(StreamId::Events, Expected::Any, vec![new]).with_key(shared);
+        log.append_blocking(NOW, append).unwrap();
+    }
+    drop(log);
+    share_key(&place, shared);
+
+    let log = open(&place);
+    assert_eq!(content(&log, 2).unwrap(), b"event 2");
+    let erased = log.erase(&Erasable::Arrival(Position::new(2))).unwrap();
+    assert_eq!((erased.keys, erased.payloads), (0, 1), "its neighbours need the key");
+    let check = |log: &Log| {
+        assert_eq!(content(log, 1).unwrap(), b"event 1");
+        assert!(is_erased(log, 2));
+        assert_eq!(content(log, 3).unwrap(), b"event 3");
+        let view = log.read().unwrap();
+        let verified = view.verify().unwrap();
+        assert_eq!((verified.payloads, verified.erased), (2, 1));
+        assert_eq!(view.erased().unwrap(), [(Erasable::Arrival(Position::new(2)), 1)]);
+    };
+    check(&log);
+    drop(log);
+    let log = open(&place);
+    check(&log);
+    let again = log.erase(&Erasable::Arrival(Position::new(2))).unwrap();
+    assert_eq!((again.keys, again.payloads), (0, 0));
+}
+
 #[test]
 fn a_payload_of_a_neighbour_that_goes_missing_is_damage_and_not_an_erasure() {
     let place = Place::new();

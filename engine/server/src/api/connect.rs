@@ -53,7 +53,10 @@ pub(super) async fn connect_one(
     let fields = credential(&manifest, &body.credential)?;
     let id = app.handle.integration_id(&body.name);
     let sealed = match fields {
-        Some(fields) => Some(seal(app, id, fields).await?),
+        Some(fields) => {
+            let known = world.integrations.get(&id).map_or(0, |known| known.credential_version);
+            Some(seal(app, (id, known), fields).await?)
+        }
         None => None,
     };
     let known = world.by_name(&body.name);
@@ -156,10 +159,11 @@ fn credential(
     Ok(Some(secrets))
 }
 
-/// Seals the next version; durable when this returns.
+/// Seals the version after every one that the vault has or the log names: a vault that was lost, or
+/// came back from a backup, does not know them all. Durable when this returns.
 async fn seal(
     app: &Arc<App>,
-    id: IntegrationId,
+    (id, known): (IntegrationId, u32),
     fields: BTreeMap<String, SecretText>,
 ) -> Result<(u32, Vec<String>), Problem> {
     let vault = app.vault.clone();
@@ -170,7 +174,7 @@ async fn seal(
     })?;
     reading(app, move |_app| {
         let last = vault.latest_version(id).map_err(|error| vault_problem(&error))?;
-        let version = last.unwrap_or(0) + 1;
+        let version = last.unwrap_or(0).max(known) + 1;
         vault.store(id, version, &fields).map_err(|error| vault_problem(&error))?;
         Ok((version, fields.into_keys().collect()))
     })

@@ -1,12 +1,14 @@
 //! Pause, resume, policy.
 
 use super::Answer;
+use super::connect::vault_problem;
 use super::workflows::Document;
 use crate::app::{App, reading};
 use crate::caller::Caller;
 use crate::extract::{Json, Nothing};
 use crate::problem::Problem;
 use axum::extract::State;
+use placet_executor::backup::VAULT_FILE;
 use placet_executor::erasure::Erase;
 use placet_language::{Source, check_policy};
 use placet_log::Compacted;
@@ -79,16 +81,31 @@ pub(super) async fn erase(
     Ok(axum::Json(serde_json::to_value(erasure).map_err(|error| Problem::internal(&error))?))
 }
 
-/// `POST /compactions` `{}` → `{before, after, paused_ms}`: bytes of the files, and the longest time
-/// for which appends had to wait.
+/// `POST /compactions` `{}` → `{before, after, paused_ms}`: bytes of the log's files, and the longest
+/// time for which appends had to wait. The vault is packed as well.
 pub(super) async fn compact(
     State(app): State<Arc<App>>,
     caller: Caller,
     Nothing: Nothing,
 ) -> Answer {
     let Compacted { before, after, paused } = app.handle.compact(&caller.principal).await?;
+    pack_vault(&app).await?;
     let paused = u64::try_from(paused.as_millis()).unwrap_or(u64::MAX);
     Ok(axum::Json(json!({ "before": before, "after": after, "paused_ms": paused })))
+}
+
+/// The open vault; in sandbox mode its file, which nobody else opens while we have the data.
+async fn pack_vault(app: &Arc<App>) -> Result<(), Problem> {
+    let packed = reading(app, |app| {
+        let file = app.handle.log().directory().map(|data| data.join(VAULT_FILE));
+        let packed = match (&app.vault, file.filter(|file| file.exists())) {
+            (Some(vault), _) => vault.compact(),
+            (None, Some(file)) => placet_vault::compact(&file),
+            (None, None) => Ok(()),
+        };
+        packed.map_err(|error| vault_problem(&error))
+    });
+    packed.await
 }
 
 /// `POST /policy` `{file, source}` → `{digest, diagnostics}`; with errors, a problem that carries

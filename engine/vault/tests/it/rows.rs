@@ -88,3 +88,30 @@ fn an_open_vault_lets_no_second_one_in() {
     let second = install.try_open().unwrap_err();
     assert!(matches!(second, Error::InUse { .. }), "{second}");
 }
+
+#[test]
+fn a_vault_in_use_is_packed_and_goes_on_meanwhile() {
+    let install = Install::new();
+    let vault = install.open();
+    let (slack, stripe) = (integration(1), integration(2));
+    let long = "x".repeat(placet_vault::FIELD_BYTES_MAX);
+    vault.store(stripe, 1, &fields([("api_key", "kept")])).unwrap();
+    for version in 1..=40 {
+        vault.store(slack, version, &fields([("access_token", &long)])).unwrap();
+    }
+    vault.forget_before(slack, 40).unwrap();
+    let size = || std::fs::metadata(install.vault_file()).unwrap().len();
+    let before = size();
+    std::thread::scope(|scope| {
+        let reader =
+            scope.spawn(|| (0..200).all(|_| read(&vault, (stripe, 1, "api_key")) == "kept"));
+        vault.compact().unwrap();
+        assert!(reader.join().unwrap(), "who reads meanwhile waits, and reads the same");
+    });
+    assert!(size() < before / 2, "{before} bytes before, {} after", size());
+    vault.store(slack, 41, &fields([("access_token", "new")])).unwrap();
+    drop(vault);
+    let vault = install.open();
+    assert_eq!(read(&vault, (slack, 41, "access_token")), "new");
+    assert_eq!(read(&vault, (slack, 40, "access_token")), long);
+}

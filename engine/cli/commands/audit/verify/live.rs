@@ -9,19 +9,28 @@ use placet_log::checkpoint::{Checkpoint, Recorded};
 use placet_log::export::Asked;
 use placet_log::note::Note;
 use placet_log::proof::{check_consistency, consistency};
-use placet_log::{Error, KeyPlace, Log, OpenOptions, ReadView};
+use placet_log::{Error, KeyPlace, Log, OpenOptions, ReadView, Storage};
 use placet_model::Digest;
 use serde_json::{Value, json};
 use std::path::Path;
 
 pub(super) async fn verify(found: &Found, asked: &Asked) -> Result<Value> {
     match found {
-        Found::Data(data, project) => of_data(data, project, asked),
+        Found::Data(data, project) => of_data((data, Standing::Own), project, asked),
         Found::Engine(link) => of_engine(link, asked).await,
     }
 }
 
-pub(super) fn of_data(data: &Path, project: &Project, asked: &Asked) -> Result<Value> {
+/// Whether data may be repaired when they are opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// They are the project's own.
+    Own,
+    /// They were named: a backup, a copy, evidence. One byte more and they are not as they were.
+    Given,
+}
+
+pub(super) fn of_data(data: (&Path, Standing), project: &Project, asked: &Asked) -> Result<Value> {
     let verified = open(data, project).and_then(|log| {
         let view = log.read()?;
         let verified = view.verify()?;
@@ -160,15 +169,14 @@ fn damage(error: anyhow::Error) -> Result<Value> {
     Ok(json!({ "ok": false, "code": "PL1003", "position": position, "detail": detail }))
 }
 
-fn open(data: &Path, project: &Project) -> Result<Log> {
+fn open((data, standing): (&Path, Standing), project: &Project) -> Result<Log> {
     let open = |name: &str| {
-        // a backup is only looked at: one byte more and it is not as it was written
-        let options = if data.join(placet_log::MANIFEST_FILE).exists() {
-            OpenOptions::with_storage(placet_log::Storage::Frozen(data.to_owned()), name)
-        } else {
-            OpenOptions::new(data, name)
+        let data = data.to_owned();
+        let storage = match standing {
+            Standing::Own => Storage::Directory(data),
+            Standing::Given => Storage::Frozen(data),
         };
-        Log::open(options.keys(KeyPlace::Without))
+        Log::open(OpenOptions::with_storage(storage, name).keys(KeyPlace::Without))
     };
     let opened = match open(&project.config.project) {
         Err(Error::OtherProject { found, .. }) if project.dir.is_none() => open(&found),

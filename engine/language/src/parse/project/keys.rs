@@ -101,6 +101,21 @@ const OTHERS: &[Key] = &[
         kind: Kind::Period(|config| &mut config.retention.runs),
     },
     Key {
+        path: "retention.completed",
+        about: "in the place of `retention.runs`, for a run that completed",
+        kind: Kind::Period(|config| &mut config.retention.completed),
+    },
+    Key {
+        path: "retention.faulted",
+        about: "in the place of `retention.runs`, for a run that faulted",
+        kind: Kind::Period(|config| &mut config.retention.faulted),
+    },
+    Key {
+        path: "retention.cancelled",
+        about: "in the place of `retention.runs`, for a run that was cancelled",
+        kind: Kind::Period(|config| &mut config.retention.cancelled),
+    },
+    Key {
         path: "retention.events",
         about: "how long the content of an event from outside is kept",
         kind: Kind::Period(|config| &mut config.retention.events),
