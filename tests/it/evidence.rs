@@ -9,6 +9,7 @@ mod witness;
 
 use std::path::{Path, PathBuf};
 
+use placet_test_support::dirs::copy_dir;
 use placet_test_support::process::Finished;
 use serde_json::json;
 
@@ -95,18 +96,6 @@ impl Export {
         }
         copy_dir(&self.dir, &copy);
         copy
-    }
-}
-
-fn copy_dir(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("a fresh directory");
-    for entry in std::fs::read_dir(from).expect("a directory") {
-        let (path, name) = entry.map(|entry| (entry.path(), entry.file_name())).expect("an entry");
-        if path.is_dir() {
-            copy_dir(&path, &to.join(name));
-        } else {
-            std::fs::copy(&path, to.join(name)).expect("a file can be copied");
-        }
     }
 }
 

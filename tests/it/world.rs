@@ -9,7 +9,7 @@ pub(crate) use nats::{Desk, ballot, stream_is_the_log, stream_of};
 
 use std::path::PathBuf;
 
-use placet_test_support::dirs::{Project, fixture};
+use placet_test_support::dirs::{Project, copy_dir, fixture};
 use placet_test_support::nats::NatsServer;
 use placet_test_support::process::{Finished, Placet, Running};
 use placet_test_support::provider::{Provider, Received};
@@ -113,12 +113,7 @@ impl Live {
     /// A copy of the data as they are now.
     pub(crate) fn copy_of_data(&self) -> String {
         let copy = self.project.dir().join("copy");
-        std::fs::create_dir(&copy).expect("a fresh directory");
-        for file in std::fs::read_dir(self.project.data()).expect("a data directory") {
-            let file = file.expect("an entry").path();
-            let name = file.file_name().expect("a file has a name");
-            std::fs::copy(&file, copy.join(name)).expect("data can be copied");
-        }
+        copy_dir(&self.project.data(), &copy);
         copy.display().to_string()
     }
 

@@ -65,18 +65,19 @@ pub(crate) fn sit(writer: Writer, inputs: &Inputs) -> Ended {
     let seated = Mutex::new(Seated { writer, sleeps: None, ended: None });
     let seat = Arc::new(Seat { inputs: inputs.clone(), seated });
     let pool = Pool::start(&submitter, &turns, &seat);
-    let ended = loop {
+    loop {
         let turned = seat.turn(&mut seat.lock());
         match turned {
-            Turned::Ended => break seat.lock().ended.take(),
             Turned::Idle(wait) => inputs.wait(wait),
+            Turned::Ended => break,
         }
-    };
+    }
+    // its threads see that it has ended, and turn it no more
     drop(pool);
-    match ended {
-        Some(Ok(ended)) => ended,
-        Some(Err(Panic(panic))) => resume_unwind(panic),
-        None => Ended::CommitFailed,
+    let ended = seat.lock().ended.take();
+    match ended.expect("turning it said so") {
+        Ok(ended) => ended,
+        Err(Panic(panic)) => resume_unwind(panic),
     }
 }
 

@@ -21,8 +21,8 @@ use crate::{Error, Log, ReadView, Tombstones, erase, present, verify};
 use ring::rand::{SecureRandom, SystemRandom};
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// Appends that may wait for the writer before callers wait for a place: two full batches of the
 /// smallest appends, so that the writer never runs dry.

@@ -3,6 +3,19 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// Copies a directory with all that is in it.
+pub fn copy_dir(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a fresh directory");
+    for entry in fs::read_dir(from).expect("a directory") {
+        let (path, name) = entry.map(|entry| (entry.path(), entry.file_name())).expect("an entry");
+        if path.is_dir() {
+            copy_dir(&path, &to.join(name));
+        } else {
+            fs::copy(&path, to.join(name)).expect("a file can be copied");
+        }
+    }
+}
+
 /// A project on disk: `DIR/placet.toml`, `DIR/policy.yaml`, `DIR/workflows/` …, with keys and state beside it.
 #[derive(Debug)]
 pub struct Project {
