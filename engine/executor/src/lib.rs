@@ -9,6 +9,7 @@
 //! Invariants: nothing is called, answered or told before the commit; a parked run is not in
 //! memory; a failed commit ends the loop.
 
+mod acts;
 pub mod backup;
 mod checkpoints;
 pub mod clock;
@@ -22,6 +23,7 @@ pub mod govern;
 pub mod handle;
 pub mod inbox;
 mod input;
+mod keys;
 mod mint;
 mod perform;
 mod pool;
@@ -38,7 +40,7 @@ mod writer;
 pub use checkpoints::checkpoint_of;
 pub use clock::Clock;
 pub use engine::{Engine, Parts};
-pub use handle::{Error, Handle, Load, Notice, Receipt, Start, Vote};
+pub use handle::{Error, Handle, Load, Notice, Receipt, Signature, Start, Vote};
 pub use perform::Transports;
 pub use turn::Error as TurnError;
 pub use world::{Modes, World};

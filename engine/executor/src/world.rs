@@ -6,6 +6,7 @@ use placet_core::claim::Hold;
 use placet_log::Epoch;
 use placet_model::draft::Mode;
 use placet_model::integration::{Identity, Integration, IntegrationStatus};
+use placet_model::keys::Keys;
 use placet_model::policy::Policy;
 use placet_model::{Event, IntegrationId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +21,8 @@ pub struct World {
     pub policy: Arc<Policy>,
     /// The integrations, disconnected ones included.
     pub integrations: BTreeMap<IntegrationId, Integration>,
+    /// The keys of the people.
+    pub keys: Arc<Keys>,
     /// Whether the whole project is paused.
     pub paused: bool,
     /// Integrations that are paused.
@@ -111,6 +114,9 @@ impl World {
                     let _was_paused = next.paused_integrations.remove(&id);
                 }
             },
+            Event::KeyRegistered(_) | Event::KeyRevoked(_) => {
+                Arc::make_mut(&mut next.keys).apply(event);
+            }
             Event::IntegrationConnected(body) => next.connect(body),
             Event::CredentialStored(body) => {
                 next.change(body.integration, |i| i.credential_version = body.version);

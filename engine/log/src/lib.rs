@@ -97,6 +97,7 @@ mod tables;
 mod tombstones;
 pub mod tree;
 mod verify;
+pub mod votes;
 pub mod witness;
 mod writer;
 

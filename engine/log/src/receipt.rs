@@ -9,7 +9,8 @@
 //! ```
 //!
 //! Each event stands with its leaf, its body (in the line) and a C2SP tlog-proof, which ends with
-//! the checkpoint. A vote that was signed holds the approver's document and signature in its body.
+//! the checkpoint. A vote that was signed holds the approver's document and signature in its body,
+//! and what the log says of the key goes along: the signature is verified again.
 //! Content is there only on request, with the salt that ties it to the leaf.
 //!
 //! A receipt shows that these events are in the log. It cannot show that there are no others.
@@ -21,9 +22,12 @@ use crate::note::Note;
 use crate::payload;
 use crate::proof::{TlogProof, check_inclusion, inclusion};
 use crate::tree::leaf_hash;
+use crate::votes::Votes;
 use crate::{Error, ReadView};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use placet_model::nkey::UserKey;
+use placet_model::signed::DecisionDocument;
 use placet_model::{
     AttemptId, DecisionId, Digest, Event, Position, RecordedEvent, Revision, RunId, StreamId,
 };
@@ -103,8 +107,41 @@ pub fn of_decision(
         Event::AttemptReconciled(body) => attempts.contains(&body.attempt),
         _ => false,
     };
-    let concerned = events.iter().filter(|event| concerns(&event.event));
-    Ok(concerned.map(|event| event.position).collect())
+    let concerned: Vec<&RecordedEvent> =
+        events.iter().filter(|event| concerns(&event.event)).collect();
+    let mut positions: Vec<Position> = concerned.iter().map(|event| event.position).collect();
+    positions.extend(of_keys(view, &concerned)?);
+    positions.sort();
+    Ok(positions)
+}
+
+/// What the log says of the keys with which votes among these events were signed.
+fn of_keys(view: &ReadView, events: &[&RecordedEvent]) -> Result<Vec<Position>, Error> {
+    let keys: BTreeSet<UserKey> = events
+        .iter()
+        .filter_map(|event| match &event.event {
+            Event::VoteCast(vote) => vote.signed.as_ref(),
+            _ => None,
+        })
+        .filter_map(|signed| DecisionDocument::from_message(&signed.document).ok())
+        .map(|document| *document.key())
+        .collect();
+    if keys.is_empty() {
+        return Ok(vec![]);
+    }
+    let mut positions = vec![];
+    for event in view.stream(&StreamId::Policy, Revision::START) {
+        let event = event?;
+        let is_about = match &event.event {
+            Event::KeyRegistered(body) => keys.contains(&body.key),
+            Event::KeyRevoked(body) => keys.contains(&body.key),
+            _ => false,
+        };
+        if is_about {
+            positions.push(event.position);
+        }
+    }
+    Ok(positions)
 }
 
 /// Writes the receipt of a decision with the events at these positions, all within the checkpoint.
@@ -161,7 +198,8 @@ pub fn verify(text: &str, asked: &Asked, render: Render<'_>) -> Result<Proven, F
         .ok_or_else(|| no(&"it names no decision"))?;
     let listed = receipt["events"].as_array().filter(|events| events.len() <= EVENTS_MAX);
     let listed = listed.ok_or_else(|| no(&"it lists no events, or too many"))?;
-    let mut check = Check { asked, render, note: None, events: vec![], content: vec![] };
+    let mut check =
+        Check { asked, render, votes: None, note: None, events: vec![], content: vec![] };
     for (place, event) in listed.iter().enumerate() {
         check.event(place, event)?;
     }
@@ -173,6 +211,8 @@ pub fn verify(text: &str, asked: &Asked, render: Render<'_>) -> Result<Proven, F
 struct Check<'a> {
     asked: &'a Asked,
     render: Render<'a>,
+    /// None until the log is known.
+    votes: Option<Votes>,
     /// The checkpoint of the first event, with who has signed it; the others must have the same.
     note: Option<(Note, Attested)>,
     events: Vec<RecordedEvent>,
@@ -209,6 +249,9 @@ impl Check<'_> {
         if self.events.last().is_some_and(|before| before.position >= event.position) {
             return Err(no(&"it stands twice, or out of order"));
         }
+        let votes =
+            self.votes.get_or_insert_with(|| Votes::new(attested.checkpoint.origin.clone()));
+        votes.event(&event.event, &envelope.payloads).map_err(|what| no(&what))?;
         for item in given["content"].as_array().into_iter().flatten() {
             let disclosed = disclosed(item, &envelope).map_err(|what| no(&what))?;
             self.content.push(disclosed);

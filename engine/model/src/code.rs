@@ -81,8 +81,17 @@ codes! {
     "PL3014" "the run was cancelled" "nothing can be sent for it any more";
     "PL3015" "this verdict is not built yet" "approve, reject or respond";
     "PL3016" "the attempt is not in doubt" "see its state in the inbox";
-    "PL3017" "an unsigned vote is not accepted here" "sign the decision document";
+    "PL3017" "an unsigned vote is not accepted here" "make a key with `placet keys new`, have an admin register it, and vote again";
     "PL3018" "the request id was used for something else" "make a new request id for each act";
+    "PL3041" "the signed document has another form" "see the member that is named; the card has the exact document";
+    "PL3042" "the signature does not verify" "sign the document exactly as it is sent, with the key that it names";
+    "PL3043" "the document is for another log" "take the origin from the card";
+    "PL3044" "the key is not registered" "an admin registers it with `placet keys register USER KEY`";
+    "PL3045" "the key is revoked" "sign with a key that is in force, or make one with `placet keys new`";
+    "PL3046" "the key is somebody else's" "sign with your own key, as yourself";
+    "PL3047" "the document is outside its time" "check your clock and sign anew; a document is good for 15 minutes at most";
+    "PL3048" "what goes with the document is not what was signed" "send the text and the salt, or the `with`, whose digest was signed";
+    "PL3049" "the key was registered before" "make a new key with `placet keys new`";
     "PL4001" "unknown run" "list runs with `placet runs list`";
     "PL4002" "unknown workflow" "deploy it first";
     "PL4003" "the request is malformed" "see the detail";
@@ -109,6 +118,7 @@ codes! {
     "PL5002" "the NATS server has no JetStream" "start it with -js, or add jetstream {} to its configuration";
     "PL5003" "the stream is not configured as asked" "see the field in the message";
     "PL5004" "the message is malformed" "see the detail";
+    "PL5005" "the sender is not who the subject says" "publish on your own subject, with your own key";
     "PL6001" "the manifest cannot be used" "see the position in the message";
     "PL6002" "the request cannot be rendered" "see the detail";
     "PL6003" "the target may not be reached" "see the egress rules; --egress-allow opens one target";

@@ -22,6 +22,7 @@ pub mod event;
 pub mod fault;
 pub mod id;
 pub mod integration;
+pub mod keys;
 pub mod manifest;
 pub mod nkey;
 pub mod path;

@@ -10,6 +10,7 @@
 //! cryptography and is `placet-log`'s.
 
 use crate::decision::{Resolution, Verdict};
+use crate::event::decision::SignedVote;
 use crate::nkey::UserKey;
 use crate::{DecisionId, Digest, Principal, Timestamp, canonical};
 use base64::Engine as _;
@@ -100,6 +101,30 @@ pub struct Draft {
     pub reason: Option<Digest>,
     /// Digest of the canonical bytes of what travels beside it as `with`.
     pub with: Option<Digest>,
+}
+
+/// What a vote is part of, so that its nonce is not used for another: the signed document, or the
+/// vote itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Act {
+    /// Who uses the nonce: a key, else a principal. One cannot be taken for the other.
+    pub by: String,
+    /// Digest of the document, where there is one.
+    pub document: Option<Digest>,
+}
+
+impl Act {
+    /// Of a vote.
+    pub fn of(voter: &Principal, signed: Option<&SignedVote>) -> Self {
+        let document = signed.and_then(|signed| {
+            let document = DecisionDocument::from_message(&signed.document).ok()?;
+            Some((document.key.to_string(), Digest::of(signed.document.as_bytes())))
+        });
+        match document {
+            Some((by, digest)) => Self { by, document: Some(digest) },
+            None => Self { by: voter.to_string(), document: None },
+        }
+    }
 }
 
 /// A document, or what travels with it, that has another form.

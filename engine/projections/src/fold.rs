@@ -6,6 +6,7 @@
 use crate::arrival::{self, Came};
 use crate::decision::{Change, Decision, misplaced};
 use crate::key::{DUE_LEN, MARK_LEN, Mark};
+use crate::nonce::{self, Spent};
 use crate::order::{self, Became};
 use crate::project::Outbound;
 use crate::run::{Facts, State};
@@ -41,6 +42,7 @@ struct Commit {
     runs: BTreeMap<RunId, TouchedRun>,
     decisions: BTreeMap<DecisionId, TouchedDecision>,
     requests: BTreeMap<Vec<u8>, DecisionId>,
+    nonces: BTreeMap<Vec<u8>, Spent>,
 }
 
 #[derive(Debug)]
@@ -128,7 +130,9 @@ impl Commit {
             | Event::OutboundPaused(_)
             | Event::OutboundResumed(_)
             | Event::WorkflowDeployed(_)
-            | Event::OperationRegistered(_) => of_project(store, event),
+            | Event::OperationRegistered(_)
+            | Event::KeyRegistered(_)
+            | Event::KeyRevoked(_) => of_project(store, event),
             Event::CredentialUsed(_)
             | Event::EngineStarted(_)
             | Event::ScheduleMatched(_)
@@ -162,6 +166,9 @@ impl Commit {
         };
         if let Some((decision, change)) = Change::of(&touched.state, &event.event) {
             let (decisions, requests) = (&mut self.decisions, &mut self.requests);
+            if let Change::Voted(vote) = &change {
+                nonce::spend(store, &mut self.nonces, vote)?;
+            }
             if let Change::Requested(body) = &change {
                 let draft = touched.state.draft(&body.task);
                 let draft = draft.ok_or_else(|| misplaced(event, "the run has no draft"))?;
@@ -228,6 +235,9 @@ impl Commit {
         for (key, decision) in self.requests {
             store.put(TableName::Requests, &key, &decision)?;
         }
+        for (key, spent) in self.nonces {
+            store.put(TableName::Nonces, &key, &spent)?;
+        }
         write_keys(store, TableName::Marks, marks)?;
         write_keys(store, TableName::Due, due)
     }
@@ -245,6 +255,7 @@ fn of_project(store: &mut Store<'_>, event: &RecordedEvent) -> Result<(), Error>
         Event::IntegrationEnabled(body) => integrations::enabled(store, body.integration),
         Event::IntegrationDisconnected(body) => integrations::disconnected(store, body.integration),
         Event::PolicyChanged(body) => project::policy_changed(store, event, body),
+        Event::KeyRegistered(_) | Event::KeyRevoked(_) => project::keys_changed(store, event),
         Event::OutboundPaused(body) => project::outbound(store, body.integration, Outbound::Paused),
         Event::OutboundResumed(body) => {
             project::outbound(store, body.integration, Outbound::Resumed)

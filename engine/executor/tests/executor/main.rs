@@ -17,5 +17,7 @@ mod reads;
 mod report;
 mod schedules;
 mod select;
+mod signed;
+mod signing;
 mod story;
 mod world;

@@ -30,6 +30,7 @@ pub(super) fn of_data(data: &Path, project: &Project, asked: &Asked) -> Result<V
             "events": verified.events,
             "payloads": verified.payloads,
             "erased": verified.erased,
+                "signatures": verified.signatures,
             "root": verified.root,
         });
         let last = Recorded::last(&view)?.map(|last| last.note);
