@@ -116,6 +116,7 @@ impl World {
             },
             Event::KeyRegistered(_) | Event::KeyRevoked(_) => {
                 Arc::make_mut(&mut next.keys).apply(event);
+                next.policy = next.keys.in_force(&next.policy);
             }
             Event::IntegrationConnected(body) => next.connect(body),
             Event::CredentialStored(body) => {
@@ -146,6 +147,7 @@ impl World {
     /// The same project under another policy.
     #[must_use]
     pub fn with_policy(&self, policy: Arc<Policy>) -> Self {
+        let policy = self.keys.in_force(&policy);
         Self { version: self.version + 1, policy, ..self.clone() }
     }
 

@@ -1,9 +1,11 @@
 //! The keys of the people of a project, as the log tells of them.
 
 use crate::nkey::UserKey;
+use crate::policy::Policy;
 use crate::{Event, Principal};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Every key that was ever registered.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +41,16 @@ impl Keys {
     /// What is known of a key.
     pub fn get(&self, key: &UserKey) -> Option<&KnownKey> {
         self.0.get(key)
+    }
+
+    /// The policy with what the log says of keys.
+    pub fn in_force(&self, policy: &Arc<Policy>) -> Arc<Policy> {
+        let revoked = self.0.iter().filter(|(_, known)| known.revoked).map(|(key, _)| *key);
+        let revoked = revoked.collect();
+        if policy.revoked == revoked {
+            return Arc::clone(policy);
+        }
+        Arc::new(Policy { revoked, ..Policy::clone(policy) })
     }
 
     /// All of them, revoked ones included.

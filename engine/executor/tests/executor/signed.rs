@@ -1,6 +1,6 @@
 //! Signed decisions through the engine: what a signature is good for, once, and what it is not.
 //!
-//! covers: S6, S7, S12, T7, T14, T20, T21
+//! covers: S6, S7, S12, T7, T14, T18, T20, T21
 
 use crate::signing::{Signer, caller, card, hand_in};
 use crate::world::{World, fixture, name, start};
@@ -237,6 +237,28 @@ async fn a_revoked_key_signs_nothing_more_and_what_it_signed_stays_verifiable() 
         let again = world.handle.register_key(&name("author"), name(who), ana.key()).await;
         assert_eq!(again.unwrap_err().code(), "PL3049", "{who}");
     }
+}
+
+#[tokio::test]
+async fn a_vote_whose_key_was_revoked_before_the_claim_does_not_count_and_is_asked_for_again() {
+    let (mut world, rows) = asking(1).await;
+    let author = name("author");
+    let ana = Signer::of(&world, "approver").await;
+    world.handle.pause(&author, None).await.unwrap();
+    let envelope = ana.vote(&world, &rows[0], Verdict::Approve);
+    let held = ana.hand_in(&world, &envelope, None).await.unwrap();
+    assert_eq!(held["state"], "approved");
+    world.handle.revoke_key(&author, ana.key()).await.unwrap();
+    world.handle.resume(&author, None).await.unwrap();
+    let asked = world.item(|row| row.state == DecisionState::Requested).await;
+    assert_eq!(asked.decision, rows[0].decision, "back in the inbox");
+    // the person has lost nothing but the key
+    let fresh = Signer::of(&world, "approver").await;
+    let envelope = fresh.vote(&world, &rows[0], Verdict::Approve);
+    fresh.hand_in(&world, &envelope, None).await.unwrap();
+    let report = world.finished(rows[0].run).await;
+    assert_eq!(report["status"], "completed", "{report:#}");
+    assert_eq!(world.handle.view().unwrap().verify().unwrap().signatures, 2);
 }
 
 #[tokio::test]

@@ -13,14 +13,20 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// `GET /keys` → `{origin, keys: [{principal, key, revoked}]}`.
+/// `GET /keys` → `{project, origin, keys: [{principal, kind, roles, key, revoked}]}`.
 pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
     params.only(&[])?;
     let world = app.handle.world();
     caller.known(&world)?;
-    let keys = world.keys.iter().map(|(key, known)| row(&known.principal, key, known.revoked));
-    let keys: Vec<Value> = keys.collect();
-    Ok(axum::Json(json!({ "origin": app.handle.log().origin(), "keys": keys })))
+    let keys = world.keys.iter().map(|(key, known)| {
+        let mut row = row(&known.principal, key, known.revoked);
+        let info = world.policy.principals.get(&known.principal);
+        row["kind"] = json!(info.map(|info| info.kind));
+        row["roles"] = json!(info.map(|info| &info.roles));
+        row
+    });
+    let (keys, log): (Vec<Value>, _) = (keys.collect(), app.handle.log());
+    Ok(axum::Json(json!({ "project": log.project(), "origin": log.origin(), "keys": keys })))
 }
 
 /// Whose key it is.
