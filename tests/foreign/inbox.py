@@ -1,10 +1,11 @@
 """An inbox client that shares no code with Placet: nats-py, and Ed25519 by PyNaCl.
 
     inbox.py URL SEED_FILE USER VERDICT [REASON]
+    inbox.py URL SEED_FILE USER again < what the first call printed
 
 Discovers the service, lists what waits for USER, reads the first card, signs the document that stands
 on it with another verdict and a nonce of its own, decides, and asks again under the same request id.
-Prints one JSON object.
+Prints one JSON object. `again` hands the same decision in once more, under the same request id.
 """
 
 import asyncio
@@ -63,6 +64,13 @@ async def main(url, seed_file, user, verdict, reason=None):
         answer = await client.request(subject, data, timeout=20, headers=headers)
         return json.loads(answer.data), dict(answer.headers or {})
 
+    if verdict == "again":
+        first = json.load(sys.stdin)
+        answer, _ = await ask("decide", first["envelope"], first["request_id"])
+        await client.close()
+        print(json.dumps(answer))
+        return
+
     items, _ = await ask("list", {})
     card, _ = await ask("get", {"decision": items["items"][0]["id"]})
     assert card["sign"]["keys"] == [key], card["sign"]
@@ -82,6 +90,8 @@ async def main(url, seed_file, user, verdict, reason=None):
         "answer": answer,
         "again": again,
         "notice": notice,
+        "envelope": decision,
+        "request_id": request_id,
     }))
 
 

@@ -5,9 +5,11 @@
 //!
 //! covers: S6, S7, S12, S19, T7, T20, T21, T26
 
+use std::io::Write;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
+use futures_util::StreamExt;
 use placet_test_support::dirs::Project;
 use placet_test_support::nats::NatsServer;
 use placet_test_support::process::{Finished, Placet, Running};
@@ -275,15 +277,17 @@ fn a_client_that_is_not_ours_lists_reads_and_decides() {
     let Some(server) = on_nats(name, &mut served) else { return };
     let decision = served.ask();
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/foreign/inbox.py");
-    let ran = Command::new(python)
-        .args([script, &server.url()])
-        .arg(served.seed_file("ana"))
-        .args(["ana", "reject", "nicht heute"])
-        .output()
-        .expect("python can be started");
-    let errors = String::from_utf8_lossy(&ran.stderr);
-    assert!(ran.status.success(), "{errors}");
-    let said: Value = serde_json::from_slice(&ran.stdout).expect("JSON");
+    let client = |seed: PathBuf, args: &[&str], stdin: &[u8]| -> Value {
+        let mut command = Command::new(&python);
+        command.args([script, &server.url()]).arg(seed).arg("ana").args(args);
+        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("python can be started");
+        child.stdin.take().expect("stdin is piped").write_all(stdin).expect("it reads");
+        let ran = child.wait_with_output().expect("python ends");
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+        serde_json::from_slice(&ran.stdout).expect("JSON")
+    };
+    let said = client(served.seed_file("ana"), &["reject", "nicht heute"], b"");
     assert_eq!(said["request"]["body"]["text"], "Hello", "{said}");
     assert_eq!(
         (&said["refused"]["error"]["code"], &said["refused_code"]),
@@ -299,6 +303,46 @@ fn a_client_that_is_not_ours_lists_reads_and_decides() {
     );
     let verified = served.done(&served.root, &["audit", "verify", "--json"]).json();
     assert_eq!(verified["signatures"], 1, "{verified}");
-    // the same id again after the engine was killed: durable
+    // the engine is killed; the same request has the same answer from the next one
     drop(served.running.take().map(Running::kill_9));
+    let seed = std::fs::read_to_string(served.seed_file("engine")).expect("the engine's seed");
+    served.restart(&[("PLACET_NATS_SEED", seed.trim())]);
+    served.running.as_ref().expect("it runs").stderr_line(|line| line.contains("nats is ready"));
+    let again = client(served.seed_file("ana"), &["again"], said.to_string().as_bytes());
+    assert_eq!(again, said["answer"]);
+}
+
+#[test]
+fn what_happens_in_a_run_is_told_live_to_those_who_may_follow() {
+    let name = "what_happens_in_a_run_is_told_live_to_those_who_may_follow";
+    let mut served = Served::start();
+    drop(served.register("wendy"));
+    let Some(server) = on_nats(name, &mut served) else { return };
+    let seed = std::fs::read_to_string(served.seed_file("wendy")).expect("a seed");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let mut told = runtime.block_on(async {
+        let options = async_nats::ConnectOptions::with_nkey(seed.trim().to_owned());
+        let client = options.connect(server.url()).await.expect("the server knows the key");
+        let told = client.subscribe("placet.v1.trace.acme.>").await.expect("it may follow");
+        client.flush().await.expect("the server has it");
+        told
+    });
+    let decision = served.ask();
+    let asked = runtime.block_on(async {
+        loop {
+            let next = tokio::time::timeout(placet_test_support::DEADLINE, told.next()).await;
+            let message = next.expect("in time").expect("the server goes on");
+            let event: Value = serde_json::from_slice(&message.payload).expect("JSON");
+            if event["type"] == "DecisionRequested" {
+                assert!(
+                    message.subject.starts_with("placet.v1.trace.acme.run_"),
+                    "{}",
+                    message.subject
+                );
+                return event;
+            }
+        }
+    });
+    assert_eq!(asked["body"]["decision"], decision.as_str());
 }

@@ -116,7 +116,7 @@ codes! {
     "PL4032" "compaction did not get its turn" "ask again; nothing was changed";
     "PL5001" "the NATS server is too old" "use 2.12 or newer";
     "PL5002" "the NATS server has no JetStream" "start it with -js, or add jetstream {} to its configuration";
-    "PL5003" "the stream is not configured as asked" "see the field in the message";
+    "PL5003" "the stream is not configured as asked" "set the field as asked with `nats stream edit`; where the server refuses that, remove the stream: the log fills a new one";
     "PL5004" "the message is malformed" "see the detail";
     "PL5005" "the sender is not who the subject says" "publish on your own subject, with your own key";
     "PL6001" "the manifest cannot be used" "see the position in the message";
