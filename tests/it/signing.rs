@@ -220,14 +220,19 @@ fn a_seed_is_for_its_owner_only_and_never_inside_a_project() {
     assert!(!project.dir().join("ana.seed").exists());
 }
 
+/// A server with this configuration, on the test's own port and store.
+fn start_printed(test: &str, config: &str) -> Option<NatsServer> {
+    let own =
+        |line: &&str| !line.starts_with("listen:") && !line.trim_start().starts_with("store_dir:");
+    let config: Vec<&str> = config.lines().filter(own).collect();
+    NatsServer::start_configured_or_skip(test, &config.join("\n"))
+}
+
 /// A server with the configuration that the project prints, and its engine on it.
 fn on_nats(test: &str, served: &mut Served) -> Option<NatsServer> {
     let engine = served.make_key("engine");
     let config = served.done(&served.root, &["nats", "config", "--engine-key", &engine]).stdout;
-    let own =
-        |line: &&str| !line.starts_with("listen:") && !line.trim_start().starts_with("store_dir:");
-    let config: Vec<&str> = config.lines().filter(own).collect();
-    let server = NatsServer::start_configured_or_skip(test, &config.join("\n"))?;
+    let server = start_printed(test, &config)?;
     served.project.write("placet.toml", &format!("{CONFIG}\n[nats]\nurl = \"{}\"\n", server.url()));
     let seed = std::fs::read_to_string(served.seed_file("engine")).expect("the engine's seed");
     served.restart(&[("PLACET_NATS_SEED", seed.trim())]);
@@ -345,4 +350,64 @@ fn what_happens_in_a_run_is_told_live_to_those_who_may_follow() {
         }
     });
     assert_eq!(asked["body"]["decision"], decision.as_str());
+}
+
+#[test]
+fn an_unsigned_vote_in_dev_says_that_the_server_vouched_for_the_key_that_asked() {
+    let name = "an_unsigned_vote_in_dev_says_that_the_server_vouched_for_the_key_that_asked";
+    let project = project();
+    let seeds = tempfile::tempdir().expect("a temporary directory");
+    let key = |who: &str| {
+        let made = placet(&project).args(["keys", "new", who]).env("PLACET_KEY_DIR", seeds.path());
+        made.run().expect_code(0).stdout.trim().to_owned()
+    };
+    let seed = |who: &str| {
+        let file = seeds.path().join("people").join(format!("{who}.seed"));
+        std::fs::read_to_string(file).expect("a seed").trim().to_owned()
+    };
+    let (engine, ana) = (key("engine"), key("ana"));
+    let dev = crate::kit::Dev::start(&project, &[]);
+    drop(dev.command("author", &["keys", "register", "ana", &ana]).run().expect_code(0));
+    let config = ["nats", "config", "--engine-key", &engine];
+    let config = dev.command("author", &config).run().expect_code(0).stdout;
+    let Some(server) = start_printed(name, &config) else { return };
+    drop(dev.running.terminate());
+    let dev =
+        placet(&project).args(["dev", ".", "--listen", "127.0.0.1:0", "--nats", &server.url()]);
+    let dev = dev.env("PLACET_NATS_SEED", seed("engine")).start();
+    dev.stderr_line(|line| line.contains("nats is ready"));
+    let start = ["start", "ops/slack-notify", "--input", INPUT, "--as", "author"];
+    drop(placet(&project).args(start).run().expect_code(0));
+
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let answer = runtime.block_on(async {
+        let options = async_nats::ConnectOptions::with_nkey(seed("ana"))
+            .custom_inbox_prefix(format!("_INBOX_{ana}"));
+        let client = options.connect(server.url()).await.expect("the server knows the key");
+        let ask = async |verb: &str, body: Value| -> Value {
+            let subject = format!("placet.v1.inbox.ana.{verb}");
+            let answer = client.request(subject, body.to_string().into()).await.expect("an answer");
+            serde_json::from_slice(&answer.payload).expect("JSON")
+        };
+        let mut notices = client.subscribe("placet.v1.inbox.ana.event").await.expect("it may hear");
+        let mut list = ask("list", json!({})).await;
+        while list["items"][0].is_null() {
+            notices.next().await.expect("the server goes on");
+            list = ask("list", json!({})).await;
+        }
+        let item = &list["items"][0];
+        let ballot = json!({
+            "decision": item["id"], "digest": item["digest"], "verdict": "approve",
+            "nonce": "0123456789abcdef", "time": placet_executor::Clock::System.now(),
+        });
+        ask("decide", ballot).await
+    });
+    assert_eq!(answer["state"], "approved", "{answer}");
+    let log = ["audit", "log", "--type", "VoteCast", "--json", "--as", "author"];
+    let vote = placet(&project).args(log).run().expect_code(0).json();
+    assert_eq!(
+        (&vote["body"]["voter"], &vote["body"]["assurance"]),
+        (&json!("ana"), &json!("account"))
+    );
 }

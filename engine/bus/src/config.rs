@@ -72,13 +72,18 @@ impl ServerConfig {
     pub fn text(&self) -> String {
         let mut text = String::from(HEAD);
         let (listen, store) = (quoted(&self.listen), quoted(&self.store_dir));
-        text += &format!("listen: {listen}\n\njetstream {{\n  store_dir: {store}\n");
+        text.extend(["listen: ", &listen, "\n\njetstream {\n  store_dir: ", &store, "\n"]);
         text += "  # the default syncs every two minutes: a power failure would lose what was acknowledged in between\n";
         text += "  sync_interval: always\n}\n\naccounts {\n  ENGINE {\n    jetstream: enabled\n    users = [\n";
         let engine = quoted(&self.engine);
-        text += &format!(
-            "      {{\n        nkey: {engine}\n        permissions: {{\n          publish: {{\n{ENGINE}          }}\n        }}\n      }}\n    ]\n"
-        );
+        let user = [
+            "      {\n        nkey: ",
+            &engine,
+            "\n        permissions: {\n          publish: {\n",
+            ENGINE,
+        ];
+        text.extend(user);
+        text += "          }\n        }\n      }\n    ]\n";
         text += "    exports = [\n";
         for (kind, subject) in exports() {
             line(&mut text, &format!("{{ {kind}: \"{subject}\", accounts: [PEOPLE] }}"));

@@ -22,7 +22,7 @@ pub(crate) struct Args {
 enum Command {
     /// Print the configuration of a nats-server: accounts, and what each registered key may do
     Config {
-        /// The engine's public key; that of PLACET_NATS_SEED without it
+        /// The public key of the engine; without it that of the seed in the environment
         #[arg(long, value_name = "KEY")]
         engine_key: Option<UserKey>,
         /// Where the server listens

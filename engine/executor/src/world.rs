@@ -146,8 +146,8 @@ impl World {
 
     /// The same project under another policy.
     #[must_use]
-    pub fn with_policy(&self, policy: Arc<Policy>) -> Self {
-        let policy = self.keys.in_force(&policy);
+    pub fn with_policy(&self, policy: &Arc<Policy>) -> Self {
+        let policy = self.keys.in_force(policy);
         Self { version: self.version + 1, policy, ..self.clone() }
     }
 

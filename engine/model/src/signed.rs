@@ -278,6 +278,9 @@ impl DecisionDocument {
     }
 
     /// The message to sign or to verify, made from the members.
+    ///
+    /// # Panics
+    /// Never: a document is made of strings, which have a canonical form.
     pub fn message(&self) -> String {
         let document = canonical::to_bytes(&self.to_value());
         let document = document.expect("strings have a canonical form");

@@ -15,6 +15,7 @@ use crate::table::TableName;
 use crate::{DueRow, Error};
 use crate::{integrations, project};
 use placet_model::event::run::{RunMigrated, RunStarted};
+use placet_model::event::wait::EventEmitted;
 use placet_model::{DecisionId, Event, Position, RecordedEvent, Revision, RunId, StreamId};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -82,11 +83,7 @@ impl Commit {
                 self.run_event(store, event)?;
                 of_order(store, event)
             }
-            Event::EventEmitted(body) => {
-                self.run_event(store, event)?;
-                let came = Came::of(&body.kind, &body.identity, (body.envelope, None));
-                arrival::came(store, event, &came)
-            }
+            Event::EventEmitted(body) => self.emitted(store, event, body),
             Event::EventReceived(body) => {
                 let came = Came::of(&body.kind, &body.identity, (body.envelope, body.to));
                 arrival::came(store, event, &came)
@@ -141,6 +138,17 @@ impl Commit {
             | Event::PayloadErased(_)
             | Event::EpochStarted(_) => Ok(()),
         }
+    }
+
+    fn emitted(
+        &mut self,
+        store: &mut Store<'_>,
+        event: &RecordedEvent,
+        body: &EventEmitted,
+    ) -> Result<(), Error> {
+        self.run_event(store, event)?;
+        let came = Came::of(&body.kind, &body.identity, (body.envelope, None));
+        arrival::came(store, event, &came)
     }
 
     fn run_started(&mut self, event: &RecordedEvent, body: &RunStarted) -> Result<(), Error> {

@@ -16,7 +16,7 @@ use crate::kit::{Log, published, status, token};
 /// What `placet nats config` prints for these keys, on the test's own port and store.
 fn printed(engine: &KeyPair, people: &[(&str, &KeyPair, Does)]) -> String {
     let person = |(name, key, does): &(&str, &KeyPair, Does)| Person {
-        name: name.parse().unwrap(),
+        name: name.parse().expect("a principal"),
         key: key.public_key(),
         does: *does,
     };
@@ -120,11 +120,11 @@ async fn forged(
     let mut headers = HeaderMap::new();
     let info = json!({"acc": "PEOPLE", "user": key.public_key()});
     headers.insert("Nats-Request-Info", info.to_string());
-    let mut answers = client.subscribe(reply.clone()).await.unwrap();
+    let mut answers = client.subscribe(reply.clone()).await.expect("it may hear");
     let sent =
         client.publish_with_reply_and_headers(subject.to_owned(), reply, headers, "{}".into());
-    sent.await.unwrap();
-    client.flush().await.unwrap();
+    sent.await.expect("the server takes it");
+    client.flush().await.expect("the server has it");
     let answer = tokio::time::timeout(Duration::from_millis(500), answers.next()).await.ok()??;
     Some(serde_json::from_slice(&answer.payload).expect("JSON"))
 }

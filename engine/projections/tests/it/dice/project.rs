@@ -28,7 +28,7 @@ impl Dice {
             }
             3 => (StreamId::Policy, {
                 let principal = who(self.pick(&["ana", "ben"]));
-                let key = UserKey::from_ed25519([self.below(3) as u8; 32]);
+                let key = UserKey::from_ed25519([self.pick(&[1, 2, 3]); 32]);
                 match self.below(3) {
                     0 => {
                         let digest = digest(&format!("policy {}", self.below(5)));
