@@ -77,6 +77,7 @@ impl Handle {
 
 /// A vote, or what is like one, that nobody has signed, where only signed ones are taken.
 pub(crate) fn unsigned() -> Error {
-    let detail = "a vote to this engine is a signed decision document";
+    let detail = "a vote to this engine is a signed decision document: `placet keys new` makes a key, and an \
+                  admin registers it";
     Error::Refused { code: "PL3017", detail: detail.to_owned() }
 }
