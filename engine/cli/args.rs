@@ -2,7 +2,7 @@
 
 use crate::commands::{
     adapters, audit, backup, check, compact, deploy, dev, erase, govern, graph, inbox, init,
-    integrations, projections, restore, run, runs, serve, test, tokens, witness,
+    integrations, keys, nats, projections, restore, run, runs, serve, test, tokens, witness,
 };
 use clap::{Parser, Subcommand};
 
@@ -22,6 +22,10 @@ pub(crate) enum Command {
     Serve(serve::Args),
     /// Tokens with which people and programs come in to it
     Tokens(tokens::Args),
+    /// Keys with which people sign their decisions
+    Keys(keys::Args),
+    /// What a NATS server needs to know of the project's people
+    Nats(nats::Args),
     /// An example project that works at once
     Init(init::Args),
     /// Check workflows, policy.yaml and placet.toml

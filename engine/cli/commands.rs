@@ -13,6 +13,8 @@ pub(crate) mod graph;
 pub(crate) mod inbox;
 pub(crate) mod init;
 pub(crate) mod integrations;
+pub(crate) mod keys;
+pub(crate) mod nats;
 pub(crate) mod projections;
 pub(crate) mod restore;
 pub(crate) mod run;
@@ -34,6 +36,8 @@ pub(crate) async fn run(command: Command) -> Result<Exit> {
         Command::Dev(args) => dev::run(args).await,
         Command::Serve(args) => serve::run(args).await,
         Command::Tokens(args) => tokens::run(args).await,
+        Command::Keys(args) => keys::run(args).await,
+        Command::Nats(args) => nats::run(args).await,
         Command::Init(args) => init::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Graph(args) => graph::run(&args),

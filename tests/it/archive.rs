@@ -18,7 +18,7 @@ use placet_log::{
 };
 use placet_model::event::EventKind;
 use placet_model::event::governance::OutboundPaused;
-use placet_model::{Actor, Digest, EventId, Position, StreamId, Timestamp};
+use placet_model::{Actor, Digest, Event, EventId, Position, StreamId, Timestamp};
 use placet_projections::{Projections, RunFilter, Views, compare, rebuild};
 use placet_test_support::dirs::{Project, fixture};
 use serde_json::{Value, json};
@@ -202,7 +202,11 @@ fn make_kinds(home: &Path) {
         for fill in ["full", "bare"] {
             let file = fixture("events").join(kind.name()).join(format!("v1/{fill}.bin"));
             let body = std::fs::read(file).expect("a golden body");
-            let event = codec::decode(kind.type_id(), 1, &body).expect("a golden body");
+            let mut event = codec::decode(kind.type_id(), 1, &body).expect("a golden body");
+            // a signature must be one, and the invented one is none
+            if let Event::VoteCast(vote) = &mut event {
+                vote.signed = None;
+            }
             number += 1;
             let id = EventId::from_bytes(number.to_be_bytes());
             let mut new = NewEvent::new(id, Actor::Engine, event);

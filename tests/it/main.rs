@@ -22,5 +22,6 @@ mod operator;
 mod recovery;
 mod sandbox;
 mod serve;
+mod signing;
 mod tooling;
 mod world;

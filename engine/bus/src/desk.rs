@@ -7,12 +7,16 @@ use placet_executor::handle::Error;
 use placet_executor::inbox::{Caller, Problem};
 use placet_executor::{Handle, Notice as Hint};
 use placet_model::DecisionId;
+use placet_model::Principal;
 use placet_model::decision::Assurance;
+use placet_model::nkey::UserKey;
 use serde_json::{Value, json};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
-use crate::inbox::{Inbox, InboxRefusal, InboxRequest, Notice, Verb};
+use crate::identity::Sender;
+use crate::inbox::{Inbox, InboxRefusal, InboxRequest, Notice, Verb, refused};
+use crate::trace;
 
 impl Inbox {
     /// The engine's inbox; `assurance` says how sure its users' names are, which depends on who may publish on the server.
@@ -23,7 +27,9 @@ impl Inbox {
             let hints = stream::unfold(engine.notices(), next);
             hints.then(move |hint| addressed(engine.clone(), hint)).flat_map(stream::iter).boxed()
         };
+        let followed = engine.clone();
         Self::new(notices, move |request| answer(asked.clone(), assurance, request))
+            .with_traces(move || trace::of(followed.log()))
     }
 }
 
@@ -32,21 +38,42 @@ async fn answer(
     assurance: Assurance,
     request: InboxRequest,
 ) -> Result<Value, InboxRefusal> {
-    let InboxRequest { user, verb, request_id, body } = request;
+    let InboxRequest { user, verb, sender, request_id, body } = request;
+    let assurance = vouched(&engine, (&user, &sender), assurance)?;
     let caller = Caller { principal: user, assurance, request_id };
     let body = Value::Object(body);
     let answer = match verb {
         Verb::List => reading(move || engine.inbox_list(&caller, &body)).await,
         Verb::Get => reading(move || engine.inbox_get(&caller, &body)).await,
-        Verb::Decide => {
-            let receipt = engine.inbox_decide(&caller, &body).await;
-            receipt.map(|receipt| json!({ "position": receipt.position, "state": receipt.state }))
-        }
+        Verb::Decide => engine.inbox_decide(&caller, &body).await,
     };
     answer.map_err(|error| {
         let Problem { code, title, detail } = Problem::from(&error);
         InboxRefusal { code, title, detail }
     })
+}
+
+/// How sure the name is: a key that the server says has asked must be the user's own, where the log
+/// knows whose it is.
+fn vouched(
+    engine: &Handle,
+    (user, sender): (&Principal, &Sender),
+    assurance: Assurance,
+) -> Result<Assurance, InboxRefusal> {
+    let Sender::Account { user: key, account } = sender else { return Ok(assurance) };
+    let Ok(key) = key.parse::<UserKey>() else { return Ok(assurance) };
+    match engine.world().keys.get(&key) {
+        Some(known) if known.principal != *user || known.revoked => {
+            let state = if known.revoked { ", revoked," } else { "" };
+            let detail = format!(
+                "the server says that the key {key}{state} of {} asked, in the account {account}",
+                known.principal
+            );
+            Err(refused("PL5005", &detail))
+        }
+        Some(_) => Ok(Assurance::Account),
+        None => Ok(assurance),
+    }
 }
 
 /// Reads block on the disk, so they have threads of their own.
@@ -80,7 +107,7 @@ async fn addressed(engine: Handle, hint: Hint) -> Vec<Notice> {
     people.into_iter().map(|user| Notice { user, body: Value::clone(&body) }).collect()
 }
 
-async fn audience(engine: Handle, decision: DecisionId) -> Vec<placet_model::Principal> {
+async fn audience(engine: Handle, decision: DecisionId) -> Vec<Principal> {
     match tokio::task::spawn_blocking(move || engine.audience(decision)).await {
         Ok(Ok(people)) => people,
         Ok(Err(error)) => {

@@ -21,10 +21,12 @@ use tokio::time::timeout;
 
 use crate::connect::Connection;
 use crate::error::Error;
+use crate::identity::{self, Sender};
 use crate::subjects::{
     self, HEADER_REQUEST_ID, HEADER_SERVICE_ERROR, HEADER_SERVICE_ERROR_CODE, INBOX_DECIDE,
     INBOX_GET, INBOX_LIST, QUEUE_GROUP, SERVICE, Token,
 };
+use crate::trace::{self, Trace};
 
 /// Requests that are worked on at a time. They wait for the one writer of the log, so more would only wait longer; what
 /// comes on top waits in the subscription, and beyond its capacity the sender tries again.
@@ -51,6 +53,8 @@ pub struct InboxRequest {
     pub user: Principal,
     /// What is asked.
     pub verb: Verb,
+    /// Who asks, as far as the server vouches for it.
+    pub sender: Sender,
     /// The same id asks for the same answer.
     pub request_id: Option<String>,
     /// The JSON object of the request.
@@ -84,6 +88,7 @@ pub struct Notice {
 pub struct Inbox {
     answer: Arc<dyn Fn(InboxRequest) -> Answer + Send + Sync>,
     notices: Arc<dyn Fn() -> BoxStream<'static, Notice> + Send + Sync>,
+    traces: Arc<dyn Fn() -> BoxStream<'static, Trace> + Send + Sync>,
 }
 
 impl Inbox {
@@ -97,7 +102,17 @@ impl Inbox {
         F: Future<Output = Result<Value, InboxRefusal>> + Send + 'static,
     {
         let answer = Arc::new(move |request| -> Answer { Box::pin(answer(request)) });
-        Self { answer, notices: Arc::new(notices) }
+        let traces = || futures_util::stream::pending().boxed();
+        Self { answer, notices: Arc::new(notices), traces: Arc::new(traces) }
+    }
+
+    /// `traces` are what happens in runs from the moment of its call on.
+    #[must_use]
+    pub fn with_traces(
+        self,
+        traces: impl Fn() -> BoxStream<'static, Trace> + Send + Sync + 'static,
+    ) -> Self {
+        Self { traces: Arc::new(traces), ..self }
     }
 }
 
@@ -116,13 +131,17 @@ pub(crate) struct Serving {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stop {
+pub(crate) enum Stop {
     Run,
     Now,
 }
 
 impl Serving {
-    pub(crate) async fn start(connection: &Connection, inbox: &Inbox) -> Result<Self, Error> {
+    pub(crate) async fn start(
+        connection: &Connection,
+        project: &Token,
+        inbox: &Inbox,
+    ) -> Result<Self, Error> {
         let doing = "starting the inbox service";
         let client = &connection.client;
         let service = client
@@ -153,7 +172,16 @@ impl Serving {
             .map_err(Error::unavailable(doing))?;
         let at_work = Arc::new(Semaphore::new(AT_WORK as usize));
         let (stop, stopped) = watch::channel(Stop::Run);
-        tokio::spawn(forward(client.clone(), (inbox.notices)(), stopped.clone()));
+        let notices = trace::addressed((inbox.notices)(), |Notice { user, body }| {
+            Some((subjects::inbox_event(&Token::parse(user.as_str()).ok()?), body))
+        });
+        let project = project.clone();
+        let traces = trace::addressed((inbox.traces)(), move |Trace { run, body }| {
+            Some((subjects::trace(&project, run), body))
+        });
+        for hints in [notices, traces] {
+            tokio::spawn(trace::forward(client.clone(), hints, stopped.clone()));
+        }
         let desk = Desk { inbox: inbox.clone(), at_work: Arc::clone(&at_work) };
         tokio::spawn(async move {
             desk.serve(requests, stopped).await;
@@ -223,6 +251,8 @@ fn parse(verb: Verb, request: &Request) -> Result<InboxRequest, InboxRefusal> {
     let user = subjects::inbox_user(&message.subject)
         .and_then(|user| user.parse().ok())
         .ok_or_else(|| malformed("the user in the subject is no principal name"))?;
+    let sender = identity::sender(message.headers.as_ref(), message.reply.as_deref())
+        .map_err(|detail| refused("PL5005", &detail))?;
     let request_id = request_id(message.headers.as_ref())?;
     let body = if message.payload.is_empty() {
         Ok(Map::new())
@@ -230,7 +260,7 @@ fn parse(verb: Verb, request: &Request) -> Result<InboxRequest, InboxRefusal> {
         serde_json::from_slice(&message.payload)
     };
     let body = body.map_err(|error| malformed(&format!("the body is no JSON object: {error}")))?;
-    Ok(InboxRequest { user, verb, request_id, body })
+    Ok(InboxRequest { user, verb, sender, request_id, body })
 }
 
 fn request_id(headers: Option<&HeaderMap>) -> Result<Option<String>, InboxRefusal> {
@@ -251,8 +281,11 @@ fn request_id(headers: Option<&HeaderMap>) -> Result<Option<String>, InboxRefusa
 }
 
 fn malformed(detail: &str) -> InboxRefusal {
-    let code = "PL5004";
-    let title = code::find(code).map_or("the message is malformed", |page| page.title);
+    refused("PL5004", detail)
+}
+
+pub(crate) fn refused(code: &str, detail: &str) -> InboxRefusal {
+    let title = code::find(code).map_or("", |page| page.title);
     InboxRefusal { code: code.to_owned(), title: title.to_owned(), detail: detail.to_owned() }
 }
 
@@ -273,27 +306,6 @@ fn reply(answer: Result<Value, InboxRefusal>) -> (HeaderMap, Bytes) {
         }
     };
     (headers, Bytes::from(body.to_string()))
-}
-
-/// Publishes notices until told to stop. Lossy on purpose: who misses one finds the same by asking.
-async fn forward(
-    client: Client,
-    mut notices: BoxStream<'static, Notice>,
-    mut stopped: watch::Receiver<Stop>,
-) {
-    loop {
-        let notice = tokio::select! {
-            _ = stopped.wait_for(|stop| *stop == Stop::Now) => return,
-            notice = notices.next() => notice,
-        };
-        let Some(Notice { user, body }) = notice else { return };
-        let Ok(user) = Token::parse(user.as_str()) else { continue };
-        let sent =
-            client.publish(subjects::inbox_event(&user), Bytes::from(body.to_string())).await;
-        if let Err(error) = sent {
-            tracing::debug!(%error, "an inbox notice was lost");
-        }
-    }
 }
 
 #[cfg(test)]

@@ -10,18 +10,25 @@
 #![warn(clippy::wildcard_enum_match_arm, missing_docs)]
 
 pub mod client;
+pub mod config;
 mod connect;
 mod desk;
 pub mod error;
+pub mod identity;
 pub mod inbox;
 pub mod outbox;
 pub mod public;
+pub mod seed;
 pub mod service;
 mod stream;
 pub mod subjects;
+mod trace;
 
 pub use client::{ClientError, InboxClient, check_address};
 pub use error::Refusal;
+pub use identity::Sender;
 pub use inbox::{Inbox, InboxRefusal, InboxRequest, Notice, Verb};
 pub use outbox::{EventSource, OutboxMessage};
+pub use seed::Seed;
 pub use service::{Bus, Options, Status};
+pub use trace::Trace;

@@ -237,7 +237,9 @@ impl Supervisor {
     async fn serve(&self, connection: &Connection) -> Result<(), Error> {
         let Some(inbox) = &self.inbox else { return Ok(()) };
         if self.serving().is_none() {
-            let started = connection.unless_lost(Serving::start(connection, inbox)).await?;
+            let started = connection
+                .unless_lost(Serving::start(connection, &self.options.project, inbox))
+                .await?;
             *self.serving() = Some(started);
         }
         Ok(())

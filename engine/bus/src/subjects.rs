@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use placet_model::RunId;
+
 use crate::inbox::Verb;
 
 /// Header: place of the event in the log, in decimal.
@@ -30,6 +32,12 @@ pub const HEADER_EXPECTED_SUBJECT: &str = "Nats-Expected-Last-Subject-Sequence-S
 pub const HEADER_SERVICE_ERROR: &str = "Nats-Service-Error";
 /// Header of the service API: number of an error; for us the digits of the `PL####` code.
 pub const HEADER_SERVICE_ERROR_CODE: &str = "Nats-Service-Error-Code";
+
+/// Header of the server: who asked, across a service import with `share: true`.
+pub const HEADER_REQUEST_INFO: &str = "Nats-Request-Info";
+/// What the reply subject of a request begins with that came through a service import: the server takes it from
+/// nobody else.
+pub const IMPORTED_REPLY: &str = "_R_.";
 
 /// Name of the inbox service.
 pub const SERVICE: &str = "placet-inbox";
@@ -112,6 +120,11 @@ pub fn inbox_request(user: &Token, verb: Verb) -> String {
 /// Where a user is told that their inbox changed.
 pub fn inbox_event(user: &Token) -> String {
     format!("placet.v1.inbox.{user}.event")
+}
+
+/// Where what happens in a run is told live: a hint, never a fact.
+pub fn trace(project: &Token, run: RunId) -> String {
+    format!("placet.v1.trace.{project}.{run}")
 }
 
 /// The user of an inbox subject: the fourth part.

@@ -7,10 +7,13 @@ mod watch;
 use crate::exit::{Exit, invalid};
 use crate::link::{Purpose, Target};
 use crate::out::{self, Stream, visible};
+use crate::signing::Terms;
 use crate::view;
 use anyhow::Result;
 use clap::{Subcommand, ValueEnum};
 use desk::Desk;
+use placet_model::decision::Resolution;
+use placet_model::signed::{Item, Said};
 use placet_model::{DecisionId, Digest};
 use serde_json::{Map, Value, json};
 
@@ -115,6 +118,14 @@ enum Became {
 }
 
 impl Became {
+    const fn resolution(self) -> Resolution {
+        match self {
+            Self::Sent => Resolution::Sent,
+            Self::NotSent => Resolution::NotSent,
+            Self::GiveUp => Resolution::GiveUp,
+        }
+    }
+
     const fn word(self) -> &'static str {
         match self {
             Self::Sent => "sent",
@@ -159,7 +170,12 @@ async fn act(desk: &Desk, command: Command) -> Result<Exit> {
             decide(desk, "respond", Vote { decision, reason: Some(text), seen }).await?;
         }
         Command::Resolve { decision, became } => {
-            let answer = desk.decide(decision, became.word(), Map::new()).await?;
+            let card = desk.card(decision).await?;
+            let said = Said::Resolution(became.resolution());
+            let answer = match signed(desk, &card, (decision, said), None)? {
+                Some(envelope) => desk.hand_in(decision, envelope).await?,
+                None => desk.decide(decision, became.word(), Map::new()).await?,
+            };
             out::data(&format!("{} at position {}", became.word(), answer["position"]))?;
         }
         Command::Watch { json } => watch::run(desk, json).await?,
@@ -204,23 +220,22 @@ fn row(item: &Value) -> Vec<String> {
 /// Fetches the card first, unless the digest that was seen is named: a vote is for exact bytes.
 async fn decide(desk: &Desk, verdict: &str, vote: Vote) -> Result<()> {
     let Vote { decision, reason, seen } = vote;
-    let digest = if let Some(digest) = seen.digest {
-        digest.to_string()
-    } else {
-        let card = desk.card(decision).await?;
-        if !seen.json {
-            out::say(&view::card::text(&card, desk.now(), Stream::Err));
-        }
-        card["digest"].as_str().unwrap_or_default().to_owned()
+    let mut card = match desk.card(decision).await {
+        // somebody who may not see it is told so by the vote
+        Err(_unseen) if seen.digest.is_some() => Value::Null,
+        card => card?,
     };
-    let mut ballot = Map::new();
-    ballot.insert("digest".to_owned(), json!(digest));
-    ballot.insert("nonce".to_owned(), json!(desk::nonce()));
-    ballot.insert("time".to_owned(), json!(desk.now()));
-    if let Some(reason) = reason {
-        ballot.insert("reason".to_owned(), json!(reason));
+    if let Some(digest) = seen.digest {
+        card["digest"] = json!(digest);
+    } else if !seen.json {
+        out::say(&view::card::text(&card, desk.now(), Stream::Err));
     }
-    let answer = desk.decide(decision, verdict, ballot).await?;
+    let said = Said::Vote(verdict.parse()?);
+    let envelope = signed(desk, &card, (decision, said), reason.as_deref())?;
+    let answer = match envelope {
+        Some(envelope) => desk.hand_in(decision, envelope).await?,
+        None => desk.decide(decision, verdict, ballot(desk, &card, reason)).await?,
+    };
     if seen.json {
         return out::json(&answer);
     }
@@ -232,4 +247,28 @@ async fn decide(desk: &Desk, verdict: &str, vote: Vote) -> Result<()> {
     out::data(&format!("{verdict}: {words} (position {})", answer["position"]))?;
     out::say(&format!("its receipt: placet audit prove {decision}"));
     Ok(())
+}
+
+/// What a vote holds that nobody signs.
+fn ballot(desk: &Desk, card: &Value, reason: Option<String>) -> Map<String, Value> {
+    let mut ballot = Map::new();
+    ballot.insert("digest".to_owned(), card["digest"].clone());
+    ballot.insert("nonce".to_owned(), json!(desk::nonce()));
+    ballot.insert("time".to_owned(), json!(desk.now()));
+    ballot.extend(reason.map(|reason| ("reason".to_owned(), json!(reason))));
+    ballot
+}
+
+/// The signed decision, where there is a seed on this machine for a key that the engine knows.
+fn signed(
+    desk: &Desk,
+    card: &Value,
+    (decision, said): (DecisionId, Said),
+    reason: Option<&str>,
+) -> Result<Option<Map<String, Value>>> {
+    let Some(terms) = Terms::of(card) else { return Ok(None) };
+    let Some(seed) = terms.seed()? else { return Ok(None) };
+    let digest: Digest = card["digest"].as_str().unwrap_or_default().parse()?;
+    let items = vec![Item::new(decision, digest)];
+    terms.sign(&seed, (items, said), reason, desk.now()).map(Some)
 }

@@ -9,13 +9,13 @@ use crate::project::{CONFIG_FILE, Project};
 use crate::{env, link, out};
 use anyhow::{Context, Result};
 use placet_adapters::Adapters;
-use placet_bus::check_address;
+use placet_bus::{Inbox, check_address};
 use placet_executor::deploy::InForce;
 use placet_executor::{Clock, Handle};
 use placet_log::Log;
 use placet_model::Principal;
 use placet_model::actor::{PrincipalKind, Role};
-use placet_model::decision::DecisionState;
+use placet_model::decision::{Assurance, DecisionState};
 use placet_model::draft::Mode;
 use placet_model::policy::{Policy, PrincipalInfo};
 use placet_projections::Views;
@@ -84,6 +84,7 @@ async fn serve(
     asked: Stop,
 ) -> Result<Exit> {
     let handle = running.handle();
+    handle.demand_signatures();
     let config = &handle.config().serve;
     let server = Server::bind(ServerOptions {
         listen: config.listen.parse().context("serve.listen")?,
@@ -106,8 +107,8 @@ async fn serve(
     drop(tokio::spawn(Box::pin(handle.clone().keep_retention())));
     let (stop, stopped) = oneshot::channel::<()>();
     let server = tokio::spawn(server.run(async move { drop(stopped.await) }));
-    // inboxes over NATS take votes, which must be signed here: events only
-    let bus = nats.map(|nats| bus(nats, handle, None)).transpose()?;
+    let inbox = || Some(Inbox::of(handle, Assurance::Transport));
+    let bus = nats.map(|nats| bus(nats, handle, inbox())).transpose()?;
     out::data(&url)?;
     tell(handle)?;
     let exit = until_stopped(handle, None, asked).await?;
@@ -135,8 +136,11 @@ fn tell(handle: &Handle) -> Result<()> {
             "{} workflows are in force; files bind by `placet deploy` and `placet policy apply`",
             families.len()
         ),
-        "votes must be signed here, which comes with `placet keys`: until then nothing is approved"
-            .to_owned(),
+        match handle.world().keys.iter().filter(|(_, known)| !known.revoked).count() {
+            0 => "votes must be signed here, and nobody has a key yet: `placet keys new`, then `placet keys register`"
+                .to_owned(),
+            count => format!("votes must be signed here; {count} keys are registered"),
+        },
     ] {
         out::say(&line);
     }

@@ -9,7 +9,7 @@ use placet_model::approval::Requirement;
 use placet_model::decision::{Settlement, Verdict, VoidReason};
 use placet_model::draft::{BoundField, DraftDocument};
 use placet_model::event::attempt::AttemptStarted;
-use placet_model::event::decision::{DecisionSettled, DecisionVoided, RequirementRaised};
+use placet_model::event::decision::{DecisionSettled, DecisionVoided, RequirementRaised, VoteCast};
 use placet_model::integration::{Integration, IntegrationStatus};
 use placet_model::policy::Policy;
 use placet_model::{AttemptId, DecisionId, Digest, Event, Timestamp, Uptime};
@@ -175,14 +175,16 @@ fn raised(run: &Run, ask: &Ask, circumstances: &Circumstances<'_>) -> Option<Vec
     };
     let electorate =
         Electorate { policy: circumstances.policy, requirement: &requirement, requester };
-    let mut tally = electorate.tally(&ask.votes);
+    let votes: Vec<VoteCast> =
+        ask.votes.iter().filter(|vote| circumstances.policy.trusts(vote)).cloned().collect();
+    let mut tally = electorate.tally(&votes);
     if tally.missing.is_empty() && !tally.denied {
         return None;
     }
     let (decision, digest) = (ask.decision, ask.draft.digest);
     let rejected = tally.denied.then(|| {
         tally.missing.push("a rejection is enough to end it now".to_owned());
-        let last = ask.votes.iter().rfind(|vote| vote.verdict == Verdict::Reject);
+        let last = votes.iter().rfind(|vote| vote.verdict == Verdict::Reject);
         let (settlement, reason) = (Settlement::Rejected, last.and_then(|vote| vote.reason));
         Event::from(DecisionSettled { decision, digest, settlement, reason })
     });

@@ -143,6 +143,8 @@ pub fn react(event: &Event) -> Vec<Effect> {
         | Event::CheckpointSigned(_)
         | Event::CheckpointCosigned(_)
         | Event::PayloadErased(_)
-        | Event::EpochStarted(_) => vec![],
+        | Event::EpochStarted(_)
+        | Event::KeyRegistered(_)
+        | Event::KeyRevoked(_) => vec![],
     }
 }

@@ -154,7 +154,9 @@ impl Run {
             | Event::CheckpointSigned(_)
             | Event::CheckpointCosigned(_)
             | Event::PayloadErased(_)
-            | Event::EpochStarted(_) => Err(No),
+            | Event::EpochStarted(_)
+            | Event::KeyRegistered(_)
+            | Event::KeyRevoked(_) => Err(No),
         }
     }
 

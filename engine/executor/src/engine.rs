@@ -269,12 +269,13 @@ fn read_world(env: &Env, modes: Modes) -> Result<World, Error> {
             })?
         }
     };
-    let pauses = views.pauses()?;
+    let (pauses, keys) = (views.pauses()?, views.keys()?);
     let integrations = views.integrations()?.into_iter().map(|i| (i.id, i)).collect();
     Ok(World {
         version: 1,
-        policy: Arc::new(policy),
+        policy: keys.in_force(&Arc::new(policy)),
         integrations,
+        keys: Arc::new(keys),
         paused: pauses.project,
         paused_integrations: pauses.integrations,
         stopping: false,

@@ -1,6 +1,7 @@
 //! The engine as others hold it: start runs, vote, resolve, cancel, change the project. Every
 //! answer comes after the commit. Cheap to clone.
 
+use crate::acts::Nonces;
 use crate::checkpoints::Checkpoints;
 use crate::env::Env;
 use crate::events::{self, Envelope};
@@ -12,11 +13,12 @@ use placet_core::Refusal;
 use placet_core::decide::VoteCommand;
 use placet_log::{Append, Expected, Log, NewEvent, PAYLOAD_MAX, ReadView, SUBJECTS_MAX};
 use placet_model::actor::Role;
-use placet_model::decision::{Ballot, DecisionState, Resolution, Voter};
+use placet_model::decision::{Ballot, DecisionState, Resolution, Verdict, Voter};
 use placet_model::draft::Mode;
 use placet_model::event::decision::SignedVote;
 use placet_model::event::wait::EventReceived;
 use placet_model::project::ProjectConfig;
+use placet_model::signed::{Act, SALT_LEN};
 use placet_model::{
     Actor, AttemptId, DecisionId, Digest, Event, PayloadRef, Position, Principal, RecordedEvent,
     Revision, RunId, StreamId, Timestamp, subject,
@@ -158,8 +160,17 @@ pub struct Vote {
     pub voter: Voter,
     /// The client's request id.
     pub request_id: Option<String>,
-    /// The signed form.
-    pub signed: Option<SignedVote>,
+    /// The signed form, already verified.
+    pub signed: Option<Signature>,
+}
+
+/// The signed form of a vote, and what ties the text of its reason to it.
+#[derive(Debug, Clone)]
+pub struct Signature {
+    /// Document and signature.
+    pub form: SignedVote,
+    /// The salt under which the reason was signed.
+    pub reason_salt: Option<[u8; SALT_LEN]>,
 }
 
 /// The answer to a vote.
@@ -201,6 +212,10 @@ pub struct Handle {
     door: Arc<Semaphore>,
     acts: Arc<Mutex<()>>,
     pub(crate) checkpoints: Checkpoints,
+    /// Votes under way, by their nonces.
+    nonces: Nonces,
+    /// Whether votes must be signed.
+    pub(crate) signed_only: Arc<AtomicBool>,
     /// Whether schedules start runs.
     pub(crate) schedules: Arc<AtomicBool>,
     _alive: Arc<Alive>,
@@ -234,6 +249,8 @@ impl Handle {
             notices,
             door: Arc::new(Semaphore::new(WISHES_MAX)),
             acts: Arc::default(),
+            nonces: Nonces::default(),
+            signed_only: Arc::default(),
             schedules: Arc::default(),
             _alive: alive,
         }
@@ -306,11 +323,29 @@ impl Handle {
     pub async fn vote(&self, vote: Vote) -> Result<Receipt, Error> {
         let decision = vote.ballot.decision;
         let run = self.run_of(decision)?;
-        self.check_request(&vote)?;
+        let verdict = vote.ballot.verdict;
+        // to take back what one has caused oneself is no opinion on it
+        if vote.signed.is_none() && verdict != Verdict::Withdraw && self.demands_signatures() {
+            return Err(crate::keys::unsigned());
+        }
+        let form = vote.signed.as_ref().map(|signed| &signed.form);
+        let act = Act::of(&vote.voter.principal, form);
+        let held = self.nonces.hold(&act, &vote.ballot.nonce).await;
+        if !self.is_answered(&vote)? {
+            self.check_nonce(&act, &vote.ballot)?;
+        }
         let (voter, request_id) = (vote.voter.principal.clone(), vote.request_id.clone());
         let Vote { ballot, voter: who, request_id: request, signed } = vote;
+        let (signed, salt) = signed.map(|signed| (signed.form, signed.reason_salt)).unzip();
         let command = VoteCommand { ballot, voter: who, request_id: request, signed };
-        let events = self.wish(run, Job::Vote(Box::new(command))).await?;
+        let job = Job::Vote(Box::new(command), salt.flatten());
+        // the nonce stays held until the vote is on disk, even if whoever cast it is gone by then
+        let this = self.clone();
+        let wish = tokio::spawn(async move {
+            let _held = held;
+            this.wish(run, job).await
+        });
+        let events = wish.await.map_err(|_panicked| Error::Stopping)??;
         let cast = if events.is_empty() {
             self.earlier_receipt(run, &voter, request_id.as_deref())?
         } else {
@@ -319,9 +354,20 @@ impl Handle {
         cast.ok_or_else(|| Refusal::UnknownDecision { decision }.into())
     }
 
-    /// A request id is one act's, in whatever run; within a run the law looks again.
-    fn check_request(&self, vote: &Vote) -> Result<(), Error> {
-        let Some(request) = &vote.request_id else { return Ok(()) };
+    /// A nonce is good for one act, in whatever run and for ever.
+    fn check_nonce(&self, act: &Act, ballot: &Ballot) -> Result<(), Error> {
+        let view = self.view()?;
+        let spent = Views::new(&view)?.spent(act, &ballot.nonce)?;
+        match spent.filter(|spent| spent.is_used_again(act, ballot.decision)) {
+            Some(_) => Err(Refusal::NonceReused.into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the same request has its answer already. A request id is one act's, in whatever run;
+    /// within a run the law looks again.
+    fn is_answered(&self, vote: &Vote) -> Result<bool, Error> {
+        let Some(request) = &vote.request_id else { return Ok(false) };
         if request.len() > REQUEST_ID_MAX {
             let detail = format!("the request id is longer than {REQUEST_ID_MAX} bytes");
             return Err(Error::Refused { code: "PL4003", detail });
@@ -332,7 +378,7 @@ impl Handle {
             Some(earlier) if earlier != vote.ballot.decision => {
                 Err(Refusal::RequestIdReused.into())
             }
-            Some(_) | None => Ok(()),
+            earlier => Ok(earlier.is_some()),
         }
     }
 

@@ -4,6 +4,7 @@
 mod card;
 mod inspect;
 mod requests;
+mod signed;
 
 pub use inspect::{one_line, visible};
 
@@ -110,7 +111,9 @@ impl Handle {
         if !concerns(&world, &row, &caller.principal, Some("all")) {
             return Err(Refusal::UnknownDecision { decision }.into());
         }
-        self.card(&view, &world, &row)
+        let mut card = self.card(&view, &world, &row)?;
+        card["sign"] = self.to_sign(caller, (decision, row.digest))?;
+        Ok(card)
     }
 
     /// An inbox is somebody's: a name that the policy does not know is told so, instead of seeing
@@ -122,16 +125,22 @@ impl Handle {
         Err(Refusal::UnknownPrincipal { name: who.clone() }.into())
     }
 
-    /// A decision document → `{position, state}`, after the commit.
+    /// A decision → `{position, state}`, after the commit; of a signed document about several,
+    /// `{items: [{decision, position, state} | {decision, error}]}`.
     ///
     /// # Errors
     /// Every refusal of GATE.md §3, and a malformed document.
-    pub async fn inbox_decide(&self, caller: &Caller, body: &Value) -> Result<Receipt, Error> {
+    pub async fn inbox_decide(&self, caller: &Caller, body: &Value) -> Result<Value, Error> {
         if body.get("document").is_some() {
-            return Err(
-                Refusal::NotBuilt { verdict: "a signed decision document".to_owned() }.into()
-            );
+            return self.decide_signed(caller, body).await;
         }
+        if self.demands_signatures() {
+            return Err(crate::keys::unsigned());
+        }
+        self.decide_unsigned(caller, body).await.map(reply)
+    }
+
+    async fn decide_unsigned(&self, caller: &Caller, body: &Value) -> Result<Receipt, Error> {
         let body: DecideBody = requests::parse(body)?;
         let decision = requests::id(&body.decision)?;
         match requests::asked(&body.verdict)? {
@@ -171,6 +180,10 @@ impl Handle {
         people.dedup();
         Ok(people)
     }
+}
+
+fn reply(receipt: Receipt) -> Value {
+    json!({ "position": receipt.position, "state": receipt.state })
 }
 
 fn electorate<'a>(world: &'a World, row: &'a DecisionRow) -> Electorate<'a> {

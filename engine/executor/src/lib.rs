@@ -9,6 +9,7 @@
 //! Invariants: nothing is called, answered or told before the commit; a parked run is not in
 //! memory; a failed commit ends the loop.
 
+mod acts;
 pub mod backup;
 mod checkpoints;
 pub mod clock;
@@ -23,6 +24,7 @@ pub mod handle;
 pub mod inbox;
 mod input;
 mod inputs;
+mod keys;
 pub mod lost;
 mod mint;
 mod perform;
@@ -42,7 +44,7 @@ mod writer;
 pub use checkpoints::checkpoint_of;
 pub use clock::Clock;
 pub use engine::{Engine, Parts};
-pub use handle::{Error, Handle, Load, Notice, Receipt, Start, Vote};
+pub use handle::{Error, Handle, Load, Notice, Receipt, Signature, Start, Vote};
 pub use perform::Transports;
 pub use turn::Error as TurnError;
 pub use world::{Modes, World};

@@ -7,6 +7,7 @@ use crate::input::{Committed, Input, ReplyTo};
 use crate::inputs::Inputs;
 use crate::perform::Caller;
 use crate::turn::{CallPlan, Fact, Turned};
+use crate::values::Content;
 use crate::world::World;
 use placet_core::effect::{Effect, react};
 use placet_log::{Append, AppendResult, Expected, NewEvent, SUBJECTS_MAX};
@@ -186,7 +187,7 @@ impl Submitter {
                 let first = before == Revision::START && place == 0;
                 let event_id = if first { story } else { self.env.mint.event(now) };
                 let causation = cause.replace(event_id);
-                let payloads = fact.payloads.iter().map(|content| content.bytes().to_vec().into());
+                let payloads = fact.payloads.iter().map(Content::to_payload);
                 NewEvent {
                     event_id,
                     actor: fact.actor,

@@ -39,6 +39,7 @@ use placet_log::{Append, PAYLOAD_MAX, ReadView};
 use placet_model::decision::Resolution;
 use placet_model::fault::FaultKind;
 use placet_model::plan::Plan;
+use placet_model::signed::SALT_LEN;
 use placet_model::{
     Actor, AttemptId, DecisionId, Digest, Event, Fault, IntegrationId, Iteration, PayloadRef,
     Position, Principal, RunId, StreamId, TaskPath, TimerId, Timestamp, Uptime, subject,
@@ -62,8 +63,8 @@ pub(crate) enum Job {
     Start(Box<StartRun>),
     /// Go on from where it stands.
     Advance,
-    /// A person votes.
-    Vote(Box<VoteCommand>),
+    /// A person votes; with the salt of a signed reason.
+    Vote(Box<VoteCommand>, Option<[u8; SALT_LEN]>),
     /// A person settles an attempt in doubt.
     Resolve { decision: DecisionId, resolution: Resolution, by: Principal },
     /// Somebody stops it.
@@ -293,7 +294,7 @@ impl<'a> Turn<'a> {
         match job {
             Job::Start(start) => self.start(*start, WorkflowInput::Asked)?,
             Job::Advance => {}
-            Job::Vote(vote) => self.vote(*vote)?,
+            Job::Vote(vote, salt) => self.vote(*vote, salt)?,
             Job::Resolve { decision, resolution, by } => self.resolve(decision, resolution, by)?,
             Job::Cancel { by, reason } => self.cancel(&by, reason.as_deref())?,
             Job::Answered(answered) => self.answered(&answered)?,

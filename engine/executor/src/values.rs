@@ -1,7 +1,8 @@
 //! The values of one run that are at hand: those made in this process, and those read back from
 //! the payload store. A speculative value exists only here until its event is committed.
 
-use placet_log::ReadView;
+use placet_log::{Payload, ReadView};
+use placet_model::signed::SALT_LEN;
 use placet_model::{PayloadRef, StreamId};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -11,6 +12,8 @@ use std::sync::{Arc, OnceLock};
 #[derive(Clone)]
 pub(crate) struct Content {
     bytes: Arc<[u8]>,
+    /// A salt that somebody has committed to it with already.
+    salt: Option<[u8; SALT_LEN]>,
     value: Arc<OnceLock<Arc<Value>>>,
 }
 
@@ -24,12 +27,25 @@ impl Content {
     /// A JSON value.
     pub(crate) fn of_value(value: Arc<Value>) -> Self {
         let bytes = serde_json::to_vec(&*value).unwrap_or_else(|_| b"null".to_vec());
-        Self { bytes: bytes.into(), value: Arc::new(OnceLock::from(value)) }
+        Self { bytes: bytes.into(), salt: None, value: Arc::new(OnceLock::from(value)) }
     }
 
     /// Bytes that are final, such as a prepared request.
     pub(crate) fn of_bytes(bytes: Vec<u8>) -> Self {
-        Self { bytes: bytes.into(), value: Arc::default() }
+        Self { bytes: bytes.into(), salt: None, value: Arc::default() }
+    }
+
+    /// Text that was signed by its salted digest.
+    pub(crate) fn of_text(text: &str, salt: [u8; SALT_LEN]) -> Self {
+        Self { salt: Some(salt), ..Self::of_bytes(text.as_bytes().to_vec()) }
+    }
+
+    /// As it goes to the log.
+    pub(crate) fn to_payload(&self) -> Payload {
+        match self.salt {
+            Some(salt) => Payload::salted(self.bytes.to_vec(), salt),
+            None => Payload::from(self.bytes.to_vec()),
+        }
     }
 
     /// The bytes.

@@ -6,6 +6,7 @@ use placet_core::claim::Hold;
 use placet_log::Epoch;
 use placet_model::draft::Mode;
 use placet_model::integration::{Identity, Integration, IntegrationStatus};
+use placet_model::keys::Keys;
 use placet_model::policy::Policy;
 use placet_model::{Event, IntegrationId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +21,8 @@ pub struct World {
     pub policy: Arc<Policy>,
     /// The integrations, disconnected ones included.
     pub integrations: BTreeMap<IntegrationId, Integration>,
+    /// The keys of the people.
+    pub keys: Arc<Keys>,
     /// Whether the whole project is paused.
     pub paused: bool,
     /// Integrations that are paused.
@@ -111,6 +114,10 @@ impl World {
                     let _was_paused = next.paused_integrations.remove(&id);
                 }
             },
+            Event::KeyRegistered(_) | Event::KeyRevoked(_) => {
+                Arc::make_mut(&mut next.keys).apply(event);
+                next.policy = next.keys.in_force(&next.policy);
+            }
             Event::IntegrationConnected(body) => next.connect(body),
             Event::CredentialStored(body) => {
                 next.change(body.integration, |i| i.credential_version = body.version);
@@ -139,7 +146,8 @@ impl World {
 
     /// The same project under another policy.
     #[must_use]
-    pub fn with_policy(&self, policy: Arc<Policy>) -> Self {
+    pub fn with_policy(&self, policy: &Arc<Policy>) -> Self {
+        let policy = self.keys.in_force(policy);
         Self { version: self.version + 1, policy, ..self.clone() }
     }
 

@@ -566,7 +566,7 @@ impl Writer {
             self.change_world(|world| world.after(event));
         }
         if let Some(policy) = &change.policy {
-            self.change_world(|world| world.with_policy(Arc::clone(policy)));
+            self.change_world(|world| world.with_policy(policy));
         }
         let inputs = self.inputs.clone();
         let Change { group, reply, turn, .. } = change;

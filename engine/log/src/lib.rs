@@ -98,6 +98,7 @@ mod tables;
 mod tombstones;
 pub mod tree;
 mod verify;
+pub mod votes;
 mod whole;
 pub mod witness;
 mod writer;

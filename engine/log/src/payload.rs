@@ -33,24 +33,34 @@ const COMMIT_LABEL: &[u8] = b"placet-pt-v1";
 
 /// Content in the clear. It is wiped when dropped.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Payload(Zeroizing<Vec<u8>>);
+pub struct Payload {
+    bytes: Zeroizing<Vec<u8>>,
+    /// A salt that somebody else has committed to already; without it a fresh one is drawn.
+    salt: Option<[u8; SALT_LEN]>,
+}
 
 impl Payload {
+    /// Content to which somebody has committed with this salt, such as a signed reason: the leaf's
+    /// commitment is then the same.
+    pub fn salted(bytes: Vec<u8>, salt: [u8; SALT_LEN]) -> Self {
+        Self { bytes: Zeroizing::new(bytes), salt: Some(salt) }
+    }
+
     /// The content.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        &self.bytes
     }
 }
 
 impl From<Vec<u8>> for Payload {
     fn from(bytes: Vec<u8>) -> Self {
-        Self(Zeroizing::new(bytes))
+        Self { bytes: Zeroizing::new(bytes), salt: None }
     }
 }
 
 impl fmt::Debug for Payload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Payload({:?}, {} bytes)", Digest::of(&self.0), self.0.len())
+        write!(f, "Payload({:?}, {} bytes)", Digest::of(&self.bytes), self.bytes.len())
     }
 }
 
@@ -122,7 +132,7 @@ impl Owner<'_> {
     }
 }
 
-/// Seals a payload under a fresh nonce and salt.
+/// Seals a payload under a fresh nonce, and a fresh salt unless it brings one.
 pub(crate) fn seal(
     key: &DataKey,
     owner: Owner<'_>,
@@ -132,11 +142,13 @@ pub(crate) fn seal(
     let mut fresh = [0; NONCE_LEN + SALT_LEN];
     random.fill(&mut fresh).map_err(|_unspecified| Error::Random)?;
     let (nonce, salt) = fresh.split_at(NONCE_LEN);
+    let salt = payload.salt.as_ref().map_or(salt, |salt| &salt[..]);
     let head = KEY_ID_LEN + NONCE_LEN;
-    let mut stored = Vec::with_capacity(head + payload.0.len() + SALT_LEN + AES_256_GCM.tag_len());
+    let mut stored =
+        Vec::with_capacity(head + payload.bytes.len() + SALT_LEN + AES_256_GCM.tag_len());
     stored.extend_from_slice(&key.id.0.to_be_bytes());
     stored.extend_from_slice(nonce);
-    stored.extend_from_slice(&payload.0);
+    stored.extend_from_slice(&payload.bytes);
     stored.extend_from_slice(salt);
     let unique = Nonce::try_assume_unique_for_key(nonce).map_err(|_unspecified| Error::Random)?;
     let tag = key
@@ -146,7 +158,7 @@ pub(crate) fn seal(
     stored.extend_from_slice(tag.as_ref());
     let commitment = Commitment {
         ct_hash: Digest::from_bytes(sha256(&[&stored])),
-        pt_commit: commit(salt, &payload.0),
+        pt_commit: commit(salt, &payload.bytes),
     };
     Ok(SealedPayload { stored, commitment })
 }
@@ -197,7 +209,7 @@ pub(crate) fn open(
         .map_err(|_unspecified| "the data key does not open it")?;
     let (plain, salt) = opened.split_last_chunk::<SALT_LEN>().ok_or("the salt is missing")?;
     check_plain(plain, salt, commitment)?;
-    Ok(OpenedPayload { payload: Payload(Zeroizing::new(plain.to_vec())), salt: *salt })
+    Ok(OpenedPayload { payload: Payload::from(plain.to_vec()), salt: *salt })
 }
 
 fn commit(salt: &[u8], plaintext: &[u8]) -> Digest {
@@ -259,6 +271,17 @@ mod tests {
         let (first, second) = (sealed(&key), sealed(&key));
         assert_ne!(first.stored, second.stored);
         assert_ne!(first.commitment.pt_commit, second.commitment.pt_commit);
+    }
+
+    #[test]
+    fn a_payload_with_a_salt_of_its_own_is_committed_to_with_that() {
+        let key = DataKey::new(DataKeyId(7), &[1; 32]).unwrap();
+        let payload = Payload::salted(b"hello".to_vec(), [5; SALT_LEN]);
+        let sealed = seal(&key, OWNER, &payload, &SystemRandom::new()).unwrap();
+        let expected = placet_model::signed::text_digest(&[5; SALT_LEN], "hello");
+        assert_eq!(sealed.commitment.pt_commit, expected);
+        let opened = open(&key, OWNER, &sealed.stored, &sealed.commitment).unwrap();
+        assert_eq!(opened.salt, [5; SALT_LEN]);
     }
 
     #[test]

@@ -73,6 +73,11 @@ impl ReadView {
         &self.head
     }
 
+    /// The name that the log's checkpoints go by, and that signed votes name.
+    pub fn origin(&self) -> String {
+        crate::checkpoint::origin(self.shared.install_id, &self.shared.project)
+    }
+
     /// The redb transaction behind the view. For `placet-projections` only, and there only for
     /// tables named `proj_…`.
     pub fn transaction(&self) -> &ReadTransaction {

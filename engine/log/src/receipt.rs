@@ -9,7 +9,8 @@
 //! ```
 //!
 //! Each event stands with its leaf, its body (in the line) and a C2SP tlog-proof, which ends with
-//! the checkpoint. A vote that was signed holds the approver's document and signature in its body.
+//! the checkpoint. A vote that was signed holds the approver's document and signature in its body,
+//! and what the log says of the key goes along: the signature is verified again.
 //! Content is there only on request, with the salt that ties it to the leaf.
 //!
 //! A receipt shows that these events are in the log. It cannot show that there are no others.
@@ -21,9 +22,12 @@ use crate::note::Note;
 use crate::payload;
 use crate::proof::{TlogProof, check_inclusion, inclusion};
 use crate::tree::leaf_hash;
+use crate::votes::Votes;
 use crate::{Error, ReadView};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use placet_model::nkey::UserKey;
+use placet_model::signed::DecisionDocument;
 use placet_model::{
     AttemptId, DecisionId, Digest, Event, Position, RecordedEvent, Revision, RunId, StreamId,
 };
@@ -64,7 +68,8 @@ pub struct Proven {
 }
 
 /// The events of a run that concern one decision: how the run began, the draft, the request, the
-/// votes, the end of the decision, and what was sent on the strength of it.
+/// votes and the keys they were signed with, the end of the decision, and what was sent on the
+/// strength of it.
 ///
 /// # Errors
 /// Whatever reading the run fails with.
@@ -76,7 +81,19 @@ pub fn of_decision(
     let stream = StreamId::Run(run);
     let events: Vec<RecordedEvent> =
         view.stream(&stream, Revision::START).collect::<Result<_, _>>()?;
-    Ok(concerned(&events, decision).map(|event| event.position).collect())
+    let mut positions: Vec<Position> =
+        concerned(&events, decision).map(|event| event.position).collect();
+    let keys = voting_keys(concerned(&events, decision));
+    if !keys.is_empty() {
+        for event in view.stream(&StreamId::Policy, Revision::START) {
+            let event = event?;
+            if is_of_keys(&event, &keys) {
+                positions.push(event.position);
+            }
+        }
+        positions.sort();
+    }
+    Ok(positions)
 }
 
 /// Those of a run's events that concern one decision.
@@ -112,6 +129,28 @@ fn concerned(
         _ => false,
     };
     events.iter().filter(move |event| concerns(&event.event))
+}
+
+/// The keys with which votes among these events were signed.
+fn voting_keys<'e>(events: impl Iterator<Item = &'e RecordedEvent>) -> BTreeSet<UserKey> {
+    events
+        .filter_map(|event| match &event.event {
+            Event::VoteCast(vote) => vote.signed.as_ref(),
+            _ => None,
+        })
+        .filter_map(|signed| DecisionDocument::from_message(&signed.document).ok())
+        .map(|document| *document.key())
+        .collect()
+}
+
+/// Whether it is what the log says of one of these keys.
+fn is_of_keys(event: &RecordedEvent, keys: &BTreeSet<UserKey>) -> bool {
+    let key = match &event.event {
+        Event::KeyRegistered(body) => &body.key,
+        Event::KeyRevoked(body) => &body.key,
+        _ => return false,
+    };
+    event.stream == StreamId::Policy && keys.contains(key)
 }
 
 /// Writes the receipt of a decision with the events at these positions, all within the checkpoint.
@@ -168,7 +207,8 @@ pub fn verify(text: &str, asked: &Asked, render: Render<'_>) -> Result<Proven, F
         .ok_or_else(|| no(&"it names no decision"))?;
     let listed = receipt["events"].as_array().filter(|events| events.len() <= EVENTS_MAX);
     let listed = listed.ok_or_else(|| no(&"it lists no events, or too many"))?;
-    let mut check = Check { asked, render, note: None, events: vec![], content: vec![] };
+    let mut check =
+        Check { asked, render, votes: None, note: None, events: vec![], content: vec![] };
     for (place, event) in listed.iter().enumerate() {
         check.event(place, event)?;
     }
@@ -178,8 +218,8 @@ pub fn verify(text: &str, asked: &Asked, render: Render<'_>) -> Result<Proven, F
     Ok(Proven { decision, attested, events, content })
 }
 
-/// What it says to be about stands in no leaf: the events themselves must be about that decision,
-/// all of them, and in one run.
+/// What it says to be about stands in no leaf: the events themselves must be about that decision, in
+/// one run, or about a key with which a vote on it was signed.
 fn about(decision: DecisionId, events: &[RecordedEvent]) -> Result<(), Finding> {
     let no = |what: &str| Finding::in_file("receipt", what);
     let asked = events.iter().find(|event| match &event.event {
@@ -191,7 +231,10 @@ fn about(decision: DecisionId, events: &[RecordedEvent]) -> Result<(), Finding> 
         .filter(|event| event.stream == asked.stream)
         .map(|event| event.position)
         .collect();
-    match events.iter().find(|event| !about.contains(&event.position)) {
+    let keys = voting_keys(events.iter().filter(|event| about.contains(&event.position)));
+    let strange =
+        |event: &&RecordedEvent| !about.contains(&event.position) && !is_of_keys(event, &keys);
+    match events.iter().find(strange) {
         Some(other) => {
             Err(no("it is not about the decision that is named").at(other.position.get()))
         }
@@ -202,6 +245,8 @@ fn about(decision: DecisionId, events: &[RecordedEvent]) -> Result<(), Finding> 
 struct Check<'a> {
     asked: &'a Asked,
     render: Render<'a>,
+    /// None until the log is known.
+    votes: Option<Votes>,
     /// The checkpoint of the first event, with who has signed it; the others must have the same.
     note: Option<(Note, Attested)>,
     events: Vec<RecordedEvent>,
@@ -238,6 +283,9 @@ impl Check<'_> {
         if self.events.last().is_some_and(|before| before.position >= event.position) {
             return Err(no(&"it stands twice, or out of order"));
         }
+        let votes =
+            self.votes.get_or_insert_with(|| Votes::new(attested.checkpoint.origin.clone()));
+        votes.event(&event.event, &envelope.payloads).map_err(|what| no(&what))?;
         for item in given["content"].as_array().into_iter().flatten() {
             let disclosed = disclosed(item, &envelope).map_err(|what| no(&what))?;
             self.content.push(disclosed);

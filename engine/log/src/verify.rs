@@ -10,6 +10,7 @@ use crate::payload;
 use crate::record::Record;
 use crate::tables::{PAYLOADS, STREAMS};
 use crate::tree::{Frontier, leaf_hash};
+use crate::votes::Votes;
 use crate::{Error, ReadView};
 use placet_model::event::governance::CheckpointSigned;
 use placet_model::{Digest, Event, Position, Timestamp};
@@ -24,22 +25,30 @@ pub struct Verified {
     pub payloads: u64,
     /// Payloads that were erased.
     pub erased: u64,
+    /// Signatures of votes, each verified again.
+    pub signatures: u64,
     /// Root of the tree, rebuilt from the leaves.
     pub root: Digest,
 }
 
 impl ReadView {
-    /// Checks every record, the stream index, every payload and the Merkle tree.
+    /// Checks every record, the stream index, every payload, every signature of a vote and the Merkle
+    /// tree.
     ///
     /// # Errors
     /// The first damage, naming the position.
     pub fn verify(&self) -> Result<Verified, Error> {
         let mut check = Check::new(Frontier::default());
         let (mut payloads, mut erased) = (0, 0);
+        let mut votes = Votes::new(self.origin());
         self.scan(Position::START, |record| {
             check.record(self, record)?;
-            if let Event::CheckpointSigned(signed) = record.event()?.event {
-                self.check_signed(record.envelope.position, &signed)?;
+            let (position, event) = (record.envelope.position, record.event()?.event);
+            votes
+                .event(&event, &record.envelope.payloads)
+                .map_err(|what| Error::Damaged { position, what })?;
+            if let Event::CheckpointSigned(signed) = event {
+                self.check_signed(position, &signed)?;
             }
             for index in 0..record.envelope.payloads.len() {
                 match self.check_payload(record, index)? {
@@ -52,7 +61,13 @@ impl ReadView {
         let root = check.finish(self)?;
         self.check_counts(payloads)?;
         self.check_subjects()?;
-        Ok(Verified { events: self.head().size, payloads, erased, root })
+        Ok(Verified {
+            events: self.head().size,
+            payloads,
+            erased,
+            signatures: votes.signatures(),
+            root,
+        })
     }
 
     /// A checkpoint in the log must be of the log that it stands in.

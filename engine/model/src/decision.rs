@@ -114,6 +114,8 @@ wire_enum! {
         Nkey = 4 "nkey",
         /// A passkey assertion over the decision document.
         Passkey = 5 "passkey",
+        /// The NATS server's word on which registered key asked, across an account's import.
+        Account = 6 "account",
     }
 }
 

@@ -11,6 +11,7 @@ pub mod child;
 pub mod decision;
 pub mod governance;
 pub mod integration;
+pub mod people;
 pub mod run;
 pub mod wait;
 
@@ -31,6 +32,7 @@ use integration::{
     CredentialStored, CredentialUsed, HealthCheckFailed, IntegrationConnected, IntegrationDisabled,
     IntegrationDisconnected, IntegrationEnabled, IntegrationTested,
 };
+use people::{KeyRegistered, KeyRevoked};
 use run::{
     BranchFaulted, FaultCaught, IterationStarted, RetryScheduled, RunCancelled, RunCompleted,
     RunFaulted, RunMigrated, RunStarted, TaskCompleted, TaskFaulted, TaskSkipped, TaskStarted,
@@ -100,6 +102,8 @@ macro_rules! for_each_event {
             CheckpointCosigned = 81,
             PayloadErased = 82,
             EpochStarted = 83,
+            KeyRegistered = 95,
+            KeyRevoked = 96,
         }
     };
 }

@@ -4,7 +4,8 @@
 //! decides anything; the law lives in `placet-core`, the world in the crates around it.
 //!
 //! Reading order: [`id`] and [`stream`] name things, [`plan`] is what an author's YAML becomes,
-//! [`request`], [`draft`] and [`decision`] are what an approver consents to, [`attempt`] is what
+//! [`request`], [`draft`] and [`decision`] are what an approver consents to ([`signed`] is how a key
+//! says so), [`attempt`] is what
 //! was done about it, and [`event`] is how all of it is remembered.
 #![warn(clippy::wildcard_enum_match_arm, missing_docs)]
 
@@ -21,13 +22,16 @@ pub mod event;
 pub mod fault;
 pub mod id;
 pub mod integration;
+pub mod keys;
 pub mod manifest;
+pub mod nkey;
 pub mod path;
 pub mod payload;
 pub mod plan;
 pub mod policy;
 pub mod project;
 pub mod request;
+pub mod signed;
 pub mod stream;
 pub mod subject;
 pub mod time;

@@ -5,7 +5,10 @@
 
 use crate::actor::{PrincipalKind, Role};
 use crate::approval::{ReasonRequired, SelfApproval, Threshold};
+use crate::event::decision::VoteCast;
 use crate::manifest::Effect;
+use crate::nkey::UserKey;
+use crate::signed::DecisionDocument;
 use crate::{Duration, Principal};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,6 +35,21 @@ pub struct Policy {
     pub rules: Vec<Rule>,
     /// Operations that nobody may run.
     pub blocked: BTreeSet<String>,
+    /// Keys whose votes count no more. Not of the document: the log says so, key by key.
+    #[serde(skip)]
+    pub revoked: BTreeSet<UserKey>,
+}
+
+impl Policy {
+    /// Whether a vote may still count: not one whose key was revoked since, which may have been
+    /// somebody else's vote.
+    pub fn trusts(&self, vote: &VoteCast) -> bool {
+        self.revoked.is_empty()
+            || vote.signed.as_ref().is_none_or(|signed| {
+                let document = DecisionDocument::from_message(&signed.document);
+                document.is_ok_and(|document| !self.revoked.contains(document.key()))
+            })
+    }
 }
 
 /// One rule.

@@ -133,7 +133,9 @@ impl<'e> Change<'e> {
             | Event::CheckpointSigned(_)
             | Event::CheckpointCosigned(_)
             | Event::PayloadErased(_)
-            | Event::EpochStarted(_) => None,
+            | Event::EpochStarted(_)
+            | Event::KeyRegistered(_)
+            | Event::KeyRevoked(_) => None,
         }
     }
 }

@@ -6,6 +6,7 @@
 use crate::arrival::{self, Came};
 use crate::decision::{Change, Decision, misplaced};
 use crate::key::{DUE_LEN, MARK_LEN, Mark};
+use crate::nonce::{self, Spent};
 use crate::order::{self, Became};
 use crate::project::Outbound;
 use crate::run::{Facts, State};
@@ -14,6 +15,7 @@ use crate::table::TableName;
 use crate::{DueRow, Error};
 use crate::{integrations, project};
 use placet_model::event::run::{RunMigrated, RunStarted};
+use placet_model::event::wait::EventEmitted;
 use placet_model::{DecisionId, Event, Position, RecordedEvent, Revision, RunId, StreamId};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -41,6 +43,7 @@ struct Commit {
     runs: BTreeMap<RunId, TouchedRun>,
     decisions: BTreeMap<DecisionId, TouchedDecision>,
     requests: BTreeMap<Vec<u8>, DecisionId>,
+    nonces: BTreeMap<Vec<u8>, Spent>,
 }
 
 #[derive(Debug)]
@@ -80,11 +83,7 @@ impl Commit {
                 self.run_event(store, event)?;
                 of_order(store, event)
             }
-            Event::EventEmitted(body) => {
-                self.run_event(store, event)?;
-                let came = Came::of(&body.kind, &body.identity, (body.envelope, None));
-                arrival::came(store, event, &came)
-            }
+            Event::EventEmitted(body) => self.emitted(store, event, body),
             Event::EventReceived(body) => {
                 let came = Came::of(&body.kind, &body.identity, (body.envelope, body.to));
                 arrival::came(store, event, &came)
@@ -128,7 +127,9 @@ impl Commit {
             | Event::OutboundPaused(_)
             | Event::OutboundResumed(_)
             | Event::WorkflowDeployed(_)
-            | Event::OperationRegistered(_) => of_project(store, event),
+            | Event::OperationRegistered(_)
+            | Event::KeyRegistered(_)
+            | Event::KeyRevoked(_) => of_project(store, event),
             Event::CredentialUsed(_)
             | Event::EngineStarted(_)
             | Event::ScheduleMatched(_)
@@ -137,6 +138,17 @@ impl Commit {
             | Event::PayloadErased(_)
             | Event::EpochStarted(_) => Ok(()),
         }
+    }
+
+    fn emitted(
+        &mut self,
+        store: &mut Store<'_>,
+        event: &RecordedEvent,
+        body: &EventEmitted,
+    ) -> Result<(), Error> {
+        self.run_event(store, event)?;
+        let came = Came::of(&body.kind, &body.identity, (body.envelope, None));
+        arrival::came(store, event, &came)
     }
 
     fn run_started(&mut self, event: &RecordedEvent, body: &RunStarted) -> Result<(), Error> {
@@ -162,6 +174,9 @@ impl Commit {
         };
         if let Some((decision, change)) = Change::of(&touched.state, &event.event) {
             let (decisions, requests) = (&mut self.decisions, &mut self.requests);
+            if let Change::Voted(vote) = &change {
+                nonce::spend(store, &mut self.nonces, vote)?;
+            }
             if let Change::Requested(body) = &change {
                 let draft = touched.state.draft(&body.task);
                 let draft = draft.ok_or_else(|| misplaced(event, "the run has no draft"))?;
@@ -228,6 +243,9 @@ impl Commit {
         for (key, decision) in self.requests {
             store.put(TableName::Requests, &key, &decision)?;
         }
+        for (key, spent) in self.nonces {
+            store.put(TableName::Nonces, &key, &spent)?;
+        }
         write_keys(store, TableName::Marks, marks)?;
         write_keys(store, TableName::Due, due)
     }
@@ -245,6 +263,7 @@ fn of_project(store: &mut Store<'_>, event: &RecordedEvent) -> Result<(), Error>
         Event::IntegrationEnabled(body) => integrations::enabled(store, body.integration),
         Event::IntegrationDisconnected(body) => integrations::disconnected(store, body.integration),
         Event::PolicyChanged(body) => project::policy_changed(store, event, body),
+        Event::KeyRegistered(_) | Event::KeyRevoked(_) => project::keys_changed(store, event),
         Event::OutboundPaused(body) => project::outbound(store, body.integration, Outbound::Paused),
         Event::OutboundResumed(body) => {
             project::outbound(store, body.integration, Outbound::Resumed)

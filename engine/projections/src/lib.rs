@@ -22,6 +22,7 @@ mod error;
 mod fold;
 mod integrations;
 mod key;
+mod nonce;
 mod order;
 mod past;
 mod project;
@@ -34,6 +35,7 @@ mod table;
 mod views;
 
 pub use error::Error;
+pub use nonce::Spent;
 pub use past::Past;
 pub use projections::Projections;
 pub use rebuild::{Difference, Progress, Rebuilt, Status, compare, rebuild, status};

@@ -5,6 +5,7 @@ use crate::store::Store;
 use crate::table::TableName;
 use crate::{Error, Located, Pauses, WorkflowRow};
 use placet_model::event::governance::{OperationRegistered, PolicyChanged, WorkflowDeployed};
+use placet_model::keys::Keys;
 use placet_model::{
     Digest, IntegrationId, PayloadRef, Position, RecordedEvent, StreamId, Timestamp,
 };
@@ -12,6 +13,8 @@ use serde::{Deserialize, Serialize};
 
 /// Key of the policy in [`TableName::Project`].
 pub(crate) const POLICY: &[u8] = b"policy";
+/// Key of people's keys in [`TableName::Project`].
+pub(crate) const KEYS: &[u8] = b"keys";
 /// Key of the pauses in [`TableName::Project`].
 pub(crate) const PAUSES: &[u8] = b"pauses";
 
@@ -125,6 +128,13 @@ pub(crate) fn policy_changed(
 ) -> Result<(), Error> {
     let place = Place::new(&event.stream, body.policy);
     store.put(TableName::Project, POLICY, &(body.digest, place))
+}
+
+/// A key was registered or revoked: people have few, so they are one row.
+pub(crate) fn keys_changed(store: &mut Store<'_>, event: &RecordedEvent) -> Result<(), Error> {
+    let mut keys: Keys = store.get(TableName::Project, KEYS)?.unwrap_or_default();
+    keys.apply(&event.event);
+    store.put(TableName::Project, KEYS, &keys)
 }
 
 /// Whether something begins or ends to be paused.

@@ -442,7 +442,9 @@ impl State {
             | Event::CheckpointSigned(_)
             | Event::CheckpointCosigned(_)
             | Event::PayloadErased(_)
-            | Event::EpochStarted(_) => Err("it is no event of a run"),
+            | Event::EpochStarted(_)
+            | Event::KeyRegistered(_)
+            | Event::KeyRevoked(_) => Err("it is no event of a run"),
         }
     }
 

@@ -10,8 +10,9 @@ use crate::decision::Decision;
 use crate::run::{End, Facts, State};
 use crate::store::{Snapshot, guarded};
 use crate::table::TableName;
-use crate::{DecisionRow, Error, RunFilter, RunRow, RunStatus};
+use crate::{DecisionRow, Error, RunFilter, RunRow, RunStatus, Spent};
 use placet_log::ReadView;
+use placet_model::signed::Act;
 use placet_model::{DecisionId, Principal, RunId};
 use std::iter::Peekable;
 use std::ops::Bound;
@@ -126,6 +127,15 @@ impl<'a> Views<'a> {
     ) -> Result<Option<DecisionId>, Error> {
         let key = crate::fold::request_key(principal.as_str(), request_id);
         guarded(|| self.snapshot.open(TableName::Requests)?.get(&key))
+    }
+
+    /// What a nonce was used for, by whoever the act is: a key, or a voter who did not sign.
+    ///
+    /// # Errors
+    /// A damaged row.
+    pub fn spent(&self, act: &Act, nonce: &str) -> Result<Option<Spent>, Error> {
+        let key = crate::nonce::key(act, nonce);
+        guarded(|| self.snapshot.open(TableName::Nonces)?.get(&key))
     }
 }
 

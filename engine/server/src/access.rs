@@ -38,7 +38,7 @@ impl Access {
     }
 
     /// Whether the people of this server are those of `dev`, where files of the project name them
-    /// and votes need no signature.
+    /// and votes need no signature; everywhere else the engine demands one.
     pub(crate) const fn is_dev(&self) -> bool {
         matches!(self.0, Kind::Dev { .. })
     }

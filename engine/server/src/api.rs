@@ -10,6 +10,7 @@ mod govern;
 mod identity;
 mod inbox;
 mod integrations;
+mod keys;
 mod manifests;
 mod projections;
 mod runs;
@@ -37,6 +38,9 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/inbox", get(inbox::list))
         .route("/decisions/{id}", get(inbox::card))
         .route("/decisions/{id}/votes", post(inbox::vote))
+        .route("/votes", post(inbox::signed))
+        .route("/keys", get(keys::list).post(keys::register))
+        .route("/keys/{key}/revoke", post(keys::revoke))
         .route("/runs", get(runs::list).post(runs::start))
         .route("/runs/by-version", get(versions::list))
         .route("/runs/{id}", get(runs::show))

@@ -61,6 +61,9 @@ impl App {
     ) -> Self {
         let ServerOptions { handle, access, login_token, hosts, vault, live, mode, listen: _ } =
             options;
+        if !access.is_dev() {
+            handle.demand_signatures();
+        }
         let (moved, heads) = watch::channel(Position::START);
         let moved = Arc::new(moved);
         let follower = Arc::clone(&moved);

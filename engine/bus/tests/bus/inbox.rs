@@ -224,8 +224,8 @@ async fn the_service_is_back_after_a_killed_server() {
 async fn the_service_can_be_discovered() {
     let Some(server) = NatsServer::start_or_skip("the_service_can_be_discovered") else { return };
     let _bus = serve(&server.url(), &Engine::new()).await;
-    let info =
-        client(&server.url()).await.request("$SRV.INFO.placet-inbox", "".into()).await.unwrap();
+    let client = client(&server.url()).await;
+    let info = client.request("$SRV.INFO.placet-inbox", "".into()).await.unwrap();
     let endpoints = body(&info)["endpoints"].clone();
     let subjects: Vec<&str> = endpoints
         .as_array()
@@ -236,6 +236,13 @@ async fn the_service_can_be_discovered() {
     for verb in ["list", "get", "decide"] {
         assert!(subjects.contains(&format!("placet.v1.inbox.*.{verb}").as_str()), "{subjects:?}");
     }
+    let ping = client.request("$SRV.PING", "".into()).await.unwrap();
+    assert_eq!(body(&ping)["name"], "placet-inbox");
+    ask(&client, "placet.v1.inbox.ana.list", "1", json!({})).await;
+    let stats = body(&client.request("$SRV.STATS.placet-inbox", "".into()).await.unwrap());
+    let mut counts = stats["endpoints"].as_array().unwrap().iter();
+    let list = counts.find(|endpoint| endpoint["name"] == "list").unwrap();
+    assert_eq!((&list["num_requests"], &list["queue_group"]), (&json!(1), &json!("q")), "{stats}");
 }
 
 #[tokio::test]

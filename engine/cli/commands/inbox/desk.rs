@@ -1,9 +1,9 @@
 //! The desk at which inboxes are asked for: an engine's API, or NATS.
 
-use crate::env;
 use crate::exit::{Refused, invalid};
 use crate::link::{Link, Target};
 use crate::out;
+use crate::signing;
 use anyhow::{Result, anyhow};
 use placet_bus::{ClientError, InboxClient, Verb};
 use placet_executor::Clock;
@@ -28,7 +28,7 @@ impl Desk {
     pub(super) async fn over_nats(url: &str, target: &Target) -> Result<Self> {
         let user = target.acting.as_ref();
         let user = user.ok_or_else(|| invalid("--nats needs --as USER"))?;
-        let seed = std::env::var(env::NATS_SEED).ok();
+        let seed = signing::login(user)?;
         InboxClient::connect(url, user, seed.as_deref()).await.map(Self::Nats).map_err(failed)
     }
 
@@ -86,6 +86,21 @@ impl Desk {
                 ballot.insert("decision".to_owned(), json!(decision));
                 ask(client, Verb::Decide, &ballot).await
             }
+        }
+    }
+
+    /// A signed decision.
+    pub(super) async fn hand_in(
+        &self,
+        decision: DecisionId,
+        envelope: Map<String, Value>,
+    ) -> Result<Value> {
+        match self {
+            Self::Engine(link) => {
+                let path = format!("/api/v1/decisions/{decision}/votes");
+                link.post(&path, &Value::Object(envelope)).await
+            }
+            Self::Nats(client) => ask(client, Verb::Decide, &envelope).await,
         }
     }
 

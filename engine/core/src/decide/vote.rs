@@ -51,6 +51,7 @@ pub(super) fn cast(
         cast
     };
     let mut votes = ask.votes.clone();
+    votes.retain(|vote| context.policy.trusts(vote));
     votes.push(cast.clone());
     let settlement = settle(cast.verdict, electorate, &votes);
     let digest = ask.draft.digest;
@@ -101,7 +102,7 @@ fn check_voter(vote: &VoteCommand, electorate: Electorate<'_>, ask: &Ask) -> Res
     if electorate.is_agent(voter) {
         return Err(Refusal::Agent { voter: voter.clone() });
     }
-    if ask.votes.iter().any(|v| v.voter == *voter) {
+    if ask.votes.iter().any(|v| v.voter == *voter && electorate.policy.trusts(v)) {
         return Err(Refusal::AlreadyVoted { voter: voter.clone() });
     }
     if electorate.is_entitled(voter) {

@@ -36,6 +36,17 @@ pub(super) struct DecideBody {
     pub(super) reason: Option<String>,
 }
 
+/// `decide`, signed.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SignedBody {
+    pub(super) document: Value,
+    pub(super) signature: String,
+    pub(super) with: Option<Value>,
+    pub(super) reason: Option<String>,
+    pub(super) reason_salt: Option<String>,
+}
+
 pub(super) fn malformed(detail: String) -> Error {
     Error::Refused { code: "PL4003", detail }
 }

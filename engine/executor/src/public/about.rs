@@ -84,7 +84,9 @@ impl About {
             | Event::CheckpointSigned(_)
             | Event::CheckpointCosigned(_)
             | Event::PayloadErased(_)
-            | Event::EpochStarted(_) => Self::default(),
+            | Event::EpochStarted(_)
+            | Event::KeyRegistered(_)
+            | Event::KeyRevoked(_) => Self::default(),
         }
     }
 

@@ -18,6 +18,8 @@ mod reads;
 mod report;
 mod schedules;
 mod select;
+mod signed;
+mod signing;
 mod story;
 mod unreadable;
 mod world;

@@ -12,6 +12,7 @@ use crate::envelope::{Commitment, Envelope, LEAF_MAX};
 use crate::note::{NOTE_MAX, Note};
 use crate::payload::{self, PAYLOAD_MAX, SEALED_MORE};
 use crate::tree::{Frontier, leaf_hash};
+use crate::votes::Votes;
 use placet_model::{Digest, Event, EventId, Position, RecordedEvent, StreamId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -48,6 +49,8 @@ pub struct Report {
     pub plain: u64,
     /// Payloads that are not there, each with an erasure in the log that says why.
     pub erased: u64,
+    /// Signatures of votes, each verified again.
+    pub signatures: u64,
 }
 
 /// The first thing that does not hold.
@@ -101,8 +104,9 @@ pub fn verify(dir: &Path, asked: &Asked, render: Render<'_>) -> Result<Report, F
     check.end(&attested.checkpoint)?;
     check.missing()?;
     check.strays(attested.checkpoint.size)?;
-    let Check { payloads, plain, erased, .. } = check;
-    Ok(Report { events: attested.checkpoint.size, attested, payloads, plain, erased })
+    let Check { payloads, plain, erased, votes, .. } = check;
+    let signatures = votes.signatures();
+    Ok(Report { events: attested.checkpoint.size, attested, payloads, plain, erased, signatures })
 }
 
 fn attested(dir: &Path, asked: &Asked) -> Result<Attested, Finding> {
@@ -176,6 +180,7 @@ struct Check<'a> {
     /// Payloads that are not there, by position, and what may have taken them.
     absent: Vec<(u64, StreamId, EventId)>,
     erasures: BTreeMap<Taken, u64>,
+    votes: Votes,
     payloads: u64,
     plain: u64,
     erased: u64,
@@ -211,6 +216,7 @@ impl<'a> Check<'a> {
             names: BTreeSet::new(),
             absent: vec![],
             erasures: BTreeMap::new(),
+            votes: Votes::new(checkpoint.origin.clone()),
             payloads: 0,
             plain: 0,
             erased: 0,
@@ -255,6 +261,9 @@ impl<'a> Check<'a> {
         self.recorded_at = Some(envelope.recorded_at);
         self.project.get_or_insert_with(|| envelope.project.to_owned());
         let event = self.line(&envelope)?;
+        self.votes
+            .event(&event.event, &envelope.payloads)
+            .map_err(|what| Finding::in_file(layout::EVENTS, what).at(position))?;
         self.note_erasure(&event);
         for (index, commitment) in envelope.payloads.iter().enumerate() {
             self.payload(&event, index, commitment)?;

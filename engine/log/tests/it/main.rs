@@ -16,3 +16,4 @@ mod refused;
 mod sample;
 mod support;
 mod tail;
+mod votes;

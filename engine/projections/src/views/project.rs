@@ -2,11 +2,12 @@
 
 use super::Views;
 use crate::integrations::Stored;
-use crate::project::{self, Deployed, Kind, PAUSES, POLICY, Place};
+use crate::project::{self, Deployed, KEYS, Kind, PAUSES, POLICY, Place};
 use crate::store::guarded;
 use crate::table::TableName;
 use crate::{Error, Located, Pauses, WorkflowRow};
 use placet_model::integration::Integration;
+use placet_model::keys::Keys;
 use placet_model::{Digest, IntegrationId};
 use std::ops::Bound;
 
@@ -89,6 +90,14 @@ impl Views<'_> {
                 located.ok_or_else(|| TableName::Project.damaged(POLICY, "its stream"))?;
             Ok(Some((digest, located)))
         })
+    }
+
+    /// The keys of the people, revoked ones included.
+    ///
+    /// # Errors
+    /// A damaged row.
+    pub fn keys(&self) -> Result<Keys, Error> {
+        guarded(|| Ok(self.snapshot.open(TableName::Project)?.get(KEYS)?.unwrap_or_default()))
     }
 
     /// What is paused.

@@ -9,6 +9,7 @@ mod histories;
 mod inbox;
 mod layout;
 mod make;
+mod nonces;
 mod oracle;
 mod past;
 mod project;

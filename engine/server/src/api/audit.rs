@@ -177,6 +177,7 @@ pub(super) async fn verify(
                 "events": verified.events,
                 "payloads": verified.payloads,
                 "erased": verified.erased,
+                "signatures": verified.signatures,
                 "root": verified.root,
             }),
             Err(error) => damage(error)?,

@@ -42,17 +42,20 @@ pub(super) async fn card(
 ///
 /// A vote names the digest that its voter was shown. Nonce and time protect a vote on its way
 /// through other hands; a caller who stands at this door may leave them to it. Only `dev` takes
-/// votes that nobody has signed.
+/// votes that nobody has signed; a signed one is `{document, signature, with?, reason?, reason_salt?}`.
 pub(super) async fn vote(
     State(app): State<Arc<App>>,
     caller: Caller,
     Place(decision): Place<String>,
     Json(mut body): Json<Map<String, Value>>,
 ) -> Answer {
-    if !app.access.is_dev() {
-        let detail = "a vote over `placet serve` is a signed document; signing comes with `placet keys`, \
-                      which is not built yet, so until then nothing is decided here";
-        return Err(Problem::new("PL3017", detail));
+    if let Some(document) = body.get("document") {
+        let items = document["items"].as_array().map_or(&[][..], Vec::as_slice);
+        if items.len() != 1 || items[0]["decision"] != decision {
+            let detail = "document: its one item is the decision in the path; several go to /votes";
+            return Err(Problem::malformed(detail));
+        }
+        return decide(&app, &caller, body).await;
     }
     if body.insert("decision".to_owned(), Value::from(decision)).is_some() {
         return Err(Problem::malformed("body: the decision stands in the path"));
@@ -61,8 +64,25 @@ pub(super) async fn vote(
         body.entry("nonce").or_insert_with(|| json!(app.handle.nonce()));
         body.entry("time").or_insert_with(|| json!(app.handle.now()));
     }
-    let receipt = app.handle.inbox_decide(&caller.to_inbox(), &Value::Object(body)).await?;
-    Ok(axum::Json(json!({ "position": receipt.position, "state": receipt.state })))
+    decide(&app, &caller, body).await
+}
+
+/// `POST /votes` `{document, signature, with?, reason?, reason_salt?}`: a signed decision about one
+/// or more items → `{position, state}`, or `{items: [{decision, position, state} | {decision, error}]}`.
+pub(super) async fn signed(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Json(body): Json<Map<String, Value>>,
+) -> Answer {
+    if !body.contains_key("document") {
+        return Err(Problem::malformed("body: a signed decision document is taken here"));
+    }
+    decide(&app, &caller, body).await
+}
+
+async fn decide(app: &App, caller: &Caller, body: Map<String, Value>) -> Answer {
+    let answer = app.handle.inbox_decide(&caller.to_inbox(), &Value::Object(body)).await?;
+    Ok(axum::Json(answer))
 }
 
 fn is_vote(word: &str) -> bool {

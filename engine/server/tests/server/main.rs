@@ -13,6 +13,7 @@ mod fuzz;
 mod http;
 mod inbox;
 mod integrations;
+mod keys;
 mod looking;
 mod problems;
 mod projections;

@@ -32,6 +32,7 @@ pub(super) fn export(dir: &Path, asked: &Asked) -> Value {
                 "payloads": report.payloads,
                 "plain": report.plain,
                 "erased": report.erased,
+                "signatures": report.signatures,
                 "root": report.attested.checkpoint.root,
                 "signed_by": signers(&report.attested),
                 "notes": notes,

@@ -39,6 +39,7 @@ pub(super) fn of_data(data: (&Path, Standing), project: &Project, asked: &Asked)
             "events": verified.events,
             "payloads": verified.payloads,
             "erased": verified.erased,
+                "signatures": verified.signatures,
             "root": verified.root,
         });
         let last = Recorded::last(&view)?.map(|last| last.note);

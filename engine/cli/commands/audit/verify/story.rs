@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use placet_log::receipt::Proven;
 use placet_model::event::decision::VoteCast;
+use placet_model::signed::DecisionDocument;
 use placet_model::{Digest, Event, RecordedEvent};
 use serde_json::Value;
 
@@ -53,6 +54,12 @@ fn said(event: &RecordedEvent) -> Option<String> {
         Event::AttemptInDoubt(body) => {
             format!("whether it was done is in doubt: {}", body.evidence)
         }
+        Event::KeyRegistered(body) => {
+            format!("the key {} was registered as that of {}", body.key, body.principal)
+        }
+        Event::KeyRevoked(body) => {
+            format!("the key {} of {} was revoked", body.key, body.principal)
+        }
         Event::AttemptReconciled(body) => format!("the doubt was settled: {}", body.resolution),
         _ => return None,
     })
@@ -60,10 +67,12 @@ fn said(event: &RecordedEvent) -> Option<String> {
 
 fn vote(body: &VoteCast) -> String {
     let signed = match &body.signed {
-        Some(signed) => format!(
-            "with a document of {} bytes and a signature of the voter's own, which stand in the receipt",
-            signed.document.len()
-        ),
+        Some(signed) => match DecisionDocument::from_message(&signed.document) {
+            Ok(document) => {
+                format!("signed with the key {}: the signature verifies", document.key())
+            }
+            Err(error) => format!("with a document that cannot be read: {error}"),
+        },
         None => format!(
             "known by {} only: the engine says so, no signature of the voter's own does",
             body.assurance

@@ -10,6 +10,7 @@ use placet_model::event::integration::{
     CredentialStored, CredentialUsed, HealthCheckFailed, IntegrationConnected,
     IntegrationDisconnected, IntegrationTested,
 };
+use placet_model::event::people::{KeyRegistered, KeyRevoked};
 use placet_model::event::wait::{EventReceived, EventsDelivered};
 use placet_model::integration::Identity;
 
@@ -158,4 +159,12 @@ pub(super) fn epoch_started(teller: &Teller<'_>, body: &EpochStarted) -> String 
         body.size,
         brief(body.root),
     )
+}
+
+pub(super) fn key_registered(teller: &Teller<'_>, body: &KeyRegistered) -> String {
+    format!("{} registered the key {} as that of {}", teller.who(), body.key, body.principal)
+}
+
+pub(super) fn key_revoked(teller: &Teller<'_>, body: &KeyRevoked) -> String {
+    format!("{} revoked the key {} of {}", teller.who(), body.key, body.principal)
 }

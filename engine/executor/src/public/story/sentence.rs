@@ -70,6 +70,8 @@ impl Teller<'_> {
             Event::CheckpointCosigned(body) => project::checkpoint_cosigned(body),
             Event::PayloadErased(body) => project::erased(self, body),
             Event::EpochStarted(body) => project::epoch_started(self, body),
+            Event::KeyRegistered(body) => project::key_registered(self, body),
+            Event::KeyRevoked(body) => project::key_revoked(self, body),
         }
     }
 }

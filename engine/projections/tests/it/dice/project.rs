@@ -12,8 +12,10 @@ use placet_model::event::integration::{
     CredentialStored, CredentialUsed, HealthCheckFailed, IntegrationConnected, IntegrationDisabled,
     IntegrationDisconnected, IntegrationEnabled, IntegrationTested,
 };
+use placet_model::event::people::{KeyRegistered, KeyRevoked};
 use placet_model::event::wait::Taken;
 use placet_model::integration::Identity;
+use placet_model::nkey::UserKey;
 use placet_model::{Event, EventId, IntegrationId, PayloadRef, Position, RunId, StreamId};
 
 impl Dice {
@@ -25,8 +27,16 @@ impl Dice {
                 (StreamId::Integration(id), self.of_integration(id))
             }
             3 => (StreamId::Policy, {
-                let digest = digest(&format!("policy {}", self.below(5)));
-                PolicyChanged { digest, policy: content(1) }.into()
+                let principal = who(self.pick(&["ana", "ben"]));
+                let key = UserKey::from_ed25519([self.pick(&[1, 2, 3]); 32]);
+                match self.below(3) {
+                    0 => {
+                        let digest = digest(&format!("policy {}", self.below(5)));
+                        PolicyChanged { digest, policy: content(1) }.into()
+                    }
+                    1 => KeyRegistered { principal, key }.into(),
+                    _ => KeyRevoked { principal, key }.into(),
+                }
             }),
             4 => self.deployment(),
             5 => (StreamId::Checkpoints, self.checkpoint()),

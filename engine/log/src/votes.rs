@@ -1,0 +1,146 @@
+//! Signatures of approvers: checking one, and checking all of a log again long afterwards, with the
+//! keys that the log itself says were people's at the time.
+//!
+//! What holds of a signed vote: its document is canonical and names this log, this decision, this
+//! draft, this verdict, this voter; its signature verifies; the key was the voter's and was not
+//! revoked; and where a reason is given, the payload that holds its text is committed to by the same
+//! digest that was signed.
+
+use crate::envelope::Commitment;
+use placet_model::Event;
+use placet_model::decision::Assurance;
+use placet_model::event::decision::{SignedVote, VoteCast};
+use placet_model::keys::Keys;
+use placet_model::signed::{self, DecisionDocument, Item, Said};
+use ring::signature::{ED25519, UnparsedPublicKey};
+
+/// The payload of a signed vote that holds the text of its reason, sealed with the signer's salt.
+pub const REASON_TEXT: usize = 1;
+const SIGNATURE_LEN: usize = 64;
+
+/// Whether this signature over the document is its key's.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_signature(document: &DecisionDocument, signature: &str) -> Result<(), &'static str> {
+    let bytes: [u8; SIGNATURE_LEN] = signed::bytes("signature", signature)
+        .map_err(|_malformed| "it is not 64 bytes in base64url without padding")?;
+    UnparsedPublicKey::new(&ED25519, document.key().ed25519())
+        .verify(document.message().as_bytes(), &bytes)
+        .map_err(|_unspecified| "it does not verify under the document's key")
+}
+
+/// The keys that were people's, and the log that votes must be for.
+#[derive(Debug, Clone)]
+pub(crate) struct Votes {
+    keys: Keys,
+    origin: String,
+    signatures: u64,
+}
+
+impl Votes {
+    pub(crate) fn new(origin: String) -> Self {
+        Self { keys: Keys::default(), origin, signatures: 0 }
+    }
+
+    /// Signatures that were verified.
+    pub(crate) const fn signatures(&self) -> u64 {
+        self.signatures
+    }
+
+    /// Takes the events of a log one after the other.
+    ///
+    /// # Errors
+    /// What does not hold of a vote, in words.
+    pub(crate) fn event(
+        &mut self,
+        event: &Event,
+        commitments: &[Commitment],
+    ) -> Result<(), String> {
+        self.keys.apply(event);
+        let Event::VoteCast(vote) = event else { return Ok(()) };
+        let signed = match (&vote.signed, vote.assurance) {
+            (Some(signed), _) => signed,
+            (None, Assurance::Nkey) => {
+                return Err("it says that it was signed, and holds no signature".to_owned());
+            }
+            (None, _) => return Ok(()),
+        };
+        let document = self.check(vote, signed)?;
+        let committed = commitments.get(REASON_TEXT).map(|commitment| &commitment.pt_commit);
+        if document.reason() != committed {
+            return Err("its reason is not the one that was signed".to_owned());
+        }
+        self.signatures += 1;
+        Ok(())
+    }
+
+    fn check(&self, vote: &VoteCast, signed: &SignedVote) -> Result<DecisionDocument, String> {
+        let document = DecisionDocument::from_message(&signed.document)
+            .map_err(|error| format!("its signed document: {error}"))?;
+        check_signature(&document, &signed.signature)
+            .map_err(|what| format!("its signature: {what}"))?;
+        let item = Item::new(vote.decision, vote.digest);
+        let says_the_same = document.items().contains(&item)
+            && document.said() == Said::Vote(vote.verdict)
+            && *document.user() == vote.voter
+            && document.nonce() == vote.nonce
+            && document.issued_at() == vote.voted_at;
+        if !says_the_same {
+            return Err("its signed document says something else than the event".to_owned());
+        }
+        if document.origin() != self.origin {
+            return Err(format!("it was signed for the log {}", document.origin()));
+        }
+        match self.keys.get(document.key()) {
+            Some(known) if known.principal != vote.voter => {
+                Err(format!("its key is that of {}", known.principal))
+            }
+            Some(known) if known.revoked => Err("its key had been revoked".to_owned()),
+            Some(_) => Ok(document),
+            None => Err("its key was not registered".to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    const DOCUMENT: &str = "{\"expires_at\":\"2026-11-21T12:00:00Z\",\"issued_at\":\"2026-11-21T11:55:00Z\",\"items\":[{\"decision\":\"dec_example1\",\"digest\":\"sha256:50d858e0985ecc7f60418aaf0cc5ab587f42c2570a884095a9e8ccacd0f6545c\"}],\"key\":\"UAB2CB576PHBBPQ5ODORRZ2LYCMWPZGWGCN2KDK7DXOIMZASKUY3RLKK\",\"nonce\":\"q83vEjRWeJCrze8SNFZ4kA\",\"origin\":\"placet.example/acme\",\"reason\":\"\",\"user\":\"approver-a\",\"verdict\":\"approve\"}";
+    const SIGNATURE: &str =
+        "32wgrD4OTTGzl35MqRMdT671kuDqhUfhrgIvqVJABsX9zCeIuXn0M8Yryr9rJtQKK13dEy3NBosdGAA_-2AVBw";
+
+    fn document(change: impl FnOnce(&mut Value)) -> DecisionDocument {
+        let mut value: Value = serde_json::from_str(DOCUMENT).unwrap();
+        change(&mut value);
+        DecisionDocument::parse(&value).unwrap()
+    }
+
+    #[test]
+    fn the_signature_of_the_test_vector_verifies() {
+        check_signature(&document(|_| {}), SIGNATURE).unwrap();
+    }
+
+    #[test]
+    fn a_document_that_says_anything_else_does_not_verify() {
+        for (member, other) in [
+            ("verdict", "reject"),
+            ("origin", "placet.example/other"),
+            ("user", "approver-b"),
+            ("issued_at", "2026-11-21T11:56:00Z"),
+            ("nonce", "AAAAAAAAAAAAAAAAAAAAAA"),
+        ] {
+            let changed = document(|value| value[member] = other.into());
+            assert!(check_signature(&changed, SIGNATURE).is_err(), "{member}");
+        }
+        for (place, byte) in SIGNATURE.bytes().enumerate().take(80) {
+            let other = if byte == b'A' { 'B' } else { 'A' };
+            let mut text = SIGNATURE.to_owned();
+            text.replace_range(place..=place, &other.to_string());
+            assert!(check_signature(&document(|_| {}), &text).is_err(), "character {place}");
+        }
+        assert!(check_signature(&document(|_| {}), &format!("{SIGNATURE}==")).is_err());
+    }
+}

@@ -1,0 +1,186 @@
+//! Signed votes that were recorded long ago: each is verified again with the keys of the log itself, and
+//! the first that does not hold is named by its place. Whoever writes the log cannot make one up.
+//!
+//! covers: S12
+
+use crate::support::*;
+use placet_log::votes::check_signature;
+use placet_log::{Append, Error, Expected, Log, NewEvent, Payload};
+use placet_model::decision::{Assurance, Verdict};
+use placet_model::event::decision::{SignedVote, VoteCast};
+use placet_model::event::people::{KeyRegistered, KeyRevoked};
+use placet_model::nkey::UserKey;
+use placet_model::signed::{DecisionDocument, Draft, Item, Said, text_digest, text_of};
+use placet_model::{Actor, DecisionId, Digest, Event, PayloadRef, Position, Revision, StreamId};
+use ring::signature::{Ed25519KeyPair, KeyPair};
+
+const SALT: [u8; 32] = [9; 32];
+
+fn pair() -> Ed25519KeyPair {
+    Ed25519KeyPair::from_seed_unchecked(&[1; 32]).unwrap()
+}
+
+fn key() -> UserKey {
+    UserKey::from_ed25519(pair().public_key().as_ref().try_into().unwrap())
+}
+
+fn decision() -> DecisionId {
+    DecisionId::from_bytes([3; 16])
+}
+
+fn draft(log: &Log) -> Draft {
+    Draft {
+        items: vec![Item::new(decision(), Digest::of(b"draft"))],
+        said: Said::Vote(Verdict::Reject),
+        user: "ana".parse().unwrap(),
+        key: key(),
+        nonce: [5; 16],
+        origin: log.origin(),
+        issued_at: NOW,
+        expires_at: NOW.plus_millis(60_000),
+        reason: Some(text_digest(&SALT, "because")),
+        with: None,
+    }
+}
+
+/// The vote that this document is, signed by the key.
+fn vote(draft: Draft) -> VoteCast {
+    let document = DecisionDocument::new(draft).unwrap();
+    let signature = text_of(pair().sign(document.message().as_bytes()).as_ref());
+    check_signature(&document, &signature).unwrap();
+    VoteCast {
+        decision: decision(),
+        digest: Digest::of(b"draft"),
+        verdict: Verdict::Reject,
+        voter: "ana".parse().unwrap(),
+        assurance: Assurance::Nkey,
+        voted_at: NOW,
+        nonce: document.nonce().to_owned(),
+        reason: Some(PayloadRef::new(Revision::new(1), 0)),
+        request_id: None,
+        signed: Some(SignedVote { document: document.message(), signature }),
+    }
+}
+
+fn registered(who: &str) -> Event {
+    KeyRegistered { principal: who.parse().unwrap(), key: key() }.into()
+}
+
+fn revoked() -> Event {
+    KeyRevoked { principal: "ana".parse().unwrap(), key: key() }.into()
+}
+
+/// Verifies a log with these events about keys, and then the vote with this text of its reason.
+fn verify(
+    log: &Log,
+    keys: impl IntoIterator<Item = Event>,
+    (vote, text): (VoteCast, &str),
+) -> Result<u64, Error> {
+    let keys: Vec<NewEvent> =
+        (1..).zip(keys).map(|(n, event)| NewEvent::new(id(n), Actor::Engine, event)).collect();
+    if !keys.is_empty() {
+        log.append_blocking(NOW, Append::new(StreamId::Policy, Expected::Any, keys)).unwrap();
+    }
+    let mut new = NewEvent::new(id(100), Actor::Principal("ana".parse().unwrap()), vote);
+    new.payloads = vec![
+        Payload::from(b"\"because\"".to_vec()),
+        Payload::salted(text.as_bytes().to_vec(), SALT),
+    ];
+    log.append_blocking(NOW, Append::new(run(1), Expected::Any, vec![new])).unwrap();
+    log.read().unwrap().verify().map(|verified| verified.signatures)
+}
+
+#[test]
+fn a_signed_vote_verifies_again_also_after_its_key_was_revoked() {
+    let log = memory();
+    let good = (vote(draft(&log)), "because");
+    assert_eq!(verify(&log, [registered("ana")], good).unwrap(), 1);
+    let late = vec![NewEvent::new(id(200), Actor::Engine, revoked())];
+    log.append_blocking(NOW, Append::new(StreamId::Policy, Expected::Any, late)).unwrap();
+    assert_eq!(log.read().unwrap().verify().unwrap().signatures, 1);
+}
+
+/// A vote that was recorded as it may not be, and the words that say why.
+type Forged = (&'static str, fn(&Log) -> VoteCast, &'static str);
+
+#[test]
+fn a_vote_that_nobody_signed_so_is_named_by_its_position() {
+    let cases: [Forged; 8] = [
+        (
+            "approve instead",
+            |log| VoteCast { verdict: Verdict::Approve, ..vote(draft(log)) },
+            "something else",
+        ),
+        (
+            "another draft",
+            |log| VoteCast { digest: Digest::of(b"x"), ..vote(draft(log)) },
+            "something else",
+        ),
+        (
+            "another decision",
+            |log| VoteCast { decision: DecisionId::from_bytes([4; 16]), ..vote(draft(log)) },
+            "something else",
+        ),
+        (
+            "another voter",
+            |log| VoteCast { voter: "ben".parse().unwrap(), ..vote(draft(log)) },
+            "something else",
+        ),
+        (
+            "another nonce",
+            |log| VoteCast { nonce: "n".to_owned(), ..vote(draft(log)) },
+            "something else",
+        ),
+        (
+            "another log",
+            |log| vote(Draft { origin: "placet/0/other".to_owned(), ..draft(log) }),
+            "signed for the log placet/0/other",
+        ),
+        (
+            "another signature",
+            |log| {
+                let good = vote(draft(log));
+                let document = good.signed.as_ref().unwrap().document.clone();
+                let signed = SignedVote { document, signature: text_of(&[7; 64]) };
+                VoteCast { signed: Some(signed), ..good }
+            },
+            "does not verify",
+        ),
+        (
+            "no signature at all",
+            |log| VoteCast { signed: None, ..vote(draft(log)) },
+            "holds no signature",
+        ),
+    ];
+    for (what, forged, words) in cases {
+        let log = memory();
+        let forged = forged(&log);
+        let error = verify(&log, [registered("ana")], (forged, "because")).unwrap_err();
+        let Error::Damaged { position, what: found } = &error else { panic!("{what}: {error}") };
+        assert_eq!(*position, Position::new(2), "{what}");
+        assert!(found.contains(words), "{what}: {found}");
+    }
+}
+
+#[test]
+fn the_key_must_have_been_the_voters_when_the_vote_was_recorded() {
+    let cases: [(Vec<Event>, &str); 3] = [
+        (vec![], "was not registered"),
+        (vec![registered("ben")], "is that of ben"),
+        (vec![registered("ana"), revoked()], "had been revoked"),
+    ];
+    for (keys, words) in cases {
+        let log = memory();
+        let good = (vote(draft(&log)), "because");
+        let error = verify(&log, keys, good).unwrap_err().to_string();
+        assert!(error.contains(words), "{words}: {error}");
+    }
+}
+
+#[test]
+fn the_words_that_stand_beside_a_vote_are_those_that_were_signed() {
+    let log = memory();
+    let other = (vote(draft(&log)), "because of you");
+    let error = verify(&log, [registered("ana")], other).unwrap_err().to_string();
+    assert!(error.contains("its reason is not the one that was signed"), "{error}");
+}

@@ -1,0 +1,54 @@
+//! Nonces of votes: each is good for one act, for ever.
+
+use crate::Error;
+use crate::store::Store;
+use crate::table::TableName;
+use placet_model::event::decision::VoteCast;
+use placet_model::signed::Act;
+use placet_model::{DecisionId, Digest};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What a nonce was used for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spent {
+    /// Digest of the signed document; none for a vote that nobody has signed.
+    pub document: Option<Digest>,
+    /// The decisions on which it was used: a signed act may be about many.
+    pub decisions: Vec<DecisionId>,
+}
+
+impl Spent {
+    /// Whether this act on this decision would use it again.
+    pub fn is_used_again(&self, act: &Act, decision: DecisionId) -> bool {
+        act.document.is_none()
+            || self.document != act.document
+            || self.decisions.contains(&decision)
+    }
+}
+
+/// The key of a nonce; neither a key nor a principal's name holds a zero.
+pub(crate) fn key(act: &Act, nonce: &str) -> Vec<u8> {
+    [act.by.as_bytes(), &[0], nonce.as_bytes()].concat()
+}
+
+/// Notes what a vote's nonce was used for. The law refuses a second act; were one in the log, the
+/// first would stand.
+pub(crate) fn spend(
+    store: &mut Store<'_>,
+    nonces: &mut BTreeMap<Vec<u8>, Spent>,
+    vote: &VoteCast,
+) -> Result<(), Error> {
+    let act = Act::of(&vote.voter, vote.signed.as_ref());
+    let key = key(&act, &vote.nonce);
+    let known = match nonces.remove(&key) {
+        Some(known) => Some(known),
+        None => store.get(TableName::Nonces, &key)?,
+    };
+    let mut spent = known.unwrap_or(Spent { document: act.document, decisions: vec![] });
+    if !spent.decisions.contains(&vote.decision) {
+        spent.decisions.push(vote.decision);
+    }
+    nonces.insert(key, spent);
+    Ok(())
+}

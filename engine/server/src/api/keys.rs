@@ -1,0 +1,71 @@
+//! Approvers' public keys: list, register, revoke. No seed ever comes here.
+
+use super::Answer;
+use crate::app::App;
+use crate::caller::Caller;
+use crate::extract::{Json, Nothing, Params, Place};
+use crate::problem::Problem;
+use axum::extract::State;
+use axum::http::StatusCode;
+use placet_model::Principal;
+use placet_model::nkey::UserKey;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// `GET /keys` → `{project, origin, keys: [{principal, kind, roles, key, revoked}]}`.
+pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
+    params.only(&[])?;
+    let world = app.handle.world();
+    caller.known(&world)?;
+    let keys = world.keys.iter().map(|(key, known)| {
+        let mut row = row(&known.principal, key, known.revoked);
+        let info = world.policy.principals.get(&known.principal);
+        row["kind"] = json!(info.map(|info| info.kind));
+        row["roles"] = json!(info.map(|info| &info.roles));
+        row
+    });
+    let (keys, log): (Vec<Value>, _) = (keys.collect(), app.handle.log());
+    Ok(axum::Json(json!({ "project": log.project(), "origin": log.origin(), "keys": keys })))
+}
+
+/// Whose key it is.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RegisterBody {
+    principal: Principal,
+    key: String,
+}
+
+/// `POST /keys` `{principal, key}` → 201 `{principal, key, revoked}` (admin).
+pub(super) async fn register(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Json(RegisterBody { principal, key }): Json<RegisterBody>,
+) -> Result<(StatusCode, axum::Json<Value>), Problem> {
+    let key = parsed(&key)?;
+    app.handle.register_key(&caller.principal, principal.clone(), key).await?;
+    Ok((StatusCode::CREATED, axum::Json(row(&principal, &key, false))))
+}
+
+/// `POST /keys/{key}/revoke` → `{principal, key, revoked}` (admin, or whose it is).
+pub(super) async fn revoke(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Place(key): Place<String>,
+    Nothing: Nothing,
+) -> Answer {
+    let key = parsed(&key)?;
+    let principal = app.handle.revoke_key(&caller.principal, key).await?;
+    Ok(axum::Json(row(&principal, &key, true)))
+}
+
+fn parsed(key: &str) -> Result<UserKey, Problem> {
+    key.parse().map_err(|error: placet_model::nkey::ParseUserKeyError| {
+        Problem::malformed(format!("key: {error}"))
+    })
+}
+
+fn row(principal: &Principal, key: &UserKey, revoked: bool) -> Value {
+    json!({ "principal": principal, "key": key, "revoked": revoked })
+}
