@@ -38,10 +38,7 @@ async fn answer(
     let answer = match verb {
         Verb::List => reading(move || engine.inbox_list(&caller, &body)).await,
         Verb::Get => reading(move || engine.inbox_get(&caller, &body)).await,
-        Verb::Decide => {
-            let receipt = engine.inbox_decide(&caller, &body).await;
-            receipt.map(|receipt| json!({ "position": receipt.position, "state": receipt.state }))
-        }
+        Verb::Decide => engine.inbox_act(&caller, &body).await,
     };
     answer.map_err(|error| {
         let Problem { code, title, detail } = Problem::from(&error);

@@ -11,7 +11,7 @@ use crate::view;
 use anyhow::Result;
 use clap::{Subcommand, ValueEnum};
 use desk::Desk;
-use placet_model::{DecisionId, Digest};
+use placet_model::{DecisionId, Digest, Principal};
 use serde_json::{Map, Value, json};
 
 #[derive(Debug, clap::Args)]
@@ -48,10 +48,10 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Send exactly this
-    Approve(Vote),
+    /// Send exactly this; several of one kind at once, each card shown
+    Approve(Votes),
     /// Do not send
-    Reject(Vote),
+    Reject(Votes),
     /// Send it back with feedback
     Respond {
         decision: DecisionId,
@@ -70,18 +70,41 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Not built yet
-    #[command(hide = true)]
-    Edit(Rest),
-    /// Not built yet
-    #[command(hide = true)]
-    Reassign(Rest),
+    /// Replace what would be sent; somebody else approves it then
+    Edit {
+        decision: DecisionId,
+        /// The new `with`, whole: JSON, @FILE or - for standard input
+        #[arg(long, value_name = "JSON|@FILE|-")]
+        with: String,
+        /// Why
+        #[arg(long)]
+        reason: Option<String>,
+        #[command(flatten)]
+        seen: Seen,
+    },
+    /// Name who is to decide instead, among those who may
+    Reassign {
+        decision: DecisionId,
+        /// Users or groups
+        #[arg(long, required = true, value_delimiter = ',', value_name = "NAME")]
+        to: Vec<Principal>,
+        /// Why
+        #[arg(long)]
+        reason: Option<String>,
+        #[command(flatten)]
+        seen: Seen,
+    },
 }
 
 #[derive(Debug, clap::Args)]
-struct Rest {
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    _rest: Vec<String>,
+struct Votes {
+    #[arg(required = true, value_name = "DECISION")]
+    decisions: Vec<DecisionId>,
+    /// Why
+    #[arg(long)]
+    reason: Option<String>,
+    #[command(flatten)]
+    seen: Seen,
 }
 
 #[derive(Debug, clap::Args)]
@@ -127,9 +150,6 @@ impl Became {
 pub(crate) async fn run(args: Args) -> Result<Exit> {
     let purpose = match args.command {
         Command::List { .. } | Command::Show { .. } | Command::Watch { .. } => Purpose::Read,
-        Command::Edit(_) | Command::Reassign(_) => {
-            return Err(invalid("this verdict is not built yet: approve, reject or respond"));
-        }
         _ => Purpose::Change,
     };
     let desk = match &args.way.nats {
@@ -152,18 +172,27 @@ async fn act(desk: &Desk, command: Command) -> Result<Exit> {
                 out::data(&view::card::text(&card, desk.now(), Stream::Out))?;
             }
         }
-        Command::Approve(vote) => decide(desk, "approve", vote).await?,
-        Command::Reject(vote) => decide(desk, "reject", vote).await?,
-        Command::Withdraw(vote) => decide(desk, "withdraw", vote).await?,
+        Command::Approve(votes) => return say(desk, "approve", votes).await,
+        Command::Reject(votes) => return say(desk, "reject", votes).await,
+        Command::Withdraw(vote) => decide(desk, "withdraw", vote, Map::new()).await?,
         Command::Respond { decision, text, seen } => {
-            decide(desk, "respond", Vote { decision, reason: Some(text), seen }).await?;
+            let vote = Vote { decision, reason: Some(text), seen };
+            decide(desk, "respond", vote, Map::new()).await?;
         }
         Command::Resolve { decision, became } => {
             let answer = desk.decide(decision, became.word(), Map::new()).await?;
             out::data(&format!("{} at position {}", became.word(), answer["position"]))?;
         }
         Command::Watch { json } => watch::run(desk, json).await?,
-        Command::Edit(_) | Command::Reassign(_) => {}
+        Command::Edit { decision, with, reason, seen } => {
+            let with = crate::commands::run::json_of("--with", &with)?;
+            let more = Map::from_iter([("with".to_owned(), with)]);
+            decide(desk, "edit", Vote { decision, reason, seen }, more).await?;
+        }
+        Command::Reassign { decision, to, reason, seen } => {
+            let more = Map::from_iter([("to".to_owned(), json!(to))]);
+            decide(desk, "reassign", Vote { decision, reason, seen }, more).await?;
+        }
     }
     Ok(Exit::Done)
 }
@@ -201,8 +230,63 @@ fn row(item: &Value) -> Vec<String> {
     vec![word("id"), word("state"), word("mode"), word("summary"), needed, word("expires_at")]
 }
 
+/// One vote, or one act for several.
+async fn say(desk: &Desk, verdict: &str, votes: Votes) -> Result<Exit> {
+    let Votes { decisions, reason, seen } = votes;
+    match decisions[..] {
+        [decision] => {
+            decide(desk, verdict, Vote { decision, reason, seen }, Map::new()).await?;
+            Ok(Exit::Done)
+        }
+        _ if seen.digest.is_some() => Err(invalid("--digest names the card of one decision")),
+        _ => together(desk, verdict, (&decisions, reason), seen.json).await,
+    }
+}
+
+/// Several in one act: every card is shown, each digest is bound by itself.
+async fn together(
+    desk: &Desk,
+    verdict: &str,
+    (decisions, reason): (&[DecisionId], Option<String>),
+    json: bool,
+) -> Result<Exit> {
+    let mut items = vec![];
+    for decision in decisions {
+        let card = desk.card(*decision).await?;
+        if !json {
+            out::say(&view::card::text(&card, desk.now(), Stream::Err));
+        }
+        items.push(json!({ "decision": decision, "digest": card["digest"] }));
+    }
+    let mut ballot = Map::new();
+    ballot.insert("items".to_owned(), json!(items));
+    ballot.insert("nonce".to_owned(), json!(desk::nonce()));
+    ballot.insert("time".to_owned(), json!(desk.now()));
+    ballot.extend(reason.map(|reason| ("reason".to_owned(), json!(reason))));
+    let answer = desk.decide_all(verdict, ballot).await?;
+    if json {
+        out::json(&answer)?;
+    }
+    let mut refused = 0;
+    for item in answer["items"].as_array().into_iter().flatten() {
+        let id = visible(item["decision"].as_str().unwrap_or_default());
+        let line = match item["error"]["code"].as_str() {
+            Some(code) => {
+                refused += 1;
+                let detail = visible(item["error"]["detail"].as_str().unwrap_or_default());
+                format!("{id} refused: {code} {detail}")
+            }
+            None => format!("{id} {verdict}: {}", item["state"].as_str().unwrap_or_default()),
+        };
+        if !json {
+            out::data(&line)?;
+        }
+    }
+    Ok(if refused == 0 { Exit::Done } else { Exit::Negative })
+}
+
 /// Fetches the card first, unless the digest that was seen is named: a vote is for exact bytes.
-async fn decide(desk: &Desk, verdict: &str, vote: Vote) -> Result<()> {
+async fn decide(desk: &Desk, verdict: &str, vote: Vote, more: Map<String, Value>) -> Result<()> {
     let Vote { decision, reason, seen } = vote;
     let digest = if let Some(digest) = seen.digest {
         digest.to_string()
@@ -213,7 +297,7 @@ async fn decide(desk: &Desk, verdict: &str, vote: Vote) -> Result<()> {
         }
         card["digest"].as_str().unwrap_or_default().to_owned()
     };
-    let mut ballot = Map::new();
+    let mut ballot = more;
     ballot.insert("digest".to_owned(), json!(digest));
     ballot.insert("nonce".to_owned(), json!(desk::nonce()));
     ballot.insert("time".to_owned(), json!(desk.now()));
@@ -226,10 +310,18 @@ async fn decide(desk: &Desk, verdict: &str, vote: Vote) -> Result<()> {
     }
     let state = answer["state"].as_str().unwrap_or_default();
     let words = match state {
+        "requested" if verdict == "reassign" => "recorded",
         "requested" => "recorded; further votes are needed",
         state => state,
     };
     out::data(&format!("{verdict}: {words} (position {})", answer["position"]))?;
+    if let Some(next) = answer["successor"].as_str() {
+        let next = visible(next);
+        out::say(&format!(
+            "what you have written waits for somebody else: placet inbox show {next}"
+        ));
+        return out::data(&next);
+    }
     out::say(&format!("its receipt: placet audit prove {decision}"));
     Ok(())
 }

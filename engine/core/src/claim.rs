@@ -171,8 +171,11 @@ fn raised(run: &Run, ask: &Ask, circumstances: &Circumstances<'_>) -> Option<Vec
     } else {
         requirement
     };
-    let electorate =
-        Electorate { policy: circumstances.policy, requirement: &requirement, requester };
+    let electorate = Electorate {
+        policy: circumstances.policy,
+        requirement: &requirement,
+        ..ask.electorate(circumstances.policy, requester)
+    };
     let mut tally = electorate.tally(&ask.votes);
     if tally.missing.is_empty() && !tally.denied {
         return None;

@@ -121,6 +121,7 @@ impl Error {
             Self::Turn(crate::turn::Error::Refused(refusal)) => refusal.code(),
             Self::Turn(crate::turn::Error::Input { .. }) => "PL4010",
             Self::Turn(crate::turn::Error::TooLarge { .. }) => "PL4014",
+            Self::Turn(crate::turn::Error::Edit { .. }) => "PL3031",
             Self::Turn(crate::turn::Error::Migration { .. }) => "PL4019",
             Self::Turn(crate::turn::Error::NotErasable { .. }) => "PL4031",
             Self::Turn(crate::turn::Error::Values(crate::values::Error::Unreadable {
@@ -169,6 +170,9 @@ pub struct Receipt {
     pub position: Position,
     /// Where the decision stands after it.
     pub state: DecisionState,
+    /// The decision that has taken its place, after an edit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub successor: Option<DecisionId>,
 }
 
 /// How much the loop has in memory: what is parked costs nothing.
@@ -304,13 +308,38 @@ impl Handle {
     /// # Errors
     /// Every refusal of GATE.md §3; nothing is recorded then.
     pub async fn vote(&self, vote: Vote) -> Result<Receipt, Error> {
+        self.cast(vote, |vote| Job::Vote(Box::new(vote))).await
+    }
+
+    /// Replaces a draft by one with another `with`, which is asked for anew.
+    ///
+    /// # Errors
+    /// Every refusal of GATE.md §3, and where the operation does not take this `with`; nothing is
+    /// recorded then.
+    pub async fn edit(&self, vote: Vote, with: Value) -> Result<Receipt, Error> {
+        self.cast(vote, |vote| Job::Edit(Box::new(vote), Arc::new(with))).await
+    }
+
+    /// Leaves a request to others among those who may decide it.
+    ///
+    /// # Errors
+    /// Every refusal of GATE.md §3, and where they could not decide it; nothing is recorded then.
+    pub async fn reassign(&self, vote: Vote, to: Vec<Principal>) -> Result<Receipt, Error> {
+        self.cast(vote, |vote| Job::Reassign(Box::new(vote), to)).await
+    }
+
+    async fn cast(
+        &self,
+        vote: Vote,
+        job: impl FnOnce(VoteCommand) -> Job,
+    ) -> Result<Receipt, Error> {
         let decision = vote.ballot.decision;
         let run = self.run_of(decision)?;
         self.check_request(&vote)?;
         let (voter, request_id) = (vote.voter.principal.clone(), vote.request_id.clone());
         let Vote { ballot, voter: who, request_id: request, signed } = vote;
         let command = VoteCommand { ballot, voter: who, request_id: request, signed };
-        let events = self.wish(run, Job::Vote(Box::new(command))).await?;
+        let events = self.wish(run, job(command)).await?;
         let cast = if events.is_empty() {
             self.earlier_receipt(run, &voter, request_id.as_deref())?
         } else {
@@ -605,5 +634,11 @@ fn receipt(
         Some(Event::DecisionSettled(settled)) => settled.settlement.into(),
         _ => DecisionState::Requested,
     };
-    Some(Receipt { position: events[place].position, state })
+    let edited = matches!(events.get(place + 2).map(|e| &e.event), Some(Event::DraftEdited(_)));
+    let mut later = events[place..].iter().filter_map(|event| match &event.event {
+        Event::DecisionRequested(asked) => Some(asked.decision),
+        _ => None,
+    });
+    let successor = if edited { later.next() } else { None };
+    Some(Receipt { position: events[place].position, state, successor })
 }

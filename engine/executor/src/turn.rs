@@ -7,6 +7,7 @@
 mod answer;
 mod begin;
 mod child;
+mod edit;
 mod emit;
 mod evidence;
 mod fault;
@@ -21,6 +22,7 @@ mod start;
 mod stop;
 
 pub(crate) use answer::{Answered, Ending};
+pub(crate) use edit::proposal;
 pub(crate) use gate::CallPlan;
 pub(crate) use start::StartRun;
 use start::WorkflowInput;
@@ -61,6 +63,10 @@ pub(crate) enum Job {
     Advance,
     /// A person votes.
     Vote(Box<VoteCommand>),
+    /// A person replaces the draft by one with this `with`.
+    Edit(Box<VoteCommand>, Arc<Value>),
+    /// A person names who is to decide instead.
+    Reassign(Box<VoteCommand>, Vec<Principal>),
     /// A person settles an attempt in doubt.
     Resolve { decision: DecisionId, resolution: Resolution, by: Principal },
     /// Somebody stops it.
@@ -159,6 +165,12 @@ pub enum Error {
     /// Too many expressions had to be given up: the process must restart, in order.
     #[error("too many expressions did not end; the engine must be restarted")]
     MustRestart,
+    /// The edited draft cannot be asked for.
+    #[error("the edit cannot be taken: {reason}")]
+    Edit {
+        /// Why.
+        reason: String,
+    },
     /// The run cannot go on under the other version.
     #[error("{run} cannot go on under the other version: {reason}")]
     Migration {
@@ -273,6 +285,8 @@ impl<'a> Turn<'a> {
             Job::Start(start) => self.start(*start, WorkflowInput::Asked)?,
             Job::Advance => {}
             Job::Vote(vote) => self.vote(*vote)?,
+            Job::Edit(vote, with) => self.edit(*vote, &with)?,
+            Job::Reassign(vote, to) => self.reassign(*vote, to)?,
             Job::Resolve { decision, resolution, by } => self.resolve(decision, resolution, by)?,
             Job::Cancel { by, reason } => self.cancel(&by, reason.as_deref())?,
             Job::Answered(answered) => self.answered(&answered)?,

@@ -3,6 +3,7 @@
 //! What is written depends on the events alone and never on how they were cut into commits, so that
 //! tables made again are equal byte for byte.
 
+use crate::action;
 use crate::arrival::{self, Came};
 use crate::decision::{Change, Decision, misplaced};
 use crate::key::{DUE_LEN, MARK_LEN, Mark};
@@ -14,7 +15,9 @@ use crate::table::TableName;
 use crate::{DueRow, Error};
 use crate::{integrations, project};
 use placet_model::event::run::{RunMigrated, RunStarted};
-use placet_model::{DecisionId, Event, Position, RecordedEvent, Revision, RunId, StreamId};
+use placet_model::{
+    DecisionId, Event, Position, Principal, RecordedEvent, Revision, RunId, StreamId,
+};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
@@ -106,6 +109,7 @@ impl Commit {
             | Event::EventHandled(_)
             | Event::DraftPrepared(_)
             | Event::DecisionRequested(_)
+            | Event::DecisionReassigned(_)
             | Event::VoteCast(_)
             | Event::DecisionSettled(_)
             | Event::RequirementRaised(_)
@@ -116,6 +120,14 @@ impl Commit {
             | Event::AttemptDeferred(_)
             | Event::AttemptInDoubt(_)
             | Event::AttemptReconciled(_) => self.run_event(store, event),
+            Event::DraftEdited(body) => {
+                self.run_event(store, event)?;
+                action::edited(store, body)
+            }
+            Event::ActionRequested(body) => {
+                self.run_event(store, event)?;
+                action::requested(store, run_of(event)?, body)
+            }
             Event::RunMigrated(body) => self.run_migrated(store, event, body),
             Event::IntegrationConnected(_)
             | Event::CredentialStored(_)
@@ -165,7 +177,12 @@ impl Commit {
             if let Change::Requested(body) = &change {
                 let draft = touched.state.draft(&body.task);
                 let draft = draft.ok_or_else(|| misplaced(event, "the run has no draft"))?;
-                let decision = Decision::requested(run, draft, body, event);
+                let editor = touched.state.editor(&body.task);
+                let requester = match &touched.facts {
+                    Some(facts) => facts.requester.clone(),
+                    None => requester_of(store, run, event)?,
+                };
+                let decision = Decision::requested((run, requester), (draft, editor), body, event);
                 decisions.insert(body.decision, TouchedDecision { marks: vec![], decision });
             } else {
                 if let Change::Voted(vote) = &change
@@ -222,7 +239,9 @@ impl Commit {
             }
         }
         for (id, TouchedDecision { marks: before, decision }) in self.decisions {
-            difference(&mut marks, &before, &decision.marks(id), Mark::key);
+            let now = decision.marks(id);
+            action::open(store, (id, &decision.requester), (&before, &now))?;
+            difference(&mut marks, &before, &now, Mark::key);
             store.put(TableName::Decisions, &id.to_bytes(), &decision)?;
         }
         for (key, decision) in self.requests {
@@ -294,6 +313,16 @@ fn read_run(store: &mut Store<'_>, run: RunId, event: &RecordedEvent) -> Result<
         }
     }
     Err(misplaced(event, "its run has not begun"))
+}
+
+fn requester_of(
+    store: &mut Store<'_>,
+    run: RunId,
+    event: &RecordedEvent,
+) -> Result<Principal, Error> {
+    let facts: Option<Facts> = store.get(TableName::Runs, &run.to_bytes())?;
+    let facts = facts.ok_or_else(|| misplaced(event, "its run has not begun"))?;
+    Ok(facts.requester)
 }
 
 fn due_keys(state: &State, run: RunId) -> Vec<[u8; DUE_LEN]> {

@@ -79,6 +79,8 @@ pub(crate) struct Line {
     attempt: Option<Attempt>,
     /// A draft that is not yet in the inbox.
     draft: Option<Box<DraftPrepared>>,
+    /// Who has edited the draft of its current task.
+    editor: Option<Principal>,
 }
 
 /// Where a line stands.
@@ -172,7 +174,7 @@ impl Attempt {
 
 impl Line {
     fn new(head: TaskPath) -> Self {
-        Self { head, stands: Stands::Ready, expiry: None, attempt: None, draft: None }
+        Self { head, stands: Stands::Ready, expiry: None, attempt: None, draft: None, editor: None }
     }
 }
 
@@ -290,6 +292,11 @@ impl State {
         self.lines[self.line(task)].draft.as_deref()
     }
 
+    /// Who has written the draft of a task, where that is not the workflow.
+    pub(crate) fn editor(&self, task: &TaskPath) -> Option<Principal> {
+        self.lines[self.line(task)].editor.clone()
+    }
+
     // ---- lines ---------------------------------------------------------------------------
 
     /// Place of the line that works on a task.
@@ -397,7 +404,11 @@ impl State {
             Event::RunCompleted(body) => self.end(End::Completed(body.output)),
             Event::RunFaulted(body) => self.end(End::Faulted(body.fault.clone())),
             Event::RunCancelled(_) => self.end(End::Cancelled),
-            Event::RunMigrated(_) => Ok(()),
+            Event::RunMigrated(_) => {
+                self.lines.iter_mut().for_each(|line| line.editor = None);
+                Ok(())
+            }
+            Event::ActionRequested(_) => self.not_over(),
             Event::WaitStarted(body) => {
                 self.wait(&body.task, at)?.types.clone_from(&body.types);
                 self.stand(&body.task, Stands::Waiting(WaitingFor::Event))
@@ -413,6 +424,8 @@ impl State {
             | Event::VoteCast(_)
             | Event::DecisionSettled(_)
             | Event::RequirementRaised(_)
+            | Event::DraftEdited(_)
+            | Event::DecisionReassigned(_)
             | Event::DecisionVoided(_)
             | Event::AttemptStarted(_)
             | Event::AttemptSucceeded(_)
@@ -464,7 +477,13 @@ impl State {
                 self.lines[place].expiry = Some((body.decision, body.expires_at));
                 Ok(())
             }
-            Event::VoteCast(_) => Ok(()),
+            Event::VoteCast(_) | Event::DecisionReassigned(_) => Ok(()),
+            Event::DraftEdited(body) => {
+                self.go_on(&body.task)?;
+                let place = self.line(&body.task);
+                self.lines[place].editor = Some(body.editor.clone());
+                Ok(())
+            }
             Event::DecisionSettled(body) => self.settled(body),
             Event::RequirementRaised(body) => {
                 let line = self.deciding(body.decision)?;
@@ -512,6 +531,8 @@ impl State {
 
     fn task_started(&mut self, body: &TaskStarted, at: Position) -> Step {
         let task = body.task.clone();
+        let place = self.line(&task);
+        self.lines[place].editor = None;
         let each = body.shape == TaskShape::ListenEach;
         if each || body.shape == TaskShape::Listen {
             self.waits.push(Wait { task, at, types: vec![], child: None, each, ended: false });

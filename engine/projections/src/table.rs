@@ -63,13 +63,19 @@ pub(crate) enum TableName {
     Listeners,
     /// `run 16` → [`crate::order::Order`]: runs that were ordered by a run or a schedule.
     Orders,
+    /// `requester | 0 | decision 16 → nothing`: open items by whom they were caused.
+    Asked,
+    /// `digest 32` → [`crate::action::Action`]: actions of agents by agent and idempotency key.
+    Actions,
+    /// `digest 32 → decision 16`: drafts that an approver has replaced, by what they said.
+    Edited,
 }
 
 /// How many tables there are.
 pub(crate) const TABLES: usize = TableName::ALL.len();
 
 /// Tables of earlier layouts, which the next start removes.
-pub(crate) const FORMER: [&str; 12] = [
+pub(crate) const FORMER: [&str; 29] = [
     "proj_cursor_v1",
     "proj_runs_v1",
     "proj_live_v1",
@@ -82,6 +88,23 @@ pub(crate) const FORMER: [&str; 12] = [
     "proj_located_v1",
     "proj_workflows_v1",
     "proj_project_v1",
+    "proj_cursor_v2",
+    "proj_runs_v2",
+    "proj_live_v2",
+    "proj_ended_v2",
+    "proj_marks_v2",
+    "proj_due_v2",
+    "proj_decisions_v2",
+    "proj_requests_v2",
+    "proj_integrations_v2",
+    "proj_located_v2",
+    "proj_workflows_v2",
+    "proj_project_v2",
+    "proj_arrivals_v2",
+    "proj_arrival_types_v2",
+    "proj_arrival_ids_v2",
+    "proj_listeners_v2",
+    "proj_orders_v2",
 ];
 
 /// Which set of tables is meant.
@@ -95,7 +118,7 @@ pub(crate) enum Generation {
 
 impl TableName {
     /// Every table.
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 20] = [
         Self::Cursor,
         Self::Runs,
         Self::Live,
@@ -113,6 +136,9 @@ impl TableName {
         Self::ArrivalIds,
         Self::Listeners,
         Self::Orders,
+        Self::Asked,
+        Self::Actions,
+        Self::Edited,
     ];
 
     /// Its name in redb.
@@ -126,45 +152,51 @@ impl TableName {
     /// Its name in redb, and in errors.
     pub(crate) const fn live(self) -> &'static str {
         match self {
-            Self::Cursor => "proj_cursor_v2",
-            Self::Runs => "proj_runs_v2",
-            Self::Live => "proj_live_v2",
-            Self::Ended => "proj_ended_v2",
-            Self::Marks => "proj_marks_v2",
-            Self::Due => "proj_due_v2",
-            Self::Decisions => "proj_decisions_v2",
-            Self::Requests => "proj_requests_v2",
-            Self::Integrations => "proj_integrations_v2",
-            Self::Located => "proj_located_v2",
-            Self::Workflows => "proj_workflows_v2",
-            Self::Project => "proj_project_v2",
-            Self::Arrivals => "proj_arrivals_v2",
-            Self::ArrivalTypes => "proj_arrival_types_v2",
-            Self::ArrivalIds => "proj_arrival_ids_v2",
-            Self::Listeners => "proj_listeners_v2",
-            Self::Orders => "proj_orders_v2",
+            Self::Cursor => "proj_cursor_v3",
+            Self::Runs => "proj_runs_v3",
+            Self::Live => "proj_live_v3",
+            Self::Ended => "proj_ended_v3",
+            Self::Marks => "proj_marks_v3",
+            Self::Due => "proj_due_v3",
+            Self::Decisions => "proj_decisions_v3",
+            Self::Requests => "proj_requests_v3",
+            Self::Integrations => "proj_integrations_v3",
+            Self::Located => "proj_located_v3",
+            Self::Workflows => "proj_workflows_v3",
+            Self::Project => "proj_project_v3",
+            Self::Arrivals => "proj_arrivals_v3",
+            Self::ArrivalTypes => "proj_arrival_types_v3",
+            Self::ArrivalIds => "proj_arrival_ids_v3",
+            Self::Listeners => "proj_listeners_v3",
+            Self::Orders => "proj_orders_v3",
+            Self::Asked => "proj_asked_v3",
+            Self::Actions => "proj_actions_v3",
+            Self::Edited => "proj_edited_v3",
         }
     }
 
     const fn next(self) -> &'static str {
         match self {
-            Self::Cursor => "proj_cursor_v2_next",
-            Self::Runs => "proj_runs_v2_next",
-            Self::Live => "proj_live_v2_next",
-            Self::Ended => "proj_ended_v2_next",
-            Self::Marks => "proj_marks_v2_next",
-            Self::Due => "proj_due_v2_next",
-            Self::Decisions => "proj_decisions_v2_next",
-            Self::Requests => "proj_requests_v2_next",
-            Self::Integrations => "proj_integrations_v2_next",
-            Self::Located => "proj_located_v2_next",
-            Self::Workflows => "proj_workflows_v2_next",
-            Self::Project => "proj_project_v2_next",
-            Self::Arrivals => "proj_arrivals_v2_next",
-            Self::ArrivalTypes => "proj_arrival_types_v2_next",
-            Self::ArrivalIds => "proj_arrival_ids_v2_next",
-            Self::Listeners => "proj_listeners_v2_next",
-            Self::Orders => "proj_orders_v2_next",
+            Self::Cursor => "proj_cursor_v3_next",
+            Self::Runs => "proj_runs_v3_next",
+            Self::Live => "proj_live_v3_next",
+            Self::Ended => "proj_ended_v3_next",
+            Self::Marks => "proj_marks_v3_next",
+            Self::Due => "proj_due_v3_next",
+            Self::Decisions => "proj_decisions_v3_next",
+            Self::Requests => "proj_requests_v3_next",
+            Self::Integrations => "proj_integrations_v3_next",
+            Self::Located => "proj_located_v3_next",
+            Self::Workflows => "proj_workflows_v3_next",
+            Self::Project => "proj_project_v3_next",
+            Self::Arrivals => "proj_arrivals_v3_next",
+            Self::ArrivalTypes => "proj_arrival_types_v3_next",
+            Self::ArrivalIds => "proj_arrival_ids_v3_next",
+            Self::Listeners => "proj_listeners_v3_next",
+            Self::Orders => "proj_orders_v3_next",
+            Self::Asked => "proj_asked_v3_next",
+            Self::Actions => "proj_actions_v3_next",
+            Self::Edited => "proj_edited_v3_next",
         }
     }
 
@@ -258,7 +290,7 @@ mod tests {
             let mut flipped = row.clone();
             flipped[at] ^= 0x10;
             let error = open(b"key", &flipped).unwrap_err().to_string();
-            assert!(error.contains("6b6579 of proj_requests_v2"), "{error}");
+            assert!(error.contains("6b6579 of proj_requests_v3"), "{error}");
         }
     }
 

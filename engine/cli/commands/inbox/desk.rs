@@ -89,6 +89,21 @@ impl Desk {
         }
     }
 
+    /// One verdict on several items.
+    pub(super) async fn decide_all(
+        &self,
+        verdict: &str,
+        mut ballot: Map<String, Value>,
+    ) -> Result<Value> {
+        ballot.insert("verdict".to_owned(), json!(verdict));
+        match self {
+            Self::Engine(link) => {
+                link.post("/api/v1/decisions/votes", &Value::Object(ballot)).await
+            }
+            Self::Nats(client) => ask(client, Verb::Decide, &ballot).await,
+        }
+    }
+
     pub(super) async fn close(self) -> Result<()> {
         match self {
             Self::Engine(link) => link.close().await,

@@ -38,7 +38,8 @@ pub(super) async fn card(
     Ok(axum::Json(card.await?))
 }
 
-/// `POST /decisions/{id}/votes` `{verdict, digest?, nonce?, time?, reason?}` → `{position, state}`.
+/// `POST /decisions/{id}/votes` `{verdict, digest?, nonce?, time?, reason?, with?, to?}` →
+/// `{position, state, successor?}`.
 ///
 /// A vote names the digest that its voter was shown. Nonce and time protect a vote on its way
 /// through other hands; a caller who stands at this door may leave them to it. Only `dev` takes
@@ -49,20 +50,48 @@ pub(super) async fn vote(
     Place(decision): Place<String>,
     Json(mut body): Json<Map<String, Value>>,
 ) -> Answer {
-    if !app.access.is_dev() {
-        let detail = "a vote over `placet serve` is a signed document; signing comes with `placet keys`, \
-                      which is not built yet, so until then nothing is decided here";
-        return Err(Problem::new("PL3017", detail));
-    }
+    unsigned(&app)?;
     if body.insert("decision".to_owned(), Value::from(decision)).is_some() {
         return Err(Problem::malformed("body: the decision stands in the path"));
     }
-    if body.get("verdict").and_then(Value::as_str).is_some_and(is_vote) {
-        body.entry("nonce").or_insert_with(|| json!(app.handle.nonce()));
-        body.entry("time").or_insert_with(|| json!(app.handle.now()));
+    if body.contains_key("items") {
+        return Err(Problem::malformed("body: several are decided at /api/v1/decisions/votes"));
     }
-    let receipt = app.handle.inbox_decide(&caller.to_inbox(), &Value::Object(body)).await?;
-    Ok(axum::Json(json!({ "position": receipt.position, "state": receipt.state })))
+    if body.get("verdict").and_then(Value::as_str).is_some_and(is_vote) {
+        fill(&app, &mut body);
+    }
+    Ok(axum::Json(app.handle.inbox_act(&caller.to_inbox(), &Value::Object(body)).await?))
+}
+
+/// `POST /decisions/votes` `{items: [{decision, digest}], verdict, nonce?, time?, reason?}` →
+/// `{items}`: several of one shape in one act, each with an answer of its own.
+pub(super) async fn votes(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Json(mut body): Json<Map<String, Value>>,
+) -> Answer {
+    unsigned(&app)?;
+    if !body.contains_key("items") {
+        return Err(Problem::malformed("body: items, each with decision and digest"));
+    }
+    fill(&app, &mut body);
+    Ok(axum::Json(app.handle.inbox_act(&caller.to_inbox(), &Value::Object(body)).await?))
+}
+
+/// Only `dev` takes votes that nobody has signed.
+fn unsigned(app: &App) -> Result<(), Problem> {
+    if app.access.is_dev() {
+        return Ok(());
+    }
+    let detail = "a vote over `placet serve` is a signed document; signing comes with `placet keys`, \
+                  which is not built yet, so until then nothing is decided here";
+    Err(Problem::new("PL3017", detail))
+}
+
+/// Nonce and time, which a caller at this door may leave to it.
+fn fill(app: &App, body: &mut Map<String, Value>) {
+    body.entry("nonce").or_insert_with(|| json!(app.handle.nonce()));
+    body.entry("time").or_insert_with(|| json!(app.handle.now()));
 }
 
 fn is_vote(word: &str) -> bool {
