@@ -42,6 +42,10 @@ pub enum Verb {
     Get,
     /// A decision document → `{position, state}`.
     Decide,
+    /// `{operation, integration?, with, idempotency_key, reason}` → `{run, decision}`.
+    Act,
+    /// `{decision, reason?}` → `{position, state}`.
+    Withdraw,
 }
 
 /// One request, parsed as far as NATS goes.
@@ -70,11 +74,22 @@ pub struct InboxRefusal {
 
 type Answer = Pin<Box<dyn Future<Output = Result<Value, InboxRefusal>> + Send>>;
 
+/// What somebody is told about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    /// Their inbox changed.
+    Inbox,
+    /// What an agent has asked for has come to an end.
+    Action,
+}
+
 /// Something changed in somebody's inbox. A hint: whoever misses it finds the same by asking.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Notice {
     /// Whose inbox.
     pub user: Principal,
+    /// What it is about.
+    pub about: About,
     /// What changed, as JSON without content.
     pub body: Value,
 }
@@ -137,6 +152,8 @@ impl Serving {
             ("list", INBOX_LIST, Verb::List),
             ("get", INBOX_GET, Verb::Get),
             ("decide", INBOX_DECIDE, Verb::Decide),
+            ("act", subjects::ACT, Verb::Act),
+            ("withdraw", subjects::ACT_WITHDRAW, Verb::Withdraw),
         ] {
             let endpoint = service
                 .endpoint_builder()
@@ -286,10 +303,13 @@ async fn forward(
             _ = stopped.wait_for(|stop| *stop == Stop::Now) => return,
             notice = notices.next() => notice,
         };
-        let Some(Notice { user, body }) = notice else { return };
+        let Some(Notice { user, about, body }) = notice else { return };
         let Ok(user) = Token::parse(user.as_str()) else { continue };
-        let sent =
-            client.publish(subjects::inbox_event(&user), Bytes::from(body.to_string())).await;
+        let subject = match about {
+            About::Inbox => subjects::inbox_event(&user),
+            About::Action => subjects::act_event(&user),
+        };
+        let sent = client.publish(subject, Bytes::from(body.to_string())).await;
         if let Err(error) = sent {
             tracing::debug!(%error, "an inbox notice was lost");
         }

@@ -22,6 +22,6 @@ pub mod subjects;
 
 pub use client::{ClientError, InboxClient, check_address};
 pub use error::Refusal;
-pub use inbox::{Inbox, InboxRefusal, InboxRequest, Notice, Verb};
+pub use inbox::{About, Inbox, InboxRefusal, InboxRequest, Notice, Verb};
 pub use outbox::{EventSource, OutboxMessage};
 pub use service::{Bus, Options, Status};

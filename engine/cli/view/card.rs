@@ -21,8 +21,9 @@ pub(crate) fn text(card: &Value, now: Timestamp, stream: Stream) -> String {
     changes(&card["changes"], stream, &mut lines);
     list("remarks on the bytes", &remarks(card), (stream, Tone::Bad), &mut lines);
     decision(card, now, stream, &mut lines);
-    if let Some(says) = card["author_says_unverified"].as_str() {
-        section("the author says (unverified)", stream, &mut lines);
+    for who in ["author", "agent"] {
+        let Some(says) = card[format!("{who}_says_unverified")].as_str() else { continue };
+        section(&format!("the {who} says (unverified)"), stream, &mut lines);
         lines.extend(visible(says).lines().map(|line| format!("  | {line}")));
     }
     lines.push(String::new());

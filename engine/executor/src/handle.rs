@@ -13,7 +13,7 @@ use placet_log::{Append, Expected, Log, NewEvent, PAYLOAD_MAX, ReadView, SUBJECT
 use placet_model::actor::Role;
 use placet_model::decision::{Ballot, DecisionState, Resolution, Voter};
 use placet_model::draft::Mode;
-use placet_model::event::decision::SignedVote;
+use placet_model::event::decision::{ActionRequested, SignedVote};
 use placet_model::event::wait::EventReceived;
 use placet_model::project::ProjectConfig;
 use placet_model::{
@@ -203,6 +203,7 @@ pub struct Handle {
     pub(crate) world: Arc<RwLock<Arc<World>>>,
     notices: broadcast::WeakSender<Notice>,
     door: Arc<Semaphore>,
+    pub(crate) agents: Arc<crate::actions::Agents>,
     acts: Arc<Mutex<()>>,
     pub(crate) checkpoints: Checkpoints,
     /// Whether schedules start runs.
@@ -238,6 +239,7 @@ impl Handle {
             notices,
             door: Arc::new(Semaphore::new(WISHES_MAX)),
             acts: Arc::default(),
+            agents: Arc::default(),
             schedules: Arc::default(),
             _alive: alive,
         }
@@ -294,11 +296,23 @@ impl Handle {
     /// # Errors
     /// An unknown plan, or an input that the workflow's schema refuses; nothing is recorded then.
     pub async fn start(&self, start: Start) -> Result<RunId, Error> {
+        // held until the run is on disk: what it opens counts for the next one
+        let _turn = self.agent_turn(&start.requester).await?;
+        self.begin(start, None).await
+    }
+
+    pub(crate) async fn begin(
+        &self,
+        start: Start,
+        action: Option<ActionRequested>,
+    ) -> Result<RunId, Error> {
         self.plan(start.plan)?;
         let run = self.env.mint.run(self.now());
         let key = self.env.log.new_data_key()?;
         let Start { plan, input, requester, mode, seed } = start;
-        let start = StartRun { plan, input: Arc::new(input), requester, mode, seed, key };
+        let start =
+            StartRun { plan, input: Arc::new(input), requester, mode, seed, key, action: None };
+        let start = start.asked_as(action);
         self.wish(run, Job::Start(Box::new(start))).await?;
         Ok(run)
     }

@@ -86,6 +86,11 @@ impl Handle {
             content.warnings.insert(0, words.to_owned());
         }
         let mut card = self.item(view, world, row)?;
+        let says = if row.workflow.namespace == crate::actions::NAMESPACE {
+            "agent_says_unverified"
+        } else {
+            "author_says_unverified"
+        };
         let more = json!({
             "effect": row.effect,
             "reversibility": reversibility(row.effect),
@@ -104,7 +109,7 @@ impl Handle {
             "editor": row.editor,
             "history": history(view, row)?,
             "restored": restored,
-            "author_says_unverified": summary,
+            (says): summary,
             "in_doubt": row.in_doubt.map(|(attempt, since)| json!({
                 "attempt": attempt,
                 "since": since,

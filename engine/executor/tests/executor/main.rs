@@ -1,13 +1,16 @@
 //! The executor on a log in memory: what a run does, what leaves, and what a restart finds.
 #![cfg(test)]
 
+mod actions;
 mod bounds;
 mod branches;
+mod bulk;
 mod checkpoints;
 mod children;
 mod concurrency;
 mod control_flow;
 mod crash;
+mod edit;
 mod epoch;
 mod erasure;
 mod events;
