@@ -71,22 +71,19 @@ type Keys<const N: usize> = BTreeMap<[u8; N], bool>;
 impl Commit {
     fn event(&mut self, store: &mut Store<'_>, event: &RecordedEvent) -> Result<(), Error> {
         match &event.event {
-            Event::RunStarted(body) => {
-                self.run_started(event, body)?;
-                order::became(store, run_of(event)?, Became::Begun)
-            }
+            Event::RunStarted(body) => self.run_started(store, event, body),
             Event::RunCompleted(_) | Event::RunFaulted(_) | Event::RunCancelled(_) => {
                 self.run_event(store, event)?;
                 order::became(store, run_of(event)?, Became::Over)
             }
-            Event::ChildStarted(_) | Event::ChildEnded(_) | Event::ChildDropped(_) => {
+            Event::ChildStarted(_)
+            | Event::ChildEnded(_)
+            | Event::ChildDropped(_)
+            | Event::EventEmitted(_)
+            | Event::DraftEdited(_)
+            | Event::ActionRequested(_) => {
                 self.run_event(store, event)?;
-                of_order(store, event)
-            }
-            Event::EventEmitted(body) => {
-                self.run_event(store, event)?;
-                let came = Came::of(&body.kind, &body.identity, (body.envelope, None));
-                arrival::came(store, event, &came)
+                beside_run(store, event)
             }
             Event::EventReceived(body) => {
                 let came = Came::of(&body.kind, &body.identity, (body.envelope, body.to));
@@ -120,14 +117,6 @@ impl Commit {
             | Event::AttemptDeferred(_)
             | Event::AttemptInDoubt(_)
             | Event::AttemptReconciled(_) => self.run_event(store, event),
-            Event::DraftEdited(body) => {
-                self.run_event(store, event)?;
-                action::edited(store, body)
-            }
-            Event::ActionRequested(body) => {
-                self.run_event(store, event)?;
-                action::requested(store, run_of(event)?, body)
-            }
             Event::RunMigrated(body) => self.run_migrated(store, event, body),
             Event::IntegrationConnected(_)
             | Event::CredentialStored(_)
@@ -151,7 +140,12 @@ impl Commit {
         }
     }
 
-    fn run_started(&mut self, event: &RecordedEvent, body: &RunStarted) -> Result<(), Error> {
+    fn run_started(
+        &mut self,
+        store: &mut Store<'_>,
+        event: &RecordedEvent,
+        body: &RunStarted,
+    ) -> Result<(), Error> {
         let run = run_of(event)?;
         if event.revision != Revision::START.next() {
             return Err(misplaced(event, "the run has begun already"));
@@ -163,7 +157,7 @@ impl Commit {
         let begun =
             TouchedRun { place: None, facts, marks: vec![], due: vec![], listens: nothing, state };
         self.runs.insert(run, begun);
-        Ok(())
+        order::became(store, run, Became::Begun)
     }
 
     fn run_event(&mut self, store: &mut Store<'_>, event: &RecordedEvent) -> Result<(), Error> {
@@ -274,14 +268,21 @@ fn of_project(store: &mut Store<'_>, event: &RecordedEvent) -> Result<(), Error>
     }
 }
 
-/// What an event means for the run that its own run has ordered.
+/// What an event of a run means for what is kept beside it: runs that it has ordered, events that
+/// came, actions and edits by what they say.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the rest is matched by the commit")]
-fn of_order(store: &mut Store<'_>, event: &RecordedEvent) -> Result<(), Error> {
+fn beside_run(store: &mut Store<'_>, event: &RecordedEvent) -> Result<(), Error> {
     match &event.event {
         Event::ChildStarted(body) => order::child_started(store, (event, run_of(event)?), body),
         Event::ChildEnded(body) => order::became(store, body.child, Became::Told),
         Event::ChildDropped(body) => order::became(store, body.child, Became::Dropped),
-        _ => Err(misplaced(event, "it is about no other run")),
+        Event::EventEmitted(body) => {
+            let came = Came::of(&body.kind, &body.identity, (body.envelope, None));
+            arrival::came(store, event, &came)
+        }
+        Event::DraftEdited(body) => action::edited(store, body),
+        Event::ActionRequested(body) => action::requested(store, run_of(event)?, body),
+        _ => Err(misplaced(event, "it means nothing beside its run")),
     }
 }
 

@@ -9,14 +9,13 @@
 //! gone are kept apart ([`State::detached`]): what becomes of them changes neither where the run
 //! stands nor what comes due.
 
+mod gate;
+
 use crate::key::Mark;
 use crate::{Due, DueRow, RunStatus, WaitingFor};
-use placet_model::attempt::RefuseReason;
-use placet_model::decision::Settlement;
 use placet_model::draft::Mode;
-use placet_model::event::attempt::{AttemptDeferred, AttemptRefused, AttemptStarted};
 use placet_model::event::child::ChildStarted;
-use placet_model::event::decision::{DecisionSettled, DraftPrepared};
+use placet_model::event::decision::DraftPrepared;
 use placet_model::event::run::{
     BranchFaulted, FaultFact, RetryScheduled, RunStarted, TaskCompleted, TaskFaulted, TaskShape,
     TaskStarted, Then, TimerArmed, TimerKind,
@@ -404,10 +403,7 @@ impl State {
             Event::RunCompleted(body) => self.end(End::Completed(body.output)),
             Event::RunFaulted(body) => self.end(End::Faulted(body.fault.clone())),
             Event::RunCancelled(_) => self.end(End::Cancelled),
-            Event::RunMigrated(_) => {
-                self.lines.iter_mut().for_each(|line| line.editor = None);
-                Ok(())
-            }
+            Event::RunMigrated(_) => self.migrated(),
             Event::ActionRequested(_) => self.not_over(),
             Event::WaitStarted(body) => {
                 self.wait(&body.task, at)?.types.clone_from(&body.types);
@@ -509,6 +505,12 @@ impl State {
             Event::AttemptReconciled(body) => self.attempt_ended(body.attempt),
             _ => Err("it concerns no draft, decision or attempt"),
         }
+    }
+
+    /// Under the other version the tasks say anew what they want.
+    fn migrated(&mut self) -> Step {
+        self.lines.iter_mut().for_each(|line| line.editor = None);
+        Ok(())
     }
 
     const fn not_over(&self) -> Step {
@@ -687,104 +689,6 @@ impl State {
         let place = self.waits.iter().position(|wait| wait.child == Some(child));
         let wait = self.waits.remove(place.ok_or("the run awaits no such run")?);
         self.go_on(&wait.task)
-    }
-
-    // ---- decisions and attempts ----------------------------------------------------------
-
-    fn settled(&mut self, body: &DecisionSettled) -> Step {
-        self.not_over()?;
-        let line = self.deciding(body.decision)?;
-        match body.settlement {
-            Settlement::Approved => {
-                line.stands = Stands::Waiting(WaitingFor::Decision(body.decision));
-            }
-            Settlement::Rejected
-            | Settlement::Responded
-            | Settlement::Expired
-            | Settlement::Withdrawn
-            | Settlement::Superseded => {
-                line.expiry = None;
-                line.stands = Stands::Ready;
-            }
-        }
-        Ok(())
-    }
-
-    fn attempt_started(&mut self, body: &AttemptStarted) -> Step {
-        self.stand(&body.task, Stands::Waiting(WaitingFor::Answer))?;
-        let place = self.line(&body.task);
-        let line = &mut self.lines[place];
-        line.expiry = None;
-        line.attempt = Some(Attempt {
-            id: body.attempt,
-            decision: body.decision,
-            not_after: body.not_after,
-            stage: Stage::UnderWay,
-            has_integration: body.integration.is_some(),
-        });
-        Ok(())
-    }
-
-    /// Takes the attempt out: with its line when its task is there, none when its task is gone.
-    fn take(&mut self, id: AttemptId) -> Result<Option<(&mut Line, Attempt)>, &'static str> {
-        let mine = |line: &Line| line.attempt.as_ref().is_some_and(|attempt| attempt.id == id);
-        if let Some(place) = self.lines.iter().position(mine) {
-            self.not_over()?;
-            let line = &mut self.lines[place];
-            let attempt = line.attempt.take().ok_or(NO_ATTEMPT)?;
-            return Ok(Some((line, attempt)));
-        }
-        let place = self.detached.iter().position(|detached| detached.id == id);
-        self.detached.remove(place.ok_or(NO_ATTEMPT)?);
-        Ok(None)
-    }
-
-    fn attempt_ended(&mut self, id: AttemptId) -> Step {
-        if let Some((line, _)) = self.take(id)? {
-            line.stands = Stands::Ready;
-        }
-        Ok(())
-    }
-
-    /// A refused credential proves that nothing was sent: the approval is unspent again.
-    fn attempt_refused(&mut self, body: &AttemptRefused) -> Step {
-        let Some((line, attempt)) = self.take(body.attempt)? else { return Ok(()) };
-        match (body.reason, attempt.spendable()) {
-            (RefuseReason::Reconnect, Some(decision)) => {
-                line.expiry = Some((decision, attempt.not_after));
-                line.stands = Stands::Waiting(WaitingFor::Decision(decision));
-            }
-            (
-                RefuseReason::Reconnect
-                | RefuseReason::Permanent
-                | RefuseReason::Quota
-                | RefuseReason::Exhausted
-                | RefuseReason::Unreadable,
-                _,
-            ) => line.stands = Stands::Ready,
-        }
-        Ok(())
-    }
-
-    fn attempt_deferred(&mut self, body: &AttemptDeferred) -> Step {
-        let Some((line, attempt)) = self.take(body.attempt)? else { return Ok(()) };
-        line.expiry = attempt.decision.map(|decision| (decision, attempt.not_after));
-        line.attempt = Some(Attempt { stage: Stage::Deferred(body.until), ..attempt });
-        line.stands = Stands::Waiting(WaitingFor::Deferred);
-        Ok(())
-    }
-
-    fn attempt_in_doubt(&mut self, id: AttemptId) -> Step {
-        for line in &mut self.lines {
-            if let Some(attempt) = line.attempt.as_mut().filter(|attempt| attempt.id == id) {
-                attempt.stage = Stage::InDoubt;
-                line.stands = Stands::Waiting(WaitingFor::InDoubt);
-                return self.not_over();
-            }
-        }
-        let detached = self.detached.iter_mut().find(|detached| detached.id == id);
-        detached.ok_or(NO_ATTEMPT)?.in_doubt = true;
-        Ok(())
     }
 }
 

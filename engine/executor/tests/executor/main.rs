@@ -14,6 +14,7 @@ mod edit;
 mod epoch;
 mod erasure;
 mod events;
+mod forks;
 mod gate;
 mod interleave;
 mod reads;
