@@ -23,4 +23,5 @@ mod recovery;
 mod sandbox;
 mod serve;
 mod tooling;
+mod verbs;
 mod world;

@@ -49,6 +49,31 @@ impl Desk {
         serde_json::from_slice(&answer.payload).expect("answers are JSON")
     }
 
+    /// The answer to a request on any subject.
+    pub(crate) fn request(&self, subject: &str, body: &Value) -> Value {
+        let (subject, payload) = (subject.to_owned(), body.to_string().into());
+        let answer = self
+            .runtime
+            .block_on(async { timeout(DEADLINE, self.client.request(subject, payload)).await });
+        let answer = answer.expect("an answer in time").expect("the service answers");
+        serde_json::from_slice(&answer.payload).expect("answers are JSON")
+    }
+
+    /// What is told on a subject from now on.
+    pub(crate) fn told(&self, subject: &str) -> impl FnMut() -> Value + use<'_> {
+        let subject = subject.to_owned();
+        let mut messages = self.runtime.block_on(async {
+            let messages = self.client.subscribe(subject).await.expect("a subscription");
+            self.client.flush().await.expect("the server has it");
+            messages
+        });
+        move || {
+            let next = async { timeout(DEADLINE, messages.next()).await };
+            let message = self.runtime.block_on(next).expect("told in time").expect("it goes on");
+            serde_json::from_slice(&message.payload).expect("notices are JSON")
+        }
+    }
+
     /// Publishes a request that no reply is wanted for.
     pub(crate) fn tell(&self, user: &str, verb: &str, body: &Value) {
         let subject = format!("placet.v1.inbox.{user}.{verb}");
