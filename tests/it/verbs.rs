@@ -43,7 +43,8 @@ fn an_edit_at_the_terminal_is_shown_as_a_difference_and_sent_once_another_has_ap
         assert!(shown.contains(line), "{line:?} is missing:\n{shown}");
     }
     let own = live.placet(["inbox", "approve", &next]).args(["--as", "approver"]).run();
-    assert!(own.expect_code(1).stderr.contains("PL3030"));
+    let own = own.expect_code(1);
+    assert!(own.stderr.contains("PL3030"), "{}", own.stderr);
     assert_eq!(live.posts(), []);
     live.done("second", &["inbox", "approve", &next]);
     let events = live.until(&asked.run, "RunCompleted");

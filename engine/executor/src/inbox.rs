@@ -219,7 +219,10 @@ fn concerns(world: &World, row: &DecisionRow, who: &Principal, filter: Option<&s
     let operator = world.policy.has_role(who, Role::Operator);
     let doubt = row.in_doubt.is_some() && (world.policy.may_approve(who) || operator);
     let all = filter == Some("all");
+    // whoever has said something to it, or has written it, goes on seeing what becomes of it
     let sees = *who == row.requester
+        || voted
+        || row.editor.as_ref() == Some(who)
         || [Role::Operator, Role::Auditor, Role::Admin]
             .iter()
             .any(|role| world.policy.has_role(who, *role));

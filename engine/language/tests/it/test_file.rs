@@ -169,7 +169,7 @@ fn every_mistake_is_told_at_once_with_what_was_meant() {
 fn a_scripted_edit_says_the_whole_new_with() {
     refused(
         &format!("    decisions:\n      - {{ task: a, edit: {{ by: ana }} }}\n{EXPECT}"),
-        &["EDIT"],
+        &["PL2003 5:28 `edit` lacks the key `with` = add `with:`"],
     );
 }
 
