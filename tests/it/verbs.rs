@@ -1,7 +1,7 @@
 //! What people can do to a request besides saying yes or no, and what agents can ask for: over the command line, HTTP
 //! and NATS, with a live engine and a provider stand-in on loopback.
 //!
-//! covers: T8, T9, T10, S5, A9
+//! covers: T8, T9, T10, S5, S7, A6, A7, A9
 
 use placet_test_support::nats::NatsServer;
 use serde_json::{Value, json};
@@ -170,5 +170,51 @@ fn an_agent_asks_over_nats_is_told_the_outcome_and_takes_back_its_own() {
     assert_eq!(told()["error"]["type"], "urn:placet:errors:approval-withdrawn");
     let person = desk.request("placet.v1.act.approver", &action("k3", "Hello"));
     assert_eq!(person["error"]["code"], "PL4005");
+    assert_eq!(live.posts().len(), 1);
+}
+
+#[test]
+fn a_hundred_votes_at_once_through_two_clients_settle_a_request_once() {
+    let name = "a_hundred_votes_at_once_through_two_clients_settle_a_request_once";
+    let Some(server) = NatsServer::start_or_skip(name) else { return };
+    let voters: Vec<String> = (0..100).map(|n| format!("voter{n}")).collect();
+    let policy = format!(
+        "
+groups: {{ crowd: [{}] }}
+rules:
+  - {{ name: one, match: {{ effect: send }}, require: {{ approvers: [crowd], quorum: 3 }} }}
+",
+        voters.join(", ")
+    );
+    let live = Live::on_nats(&server, Some(&policy));
+    let asked = live.ask("Hello");
+    let (left, right) = (Desk::at(&server), Desk::at(&server));
+    let digest = left.card("voter0", &asked.decision)["digest"].clone();
+    let requests = |voters: &[String]| -> Vec<(String, Value)> {
+        let vote = |who: &String| {
+            let subject = format!("placet.v1.inbox.{who}.decide");
+            (subject, ballot(&asked.decision, &digest, "approve"))
+        };
+        voters.iter().map(vote).collect()
+    };
+    let (one, two) = (requests(&voters[..50]), requests(&voters[50..]));
+    let answers = std::thread::scope(|scope| {
+        let one = scope.spawn(|| left.at_once(one));
+        let two = scope.spawn(|| right.at_once(two));
+        [one.join().expect("answers"), two.join().expect("answers")].concat()
+    });
+    let count = |state: &str| answers.iter().filter(|answer| answer["state"] == state).count();
+    assert_eq!((count("requested"), count("approved")), (2, 1), "{answers:?}");
+    let late = answers.iter().filter(|answer| answer["error"]["code"] == "PL3007").count();
+    assert_eq!(late, 97, "{answers:?}");
+    let events = live.until(&asked.run, "RunCompleted");
+    let story = kinds(&events);
+    for (kind, times) in [("VoteCast", 3), ("DecisionSettled", 1), ("AttemptStarted", 1)] {
+        assert_eq!(
+            story.iter().filter(|found| **found == kind).count(),
+            times,
+            "{kind}: {story:?}"
+        );
+    }
     assert_eq!(live.posts().len(), 1);
 }

@@ -403,7 +403,7 @@ impl State {
             Event::RunCompleted(body) => self.end(End::Completed(body.output)),
             Event::RunFaulted(body) => self.end(End::Faulted(body.fault.clone())),
             Event::RunCancelled(_) => self.end(End::Cancelled),
-            Event::RunMigrated(_) => self.migrated(),
+            Event::RunMigrated(_) => self.migrate(),
             Event::ActionRequested(_) => self.not_over(),
             Event::WaitStarted(body) => {
                 self.wait(&body.task, at)?.types.clone_from(&body.types);
@@ -508,7 +508,8 @@ impl State {
     }
 
     /// Under the other version the tasks say anew what they want.
-    fn migrated(&mut self) -> Step {
+    fn migrate(&mut self) -> Step {
+        self.not_over()?;
         self.lines.iter_mut().for_each(|line| line.editor = None);
         Ok(())
     }

@@ -59,6 +59,21 @@ impl Desk {
         serde_json::from_slice(&answer.payload).expect("answers are JSON")
     }
 
+    /// The answers to requests that are all under way at once.
+    pub(crate) fn at_once(&self, requests: Vec<(String, Value)>) -> Vec<Value> {
+        let asked = requests.into_iter().map(|(subject, body)| {
+            let client = self.client.clone();
+            async move { client.request(subject, body.to_string().into()).await }
+        });
+        let answers = async { timeout(DEADLINE, futures_util::future::join_all(asked)).await };
+        let answers = self.runtime.block_on(answers).expect("answers in time");
+        let read = |answer: Result<async_nats::Message, _>| {
+            let answer = answer.expect("the service answers");
+            serde_json::from_slice(&answer.payload).expect("answers are JSON")
+        };
+        answers.into_iter().map(read).collect()
+    }
+
     /// What is told on a subject from now on.
     pub(crate) fn told(&self, subject: &str) -> impl FnMut() -> Value + use<'_> {
         let subject = subject.to_owned();

@@ -1,6 +1,7 @@
 //! The card (GATE.md §6): made by the engine from the stored bytes and nothing else. Two different
 //! payloads never give equal cards, because the whole request and its digest stand on it.
 
+use super::changes::since_last;
 use super::inspect::{remarks, visible};
 use super::{Error, Handle, electorate};
 use crate::erasure::{ERASED, unless_erased};
@@ -105,7 +106,7 @@ impl Handle {
             "policy": policy_words(world, row),
             "on_no": "rejecting, or silence until the request expires, sends nothing; the workflow goes on with an error it may catch",
             "votes": votes(view, row)?,
-            "changes": self.since_last(view, row)?,
+            "changes": since_last(view, row)?,
             "editor": row.editor,
             "history": history(view, row)?,
             "restored": restored,

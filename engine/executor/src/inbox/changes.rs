@@ -55,44 +55,44 @@ fn change(path: &str, old: Option<&Value>, new: Option<&Value>) -> Value {
     Value::Object(change)
 }
 
-impl Handle {
-    /// How a draft differs from the revision before it; null for a first revision.
-    pub(super) fn since_last(&self, view: &ReadView, row: &DecisionRow) -> Result<Value, Error> {
-        let (mut last, mut this, mut superseded) = (None, None, None);
-        for event in view.stream(&StreamId::Run(row.run), Revision::START) {
-            match event?.event {
-                Event::DraftPrepared(body) if is_of(&body, row) => {
-                    if body.revision + 1 == row.draft_revision {
-                        last = Some(body);
-                    } else if body.revision == row.draft_revision {
-                        this = Some(body);
-                    }
+/// How a draft differs from the revision before it; null for a first revision.
+pub(super) fn since_last(view: &ReadView, row: &DecisionRow) -> Result<Value, Error> {
+    let (mut last, mut this, mut superseded) = (None, None, None);
+    for event in view.stream(&StreamId::Run(row.run), Revision::START) {
+        match event?.event {
+            Event::DraftPrepared(body) if is_of(&body, row) => {
+                if body.revision + 1 == row.draft_revision {
+                    last = Some(body);
+                } else if body.revision == row.draft_revision {
+                    this = Some(body);
                 }
-                Event::DraftEdited(body)
-                    if (&body.task, &body.iteration) == (&row.task, &row.iteration) =>
-                {
-                    superseded = Some(body.decision);
-                }
-                _ => {}
             }
+            Event::DraftEdited(body)
+                if (&body.task, &body.iteration) == (&row.task, &row.iteration) =>
+            {
+                superseded = Some(body.decision);
+            }
+            _ => {}
         }
-        let (Some(last), Some(this)) = (last, this) else { return Ok(Value::Null) };
-        let with = |draft: &DraftPrepared| super::card::json_payload(view, row, draft.with);
-        let mut with = changes(&with(&last)?, &with(&this)?);
-        let more = with.len().saturating_sub(SHOWN_MAX);
-        with.truncate(SHOWN_MAX);
-        let edited = this.origin == DraftOrigin::Edit;
-        Ok(json!({
-            "revision": last.revision,
-            "digest": last.digest,
-            "origin": this.origin,
-            "editor": row.editor,
-            "supersedes": superseded.filter(|_| edited),
-            "with": with,
-            "more": more,
-        }))
     }
+    let (Some(last), Some(this)) = (last, this) else { return Ok(Value::Null) };
+    let with = |draft: &DraftPrepared| super::card::json_payload(view, row, draft.with);
+    let mut with = changes(&with(&last)?, &with(&this)?);
+    let more = with.len().saturating_sub(SHOWN_MAX);
+    with.truncate(SHOWN_MAX);
+    let edited = this.origin == DraftOrigin::Edit;
+    Ok(json!({
+        "revision": last.revision,
+        "digest": last.digest,
+        "origin": this.origin,
+        "editor": row.editor,
+        "supersedes": superseded.filter(|_| edited),
+        "with": with,
+        "more": more,
+    }))
+}
 
+impl Handle {
     /// The decision whose draft said the same and was replaced by an approver's edit.
     pub(super) fn edited_before(
         &self,

@@ -148,14 +148,14 @@ async fn an_agent_uses_only_the_connections_that_it_was_granted() {
         json!({"operation": "http.request", "idempotency_key": key, "reason": "r",
             "with": {"method": "post", "endpoint": "https://example.com/x", "body": {"a": 1}}})
     };
-    let bodies: [(&str, &dyn Fn(&str) -> Value); 3] =
-        [("slack", &slack), ("webhook", &webhook), ("http", &http)];
+    type Body<'a> = &'a dyn Fn(&str) -> Value;
+    let bodies: [(&str, Body<'_>); 3] = [("slack", &slack), ("webhook", &webhook), ("http", &http)];
     let granted = [("agent", "slack"), ("other", "webhook"), ("other", "http")];
     for agent in ["agent", "other"] {
         for (connection, body) in &bodies {
             let body = body(&format!("{agent}-{connection}"));
             let answer = world.handle.ask_action(&name(agent), &body).await;
-            let code = answer.as_ref().map(|_| "granted").unwrap_or_else(|error| error.code());
+            let code = answer.as_ref().map_or_else(placet_executor::Error::code, |_| "granted");
             let expected =
                 if granted.contains(&(agent, connection)) { "granted" } else { "PL4042" };
             assert_eq!(code, expected, "{agent} {connection}: {answer:?}");

@@ -143,10 +143,7 @@ impl TestReader<'_> {
         if !self.map(node, "a verdict", known) {
             return None;
         }
-        let with = match edits {
-            true => Some(self.new_with(node)?),
-            false => None,
-        };
+        let with = if edits { Some(self.new_with(node)?) } else { None };
         let by = node.get("by").map_or(Some(vec![]), |by| self.people(by));
         let reason = match verdict {
             ScriptedVerdict::Respond => field(self.required(node, words, "`respond`"), |text| {
