@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use placet_bus::Seed;
 use placet_log::KEY_DIR_VARIABLE;
 use placet_model::nkey::UserKey;
-use placet_model::signed::{Draft, Item, SALT_LEN, Said, VALID_MS_MAX, text_digest};
+use placet_model::signed::{self, Draft, Item, SALT_LEN, Said, VALID_MS_MAX, text_digest};
 use placet_model::{Digest, Principal, Timestamp};
 use placet_server::Token;
 use serde_json::{Map, Value};
@@ -97,6 +97,13 @@ pub(crate) fn login(user: &Principal) -> Result<Option<String>> {
     }
 }
 
+/// What is signed by its digest, and travels beside the document.
+#[derive(Debug, Default)]
+pub(crate) struct Given<'g> {
+    pub(crate) reason: Option<&'g str>,
+    pub(crate) with: Option<Value>,
+}
+
 /// What a card says about signing.
 #[derive(Debug)]
 pub(crate) struct Terms {
@@ -133,9 +140,10 @@ impl Terms {
         &self,
         seed: &Seed,
         (items, said): (Vec<Item>, Said),
-        reason: Option<&str>,
+        Given { reason, with }: Given<'_>,
         now: Timestamp,
     ) -> Result<Map<String, Value>> {
+        let digest = with.as_ref().map(signed::with_digest).transpose()?;
         let salt: [u8; SALT_LEN] = random()?;
         let nonce: [u8; 32] = random()?;
         let mut short = [0; 16];
@@ -150,9 +158,12 @@ impl Terms {
             issued_at: now,
             expires_at: now.plus_millis(VALID_MS_MAX),
             reason: reason.map(|text| text_digest(&salt, text)),
-            with: None,
+            with: digest,
         };
-        seed.sign(draft, reason.map(|text| (text, &salt[..]))).map_err(invalid)
+        let mut envelope =
+            seed.sign(draft, reason.map(|text| (text, &salt[..]))).map_err(invalid)?;
+        envelope.extend(with.map(|with| ("with".to_owned(), with)));
+        Ok(envelope)
     }
 }
 

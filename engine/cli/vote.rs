@@ -61,6 +61,8 @@ fn electors(handle: &Handle, row: &DecisionRow) -> Vec<Principal> {
         policy: &world.policy,
         requirement: &row.requirement,
         requester: &row.requester,
+        editor: row.editor.as_ref(),
+        assigned: &row.assigned,
     };
     let voted = |name: &Principal| row.votes.iter().any(|(voter, ..)| voter == name);
     let people = world.policy.principals.keys();

@@ -82,6 +82,24 @@ fn decisions_votes_waits_and_sends_are_scripted_and_checked() {
 }
 
 #[test]
+fn an_edit_is_scripted_with_its_whole_with_and_answered_by_what_comes_next() {
+    let test = only(
+        "  - name: the first is edited
+    input: { channel: C1 }
+    decisions:
+      - { task: first, edit: { by: ana, with: { channel: C1, text: uno, unfurl_links: false } } }
+      - { task: first, approve: { by: ana, refused: PL3050 } }
+      - { task: first, approve: { by: [ben, cho] } }
+      - approve
+    expect:
+      sent: [{ body: { text: uno, unfurl_links: false } }, { body: { text: two } }]
+",
+        0,
+    );
+    assert_eq!(test["status"], "passed", "{test}");
+}
+
+#[test]
 fn without_names_whoever_may_votes_as_often_as_it_takes() {
     let test = only(
         "  - name: a rejection of the second is caught

@@ -24,4 +24,5 @@ mod sandbox;
 mod serve;
 mod signing;
 mod tooling;
+mod verbs;
 mod world;

@@ -6,16 +6,15 @@ use futures_util::{StreamExt, stream};
 use placet_executor::handle::Error;
 use placet_executor::inbox::{Caller, Problem};
 use placet_executor::{Handle, Notice as Hint};
-use placet_model::DecisionId;
-use placet_model::Principal;
 use placet_model::decision::Assurance;
 use placet_model::nkey::UserKey;
+use placet_model::{DecisionId, Principal, RunId};
 use serde_json::{Value, json};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::identity::Sender;
-use crate::inbox::{Inbox, InboxRefusal, InboxRequest, Notice, Verb, refused};
+use crate::inbox::{About, Inbox, InboxRefusal, InboxRequest, Notice, Verb, refused};
 use crate::trace;
 
 impl Inbox {
@@ -45,7 +44,12 @@ async fn answer(
     let answer = match verb {
         Verb::List => reading(move || engine.inbox_list(&caller, &body)).await,
         Verb::Get => reading(move || engine.inbox_get(&caller, &body)).await,
-        Verb::Decide => engine.inbox_decide(&caller, &body).await,
+        Verb::Decide => engine.inbox_act(&caller, &body).await,
+        Verb::Act => engine.ask_action(&caller.principal, &body).await.map(|acted| json!(acted)),
+        Verb::Withdraw => {
+            let taken = engine.withdraw_action(&caller.principal, &body, assurance).await;
+            taken.map(|receipt| json!(receipt))
+        }
     };
     answer.map_err(|error| {
         let Problem { code, title, detail } = Problem::from(&error);
@@ -94,17 +98,30 @@ async fn next(mut hints: Receiver<Hint>) -> Option<(Hint, Receiver<Hint>)> {
     }
 }
 
+/// What has become of an action, for the agent that asked for it: facts, no content.
+async fn ended(engine: Handle, run: RunId) -> Option<Notice> {
+    let row = tokio::task::spawn_blocking(move || engine.run_row(run)).await.ok()?.ok()??;
+    if row.workflow.namespace != placet_executor::actions::NAMESPACE {
+        return None;
+    }
+    let error = row.fault.map(|(kind, status, _)| json!({ "type": kind, "status": status }));
+    let body = json!({ "run": run, "status": row.status.word(), "error": error });
+    Some(Notice { user: row.requester, about: About::Action, body })
+}
+
 /// One notice for each person whose inbox it is.
 async fn addressed(engine: Handle, hint: Hint) -> Vec<Notice> {
     let (run, decision) = match hint {
         Hint::Inbox { run, decision } => (run, decision),
-        Hint::InDoubt { .. } | Hint::Parked { .. } | Hint::Finished { .. } | Hint::Failed => {
-            return Vec::new();
-        }
+        Hint::Finished { run } => return ended(engine, run).await.into_iter().collect(),
+        Hint::InDoubt { .. } | Hint::Parked { .. } | Hint::Failed => return Vec::new(),
     };
     let body = Arc::new(json!({ "decision": decision, "run": run }));
     let people = audience(engine, decision).await;
-    people.into_iter().map(|user| Notice { user, body: Value::clone(&body) }).collect()
+    people
+        .into_iter()
+        .map(|user| Notice { user, about: About::Inbox, body: Value::clone(&body) })
+        .collect()
 }
 
 async fn audience(engine: Handle, decision: DecisionId) -> Vec<Principal> {

@@ -44,6 +44,10 @@ pub enum Verb {
     Get,
     /// A decision document → `{position, state}`.
     Decide,
+    /// `{operation, integration?, with, idempotency_key, reason}` → `{run, decision}`.
+    Act,
+    /// `{decision, reason?}` → `{position, state}`.
+    Withdraw,
 }
 
 /// One request, parsed as far as NATS goes.
@@ -74,11 +78,22 @@ pub struct InboxRefusal {
 
 type Answer = Pin<Box<dyn Future<Output = Result<Value, InboxRefusal>> + Send>>;
 
+/// What somebody is told about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    /// Their inbox changed.
+    Inbox,
+    /// What an agent has asked for has come to an end.
+    Action,
+}
+
 /// Something changed in somebody's inbox. A hint: whoever misses it finds the same by asking.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Notice {
     /// Whose inbox.
     pub user: Principal,
+    /// What it is about.
+    pub about: About,
     /// What changed, as JSON without content.
     pub body: Value,
 }
@@ -156,6 +171,8 @@ impl Serving {
             ("list", INBOX_LIST, Verb::List),
             ("get", INBOX_GET, Verb::Get),
             ("decide", INBOX_DECIDE, Verb::Decide),
+            ("act", subjects::ACT, Verb::Act),
+            ("withdraw", subjects::ACT_WITHDRAW, Verb::Withdraw),
         ] {
             let endpoint = service
                 .endpoint_builder()
@@ -172,8 +189,13 @@ impl Serving {
             .map_err(Error::unavailable(doing))?;
         let at_work = Arc::new(Semaphore::new(AT_WORK as usize));
         let (stop, stopped) = watch::channel(Stop::Run);
-        let notices = trace::addressed((inbox.notices)(), |Notice { user, body }| {
-            Some((subjects::inbox_event(&Token::parse(user.as_str()).ok()?), body))
+        let notices = trace::addressed((inbox.notices)(), |Notice { user, about, body }| {
+            let user = Token::parse(user.as_str()).ok()?;
+            let subject = match about {
+                About::Inbox => subjects::inbox_event(&user),
+                About::Action => subjects::act_event(&user),
+            };
+            Some((subject, body))
         });
         let project = project.clone();
         let traces = trace::addressed((inbox.traces)(), move |Trace { run, body }| {

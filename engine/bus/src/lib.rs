@@ -27,7 +27,7 @@ mod trace;
 pub use client::{ClientError, InboxClient, check_address};
 pub use error::Refusal;
 pub use identity::Sender;
-pub use inbox::{Inbox, InboxRefusal, InboxRequest, Notice, Verb};
+pub use inbox::{About, Inbox, InboxRefusal, InboxRequest, Notice, Verb};
 pub use outbox::{EventSource, OutboxMessage};
 pub use seed::Seed;
 pub use service::{Bus, Options, Status};

@@ -48,6 +48,11 @@ pub const QUEUE_GROUP: &str = "q";
 pub const INBOX_LIST: &str = "placet.v1.inbox.*.list";
 /// As [`INBOX_LIST`].
 pub const INBOX_GET: &str = "placet.v1.inbox.*.get";
+/// An agent asks for one action: `placet.v1.act.<agent>`.
+pub const ACT: &str = "placet.v1.act.*";
+/// An agent takes back what it has asked for: `placet.v1.act.<agent>.withdraw`.
+pub const ACT_WITHDRAW: &str = "placet.v1.act.*.withdraw";
+
 /// As [`INBOX_LIST`].
 pub const INBOX_DECIDE: &str = "placet.v1.inbox.*.decide";
 
@@ -113,6 +118,8 @@ pub fn inbox_request(user: &Token, verb: Verb) -> String {
         Verb::List => INBOX_LIST,
         Verb::Get => INBOX_GET,
         Verb::Decide => INBOX_DECIDE,
+        Verb::Act => ACT,
+        Verb::Withdraw => ACT_WITHDRAW,
     };
     pattern.replace('*', user.as_str())
 }
@@ -127,9 +134,15 @@ pub fn trace(project: &Token, run: RunId) -> String {
     format!("placet.v1.trace.{project}.{run}")
 }
 
-/// The user of an inbox subject: the fourth part.
+/// The user of an inbox subject, or the agent of one that asks for an action: the fourth part.
 pub fn inbox_user(subject: &str) -> Option<&str> {
-    subject.strip_prefix("placet.v1.inbox.")?.split('.').next()
+    let inbox = subject.strip_prefix("placet.v1.inbox.");
+    inbox.or_else(|| subject.strip_prefix("placet.v1.act."))?.split('.').next()
+}
+
+/// Where an agent is told what has become of what it asked for.
+pub fn act_event(agent: &Token) -> String {
+    format!("placet.v1.act.{agent}.event")
 }
 
 #[cfg(test)]

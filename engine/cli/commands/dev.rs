@@ -61,6 +61,10 @@ pub(crate) async fn run(args: Args) -> Result<Exit> {
     project.overrides.iter().for_each(|line| out::say(line));
     project.config.egress_allow.extend(args.egress_allow.iter().cloned());
     compose::listed(&project.config.egress_allow)?;
+    if project.config.agents.grants.is_empty() {
+        // everything works before anything is configured; the gate stands before it all
+        project.config.agents.grants.push("*:*".to_owned());
+    }
     let nats = args.nats.as_deref().or(project.config.nats.url.as_deref());
     nats.map_or(Ok(()), check_address).map_err(|error| invalid(error.to_string()))?;
     let data = args.data.clone().unwrap_or_else(|| project.data());

@@ -7,14 +7,14 @@ mod watch;
 use crate::exit::{Exit, invalid};
 use crate::link::{Purpose, Target};
 use crate::out::{self, Stream, visible};
-use crate::signing::Terms;
+use crate::signing::{Given, Terms};
 use crate::view;
 use anyhow::Result;
 use clap::{Subcommand, ValueEnum};
 use desk::Desk;
 use placet_model::decision::Resolution;
 use placet_model::signed::{Item, Said};
-use placet_model::{DecisionId, Digest};
+use placet_model::{DecisionId, Digest, Principal};
 use serde_json::{Map, Value, json};
 
 #[derive(Debug, clap::Args)]
@@ -51,10 +51,10 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Send exactly this
-    Approve(Vote),
+    /// Send exactly this; several of one kind at once, each card shown
+    Approve(Votes),
     /// Do not send
-    Reject(Vote),
+    Reject(Votes),
     /// Send it back with feedback
     Respond {
         decision: DecisionId,
@@ -73,18 +73,41 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Not built yet
-    #[command(hide = true)]
-    Edit(Rest),
-    /// Not built yet
-    #[command(hide = true)]
-    Reassign(Rest),
+    /// Replace what would be sent; somebody else approves it then
+    Edit {
+        decision: DecisionId,
+        /// The new `with`, whole: JSON, @FILE or - for standard input
+        #[arg(long, value_name = "JSON|@FILE|-")]
+        with: String,
+        /// Why
+        #[arg(long)]
+        reason: Option<String>,
+        #[command(flatten)]
+        seen: Seen,
+    },
+    /// Name who is to decide instead, among those who may
+    Reassign {
+        decision: DecisionId,
+        /// Users or groups
+        #[arg(long, required = true, value_delimiter = ',', value_name = "NAME")]
+        to: Vec<Principal>,
+        /// Why
+        #[arg(long)]
+        reason: Option<String>,
+        #[command(flatten)]
+        seen: Seen,
+    },
 }
 
 #[derive(Debug, clap::Args)]
-struct Rest {
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    _rest: Vec<String>,
+struct Votes {
+    #[arg(required = true, value_name = "DECISION")]
+    decisions: Vec<DecisionId>,
+    /// Why
+    #[arg(long)]
+    reason: Option<String>,
+    #[command(flatten)]
+    seen: Seen,
 }
 
 #[derive(Debug, clap::Args)]
@@ -138,9 +161,6 @@ impl Became {
 pub(crate) async fn run(args: Args) -> Result<Exit> {
     let purpose = match args.command {
         Command::List { .. } | Command::Show { .. } | Command::Watch { .. } => Purpose::Read,
-        Command::Edit(_) | Command::Reassign(_) => {
-            return Err(invalid("this verdict is not built yet: approve, reject or respond"));
-        }
         _ => Purpose::Change,
     };
     let desk = match &args.way.nats {
@@ -163,23 +183,33 @@ async fn act(desk: &Desk, command: Command) -> Result<Exit> {
                 out::data(&view::card::text(&card, desk.now(), Stream::Out))?;
             }
         }
-        Command::Approve(vote) => decide(desk, "approve", vote).await?,
-        Command::Reject(vote) => decide(desk, "reject", vote).await?,
-        Command::Withdraw(vote) => decide(desk, "withdraw", vote).await?,
+        Command::Approve(votes) => return say(desk, "approve", votes).await,
+        Command::Reject(votes) => return say(desk, "reject", votes).await,
+        Command::Withdraw(vote) => decide(desk, "withdraw", vote, Map::new()).await?,
         Command::Respond { decision, text, seen } => {
-            decide(desk, "respond", Vote { decision, reason: Some(text), seen }).await?;
+            let vote = Vote { decision, reason: Some(text), seen };
+            decide(desk, "respond", vote, Map::new()).await?;
         }
         Command::Resolve { decision, became } => {
             let card = desk.card(decision).await?;
             let said = Said::Resolution(became.resolution());
-            let answer = match signed(desk, &card, (decision, said), None)? {
+            let items = vec![item_of(decision, &card)?];
+            let answer = match signed(desk, &card, (items, said), Given::default())? {
                 Some(envelope) => desk.hand_in(decision, envelope).await?,
                 None => desk.decide(decision, became.word(), Map::new()).await?,
             };
             out::data(&format!("{} at position {}", became.word(), answer["position"]))?;
         }
         Command::Watch { json } => watch::run(desk, json).await?,
-        Command::Edit(_) | Command::Reassign(_) => {}
+        Command::Edit { decision, with, reason, seen } => {
+            let with = crate::commands::run::json_of("--with", &with)?;
+            let more = Map::from_iter([("with".to_owned(), with)]);
+            decide(desk, "edit", Vote { decision, reason, seen }, more).await?;
+        }
+        Command::Reassign { decision, to, reason, seen } => {
+            let more = Map::from_iter([("to".to_owned(), json!(to))]);
+            decide(desk, "reassign", Vote { decision, reason, seen }, more).await?;
+        }
     }
     Ok(Exit::Done)
 }
@@ -217,8 +247,69 @@ fn row(item: &Value) -> Vec<String> {
     vec![word("id"), word("state"), word("mode"), word("summary"), needed, word("expires_at")]
 }
 
+/// One vote, or one act for several.
+async fn say(desk: &Desk, verdict: &str, votes: Votes) -> Result<Exit> {
+    let Votes { decisions, reason, seen } = votes;
+    match decisions[..] {
+        [decision] => {
+            decide(desk, verdict, Vote { decision, reason, seen }, Map::new()).await?;
+            Ok(Exit::Done)
+        }
+        _ if seen.digest.is_some() => Err(invalid("--digest names the card of one decision")),
+        _ => together(desk, verdict, (&decisions, reason), seen.json).await,
+    }
+}
+
+/// Several in one act: every card is shown, each digest is bound by itself.
+async fn together(
+    desk: &Desk,
+    verdict: &str,
+    (decisions, reason): (&[DecisionId], Option<String>),
+    json: bool,
+) -> Result<Exit> {
+    let (mut items, mut last) = (vec![], Value::Null);
+    for decision in decisions {
+        last = desk.card(*decision).await?;
+        if !json {
+            out::say(&view::card::text(&last, desk.now(), Stream::Err));
+        }
+        items.push(item_of(*decision, &last)?);
+    }
+    let given = Given { reason: reason.as_deref(), with: None };
+    let said = Said::Vote(verdict.parse()?);
+    let answer = match signed(desk, &last, (items.clone(), said), given)? {
+        Some(envelope) => desk.hand_in_all(envelope).await?,
+        None => {
+            let items: Vec<_> = items.iter().map(Item::to_value).collect();
+            let mut ballot = ballot(desk, &Value::Null, reason);
+            ballot.remove("digest");
+            ballot.insert("items".to_owned(), json!(items));
+            desk.decide_all(verdict, ballot).await?
+        }
+    };
+    if json {
+        out::json(&answer)?;
+    }
+    let mut refused = 0;
+    for item in answer["items"].as_array().into_iter().flatten() {
+        let id = visible(item["decision"].as_str().unwrap_or_default());
+        let line = match item["error"]["code"].as_str() {
+            Some(code) => {
+                refused += 1;
+                let detail = visible(item["error"]["detail"].as_str().unwrap_or_default());
+                format!("{id} refused: {code} {detail}")
+            }
+            None => format!("{id} {verdict}: {}", item["state"].as_str().unwrap_or_default()),
+        };
+        if !json {
+            out::data(&line)?;
+        }
+    }
+    Ok(if refused == 0 { Exit::Done } else { Exit::Negative })
+}
+
 /// Fetches the card first, unless the digest that was seen is named: a vote is for exact bytes.
-async fn decide(desk: &Desk, verdict: &str, vote: Vote) -> Result<()> {
+async fn decide(desk: &Desk, verdict: &str, vote: Vote, more: Map<String, Value>) -> Result<()> {
     let Vote { decision, reason, seen } = vote;
     let mut card = match desk.card(decision).await {
         // somebody who may not see it is told so by the vote
@@ -231,20 +322,33 @@ async fn decide(desk: &Desk, verdict: &str, vote: Vote) -> Result<()> {
         out::say(&view::card::text(&card, desk.now(), Stream::Err));
     }
     let said = Said::Vote(verdict.parse()?);
-    let envelope = signed(desk, &card, (decision, said), reason.as_deref())?;
-    let answer = match envelope {
+    let items = vec![item_of(decision, &card)?];
+    let given = Given { reason: reason.as_deref(), with: signed_with(verdict, &more) };
+    let answer = match signed(desk, &card, (items, said), given)? {
         Some(envelope) => desk.hand_in(decision, envelope).await?,
-        None => desk.decide(decision, verdict, ballot(desk, &card, reason)).await?,
+        None => {
+            let mut ballot = ballot(desk, &card, reason);
+            ballot.extend(more);
+            desk.decide(decision, verdict, ballot).await?
+        }
     };
     if seen.json {
         return out::json(&answer);
     }
     let state = answer["state"].as_str().unwrap_or_default();
     let words = match state {
+        "requested" if verdict == "reassign" => "recorded",
         "requested" => "recorded; further votes are needed",
         state => state,
     };
     out::data(&format!("{verdict}: {words} (position {})", answer["position"]))?;
+    if let Some(next) = answer["successor"].as_str() {
+        let next = visible(next);
+        out::say(&format!(
+            "what you have written waits for somebody else: placet inbox show {next}"
+        ));
+        return out::data(&next);
+    }
     out::say(&format!("its receipt: placet audit prove {decision}"));
     Ok(())
 }
@@ -259,16 +363,28 @@ fn ballot(desk: &Desk, card: &Value, reason: Option<String>) -> Map<String, Valu
     ballot
 }
 
+fn item_of(decision: DecisionId, card: &Value) -> Result<Item> {
+    let digest: Digest = card["digest"].as_str().unwrap_or_default().parse()?;
+    Ok(Item::new(decision, digest))
+}
+
+/// What is signed of that which belongs to the verdict: the new `with`, or whom it is left to.
+fn signed_with(verdict: &str, more: &Map<String, Value>) -> Option<Value> {
+    match verdict {
+        "edit" => more.get("with").cloned(),
+        "reassign" => Some(Value::Object(more.clone())),
+        _ => None,
+    }
+}
+
 /// The signed decision, where there is a seed on this machine for a key that the engine knows.
 fn signed(
     desk: &Desk,
     card: &Value,
-    (decision, said): (DecisionId, Said),
-    reason: Option<&str>,
+    (items, said): (Vec<Item>, Said),
+    given: Given<'_>,
 ) -> Result<Option<Map<String, Value>>> {
     let Some(terms) = Terms::of(card) else { return Ok(None) };
     let Some(seed) = terms.seed()? else { return Ok(None) };
-    let digest: Digest = card["digest"].as_str().unwrap_or_default().parse()?;
-    let items = vec![Item::new(decision, digest)];
-    terms.sign(&seed, (items, said), reason, desk.now()).map(Some)
+    terms.sign(&seed, (items, said), given, desk.now()).map(Some)
 }

@@ -97,7 +97,11 @@ pub(crate) async fn cast(
     for Spanned { value: voter, span } in voters {
         let vote = ballot(bench, row, scripted, &voter);
         let failure = |message: String| Some(Failure::new(what.clone(), span, message));
-        match (bench.handle().vote(vote).await, &scripted.refused) {
+        let said = match &scripted.with {
+            Some(with) => bench.handle().edit(vote, with.clone()).await,
+            None => bench.handle().vote(vote).await,
+        };
+        match (said, &scripted.refused) {
             (Ok(_), Some(code)) => {
                 let message = format!("the vote of {voter} counts, expected {}", code.value);
                 return Ok(failure(message));
@@ -139,9 +143,10 @@ fn voters(
     }
     let names = match scripted.verdict {
         ScriptedVerdict::Withdraw => vec![requester(test)],
-        ScriptedVerdict::Approve | ScriptedVerdict::Reject | ScriptedVerdict::Respond => {
-            electors(bench, row)
-        }
+        ScriptedVerdict::Approve
+        | ScriptedVerdict::Reject
+        | ScriptedVerdict::Edit
+        | ScriptedVerdict::Respond => electors(bench, row),
     };
     names.into_iter().map(|value| Spanned { value, span: whole }).collect()
 }
@@ -150,7 +155,8 @@ fn voters(
 fn electors(bench: &Bench, row: &DecisionRow) -> Vec<Principal> {
     let world = bench.handle().world();
     let (policy, requirement, requester) = (&world.policy, &row.requirement, &row.requester);
-    let electorate = Electorate { policy, requirement, requester };
+    let (editor, assigned) = (row.editor.as_ref(), &row.assigned[..]);
+    let electorate = Electorate { policy, requirement, requester, editor, assigned };
     let voted = |name: &Principal| row.votes.iter().any(|(voter, ..)| voter == name);
     let people = world.policy.principals.keys();
     people.filter(|name| electorate.is_entitled(name) && !voted(name)).cloned().collect()
@@ -161,6 +167,7 @@ fn ballot(bench: &Bench, row: &DecisionRow, scripted: &ScriptedVote, voter: &Pri
         ScriptedVerdict::Approve => Verdict::Approve,
         ScriptedVerdict::Reject => Verdict::Reject,
         ScriptedVerdict::Respond => Verdict::Respond,
+        ScriptedVerdict::Edit => Verdict::Edit,
         ScriptedVerdict::Withdraw => Verdict::Withdraw,
     };
     let ballot = Ballot {
@@ -194,7 +201,8 @@ pub(crate) fn unexpected(bench: &Bench, row: &DecisionRow, test: &TestCase) -> R
 fn needed(bench: &Bench, row: &DecisionRow) -> Vec<String> {
     let world = bench.handle().world();
     let (policy, requirement, requester) = (&world.policy, &row.requirement, &row.requester);
-    let electorate = Electorate { policy, requirement, requester };
+    let (editor, assigned) = (row.editor.as_ref(), &row.assigned[..]);
+    let electorate = Electorate { policy, requirement, requester, editor, assigned };
     let approvals = |people: &BTreeSet<Principal>| {
         let yes = |(voter, verdict, _): &&(Principal, Verdict, _)| {
             *verdict == Verdict::Approve && people.contains(voter)

@@ -18,10 +18,12 @@ pub(crate) fn text(card: &Value, now: Timestamp, stream: Stream) -> String {
     }
     section("what will be sent, in full", stream, &mut lines);
     lines.extend(request::lines(&card["request"], "  "));
+    changes(&card["changes"], stream, &mut lines);
     list("remarks on the bytes", &remarks(card), (stream, Tone::Bad), &mut lines);
     decision(card, now, stream, &mut lines);
-    if let Some(says) = card["author_says_unverified"].as_str() {
-        section("the author says (unverified)", stream, &mut lines);
+    for who in ["author", "agent"] {
+        let Some(says) = card[format!("{who}_says_unverified")].as_str() else { continue };
+        section(&format!("the {who} says (unverified)"), stream, &mut lines);
         lines.extend(visible(says).lines().map(|line| format!("  | {line}")));
     }
     lines.push(String::new());
@@ -80,6 +82,34 @@ fn mode(card: &Value) -> &'static str {
     }
 }
 
+/// What differs from the revision before: places, and what stood and stands there, types kept.
+fn changes(changes: &Value, stream: Stream, lines: &mut Vec<String>) {
+    if changes.is_null() {
+        return;
+    }
+    let by = match changes["editor"].as_str() {
+        Some(editor) => format!(", edited by {}", visible(editor)),
+        None => String::new(),
+    };
+    section(&format!("since revision {}{by}", changes["revision"]), stream, lines);
+    let found = changes["with"].as_array().map_or(&[][..], Vec::as_slice);
+    if found.is_empty() {
+        lines.push("  the same content; only what makes the bytes unique differs".to_owned());
+    }
+    for change in found {
+        let side = |key: &str, sign: &str| {
+            let value = change.get(key)?;
+            Some(format!("      {sign} {}", visible(&value.to_string()).replace('\n', "⏎")))
+        };
+        lines.push(format!("    {} {}", word(change, "change"), word(change, "path")));
+        lines.extend(side("old", "-"));
+        lines.extend(side("new", "+"));
+    }
+    if changes["more"].as_u64().is_some_and(|more| more > 0) {
+        lines.push(format!("  and {} more places", changes["more"]));
+    }
+}
+
 fn remarks(card: &Value) -> Vec<String> {
     let remark = |found: &Value| {
         let kind = word(found, "kind").replace('_', " ");
@@ -96,6 +126,10 @@ fn decision(card: &Value, now: Timestamp, stream: Stream, lines: &mut Vec<String
     lines.push(format!("  reason    {}", reason(policy)));
     for line in strings(&policy["out_of_reach"]) {
         lines.push(format!("  {} {line}", stream.paint(Tone::Bad, "!")));
+    }
+    let assigned = strings(&card["assigned"]);
+    if !assigned.is_empty() {
+        lines.push(format!("  left to   {}", assigned.join(", ")));
     }
     let votes = votes(card);
     let none = vec!["nobody has voted yet".to_owned()];

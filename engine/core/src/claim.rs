@@ -173,8 +173,11 @@ fn raised(run: &Run, ask: &Ask, circumstances: &Circumstances<'_>) -> Option<Vec
     } else {
         requirement
     };
-    let electorate =
-        Electorate { policy: circumstances.policy, requirement: &requirement, requester };
+    let electorate = Electorate {
+        policy: circumstances.policy,
+        requirement: &requirement,
+        ..ask.electorate(circumstances.policy, requester)
+    };
     let votes: Vec<VoteCast> =
         ask.votes.iter().filter(|vote| circumstances.policy.trusts(vote)).cloned().collect();
     let mut tally = electorate.tally(&votes);

@@ -5,6 +5,7 @@
 //! executor, which is the only caller. What `decide` returns always applies: it folds its own
 //! events before it hands them out.
 
+mod edit;
 mod outcome;
 mod stop;
 mod vote;
@@ -17,7 +18,9 @@ use placet_model::decision::{Ballot, Resolution, Settlement, Voter};
 use placet_model::event::attempt::AttemptStarted;
 use placet_model::event::decision::{DecisionRequested, DraftPrepared, SignedVote};
 use placet_model::policy::Policy;
-use placet_model::{AttemptId, DecisionId, Event, Fault, PayloadRef, Principal, Timestamp, Uptime};
+use placet_model::{
+    AttemptId, DecisionId, Digest, Event, Fault, PayloadRef, Principal, Timestamp, Uptime,
+};
 
 pub use outcome::{Answer, Verdict as OutcomeVerdict};
 
@@ -37,6 +40,20 @@ pub enum Command {
     Read(Box<AttemptStarted>),
     /// A person votes.
     Vote(Box<VoteCommand>),
+    /// A person replaces the draft: it is superseded, and the next revision is to be proposed.
+    Edit {
+        /// The vote with the verdict `edit`.
+        vote: Box<VoteCommand>,
+        /// What was proposed, as a pseudonym.
+        original: Digest,
+    },
+    /// A person names who is to decide instead.
+    Reassign {
+        /// The vote with the verdict `reassign`.
+        vote: Box<VoteCommand>,
+        /// Users and groups.
+        to: Vec<Principal>,
+    },
     /// An open request, or an unspent approval, may have expired.
     Expire(DecisionId),
     /// A try of this attempt has ended.
@@ -139,6 +156,8 @@ pub fn decide(run: &Run, command: Command, context: Context<'_>) -> Result<Vec<E
         }
         Command::Read(started) => vec![Event::from(*started)],
         Command::Vote(vote) => vote::cast(run, *vote, context)?,
+        Command::Edit { vote, original } => edit::edit(run, *vote, original, context)?,
+        Command::Reassign { vote, to } => edit::reassign(run, *vote, to, context)?,
         Command::Expire(decision) => stop::expire(run, decision, context.now),
         Command::Answered(answer) => outcome::record(run, *answer)?,
         Command::Recover { detail } => outcome::recover(run, detail, context.now),
@@ -169,6 +188,8 @@ fn grants(event: &Event) -> bool {
             event,
             Event::VoteCast(_)
                 | Event::RequirementRaised(_)
+                | Event::DraftEdited(_)
+                | Event::DecisionReassigned(_)
                 | Event::AttemptStarted(_)
                 | Event::RunMigrated(_)
         )

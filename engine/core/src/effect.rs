@@ -89,6 +89,7 @@ pub fn react(event: &Event) -> Vec<Effect> {
             vec![Effect::Wake { at: body.expires_at }, Effect::Notify { decision: body.decision }]
         }
         Event::VoteCast(body) => vec![Effect::Notify { decision: body.decision }],
+        Event::DecisionReassigned(body) => vec![Effect::Notify { decision: body.decision }],
         Event::RequirementRaised(body) => vec![Effect::Notify { decision: body.decision }],
         Event::DecisionVoided(body) => vec![Effect::Notify { decision: body.decision }],
         Event::DecisionSettled(body) => settled(body),
@@ -115,6 +116,8 @@ pub fn react(event: &Event) -> Vec<Effect> {
         | Event::FaultCaught(_)
         | Event::TimerFired(_)
         | Event::DraftPrepared(_)
+        | Event::DraftEdited(_)
+        | Event::ActionRequested(_)
         | Event::AttemptSucceeded(_)
         | Event::AttemptRefused(_)
         | Event::AttemptReconciled(_)

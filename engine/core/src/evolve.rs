@@ -10,14 +10,14 @@
 //!             DraftPrepared → drafted → DecisionRequested → asked
 //!             AttemptStarted (ungated read) → attempting
 //!             ChildStarted → awaiting → ChildEnded → answered; not awaited → answered
-//! asked       VoteCast · DecisionSettled → approved | denied
-//! asked, approved, deferred with a decision: DecisionVoided(new epoch) → started
+//! asked       VoteCast · DecisionReassigned · DecisionSettled → approved | denied | unsent (edited)
+//! asked, approved, deferred with a decision: DecisionVoided(new epoch) → started | unsent (edited)
 //! approved    AttemptStarted → attempting · RequirementRaised → asked · DecisionVoided → denied
 //! attempting  AttemptSucceeded → answered · AttemptRefused → refused | approved (reconnect)
 //!             AttemptDeferred → deferred · AttemptInDoubt → in doubt
 //! deferred    AttemptStarted (next try) → attempting · RequirementRaised → asked · DecisionVoided → denied
 //! in doubt    AttemptReconciled → answered | unsent | given up · AttemptStarted (next try) → attempting
-//! unsent      DraftPrepared (next revision) → drafted
+//! unsent      DraftEdited · DraftPrepared (next revision) → drafted
 //! awaiting    ChildDropped → dropped
 //! denied      RunMigrated → started, where the request was taken back for that
 //! waited, answered: TaskCompleted or TaskFaulted ends the leaf
@@ -37,7 +37,7 @@ mod control;
 mod gate;
 mod wait;
 
-use crate::run::{Activity, Frame, FrameKind};
+use crate::run::{Activity, Frame, FrameKind, Leaf};
 use crate::run::{Branch, Detached, Phase, Refused, Run, RunFacts};
 use placet_model::decision::{DecisionState, VoidReason};
 use placet_model::event::run::{FaultFact, RunMigrated, RunStarted};
@@ -117,6 +117,9 @@ impl Run {
             Event::RunCancelled(_) => self.run_cancelled(),
             Event::DraftPrepared(body) => self.draft_prepared(body),
             Event::DecisionRequested(body) => self.decision_requested(body, at),
+            Event::DraftEdited(body) => self.draft_edited(body),
+            Event::DecisionReassigned(body) => self.decision_reassigned(body),
+            Event::ActionRequested(_) => self.action_requested(),
             Event::VoteCast(body) => self.vote_cast(body),
             Event::DecisionSettled(body) => self.decision_settled(body),
             Event::RequirementRaised(body) => self.requirement_raised(body),
@@ -166,6 +169,12 @@ impl Run {
         self.main_mut().frames.push(frame);
         self.phase = Phase::Running(Arc::new(RunFacts { started: body.clone(), started_at: at }));
         Ok(())
+    }
+
+    /// Says how a run came about that has just begun; it changes nothing.
+    fn action_requested(&self) -> Step {
+        let first = Revision::START.next();
+        if self.revision == first { self.running() } else { Err(No) }
     }
 
     const fn running(&self) -> Step {
@@ -284,7 +293,9 @@ impl Run {
                 let asked_again = denial.state == DecisionState::Superseded
                     || matches!(denial.void, Some((VoidReason::Migrated, _)));
                 if asked_again {
-                    branch.activity = Activity::Started(leaf.clone());
+                    // under the other version the task says anew what it wants
+                    let leaf = Leaf { editor: None, ..leaf.clone() };
+                    branch.activity = Activity::Started(leaf);
                 }
             }
         }

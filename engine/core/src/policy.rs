@@ -133,17 +133,66 @@ pub struct Electorate<'a> {
     pub requirement: &'a Requirement,
     /// Who caused the run.
     pub requester: &'a Principal,
+    /// Who has written the draft, where that is not the workflow.
+    pub editor: Option<&'a Principal>,
+    /// Users and groups who are to decide instead; empty where all may who could.
+    pub assigned: &'a [Principal],
 }
 
 impl Electorate<'_> {
     /// The people whose vote counts for this threshold, with the rights of the moment.
     pub fn entitled(&self, threshold: &Threshold) -> BTreeSet<Principal> {
+        let all = self.could(threshold);
+        if self.assigned.is_empty() {
+            return all;
+        }
+        let assigned = self.policy.people(self.assigned);
+        let fewer: BTreeSet<Principal> = all.intersection(&assigned).cloned().collect();
+        // it narrows where enough are left, so that nothing can wait for nobody because of it
+        if fewer.len() >= usize::from(threshold.approve.max(1)) { fewer } else { all }
+    }
+
+    /// As [`Self::entitled`], before anything was reassigned.
+    fn could(&self, threshold: &Threshold) -> BTreeSet<Principal> {
         let mut people = self.policy.people(&threshold.from);
         people.retain(|person| !self.is_agent(person));
         if self.requirement.self_approval == SelfApproval::Refused {
             people.remove(self.requester);
+            if let Some(editor) = self.editor {
+                people.remove(editor);
+            }
         }
         people
+    }
+
+    /// Whether it may be left to these users and groups: all of them could decide anyway, and they
+    /// are enough for what is asked of them.
+    ///
+    /// # Errors
+    /// What stands in the way, in words.
+    pub fn may_be_left_to(&self, to: &[Principal]) -> Result<(), String> {
+        let people = self.policy.people(to);
+        let unknown = |name: &&Principal| {
+            !self.policy.groups.contains_key(*name) && !self.policy.principals.contains_key(*name)
+        };
+        if let Some(name) = to.iter().find(unknown) {
+            return Err(format!("there is neither a principal nor a group {name}"));
+        }
+        if to.is_empty() || people.is_empty() {
+            return Err("nobody is named who could approve anything".to_owned());
+        }
+        let thresholds = &self.requirement.thresholds;
+        let could = |person: &Principal| thresholds.iter().any(|t| self.could(t).contains(person));
+        if let Some(person) = people.iter().find(|person| !could(person)) {
+            return Err(format!("{person} could not decide this: a reassignment only narrows"));
+        }
+        let enough = |t: &Threshold| {
+            self.could(t).intersection(&people).count() >= usize::from(t.approve.max(1))
+        };
+        if thresholds.iter().any(enough) {
+            return Ok(());
+        }
+        Err("they are too few for the approvals that it takes".to_owned())
     }
 
     /// Whether this person's vote counts for any threshold.

@@ -87,6 +87,18 @@ pub enum Refusal {
         /// Which one.
         verdict: String,
     },
+    /// What an editor has written, somebody else approves.
+    #[error("{voter} has edited this draft, and the requirement does not allow self-approval")]
+    OwnEdit {
+        /// Who voted.
+        voter: Principal,
+    },
+    /// Not to these.
+    #[error("it cannot be left to them: {why}")]
+    Reassignment {
+        /// What stands in the way.
+        why: String,
+    },
     /// No attempt of it is in doubt.
     #[error("no attempt of {decision} is in doubt")]
     NotInDoubt {
@@ -133,6 +145,8 @@ impl Refusal {
             Self::NotBuilt { .. } => "PL3015",
             Self::NotInDoubt { .. } => "PL3016",
             Self::RequestIdReused => "PL3018",
+            Self::OwnEdit { .. } => "PL3050",
+            Self::Reassignment { .. } => "PL3052",
             Self::RunOver { .. } => "PL4008",
             Self::NotPermitted { .. } => "PL4005",
         }

@@ -10,6 +10,7 @@ mod branch;
 pub use activity::{Activity, Fork, Leaf};
 pub use branch::{Branch, BranchKey, Frame, FrameKind, Tries, Wait};
 
+use crate::policy::Electorate;
 use placet_model::approval::Requirement;
 use placet_model::attempt::RefuseReason;
 use placet_model::decision::{DecisionState, VoidReason};
@@ -17,9 +18,10 @@ use placet_model::draft::{ActionId, BoundField, DraftDocument};
 use placet_model::event::attempt::{AttemptRefused, AttemptStarted};
 use placet_model::event::decision::{DraftPrepared, VoteCast};
 use placet_model::event::run::{FaultFact, RunStarted, TimerKind};
+use placet_model::policy::Policy;
 use placet_model::{
-    AttemptId, DecisionId, Digest, Iteration, PayloadRef, Position, Revision, RunId, TaskPath,
-    TimerId, Timestamp, Uptime,
+    AttemptId, DecisionId, Digest, Iteration, PayloadRef, Position, Principal, Revision, RunId,
+    TaskPath, TimerId, Timestamp, Uptime,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -99,6 +101,10 @@ pub struct Ask {
     pub requirement: Requirement,
     /// Votes so far.
     pub votes: Vec<VoteCast>,
+    /// Who has written the draft, where that is not the workflow: their vote does not count.
+    pub editor: Option<Principal>,
+    /// Users and groups who are to decide instead of all who could.
+    pub assigned: Vec<Principal>,
     /// The attempt that has claimed it before and proved that nothing was sent.
     pub prior: Option<(AttemptId, u32)>,
 }
@@ -112,6 +118,21 @@ impl Ask {
             uptime.zip(self.requested_uptime).and_then(|(now, then)| now.millis_since(then));
         let outlived = passed.is_some_and(|passed| i64::try_from(passed).is_ok_and(|p| p >= valid));
         now >= self.expires_at || outlived
+    }
+
+    /// Whose votes count for it.
+    pub fn electorate<'a>(
+        &'a self,
+        policy: &'a Policy,
+        requester: &'a Principal,
+    ) -> Electorate<'a> {
+        Electorate {
+            policy,
+            requirement: &self.requirement,
+            requester,
+            editor: self.editor.as_ref(),
+            assigned: &self.assigned,
+        }
     }
 }
 

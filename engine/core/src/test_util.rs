@@ -23,7 +23,7 @@ pub use words::{describe, state};
 
 use crate::claim::{Circumstances, Claim, Hold};
 use crate::decide::{Command, Context, Error};
-use crate::run::{Ask, Branch, Run};
+use crate::run::{Activity, Ask, Branch, Run};
 use placet_model::approval::Requirement;
 use placet_model::draft::{BoundIntegration, DraftDocument};
 use placet_model::event::decision::{DraftOrigin, DraftPrepared};
@@ -213,7 +213,11 @@ impl Scene {
             placet_model::draft::ActionId { run: self.run.id, task: &task, iteration: &iteration };
         let send_id = placet_model::draft::send_id("install", &action, revision);
         let nonce = Digest::of(&self.mint()).hex()[..32].to_owned();
-        let origin = if revision == 1 { DraftOrigin::Task } else { DraftOrigin::Resend };
+        let origin = match (revision, self.is_edited()) {
+            (1, _) => DraftOrigin::Task,
+            (_, false) => DraftOrigin::Resend,
+            (_, true) => DraftOrigin::Edit,
+        };
         let mut draft = DraftPrepared {
             task,
             iteration,
@@ -235,6 +239,13 @@ impl Scene {
         };
         self.seal(&mut draft);
         draft
+    }
+
+    /// Whether the next draft is that of an edit.
+    fn is_edited(&self) -> bool {
+        let Activity::Unsent(leaf, _) = &self.branch().activity else { return false };
+        let last = leaf.decision.and_then(|decision| self.run.closed.get(&decision));
+        last == Some(&placet_model::decision::DecisionState::Superseded)
     }
 
     /// Makes the draft's document, digests it and puts it into the payload store.

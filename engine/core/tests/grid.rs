@@ -19,7 +19,8 @@ use placet_model::event::attempt::{
     AttemptStarted, AttemptSucceeded, ReconciledBy,
 };
 use placet_model::event::decision::{
-    DecisionRequested, DecisionSettled, DecisionVoided, RequirementRaised, VoteCast,
+    ActionRequested, DecisionReassigned, DecisionRequested, DecisionSettled, DecisionVoided,
+    DraftEdited, RequirementRaised, VoteCast,
 };
 use placet_model::event::governance::{EngineStarted, OutboundPaused};
 use placet_model::event::integration::{CredentialUsed, IntegrationDisabled};
@@ -64,6 +65,8 @@ fn states() -> Vec<(&'static str, Scene)> {
         ("answered", Scene::new().attempting().succeed().after),
         ("refused", Scene::new().attempting().refuse(RefuseReason::Permanent).after),
         ("unsent", doubtful().resolve("op", Resolution::NotSent).after),
+        ("unsent", Scene::new().asked().edit("ana").after),
+        ("asked", Scene::new().asked().edited("ana")),
         ("given up", doubtful().resolve("op", Resolution::GiveUp).after),
         ("faulting", fault(Scene::new().started())),
         ("faulting", fault(Scene::new().begun().progress(container(TaskShape::Try)))),
@@ -245,6 +248,24 @@ fn settled(scene: &Scene, settlement: Settlement) -> Event {
 
 fn gate_events() -> Vec<(&'static str, Fitting)> {
     vec![
+        ("DraftEdited", |s| {
+            DraftEdited {
+                decision: decision(s),
+                digest: decision_digest(s),
+                task: s.here.clone(),
+                iteration: iteration(s),
+                editor: name("ana"),
+                original: Digest::of(b"original"),
+            }
+            .into()
+        }),
+        ("DecisionReassigned", |s| {
+            DecisionReassigned { decision: decision(s), to: vec![name("ana")] }.into()
+        }),
+        ("ActionRequested", |_| {
+            let (key, content) = (Digest::of(b"key"), Digest::of(b"content"));
+            ActionRequested { key, content }.into()
+        }),
         ("DraftPrepared", |s| match s.run.facts() {
             Some(_) => s.clone().draft().into(),
             None => Scene::new().started().draft().into(),
@@ -336,7 +357,9 @@ fn title(name: &str, scene: &Scene) -> String {
     let prior = scene.branch().activity.ask().is_some_and(|ask| ask.prior.is_some());
     let place = flow::place(scene);
     let prior = if prior { ", after a reconnect" } else { "" };
-    format!("{name}{place}{prior}")
+    let edited = scene.branch().activity.leaf().is_some_and(|leaf| leaf.editor.is_some());
+    let edited = if edited { ", edited" } else { "" };
+    format!("{name}{place}{prior}{edited}")
 }
 
 #[test]

@@ -187,7 +187,13 @@ fn the_stricter_of_two_is_at_least_as_strict_as_either() {
 fn a_request_that_nobody_but_the_requester_could_grant_is_named_at_once() {
     let alone = requirement(vec![threshold(&["req"], 1, 1)]);
     let (policy, requester) = (default_policy(), name("req"));
-    let of = |requirement| Electorate { policy: &policy, requirement, requester: &requester };
+    let of = |requirement| Electorate {
+        policy: &policy,
+        requirement,
+        requester: &requester,
+        editor: None,
+        assigned: &[],
+    };
     assert_eq!(
         of(&alone).out_of_reach(),
         vec!["1 approval of req, and only 0 could give it".to_owned()]
@@ -204,7 +210,13 @@ fn a_request_that_nobody_but_the_requester_could_grant_is_named_at_once() {
 fn a_threshold_of_none_still_takes_one() {
     let none = requirement(vec![threshold(&[], 0, 0)]);
     let (policy, requester) = (default_policy(), name("req"));
-    let electorate = Electorate { policy: &policy, requirement: &none, requester: &requester };
+    let electorate = Electorate {
+        policy: &policy,
+        requirement: &none,
+        requester: &requester,
+        editor: None,
+        assigned: &[],
+    };
     assert_eq!(electorate.tally(&[]).missing, vec!["1 approval by any approver".to_owned()]);
     assert!(!electorate.tally(&[]).denied);
 }

@@ -52,8 +52,8 @@ fn a_vote_that_does_not_fit_is_refused_with_its_code_and_records_nothing() {
         ("an admin approves", "root", Approve, good, "PL3008"),
         ("an auditor responds", "eve", Respond, good, "PL3008"),
         ("an approver withdraws", "ana", Withdraw, good, "PL3008"),
-        ("an edit", "ana", Edit, good, "PL3015"),
-        ("a reassignment", "ana", Reassign, good, "PL3015"),
+        ("an edit without its content", "ana", Edit, good, "PL3013"),
+        ("a reassignment without its people", "ana", Reassign, good, "PL3013"),
         ("a rejection without a reason", "ana", Reject, |v| v.ballot.reason = None, "PL3009"),
         (
             "a rejection with an empty reason",

@@ -71,7 +71,8 @@ impl Handle {
     /// Thresholds that nobody but this requester could ever meet under a requirement, in words.
     pub fn out_of_reach(&self, requirement: &Requirement, requester: &Principal) -> Vec<String> {
         let world = self.world();
-        Electorate { policy: &world.policy, requirement, requester }.out_of_reach()
+        let (editor, assigned, policy) = (None, &[][..], &*world.policy);
+        Electorate { policy, requirement, requester, editor, assigned }.out_of_reach()
     }
 
     /// Stops everything outbound, of the project or of one integration, at once.

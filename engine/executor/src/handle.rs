@@ -15,10 +15,10 @@ use placet_log::{Append, Expected, Log, NewEvent, PAYLOAD_MAX, ReadView, SUBJECT
 use placet_model::actor::Role;
 use placet_model::decision::{Ballot, DecisionState, Resolution, Verdict, Voter};
 use placet_model::draft::Mode;
-use placet_model::event::decision::SignedVote;
+use placet_model::event::decision::{ActionRequested, SignedVote};
 use placet_model::event::wait::EventReceived;
 use placet_model::project::ProjectConfig;
-use placet_model::signed::{Act, SALT_LEN};
+use placet_model::signed::{Act, Salt};
 use placet_model::{
     Actor, AttemptId, DecisionId, Digest, Event, PayloadRef, Position, Principal, RecordedEvent,
     Revision, RunId, StreamId, Timestamp, subject,
@@ -123,6 +123,7 @@ impl Error {
             Self::Turn(crate::turn::Error::Refused(refusal)) => refusal.code(),
             Self::Turn(crate::turn::Error::Input { .. }) => "PL4010",
             Self::Turn(crate::turn::Error::TooLarge { .. }) => "PL4014",
+            Self::Turn(crate::turn::Error::Edit { .. }) => "PL3051",
             Self::Turn(crate::turn::Error::Migration { .. }) => "PL4019",
             Self::Turn(crate::turn::Error::NotErasable { .. }) => "PL4031",
             Self::Turn(crate::turn::Error::Values(crate::values::Error::Unreadable {
@@ -170,7 +171,7 @@ pub struct Signature {
     /// Document and signature.
     pub form: SignedVote,
     /// The salt under which the reason was signed.
-    pub reason_salt: Option<[u8; SALT_LEN]>,
+    pub reason_salt: Option<Salt>,
 }
 
 /// The answer to a vote.
@@ -180,6 +181,9 @@ pub struct Receipt {
     pub position: Position,
     /// Where the decision stands after it.
     pub state: DecisionState,
+    /// The decision that has taken its place, after an edit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub successor: Option<DecisionId>,
 }
 
 /// How much the loop has in memory: what is parked costs nothing.
@@ -210,6 +214,7 @@ pub struct Handle {
     pub(crate) world: Arc<RwLock<Arc<World>>>,
     notices: broadcast::WeakSender<Notice>,
     door: Arc<Semaphore>,
+    pub(crate) agents: Arc<crate::actions::Agents>,
     acts: Arc<Mutex<()>>,
     pub(crate) checkpoints: Checkpoints,
     /// Votes under way, by their nonces.
@@ -251,6 +256,7 @@ impl Handle {
             acts: Arc::default(),
             nonces: Nonces::default(),
             signed_only: Arc::default(),
+            agents: Arc::default(),
             schedules: Arc::default(),
             _alive: alive,
         }
@@ -307,11 +313,23 @@ impl Handle {
     /// # Errors
     /// An unknown plan, or an input that the workflow's schema refuses; nothing is recorded then.
     pub async fn start(&self, start: Start) -> Result<RunId, Error> {
+        // held until the run is on disk: what it opens counts for the next one
+        let _turn = self.agent_turn(&start.requester).await?;
+        self.begin(start, None).await
+    }
+
+    pub(crate) async fn begin(
+        &self,
+        start: Start,
+        action: Option<ActionRequested>,
+    ) -> Result<RunId, Error> {
         self.plan(start.plan)?;
         let run = self.env.mint.run(self.now());
         let key = self.env.log.new_data_key()?;
         let Start { plan, input, requester, mode, seed } = start;
-        let start = StartRun { plan, input: Arc::new(input), requester, mode, seed, key };
+        let start =
+            StartRun { plan, input: Arc::new(input), requester, mode, seed, key, action: None };
+        let start = start.asked_as(action);
         self.wish(run, Job::Start(Box::new(start))).await?;
         Ok(run)
     }
@@ -321,6 +339,31 @@ impl Handle {
     /// # Errors
     /// Every refusal of GATE.md §3; nothing is recorded then.
     pub async fn vote(&self, vote: Vote) -> Result<Receipt, Error> {
+        self.cast(vote, |vote, salt| Job::Vote(Box::new(vote), salt)).await
+    }
+
+    /// Replaces a draft by one with another `with`, which is asked for anew.
+    ///
+    /// # Errors
+    /// Every refusal of GATE.md §3, and where the operation does not take this `with`; nothing is
+    /// recorded then.
+    pub async fn edit(&self, vote: Vote, with: Value) -> Result<Receipt, Error> {
+        self.cast(vote, |vote, salt| Job::Edit(Box::new(vote), salt, Arc::new(with))).await
+    }
+
+    /// Leaves a request to others among those who may decide it.
+    ///
+    /// # Errors
+    /// Every refusal of GATE.md §3, and where they could not decide it; nothing is recorded then.
+    pub async fn reassign(&self, vote: Vote, to: Vec<Principal>) -> Result<Receipt, Error> {
+        self.cast(vote, |vote, salt| Job::Reassign(Box::new(vote), salt, to)).await
+    }
+
+    async fn cast(
+        &self,
+        vote: Vote,
+        job: impl FnOnce(VoteCommand, Option<Salt>) -> Job,
+    ) -> Result<Receipt, Error> {
         let decision = vote.ballot.decision;
         let run = self.run_of(decision)?;
         let verdict = vote.ballot.verdict;
@@ -338,7 +381,7 @@ impl Handle {
         let Vote { ballot, voter: who, request_id: request, signed } = vote;
         let (signed, salt) = signed.map(|signed| (signed.form, signed.reason_salt)).unzip();
         let command = VoteCommand { ballot, voter: who, request_id: request, signed };
-        let job = Job::Vote(Box::new(command), salt.flatten());
+        let job = job(command, salt.flatten());
         // the nonce stays held until the vote is on disk, even if whoever cast it is gone by then
         let this = self.clone();
         let wish = tokio::spawn(async move {
@@ -651,5 +694,11 @@ fn receipt(
         Some(Event::DecisionSettled(settled)) => settled.settlement.into(),
         _ => DecisionState::Requested,
     };
-    Some(Receipt { position: events[place].position, state })
+    let edited = matches!(events.get(place + 2).map(|e| &e.event), Some(Event::DraftEdited(_)));
+    let mut later = events[place..].iter().filter_map(|event| match &event.event {
+        Event::DecisionRequested(asked) => Some(asked.decision),
+        _ => None,
+    });
+    let successor = if edited { later.next() } else { None };
+    Some(Receipt { position: events[place].position, state, successor })
 }

@@ -1,7 +1,9 @@
 //! The inbox as people and programs see it: list, get, decide. NATS, HTTP and the CLI all answer
 //! with what stands here, so that every door gives the same card and the same refusals.
 
+mod bulk;
 mod card;
+mod changes;
 mod inspect;
 mod requests;
 mod signed;
@@ -145,17 +147,44 @@ impl Handle {
         let decision = requests::id(&body.decision)?;
         match requests::asked(&body.verdict)? {
             Asked::Vote(verdict) => {
+                let (with, to) = (body.with.clone(), body.to.clone());
                 let ballot = ballot(decision, verdict, body)?;
                 let voter =
                     Voter { principal: caller.principal.clone(), assurance: caller.assurance };
                 let request_id = caller.request_id.clone();
-                self.vote(Vote { ballot, voter, request_id, signed: None }).await
+                let vote = Vote { ballot, voter, request_id, signed: None };
+                self.decided(vote, with, to).await
             }
             Asked::Resolution(resolution) => {
                 let events = self.resolve(decision, resolution, caller.principal.clone()).await?;
                 let position =
                     events.first().map_or(placet_model::Position::START, |event| event.position);
-                Ok(Receipt { position, state: DecisionState::Consumed })
+                Ok(Receipt { position, state: DecisionState::Consumed, successor: None })
+            }
+        }
+    }
+
+    /// A vote with what belongs to its verdict: an edit its `with`, a reassignment its people.
+    async fn decided(
+        &self,
+        vote: Vote,
+        with: Option<Value>,
+        to: Vec<Principal>,
+    ) -> Result<Receipt, Error> {
+        let verdict = vote.ballot.verdict;
+        match (verdict, with, to.is_empty()) {
+            (Verdict::Edit, Some(with), true) if with.is_object() => self.edit(vote, with).await,
+            (Verdict::Edit, _, _) => {
+                Err(requests::malformed("with: an edit takes the new `with`, an object".to_owned()))
+            }
+            (Verdict::Reassign, None, false) => self.reassign(vote, to).await,
+            (Verdict::Reassign, _, _) => Err(requests::malformed(
+                "to: a reassignment names the users or groups that are to decide".to_owned(),
+            )),
+            (_, None, true) => self.vote(vote).await,
+            (_, _, _) => {
+                let detail = format!("with and to do not belong to the verdict {verdict}");
+                Err(requests::malformed(detail))
             }
         }
     }
@@ -183,11 +212,17 @@ impl Handle {
 }
 
 fn reply(receipt: Receipt) -> Value {
-    json!({ "position": receipt.position, "state": receipt.state })
+    json!(receipt)
 }
 
 fn electorate<'a>(world: &'a World, row: &'a DecisionRow) -> Electorate<'a> {
-    Electorate { policy: &world.policy, requirement: &row.requirement, requester: &row.requester }
+    Electorate {
+        policy: &world.policy,
+        requirement: &row.requirement,
+        requester: &row.requester,
+        editor: row.editor.as_ref(),
+        assigned: &row.assigned,
+    }
 }
 
 /// Whether an item concerns a principal. With `all`: also requesters, operators, auditors, admins.
@@ -197,7 +232,10 @@ fn concerns(world: &World, row: &DecisionRow, who: &Principal, filter: Option<&s
     let operator = world.policy.has_role(who, Role::Operator);
     let doubt = row.in_doubt.is_some() && (world.policy.may_approve(who) || operator);
     let all = filter == Some("all");
+    // whoever has said something to it, or has written it, goes on seeing what becomes of it
     let sees = *who == row.requester
+        || voted
+        || row.editor.as_ref() == Some(who)
         || [Role::Operator, Role::Auditor, Role::Admin]
             .iter()
             .any(|role| world.policy.has_role(who, *role));

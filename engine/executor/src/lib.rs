@@ -9,6 +9,7 @@
 //! Invariants: nothing is called, answered or told before the commit; a parked run is not in
 //! memory; a failed commit ends the loop.
 
+pub mod actions;
 mod acts;
 pub mod backup;
 mod checkpoints;

@@ -112,8 +112,8 @@ impl Handle {
         Ok(rows)
     }
 
-    /// Records the plan of a listener, if the project has not seen it.
-    async fn keep(&self, plan: Plan) -> Result<Digest, Error> {
+    /// Records a plan that the engine has made itself, if the project has not seen it.
+    pub(crate) async fn keep(&self, plan: Plan) -> Result<Digest, Error> {
         let turn = self.act_turn().await;
         let document = plan.to_json().map_err(crate::turn::Error::from)?;
         let bytes = canonical::to_bytes(&document).map_err(crate::turn::Error::from)?;
@@ -125,7 +125,11 @@ impl Handle {
             (!known).then(|| view.revision(&stream).map(Revision::next)).transpose()?
         };
         if let Some(revision) = revision {
-            let source = "made by the engine: listens for the events of a schedule";
+            let source = if plan.workflow.namespace == NAMESPACE {
+                "made by the engine: listens for the events of a schedule"
+            } else {
+                "made by the engine: one action of an agent"
+            };
             let deployed = WorkflowDeployed {
                 workflow: plan.workflow.clone(),
                 plan_digest: digest,
@@ -189,7 +193,7 @@ fn listener(plan: &Plan) -> Plan {
     }
 }
 
-fn task(name: &str, index: usize, (kind, then): (TaskKind, Directive)) -> Task {
+pub(crate) fn task(name: &str, index: usize, (kind, then): (TaskKind, Directive)) -> Task {
     Task {
         name: name.to_owned(),
         path: TaskPath::root().child("do", index, name),

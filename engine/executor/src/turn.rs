@@ -7,6 +7,7 @@
 mod answer;
 mod begin;
 mod child;
+mod edit;
 mod emit;
 mod evidence;
 mod fault;
@@ -22,6 +23,7 @@ mod start;
 mod stop;
 
 pub(crate) use answer::{Answered, Ending};
+pub(crate) use edit::proposal;
 pub(crate) use gate::CallPlan;
 pub(crate) use start::StartRun;
 use start::WorkflowInput;
@@ -39,7 +41,7 @@ use placet_log::{Append, PAYLOAD_MAX, ReadView};
 use placet_model::decision::Resolution;
 use placet_model::fault::FaultKind;
 use placet_model::plan::Plan;
-use placet_model::signed::SALT_LEN;
+use placet_model::signed::Salt;
 use placet_model::{
     Actor, AttemptId, DecisionId, Digest, Event, Fault, IntegrationId, Iteration, PayloadRef,
     Position, Principal, RunId, StreamId, TaskPath, TimerId, Timestamp, Uptime, subject,
@@ -64,7 +66,11 @@ pub(crate) enum Job {
     /// Go on from where it stands.
     Advance,
     /// A person votes; with the salt of a signed reason.
-    Vote(Box<VoteCommand>, Option<[u8; SALT_LEN]>),
+    Vote(Box<VoteCommand>, Option<Salt>),
+    /// A person replaces the draft by one with this `with`.
+    Edit(Box<VoteCommand>, Option<Salt>, Arc<Value>),
+    /// A person names who is to decide instead.
+    Reassign(Box<VoteCommand>, Option<Salt>, Vec<Principal>),
     /// A person settles an attempt in doubt.
     Resolve { decision: DecisionId, resolution: Resolution, by: Principal },
     /// Somebody stops it.
@@ -174,6 +180,12 @@ pub enum Error {
     /// Too many expressions had to be given up: the process must restart, in order.
     #[error("too many expressions did not end; the engine must be restarted")]
     MustRestart,
+    /// The edited draft cannot be asked for.
+    #[error("the edit cannot be taken: {reason}")]
+    Edit {
+        /// Why.
+        reason: String,
+    },
     /// The run cannot go on under the other version.
     #[error("{run} cannot go on under the other version: {reason}")]
     Migration {
@@ -295,6 +307,8 @@ impl<'a> Turn<'a> {
             Job::Start(start) => self.start(*start, WorkflowInput::Asked)?,
             Job::Advance => {}
             Job::Vote(vote, salt) => self.vote(*vote, salt)?,
+            Job::Edit(vote, salt, with) => self.edit(*vote, salt, &with)?,
+            Job::Reassign(vote, salt, to) => self.reassign(*vote, salt, to)?,
             Job::Resolve { decision, resolution, by } => self.resolve(decision, resolution, by)?,
             Job::Cancel { by, reason } => self.cancel(&by, reason.as_deref())?,
             Job::Answered(answered) => self.answered(&answered)?,

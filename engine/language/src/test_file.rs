@@ -115,6 +115,8 @@ pub struct ScriptedVote {
     pub by: Vec<Spanned<Principal>>,
     /// The reason, or the feedback.
     pub reason: Option<String>,
+    /// The new `with` of an edit.
+    pub with: Option<Value>,
     /// The code with which every vote must be refused; none when they must count.
     pub refused: Option<Spanned<String>>,
 }
@@ -128,6 +130,8 @@ pub enum ScriptedVerdict {
     Reject,
     /// Send back with feedback.
     Respond,
+    /// Replace what would be sent; the next decision answers for that.
+    Edit,
     /// Take it back.
     Withdraw,
 }

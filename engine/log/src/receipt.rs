@@ -118,6 +118,8 @@ fn concerned(
         Event::DecisionRequested(body) => body.decision == decision,
         Event::VoteCast(body) => body.decision == decision,
         Event::DecisionSettled(body) => body.decision == decision,
+        Event::DraftEdited(body) => body.decision == decision,
+        Event::DecisionReassigned(body) => body.decision == decision,
         Event::RequirementRaised(body) => body.decision == decision,
         Event::DecisionVoided(body) => body.decision == decision,
         Event::AttemptStarted(body) => body.decision == Some(decision),

@@ -92,6 +92,10 @@ codes! {
     "PL3047" "the document is outside its time" "check your clock and sign anew; a document is good for 15 minutes at most";
     "PL3048" "what goes with the document is not what was signed" "send the text and the salt, or the `with`, whose digest was signed";
     "PL3049" "the key was registered before" "make a new key with `placet keys new`";
+    "PL3050" "an editor cannot approve their own words" "somebody else must vote on what was edited";
+    "PL3051" "the edit cannot be taken" "see the detail; the draft stays as it is";
+    "PL3052" "it cannot be reassigned so" "name users or groups who may decide it anyway, and enough of them";
+    "PL3053" "these cannot be decided in one act" "see the detail of each; decide them one by one";
     "PL4001" "unknown run" "list runs with `placet runs list`";
     "PL4002" "unknown workflow" "deploy it first";
     "PL4003" "the request is malformed" "see the detail";
@@ -114,6 +118,9 @@ codes! {
     "PL4030" "the content was erased" "its events stay; nothing brings the content back";
     "PL4031" "it cannot be erased yet" "see the detail: settle what is under way first, then ask again";
     "PL4032" "compaction did not get its turn" "ask again; nothing was changed";
+    "PL4040" "the agent has asked for too much" "wait until something of it is decided, or raise the limits in placet.toml";
+    "PL4041" "the idempotency key was used for another action" "make a new key for each action";
+    "PL4042" "the agent has no grant for this" "the operator lists it under agents in placet.toml";
     "PL5001" "the NATS server is too old" "use 2.12 or newer";
     "PL5002" "the NATS server has no JetStream" "start it with -js, or add jetstream {} to its configuration";
     "PL5003" "the stream is not configured as asked" "set the field as asked with `nats stream edit`; where the server refuses that, remove the stream: the log fills a new one";

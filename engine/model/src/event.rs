@@ -22,7 +22,8 @@ use attempt::{
 };
 use child::{ChildDropped, ChildEnded, ChildStarted, ScheduleFired, ScheduleMatched};
 use decision::{
-    DecisionRequested, DecisionSettled, DecisionVoided, DraftPrepared, RequirementRaised, VoteCast,
+    ActionRequested, DecisionReassigned, DecisionRequested, DecisionSettled, DecisionVoided,
+    DraftEdited, DraftPrepared, RequirementRaised, VoteCast,
 };
 use governance::{
     CheckpointCosigned, CheckpointSigned, EngineStarted, EpochStarted, OperationRegistered,
@@ -71,6 +72,9 @@ macro_rules! for_each_event {
             DecisionSettled = 23,
             RequirementRaised = 24,
             DecisionVoided = 25,
+            DraftEdited = 26,
+            DecisionReassigned = 27,
+            ActionRequested = 28,
             AttemptStarted = 30,
             AttemptSucceeded = 31,
             AttemptRefused = 32,

@@ -19,6 +19,8 @@ pub struct ProjectConfig {
     pub secrets: BTreeMap<String, SecretBinding>,
     /// Bounds.
     pub limits: Limits,
+    /// What agents may use.
+    pub agents: Agents,
     /// The NATS server.
     pub nats: Nats,
     /// What `placet serve` does.
@@ -29,6 +31,15 @@ pub struct ProjectConfig {
     pub data: Data,
     /// How long content is kept.
     pub retention: Retention,
+}
+
+/// What agents may use for actions of their own.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Agents {
+    /// `AGENT:INTEGRATION`; `*` stands for every one, `AGENT:http` for plain HTTP calls. What stands
+    /// here is allowed to be asked for, never to be sent without the gate.
+    pub grants: Vec<String>,
 }
 
 /// Checkpoints of the log.
@@ -199,6 +210,10 @@ pub struct Limits {
     pub output_bytes_max: u64,
     /// Bytes of the log that are kept in memory; what is not is read from the system's cache.
     pub cache_bytes_max: u64,
+    /// Open requests of one agent.
+    pub agent_open_max: u64,
+    /// Actions and runs that one agent begins within a minute.
+    pub agent_minute_max: u64,
 }
 
 impl Default for Limits {
@@ -216,6 +231,8 @@ impl Default for Limits {
             children_depth_max: 16,
             output_bytes_max: 1 << 20,
             cache_bytes_max: 32 << 20,
+            agent_open_max: 100,
+            agent_minute_max: 60,
         }
     }
 }
@@ -228,6 +245,7 @@ impl Default for ProjectConfig {
             egress_allow: vec![],
             secrets: BTreeMap::new(),
             limits: Limits::default(),
+            agents: Agents::default(),
             nats: Nats::default(),
             serve: Serve::default(),
             audit: Audit::default(),

@@ -30,6 +30,9 @@ pub const EARLY_MS_MAX: i64 = 60 * 1000;
 pub const ITEMS_MAX: usize = 200;
 /// Bytes of a salt.
 pub const SALT_LEN: usize = 32;
+
+/// The salt of a signed text.
+pub type Salt = [u8; SALT_LEN];
 const NONCE_LEN: usize = 16;
 const ORIGIN_MAX: usize = 512;
 
@@ -46,6 +49,11 @@ impl Item {
     /// The item for a decision of a log.
     pub fn new(decision: DecisionId, digest: Digest) -> Self {
         Self { decision: decision.to_string(), digest }
+    }
+
+    /// `{decision, digest}`.
+    pub fn to_value(&self) -> Value {
+        serde_json::json!({ "decision": self.decision, "digest": self.digest })
     }
 
     /// The decision, where the text is an id of ours.

@@ -11,7 +11,8 @@ use placet_model::attempt::RefuseReason;
 use placet_model::decision::{DecisionState, Verdict, VoidReason};
 use placet_model::draft::BoundField;
 use placet_model::event::decision::{
-    DecisionRequested, DecisionSettled, DecisionVoided, DraftPrepared, RequirementRaised, VoteCast,
+    DecisionReassigned, DecisionRequested, DecisionSettled, DecisionVoided, DraftPrepared,
+    RequirementRaised, VoteCast,
 };
 use placet_model::manifest::Effect;
 use placet_model::{
@@ -24,6 +25,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Decision {
     pub(crate) run: RunId,
+    pub(crate) requester: Principal,
     task: TaskPath,
     iteration: Iteration,
     operation: String,
@@ -44,6 +46,10 @@ pub(crate) struct Decision {
     document: PayloadRef,
     summary: Option<PayloadRef>,
     attempt: Option<AttemptId>,
+    /// Who has written the draft, where that is not the workflow.
+    editor: Option<Principal>,
+    /// Users and groups who are to decide instead.
+    assigned: Vec<Principal>,
     revision: Revision,
 }
 
@@ -54,6 +60,7 @@ pub(crate) enum Change<'e> {
     Voted(&'e VoteCast),
     Settled(&'e DecisionSettled),
     Raised(&'e RequirementRaised),
+    Reassigned(&'e DecisionReassigned),
     Voided(&'e DecisionVoided),
     /// A try has claimed it.
     Claimed(AttemptId),
@@ -74,6 +81,7 @@ impl<'e> Change<'e> {
             Event::VoteCast(body) => Some((body.decision, Self::Voted(body))),
             Event::DecisionSettled(body) => Some((body.decision, Self::Settled(body))),
             Event::RequirementRaised(body) => Some((body.decision, Self::Raised(body))),
+            Event::DecisionReassigned(body) => Some((body.decision, Self::Reassigned(body))),
             Event::DecisionVoided(body) => Some((body.decision, Self::Voided(body))),
             Event::AttemptStarted(body) => Some((body.decision?, Self::Claimed(body.attempt))),
             Event::AttemptSucceeded(body) => doubt_over(state, body.attempt),
@@ -102,6 +110,8 @@ impl<'e> Change<'e> {
             | Event::RunFaulted(_)
             | Event::RunCancelled(_)
             | Event::DraftPrepared(_)
+            | Event::DraftEdited(_)
+            | Event::ActionRequested(_)
             | Event::IntegrationConnected(_)
             | Event::CredentialStored(_)
             | Event::CredentialUsed(_)
@@ -147,13 +157,14 @@ fn doubt_over<'e>(state: &State, attempt: AttemptId) -> Option<(DecisionId, Chan
 
 impl Decision {
     pub(crate) fn requested(
-        run: RunId,
-        draft: &DraftPrepared,
+        (run, requester): (RunId, Principal),
+        (draft, editor): (&DraftPrepared, Option<Principal>),
         body: &DecisionRequested,
         event: &RecordedEvent,
     ) -> Self {
         Self {
             run,
+            requester,
             task: draft.task.clone(),
             iteration: draft.iteration.clone(),
             operation: draft.operation.clone(),
@@ -174,6 +185,8 @@ impl Decision {
             document: draft.document,
             summary: draft.summary,
             attempt: None,
+            editor,
+            assigned: Vec::new(),
             revision: event.revision,
         }
     }
@@ -193,6 +206,11 @@ impl Decision {
                 self.state = DecisionState::Requested;
                 self.requirement = body.requirement.clone();
                 self.missing.clone_from(&body.missing);
+            }
+            Change::Reassigned(body) => {
+                let approved = self.votes.iter().filter(|vote| vote.1 == Verdict::Approve);
+                let approved = approved.map(|(voter, ..)| voter.clone());
+                self.assigned = body.to.iter().cloned().chain(approved).collect();
             }
             Change::Voided(body) => {
                 self.state = DecisionState::Void;
@@ -233,7 +251,7 @@ impl Decision {
             decision,
             run: self.run,
             workflow: run.workflow,
-            requester: run.requester,
+            requester: self.requester,
             mode: run.mode,
             task: self.task,
             iteration: self.iteration,
@@ -255,6 +273,8 @@ impl Decision {
             document: self.document,
             summary: self.summary,
             attempt: self.attempt,
+            editor: self.editor,
+            assigned: self.assigned,
             revision: self.revision,
         }
     }

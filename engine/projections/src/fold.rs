@@ -3,6 +3,7 @@
 //! What is written depends on the events alone and never on how they were cut into commits, so that
 //! tables made again are equal byte for byte.
 
+use crate::action;
 use crate::arrival::{self, Came};
 use crate::decision::{Change, Decision, misplaced};
 use crate::key::{DUE_LEN, MARK_LEN, Mark};
@@ -15,8 +16,9 @@ use crate::table::TableName;
 use crate::{DueRow, Error};
 use crate::{integrations, project};
 use placet_model::event::run::{RunMigrated, RunStarted};
-use placet_model::event::wait::EventEmitted;
-use placet_model::{DecisionId, Event, Position, RecordedEvent, Revision, RunId, StreamId};
+use placet_model::{
+    DecisionId, Event, Position, Principal, RecordedEvent, Revision, RunId, StreamId,
+};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
@@ -71,19 +73,20 @@ type Keys<const N: usize> = BTreeMap<[u8; N], bool>;
 impl Commit {
     fn event(&mut self, store: &mut Store<'_>, event: &RecordedEvent) -> Result<(), Error> {
         match &event.event {
-            Event::RunStarted(body) => {
-                self.run_started(event, body)?;
-                order::became(store, run_of(event)?, Became::Begun)
-            }
+            Event::RunStarted(body) => self.run_started(store, event, body),
             Event::RunCompleted(_) | Event::RunFaulted(_) | Event::RunCancelled(_) => {
                 self.run_event(store, event)?;
                 order::became(store, run_of(event)?, Became::Over)
             }
-            Event::ChildStarted(_) | Event::ChildEnded(_) | Event::ChildDropped(_) => {
+            Event::ChildStarted(_)
+            | Event::ChildEnded(_)
+            | Event::ChildDropped(_)
+            | Event::EventEmitted(_)
+            | Event::DraftEdited(_)
+            | Event::ActionRequested(_) => {
                 self.run_event(store, event)?;
-                of_order(store, event)
+                beside_run(store, event)
             }
-            Event::EventEmitted(body) => self.emitted(store, event, body),
             Event::EventReceived(body) => {
                 let came = Came::of(&body.kind, &body.identity, (body.envelope, body.to));
                 arrival::came(store, event, &came)
@@ -105,6 +108,7 @@ impl Commit {
             | Event::EventHandled(_)
             | Event::DraftPrepared(_)
             | Event::DecisionRequested(_)
+            | Event::DecisionReassigned(_)
             | Event::VoteCast(_)
             | Event::DecisionSettled(_)
             | Event::RequirementRaised(_)
@@ -140,18 +144,12 @@ impl Commit {
         }
     }
 
-    fn emitted(
+    fn run_started(
         &mut self,
         store: &mut Store<'_>,
         event: &RecordedEvent,
-        body: &EventEmitted,
+        body: &RunStarted,
     ) -> Result<(), Error> {
-        self.run_event(store, event)?;
-        let came = Came::of(&body.kind, &body.identity, (body.envelope, None));
-        arrival::came(store, event, &came)
-    }
-
-    fn run_started(&mut self, event: &RecordedEvent, body: &RunStarted) -> Result<(), Error> {
         let run = run_of(event)?;
         if event.revision != Revision::START.next() {
             return Err(misplaced(event, "the run has begun already"));
@@ -163,7 +161,7 @@ impl Commit {
         let begun =
             TouchedRun { place: None, facts, marks: vec![], due: vec![], listens: nothing, state };
         self.runs.insert(run, begun);
-        Ok(())
+        order::became(store, run, Became::Begun)
     }
 
     fn run_event(&mut self, store: &mut Store<'_>, event: &RecordedEvent) -> Result<(), Error> {
@@ -180,7 +178,12 @@ impl Commit {
             if let Change::Requested(body) = &change {
                 let draft = touched.state.draft(&body.task);
                 let draft = draft.ok_or_else(|| misplaced(event, "the run has no draft"))?;
-                let decision = Decision::requested(run, draft, body, event);
+                let editor = touched.state.editor(&body.task);
+                let requester = match &touched.facts {
+                    Some(facts) => facts.requester.clone(),
+                    None => requester_of(store, run, event)?,
+                };
+                let decision = Decision::requested((run, requester), (draft, editor), body, event);
                 decisions.insert(body.decision, TouchedDecision { marks: vec![], decision });
             } else {
                 if let Change::Voted(vote) = &change
@@ -237,7 +240,9 @@ impl Commit {
             }
         }
         for (id, TouchedDecision { marks: before, decision }) in self.decisions {
-            difference(&mut marks, &before, &decision.marks(id), Mark::key);
+            let now = decision.marks(id);
+            action::open(store, (id, &decision.requester), (&before, &now))?;
+            difference(&mut marks, &before, &now, Mark::key);
             store.put(TableName::Decisions, &id.to_bytes(), &decision)?;
         }
         for (key, decision) in self.requests {
@@ -274,14 +279,21 @@ fn of_project(store: &mut Store<'_>, event: &RecordedEvent) -> Result<(), Error>
     }
 }
 
-/// What an event means for the run that its own run has ordered.
+/// What an event of a run means for what is kept beside it: runs that it has ordered, events that
+/// came, actions and edits by what they say.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the rest is matched by the commit")]
-fn of_order(store: &mut Store<'_>, event: &RecordedEvent) -> Result<(), Error> {
+fn beside_run(store: &mut Store<'_>, event: &RecordedEvent) -> Result<(), Error> {
     match &event.event {
         Event::ChildStarted(body) => order::child_started(store, (event, run_of(event)?), body),
         Event::ChildEnded(body) => order::became(store, body.child, Became::Told),
         Event::ChildDropped(body) => order::became(store, body.child, Became::Dropped),
-        _ => Err(misplaced(event, "it is about no other run")),
+        Event::EventEmitted(body) => {
+            let came = Came::of(&body.kind, &body.identity, (body.envelope, None));
+            arrival::came(store, event, &came)
+        }
+        Event::DraftEdited(body) => action::edited(store, body),
+        Event::ActionRequested(body) => action::requested(store, run_of(event)?, body),
+        _ => Err(misplaced(event, "it means nothing beside its run")),
     }
 }
 
@@ -313,6 +325,16 @@ fn read_run(store: &mut Store<'_>, run: RunId, event: &RecordedEvent) -> Result<
         }
     }
     Err(misplaced(event, "its run has not begun"))
+}
+
+fn requester_of(
+    store: &mut Store<'_>,
+    run: RunId,
+    event: &RecordedEvent,
+) -> Result<Principal, Error> {
+    let facts: Option<Facts> = store.get(TableName::Runs, &run.to_bytes())?;
+    let facts = facts.ok_or_else(|| misplaced(event, "its run has not begun"))?;
+    Ok(facts.requester)
 }
 
 fn due_keys(state: &State, run: RunId) -> Vec<[u8; DUE_LEN]> {

@@ -16,6 +16,7 @@
 //! commit.
 #![warn(clippy::wildcard_enum_match_arm, missing_docs)]
 
+mod action;
 mod arrival;
 mod decision;
 mod error;

@@ -151,6 +151,10 @@ pub struct DecisionRow {
     pub summary: Option<PayloadRef>,
     /// The attempt that claimed it last.
     pub attempt: Option<AttemptId>,
+    /// Who has written the draft, where that is not the workflow.
+    pub editor: Option<Principal>,
+    /// Users and groups who are to decide instead; empty where all may who could.
+    pub assigned: Vec<Principal>,
     /// Revision of the run's stream when this row last changed.
     pub revision: Revision,
 }

@@ -9,14 +9,13 @@
 //! gone are kept apart ([`State::detached`]): what becomes of them changes neither where the run
 //! stands nor what comes due.
 
+mod gate;
+
 use crate::key::Mark;
 use crate::{Due, DueRow, RunStatus, WaitingFor};
-use placet_model::attempt::RefuseReason;
-use placet_model::decision::Settlement;
 use placet_model::draft::Mode;
-use placet_model::event::attempt::{AttemptDeferred, AttemptRefused, AttemptStarted};
 use placet_model::event::child::ChildStarted;
-use placet_model::event::decision::{DecisionSettled, DraftPrepared};
+use placet_model::event::decision::DraftPrepared;
 use placet_model::event::run::{
     BranchFaulted, FaultFact, RetryScheduled, RunStarted, TaskCompleted, TaskFaulted, TaskShape,
     TaskStarted, Then, TimerArmed, TimerKind,
@@ -79,6 +78,8 @@ pub(crate) struct Line {
     attempt: Option<Attempt>,
     /// A draft that is not yet in the inbox.
     draft: Option<Box<DraftPrepared>>,
+    /// Who has edited the draft of its current task.
+    editor: Option<Principal>,
 }
 
 /// Where a line stands.
@@ -172,7 +173,7 @@ impl Attempt {
 
 impl Line {
     fn new(head: TaskPath) -> Self {
-        Self { head, stands: Stands::Ready, expiry: None, attempt: None, draft: None }
+        Self { head, stands: Stands::Ready, expiry: None, attempt: None, draft: None, editor: None }
     }
 }
 
@@ -290,6 +291,11 @@ impl State {
         self.lines[self.line(task)].draft.as_deref()
     }
 
+    /// Who has written the draft of a task, where that is not the workflow.
+    pub(crate) fn editor(&self, task: &TaskPath) -> Option<Principal> {
+        self.lines[self.line(task)].editor.clone()
+    }
+
     // ---- lines ---------------------------------------------------------------------------
 
     /// Place of the line that works on a task.
@@ -397,7 +403,8 @@ impl State {
             Event::RunCompleted(body) => self.end(End::Completed(body.output)),
             Event::RunFaulted(body) => self.end(End::Faulted(body.fault.clone())),
             Event::RunCancelled(_) => self.end(End::Cancelled),
-            Event::RunMigrated(_) => Ok(()),
+            Event::RunMigrated(_) => self.migrate(),
+            Event::ActionRequested(_) => self.not_over(),
             Event::WaitStarted(body) => {
                 self.wait(&body.task, at)?.types.clone_from(&body.types);
                 self.stand(&body.task, Stands::Waiting(WaitingFor::Event))
@@ -413,6 +420,8 @@ impl State {
             | Event::VoteCast(_)
             | Event::DecisionSettled(_)
             | Event::RequirementRaised(_)
+            | Event::DraftEdited(_)
+            | Event::DecisionReassigned(_)
             | Event::DecisionVoided(_)
             | Event::AttemptStarted(_)
             | Event::AttemptSucceeded(_)
@@ -466,7 +475,13 @@ impl State {
                 self.lines[place].expiry = Some((body.decision, body.expires_at));
                 Ok(())
             }
-            Event::VoteCast(_) => Ok(()),
+            Event::VoteCast(_) | Event::DecisionReassigned(_) => Ok(()),
+            Event::DraftEdited(body) => {
+                self.go_on(&body.task)?;
+                let place = self.line(&body.task);
+                self.lines[place].editor = Some(body.editor.clone());
+                Ok(())
+            }
             Event::DecisionSettled(body) => self.settled(body),
             Event::RequirementRaised(body) => {
                 let line = self.deciding(body.decision)?;
@@ -494,6 +509,13 @@ impl State {
         }
     }
 
+    /// Under the other version the tasks say anew what they want.
+    fn migrate(&mut self) -> Step {
+        self.not_over()?;
+        self.lines.iter_mut().for_each(|line| line.editor = None);
+        Ok(())
+    }
+
     const fn not_over(&self) -> Step {
         if self.is_over() { Err(OVER) } else { Ok(()) }
     }
@@ -514,6 +536,8 @@ impl State {
 
     fn task_started(&mut self, body: &TaskStarted, at: Position) -> Step {
         let task = body.task.clone();
+        let place = self.line(&task);
+        self.lines[place].editor = None;
         let each = body.shape == TaskShape::ListenEach;
         if each || body.shape == TaskShape::Listen {
             self.waits.push(Wait { task, at, types: vec![], child: None, each, ended: false });
@@ -668,104 +692,6 @@ impl State {
         let place = self.waits.iter().position(|wait| wait.child == Some(child));
         let wait = self.waits.remove(place.ok_or("the run awaits no such run")?);
         self.go_on(&wait.task)
-    }
-
-    // ---- decisions and attempts ----------------------------------------------------------
-
-    fn settled(&mut self, body: &DecisionSettled) -> Step {
-        self.not_over()?;
-        let line = self.deciding(body.decision)?;
-        match body.settlement {
-            Settlement::Approved => {
-                line.stands = Stands::Waiting(WaitingFor::Decision(body.decision));
-            }
-            Settlement::Rejected
-            | Settlement::Responded
-            | Settlement::Expired
-            | Settlement::Withdrawn
-            | Settlement::Superseded => {
-                line.expiry = None;
-                line.stands = Stands::Ready;
-            }
-        }
-        Ok(())
-    }
-
-    fn attempt_started(&mut self, body: &AttemptStarted) -> Step {
-        self.stand(&body.task, Stands::Waiting(WaitingFor::Answer))?;
-        let place = self.line(&body.task);
-        let line = &mut self.lines[place];
-        line.expiry = None;
-        line.attempt = Some(Attempt {
-            id: body.attempt,
-            decision: body.decision,
-            not_after: body.not_after,
-            stage: Stage::UnderWay,
-            has_integration: body.integration.is_some(),
-        });
-        Ok(())
-    }
-
-    /// Takes the attempt out: with its line when its task is there, none when its task is gone.
-    fn take(&mut self, id: AttemptId) -> Result<Option<(&mut Line, Attempt)>, &'static str> {
-        let mine = |line: &Line| line.attempt.as_ref().is_some_and(|attempt| attempt.id == id);
-        if let Some(place) = self.lines.iter().position(mine) {
-            self.not_over()?;
-            let line = &mut self.lines[place];
-            let attempt = line.attempt.take().ok_or(NO_ATTEMPT)?;
-            return Ok(Some((line, attempt)));
-        }
-        let place = self.detached.iter().position(|detached| detached.id == id);
-        self.detached.remove(place.ok_or(NO_ATTEMPT)?);
-        Ok(None)
-    }
-
-    fn attempt_ended(&mut self, id: AttemptId) -> Step {
-        if let Some((line, _)) = self.take(id)? {
-            line.stands = Stands::Ready;
-        }
-        Ok(())
-    }
-
-    /// A refused credential proves that nothing was sent: the approval is unspent again.
-    fn attempt_refused(&mut self, body: &AttemptRefused) -> Step {
-        let Some((line, attempt)) = self.take(body.attempt)? else { return Ok(()) };
-        match (body.reason, attempt.spendable()) {
-            (RefuseReason::Reconnect, Some(decision)) => {
-                line.expiry = Some((decision, attempt.not_after));
-                line.stands = Stands::Waiting(WaitingFor::Decision(decision));
-            }
-            (
-                RefuseReason::Reconnect
-                | RefuseReason::Permanent
-                | RefuseReason::Quota
-                | RefuseReason::Exhausted
-                | RefuseReason::Unreadable,
-                _,
-            ) => line.stands = Stands::Ready,
-        }
-        Ok(())
-    }
-
-    fn attempt_deferred(&mut self, body: &AttemptDeferred) -> Step {
-        let Some((line, attempt)) = self.take(body.attempt)? else { return Ok(()) };
-        line.expiry = attempt.decision.map(|decision| (decision, attempt.not_after));
-        line.attempt = Some(Attempt { stage: Stage::Deferred(body.until), ..attempt });
-        line.stands = Stands::Waiting(WaitingFor::Deferred);
-        Ok(())
-    }
-
-    fn attempt_in_doubt(&mut self, id: AttemptId) -> Step {
-        for line in &mut self.lines {
-            if let Some(attempt) = line.attempt.as_mut().filter(|attempt| attempt.id == id) {
-                attempt.stage = Stage::InDoubt;
-                line.stands = Stands::Waiting(WaitingFor::InDoubt);
-                return self.not_over();
-            }
-        }
-        let detached = self.detached.iter_mut().find(|detached| detached.id == id);
-        detached.ok_or(NO_ATTEMPT)?.in_doubt = true;
-        Ok(())
     }
 }
 

@@ -65,6 +65,12 @@ pub(crate) enum TableName {
     Listeners,
     /// `run 16` → [`crate::order::Order`]: runs that were ordered by a run or a schedule.
     Orders,
+    /// `requester | 0 | decision 16 → nothing`: open items by whom they were caused.
+    Asked,
+    /// `digest 32` → [`crate::action::Action`]: actions of agents by agent and idempotency key.
+    Actions,
+    /// `digest 32 → decision 16`: drafts that an approver has replaced, by what they said.
+    Edited,
 }
 
 /// How many tables there are.
@@ -114,7 +120,7 @@ pub(crate) enum Generation {
 
 impl TableName {
     /// Every table.
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 21] = [
         Self::Cursor,
         Self::Runs,
         Self::Live,
@@ -133,6 +139,9 @@ impl TableName {
         Self::ArrivalIds,
         Self::Listeners,
         Self::Orders,
+        Self::Asked,
+        Self::Actions,
+        Self::Edited,
     ];
 
     /// Its name in redb.
@@ -164,6 +173,9 @@ impl TableName {
             Self::ArrivalIds => "proj_arrival_ids_v3",
             Self::Listeners => "proj_listeners_v3",
             Self::Orders => "proj_orders_v3",
+            Self::Asked => "proj_asked_v3",
+            Self::Actions => "proj_actions_v3",
+            Self::Edited => "proj_edited_v3",
         }
     }
 
@@ -187,6 +199,9 @@ impl TableName {
             Self::ArrivalIds => "proj_arrival_ids_v3_next",
             Self::Listeners => "proj_listeners_v3_next",
             Self::Orders => "proj_orders_v3_next",
+            Self::Asked => "proj_asked_v3_next",
+            Self::Actions => "proj_actions_v3_next",
+            Self::Edited => "proj_edited_v3_next",
         }
     }
 

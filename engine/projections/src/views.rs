@@ -13,7 +13,7 @@ use crate::table::TableName;
 use crate::{DecisionRow, Error, RunFilter, RunRow, RunStatus, Spent};
 use placet_log::ReadView;
 use placet_model::signed::Act;
-use placet_model::{DecisionId, Principal, RunId};
+use placet_model::{DecisionId, Digest, Principal, RunId};
 use std::iter::Peekable;
 use std::ops::Bound;
 
@@ -114,6 +114,40 @@ impl<'a> Views<'a> {
             let facts = self.snapshot.open(TableName::Runs)?.need(&decision.run.to_bytes())?;
             Ok(Some(decision.into_row(id, facts)))
         })
+    }
+
+    /// How many items that this principal has caused are open, at most `limit`.
+    ///
+    /// # Errors
+    /// A damaged row.
+    pub fn open_of(&self, requester: &Principal, limit: usize) -> Result<usize, Error> {
+        let from = crate::action::asked(requester);
+        let to = [&from[..], &[u8::MAX; 17]].concat();
+        guarded(|| {
+            let table = self.snapshot.open(TableName::Asked)?;
+            let rows = table.range::<()>(Bound::Included(&from), Bound::Included(&to))?;
+            rows.take(limit).try_fold(0, |count, row| row.map(|_key| count + 1))
+        })
+    }
+
+    /// The run of the action with this key, and the pseudonym of what was asked for.
+    ///
+    /// # Errors
+    /// A damaged row.
+    pub fn action(&self, key: Digest) -> Result<Option<(RunId, Digest)>, Error> {
+        guarded(|| {
+            let table = self.snapshot.open(TableName::Actions)?;
+            let action = table.get::<crate::action::Action>(key.as_bytes())?;
+            Ok(action.map(|action| (action.run, action.content)))
+        })
+    }
+
+    /// The last decision that an edit superseded whose draft said this.
+    ///
+    /// # Errors
+    /// A damaged row.
+    pub fn edited(&self, original: Digest) -> Result<Option<DecisionId>, Error> {
+        guarded(|| self.snapshot.open(TableName::Edited)?.get(original.as_bytes()))
     }
 
     /// The decision on which this principal voted with this request id.

@@ -1,6 +1,7 @@
 //! `/api/v1`: JSON in and out, `snake_case`, RFC 3339 times in UTC, ids with prefixes. Everything in
 //! here needs a caller; GET reads one snapshot, POST answers after the commit.
 
+mod actions;
 mod audit;
 pub(crate) mod backup;
 mod connect;
@@ -36,11 +37,14 @@ pub(crate) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/status", get(status::status))
         .route("/inbox", get(inbox::list))
+        .route("/decisions/votes", post(inbox::votes))
         .route("/decisions/{id}", get(inbox::card))
         .route("/decisions/{id}/votes", post(inbox::vote))
         .route("/votes", post(inbox::signed))
         .route("/keys", get(keys::list).post(keys::register))
         .route("/keys/{key}/revoke", post(keys::revoke))
+        .route("/actions", post(actions::act))
+        .route("/actions/{decision}/withdraw", post(actions::withdraw))
         .route("/runs", get(runs::list).post(runs::start))
         .route("/runs/by-version", get(versions::list))
         .route("/runs/{id}", get(runs::show))

@@ -49,6 +49,46 @@ impl Desk {
         serde_json::from_slice(&answer.payload).expect("answers are JSON")
     }
 
+    /// The answer to a request on any subject.
+    pub(crate) fn request(&self, subject: &str, body: &Value) -> Value {
+        let (subject, payload) = (subject.to_owned(), body.to_string().into());
+        let answer = self
+            .runtime
+            .block_on(async { timeout(DEADLINE, self.client.request(subject, payload)).await });
+        let answer = answer.expect("an answer in time").expect("the service answers");
+        serde_json::from_slice(&answer.payload).expect("answers are JSON")
+    }
+
+    /// The answers to requests that are all under way at once.
+    pub(crate) fn at_once(&self, requests: Vec<(String, Value)>) -> Vec<Value> {
+        let asked = requests.into_iter().map(|(subject, body)| {
+            let client = self.client.clone();
+            async move { client.request(subject, body.to_string().into()).await }
+        });
+        let answers = async { timeout(DEADLINE, futures_util::future::join_all(asked)).await };
+        let answers = self.runtime.block_on(answers).expect("answers in time");
+        let read = |answer: Result<async_nats::Message, _>| {
+            let answer = answer.expect("the service answers");
+            serde_json::from_slice(&answer.payload).expect("answers are JSON")
+        };
+        answers.into_iter().map(read).collect()
+    }
+
+    /// What is told on a subject from now on.
+    pub(crate) fn told(&self, subject: &str) -> impl FnMut() -> Value + use<'_> {
+        let subject = subject.to_owned();
+        let mut messages = self.runtime.block_on(async {
+            let messages = self.client.subscribe(subject).await.expect("a subscription");
+            self.client.flush().await.expect("the server has it");
+            messages
+        });
+        move || {
+            let next = async { timeout(DEADLINE, messages.next()).await };
+            let message = self.runtime.block_on(next).expect("told in time").expect("it goes on");
+            serde_json::from_slice(&message.payload).expect("notices are JSON")
+        }
+    }
+
     /// Publishes a request that no reply is wanted for.
     pub(crate) fn tell(&self, user: &str, verb: &str, body: &Value) {
         let subject = format!("placet.v1.inbox.{user}.{verb}");

@@ -257,8 +257,11 @@ async fn a_user_is_told_that_the_inbox_changed() {
     // an answer means that the server has taken the subscription before it
     ask(&client, "placet.v1.inbox.ana.list", "1", json!({})).await;
     for user in ["ben", "ana"] {
-        let notice =
-            Notice { user: user.parse().unwrap(), body: json!({"decision": "dec_1", "for": user}) };
+        let notice = Notice {
+            user: user.parse().unwrap(),
+            about: placet_bus::About::Inbox,
+            body: json!({"decision": "dec_1", "for": user}),
+        };
         engine.notices.send(notice).unwrap();
     }
     let told = timeout(DEADLINE, ana.next()).await.unwrap().unwrap();

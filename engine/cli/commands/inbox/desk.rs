@@ -104,6 +104,29 @@ impl Desk {
         }
     }
 
+    /// A signed decision about several.
+    pub(super) async fn hand_in_all(&self, envelope: Map<String, Value>) -> Result<Value> {
+        match self {
+            Self::Engine(link) => link.post("/api/v1/votes", &Value::Object(envelope)).await,
+            Self::Nats(client) => ask(client, Verb::Decide, &envelope).await,
+        }
+    }
+
+    /// One verdict on several items.
+    pub(super) async fn decide_all(
+        &self,
+        verdict: &str,
+        mut ballot: Map<String, Value>,
+    ) -> Result<Value> {
+        ballot.insert("verdict".to_owned(), json!(verdict));
+        match self {
+            Self::Engine(link) => {
+                link.post("/api/v1/decisions/votes", &Value::Object(ballot)).await
+            }
+            Self::Nats(client) => ask(client, Verb::Decide, &ballot).await,
+        }
+    }
+
     pub(super) async fn close(self) -> Result<()> {
         match self {
             Self::Engine(link) => link.close().await,

@@ -37,11 +37,12 @@ pub(super) fn cast(
     };
     let requester = run.facts().map(|facts| facts.started.requester.clone());
     let requester = requester.ok_or(Refusal::UnknownDecision { decision })?;
-    let electorate =
-        Electorate { policy: context.policy, requirement: &ask.requirement, requester: &requester };
-    check_moment(ask, &vote, context)?;
-    check_voter(&vote, electorate, ask)?;
-    check_words(&vote, ask)?;
+    if matches!(vote.ballot.verdict, Verdict::Edit | Verdict::Reassign) {
+        let what = format!("the verdict {} without its content", vote.ballot.verdict);
+        return Err(Refusal::DoesNotFit { what, state: run.doing().to_owned() });
+    }
+    let electorate = ask.electorate(context.policy, &requester);
+    check(&vote, electorate, ask, context)?;
     let reason = vote.ballot.reason.as_ref().map(|_| run.slot(1, 0));
     let cast = to_event(vote, reason);
     #[cfg(placet_mutants)]
@@ -60,7 +61,7 @@ pub(super) fn cast(
     Ok(std::iter::once(Event::from(cast)).chain(settled).collect())
 }
 
-fn answered_before(run: &Run, vote: &VoteCommand) -> Result<bool, Refusal> {
+pub(super) fn answered_before(run: &Run, vote: &VoteCommand) -> Result<bool, Refusal> {
     let Some(request) = &vote.request_id else { return Ok(false) };
     let key = (vote.voter.principal.to_string(), request.clone());
     match run.requests.get(&key) {
@@ -72,6 +73,18 @@ fn answered_before(run: &Run, vote: &VoteCommand) -> Result<bool, Refusal> {
         }
         Some(_) => Err(Refusal::RequestIdReused),
     }
+}
+
+/// Every check of a vote on an open request.
+pub(super) fn check(
+    vote: &VoteCommand,
+    electorate: Electorate<'_>,
+    ask: &Ask,
+    context: Context<'_>,
+) -> Result<(), Refusal> {
+    check_moment(ask, vote, context)?;
+    check_voter(vote, electorate, ask)?;
+    check_words(vote, ask)
 }
 
 fn check_moment(ask: &Ask, vote: &VoteCommand, context: Context<'_>) -> Result<(), Refusal> {
@@ -102,14 +115,25 @@ fn check_voter(vote: &VoteCommand, electorate: Electorate<'_>, ask: &Ask) -> Res
     if electorate.is_agent(voter) {
         return Err(Refusal::Agent { voter: voter.clone() });
     }
-    if ask.votes.iter().any(|v| v.voter == *voter && electorate.policy.trusts(v)) {
+    let counted = |v: &&VoteCast| v.verdict != Verdict::Reassign && electorate.policy.trusts(v);
+    if ask.votes.iter().filter(counted).any(|v| v.voter == *voter) {
         return Err(Refusal::AlreadyVoted { voter: voter.clone() });
     }
-    if electorate.is_entitled(voter) {
+    // an editor may go on editing, and an operator may name others
+    let mut entitled = electorate.is_entitled(voter);
+    entitled |= vote.ballot.verdict == Verdict::Edit
+        && Electorate { editor: None, ..electorate }.is_entitled(voter);
+    entitled |= vote.ballot.verdict == Verdict::Reassign
+        && electorate.policy.has_role(voter, Role::Operator)
+        && *voter != *electorate.requester;
+    if entitled {
         return Ok(());
     }
     if *voter == *electorate.requester {
         return Err(Refusal::OwnRequest { voter: voter.clone() });
+    }
+    if Some(voter) == electorate.editor {
+        return Err(Refusal::OwnEdit { voter: voter.clone() });
     }
     Err(Refusal::NotEntitled { voter: voter.clone() })
 }
@@ -132,13 +156,10 @@ fn check_withdrawal(voter: &Principal, electorate: Electorate<'_>) -> Result<(),
 fn check_words(vote: &VoteCommand, ask: &Ask) -> Result<(), Refusal> {
     let verdict = vote.ballot.verdict;
     let needed = match (verdict, ask.requirement.reason_required) {
-        (Verdict::Edit | Verdict::Reassign, _) => {
-            return Err(Refusal::NotBuilt { verdict: verdict.to_string() });
-        }
         (Verdict::Respond, _)
         | (Verdict::Approve | Verdict::Reject, ReasonRequired::Always)
         | (Verdict::Reject, ReasonRequired::OnReject) => true,
-        (Verdict::Withdraw, _)
+        (Verdict::Withdraw | Verdict::Edit | Verdict::Reassign, _)
         | (Verdict::Approve, ReasonRequired::OnReject)
         | (Verdict::Approve | Verdict::Reject, ReasonRequired::Never) => false,
     };
@@ -146,7 +167,7 @@ fn check_words(vote: &VoteCommand, ask: &Ask) -> Result<(), Refusal> {
     if needed && !given { Err(Refusal::ReasonRequired) } else { Ok(()) }
 }
 
-fn to_event(vote: VoteCommand, reason: Option<PayloadRef>) -> VoteCast {
+pub(super) fn to_event(vote: VoteCommand, reason: Option<PayloadRef>) -> VoteCast {
     VoteCast {
         decision: vote.ballot.decision,
         digest: vote.ballot.digest,

@@ -22,6 +22,7 @@ impl Run {
             input,
             started_at: at,
             decision: None,
+            editor: None,
         };
         let tries = Tries { retries: 0, since: at };
         let mut value = input;

@@ -3,10 +3,11 @@
 use super::{No, Step};
 use crate::run::{Activity, Ask, Attempt, Denial, Detached, Leaf, Refused, Run};
 use placet_model::attempt::RefuseReason;
-use placet_model::decision::{DecisionState, Resolution, Settlement, VoidReason};
+use placet_model::decision::{DecisionState, Resolution, Settlement, Verdict, VoidReason};
 use placet_model::event::attempt::{AttemptReconciled, AttemptStarted};
 use placet_model::event::decision::{
-    DecisionRequested, DecisionSettled, DecisionVoided, DraftPrepared, RequirementRaised, VoteCast,
+    DecisionReassigned, DecisionRequested, DecisionSettled, DecisionVoided, DraftEdited,
+    DraftOrigin, DraftPrepared, RequirementRaised, VoteCast,
 };
 use placet_model::manifest::Effect;
 use placet_model::{AttemptId, DecisionId, PayloadRef, TaskPath, Timestamp, Uptime};
@@ -49,6 +50,12 @@ impl Run {
             return Err(No);
         }
         let leaf = leaf.clone();
+        let unsent = matches!(activity, Activity::Unsent(..));
+        let last = leaf.decision.and_then(|decision| self.closed.get(&decision));
+        let edited = unsent && last == Some(&DecisionState::Superseded);
+        if (body.origin == DraftOrigin::Edit) != edited || (edited && leaf.editor.is_none()) {
+            return Err(No);
+        }
         let key = (body.task.clone(), body.iteration.clone());
         let due = self.drafts.get(&key).map_or(1, |last| last + 1);
         if leaf.task != body.task || leaf.iteration != body.iteration || body.revision != due {
@@ -81,6 +88,8 @@ impl Run {
             requested_uptime: body.uptime,
             expires_at: body.expires_at,
             votes: vec![],
+            editor: leaf.editor.clone(),
+            assigned: vec![],
             prior: None,
         };
         let leaf = Leaf { decision: Some(body.decision), ..leaf.clone() };
@@ -114,13 +123,39 @@ impl Run {
             | Settlement::Expired
             | Settlement::Withdrawn
             | Settlement::Superseded => {
+                let edited = ask.votes.last().is_some_and(|vote| vote.verdict == Verdict::Edit);
                 let state = DecisionState::from(body.settlement);
                 let denial =
                     Denial { decision: body.decision, state, reason: body.reason, void: None };
-                *activity = Activity::Denied(leaf, Box::new(denial));
+                *activity = if edited {
+                    Activity::Unsent(leaf, Box::new(ask.draft))
+                } else {
+                    Activity::Denied(leaf, Box::new(denial))
+                };
                 self.closed.insert(body.decision, state);
             }
         }
+        Ok(())
+    }
+
+    /// The draft is its editor's from here on; the next revision follows.
+    pub(super) fn draft_edited(&mut self, body: &DraftEdited) -> Step {
+        let superseded = self.closed.get(&body.decision) == Some(&DecisionState::Superseded);
+        let Activity::Unsent(leaf, last) = self.activity_of(&body.task)? else { return Err(No) };
+        let mine = leaf.iteration == body.iteration && leaf.decision == Some(body.decision);
+        if !superseded || !mine || last.digest != body.digest {
+            return Err(No);
+        }
+        leaf.editor = Some(body.editor.clone());
+        Ok(())
+    }
+
+    /// Whoever has approved by then stays among those whose vote counts.
+    pub(super) fn decision_reassigned(&mut self, body: &DecisionReassigned) -> Step {
+        let Activity::Asked(_, ask) = self.deciding(body.decision)? else { return Err(No) };
+        let approved = ask.votes.iter().filter(|vote| vote.verdict == Verdict::Approve);
+        let approved = approved.map(|vote| vote.voter.clone());
+        ask.assigned = body.to.iter().cloned().chain(approved).collect();
         Ok(())
     }
 
@@ -138,7 +173,12 @@ impl Run {
         if body.reason == VoidReason::NewEpoch {
             // nobody has said no: the same task asks again
             let leaf = activity.leaf().ok_or(No)?.clone();
-            *activity = Activity::Started(leaf);
+            let edited = leaf.editor.is_some();
+            *activity = match activity.unsettled() {
+                // what an approver has written is not lost with the decision
+                Some(ask) if edited => Activity::Unsent(leaf, Box::new(ask.draft.clone())),
+                Some(_) | None => Activity::Started(leaf),
+            };
             self.closed.insert(body.decision, DecisionState::Void);
             return Ok(());
         }

@@ -2,7 +2,9 @@
 
 use super::{Ask, Attempt, Denial, Refused};
 use placet_model::event::decision::DraftPrepared;
-use placet_model::{DecisionId, Iteration, PayloadRef, RunId, TaskPath, TimerId, Timestamp};
+use placet_model::{
+    DecisionId, Iteration, PayloadRef, Principal, RunId, TaskPath, TimerId, Timestamp,
+};
 
 /// A leaf task that takes time.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +19,8 @@ pub struct Leaf {
     pub started_at: Timestamp,
     /// The last decision that was requested for it.
     pub decision: Option<DecisionId>,
+    /// Who has written what its draft says now, where that is not the workflow.
+    pub editor: Option<Principal>,
 }
 
 /// What the current leaf task is doing.
@@ -48,7 +52,7 @@ pub enum Activity {
     Answered(Leaf, PayloadRef),
     /// The provider refused for good.
     Refused(Leaf, Refused),
-    /// A person said that it was not sent: a new draft revision is due.
+    /// A person said that it was not sent, or has edited it: a new draft revision is due.
     Unsent(Leaf, Box<DraftPrepared>),
     /// A person gave it up.
     GivenUp(Leaf),

@@ -173,6 +173,32 @@ impl Scene {
         self.when(Command::Vote(Box::new(vote)))
     }
 
+    /// Somebody edits the draft; the next revision is not yet proposed.
+    #[must_use]
+    pub fn edit(mut self, voter: &str) -> Outcome {
+        let vote = Box::new(self.ballot(voter, Verdict::Edit));
+        self.when(Command::Edit { vote, original: Digest::of(b"original") })
+    }
+
+    /// Somebody has edited the draft, and the next revision is asked for: other bytes.
+    ///
+    /// # Panics
+    /// Where the edit is refused.
+    #[must_use]
+    pub fn edited(self, voter: &str) -> Self {
+        let scene = self.edit(voter).leaves_it("unsent");
+        let bytes =
+            format!("request of revision {}", scene.run.drafts.values().max().unwrap_or(&0));
+        scene.with(|scene| scene.world.request_digest = Digest::of(bytes.as_bytes())).asked()
+    }
+
+    /// Somebody leaves the request to others.
+    #[must_use]
+    pub fn reassign(mut self, voter: &str, to: &[&str]) -> Outcome {
+        let vote = Box::new(self.ballot(voter, Verdict::Reassign));
+        self.when(Command::Reassign { vote, to: to.iter().map(|who| name(who)).collect() })
+    }
+
     /// Somebody casts a vote that was spoilt first.
     #[must_use]
     pub fn spoilt(

@@ -15,6 +15,10 @@ pub fn describe(event: &Event) -> String {
             None => body.reason.to_string(),
         },
         Event::RequirementRaised(body) => body.missing.join(", "),
+        Event::DraftEdited(body) => format!("by {}", body.editor),
+        Event::DecisionReassigned(body) => {
+            body.to.iter().map(placet_model::Principal::as_str).collect::<Vec<_>>().join(", ")
+        }
         Event::DraftPrepared(body) => format!("revision {}", body.revision),
         Event::AttemptStarted(body) => format!("try {}", body.try_number),
         Event::AttemptRefused(body) => body.reason.to_string(),

@@ -10,6 +10,7 @@ use placet_core::test_util::{
 use placet_model::attempt::{DeferReason, Evidence, RefuseReason};
 use placet_model::decision::{Resolution, Verdict};
 use placet_model::event::attempt::AnswerFacts;
+use placet_model::event::decision::ActionRequested;
 use placet_model::event::run::{
     RunFaulted, RunMigrated, TaskCompleted, TaskShape, Then, TimerArmed, TimerKind,
 };
@@ -303,7 +304,8 @@ fn has_decision(scene: &Scene) -> bool {
 
 fn advance(mut scene: Scene) -> Scene {
     if matches!(scene.run.phase, Phase::Absent) {
-        return scene.begun();
+        let (key, content) = (Digest::of(b"key"), Digest::of(b"content"));
+        return scene.begun().progress(ActionRequested { key, content });
     }
     if !matches!(scene.run.phase, Phase::Running(_)) {
         return scene;
@@ -350,13 +352,30 @@ fn vote(scene: Scene, who: &str, (verdict, spoil): (Verdict, Spoil)) -> Scene {
     if !has_decision(&scene) {
         return scene;
     }
-    let outcome = scene.spoilt(who, verdict, |vote| match spoil {
+    let mut scene = scene;
+    let mut vote = scene.ballot(who, verdict);
+    match spoil {
         Spoil::Good => {}
         Spoil::OtherBytes => vote.ballot.digest = Digest::of(b"other"),
         Spoil::OldTime => vote.ballot.time = vote.ballot.time.plus_millis(-HOUR),
         Spoil::SameRequest => vote.request_id = Some("the same".to_owned()),
-    });
-    lawful(outcome)
+    }
+    let vote = Box::new(vote);
+    match verdict {
+        Verdict::Edit => {
+            let original = Digest::of(b"original");
+            let edited = lawful(scene.when(Command::Edit { vote, original }));
+            // the next revision is proposed in the same append
+            let is_due = matches!(edited.recorded.last(), Some((_, _, Event::DraftEdited(_))));
+            if is_due { advance(edited) } else { edited }
+        }
+        Verdict::Reassign => {
+            lawful(scene.when(Command::Reassign { vote, to: vec![name("leads")] }))
+        }
+        Verdict::Approve | Verdict::Reject | Verdict::Respond | Verdict::Withdraw => {
+            lawful(scene.when(Command::Vote(vote)))
+        }
+    }
 }
 
 fn answer(scene: Scene, word: Word, stale: Staleness) -> Scene {

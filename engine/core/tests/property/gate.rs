@@ -6,8 +6,9 @@ use placet_core::test_util::{Scene, default_policy, describe, name};
 use placet_model::decision::{Settlement, Verdict};
 use placet_model::event::EventKind;
 use placet_model::event::attempt::AttemptStarted;
+use placet_model::event::decision::DraftOrigin;
 use placet_model::manifest::Effect;
-use placet_model::{AttemptId, DecisionId, Event, TaskPath, Timestamp};
+use placet_model::{AttemptId, DecisionId, Event, Principal, TaskPath, Timestamp};
 use proptest::collection::vec;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use std::collections::{BTreeMap, BTreeSet};
@@ -96,6 +97,9 @@ struct Witness {
     doubted: BTreeSet<AttemptId>,
     settled: BTreeSet<AttemptId>,
     over: bool,
+    /// Who has written what a task drafts now, and what a decision is about.
+    editors: BTreeMap<TaskPath, Principal>,
+    edited: BTreeMap<DecisionId, Principal>,
 }
 
 impl Witness {
@@ -103,6 +107,9 @@ impl Witness {
         match event {
             Event::DraftPrepared(body) => {
                 assert!(self.send_ids.insert(body.send_id.clone()), "a send id twice: {told:?}");
+                if body.origin == DraftOrigin::Task {
+                    self.editors.remove(&body.task);
+                }
                 self.drafted = Some((body.digest, body.send_id.clone()));
             }
             Event::DecisionRequested(body) => {
@@ -111,6 +118,8 @@ impl Witness {
                 assert!(old.is_none(), "a decision id twice: {told:?}");
                 self.tasks.insert(body.decision, body.task.clone());
                 self.unspent.insert(body.decision);
+                let editor = self.editors.get(&body.task).cloned();
+                self.edited.extend(editor.map(|editor| (body.decision, editor)));
             }
             Event::VoteCast(body) => {
                 assert_eq!(body.digest, self.drafts[&body.decision].0, "{told:?}");
@@ -118,6 +127,8 @@ impl Witness {
                 if body.verdict == Verdict::Approve {
                     assert!(!is_agent(&default_policy(), &body.voter), "{told:?}");
                     assert_ne!(body.voter, name("req"), "the requester: {told:?}");
+                    let editor = self.edited.get(&body.decision);
+                    assert_ne!(editor, Some(&body.voter), "the editor: {told:?}");
                     *self.approvals.entry(body.decision).or_default() += 1;
                 }
             }
@@ -129,6 +140,10 @@ impl Witness {
                 } else {
                     self.unspent.remove(&body.decision);
                 }
+            }
+            Event::DraftEdited(body) => {
+                assert!(!self.unspent.contains(&body.decision), "still open: {told:?}");
+                self.editors.insert(body.task.clone(), body.editor.clone());
             }
             Event::RequirementRaised(body) => drop(self.open.remove(&body.decision)),
             Event::DecisionVoided(body) => {

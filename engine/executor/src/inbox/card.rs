@@ -1,6 +1,7 @@
 //! The card (GATE.md §6): made by the engine from the stored bytes and nothing else. Two different
 //! payloads never give equal cards, because the whole request and its digest stand on it.
 
+use super::changes::since_last;
 use super::inspect::{remarks, visible};
 use super::{Error, Handle, electorate};
 use crate::erasure::{ERASED, unless_erased};
@@ -54,6 +55,8 @@ impl Handle {
             "needed": approvals(row),
             "missing": missing(world, row),
             "hold": hold(world, row),
+            "edited": row.editor.is_some(),
+            "assigned": row.assigned,
         }))
     }
 
@@ -76,11 +79,19 @@ impl Handle {
             let words = format!("the connection acts as {now} by now: an approval will be void");
             content.warnings.push(words);
         }
+        if let Some(before) = self.edited_before(view, row)? {
+            content.warnings.push(format!("an approver has replaced this very draft before ({before}): the same is asked for again"));
+        }
         let restored = restored(view, world, row)?;
         if let Some(words) = restored.as_ref().and_then(|restored| restored["words"].as_str()) {
             content.warnings.insert(0, words.to_owned());
         }
         let mut card = self.item(view, world, row)?;
+        let says = if row.workflow.namespace == crate::actions::NAMESPACE {
+            "agent_says_unverified"
+        } else {
+            "author_says_unverified"
+        };
         let more = json!({
             "effect": row.effect,
             "reversibility": reversibility(row.effect),
@@ -95,9 +106,11 @@ impl Handle {
             "policy": policy_words(world, row),
             "on_no": "rejecting, or silence until the request expires, sends nothing; the workflow goes on with an error it may catch",
             "votes": votes(view, row)?,
+            "changes": since_last(view, row)?,
+            "editor": row.editor,
             "history": history(view, row)?,
             "restored": restored,
-            "author_says_unverified": summary,
+            (says): summary,
             "in_doubt": row.in_doubt.map(|(attempt, since)| json!({
                 "attempt": attempt,
                 "since": since,
@@ -265,7 +278,11 @@ fn restored(view: &ReadView, world: &World, row: &DecisionRow) -> Result<Option<
     })))
 }
 
-fn json_payload(view: &ReadView, row: &DecisionRow, reference: PayloadRef) -> Result<Value, Error> {
+pub(super) fn json_payload(
+    view: &ReadView,
+    row: &DecisionRow,
+    reference: PayloadRef,
+) -> Result<Value, Error> {
     let payload = unless_erased(view.payload(&StreamId::Run(row.run), reference))?;
     let Some(payload) = payload else { return Ok(json!(ERASED)) };
     serde_json::from_slice(payload.as_bytes()).map_err(|error| Error::Refused {
@@ -322,6 +339,8 @@ fn history(view: &ReadView, row: &DecisionRow) -> Result<Vec<Value>, Error> {
             Event::DecisionRequested(body) => body.decision == row.decision,
             Event::VoteCast(body) => body.decision == row.decision,
             Event::DecisionSettled(body) => body.decision == row.decision,
+            Event::DraftEdited(body) => body.task == row.task && body.iteration == row.iteration,
+            Event::DecisionReassigned(body) => body.decision == row.decision,
             Event::RequirementRaised(body) => body.decision == row.decision,
             Event::DecisionVoided(body) => body.decision == row.decision,
             Event::AttemptStarted(body) => body.decision == Some(row.decision),

@@ -2,8 +2,8 @@
 
 use super::Asked;
 use crate::handle::Error;
-use placet_model::DecisionId;
 use placet_model::decision::{Resolution, Verdict};
+use placet_model::{DecisionId, Principal};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -34,6 +34,11 @@ pub(super) struct DecideBody {
     pub(super) nonce: Option<String>,
     pub(super) time: Option<String>,
     pub(super) reason: Option<String>,
+    /// With `edit`: the new `with`.
+    pub(super) with: Option<Value>,
+    /// With `reassign`: users and groups.
+    #[serde(default)]
+    pub(super) to: Vec<Principal>,
 }
 
 /// `decide`, signed.
@@ -45,6 +50,13 @@ pub(super) struct SignedBody {
     pub(super) with: Option<Value>,
     pub(super) reason: Option<String>,
     pub(super) reason_salt: Option<String>,
+}
+
+/// `with` of a signed reassignment.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReassignWith {
+    pub(super) to: Vec<Principal>,
 }
 
 pub(super) fn malformed(detail: String) -> Error {
@@ -75,4 +87,23 @@ pub(super) fn asked(word: &str) -> Result<Asked, Error> {
         let known: Vec<_> = verdicts.chain(Resolution::ALL.iter().map(|r| r.word())).collect();
         malformed(format!("verdict: {word:?} is none of {}", known.join(", ")))
     })
+}
+
+/// `decide` of several, unsigned.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BulkBody {
+    pub(super) items: Vec<BulkItem>,
+    pub(super) verdict: String,
+    pub(super) nonce: Option<String>,
+    pub(super) time: Option<String>,
+    pub(super) reason: Option<String>,
+}
+
+/// One of them: the decision, and the digest that its voter was shown.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BulkItem {
+    pub(super) decision: String,
+    pub(super) digest: String,
 }

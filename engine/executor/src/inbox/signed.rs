@@ -2,7 +2,7 @@
 //! refusal. In order: its form, its signature, its log, its key, what travels with it; then, unless
 //! the same request was answered before, its time and its nonce.
 
-use super::requests::{self, SignedBody};
+use super::requests::{self, ReassignWith, SignedBody};
 use super::{Caller, Problem, reply};
 use crate::handle::{Error, Handle, Receipt, Signature, Vote};
 use placet_log::votes::check_signature;
@@ -19,6 +19,8 @@ struct Opened {
     document: DecisionDocument,
     signature: String,
     reason: Option<(String, [u8; signed::SALT_LEN])>,
+    /// What belongs to the verdict: the new `with` of an edit, `{to}` of a reassignment.
+    with: Option<Value>,
 }
 
 impl Handle {
@@ -32,6 +34,13 @@ impl Handle {
         if let [item] = opened.document.items() {
             let receipt = self.decide_item(caller, &opened, (item, None)).await?;
             return Ok(reply(receipt));
+        }
+        let decisions: Result<Vec<_>, _> =
+            opened.document.items().iter().map(|item| requests::id(&item.decision)).collect();
+        self.check_shape(&decisions?)?;
+        if !matches!(opened.document.said(), Said::Vote(Verdict::Approve | Verdict::Reject)) {
+            let detail = "several are approved or rejected together, nothing else";
+            return Err(refused("PL3053", detail));
         }
         let mut items = vec![];
         for (index, item) in opened.document.items().iter().enumerate() {
@@ -64,7 +73,7 @@ impl Handle {
             let detail = "`with` is not what the document was signed for";
             return Err(refused("PL3048", detail));
         }
-        Ok(Opened { document, signature: body.signature, reason })
+        Ok(Opened { document, signature: body.signature, reason, with: body.with })
     }
 
     fn check_key(&self, user: &Principal, document: &DecisionDocument) -> Result<(), Error> {
@@ -105,13 +114,20 @@ impl Handle {
         match document.said() {
             Said::Vote(verdict) => {
                 let vote = vote_of(opened, (decision, item.digest, verdict), request_id);
-                self.vote(vote).await
+                let (with, to) = match (verdict, opened.with.clone()) {
+                    (Verdict::Reassign, Some(with)) => {
+                        let ReassignWith { to } = requests::parse(&with)?;
+                        (None, to)
+                    }
+                    (_, with) => (with, vec![]),
+                };
+                self.decided(vote, with, to).await
             }
             Said::Resolution(resolution) => {
                 let events = self.resolve(decision, resolution, document.user().clone()).await?;
                 let position = events.first().map(|event| event.position);
                 let position = position.unwrap_or(placet_model::Position::START);
-                Ok(Receipt { position, state: DecisionState::Consumed })
+                Ok(Receipt { position, state: DecisionState::Consumed, successor: None })
             }
         }
     }
@@ -209,7 +225,7 @@ fn vote_of(
     (decision, digest, verdict): (DecisionId, Digest, Verdict),
     request_id: Option<String>,
 ) -> Vote {
-    let Opened { document, signature, reason } = opened;
+    let Opened { document, signature, reason, .. } = opened;
     let ballot = Ballot {
         decision,
         digest,

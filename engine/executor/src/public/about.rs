@@ -28,6 +28,8 @@ impl About {
             Event::DecisionRequested(body) => Self::decision(body.decision, Some(body.digest)),
             Event::VoteCast(body) => Self::decision(body.decision, Some(body.digest)),
             Event::DecisionSettled(body) => Self::decision(body.decision, Some(body.digest)),
+            Event::DraftEdited(body) => Self::decision(body.decision, Some(body.digest)),
+            Event::DecisionReassigned(body) => Self::decision(body.decision, None),
             Event::RequirementRaised(body) => Self::decision(body.decision, None),
             Event::DecisionVoided(body) => Self::decision(body.decision, None),
             Event::AttemptStarted(body) => Self {
@@ -51,7 +53,8 @@ impl About {
             Event::IntegrationDisconnected(body) => Self::integration(Some(body.integration)),
             Event::OutboundPaused(body) => Self::integration(body.integration),
             Event::OutboundResumed(body) => Self::integration(body.integration),
-            Event::RunStarted(_)
+            Event::ActionRequested(_)
+            | Event::RunStarted(_)
             | Event::TaskStarted(_)
             | Event::IterationStarted(_)
             | Event::TaskCompleted(_)

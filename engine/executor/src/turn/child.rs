@@ -129,7 +129,7 @@ impl Turn<'_> {
         };
         let key = self.env.log.new_data_key()?;
         let (plan, input) = (order.plan_digest, Arc::new(input));
-        Ok(StartRun { plan, input, requester, mode, seed, key })
+        Ok(StartRun { plan, input, requester, mode, seed, key, action: None })
     }
 
     /// A run that is awaited has ended: its output is the task's, or its fault.

@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 #[derive(Debug)]
 pub(super) struct Evidence {
     decision: DecisionId,
+    /// Whether an approver has written the draft.
+    edited: bool,
     digest: Option<Digest>,
     votes: Vec<(VoteCast, Timestamp)>,
     settled: Option<(Settlement, Timestamp)>,
@@ -18,8 +20,8 @@ pub(super) struct Evidence {
 }
 
 impl Evidence {
-    pub(super) const fn new(decision: DecisionId) -> Self {
-        Self { decision, digest: None, votes: vec![], settled: None, policy: None }
+    pub(super) const fn new(decision: DecisionId, edited: bool) -> Self {
+        Self { decision, edited, digest: None, votes: vec![], settled: None, policy: None }
     }
 
     /// Looks at the next event of the run.
@@ -66,7 +68,7 @@ impl Evidence {
             "votes": votes,
             "policy": self.policy,
             "settled_at": self.settled.map(|(_, at)| at.to_string()),
-            "edited": false,
+            "edited": self.edited,
         })
     }
 }

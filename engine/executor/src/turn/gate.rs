@@ -17,7 +17,7 @@ use placet_model::integration::{Integration, IntegrationStatus};
 use placet_model::manifest::Effect;
 use placet_model::plan::Task;
 use placet_model::request::PreparedRequest;
-use placet_model::signed::SALT_LEN;
+use placet_model::signed::Salt;
 use placet_model::{Actor, AttemptId, DecisionId, Digest, Event, Fault, Principal, Timestamp};
 use serde_json::Value;
 use std::sync::Arc;
@@ -288,17 +288,9 @@ impl Turn<'_> {
 
     /// The reason is content of the vote; where it was signed, its bare text goes along under the
     /// signer's salt, so that leaf and signature commit to the same.
-    pub(super) fn vote(
-        &mut self,
-        vote: VoteCommand,
-        salt: Option<[u8; SALT_LEN]>,
-    ) -> Result<(), Error> {
+    pub(super) fn vote(&mut self, vote: VoteCommand, salt: Option<Salt>) -> Result<(), Error> {
         self.out.used_world = true;
-        let text = vote.ballot.reason.clone().unwrap_or_default();
-        let signed = salt.map(|salt| Content::of_text(&text, salt));
-        let reason = vote.ballot.reason.is_some();
-        let reason = reason.then(|| Content::of_value(Arc::new(Value::String(text))));
-        let payloads = reason.into_iter().chain(signed).collect();
+        let payloads = super::edit::words(&vote, salt);
         let actor = Actor::Principal(vote.voter.principal.clone());
         self.command_by(Command::Vote(Box::new(vote)), payloads, &actor)
     }

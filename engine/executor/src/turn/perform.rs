@@ -217,7 +217,7 @@ impl Turn<'_> {
     }
 
     /// Which operation, with what effect, as whom.
-    fn target(&self, call: CallShape<'_>, with: &Value) -> Result<CallTarget, Fault> {
+    pub(super) fn target(&self, call: CallShape<'_>, with: &Value) -> Result<CallTarget, Fault> {
         let configuration = |words: String| Fault::new(FaultKind::Configuration, words);
         let (name, effect) = if call.operation == HTTP_OPERATION {
             let gate = http_call::gate(with, &self.env.config.read_hosts)
@@ -324,7 +324,7 @@ impl Turn<'_> {
     }
 
     /// Puts a draft into the inbox.
-    fn propose(
+    pub(super) fn propose(
         &mut self,
         call: CallShape<'_>,
         leaf: &Leaf,

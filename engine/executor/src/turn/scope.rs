@@ -158,11 +158,11 @@ impl Turn<'_> {
     /// Who has agreed to the call that a task has just made; null where nobody was asked.
     fn evidence(&mut self, task: &TaskPath) -> Result<Value, Error> {
         let leaf = self.out.run.branch_of(task).activity.leaf();
-        let Some(decision) = leaf.filter(|leaf| leaf.task == *task).and_then(|leaf| leaf.decision)
-        else {
+        let leaf = leaf.filter(|leaf| leaf.task == *task);
+        let Some((decision, leaf)) = leaf.and_then(|leaf| Some((leaf.decision?, leaf))) else {
             return Ok(Value::Null);
         };
-        let mut evidence = super::evidence::Evidence::new(decision);
+        let mut evidence = super::evidence::Evidence::new(decision, leaf.editor.is_some());
         let view = self.env.view()?;
         for event in view.stream(&self.stream, Revision::START) {
             evidence.see(&event?);

@@ -4,6 +4,7 @@ use super::{Error, Turn};
 use crate::values::Content;
 use placet_model::actor::Actor;
 use placet_model::draft::Mode;
+use placet_model::event::decision::ActionRequested;
 use placet_model::event::run::RunStarted;
 use placet_model::fault::FaultKind;
 use placet_model::plan::Plan;
@@ -20,6 +21,8 @@ pub(crate) struct StartRun {
     pub(crate) mode: Mode,
     pub(crate) seed: u64,
     pub(crate) key: DataKeyId,
+    /// Set where an agent has asked for one action.
+    pub(crate) action: Option<ActionRequested>,
 }
 
 /// What becomes of an input that the workflow refuses.
@@ -63,7 +66,11 @@ impl Turn<'_> {
             deadline,
         };
         self.out.plan = Some(plan);
-        self.record(started, payloads, Actor::Principal(start.requester))?;
+        let actor = Actor::Principal(start.requester);
+        self.record(started, payloads, actor.clone())?;
+        if let Some(action) = start.action {
+            self.record(action, vec![], actor)?;
+        }
         let Some(words) = refused else { return Ok(()) };
         let fault = Fault::new(FaultKind::Validation, words);
         self.fault_task(&TaskPath::root(), Iteration::none(), fault).map(|_| ())

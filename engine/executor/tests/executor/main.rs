@@ -1,17 +1,21 @@
 //! The executor on a log in memory: what a run does, what leaves, and what a restart finds.
 #![cfg(test)]
 
+mod actions;
 mod bounds;
 mod branches;
+mod bulk;
 mod checkpoints;
 mod children;
 mod clocks;
 mod concurrency;
 mod control_flow;
 mod crash;
+mod edit;
 mod epoch;
 mod erasure;
 mod events;
+mod forks;
 mod gate;
 mod interleave;
 mod reads;

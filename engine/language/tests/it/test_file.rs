@@ -157,7 +157,7 @@ fn every_mistake_is_told_at_once_with_what_was_meant() {
             "PL2003 5:11 `seed` must be a whole number of at least 0 = write it without quotes",
             "PL2003 6:17 `aprove` is no decision = did you mean `approve`?",
             "PL2003 6:27 unknown key `accept` in a decision = did you mean `approve`?",
-            "PL2003 6:41 a decision says nothing = add one of: approve, reject, respond, withdraw, expire",
+            "PL2003 6:41 a decision says nothing = add one of: approve, reject, respond, withdraw, expire, edit",
             "PL2109 6:60 a decision says one thing, `reject` is a second = write a decision of its own for each; the votes of several people stand under `by`",
             "PL2003 7:15 unknown key `staus` in `expect` = did you mean `status`?",
             "PL2301 7:43 `2h` is not an ISO 8601 duration = write PT2H",
@@ -166,12 +166,10 @@ fn every_mistake_is_told_at_once_with_what_was_meant() {
 }
 
 #[test]
-fn a_scripted_edit_is_refused_by_name() {
+fn a_scripted_edit_says_the_whole_new_with() {
     refused(
         &format!("    decisions:\n      - {{ task: a, edit: {{ by: ana }} }}\n{EXPECT}"),
-        &[
-            "PL2101 5:20 a scripted edit is not built yet = approvers cannot edit drafts yet either; approve, reject or respond",
-        ],
+        &["PL2003 5:28 `edit` lacks the key `with` = add `with:`"],
     );
 }
 

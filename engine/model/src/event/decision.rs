@@ -146,3 +146,40 @@ pub struct DecisionVoided {
     /// Which bound field differed, with [`VoidReason::FieldChanged`].
     pub field: Option<BoundField>,
 }
+
+/// An approver has replaced the draft: the next revision, which follows at once, is theirs. The vote
+/// with the verdict `edit` before it says why, and who signed what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DraftEdited {
+    /// The decision that it supersedes.
+    pub decision: DecisionId,
+    /// The draft that it replaces.
+    pub digest: Digest,
+    /// Which task.
+    pub task: TaskPath,
+    /// Which execution of it.
+    pub iteration: Iteration,
+    /// Who has edited: their own vote does not count for what they have written.
+    pub editor: Principal,
+    /// What was proposed and is not to be sent (operation, integration and `with`), as a pseudonym
+    /// under the project's key: the same draft proposed again is recognised by it.
+    pub original: Digest,
+}
+
+/// Others are to decide instead. It only narrows: nobody gains a right by it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DecisionReassigned {
+    /// Which decision.
+    pub decision: DecisionId,
+    /// Users and groups; their members' rights are those of the moment of each vote.
+    pub to: Vec<Principal>,
+}
+
+/// An agent has asked for this run: one action, under a key of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActionRequested {
+    /// Agent and idempotency key, as a pseudonym under the project's key.
+    pub key: Digest,
+    /// What was asked for (operation, integration, `with`, reason), as a pseudonym.
+    pub content: Digest,
+}

@@ -10,6 +10,7 @@ use placet_core::run::{Activity, Ask, Branch, Detached, Phase};
 use placet_model::attempt::RefuseReason;
 use placet_model::decision::{Resolution, Settlement, VoidReason};
 use placet_model::event::child::ChildDropped;
+use placet_model::event::decision::ActionRequested;
 use placet_model::event::decision::{DecisionRequested, DecisionSettled, DecisionVoided};
 use placet_model::event::run::{RunMigrated, TaskFaulted, TimerKind};
 use placet_model::{DecisionId, Digest, Event, Iteration, RunId, TaskPath, Timestamp};
@@ -68,7 +69,10 @@ impl Dice {
     pub(crate) fn next(&mut self, run: &Run) -> Vec<Event> {
         if matches!(run.phase, Phase::Absent) {
             let deadline = self.one_in(2).then(|| self.soon(run));
-            return vec![started_with(self.pick(&["a", "b"]), deadline)];
+            let (key, content) = (digest("key"), digest("content"));
+            let asked = self.one_in(3).then(|| ActionRequested { key, content }.into());
+            let begins = started_with(self.pick(&["a", "b"]), deadline);
+            return std::iter::once(begins).chain(asked).collect();
         }
         if !run.detached.is_empty() && self.one_in(3) {
             let detached: Vec<_> = run.detached.values().collect();

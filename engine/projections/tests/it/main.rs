@@ -1,6 +1,7 @@
 //! The projections, tested as their readers see them: through a real log.
 #![cfg(test)]
 
+mod actions;
 mod attempts;
 mod damage;
 mod dice;

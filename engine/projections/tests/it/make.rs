@@ -11,7 +11,7 @@ use placet_model::event::attempt::{
 };
 use placet_model::event::child::ChildStarted;
 use placet_model::event::decision::{
-    DecisionRequested, DecisionSettled, DraftOrigin, DraftPrepared, VoteCast,
+    DecisionRequested, DecisionSettled, DraftEdited, DraftOrigin, DraftPrepared, VoteCast,
 };
 use placet_model::event::run::{
     FaultCaught, FaultFact, RunCancelled, RunCompleted, RunFaulted, RunStarted, TaskCompleted,
@@ -257,6 +257,28 @@ pub(crate) fn vote(id: DecisionId, name: &str, verdict: Verdict, request: Option
 
 pub(crate) fn settled(id: DecisionId, settlement: Settlement) -> Event {
     DecisionSettled { decision: id, digest: digest("draft"), settlement, reason: None }.into()
+}
+
+/// An edit of what the first decision is about, and the request that follows.
+pub(crate) fn edited(old: DecisionId, new: DecisionId) -> Vec<Event> {
+    let (task, iteration) = (task("send"), Iteration::none());
+    let next = DraftPrepared { origin: DraftOrigin::Edit, ..draft(&task, 2) };
+    let request = requested(new, &task, at(100));
+    vec![
+        vote(old, "ana", Verdict::Edit, None),
+        settled(old, Settlement::Superseded),
+        DraftEdited {
+            decision: old,
+            digest: digest("draft"),
+            task,
+            iteration,
+            editor: who("ana"),
+            original: digest("original"),
+        }
+        .into(),
+        next.into(),
+        request,
+    ]
 }
 
 pub(crate) fn tried(id: AttemptId, try_number: u32, decision: Option<DecisionId>) -> Event {

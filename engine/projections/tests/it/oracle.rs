@@ -35,6 +35,7 @@ pub(crate) fn check(world: &World, run: &Run) {
         let row = world.see(|views| views.decision(ask.decision)).unwrap();
         assert_eq!((row.expires_at, &row.requirement), (ask.expires_at, &ask.requirement));
         assert_eq!(row.votes.len(), ask.votes.len());
+        assert_eq!((&row.editor, &row.assigned), (&ask.editor, &ask.assigned));
     }
 }
 
@@ -189,6 +190,12 @@ pub(crate) fn check_lists<'r>(
         })
     });
     assert_eq!(seen, expected);
+    // all of them are of the one requester
+    let open = world.see(|views| views.open_of(&crate::make::who("agent"), usize::MAX));
+    assert_eq!(open, expected.open.len());
+    let few = world.see(|views| views.open_of(&crate::make::who("agent"), 2));
+    assert_eq!(few, expected.open.len().min(2));
+    assert_eq!(world.see(|views| views.open_of(&crate::make::who("agen"), 2)), 0);
 }
 
 /// Events that came and runs that were ordered, row for row.

@@ -38,7 +38,8 @@ pub(super) async fn card(
     Ok(axum::Json(card.await?))
 }
 
-/// `POST /decisions/{id}/votes` `{verdict, digest?, nonce?, time?, reason?}` → `{position, state}`.
+/// `POST /decisions/{id}/votes` `{verdict, digest?, nonce?, time?, reason?, with?, to?}` →
+/// `{position, state, successor?}`.
 ///
 /// A vote names the digest that its voter was shown. Nonce and time protect a vote on its way
 /// through other hands; a caller who stands at this door may leave them to it. Only `dev` takes
@@ -55,16 +56,33 @@ pub(super) async fn vote(
             let detail = "document: its one item is the decision in the path; several go to /votes";
             return Err(Problem::malformed(detail));
         }
-        return decide(&app, &caller, body).await;
+        return act(&app, &caller, body).await;
     }
     if body.insert("decision".to_owned(), Value::from(decision)).is_some() {
         return Err(Problem::malformed("body: the decision stands in the path"));
     }
-    if body.get("verdict").and_then(Value::as_str).is_some_and(is_vote) {
-        body.entry("nonce").or_insert_with(|| json!(app.handle.nonce()));
-        body.entry("time").or_insert_with(|| json!(app.handle.now()));
+    if body.contains_key("items") {
+        return Err(Problem::malformed("body: several are decided at /api/v1/decisions/votes"));
     }
-    decide(&app, &caller, body).await
+    if body.get("verdict").and_then(Value::as_str).is_some_and(is_vote) {
+        fill(&app, &mut body);
+    }
+    act(&app, &caller, body).await
+}
+
+/// `POST /decisions/votes` `{items: [{decision, digest}], verdict, nonce?, time?, reason?}` →
+/// `{items}`: several of one shape in one act, each with an answer of its own. Signed, it is a
+/// document at `POST /votes`.
+pub(super) async fn votes(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Json(mut body): Json<Map<String, Value>>,
+) -> Answer {
+    if !body.contains_key("items") {
+        return Err(Problem::malformed("body: items, each with decision and digest"));
+    }
+    fill(&app, &mut body);
+    act(&app, &caller, body).await
 }
 
 /// `POST /votes` `{document, signature, with?, reason?, reason_salt?}`: a signed decision about one
@@ -77,12 +95,17 @@ pub(super) async fn signed(
     if !body.contains_key("document") {
         return Err(Problem::malformed("body: a signed decision document is taken here"));
     }
-    decide(&app, &caller, body).await
+    act(&app, &caller, body).await
 }
 
-async fn decide(app: &App, caller: &Caller, body: Map<String, Value>) -> Answer {
-    let answer = app.handle.inbox_decide(&caller.to_inbox(), &Value::Object(body)).await?;
-    Ok(axum::Json(answer))
+async fn act(app: &App, caller: &Caller, body: Map<String, Value>) -> Answer {
+    Ok(axum::Json(app.handle.inbox_act(&caller.to_inbox(), &Value::Object(body)).await?))
+}
+
+/// Nonce and time, which a caller at this door may leave to it.
+fn fill(app: &App, body: &mut Map<String, Value>) {
+    body.entry("nonce").or_insert_with(|| json!(app.handle.nonce()));
+    body.entry("time").or_insert_with(|| json!(app.handle.now()));
 }
 
 fn is_vote(word: &str) -> bool {

@@ -67,7 +67,7 @@ async fn votes_that_may_not_count_are_refused() {
         ("approver", wrong, 409, "PL3002"),
         ("approver", time, 422, "PL3010"),
         ("approver", signed, 400, "PL4003"),
-        ("approver", edit, 501, "PL3015"),
+        ("approver", edit, 400, "PL4003"),
         ("approver", json!({"verdict": "approve"}), 400, "PL4003"),
         ("approver", json!({"verdict": "aprove", "digest": card["digest"]}), 400, "PL4003"),
         (

@@ -5,7 +5,7 @@ use crate::world::{World, ask, with_workflow};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-const ROUNDS: usize = 20;
+const ROUNDS: usize = 100;
 
 /// Every address to look at: the routes, with the ids that there are, and what pages link to.
 async fn addresses(world: &World, run: &str, card: &Value) -> BTreeSet<String> {
@@ -32,6 +32,10 @@ async fn addresses(world: &World, run: &str, card: &Value) -> BTreeSet<String> {
         "/api/v1/audit/story/1",
         "/api/v1/projections",
         // what changes something, asked for by those who only look
+        "/api/v1/actions",
+        "/api/v1/actions?operation=slack.chat.postMessage&idempotency_key=k&reason=r",
+        "/api/v1/decisions/votes",
+        "/api/v1/decisions/votes?verdict=approve",
         "/api/v1/pause",
         "/api/v1/resume",
         "/api/v1/policy",
@@ -48,10 +52,15 @@ async fn addresses(world: &World, run: &str, card: &Value) -> BTreeSet<String> {
     }
     addresses.insert(format!("/api/v1/audit/story/{run}"));
     addresses.insert(format!("/api/v1/audit/story/{decision}"));
+    addresses.insert(format!("/api/v1/actions/{decision}/withdraw"));
     let digest = card["digest"].as_str().unwrap();
-    for rest in
-        ["", "/votes", &format!("/votes?verdict=approve&digest={digest}"), "?verdict=approve"]
-    {
+    for rest in [
+        "",
+        "/votes",
+        "/votes?verdict=edit",
+        &format!("/votes?verdict=approve&digest={digest}"),
+        "?verdict=approve",
+    ] {
         addresses.insert(format!("/api/v1/decisions/{decision}{rest}"));
     }
     let home = world.get("/").await.body;

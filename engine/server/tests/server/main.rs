@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests panic with what they saw")]
 
 mod access;
+mod act;
 mod audit;
 mod browser;
 mod deploy;

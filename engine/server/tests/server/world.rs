@@ -83,9 +83,11 @@ pub(crate) async fn empty() -> World {
         sandbox: Some(Arc::new(placet_sandbox::Sandbox::new(0))),
         live: Some(Arc::clone(&live) as Arc<dyn Transport>),
     };
+    let mut config = ProjectConfig { project: "test".into(), ..ProjectConfig::default() };
+    config.agents.grants = vec!["agent:slack".into()];
     let parts = Parts {
         log,
-        config: ProjectConfig { project: "test".into(), ..ProjectConfig::default() },
+        config,
         adapters: Arc::new(Adapters::shipped()),
         transports,
         clock: Clock::System,

@@ -38,6 +38,11 @@ fn said(event: &RecordedEvent) -> Option<String> {
         }
         Event::VoteCast(body) => vote(body),
         Event::DecisionSettled(body) => format!("the decision ended: {}", body.settlement),
+        Event::DraftEdited(body) => format!("{} edited the draft {}", body.editor, body.digest),
+        Event::DecisionReassigned(body) => {
+            let to: Vec<_> = body.to.iter().map(placet_model::Principal::as_str).collect();
+            format!("it was left to {}", to.join(", "))
+        }
         Event::RequirementRaised(body) => {
             format!("the policy asked for more: {}", body.missing.join("; "))
         }

@@ -9,8 +9,8 @@ use placet_model::event::attempt::{
     AttemptStarted, AttemptSucceeded, ReconciledBy,
 };
 use placet_model::event::decision::{
-    DecisionRequested, DecisionSettled, DecisionVoided, DraftOrigin, DraftPrepared,
-    RequirementRaised, VoteCast,
+    ActionRequested, DecisionReassigned, DecisionRequested, DecisionSettled, DecisionVoided,
+    DraftEdited, DraftOrigin, DraftPrepared, RequirementRaised, VoteCast,
 };
 
 /// Whose account: ` as U1 of T1 (int_…)`.
@@ -95,6 +95,24 @@ pub(super) fn decision_settled(body: &DecisionSettled) -> String {
             format!("the request {decision} gave way to a newer revision of the draft")
         }
     }
+}
+
+pub(super) fn draft_edited(body: &DraftEdited) -> String {
+    format!(
+        "{} has edited the draft {} of {}: what follows is a revision of its own, which others approve",
+        body.editor,
+        brief(body.digest),
+        task(&body.task, &body.iteration),
+    )
+}
+
+pub(super) fn decision_reassigned(body: &DecisionReassigned) -> String {
+    let to: Vec<&str> = body.to.iter().map(placet_model::Principal::as_str).collect();
+    format!("the request {} is left to {}", body.decision, to.join(", "))
+}
+
+pub(super) fn action_requested(teller: &Teller<'_>, body: &ActionRequested) -> String {
+    format!("{} asked for one action, under the key {}", teller.who(), brief(body.key))
 }
 
 pub(super) fn requirement_raised(body: &RequirementRaised) -> String {

@@ -43,6 +43,15 @@ pub(super) fn is_target(text: &str) -> Result<(), &'static str> {
     }
 }
 
+/// `AGENT:INTEGRATION`, each a name or `*`.
+pub(super) fn is_grant(text: &str) -> Result<(), &'static str> {
+    let is_name = |text: &str| text == "*" || text.parse::<placet_model::Principal>().is_ok();
+    match text.split_once(':') {
+        Some((agent, integration)) if is_name(agent) && is_name(integration) => Ok(()),
+        Some(_) | None => Err("write AGENT:INTEGRATION, such as agent:sales-slack or *:http"),
+    }
+}
+
 /// Name of an environment variable.
 pub(super) fn is_variable(text: &str) -> Result<(), &'static str> {
     let start = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');

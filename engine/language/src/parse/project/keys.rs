@@ -7,7 +7,7 @@ use placet_model::project::{DataPolicy, ProjectConfig};
 use serde_json::{Value, json};
 
 use super::hosts::{
-    Fits, is_host, is_nats_url, is_path, is_target, is_variable, is_witness, is_workflows,
+    Fits, is_grant, is_host, is_nats_url, is_path, is_target, is_variable, is_witness, is_workflows,
 };
 
 /// One key, by its path.
@@ -67,6 +67,8 @@ const LIMITS: &[Key] = limits! {
     expression_ms_max 60_000 "milliseconds for one evaluation of an expression";
     call_ms_max 600_000 "milliseconds for one call of a provider";
     cache_bytes_max 68_719_476_736 "bytes of the log that are kept in memory";
+    agent_open_max 100_000 "open requests of one agent";
+    agent_minute_max 1_000_000 "actions and runs that one agent begins within a minute";
 };
 
 const OTHERS: &[Key] = &[
@@ -84,6 +86,11 @@ const OTHERS: &[Key] = &[
         path: "egress.allow",
         about: "HOST:PORT targets that may be on this machine, private, or plain http",
         kind: Kind::List(is_target, |config| &mut config.egress_allow),
+    },
+    Key {
+        path: "agents.grants",
+        about: "connections that agents may use for actions of their own: `AGENT:INTEGRATION`, `*` for every one, `AGENT:http` for plain calls",
+        kind: Kind::List(is_grant, |config| &mut config.agents.grants),
     },
     Key {
         path: "data.policy",

@@ -48,12 +48,12 @@ impl TestReader<'_> {
         let said: Vec<_> =
             node.entries().iter().filter(|e| VERDICTS.contains(&e.key.as_str())).collect();
         let says = match said.as_slice() {
-            [one] => self.says(&one.key, one.key_span, &one.value),
+            [one] => self.says(&one.key, &one.value),
             // what was meant has been told
             [] if node.entries().iter().any(|e| unknown(&e)) => None,
             [] => {
                 let message = "a decision says nothing";
-                let help = format!("add one of: {}", VERDICTS[..5].join(", "));
+                let help = format!("add one of: {}", VERDICTS.join(", "));
                 self.report(codes::SHAPE, node.span, message, help);
                 None
             }
@@ -81,7 +81,8 @@ impl TestReader<'_> {
 
     /// A verdict alone, said by whoever may.
     fn verdict_word(&mut self, node: &Node, word: &str) -> Option<Says> {
-        let vote = |verdict| ScriptedVote { verdict, by: vec![], reason: None, refused: None };
+        let vote =
+            |verdict| ScriptedVote { verdict, by: vec![], reason: None, with: None, refused: None };
         match word {
             "approve" => return Some(Says::Vote(vote(ScriptedVerdict::Approve))),
             "reject" => return Some(Says::Vote(vote(ScriptedVerdict::Reject))),
@@ -92,8 +93,8 @@ impl TestReader<'_> {
         let habit = HABITS.iter().find(|(habit, _)| *habit == word).map(|(_, meant)| *meant);
         let near = habit.or_else(|| did_you_mean(word, VERDICTS.iter().copied()));
         let help = match near {
-            Some("respond") | None => "write approve, reject, withdraw or expire; `respond` and \
-                 the names of people stand in a map: { respond: { by: ana, text: … } }"
+            Some("respond" | "edit") | None => "write approve, reject, withdraw or expire; \
+                 `respond`, `edit` and the names of people stand in a map: { respond: { by: ana, text: … } }"
                 .to_owned(),
             Some(near) => format!("did you mean `{near}`?"),
         };
@@ -101,19 +102,14 @@ impl TestReader<'_> {
         None
     }
 
-    fn says(&mut self, verdict: &str, at: Span, node: &Node) -> Option<Says> {
+    fn says(&mut self, verdict: &str, node: &Node) -> Option<Says> {
         let verdict = match verdict {
             "approve" => ScriptedVerdict::Approve,
             "reject" => ScriptedVerdict::Reject,
             "respond" => ScriptedVerdict::Respond,
             "withdraw" => ScriptedVerdict::Withdraw,
             "expire" => return self.expire(node),
-            _ => {
-                let message = "a scripted edit is not built yet";
-                let help = "approvers cannot edit drafts yet either; approve, reject or respond";
-                self.report(codes::OUTSIDE, at, message, help);
-                return None;
-            }
+            _ => ScriptedVerdict::Edit,
         };
         self.vote(verdict, node).map(Says::Vote)
     }
@@ -136,25 +132,39 @@ impl TestReader<'_> {
 
     fn vote(&mut self, verdict: ScriptedVerdict, node: &Node) -> Option<ScriptedVote> {
         let words = if verdict == ScriptedVerdict::Respond { "text" } else { "reason" };
-        let empty = ScriptedVote { verdict, by: vec![], reason: None, refused: None };
-        if matches!(node.content, Content::Null) && verdict != ScriptedVerdict::Respond {
+        let edits = verdict == ScriptedVerdict::Edit;
+        let empty = ScriptedVote { verdict, by: vec![], reason: None, with: None, refused: None };
+        let plain = !edits && verdict != ScriptedVerdict::Respond;
+        if matches!(node.content, Content::Null) && plain {
             return Some(empty);
         }
-        if !self.map(node, "a verdict", &["by", words, "refused"]) {
+        let known: &[&str] =
+            if edits { &["by", words, "with", "refused"] } else { &["by", words, "refused"] };
+        if !self.map(node, "a verdict", known) {
             return None;
         }
+        let with = if edits { Some(self.new_with(node)?) } else { None };
         let by = node.get("by").map_or(Some(vec![]), |by| self.people(by));
         let reason = match verdict {
             ScriptedVerdict::Respond => field(self.required(node, words, "`respond`"), |text| {
                 self.some_text(text, "`text`")
             }),
-            ScriptedVerdict::Approve | ScriptedVerdict::Reject | ScriptedVerdict::Withdraw => {
+            ScriptedVerdict::Approve
+            | ScriptedVerdict::Reject
+            | ScriptedVerdict::Edit
+            | ScriptedVerdict::Withdraw => {
                 field(node.get(words), |reason| self.some_text(reason, "`reason`"))
             }
         };
         let refused = field(node.get("refused"), |code| self.refusal(code));
         let reason = reason.ok()?.map(|reason| reason.value);
-        Some(ScriptedVote { by: by?, reason, refused: refused.ok()?, ..empty })
+        Some(ScriptedVote { by: by?, reason, with, refused: refused.ok()?, ..empty })
+    }
+
+    /// The whole new `with` of an edit, as it stands: no expression is evaluated in it.
+    fn new_with(&mut self, node: &Node) -> Option<serde_json::Value> {
+        let with = self.required(node, "with", "`edit`")?;
+        self.open_map(with, "`with`").then(|| with.to_json())
     }
 
     /// One name, or a list of them.

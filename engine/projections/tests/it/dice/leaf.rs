@@ -5,11 +5,12 @@ use super::{Dice, end, stopping, void};
 use crate::make::*;
 use placet_core::Run;
 use placet_core::run::{Activity, Ask, Branch, Detached, Fork, Leaf};
-use placet_model::decision::{Settlement, Verdict, VoidReason};
+use placet_model::decision::{DecisionState, Settlement, Verdict, VoidReason};
 use placet_model::event::attempt::AttemptStarted;
 use placet_model::event::child::{ChildDropped, ChildEnded, ChildStarted};
 use placet_model::event::decision::{
-    DecisionRequested, DraftPrepared, RequirementRaised, VoteCast,
+    DecisionReassigned, DecisionRequested, DraftEdited, DraftOrigin, DraftPrepared,
+    RequirementRaised, VoteCast,
 };
 use placet_model::event::run::{TaskFaulted, Then, TimerArmed, TimerKind};
 use placet_model::{AttemptId, Event, Iteration, TaskPath};
@@ -27,7 +28,7 @@ impl Dice {
             }
             Activity::Awaiting(_, child) => ChildEnded { child: *child, output: content(1) }.into(),
             Activity::Started(_) => self.in_started(run, here),
-            Activity::Unsent(..) => self.draft(run, here),
+            Activity::Unsent(leaf, last) => return self.in_unsent(run, leaf, last),
             Activity::Drafted(_, draft) => {
                 let (decision, expires_at) = (decision(self.id()), self.soon(run));
                 let (digest, (task, iteration)) = (draft.digest, here);
@@ -56,6 +57,20 @@ impl Dice {
                 self.outcome(&Detached { attempt, in_doubt })
             }
         }]
+    }
+
+    /// What was edited has its next revision in the same commit.
+    fn in_unsent(&mut self, run: &Run, leaf: &Leaf, last: &DraftPrepared) -> Vec<Event> {
+        let (task, iteration) = (leaf.task.clone(), leaf.iteration.clone());
+        let draft = self.draft(run, (task.clone(), iteration.clone()));
+        let decision = leaf.decision.unwrap();
+        if run.closed[&decision] != DecisionState::Superseded {
+            return vec![draft];
+        }
+        let Event::DraftPrepared(draft) = draft else { unreachable!("a draft") };
+        let (digest, editor, original) = (last.digest, who("ana"), digest("original"));
+        let edited = DraftEdited { decision, digest, task, iteration, editor, original };
+        vec![edited.into(), DraftPrepared { origin: DraftOrigin::Edit, ..draft }.into()]
     }
 
     fn in_started(&mut self, run: &Run, (task, iteration): (TaskPath, Iteration)) -> Event {
@@ -128,6 +143,10 @@ impl Dice {
                 unreachable!("a vote")
             };
             return VoteCast { digest: ask.draft.digest, ..vote }.into();
+        }
+        if self.one_in(6) {
+            let to = vec![who(self.pick(&["ana", "leads"]))];
+            return DecisionReassigned { decision: ask.decision, to }.into();
         }
         let settlement =
             if self.one_in(3) { self.pick(Settlement::ALL) } else { Settlement::Approved };

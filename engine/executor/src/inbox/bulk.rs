@@ -1,0 +1,141 @@
+//! Several decisions in one act: N digests, each bound by itself, of one shape. It is no blanket
+//! grant: each item gets a vote of its own, and what does not fit is refused before anything is said.
+
+use super::{Asked, Caller, Error, Handle, Problem, ballot, requests};
+use crate::handle::{Receipt, Vote};
+use placet_core::Refusal;
+use placet_model::DecisionId;
+use placet_model::decision::{Verdict, Voter};
+use placet_model::manifest::Effect;
+use placet_projections::{DecisionRow, Views};
+use requests::{BulkBody, DecideBody};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// Items of one act at most.
+const ITEMS_MAX: usize = 100;
+
+impl Handle {
+    /// As [`Handle::inbox_decide`]; `{items: [{decision, digest}], …}` decides several at once and
+    /// answers `{items: [{decision, position, state} | {decision, error}]}`, in the same order.
+    ///
+    /// # Errors
+    /// As [`Handle::inbox_decide`]; for several, when they are of different shapes or too grave to be
+    /// decided together, and nothing is recorded then.
+    pub async fn inbox_act(&self, caller: &Caller, body: &Value) -> Result<Value, Error> {
+        if body.get("items").is_none() {
+            return self.inbox_decide(caller, body).await;
+        }
+        if self.demands_signatures() {
+            return Err(crate::keys::unsigned());
+        }
+        let votes = votes(caller, body)?;
+        let ids: Vec<DecisionId> = votes.iter().map(|vote| vote.ballot.decision).collect();
+        let answers = self.vote_all(votes).await?;
+        let items = ids.into_iter().zip(answers).map(|(decision, answer)| match answer {
+            Ok(receipt) => {
+                json!({"decision": decision, "position": receipt.position, "state": receipt.state})
+            }
+            Err(error) => json!({"decision": decision, "error": Problem::from(&error)}),
+        });
+        Ok(json!({ "items": items.collect::<Vec<_>>() }))
+    }
+
+    /// Casts several votes of one shape, one for each item. An item that is refused leaves the others
+    /// as they are; the answers stand in the order of the votes.
+    ///
+    /// # Errors
+    /// When the items are of different shapes, or one of them is too grave; nothing is recorded then.
+    pub async fn vote_all(&self, votes: Vec<Vote>) -> Result<Vec<Result<Receipt, Error>>, Error> {
+        let decisions: Vec<DecisionId> = votes.iter().map(|vote| vote.ballot.decision).collect();
+        self.check_shape(&decisions)?;
+        let mut answers = Vec::with_capacity(votes.len());
+        for vote in votes {
+            answers.push(self.vote(vote).await);
+        }
+        Ok(answers)
+    }
+
+    /// The same operation through the same connection in the same mode, and the gravest of them not
+    /// too grave: an act of many takes the highest class in it (OWASP AISVS 9.2.10).
+    pub(super) fn check_shape(&self, decisions: &[DecisionId]) -> Result<(), Error> {
+        let refused = |detail: String| Err(Error::Refused { code: "PL3053", detail });
+        if decisions.is_empty() || decisions.len() > ITEMS_MAX {
+            return refused(format!("{} items: 1 to {ITEMS_MAX} at once", decisions.len()));
+        }
+        let unique: BTreeSet<DecisionId> = decisions.iter().copied().collect();
+        if unique.len() != decisions.len() {
+            return refused("a decision stands twice among them".to_owned());
+        }
+        let rows = self.rows(&unique)?;
+        let Some(first) = rows.first() else { return Ok(()) };
+        for row in &rows {
+            if shape(row) != shape(first) {
+                return refused(format!(
+                    "{} is {} and {} is {}: only items of one operation, integration and mode",
+                    first.decision, first.operation, row.decision, row.operation
+                ));
+            }
+            if let Some(why) = too_grave(row) {
+                return refused(format!("{}: {why}", row.decision));
+            }
+        }
+        Ok(())
+    }
+
+    fn rows(&self, decisions: &BTreeSet<DecisionId>) -> Result<Vec<DecisionRow>, Error> {
+        let view = self.view()?;
+        let views = Views::new(&view)?;
+        let row = |decision: &DecisionId| {
+            let decision = *decision;
+            views.decision(decision)?.ok_or_else(|| Refusal::UnknownDecision { decision }.into())
+        };
+        decisions.iter().map(row).collect()
+    }
+}
+
+type Shape<'r> = (&'r str, Option<placet_model::IntegrationId>, placet_model::draft::Mode);
+
+fn shape(row: &DecisionRow) -> Shape<'_> {
+    (&row.operation, row.integration, row.mode)
+}
+
+/// What is decided one by one only.
+fn too_grave(row: &DecisionRow) -> Option<&'static str> {
+    if row.effect == Effect::Destructive {
+        return Some("what cannot be undone is decided one by one");
+    }
+    if row.in_doubt.is_some() {
+        return Some("an attempt in doubt is settled one by one");
+    }
+    row.editor.is_some().then_some("what an approver has edited is decided one by one")
+}
+
+fn votes(caller: &Caller, body: &Value) -> Result<Vec<Vote>, Error> {
+    let BulkBody { items, verdict, nonce, time, reason } = requests::parse(body)?;
+    let Asked::Vote(verdict @ (Verdict::Approve | Verdict::Reject)) = requests::asked(&verdict)?
+    else {
+        let detail = format!("several are approved or rejected together, never {verdict}");
+        return Err(Error::Refused { code: "PL3053", detail });
+    };
+    let one = |item: requests::BulkItem| {
+        let decision = requests::id(&item.decision)?;
+        let body = DecideBody {
+            decision: item.decision,
+            verdict: verdict.to_string(),
+            digest: Some(item.digest),
+            nonce: nonce.clone(),
+            time: time.clone(),
+            reason: reason.clone(),
+            with: None,
+            to: vec![],
+        };
+        Ok(Vote {
+            ballot: ballot(decision, verdict, body)?,
+            voter: Voter { principal: caller.principal.clone(), assurance: caller.assurance },
+            request_id: caller.request_id.as_ref().map(|id| format!("{id}/{decision}")),
+            signed: None,
+        })
+    };
+    items.into_iter().map(one).collect()
+}
