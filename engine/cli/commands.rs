@@ -13,6 +13,7 @@ pub(crate) mod graph;
 pub(crate) mod inbox;
 pub(crate) mod init;
 pub(crate) mod integrations;
+mod policy;
 pub(crate) mod projections;
 pub(crate) mod restore;
 pub(crate) mod run;

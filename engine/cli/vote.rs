@@ -61,6 +61,7 @@ fn electors(handle: &Handle, row: &DecisionRow) -> Vec<Principal> {
         policy: &world.policy,
         requirement: &row.requirement,
         requester: &row.requester,
+        moment: handle.moment(row.requested_at),
     };
     let voted = |name: &Principal| row.votes.iter().any(|(voter, ..)| voter == name);
     let people = world.policy.principals.keys();

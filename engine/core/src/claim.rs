@@ -3,7 +3,7 @@
 //! The events that it returns are appended in one transaction; no byte leaves before that append
 //! is acknowledged.
 
-use crate::policy::{self, Electorate};
+use crate::policy::{self, Electorate, Moment};
 use crate::run::{Activity, Ask, Attempt, Branch, Run};
 use placet_model::approval::Requirement;
 use placet_model::decision::{Settlement, Verdict, VoidReason};
@@ -27,6 +27,8 @@ pub struct Circumstances<'a> {
     pub policy: &'a Policy,
     /// What the policy in force asks for this action.
     pub requirement: Requirement,
+    /// Whether the policy in force refuses this action, whoever approves.
+    pub forbidden: bool,
     /// The integration as it is now; none where the call uses none or it is gone.
     pub integration: Option<&'a Integration>,
     /// Digest of its settings as they are now.
@@ -165,6 +167,7 @@ fn back_off(branch: &Branch, circumstances: &Circumstances<'_>) -> Option<Hold> 
 fn raised(run: &Run, ask: &Ask, circumstances: &Circumstances<'_>) -> Option<Vec<Event>> {
     let requester = &run.facts()?.started.requester;
     let requirement = policy::stricter(&ask.requirement, &circumstances.requirement);
+    let moment = Moment { now: circumstances.now, requested_at: ask.requested_at };
     #[cfg(placet_mutants)]
     let requirement = if placet_mutants::is_planted(Mutant::PolicyOnlyWhenAsked) {
         ask.requirement.clone()
@@ -172,8 +175,8 @@ fn raised(run: &Run, ask: &Ask, circumstances: &Circumstances<'_>) -> Option<Vec
         requirement
     };
     let electorate =
-        Electorate { policy: circumstances.policy, requirement: &requirement, requester };
-    let mut tally = electorate.tally(&ask.votes);
+        Electorate { policy: circumstances.policy, requirement: &requirement, requester, moment };
+    let mut tally = electorate.tally(&ask.counted(circumstances.policy, circumstances.now));
     if tally.missing.is_empty() && !tally.denied {
         return None;
     }
@@ -201,6 +204,9 @@ fn refused(
     let expired = expired && !placet_mutants::is_planted(Mutant::ExpiredIsClaimed);
     if expired {
         return void(VoidReason::Expired, None);
+    }
+    if circumstances.forbidden {
+        return void(VoidReason::Forbidden, None);
     }
     if circumstances.policy.blocked.contains(&ask.draft.operation) {
         return void(VoidReason::OperationBlocked, None);

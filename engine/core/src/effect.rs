@@ -89,6 +89,8 @@ pub fn react(event: &Event) -> Vec<Effect> {
             vec![Effect::Wake { at: body.expires_at }, Effect::Notify { decision: body.decision }]
         }
         Event::VoteCast(body) => vec![Effect::Notify { decision: body.decision }],
+        Event::ApproversReminded(body) => vec![Effect::Notify { decision: body.decision }],
+        Event::BreakGlassReviewed(body) => vec![Effect::Notify { decision: body.decision }],
         Event::RequirementRaised(body) => vec![Effect::Notify { decision: body.decision }],
         Event::DecisionVoided(body) => vec![Effect::Notify { decision: body.decision }],
         Event::DecisionSettled(body) => settled(body),
@@ -143,6 +145,9 @@ pub fn react(event: &Event) -> Vec<Effect> {
         | Event::CheckpointSigned(_)
         | Event::CheckpointCosigned(_)
         | Event::PayloadErased(_)
-        | Event::EpochStarted(_) => vec![],
+        | Event::EpochStarted(_)
+        | Event::StandingEndorsed(_)
+        | Event::StandingUsed(_)
+        | Event::VoteDelegated(_) => vec![],
     }
 }

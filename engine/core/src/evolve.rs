@@ -121,6 +121,9 @@ impl Run {
             Event::DecisionSettled(body) => self.decision_settled(body),
             Event::RequirementRaised(body) => self.requirement_raised(body),
             Event::DecisionVoided(body) => self.decision_voided(body),
+            Event::StandingUsed(body) => self.standing_used(body),
+            Event::VoteDelegated(body) => self.vote_delegated(body),
+            Event::ApproversReminded(body) => self.approvers_reminded(body),
             Event::AttemptStarted(body) => self.attempt_started(body, at),
             Event::AttemptSucceeded(body) => {
                 self.attempt_succeeded(body.attempt, body.try_number, body.output)
@@ -154,7 +157,9 @@ impl Run {
             | Event::CheckpointSigned(_)
             | Event::CheckpointCosigned(_)
             | Event::PayloadErased(_)
-            | Event::EpochStarted(_) => Err(No),
+            | Event::EpochStarted(_)
+            | Event::StandingEndorsed(_)
+            | Event::BreakGlassReviewed(_) => Err(No),
         }
     }
 

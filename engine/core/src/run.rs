@@ -5,6 +5,7 @@
 //! under way. Which of them an event concerns follows from its task, decision, attempt or timer.
 
 mod activity;
+mod ask;
 mod branch;
 
 pub use activity::{Activity, Fork, Leaf};
@@ -15,7 +16,7 @@ use placet_model::attempt::RefuseReason;
 use placet_model::decision::{DecisionState, VoidReason};
 use placet_model::draft::{ActionId, BoundField, DraftDocument};
 use placet_model::event::attempt::{AttemptRefused, AttemptStarted};
-use placet_model::event::decision::{DraftPrepared, VoteCast};
+use placet_model::event::decision::{DraftPrepared, NoticeKind, StandingUsed, VoteCast};
 use placet_model::event::run::{FaultFact, RunStarted, TimerKind};
 use placet_model::{
     AttemptId, DecisionId, Digest, Iteration, PayloadRef, Position, Revision, RunId, TaskPath,
@@ -97,6 +98,10 @@ pub struct Ask {
     pub requirement: Requirement,
     /// Votes so far.
     pub votes: Vec<VoteCast>,
+    /// The standing approval under which some of them were given in advance.
+    pub standing: Option<StandingUsed>,
+    /// Notices that people have had: the moment for which each was due, and why.
+    pub notices: Vec<(Timestamp, NoticeKind)>,
     /// The attempt that has claimed it before and proved that nothing was sent.
     pub prior: Option<(AttemptId, u32)>,
 }

@@ -4,12 +4,16 @@
 
 use placet_core::claim::Hold;
 use placet_log::Epoch;
+use placet_model::decision::Assurance;
 use placet_model::draft::Mode;
 use placet_model::integration::{Identity, Integration, IntegrationStatus};
 use placet_model::policy::Policy;
-use placet_model::{Event, IntegrationId};
+use placet_model::{Digest, Event, IntegrationId, Principal};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+/// Who has given their votes in advance, by the digest of the standing approval.
+pub type Endorsements = BTreeMap<Digest, BTreeMap<Principal, Assurance>>;
 
 /// A snapshot of the project.
 #[derive(Debug, Clone, Default)]
@@ -18,6 +22,8 @@ pub struct World {
     pub version: u64,
     /// The policy in force.
     pub policy: Arc<Policy>,
+    /// Votes given in advance.
+    pub endorsements: Endorsements,
     /// The integrations, disconnected ones included.
     pub integrations: BTreeMap<IntegrationId, Integration>,
     /// Whether the whole project is paused.
@@ -111,6 +117,10 @@ impl World {
                     let _was_paused = next.paused_integrations.remove(&id);
                 }
             },
+            Event::StandingEndorsed(body) => {
+                let given = next.endorsements.entry(body.digest).or_default();
+                given.insert(body.by.clone(), body.assurance);
+            }
             Event::IntegrationConnected(body) => next.connect(body),
             Event::CredentialStored(body) => {
                 next.change(body.integration, |i| i.credential_version = body.version);

@@ -1,6 +1,6 @@
 //! Event bodies: frozen postcard structs, one per type and version.
 //!
-//! The structs of `placet_model::event` **are** the bodies of version 1. Never skips an unknown type,
+//! The structs of `placet_model::event` **are** the bodies of the current version of their type. Never skips an unknown type,
 //! never accepts bytes left over, never reads a body as another version.
 //!
 //! When a body has to change after a release:
@@ -17,6 +17,8 @@
 //! 5. `fixtures/archive` is not touched: the databases of the old format go on opening, and the
 //!    `expected.json` of an archive changes only by the fields that the rendering now adds.
 
+mod requirement;
+
 use placet_model::event::EventKind;
 use placet_model::{Event, Position, for_each_event};
 use serde::Serialize;
@@ -28,8 +30,11 @@ use crate::Error;
 pub const BODY_MAX: usize = 256 * 1024;
 
 /// The version in which new events of a kind are written.
-pub const fn current_version(_kind: EventKind) -> u16 {
-    1
+pub const fn current_version(kind: EventKind) -> u16 {
+    match kind {
+        EventKind::DraftPrepared | EventKind::RequirementRaised => 2,
+        _ => 1,
+    }
 }
 
 /// The name of a type number, if this engine knows it.
@@ -83,7 +88,7 @@ macro_rules! bodies {
             }
         }
 
-        fn decode_v1(kind: EventKind, body: &[u8]) -> Result<Event, String> {
+        fn decode_current(kind: EventKind, body: &[u8]) -> Result<Event, String> {
             match kind {
                 $(EventKind::$name => from_bytes(body).map(Event::$name),)+
             }
@@ -99,14 +104,21 @@ for_each_event!(bodies);
 pub fn decode(type_id: u16, type_version: u16, body: &[u8]) -> Result<Event, DecodeError> {
     let unknown = DecodeError::Unknown { type_id, type_version };
     let Some(kind) = EventKind::from_type_id(type_id) else { return Err(unknown) };
-    match type_version {
-        1 => decode_v1(kind, body).map_err(|reason| DecodeError::Malformed {
-            name: kind.name(),
-            type_version,
-            reason,
-        }),
-        _ => Err(unknown),
-    }
+    let decoded = if type_version == current_version(kind) {
+        decode_current(kind, body)
+    } else {
+        match (kind, type_version) {
+            (EventKind::DraftPrepared, 1) => {
+                from_bytes::<requirement::DraftPreparedV1>(body).map(|v1| Event::from(v1.upcast()))
+            }
+            (EventKind::RequirementRaised, 1) => {
+                from_bytes::<requirement::RequirementRaisedV1>(body)
+                    .map(|v1| Event::from(v1.upcast()))
+            }
+            _ => return Err(unknown),
+        }
+    };
+    decoded.map_err(|reason| DecodeError::Malformed { name: kind.name(), type_version, reason })
 }
 
 fn to_bytes<T: Serialize>(body: &T) -> Result<Vec<u8>, postcard::Error> {

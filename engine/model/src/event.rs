@@ -21,11 +21,13 @@ use attempt::{
 };
 use child::{ChildDropped, ChildEnded, ChildStarted, ScheduleFired, ScheduleMatched};
 use decision::{
-    DecisionRequested, DecisionSettled, DecisionVoided, DraftPrepared, RequirementRaised, VoteCast,
+    ApproversReminded, DecisionRequested, DecisionSettled, DecisionVoided, DraftPrepared,
+    RequirementRaised, StandingUsed, VoteCast, VoteDelegated,
 };
 use governance::{
-    CheckpointCosigned, CheckpointSigned, EngineStarted, EpochStarted, OperationRegistered,
-    OutboundPaused, OutboundResumed, PayloadErased, PolicyChanged, WorkflowDeployed,
+    BreakGlassReviewed, CheckpointCosigned, CheckpointSigned, EngineStarted, EpochStarted,
+    OperationRegistered, OutboundPaused, OutboundResumed, PayloadErased, PolicyChanged,
+    StandingEndorsed, WorkflowDeployed,
 };
 use integration::{
     CredentialStored, CredentialUsed, HealthCheckFailed, IntegrationConnected, IntegrationDisabled,
@@ -100,6 +102,11 @@ macro_rules! for_each_event {
             CheckpointCosigned = 81,
             PayloadErased = 82,
             EpochStarted = 83,
+            StandingEndorsed = 90,
+            StandingUsed = 91,
+            VoteDelegated = 92,
+            ApproversReminded = 93,
+            BreakGlassReviewed = 94,
         }
     };
 }

@@ -5,13 +5,14 @@
 
 use crate::key::Mark;
 use crate::run::{Facts, State};
-use crate::{DecisionRow, Error};
+use crate::{DecisionRow, Due, DueRow, Error};
 use placet_model::approval::Requirement;
 use placet_model::attempt::RefuseReason;
 use placet_model::decision::{DecisionState, Verdict, VoidReason};
 use placet_model::draft::BoundField;
 use placet_model::event::decision::{
-    DecisionRequested, DecisionSettled, DecisionVoided, DraftPrepared, RequirementRaised, VoteCast,
+    ApproversReminded, DecisionRequested, DecisionSettled, DecisionVoided, DraftPrepared,
+    NoticeKind, RequirementRaised, StandingUsed, VoteCast, VoteDelegated,
 };
 use placet_model::manifest::Effect;
 use placet_model::{
@@ -45,6 +46,10 @@ pub(crate) struct Decision {
     summary: Option<PayloadRef>,
     attempt: Option<AttemptId>,
     revision: Revision,
+    notes: Vec<String>,
+    notices: Vec<(Timestamp, NoticeKind)>,
+    standing: Option<StandingUsed>,
+    delegated: Vec<(Principal, Vec<Principal>)>,
 }
 
 /// What an event means for a decision.
@@ -55,6 +60,9 @@ pub(crate) enum Change<'e> {
     Settled(&'e DecisionSettled),
     Raised(&'e RequirementRaised),
     Voided(&'e DecisionVoided),
+    Standing(&'e StandingUsed),
+    Delegated(&'e VoteDelegated),
+    Reminded(&'e ApproversReminded),
     /// A try has claimed it.
     Claimed(AttemptId),
     /// The try proved that nothing was sent, and the approval may be spent again.
@@ -75,6 +83,9 @@ impl<'e> Change<'e> {
             Event::DecisionSettled(body) => Some((body.decision, Self::Settled(body))),
             Event::RequirementRaised(body) => Some((body.decision, Self::Raised(body))),
             Event::DecisionVoided(body) => Some((body.decision, Self::Voided(body))),
+            Event::StandingUsed(body) => Some((body.decision, Self::Standing(body))),
+            Event::VoteDelegated(body) => Some((body.decision, Self::Delegated(body))),
+            Event::ApproversReminded(body) => Some((body.decision, Self::Reminded(body))),
             Event::AttemptStarted(body) => Some((body.decision?, Self::Claimed(body.attempt))),
             Event::AttemptSucceeded(body) => doubt_over(state, body.attempt),
             Event::AttemptRefused(body) => {
@@ -133,7 +144,9 @@ impl<'e> Change<'e> {
             | Event::CheckpointSigned(_)
             | Event::CheckpointCosigned(_)
             | Event::PayloadErased(_)
-            | Event::EpochStarted(_) => None,
+            | Event::EpochStarted(_)
+            | Event::StandingEndorsed(_)
+            | Event::BreakGlassReviewed(_) => None,
         }
     }
 }
@@ -173,6 +186,10 @@ impl Decision {
             summary: draft.summary,
             attempt: None,
             revision: event.revision,
+            notes: draft.notes.clone(),
+            notices: Vec::new(),
+            standing: None,
+            delegated: Vec::new(),
         }
     }
 
@@ -197,6 +214,11 @@ impl Decision {
                 self.void = Some((body.reason, body.field));
                 self.missing.clear();
             }
+            Change::Standing(body) => self.standing = Some((*body).clone()),
+            Change::Delegated(body) => {
+                self.delegated.push((body.voter.clone(), body.instead_of.clone()));
+            }
+            Change::Reminded(body) => self.notices.push((body.due_at, body.kind)),
             Change::Claimed(attempt) => {
                 self.state = DecisionState::Consumed;
                 self.attempt = Some(*attempt);
@@ -222,7 +244,18 @@ impl Decision {
         if approved {
             marks.push(Mark::Approved(decision));
         }
+        if self.votes.iter().any(|(_, verdict, _)| *verdict == Verdict::BreakGlass) {
+            marks.push(Mark::Broken(decision));
+        }
         marks
+    }
+
+    /// When people hear of it again, while it is open.
+    pub(crate) fn due(&self, decision: DecisionId) -> Option<DueRow> {
+        let open = self.state == DecisionState::Requested;
+        let due = self.requirement.notices_due(self.requested_at, &self.notices);
+        let (at, ..) = due.into_iter().next().filter(|(at, ..)| open && *at < self.expires_at)?;
+        Some(DueRow { at, run: self.run, due: Due::Notice(decision) })
     }
 
     /// The row as readers see it.
@@ -254,6 +287,9 @@ impl Decision {
             summary: self.summary,
             attempt: self.attempt,
             revision: self.revision,
+            notes: self.notes,
+            standing: self.standing,
+            delegated: self.delegated,
         }
     }
 }

@@ -59,6 +59,7 @@ struct TouchedRun {
 #[derive(Debug)]
 struct TouchedDecision {
     marks: Vec<Mark>,
+    due: Vec<[u8; DUE_LEN]>,
     decision: Decision,
 }
 
@@ -115,7 +116,13 @@ impl Commit {
             | Event::AttemptRefused(_)
             | Event::AttemptDeferred(_)
             | Event::AttemptInDoubt(_)
+            | Event::VoteDelegated(_)
+            | Event::ApproversReminded(_)
             | Event::AttemptReconciled(_) => self.run_event(store, event),
+            Event::StandingUsed(body) => {
+                project::standing_used(store, body)?;
+                self.run_event(store, event)
+            }
             Event::RunMigrated(body) => self.run_migrated(store, event, body),
             Event::IntegrationConnected(_)
             | Event::CredentialStored(_)
@@ -135,7 +142,9 @@ impl Commit {
             | Event::CheckpointSigned(_)
             | Event::CheckpointCosigned(_)
             | Event::PayloadErased(_)
-            | Event::EpochStarted(_) => Ok(()),
+            | Event::EpochStarted(_)
+            | Event::StandingEndorsed(_)
+            | Event::BreakGlassReviewed(_) => Ok(()),
         }
     }
 
@@ -166,7 +175,8 @@ impl Commit {
                 let draft = touched.state.draft(&body.task);
                 let draft = draft.ok_or_else(|| misplaced(event, "the run has no draft"))?;
                 let decision = Decision::requested(run, draft, body, event);
-                decisions.insert(body.decision, TouchedDecision { marks: vec![], decision });
+                let touched = TouchedDecision { marks: vec![], due: vec![], decision };
+                decisions.insert(body.decision, touched);
             } else {
                 if let Change::Voted(vote) = &change
                     && let Some(request) = &vote.request_id
@@ -221,8 +231,9 @@ impl Commit {
                 store.put(TableName::Runs, &run.to_bytes(), &facts)?;
             }
         }
-        for (id, TouchedDecision { marks: before, decision }) in self.decisions {
+        for (id, TouchedDecision { marks: before, due: due_before, decision }) in self.decisions {
             difference(&mut marks, &before, &decision.marks(id), Mark::key);
+            difference(&mut due, &due_before, &notice_keys(&decision, id), |key| key);
             store.put(TableName::Decisions, &id.to_bytes(), &decision)?;
         }
         for (key, decision) in self.requests {
@@ -296,6 +307,10 @@ fn read_run(store: &mut Store<'_>, run: RunId, event: &RecordedEvent) -> Result<
     Err(misplaced(event, "its run has not begun"))
 }
 
+fn notice_keys(decision: &Decision, id: DecisionId) -> Vec<[u8; DUE_LEN]> {
+    decision.due(id).iter().map(DueRow::key).collect()
+}
+
 fn due_keys(state: &State, run: RunId) -> Vec<[u8; DUE_LEN]> {
     state.due(run).iter().map(DueRow::key).collect()
 }
@@ -307,7 +322,8 @@ fn read_decision(
 ) -> Result<TouchedDecision, Error> {
     let decision: Option<Decision> = store.get(TableName::Decisions, &id.to_bytes())?;
     let decision = decision.ok_or_else(|| misplaced(event, "its decision was never requested"))?;
-    Ok(TouchedDecision { marks: decision.marks(id), decision })
+    let due = notice_keys(&decision, id);
+    Ok(TouchedDecision { marks: decision.marks(id), due, decision })
 }
 
 /// A run that is over leaves the small table of live ones.

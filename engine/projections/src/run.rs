@@ -414,6 +414,9 @@ impl State {
             | Event::DecisionSettled(_)
             | Event::RequirementRaised(_)
             | Event::DecisionVoided(_)
+            | Event::StandingUsed(_)
+            | Event::VoteDelegated(_)
+            | Event::ApproversReminded(_)
             | Event::AttemptStarted(_)
             | Event::AttemptSucceeded(_)
             | Event::AttemptRefused(_)
@@ -442,7 +445,9 @@ impl State {
             | Event::CheckpointSigned(_)
             | Event::CheckpointCosigned(_)
             | Event::PayloadErased(_)
-            | Event::EpochStarted(_) => Err("it is no event of a run"),
+            | Event::EpochStarted(_)
+            | Event::StandingEndorsed(_)
+            | Event::BreakGlassReviewed(_) => Err("it is no event of a run"),
         }
     }
 
@@ -464,7 +469,10 @@ impl State {
                 self.lines[place].expiry = Some((body.decision, body.expires_at));
                 Ok(())
             }
-            Event::VoteCast(_) => Ok(()),
+            Event::VoteCast(_)
+            | Event::StandingUsed(_)
+            | Event::VoteDelegated(_)
+            | Event::ApproversReminded(_) => Ok(()),
             Event::DecisionSettled(body) => self.settled(body),
             Event::RequirementRaised(body) => {
                 let line = self.deciding(body.decision)?;

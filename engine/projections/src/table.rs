@@ -8,7 +8,7 @@
 //!
 //! redb does not verify its pages on reads, so the check stands in every row, also in rows that are
 //! all key: a flipped bit is an error, never another id. A change of any stored struct or key is a
-//! new table name (`_v3`), which the next start fills from the log.
+//! new table name (`_v4`), which the next start fills from the log.
 //!
 //! Rows that a run of three reads costs, in four commits: `runs` 1 write, `live` 3 writes and 1
 //! removal, `ended` 1 write, `marks` 1 write and 1 removal; `cursor` is written once per commit.
@@ -63,13 +63,15 @@ pub(crate) enum TableName {
     Listeners,
     /// `run 16` → [`crate::order::Order`]: runs that were ordered by a run or a schedule.
     Orders,
+    /// `name | 0 | day i64 → count u32`: uses of a standing approval on one day (UTC).
+    Standing,
 }
 
 /// How many tables there are.
 pub(crate) const TABLES: usize = TableName::ALL.len();
 
 /// Tables of earlier layouts, which the next start removes.
-pub(crate) const FORMER: [&str; 12] = [
+pub(crate) const FORMER: [&str; 29] = [
     "proj_cursor_v1",
     "proj_runs_v1",
     "proj_live_v1",
@@ -82,6 +84,23 @@ pub(crate) const FORMER: [&str; 12] = [
     "proj_located_v1",
     "proj_workflows_v1",
     "proj_project_v1",
+    "proj_cursor_v2",
+    "proj_runs_v2",
+    "proj_live_v2",
+    "proj_ended_v2",
+    "proj_marks_v2",
+    "proj_due_v2",
+    "proj_decisions_v2",
+    "proj_requests_v2",
+    "proj_integrations_v2",
+    "proj_located_v2",
+    "proj_workflows_v2",
+    "proj_project_v2",
+    "proj_arrivals_v2",
+    "proj_arrival_types_v2",
+    "proj_arrival_ids_v2",
+    "proj_listeners_v2",
+    "proj_orders_v2",
 ];
 
 /// Which set of tables is meant.
@@ -95,7 +114,7 @@ pub(crate) enum Generation {
 
 impl TableName {
     /// Every table.
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::Cursor,
         Self::Runs,
         Self::Live,
@@ -113,6 +132,7 @@ impl TableName {
         Self::ArrivalIds,
         Self::Listeners,
         Self::Orders,
+        Self::Standing,
     ];
 
     /// Its name in redb.
@@ -126,45 +146,47 @@ impl TableName {
     /// Its name in redb, and in errors.
     pub(crate) const fn live(self) -> &'static str {
         match self {
-            Self::Cursor => "proj_cursor_v2",
-            Self::Runs => "proj_runs_v2",
-            Self::Live => "proj_live_v2",
-            Self::Ended => "proj_ended_v2",
-            Self::Marks => "proj_marks_v2",
-            Self::Due => "proj_due_v2",
-            Self::Decisions => "proj_decisions_v2",
-            Self::Requests => "proj_requests_v2",
-            Self::Integrations => "proj_integrations_v2",
-            Self::Located => "proj_located_v2",
-            Self::Workflows => "proj_workflows_v2",
-            Self::Project => "proj_project_v2",
-            Self::Arrivals => "proj_arrivals_v2",
-            Self::ArrivalTypes => "proj_arrival_types_v2",
-            Self::ArrivalIds => "proj_arrival_ids_v2",
-            Self::Listeners => "proj_listeners_v2",
-            Self::Orders => "proj_orders_v2",
+            Self::Cursor => "proj_cursor_v3",
+            Self::Runs => "proj_runs_v3",
+            Self::Live => "proj_live_v3",
+            Self::Ended => "proj_ended_v3",
+            Self::Marks => "proj_marks_v3",
+            Self::Due => "proj_due_v3",
+            Self::Decisions => "proj_decisions_v3",
+            Self::Requests => "proj_requests_v3",
+            Self::Integrations => "proj_integrations_v3",
+            Self::Located => "proj_located_v3",
+            Self::Workflows => "proj_workflows_v3",
+            Self::Project => "proj_project_v3",
+            Self::Arrivals => "proj_arrivals_v3",
+            Self::ArrivalTypes => "proj_arrival_types_v3",
+            Self::ArrivalIds => "proj_arrival_ids_v3",
+            Self::Listeners => "proj_listeners_v3",
+            Self::Orders => "proj_orders_v3",
+            Self::Standing => "proj_standing_v3",
         }
     }
 
     const fn next(self) -> &'static str {
         match self {
-            Self::Cursor => "proj_cursor_v2_next",
-            Self::Runs => "proj_runs_v2_next",
-            Self::Live => "proj_live_v2_next",
-            Self::Ended => "proj_ended_v2_next",
-            Self::Marks => "proj_marks_v2_next",
-            Self::Due => "proj_due_v2_next",
-            Self::Decisions => "proj_decisions_v2_next",
-            Self::Requests => "proj_requests_v2_next",
-            Self::Integrations => "proj_integrations_v2_next",
-            Self::Located => "proj_located_v2_next",
-            Self::Workflows => "proj_workflows_v2_next",
-            Self::Project => "proj_project_v2_next",
-            Self::Arrivals => "proj_arrivals_v2_next",
-            Self::ArrivalTypes => "proj_arrival_types_v2_next",
-            Self::ArrivalIds => "proj_arrival_ids_v2_next",
-            Self::Listeners => "proj_listeners_v2_next",
-            Self::Orders => "proj_orders_v2_next",
+            Self::Cursor => "proj_cursor_v3_next",
+            Self::Runs => "proj_runs_v3_next",
+            Self::Live => "proj_live_v3_next",
+            Self::Ended => "proj_ended_v3_next",
+            Self::Marks => "proj_marks_v3_next",
+            Self::Due => "proj_due_v3_next",
+            Self::Decisions => "proj_decisions_v3_next",
+            Self::Requests => "proj_requests_v3_next",
+            Self::Integrations => "proj_integrations_v3_next",
+            Self::Located => "proj_located_v3_next",
+            Self::Workflows => "proj_workflows_v3_next",
+            Self::Project => "proj_project_v3_next",
+            Self::Arrivals => "proj_arrivals_v3_next",
+            Self::ArrivalTypes => "proj_arrival_types_v3_next",
+            Self::ArrivalIds => "proj_arrival_ids_v3_next",
+            Self::Listeners => "proj_listeners_v3_next",
+            Self::Orders => "proj_orders_v3_next",
+            Self::Standing => "proj_standing_v3_next",
         }
     }
 
@@ -258,7 +280,7 @@ mod tests {
             let mut flipped = row.clone();
             flipped[at] ^= 0x10;
             let error = open(b"key", &flipped).unwrap_err().to_string();
-            assert!(error.contains("6b6579 of proj_requests_v2"), "{error}");
+            assert!(error.contains("6b6579 of proj_requests_v3"), "{error}");
         }
     }
 

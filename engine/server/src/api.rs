@@ -11,6 +11,7 @@ mod identity;
 mod inbox;
 mod integrations;
 mod manifests;
+mod policy;
 mod projections;
 mod runs;
 pub(crate) mod status;
@@ -54,7 +55,11 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/integrations/{name}/disconnect", post(integrations::disconnect))
         .route("/pause", post(govern::pause))
         .route("/resume", post(govern::resume))
-        .route("/policy", post(govern::policy))
+        .route("/policy", get(policy::show).post(govern::policy))
+        .route("/policy/test", post(policy::test))
+        .route("/policy/standing/{name}/endorse", post(policy::endorse))
+        .route("/emergencies", get(policy::unreviewed))
+        .route("/emergencies/{decision}/review", post(policy::review))
         .route("/backup", post(backup::make))
         .route("/erasures", post(govern::erase))
         .route("/compactions", post(govern::compact))

@@ -1,7 +1,7 @@
 //! Votes: every check of GATE.md §3, each with its own refusal, then the count.
 
 use super::{Context, VoteCommand, closed, open_ask};
-use crate::policy::Electorate;
+use crate::policy::{Electorate, Moment};
 use crate::refusal::Refusal;
 use crate::run::{Ask, Run};
 use placet_model::actor::Role;
@@ -37,8 +37,9 @@ pub(super) fn cast(
     };
     let requester = run.facts().map(|facts| facts.started.requester.clone());
     let requester = requester.ok_or(Refusal::UnknownDecision { decision })?;
-    let electorate =
-        Electorate { policy: context.policy, requirement: &ask.requirement, requester: &requester };
+    let moment = Moment { now: context.now, requested_at: ask.requested_at };
+    let (policy, requirement) = (context.policy, &ask.requirement);
+    let electorate = Electorate { policy, requirement, requester: &requester, moment };
     check_moment(ask, &vote, context.now)?;
     check_voter(&vote, electorate, ask)?;
     check_words(&vote, ask)?;
@@ -50,13 +51,14 @@ pub(super) fn cast(
     } else {
         cast
     };
-    let mut votes = ask.votes.clone();
+    let mut votes = ask.counted(policy, context.now);
     votes.push(cast.clone());
+    let delegated = super::advance::delegated(&cast, electorate);
     let settlement = settle(cast.verdict, electorate, &votes);
     let digest = ask.draft.digest;
     let settled = settlement
         .map(|settlement| Event::from(DecisionSettled { decision, digest, settlement, reason }));
-    Ok(std::iter::once(Event::from(cast)).chain(settled).collect())
+    Ok(std::iter::once(Event::from(cast)).chain(delegated).chain(settled).collect())
 }
 
 fn answered_before(run: &Run, vote: &VoteCommand) -> Result<bool, Refusal> {
@@ -101,8 +103,13 @@ fn check_voter(vote: &VoteCommand, electorate: Electorate<'_>, ask: &Ask) -> Res
     if electorate.is_agent(voter) {
         return Err(Refusal::Agent { voter: voter.clone() });
     }
-    if ask.votes.iter().any(|v| v.voter == *voter) {
+    let counted = ask.counted(electorate.policy, electorate.moment.now);
+    if counted.iter().any(|v| v.voter == *voter) {
         return Err(Refusal::AlreadyVoted { voter: voter.clone() });
+    }
+    super::advance::check_assurance(vote, electorate)?;
+    if vote.ballot.verdict == Verdict::BreakGlass {
+        return super::advance::check_glass(voter, electorate);
     }
     if electorate.is_entitled(voter) {
         return Ok(());
@@ -134,7 +141,7 @@ fn check_words(vote: &VoteCommand, ask: &Ask) -> Result<(), Refusal> {
         (Verdict::Edit | Verdict::Reassign, _) => {
             return Err(Refusal::NotBuilt { verdict: verdict.to_string() });
         }
-        (Verdict::Respond, _)
+        (Verdict::Respond | Verdict::BreakGlass, _)
         | (Verdict::Approve | Verdict::Reject, ReasonRequired::Always)
         | (Verdict::Reject, ReasonRequired::OnReject) => true,
         (Verdict::Withdraw, _)
@@ -166,6 +173,7 @@ fn settle(verdict: Verdict, electorate: Electorate<'_>, votes: &[VoteCast]) -> O
     match verdict {
         Verdict::Respond => return Some(Settlement::Responded),
         Verdict::Withdraw => return Some(Settlement::Withdrawn),
+        Verdict::BreakGlass => return Some(Settlement::Approved),
         Verdict::Approve | Verdict::Reject | Verdict::Edit | Verdict::Reassign => {}
     }
     let tally = electorate.tally(votes);

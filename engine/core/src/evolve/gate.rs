@@ -6,7 +6,8 @@ use placet_model::attempt::RefuseReason;
 use placet_model::decision::{DecisionState, Resolution, Settlement, VoidReason};
 use placet_model::event::attempt::{AttemptReconciled, AttemptStarted};
 use placet_model::event::decision::{
-    DecisionRequested, DecisionSettled, DecisionVoided, DraftPrepared, RequirementRaised, VoteCast,
+    ApproversReminded, DecisionRequested, DecisionSettled, DecisionVoided, DraftPrepared,
+    RequirementRaised, StandingUsed, VoteCast, VoteDelegated,
 };
 use placet_model::manifest::Effect;
 use placet_model::{AttemptId, DecisionId, PayloadRef, TaskPath, Timestamp};
@@ -80,6 +81,8 @@ impl Run {
             requested_at: at,
             expires_at: body.expires_at,
             votes: vec![],
+            standing: None,
+            notices: vec![],
             prior: None,
         };
         let leaf = Leaf { decision: Some(body.decision), ..leaf.clone() };
@@ -96,6 +99,24 @@ impl Run {
         if let Some(request) = &body.request_id {
             self.requests.insert((body.voter.to_string(), request.clone()), body.clone());
         }
+        Ok(())
+    }
+
+    pub(super) fn standing_used(&mut self, body: &StandingUsed) -> Step {
+        let Activity::Asked(_, ask) = self.deciding(body.decision)? else { return Err(No) };
+        ask.standing = Some(body.clone());
+        Ok(())
+    }
+
+    /// It says more of the vote before it, which the run has.
+    pub(super) fn vote_delegated(&mut self, body: &VoteDelegated) -> Step {
+        let Activity::Asked(..) = self.deciding(body.decision)? else { return Err(No) };
+        Ok(())
+    }
+
+    pub(super) fn approvers_reminded(&mut self, body: &ApproversReminded) -> Step {
+        let Activity::Asked(_, ask) = self.deciding(body.decision)? else { return Err(No) };
+        ask.notices.push((body.due_at, body.kind));
         Ok(())
     }
 

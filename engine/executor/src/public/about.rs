@@ -30,6 +30,10 @@ impl About {
             Event::DecisionSettled(body) => Self::decision(body.decision, Some(body.digest)),
             Event::RequirementRaised(body) => Self::decision(body.decision, None),
             Event::DecisionVoided(body) => Self::decision(body.decision, None),
+            Event::StandingUsed(body) => Self::decision(body.decision, None),
+            Event::VoteDelegated(body) => Self::decision(body.decision, None),
+            Event::ApproversReminded(body) => Self::decision(body.decision, None),
+            Event::BreakGlassReviewed(body) => Self::decision(body.decision, None),
             Event::AttemptStarted(body) => Self {
                 decision: body.decision,
                 attempt: Some(body.attempt),
@@ -84,7 +88,8 @@ impl About {
             | Event::CheckpointSigned(_)
             | Event::CheckpointCosigned(_)
             | Event::PayloadErased(_)
-            | Event::EpochStarted(_) => Self::default(),
+            | Event::EpochStarted(_)
+            | Event::StandingEndorsed(_) => Self::default(),
         }
     }
 

@@ -13,6 +13,7 @@ mod erasure;
 mod events;
 mod gate;
 mod interleave;
+mod policy;
 mod reads;
 mod report;
 mod schedules;

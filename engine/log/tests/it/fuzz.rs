@@ -13,30 +13,35 @@ use placet_test_support::random::Random;
 use placet_test_support::spoil::{budget, spoil};
 use std::path::Path;
 
-fn goldens(kind: EventKind) -> Vec<Vec<u8>> {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/events");
-    let dir = dir.join(kind.name()).join("v1");
-    ["full.bin", "bare.bin"].map(|file| std::fs::read(dir.join(file)).unwrap()).to_vec()
+/// The golden bytes of every version of a type.
+fn goldens(kind: EventKind) -> Vec<(u16, Vec<u8>)> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/events").join(kind.name());
+    let of = |version: u16| {
+        let dir = dir.join(format!("v{version}"));
+        ["full.bin", "bare.bin"].map(|file| (version, std::fs::read(dir.join(file)).unwrap()))
+    };
+    (1..=codec::current_version(kind)).flat_map(of).collect()
 }
 
 #[test]
 fn spoilt_bodies_are_refused_or_mean_what_they_say() {
     let (seed, inputs) = budget(20_000);
     let mut random = Random::new(seed);
-    let bodies: Vec<(EventKind, Vec<u8>)> = EventKind::ALL
+    let bodies: Vec<(EventKind, (u16, Vec<u8>))> = EventKind::ALL
         .iter()
         .flat_map(|kind| goldens(*kind).into_iter().map(|body| (*kind, body)))
         .collect();
     let mut read = 0;
     for _ in 0..inputs {
-        let (kind, body) = random.pick(&bodies);
+        let (kind, (version, body)) = random.pick(&bodies);
         // as another type, too: numbers in an envelope may be damaged as well
         let kind = if random.one_in(8) { random.pick(EventKind::ALL) } else { kind };
         let body = spoil(&mut random, body);
-        let Ok(event) = codec::decode(kind.type_id(), 1, &body) else { continue };
+        let Ok(event) = codec::decode(kind.type_id(), *version, &body) else { continue };
         assert_eq!(event.type_name(), kind.name(), "PLACET_SEED={seed}: {body:?}");
         let again = codec::encode(&event).unwrap();
-        assert_eq!(codec::decode(kind.type_id(), 1, &again), Ok(event), "PLACET_SEED={seed}");
+        let current = codec::current_version(*kind);
+        assert_eq!(codec::decode(kind.type_id(), current, &again), Ok(event), "PLACET_SEED={seed}");
         read += 1;
     }
     println!("{read} of {inputs} could be read");

@@ -71,6 +71,29 @@ fn every_event_type_decodes_its_golden_bytes_and_writes_them_again() {
 }
 
 #[test]
+fn a_body_of_an_earlier_version_means_what_its_json_said_then() {
+    for kind in [EventKind::DraftPrepared, EventKind::RequirementRaised] {
+        let dir = fixtures().join(kind.name()).join("v1");
+        for fill in Fill::ALL {
+            let read = |extension: &str| {
+                std::fs::read(dir.join(format!("{}.{extension}", fill.name()))).unwrap()
+            };
+            let decoded = codec::decode(kind.type_id(), 1, &read("bin")).unwrap();
+            let mut then: serde_json::Value = serde_json::from_slice(&read("json")).unwrap();
+            let now = match &decoded {
+                Event::DraftPrepared(body) => {
+                    then["notes"] = serde_json::json!([]);
+                    serde_json::to_value(body)
+                }
+                Event::RequirementRaised(body) => serde_json::to_value(body),
+                other => unreachable!("{other:?}"),
+            };
+            assert_eq!(now.unwrap(), then, "{kind:?} {}", fill.name());
+        }
+    }
+}
+
+#[test]
 fn every_golden_belongs_to_an_event_type() {
     let known: Vec<&str> = EventKind::ALL.iter().map(|kind| kind.name()).collect();
     for entry in std::fs::read_dir(fixtures()).unwrap() {
@@ -92,11 +115,13 @@ fn an_unknown_type_or_version_is_named() {
 #[test]
 fn bytes_left_over_or_missing_are_an_error() {
     for kind in EventKind::ALL {
-        let file = fixtures().join(kind.name()).join("v1/full.bin");
-        let bin = std::fs::read(file).unwrap();
-        for broken in [[bin.as_slice(), &[0]].concat(), bin[..bin.len() - 1].to_vec()] {
-            let error = codec::decode(kind.type_id(), 1, &broken).unwrap_err();
-            assert!(matches!(error, codec::DecodeError::Malformed { .. }), "{kind:?}: {error}");
+        for version in 1..=codec::current_version(*kind) {
+            let file = fixtures().join(kind.name()).join(format!("v{version}/full.bin"));
+            let bin = std::fs::read(file).unwrap();
+            for broken in [[bin.as_slice(), &[0]].concat(), bin[..bin.len() - 1].to_vec()] {
+                let error = codec::decode(kind.type_id(), version, &broken).unwrap_err();
+                assert!(matches!(error, codec::DecodeError::Malformed { .. }), "{kind:?}: {error}");
+            }
         }
     }
 }

@@ -12,23 +12,23 @@ use placet_projections::{Error, RunFilter, Views};
 use redb::{ReadableTable, TableDefinition};
 
 pub(crate) const TABLES: [&str; 17] = [
-    "proj_cursor_v2",
-    "proj_runs_v2",
-    "proj_live_v2",
-    "proj_ended_v2",
-    "proj_marks_v2",
-    "proj_due_v2",
-    "proj_decisions_v2",
-    "proj_requests_v2",
-    "proj_integrations_v2",
-    "proj_located_v2",
-    "proj_workflows_v2",
-    "proj_project_v2",
-    "proj_arrivals_v2",
-    "proj_arrival_types_v2",
-    "proj_arrival_ids_v2",
-    "proj_listeners_v2",
-    "proj_orders_v2",
+    "proj_cursor_v3",
+    "proj_runs_v3",
+    "proj_live_v3",
+    "proj_ended_v3",
+    "proj_marks_v3",
+    "proj_due_v3",
+    "proj_decisions_v3",
+    "proj_requests_v3",
+    "proj_integrations_v3",
+    "proj_located_v3",
+    "proj_workflows_v3",
+    "proj_project_v3",
+    "proj_arrivals_v3",
+    "proj_arrival_types_v3",
+    "proj_arrival_ids_v3",
+    "proj_listeners_v3",
+    "proj_orders_v3",
 ];
 
 /// A world with one row in every table.
@@ -171,14 +171,14 @@ fn a_flipped_bit_of_a_key_never_shows_another_row() {
                 // a row that is looked up by its key alone is not found, and nothing else is shown
                 let seen = read(&world);
                 let unfound = [
-                    "proj_requests_v2",
-                    "proj_located_v2",
-                    "proj_project_v2",
-                    "proj_arrival_types_v2",
-                    "proj_arrival_ids_v2",
+                    "proj_requests_v3",
+                    "proj_located_v3",
+                    "proj_project_v3",
+                    "proj_arrival_types_v3",
+                    "proj_arrival_ids_v3",
                 ];
                 // nor is a mark of a kind that nobody asks for
-                let no_kind = table == "proj_marks_v2" && flipped[0] > 6;
+                let no_kind = table == "proj_marks_v3" && flipped[0] > 6;
                 let unfound = no_kind || unfound.contains(&table);
                 assert!(seen.is_err() || unfound, "{table} byte {at}: {seen:?}");
                 replace(&world, table, flipped, (key.clone(), value.clone()));
@@ -191,12 +191,12 @@ fn a_flipped_bit_of_a_key_never_shows_another_row() {
 #[test]
 fn a_damaged_row_is_not_written_over() {
     let mut world = filled();
-    let (key, mut value) = rows(&world, "proj_live_v2").remove(0);
+    let (key, mut value) = rows(&world, "proj_live_v3").remove(0);
     value[3] ^= 1;
-    replace(&world, "proj_live_v2", key.clone(), (key, value));
+    replace(&world, "proj_live_v3", key.clone(), (key, value));
     let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         world.run(run(1), [tried(attempt(1), 1, Some(decision(1)))]);
     }));
     let text = panic.unwrap_err().downcast_ref::<String>().cloned().unwrap();
-    assert!(text.contains("of proj_live_v2 is damaged"), "{text}");
+    assert!(text.contains("of proj_live_v3 is damaged"), "{text}");
 }

@@ -242,7 +242,7 @@ fn once_every_run_is_over_nothing_is_due_and_nobody_must_be_looked_at() {
         history.append(group);
         let status = placet_projections::status(&history.world.view()).unwrap();
         for (table, rows) in status.tables {
-            let empty = ["proj_live_v2", "proj_marks_v2", "proj_due_v2", "proj_listeners_v2"]
+            let empty = ["proj_live_v3", "proj_marks_v3", "proj_due_v3", "proj_listeners_v3"]
                 .contains(&table);
             assert!(!empty || rows == 0, "{table} has {rows} rows");
         }
