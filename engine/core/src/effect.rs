@@ -12,6 +12,7 @@
 //! | `Arrived` | `EventEmitted`, `EventReceived` | executor: whoever waits for such an event |
 //! | `StartChild`, `CancelChild` | `ChildStarted`, `ChildDropped` | executor: the other run |
 
+use placet_model::approval::Requirement;
 use placet_model::decision::Settlement;
 use placet_model::event::decision::DecisionSettled;
 use placet_model::{AttemptId, DecisionId, Event, RunId, Timestamp};
@@ -57,6 +58,8 @@ pub enum Effect {
         /// Which run.
         child: RunId,
     },
+    /// Learn anew what is due next: people are to hear again of a request.
+    LookAhead,
     /// Cancel the run that is not awaited any more.
     CancelChild {
         /// Which run.
@@ -76,6 +79,12 @@ fn settled(body: &DecisionSettled) -> Vec<Effect> {
     }
 }
 
+/// Whether people hear again of a request that is made under it.
+fn has_notices(requirement: &Requirement) -> bool {
+    let escalates = requirement.thresholds.iter().any(|threshold| threshold.escalate.is_some());
+    requirement.remind.is_some() || escalates
+}
+
 /// The effects of a committed event. Live and replay run the same code; only a live engine
 /// performs them.
 pub fn react(event: &Event) -> Vec<Effect> {
@@ -89,8 +98,14 @@ pub fn react(event: &Event) -> Vec<Effect> {
             vec![Effect::Wake { at: body.expires_at }, Effect::Notify { decision: body.decision }]
         }
         Event::VoteCast(body) => vec![Effect::Notify { decision: body.decision }],
-        Event::ApproversReminded(body) => vec![Effect::Notify { decision: body.decision }],
+        Event::ApproversReminded(body) => {
+            vec![Effect::LookAhead, Effect::Notify { decision: body.decision }]
+        }
+        Event::DraftPrepared(body) if has_notices(&body.requirement) => vec![Effect::LookAhead],
         Event::BreakGlassReviewed(body) => vec![Effect::Notify { decision: body.decision }],
+        Event::RequirementRaised(body) if has_notices(&body.requirement) => {
+            vec![Effect::LookAhead, Effect::Notify { decision: body.decision }]
+        }
         Event::RequirementRaised(body) => vec![Effect::Notify { decision: body.decision }],
         Event::DecisionVoided(body) => vec![Effect::Notify { decision: body.decision }],
         Event::DecisionSettled(body) => settled(body),

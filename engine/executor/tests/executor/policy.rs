@@ -202,6 +202,8 @@ async fn a_restart_does_not_reset_the_count_of_the_day() {
     world.furnish().await;
     world.handle.apply_policy(&name("author"), policy(STANDING)).await.unwrap();
     world.handle.endorse(&voter("approver"), "status").await.unwrap();
+    // somebody is waited for, so the clock stands still
+    send(&mut world, "C0OTHER", "up").await;
     for _ in 0..2 {
         assert_eq!(send(&mut world, "C0STATUS", "up").await.1["status"], "completed");
     }
