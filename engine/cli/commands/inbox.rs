@@ -63,6 +63,8 @@ enum Command {
     },
     /// Take it back (requester, operator)
     Withdraw(Vote),
+    /// Send it alone in an emergency; somebody else will ask why (those named by the policy)
+    BreakGlass(Vote),
     /// Say what became of an attempt in doubt
     Resolve { decision: DecisionId, became: Became },
     /// New items as they come
@@ -155,6 +157,7 @@ async fn act(desk: &Desk, command: Command) -> Result<Exit> {
         Command::Approve(vote) => decide(desk, "approve", vote).await?,
         Command::Reject(vote) => decide(desk, "reject", vote).await?,
         Command::Withdraw(vote) => decide(desk, "withdraw", vote).await?,
+        Command::BreakGlass(vote) => decide(desk, "break_glass", vote).await?,
         Command::Respond { decision, text, seen } => {
             decide(desk, "respond", Vote { decision, reason: Some(text), seen }).await?;
         }

@@ -14,7 +14,7 @@
 
 use placet_model::approval::Requirement;
 use placet_model::decision::Settlement;
-use placet_model::event::decision::DecisionSettled;
+use placet_model::event::decision::{DecisionSettled, RequirementRaised};
 use placet_model::{AttemptId, DecisionId, Event, RunId, Timestamp};
 
 /// What the core asks of the world.
@@ -80,9 +80,16 @@ fn settled(body: &DecisionSettled) -> Vec<Effect> {
 }
 
 /// Whether people hear again of a request that is made under it.
-fn has_notices(requirement: &Requirement) -> bool {
+fn look_ahead(requirement: &Requirement) -> Vec<Effect> {
     let escalates = requirement.thresholds.iter().any(|threshold| threshold.escalate.is_some());
-    requirement.remind.is_some() || escalates
+    let again = requirement.remind.is_some() || escalates;
+    again.then_some(Effect::LookAhead).into_iter().collect()
+}
+
+fn raised(body: &RequirementRaised) -> Vec<Effect> {
+    let mut effects = look_ahead(&body.requirement);
+    effects.push(Effect::Notify { decision: body.decision });
+    effects
 }
 
 /// The effects of a committed event. Live and replay run the same code; only a live engine
@@ -101,12 +108,9 @@ pub fn react(event: &Event) -> Vec<Effect> {
         Event::ApproversReminded(body) => {
             vec![Effect::LookAhead, Effect::Notify { decision: body.decision }]
         }
-        Event::DraftPrepared(body) if has_notices(&body.requirement) => vec![Effect::LookAhead],
+        Event::DraftPrepared(body) => look_ahead(&body.requirement),
         Event::BreakGlassReviewed(body) => vec![Effect::Notify { decision: body.decision }],
-        Event::RequirementRaised(body) if has_notices(&body.requirement) => {
-            vec![Effect::LookAhead, Effect::Notify { decision: body.decision }]
-        }
-        Event::RequirementRaised(body) => vec![Effect::Notify { decision: body.decision }],
+        Event::RequirementRaised(body) => raised(body),
         Event::DecisionVoided(body) => vec![Effect::Notify { decision: body.decision }],
         Event::DecisionSettled(body) => settled(body),
         Event::AttemptStarted(body) => {
@@ -131,7 +135,6 @@ pub fn react(event: &Event) -> Vec<Effect> {
         | Event::TaskFaulted(_)
         | Event::FaultCaught(_)
         | Event::TimerFired(_)
-        | Event::DraftPrepared(_)
         | Event::AttemptSucceeded(_)
         | Event::AttemptRefused(_)
         | Event::AttemptReconciled(_)

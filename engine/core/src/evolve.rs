@@ -125,9 +125,7 @@ impl Run {
             Event::VoteDelegated(body) => self.vote_delegated(body),
             Event::ApproversReminded(body) => self.approvers_reminded(body),
             Event::AttemptStarted(body) => self.attempt_started(body, at),
-            Event::AttemptSucceeded(body) => {
-                self.attempt_succeeded(body.attempt, body.try_number, body.output)
-            }
+            Event::AttemptSucceeded(body) => self.attempt_succeeded(body),
             Event::AttemptRefused(body) => {
                 self.attempt_refused(body.attempt, body.try_number, Refused::of(body))
             }

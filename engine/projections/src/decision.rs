@@ -96,9 +96,7 @@ impl<'e> Change<'e> {
                 }
             }
             Event::AttemptDeferred(body) => doubt_over(state, body.attempt),
-            Event::AttemptInDoubt(body) => {
-                Some((state.known(body.attempt)?.decision?, Self::InDoubt(body.attempt)))
-            }
+            Event::AttemptInDoubt(body) => in_doubt(state, body.attempt),
             Event::AttemptReconciled(body) => doubt_over(state, body.attempt),
             Event::RunStarted(_)
             | Event::TaskStarted(_)
@@ -149,6 +147,10 @@ impl<'e> Change<'e> {
             | Event::BreakGlassReviewed(_) => None,
         }
     }
+}
+
+fn in_doubt<'e>(state: &State, attempt: AttemptId) -> Option<(DecisionId, Change<'e>)> {
+    Some((state.known(attempt)?.decision?, Change::InDoubt(attempt)))
 }
 
 fn doubt_over<'e>(state: &State, attempt: AttemptId) -> Option<(DecisionId, Change<'e>)> {

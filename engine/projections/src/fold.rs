@@ -13,6 +13,7 @@ use crate::store::Store;
 use crate::table::TableName;
 use crate::{DueRow, Error};
 use crate::{integrations, project};
+use placet_model::event::decision::StandingUsed;
 use placet_model::event::run::{RunMigrated, RunStarted};
 use placet_model::{DecisionId, Event, Position, RecordedEvent, Revision, RunId, StreamId};
 use std::collections::BTreeMap;
@@ -69,13 +70,9 @@ type Keys<const N: usize> = BTreeMap<[u8; N], bool>;
 impl Commit {
     fn event(&mut self, store: &mut Store<'_>, event: &RecordedEvent) -> Result<(), Error> {
         match &event.event {
-            Event::RunStarted(body) => {
-                self.run_started(event, body)?;
-                order::became(store, run_of(event)?, Became::Begun)
-            }
+            Event::RunStarted(body) => self.run_began(store, event, body),
             Event::RunCompleted(_) | Event::RunFaulted(_) | Event::RunCancelled(_) => {
-                self.run_event(store, event)?;
-                order::became(store, run_of(event)?, Became::Over)
+                self.run_over(store, event)
             }
             Event::ChildStarted(_) | Event::ChildEnded(_) | Event::ChildDropped(_) => {
                 self.run_event(store, event)?;
@@ -83,13 +80,17 @@ impl Commit {
             }
             Event::EventEmitted(body) => {
                 self.run_event(store, event)?;
-                let came = Came::of(&body.kind, &body.identity, (body.envelope, None));
-                arrival::came(store, event, &came)
+                arrival::came(
+                    store,
+                    event,
+                    &Came::of(&body.kind, &body.identity, (body.envelope, None)),
+                )
             }
-            Event::EventReceived(body) => {
-                let came = Came::of(&body.kind, &body.identity, (body.envelope, body.to));
-                arrival::came(store, event, &came)
-            }
+            Event::EventReceived(body) => arrival::came(
+                store,
+                event,
+                &Came::of(&body.kind, &body.identity, (body.envelope, body.to)),
+            ),
             Event::EventsDelivered(body) => arrival::delivered(store, body.up_to),
             Event::ScheduleFired(body) => order::schedule_fired(store, event, body),
             Event::TaskStarted(_)
@@ -119,10 +120,7 @@ impl Commit {
             | Event::VoteDelegated(_)
             | Event::ApproversReminded(_)
             | Event::AttemptReconciled(_) => self.run_event(store, event),
-            Event::StandingUsed(body) => {
-                project::standing_used(store, body)?;
-                self.run_event(store, event)
-            }
+            Event::StandingUsed(body) => self.standing_used(store, event, body),
             Event::RunMigrated(body) => self.run_migrated(store, event, body),
             Event::IntegrationConnected(_)
             | Event::CredentialStored(_)
@@ -146,6 +144,31 @@ impl Commit {
             | Event::StandingEndorsed(_)
             | Event::BreakGlassReviewed(_) => Ok(()),
         }
+    }
+
+    fn run_began(
+        &mut self,
+        store: &mut Store<'_>,
+        event: &RecordedEvent,
+        body: &RunStarted,
+    ) -> Result<(), Error> {
+        self.run_started(event, body)?;
+        order::became(store, run_of(event)?, Became::Begun)
+    }
+
+    fn run_over(&mut self, store: &mut Store<'_>, event: &RecordedEvent) -> Result<(), Error> {
+        self.run_event(store, event)?;
+        order::became(store, run_of(event)?, Became::Over)
+    }
+
+    fn standing_used(
+        &mut self,
+        store: &mut Store<'_>,
+        event: &RecordedEvent,
+        body: &StandingUsed,
+    ) -> Result<(), Error> {
+        project::standing_used(store, body)?;
+        self.run_event(store, event)
     }
 
     fn run_started(&mut self, event: &RecordedEvent, body: &RunStarted) -> Result<(), Error> {

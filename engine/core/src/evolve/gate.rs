@@ -4,13 +4,13 @@ use super::{No, Step};
 use crate::run::{Activity, Ask, Attempt, Denial, Detached, Leaf, Refused, Run};
 use placet_model::attempt::RefuseReason;
 use placet_model::decision::{DecisionState, Resolution, Settlement, VoidReason};
-use placet_model::event::attempt::{AttemptReconciled, AttemptStarted};
+use placet_model::event::attempt::{AttemptReconciled, AttemptStarted, AttemptSucceeded};
 use placet_model::event::decision::{
     ApproversReminded, DecisionRequested, DecisionSettled, DecisionVoided, DraftPrepared,
     RequirementRaised, StandingUsed, VoteCast, VoteDelegated,
 };
 use placet_model::manifest::Effect;
-use placet_model::{AttemptId, DecisionId, PayloadRef, TaskPath, Timestamp};
+use placet_model::{AttemptId, DecisionId, TaskPath, Timestamp};
 
 /// What a try that may begin continues.
 struct Startable {
@@ -216,17 +216,13 @@ impl Run {
         Err(No)
     }
 
-    pub(super) fn attempt_succeeded(
-        &mut self,
-        id: AttemptId,
-        try_number: u32,
-        output: PayloadRef,
-    ) -> Step {
+    pub(super) fn attempt_succeeded(&mut self, body: &AttemptSucceeded) -> Step {
+        let (id, try_number) = (body.attempt, body.try_number);
         if self.take_detached(id, try_number).is_some() {
             return Ok(());
         }
         let UnderWay { leaf, activity, .. } = self.under_way(id, try_number)?;
-        *activity = Activity::Answered(leaf, output);
+        *activity = Activity::Answered(leaf, body.output);
         Ok(())
     }
 

@@ -4,13 +4,13 @@
 use crate::handle::{Error, Handle};
 use crate::signals::{self, Prepared};
 use crate::turn::{CallShape, policy_subject};
-use placet_core::policy::{Electorate, Moment, covers, resolve};
+use placet_core::policy::{Electorate, Moment, Subject, covers, resolve};
 use placet_log::ReadView;
 use placet_model::approval::Requirement;
 use placet_model::event::decision::DraftPrepared;
 use placet_model::policy::Policy;
 use placet_model::request::PreparedRequest;
-use placet_model::{DecisionId, Event, Principal, RecordedEvent, Revision, StreamId};
+use placet_model::{DecisionId, Event, Principal, RecordedEvent, Revision, StreamId, Timestamp};
 use placet_projections::{RunFilter, RunRow, Views};
 use serde_json::{Value, json};
 
@@ -113,13 +113,7 @@ impl Handle {
         let task = plan.as_ref().and_then(|plan| plan.task(&draft.task));
         let metadata = task.and_then(|task| CallShape::of(&task.kind)).and_then(|c| c.approval);
         let resolved = resolve(policy, subject, metadata);
-        let standing: Vec<&str> = policy
-            .standing
-            .iter()
-            .filter(|given| asked.event.recorded_at < given.until)
-            .filter(|given| covers(policy, &given.matches, subject))
-            .map(|given| given.name.as_str())
-            .collect();
+        let standing = covering(policy, subject, asked.event.recorded_at);
         let moment = Moment::fresh(asked.event.recorded_at);
         let words = |policy: &Policy, requirement: &Requirement| {
             let electorate = Electorate { policy, requirement, requester: &run.requester, moment };
@@ -156,6 +150,13 @@ impl Handle {
             "standing": standing,
         })))
     }
+}
+
+/// The standing approvals that would have covered it.
+fn covering<'p>(policy: &'p Policy, subject: Subject<'_>, at: Timestamp) -> Vec<&'p str> {
+    let given = policy.standing.iter().filter(|given| at < given.until);
+    let given = given.filter(|given| covers(policy, &given.matches, subject));
+    given.map(|given| given.name.as_str()).collect()
 }
 
 /// The requests of a run, in order.
