@@ -20,7 +20,7 @@ pub(super) async fn test(
     link.close().await?;
     let answer = answer?;
     if json {
-        out::data(&serde_json::to_string_pretty(&answer)?)?;
+        out::data(&answer.to_string())?;
         return Ok(Exit::Done);
     }
     for line in answer["decisions"].as_array().into_iter().flatten() {
@@ -75,7 +75,7 @@ pub(super) async fn show(target: &Target, path: &str) -> Result<Exit> {
     let link = target.open(Purpose::Read).await?;
     let answer = link.get(path).await;
     link.close().await?;
-    out::data(&serde_json::to_string_pretty(&answer?)?)?;
+    out::data(&answer?.to_string())?;
     Ok(Exit::Done)
 }
 

@@ -86,6 +86,10 @@ fn look_ahead(requirement: &Requirement) -> Vec<Effect> {
     again.then_some(Effect::LookAhead).into_iter().collect()
 }
 
+fn reminded(decision: DecisionId) -> Vec<Effect> {
+    vec![Effect::LookAhead, Effect::Notify { decision }]
+}
+
 fn raised(body: &RequirementRaised) -> Vec<Effect> {
     let mut effects = look_ahead(&body.requirement);
     effects.push(Effect::Notify { decision: body.decision });
@@ -105,9 +109,7 @@ pub fn react(event: &Event) -> Vec<Effect> {
             vec![Effect::Wake { at: body.expires_at }, Effect::Notify { decision: body.decision }]
         }
         Event::VoteCast(body) => vec![Effect::Notify { decision: body.decision }],
-        Event::ApproversReminded(body) => {
-            vec![Effect::LookAhead, Effect::Notify { decision: body.decision }]
-        }
+        Event::ApproversReminded(body) => reminded(body.decision),
         Event::DraftPrepared(body) => look_ahead(&body.requirement),
         Event::BreakGlassReviewed(body) => vec![Effect::Notify { decision: body.decision }],
         Event::RequirementRaised(body) => raised(body),

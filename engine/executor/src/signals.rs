@@ -76,10 +76,9 @@ pub(crate) fn of(env: &Env, policy: &Policy, prepared: Prepared<'_>) -> Result<S
     let text = (waits(|m| m.secrets_found) || waits(|m| m.card_numbers_found))
         .then(|| words_of(prepared.request));
     let looked = |find: fn(&str) -> bool| match &text {
-        None => Truth::Unknown,
         Some((text, _)) if find(text) => Truth::Yes,
-        // bytes that are no text cannot be searched
-        Some((_, Searched::InPart)) => Truth::Unknown,
+        // nobody asks, or there are bytes that are no text and cannot be searched
+        None | Some((_, Searched::InPart)) => Truth::Unknown,
         Some((_, Searched::Whole)) => Truth::No,
     };
     Ok(Signals {

@@ -74,22 +74,19 @@ pub struct Rule {
 
 wire_enum! {
     /// Whether a rule holds.
+    #[derive(Default)]
     RuleMode {
         /// It holds.
+        #[default]
         Enforce = 1 "enforce",
         /// It is evaluated and shown, and changes nothing.
         Shadow = 2 "shadow",
     }
 }
 
-impl Default for RuleMode {
-    fn default() -> Self {
-        Self::Enforce
-    }
-}
-
 impl RuleMode {
     /// Whether the rule holds.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
     pub const fn is_enforced(&self) -> bool {
         matches!(self, Self::Enforce)
     }
@@ -132,6 +129,7 @@ pub enum Signal {
 
 impl Signal {
     /// Whether the rule does not wait for it.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
     pub const fn is_either(&self) -> bool {
         matches!(self, Self::Either)
     }
@@ -205,22 +203,19 @@ pub struct Require {
 
 wire_enum! {
     /// Whether people can allow it at all.
+    #[derive(Default)]
     Permission {
         /// They are asked.
+        #[default]
         Asked = 1 "asked",
         /// They are not: it is refused.
         Refused = 2 "refused",
     }
 }
 
-impl Default for Permission {
-    fn default() -> Self {
-        Self::Asked
-    }
-}
-
 impl Permission {
     /// Whether people are asked.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
     pub const fn is_asked(&self) -> bool {
         matches!(self, Self::Asked)
     }

@@ -15,6 +15,7 @@ use crate::{DueRow, Error};
 use crate::{integrations, project};
 use placet_model::event::decision::StandingUsed;
 use placet_model::event::run::{RunMigrated, RunStarted};
+use placet_model::event::wait::{EventEmitted, EventReceived};
 use placet_model::{DecisionId, Event, Position, RecordedEvent, Revision, RunId, StreamId};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -78,19 +79,8 @@ impl Commit {
                 self.run_event(store, event)?;
                 of_order(store, event)
             }
-            Event::EventEmitted(body) => {
-                self.run_event(store, event)?;
-                arrival::came(
-                    store,
-                    event,
-                    &Came::of(&body.kind, &body.identity, (body.envelope, None)),
-                )
-            }
-            Event::EventReceived(body) => arrival::came(
-                store,
-                event,
-                &Came::of(&body.kind, &body.identity, (body.envelope, body.to)),
-            ),
+            Event::EventEmitted(body) => self.event_emitted(store, event, body),
+            Event::EventReceived(body) => event_received(store, event, body),
             Event::EventsDelivered(body) => arrival::delivered(store, body.up_to),
             Event::ScheduleFired(body) => order::schedule_fired(store, event, body),
             Event::TaskStarted(_)
@@ -144,6 +134,17 @@ impl Commit {
             | Event::StandingEndorsed(_)
             | Event::BreakGlassReviewed(_) => Ok(()),
         }
+    }
+
+    fn event_emitted(
+        &mut self,
+        store: &mut Store<'_>,
+        event: &RecordedEvent,
+        body: &EventEmitted,
+    ) -> Result<(), Error> {
+        self.run_event(store, event)?;
+        let came = Came::of(&body.kind, &body.identity, (body.envelope, None));
+        arrival::came(store, event, &came)
     }
 
     fn run_began(
@@ -265,6 +266,15 @@ impl Commit {
         write_keys(store, TableName::Marks, marks)?;
         write_keys(store, TableName::Due, due)
     }
+}
+
+fn event_received(
+    store: &mut Store<'_>,
+    event: &RecordedEvent,
+    body: &EventReceived,
+) -> Result<(), Error> {
+    let came = Came::of(&body.kind, &body.identity, (body.envelope, body.to));
+    arrival::came(store, event, &came)
 }
 
 /// What an event of the project means; rows are written one by one.

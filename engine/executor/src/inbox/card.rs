@@ -175,7 +175,7 @@ fn missing((world, now): (&World, Timestamp), row: &DecisionRow) -> Vec<String> 
 /// What nobody but the requester could ever give, while it is open.
 fn out_of_reach((world, now): (&World, Timestamp), row: &DecisionRow) -> Vec<String> {
     let open = row.state == DecisionState::Requested;
-    open.then(|| electorate(world, row, now).out_of_reach()).unwrap_or_default()
+    if open { electorate(world, row, now).out_of_reach() } else { vec![] }
 }
 
 /// Why an approved request has not gone yet.
