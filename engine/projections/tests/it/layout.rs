@@ -15,11 +15,11 @@ use placet_model::{Digest, Event, Iteration, StreamId, TaskPath};
 const PINNED: [(&str, &str); 17] = [
     ("proj_cursor_v3", "655cd3b738b0"),
     ("proj_runs_v3", "192c19d0e53b"),
-    ("proj_live_v3", "67a63799e68e"),
+    ("proj_live_v3", "98d533025f61"),
     ("proj_ended_v3", "d794d2e1f79b"),
     ("proj_marks_v3", "71873083786f"),
     ("proj_due_v3", "364144826320"),
-    ("proj_decisions_v3", "d8c1e42caa83"),
+    ("proj_decisions_v3", "876431c0b350"),
     ("proj_requests_v3", "7ca299d6d7af"),
     ("proj_integrations_v3", "d88d3c112af0"),
     ("proj_located_v3", "b9056ed61f6f"),
@@ -33,7 +33,7 @@ const PINNED: [(&str, &str); 17] = [
 ];
 
 #[test]
-fn the_bytes_of_every_kind_of_row_are_those_of_version_2() {
+fn the_bytes_of_every_kind_of_row_are_those_of_version_3() {
     let mut world = filled();
     gates(&mut world);
     lines(&mut world);
@@ -45,7 +45,7 @@ fn the_bytes_of_every_kind_of_row_are_those_of_version_2() {
         (table, Digest::of_parts(&parts).short())
     });
     let found: Vec<_> = found.iter().map(|(table, digest)| (*table, digest.as_str())).collect();
-    assert_eq!(found, PINNED, "a changed row needs a table of a new name (_v3)");
+    assert_eq!(found, PINNED, "a changed row needs a table of a new name (_v4)");
     world.check();
 }
 
