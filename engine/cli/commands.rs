@@ -15,6 +15,7 @@ pub(crate) mod init;
 pub(crate) mod integrations;
 pub(crate) mod keys;
 pub(crate) mod nats;
+mod policy;
 pub(crate) mod projections;
 pub(crate) mod restore;
 pub(crate) mod run;

@@ -63,6 +63,7 @@ fn electors(handle: &Handle, row: &DecisionRow) -> Vec<Principal> {
         requester: &row.requester,
         editor: row.editor.as_ref(),
         assigned: &row.assigned,
+        moment: handle.moment(row.requested_at),
     };
     let voted = |name: &Principal| row.votes.iter().any(|(voter, ..)| voter == name);
     let people = world.policy.principals.keys();

@@ -28,6 +28,14 @@ use crate::kit::placet;
 /// The version whose folder is made.
 const NOW: &str = "v0.1";
 const PROJECT: &str = "archive";
+/// Kinds that came after this version: the archive of the next one holds them.
+const LATER: [EventKind; 5] = [
+    EventKind::StandingEndorsed,
+    EventKind::StandingUsed,
+    EventKind::VoteDelegated,
+    EventKind::ApproversReminded,
+    EventKind::BreakGlassReviewed,
+];
 /// What is kept of a data directory.
 const FILES: [&str; 3] = ["log.redb", "keys.redb", "head"];
 /// Payloads of one event at most.
@@ -156,7 +164,7 @@ fn an_archive_holds_every_kind_of_event() {
             kept.insert(event["type"].as_str().expect("a type").to_owned());
         }
     }
-    for kind in EventKind::ALL {
+    for kind in EventKind::ALL.iter().filter(|kind| !LATER.contains(kind)) {
         assert!(kept.contains(kind.name()), "{} is not archived", kind.name());
     }
 }

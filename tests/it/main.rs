@@ -19,6 +19,7 @@ mod kill_loop;
 mod kit;
 mod language;
 mod operator;
+mod policies;
 mod recovery;
 mod sandbox;
 mod serve;

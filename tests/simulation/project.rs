@@ -12,7 +12,7 @@ use placet_model::approval::Threshold;
 use placet_model::draft::Mode;
 use placet_model::integration::Identity;
 use placet_model::plan::Plan;
-use placet_model::policy::{Match, Policy, PrincipalInfo, Require, Rule};
+use placet_model::policy::{Policy, PrincipalInfo, Require, Rule};
 use placet_model::project::ProjectConfig;
 use placet_model::{Digest, Principal};
 use placet_projections::Projections;
@@ -101,9 +101,9 @@ pub(crate) fn policy(quorum: u16) -> Policy {
     }
     add("auditor", PrincipalKind::User, &[Role::Auditor]);
     add("agent", PrincipalKind::Agent, &[Role::Agent]);
-    let threshold = Threshold { from: vec![], approve: quorum, deny: 1 };
+    let threshold = Threshold::of(vec![], quorum);
     let require = Require { thresholds: vec![threshold], ..Require::default() };
-    policy.rules.push(Rule { name: "all".to_owned(), matches: Match::default(), require });
+    policy.rules.push(Rule { name: "all".to_owned(), require, ..Rule::default() });
     policy
 }
 

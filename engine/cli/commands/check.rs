@@ -11,7 +11,9 @@ use crate::project::{self, CONFIG_FILE, POLICY_FILE, Project, yaml_files};
 use crate::testing::find;
 use anyhow::Result;
 use placet_adapters::Adapters;
-use placet_language::{Checked, Environment, Source, check, profile_schema, project_schema};
+use placet_language::{
+    Checked, Environment, Source, check, policy_schema, profile_schema, project_schema,
+};
 use placet_model::integration::IntegrationStatus;
 use placet_model::policy::Policy;
 use placet_projections::Views;
@@ -31,7 +33,7 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "format")]
     json: bool,
     /// Print a JSON Schema for editors: that of workflows, with the operations of the project here or
-    /// of that of the first FILE, or that of placet.toml
+    /// of that of the first FILE, or that of placet.toml or policy.yaml
     #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "workflow",
           value_name = "OF", conflicts_with_all = ["format", "json"])]
     schema: Option<SchemaOf>,
@@ -42,6 +44,7 @@ pub(crate) struct Args {
 enum SchemaOf {
     Workflow,
     Project,
+    Policy,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Exit> {
@@ -72,6 +75,7 @@ fn schema(of: SchemaOf, place: &Path) -> Result<Exit> {
     let schema = match of {
         SchemaOf::Workflow => profile_schema(&Project::of(place)?.adapters()?.catalogue())?,
         SchemaOf::Project => project_schema(),
+        SchemaOf::Policy => policy_schema(),
     };
     out::data(&serde_json::to_string_pretty(&schema)?)?;
     Ok(Exit::Done)

@@ -1,5 +1,6 @@
 //! Acts of people on a project: `policy`, `pause`, `resume`.
 
+use super::policy;
 use crate::exit::Exit;
 use crate::findings::{self, Found as Checked};
 use crate::link::{Link, Purpose, Target};
@@ -29,6 +30,49 @@ enum PolicyCommand {
         #[arg(long, conflicts_with = "format")]
         json: bool,
     },
+    /// What a policy would ask for, on the requests of the log; nothing is recorded
+    Test {
+        #[arg(default_value = POLICY_FILE)]
+        file: PathBuf,
+        /// Only this request
+        #[arg(long, value_name = "ID")]
+        decision: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// The policy in force, as JSON, with the votes given in advance
+    Show {
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Give your vote in advance, under a standing approval of the policy in force
+    Endorse {
+        /// Name of the standing approval
+        name: String,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// What was sent in an emergency and nobody has looked at
+    Emergencies {
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Say of what was sent in an emergency whether it was one
+    Review {
+        /// The decision
+        id: String,
+        /// What you say
+        #[arg(value_parser = ["justified", "objected"])]
+        review: String,
+        /// Why
+        #[arg(long)]
+        reason: Option<String>,
+        #[command(flatten)]
+        target: Target,
+    },
     /// Put a policy into force (admin)
     Apply {
         #[arg(default_value = POLICY_FILE)]
@@ -52,8 +96,30 @@ pub(crate) async fn policy(args: PolicyArgs) -> Result<Exit> {
             let link = target.open(Purpose::Change).await?;
             let answer = propose(&link, "/api/v1/policy", &file).await;
             link.close().await?;
-            let digest = answer?["digest"].as_str().unwrap_or_default().to_owned();
+            let answer = answer?;
+            for found in answer["diagnostics"].as_array().into_iter().flatten() {
+                let (line, words) = (&found["line"], found["message"].as_str().unwrap_or_default());
+                out::say(&format!("{}:{line}: {words}", file.display()));
+            }
+            let digest = answer["digest"].as_str().unwrap_or_default().to_owned();
             out::data(&format!("{} is in force ({digest})", file.display()))?;
+            Ok(Exit::Done)
+        }
+        PolicyCommand::Test { file, decision, json, target } => {
+            policy::test(&file, (decision, json), &target).await
+        }
+        PolicyCommand::Show { target } => policy::show(&target, "/api/v1/policy").await,
+        PolicyCommand::Emergencies { target } => policy::show(&target, "/api/v1/emergencies").await,
+        PolicyCommand::Endorse { name, target } => {
+            let path = format!("/api/v1/policy/standing/{name}/endorse");
+            policy::act(&target, (&path, json!({}))).await?;
+            out::data(&format!("your vote is given in advance under {name:?}"))?;
+            Ok(Exit::Done)
+        }
+        PolicyCommand::Review { id, review, reason, target } => {
+            let path = format!("/api/v1/emergencies/{id}/review");
+            policy::act(&target, (&path, json!({ "review": review, "reason": reason }))).await?;
+            out::data(&format!("{id} is reviewed: {review}"))?;
             Ok(Exit::Done)
         }
     }

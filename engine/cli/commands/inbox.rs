@@ -66,6 +66,8 @@ enum Command {
     },
     /// Take it back (requester, operator)
     Withdraw(Vote),
+    /// Send it alone in an emergency; somebody else will ask why (those named by the policy)
+    BreakGlass(Vote),
     /// Say what became of an attempt in doubt
     Resolve { decision: DecisionId, became: Became },
     /// New items as they come
@@ -186,6 +188,7 @@ async fn act(desk: &Desk, command: Command) -> Result<Exit> {
         Command::Approve(votes) => return say(desk, "approve", votes).await,
         Command::Reject(votes) => return say(desk, "reject", votes).await,
         Command::Withdraw(vote) => decide(desk, "withdraw", vote, Map::new()).await?,
+        Command::BreakGlass(vote) => decide(desk, "break_glass", vote, Map::new()).await?,
         Command::Respond { decision, text, seen } => {
             let vote = Vote { decision, reason: Some(text), seen };
             decide(desk, "respond", vote, Map::new()).await?;

@@ -155,8 +155,9 @@ fn voters(
 fn electors(bench: &Bench, row: &DecisionRow) -> Vec<Principal> {
     let world = bench.handle().world();
     let (policy, requirement, requester) = (&world.policy, &row.requirement, &row.requester);
+    let moment = bench.handle().moment(row.requested_at);
     let (editor, assigned) = (row.editor.as_ref(), &row.assigned[..]);
-    let electorate = Electorate { policy, requirement, requester, editor, assigned };
+    let electorate = Electorate { policy, requirement, requester, editor, assigned, moment };
     let voted = |name: &Principal| row.votes.iter().any(|(voter, ..)| voter == name);
     let people = world.policy.principals.keys();
     people.filter(|name| electorate.is_entitled(name) && !voted(name)).cloned().collect()
@@ -201,8 +202,9 @@ pub(crate) fn unexpected(bench: &Bench, row: &DecisionRow, test: &TestCase) -> R
 fn needed(bench: &Bench, row: &DecisionRow) -> Vec<String> {
     let world = bench.handle().world();
     let (policy, requirement, requester) = (&world.policy, &row.requirement, &row.requester);
+    let moment = bench.handle().moment(row.requested_at);
     let (editor, assigned) = (row.editor.as_ref(), &row.assigned[..]);
-    let electorate = Electorate { policy, requirement, requester, editor, assigned };
+    let electorate = Electorate { policy, requirement, requester, editor, assigned, moment };
     let approvals = |people: &BTreeSet<Principal>| {
         let yes = |(voter, verdict, _): &&(Principal, Verdict, _)| {
             *verdict == Verdict::Approve && people.contains(voter)

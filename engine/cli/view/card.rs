@@ -124,6 +124,19 @@ fn decision(card: &Value, now: Timestamp, stream: Stream, lines: &mut Vec<String
     lines.push(format!("  needs     {}", strings(&policy["needed"]).join("; ")));
     lines.push(format!("  rules     {}", strings(&policy["rules"]).join(", ")));
     lines.push(format!("  reason    {}", reason(policy)));
+    if let Some(least) = policy["assurance"].as_str().filter(|least| *least != "test") {
+        lines.push(format!("  signature {least} or more"));
+    }
+    for note in strings(&policy["notes"]) {
+        lines.push(format!("  {} {note}", stream.paint(Tone::Warn, "!")));
+    }
+    if let Some(name) = policy["standing"]["name"].as_str() {
+        lines.push(format!("  standing  voted in advance under {}", visible(name)));
+    }
+    for voted in policy["delegated"].as_array().into_iter().flatten() {
+        let people = strings(&voted["instead_of"]).join(", ");
+        lines.push(format!("  delegate  {} votes in the place of {people}", word(voted, "voter")));
+    }
     for line in strings(&policy["out_of_reach"]) {
         lines.push(format!("  {} {line}", stream.paint(Tone::Bad, "!")));
     }

@@ -9,7 +9,7 @@ use placet_model::approval::Requirement;
 use placet_model::decision::{Settlement, Verdict, VoidReason};
 use placet_model::draft::{BoundField, DraftDocument};
 use placet_model::event::attempt::AttemptStarted;
-use placet_model::event::decision::{DecisionSettled, DecisionVoided, RequirementRaised, VoteCast};
+use placet_model::event::decision::{DecisionSettled, DecisionVoided, RequirementRaised};
 use placet_model::integration::{Integration, IntegrationStatus};
 use placet_model::policy::Policy;
 use placet_model::{AttemptId, DecisionId, Digest, Event, Timestamp, Uptime};
@@ -29,6 +29,8 @@ pub struct Circumstances<'a> {
     pub policy: &'a Policy,
     /// What the policy in force asks for this action.
     pub requirement: Requirement,
+    /// Whether the policy in force refuses this action, whoever approves.
+    pub forbidden: bool,
     /// The integration as it is now; none where the call uses none or it is gone.
     pub integration: Option<&'a Integration>,
     /// Digest of its settings as they are now.
@@ -174,12 +176,10 @@ fn raised(run: &Run, ask: &Ask, circumstances: &Circumstances<'_>) -> Option<Vec
         requirement
     };
     let electorate = Electorate {
-        policy: circumstances.policy,
         requirement: &requirement,
-        ..ask.electorate(circumstances.policy, requester)
+        ..ask.electorate(circumstances.policy, requester, circumstances.now)
     };
-    let votes: Vec<VoteCast> =
-        ask.votes.iter().filter(|vote| circumstances.policy.trusts(vote)).cloned().collect();
+    let votes = ask.counted(circumstances.policy, circumstances.now);
     let mut tally = electorate.tally(&votes);
     if tally.missing.is_empty() && !tally.denied {
         return None;
@@ -208,6 +208,9 @@ fn refused(
     let expired = expired && !placet_mutants::is_planted(Mutant::ExpiredIsClaimed);
     if expired {
         return void(VoidReason::Expired, None);
+    }
+    if circumstances.forbidden {
+        return void(VoidReason::Forbidden, None);
     }
     if circumstances.policy.blocked.contains(&ask.draft.operation) {
         return void(VoidReason::OperationBlocked, None);

@@ -5,6 +5,7 @@
 //! executor, which is the only caller. What `decide` returns always applies: it folds its own
 //! events before it hands them out.
 
+mod advance;
 mod edit;
 mod outcome;
 mod stop;
@@ -54,6 +55,10 @@ pub enum Command {
         /// Users and groups.
         to: Vec<Principal>,
     },
+    /// Votes that were given in advance.
+    Stand(Box<AdvanceVotes>),
+    /// People may have to hear of an open request again.
+    Remind(DecisionId),
     /// An open request, or an unspent approval, may have expired.
     Expire(DecisionId),
     /// A try of this attempt has ended.
@@ -120,6 +125,23 @@ pub struct VoteCommand {
     pub signed: Option<SignedVote>,
 }
 
+/// Votes that were given in advance, under a standing approval that covers the draft.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AdvanceVotes {
+    /// Which decision.
+    pub decision: DecisionId,
+    /// Name of the standing approval.
+    pub standing: String,
+    /// What was given.
+    pub digest: Digest,
+    /// Who has given theirs, how sure that is, and a nonce for each.
+    pub votes: Vec<(Principal, placet_model::decision::Assurance, String)>,
+    /// The day (UTC), as days since 1970.
+    pub day: i64,
+    /// Which use of that day it is, from 1.
+    pub count: u32,
+}
+
 /// What holds besides the run's own state.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
@@ -158,6 +180,8 @@ pub fn decide(run: &Run, command: Command, context: Context<'_>) -> Result<Vec<E
         Command::Vote(vote) => vote::cast(run, *vote, context)?,
         Command::Edit { vote, original } => edit::edit(run, *vote, original, context)?,
         Command::Reassign { vote, to } => edit::reassign(run, *vote, to, context)?,
+        Command::Stand(given) => advance::stand(run, *given, context)?,
+        Command::Remind(decision) => advance::remind(run, decision, context.now),
         Command::Expire(decision) => stop::expire(run, decision, context.now),
         Command::Answered(answer) => outcome::record(run, *answer)?,
         Command::Recover { detail } => outcome::recover(run, detail, context.now),
@@ -187,6 +211,8 @@ fn grants(event: &Event) -> bool {
         || matches!(
             event,
             Event::VoteCast(_)
+                | Event::StandingUsed(_)
+                | Event::VoteDelegated(_)
                 | Event::RequirementRaised(_)
                 | Event::DraftEdited(_)
                 | Event::DecisionReassigned(_)

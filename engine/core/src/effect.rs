@@ -12,8 +12,9 @@
 //! | `Arrived` | `EventEmitted`, `EventReceived` | executor: whoever waits for such an event |
 //! | `StartChild`, `CancelChild` | `ChildStarted`, `ChildDropped` | executor: the other run |
 
+use placet_model::approval::Requirement;
 use placet_model::decision::Settlement;
-use placet_model::event::decision::DecisionSettled;
+use placet_model::event::decision::{DecisionSettled, RequirementRaised};
 use placet_model::{AttemptId, DecisionId, Event, RunId, Timestamp};
 
 /// What the core asks of the world.
@@ -57,6 +58,8 @@ pub enum Effect {
         /// Which run.
         child: RunId,
     },
+    /// Learn anew what is due next: people are to hear again of a request.
+    LookAhead,
     /// Cancel the run that is not awaited any more.
     CancelChild {
         /// Which run.
@@ -76,6 +79,23 @@ fn settled(body: &DecisionSettled) -> Vec<Effect> {
     }
 }
 
+/// Whether people hear again of a request that is made under it.
+fn look_ahead(requirement: &Requirement) -> Vec<Effect> {
+    let escalates = requirement.thresholds.iter().any(|threshold| threshold.escalate.is_some());
+    let again = requirement.remind.is_some() || escalates;
+    again.then_some(Effect::LookAhead).into_iter().collect()
+}
+
+fn reminded(decision: DecisionId) -> Vec<Effect> {
+    vec![Effect::LookAhead, Effect::Notify { decision }]
+}
+
+fn raised(body: &RequirementRaised) -> Vec<Effect> {
+    let mut effects = look_ahead(&body.requirement);
+    effects.push(Effect::Notify { decision: body.decision });
+    effects
+}
+
 /// The effects of a committed event. Live and replay run the same code; only a live engine
 /// performs them.
 pub fn react(event: &Event) -> Vec<Effect> {
@@ -90,7 +110,10 @@ pub fn react(event: &Event) -> Vec<Effect> {
         }
         Event::VoteCast(body) => vec![Effect::Notify { decision: body.decision }],
         Event::DecisionReassigned(body) => vec![Effect::Notify { decision: body.decision }],
-        Event::RequirementRaised(body) => vec![Effect::Notify { decision: body.decision }],
+        Event::ApproversReminded(body) => reminded(body.decision),
+        Event::DraftPrepared(body) => look_ahead(&body.requirement),
+        Event::BreakGlassReviewed(body) => vec![Effect::Notify { decision: body.decision }],
+        Event::RequirementRaised(body) => raised(body),
         Event::DecisionVoided(body) => vec![Effect::Notify { decision: body.decision }],
         Event::DecisionSettled(body) => settled(body),
         Event::AttemptStarted(body) => {
@@ -115,7 +138,6 @@ pub fn react(event: &Event) -> Vec<Effect> {
         | Event::TaskFaulted(_)
         | Event::FaultCaught(_)
         | Event::TimerFired(_)
-        | Event::DraftPrepared(_)
         | Event::DraftEdited(_)
         | Event::ActionRequested(_)
         | Event::AttemptSucceeded(_)
@@ -148,6 +170,9 @@ pub fn react(event: &Event) -> Vec<Effect> {
         | Event::PayloadErased(_)
         | Event::EpochStarted(_)
         | Event::KeyRegistered(_)
-        | Event::KeyRevoked(_) => vec![],
+        | Event::KeyRevoked(_)
+        | Event::StandingEndorsed(_)
+        | Event::StandingUsed(_)
+        | Event::VoteDelegated(_) => vec![],
     }
 }

@@ -124,10 +124,11 @@ impl Run {
             Event::DecisionSettled(body) => self.decision_settled(body),
             Event::RequirementRaised(body) => self.requirement_raised(body),
             Event::DecisionVoided(body) => self.decision_voided(body),
+            Event::StandingUsed(body) => self.standing_used(body),
+            Event::VoteDelegated(body) => self.vote_delegated(body),
+            Event::ApproversReminded(body) => self.approvers_reminded(body),
             Event::AttemptStarted(body) => self.attempt_started(body, at),
-            Event::AttemptSucceeded(body) => {
-                self.attempt_succeeded(body.attempt, body.try_number, body.output)
-            }
+            Event::AttemptSucceeded(body) => self.attempt_succeeded(body),
             Event::AttemptRefused(body) => {
                 self.attempt_refused(body.attempt, body.try_number, Refused::of(body))
             }
@@ -159,7 +160,9 @@ impl Run {
             | Event::PayloadErased(_)
             | Event::EpochStarted(_)
             | Event::KeyRegistered(_)
-            | Event::KeyRevoked(_) => Err(No),
+            | Event::KeyRevoked(_)
+            | Event::StandingEndorsed(_)
+            | Event::BreakGlassReviewed(_) => Err(No),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Refusals: lawful answers of no. Nothing is recorded and nothing is lost; each has a code.
 
-use placet_model::decision::DecisionState;
+use placet_model::decision::{Assurance, DecisionState};
 use placet_model::{DecisionId, Digest, Principal};
 
 /// Why a command was refused.
@@ -114,6 +114,28 @@ pub enum Refusal {
         /// How it ended.
         phase: &'static str,
     },
+    /// It is not sure enough who votes.
+    #[error("this approval takes an assurance of {needed} or more, and yours is {given}")]
+    AssuranceTooLow {
+        /// How sure it is.
+        given: Assurance,
+        /// How sure it must be.
+        needed: Assurance,
+    },
+    /// The policy does not name this person for emergencies.
+    #[error("{voter} is not among those whom the policy lets send alone in an emergency")]
+    NoBreakGlass {
+        /// Who tried.
+        voter: Principal,
+    },
+    /// The votes given in advance do not settle it.
+    #[error("the standing approval {standing:?} does not settle it: {why}")]
+    StandingInsufficient {
+        /// Name of the standing approval.
+        standing: String,
+        /// What it lacks.
+        why: String,
+    },
     /// A right is missing.
     #[error("{principal} lacks the role {role}")]
     NotPermitted {
@@ -147,6 +169,9 @@ impl Refusal {
             Self::RequestIdReused => "PL3018",
             Self::OwnEdit { .. } => "PL3050",
             Self::Reassignment { .. } => "PL3052",
+            Self::AssuranceTooLow { .. } => "PL3030",
+            Self::NoBreakGlass { .. } => "PL3031",
+            Self::StandingInsufficient { .. } => "PL3032",
             Self::RunOver { .. } => "PL4008",
             Self::NotPermitted { .. } => "PL4005",
         }

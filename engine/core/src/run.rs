@@ -5,20 +5,19 @@
 //! under way. Which of them an event concerns follows from its task, decision, attempt or timer.
 
 mod activity;
+mod ask;
 mod branch;
 
 pub use activity::{Activity, Fork, Leaf};
 pub use branch::{Branch, BranchKey, Frame, FrameKind, Tries, Wait};
 
-use crate::policy::Electorate;
 use placet_model::approval::Requirement;
 use placet_model::attempt::RefuseReason;
 use placet_model::decision::{DecisionState, VoidReason};
 use placet_model::draft::{ActionId, BoundField, DraftDocument};
 use placet_model::event::attempt::{AttemptRefused, AttemptStarted};
-use placet_model::event::decision::{DraftPrepared, VoteCast};
+use placet_model::event::decision::{DraftPrepared, NoticeKind, StandingUsed, VoteCast};
 use placet_model::event::run::{FaultFact, RunStarted, TimerKind};
-use placet_model::policy::Policy;
 use placet_model::{
     AttemptId, DecisionId, Digest, Iteration, PayloadRef, Position, Principal, Revision, RunId,
     TaskPath, TimerId, Timestamp, Uptime,
@@ -105,35 +104,12 @@ pub struct Ask {
     pub editor: Option<Principal>,
     /// Users and groups who are to decide instead of all who could.
     pub assigned: Vec<Principal>,
+    /// The standing approval under which some of them were given in advance.
+    pub standing: Option<StandingUsed>,
+    /// Notices that people have had: the moment for which each was due, and why.
+    pub notices: Vec<(Timestamp, NoticeKind)>,
     /// The attempt that has claimed it before and proved that nothing was sent.
     pub prior: Option<(AttemptId, u32)>,
-}
-
-impl Ask {
-    /// Whether its time is over: by log time, or by the clock that goes on while log time stands
-    /// still because the wall clock is behind it.
-    pub fn is_expired(&self, now: Timestamp, uptime: Option<Uptime>) -> bool {
-        let valid = self.expires_at.millis_since(self.requested_at);
-        let passed =
-            uptime.zip(self.requested_uptime).and_then(|(now, then)| now.millis_since(then));
-        let outlived = passed.is_some_and(|passed| i64::try_from(passed).is_ok_and(|p| p >= valid));
-        now >= self.expires_at || outlived
-    }
-
-    /// Whose votes count for it.
-    pub fn electorate<'a>(
-        &'a self,
-        policy: &'a Policy,
-        requester: &'a Principal,
-    ) -> Electorate<'a> {
-        Electorate {
-            policy,
-            requirement: &self.requirement,
-            requester,
-            editor: self.editor.as_ref(),
-            assigned: &self.assigned,
-        }
-    }
 }
 
 /// A request that ended without permission.

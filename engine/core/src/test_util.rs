@@ -82,6 +82,8 @@ pub struct World {
     pub request_digest: Digest,
     /// Digest of the operation stored with the draft.
     pub operation_digest: Digest,
+    /// Whether the policy refuses the action.
+    pub forbidden: bool,
     /// A temporary condition.
     pub hold: Option<Hold>,
 }
@@ -107,6 +109,7 @@ impl World {
             settings_digest: Some(settings_digest),
             request_digest: Digest::of(b"request"),
             operation_digest: Digest::of(b"operation"),
+            forbidden: false,
             hold: None,
         }
     }
@@ -236,6 +239,7 @@ impl Scene {
             document: self.run.slot(1, 2),
             digest: Digest::of(b""),
             summary: None,
+            notes: vec![],
         };
         self.seal(&mut draft);
         draft
@@ -327,6 +331,7 @@ impl Scene {
             approved: self.documents.get(&ask.draft.digest).expect("the document is stored"),
             request_digest: self.world.request_digest,
             operation_digest: self.world.operation_digest,
+            forbidden: self.world.forbidden,
             hold: self.world.hold,
         }
     }

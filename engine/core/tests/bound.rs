@@ -154,7 +154,7 @@ fn changes_outside() -> Vec<(&'static str, Change)> {
             let name = "renamed, with a comment".to_owned();
             s.world.requirement.rules = vec![name.clone()];
             let (matches, require) = (Match::default(), Require::default());
-            s.policy.rules.push(Rule { name, matches, require });
+            s.policy.rules.push(Rule { name, matches, require, ..Rule::default() });
         }),
         ("a looser policy", |s| {
             s.world.requirement.self_approval = SelfApproval::Allowed;

@@ -3,14 +3,14 @@
 //!
 //! covers: T4, T16
 
-use placet_core::policy::{Electorate, Subject, resolve, stricter};
+use placet_core::policy::{Electorate, Moment, Resolved, Signals, Subject, stricter};
 use placet_core::test_util::{default_policy, name, quorum, requirement, threshold};
-use placet_model::Duration;
 use placet_model::approval::{
     ApprovalMetadata, DEFAULT_EXPIRY_DAYS, ReasonRequired, Requirement, SelfApproval,
 };
 use placet_model::manifest::Effect;
 use placet_model::policy::{Match, Policy, Require, Rule};
+use placet_model::{Duration, Timestamp};
 
 const SEND: Subject<'static> = Subject {
     effect: Effect::Send,
@@ -18,10 +18,23 @@ const SEND: Subject<'static> = Subject {
     operation: "slack.chat.postMessage",
     integration: Some("sales-slack"),
     workflow: "sales/follow-up",
+    signals: &NOTHING,
 };
 
+static NOTHING: Signals = Signals::unknown();
+
+/// A moment at which nothing depends on the time.
+const MOMENT: Moment = Moment::fresh(Timestamp::EPOCH);
+
 fn rule(name: &str, matches: Match, require: Require) -> Rule {
-    Rule { name: name.to_owned(), matches, require }
+    Rule { name: name.to_owned(), matches, require, ..Rule::default() }
+}
+
+fn resolve(policy: &Policy, subject: Subject<'_>, meta: Option<&ApprovalMetadata>) -> Requirement {
+    let Resolved { requirement, refused_by, notes } =
+        placet_core::policy::resolve(policy, subject, meta);
+    assert_eq!((refused_by, notes), (vec![], vec![]), "nothing else is said");
+    requirement
 }
 
 fn policy(rules: Vec<Rule>) -> Policy {
@@ -89,12 +102,14 @@ fn of_every_matching_rule_the_strictest_of_each_kind_wins() {
         expires: Some(days(3)),
         reason_required: Some(ReasonRequired::Never),
         self_approval: Some(SelfApproval::Allowed),
+        ..Require::default()
     };
     let second = Require {
         thresholds: vec![threshold(&[], 2, 1)],
         expires: Some(days(9)),
         reason_required: Some(ReasonRequired::Always),
         self_approval: Some(SelfApproval::Refused),
+        ..Require::default()
     };
     let rules = vec![rule("a", Match::default(), first), rule("b", Match::default(), second)];
     let found = resolve(&policy(rules), SEND, None);
@@ -106,6 +121,7 @@ fn of_every_matching_rule_the_strictest_of_each_kind_wins() {
             reason_required: ReasonRequired::Always,
             self_approval: SelfApproval::Refused,
             rules: vec!["a".to_owned(), "b".to_owned()],
+            ..Requirement::default_for_project()
         }
     );
 }
@@ -124,6 +140,7 @@ fn metadata_can_only_tighten_what_the_policy_or_the_default_says() {
                     expires: Some(days(2)),
                     reason_required: Some(ReasonRequired::OnReject),
                     self_approval: Some(SelfApproval::Allowed),
+                    ..Require::default()
                 },
             )],
         ),
@@ -193,6 +210,7 @@ fn a_request_that_nobody_but_the_requester_could_grant_is_named_at_once() {
         requester: &requester,
         editor: None,
         assigned: &[],
+        moment: MOMENT,
     };
     assert_eq!(
         of(&alone).out_of_reach(),
@@ -216,6 +234,7 @@ fn a_threshold_of_none_still_takes_one() {
         requester: &requester,
         editor: None,
         assigned: &[],
+        moment: MOMENT,
     };
     assert_eq!(electorate.tally(&[]).missing, vec!["1 approval by any approver".to_owned()]);
     assert!(!electorate.tally(&[]).denied);

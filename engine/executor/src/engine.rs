@@ -241,6 +241,7 @@ fn env_of(parts: Parts, mint: Mint) -> (Arc<Env>, Transports, Mode) {
         latest: AtomicI64::new(i64::MIN),
         mint,
         plans: RwLock::new(BTreeMap::new()),
+        uses: crate::uses::Uses::default(),
     };
     (Arc::new(env), transports, mode)
 }
@@ -274,6 +275,7 @@ fn read_world(env: &Env, modes: Modes) -> Result<World, Error> {
     Ok(World {
         version: 1,
         policy: keys.in_force(&Arc::new(policy)),
+        endorsements: endorsements(&view)?,
         integrations,
         keys: Arc::new(keys),
         paused: pauses.project,
@@ -282,4 +284,15 @@ fn read_world(env: &Env, modes: Modes) -> Result<World, Error> {
         modes,
         epoch: view.epochs()?.pop(),
     })
+}
+
+/// Who has given their votes in advance, by the digest of what was given.
+fn endorsements(view: &placet_log::ReadView) -> Result<crate::world::Endorsements, Error> {
+    let mut given = crate::world::Endorsements::new();
+    for event in view.stream(&StreamId::Policy, placet_model::Revision::START) {
+        if let Event::StandingEndorsed(body) = event?.event {
+            given.entry(body.digest).or_default().insert(body.by, body.assurance);
+        }
+    }
+    Ok(given)
 }

@@ -2,6 +2,7 @@
 
 use crate::clock::Clock;
 use crate::mint::Mint;
+use crate::uses::Uses;
 use placet_adapters::{Adapters, LoadContext, Manifest, Operation, Origin, http_call};
 use placet_language::Evaluator;
 use placet_log::{Log, ReadView};
@@ -32,6 +33,8 @@ pub(crate) struct Env {
     pub(crate) latest: AtomicI64,
     pub(crate) mint: Mint,
     pub(crate) plans: RwLock<BTreeMap<Digest, Arc<Plan>>>,
+    /// Uses of standing approvals that are under way.
+    pub(crate) uses: Uses,
 }
 
 /// A plan or an operation that a run pins and that cannot be had.

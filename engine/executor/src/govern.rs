@@ -1,21 +1,29 @@
 //! Changes of the project: policy, pause, integrations; deploying is in [`crate::deploy`]. Each is an authenticated act and
 //! an event with its actor (GATE.md §8); files only propose.
 
+mod emergency;
+mod simulate;
+
 use crate::handle::{Error, Handle, ProjectFact};
 use crate::input::ActTurn;
 use placet_adapters::Manifest;
-use placet_core::policy::Electorate;
+use placet_core::Refusal;
+use placet_core::policy::{Electorate, Moment, is_agent};
 use placet_model::actor::Role;
 use placet_model::approval::Requirement;
-use placet_model::event::governance::{OutboundPaused, OutboundResumed, PolicyChanged};
+use placet_model::decision::{Assurance, Voter};
+use placet_model::event::governance::{
+    OutboundPaused, OutboundResumed, PolicyChanged, StandingEndorsed,
+};
 use placet_model::event::integration::{
     CredentialStored, IntegrationConnected, IntegrationDisabled, IntegrationDisconnected,
     IntegrationEnabled,
 };
 use placet_model::integration::{Identity, Integration, IntegrationStatus};
-use placet_model::policy::Policy;
+use placet_model::policy::{Policy, Standing};
 use placet_model::{
-    Actor, Digest, Event, IntegrationId, PayloadRef, Principal, RecordedEvent, StreamId, canonical,
+    Actor, Digest, Event, IntegrationId, PayloadRef, Principal, RecordedEvent, StreamId, Timestamp,
+    canonical,
 };
 use placet_projections::Views;
 use serde_json::Value;
@@ -41,12 +49,23 @@ pub struct Connect {
 }
 
 impl Handle {
-    /// Puts a policy into force. Applying the same policy again records nothing. The very first
-    /// one names the people, so anybody may apply it.
+    /// As [`Handle::apply_policy_by`], by somebody of whom nothing is known but the name.
     ///
     /// # Errors
     /// When the actor may not.
     pub async fn apply_policy(&self, actor: &Principal, policy: Policy) -> Result<Digest, Error> {
+        let voter = Voter { principal: actor.clone(), assurance: Assurance::lowest() };
+        self.apply_policy_by(&voter, policy).await
+    }
+
+    /// Puts a policy into force. Applying the same policy again records nothing. The very first
+    /// one names the people, so anybody may apply it. Who applies it gives their own vote to the
+    /// standing approvals in it, whatever the file says of who grants them.
+    ///
+    /// # Errors
+    /// When the actor may not.
+    pub async fn apply_policy_by(&self, voter: &Voter, policy: Policy) -> Result<Digest, Error> {
+        let actor = &voter.principal;
         let turn = self.act_turn().await;
         let document = serde_json::to_value(&policy)
             .map_err(|error| Error::Refused { code: "PL2401", detail: error.to_string() })?;
@@ -56,6 +75,7 @@ impl Handle {
             let view = self.view()?;
             if let Some((now, _)) = Views::new(&view)?.policy()? {
                 self.demand(actor, Role::Admin)?;
+                self.demand_person(actor)?;
                 if now == digest {
                     return Ok(digest);
                 }
@@ -63,16 +83,53 @@ impl Handle {
             view.revision(&StreamId::Policy)?.next()
         };
         let changed = PolicyChanged { digest, policy: PayloadRef::new(revision, 0) };
-        let facts = vec![(StreamId::Policy, Event::from(changed), vec![bytes])];
+        let mut facts = vec![(StreamId::Policy, Event::from(changed), vec![bytes])];
+        facts.extend(policy.standing.iter().map(|standing| endorsed(standing, voter)));
         self.act(actor, facts, (Some(Arc::new(policy)), turn)).await?;
         Ok(digest)
+    }
+
+    /// Gives one's own vote in advance, under a standing approval of the policy in force.
+    ///
+    /// # Errors
+    /// When there is none of this name, or the vote of this principal can never count.
+    pub async fn endorse(&self, voter: &Voter, name: &str) -> Result<(), Error> {
+        let turn = self.act_turn().await;
+        let world = self.world();
+        self.demand_person(&voter.principal)?;
+        self.demand(&voter.principal, Role::Approver)?;
+        let standing = world.policy.standing.iter().find(|standing| standing.name == name);
+        let standing = standing.ok_or_else(|| Error::Refused {
+            code: "PL3034",
+            detail: format!("the policy in force has no standing approval {name:?}"),
+        })?;
+        let given = world.endorsements.get(&standing.digest());
+        if given.and_then(|given| given.get(&voter.principal)) == Some(&voter.assurance) {
+            return Ok(());
+        }
+        let facts = vec![endorsed(standing, voter)];
+        self.act(&voter.principal, facts, (None, turn)).await.map(|_| ())
+    }
+
+    /// Agents draft, and never decide what may be done without asking.
+    fn demand_person(&self, actor: &Principal) -> Result<(), Error> {
+        if is_agent(&self.world().policy, actor) {
+            return Err(Refusal::Agent { voter: actor.clone() }.into());
+        }
+        Ok(())
+    }
+
+    /// When the rights of a request that was made then are looked at: now.
+    pub fn moment(&self, requested_at: Timestamp) -> Moment {
+        Moment { now: self.now(), requested_at }
     }
 
     /// Thresholds that nobody but this requester could ever meet under a requirement, in words.
     pub fn out_of_reach(&self, requirement: &Requirement, requester: &Principal) -> Vec<String> {
         let world = self.world();
         let (editor, assigned, policy) = (None, &[][..], &*world.policy);
-        Electorate { policy, requirement, requester, editor, assigned }.out_of_reach()
+        let moment = Moment::fresh(self.now());
+        Electorate { policy, requirement, requester, editor, assigned, moment }.out_of_reach()
     }
 
     /// Stops everything outbound, of the project or of one integration, at once.
@@ -227,6 +284,17 @@ impl Handle {
     ) -> Result<Vec<RecordedEvent>, Error> {
         self.govern(&Actor::Principal(actor.clone()), facts, policy, turn).await
     }
+}
+
+/// The fact that somebody gives their vote in advance.
+fn endorsed(standing: &Standing, voter: &Voter) -> ProjectFact {
+    let endorsed = StandingEndorsed {
+        standing: standing.name.clone(),
+        digest: standing.digest(),
+        by: voter.principal.clone(),
+        assurance: voter.assurance,
+    };
+    (StreamId::Policy, endorsed.into(), vec![])
 }
 
 fn unknown_integration(name: &str) -> Error {

@@ -690,7 +690,10 @@ fn receipt(
     let place = events
         .iter()
         .position(|event| matches!(&event.event, Event::VoteCast(body) if mine(body)))?;
-    let state = match events.get(place + 1).map(|event| &event.event) {
+    // what is said of the vote stands between it and what it settles
+    let said = |event: &&RecordedEvent| matches!(event.event, Event::VoteDelegated(_));
+    let next = events[place + 1..].iter().find(|event| !said(event));
+    let state = match next.map(|event| &event.event) {
         Some(Event::DecisionSettled(settled)) => settled.settlement.into(),
         _ => DecisionState::Requested,
     };

@@ -16,6 +16,7 @@ mod fork;
 mod gate;
 mod listen;
 mod perform;
+mod policy;
 mod resend;
 mod retry;
 mod scope;
@@ -25,6 +26,8 @@ mod stop;
 pub(crate) use answer::{Answered, Ending};
 pub(crate) use edit::proposal;
 pub(crate) use gate::CallPlan;
+pub(crate) use perform::CallShape;
+pub(crate) use policy::subject as policy_subject;
 pub(crate) use start::StartRun;
 use start::WorkflowInput;
 
@@ -81,6 +84,8 @@ pub(crate) enum Job {
     Timer(TimerId),
     /// An open or unspent request may have expired.
     Expire(DecisionId),
+    /// People may have to hear of an open request again.
+    Remind(DecisionId),
     /// A try that was put off is due.
     Retry(AttemptId),
     /// The run's own timeout has passed.
@@ -226,6 +231,14 @@ impl From<placet_core::decide::Error> for Error {
     }
 }
 
+impl From<crate::signals::Error> for Error {
+    fn from(error: crate::signals::Error) -> Self {
+        match error {
+            crate::signals::Error::Log(error) => error.into(),
+        }
+    }
+}
+
 impl From<placet_log::Error> for Error {
     fn from(error: placet_log::Error) -> Self {
         Self::Env(error.into())
@@ -314,6 +327,7 @@ impl<'a> Turn<'a> {
             Job::Answered(answered) => self.answered(&answered)?,
             Job::Timer(timer) => self.timer(timer)?,
             Job::Expire(decision) => self.command(Command::Expire(decision), vec![])?,
+            Job::Remind(decision) => self.command(Command::Remind(decision), vec![])?,
             Job::Retry(attempt) => self.retry(attempt)?,
             Job::Hear => self.hear()?,
             Job::Arrived(position) => self.arrived(position)?,

@@ -4,13 +4,17 @@
 
 use placet_core::claim::Hold;
 use placet_log::Epoch;
+use placet_model::decision::Assurance;
 use placet_model::draft::Mode;
 use placet_model::integration::{Identity, Integration, IntegrationStatus};
 use placet_model::keys::Keys;
 use placet_model::policy::Policy;
-use placet_model::{Event, IntegrationId};
+use placet_model::{Digest, Event, IntegrationId, Principal};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+/// Who has given their votes in advance, by the digest of the standing approval.
+pub type Endorsements = BTreeMap<Digest, BTreeMap<Principal, Assurance>>;
 
 /// A snapshot of the project.
 #[derive(Debug, Clone, Default)]
@@ -19,6 +23,8 @@ pub struct World {
     pub version: u64,
     /// The policy in force.
     pub policy: Arc<Policy>,
+    /// Votes given in advance.
+    pub endorsements: Endorsements,
     /// The integrations, disconnected ones included.
     pub integrations: BTreeMap<IntegrationId, Integration>,
     /// The keys of the people.
@@ -117,6 +123,10 @@ impl World {
             Event::KeyRegistered(_) | Event::KeyRevoked(_) => {
                 Arc::make_mut(&mut next.keys).apply(event);
                 next.policy = next.keys.in_force(&next.policy);
+            }
+            Event::StandingEndorsed(body) => {
+                let given = next.endorsements.entry(body.digest).or_default();
+                given.insert(body.by.clone(), body.assurance);
             }
             Event::IntegrationConnected(body) => next.connect(body),
             Event::CredentialStored(body) => {

@@ -400,6 +400,7 @@ impl Writer {
         for effect in react(&event.event) {
             match effect {
                 Effect::Wake { at } => self.state.dues.note(at),
+                Effect::LookAhead => self.state.dues.note(event.recorded_at),
                 Effect::Notify { decision } => self.tell(Notice::Inbox { run, decision }),
                 Effect::Reconcile { attempt } => {
                     self.tell(Notice::InDoubt { run, attempt });

@@ -1,6 +1,6 @@
 //! Event bodies: frozen postcard structs, one per type and version.
 //!
-//! The structs of `placet_model::event` **are** the bodies of the current version. Never skips an unknown type,
+//! The structs of `placet_model::event` **are** the bodies of the current version of their type. Never skips an unknown type,
 //! never accepts bytes left over, never reads a body as another version.
 //!
 //! When a body has to change after a release:
@@ -19,11 +19,13 @@
 
 mod attempt_started;
 mod decision_requested;
+mod requirement;
 
 use attempt_started::AttemptStartedV1;
 use decision_requested::DecisionRequestedV1;
 use placet_model::event::EventKind;
 use placet_model::{Event, Position, for_each_event};
+use requirement::{DraftPreparedV1, RequirementRaisedV1};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -37,6 +39,7 @@ pub const fn current_version(kind: EventKind) -> u16 {
     match kind {
         // the moment by a clock that nobody can set
         EventKind::AttemptStarted | EventKind::DecisionRequested => 2,
+        EventKind::DraftPrepared | EventKind::RequirementRaised => 2,
         _ => 1,
     }
 }
@@ -113,6 +116,10 @@ pub fn decode(type_id: u16, type_version: u16, body: &[u8]) -> Result<Event, Dec
         (1, EventKind::AttemptStarted) => upcast::<AttemptStartedV1>(body, Event::AttemptStarted),
         (1, EventKind::DecisionRequested) => {
             upcast::<DecisionRequestedV1>(body, Event::DecisionRequested)
+        }
+        (1, EventKind::DraftPrepared) => upcast::<DraftPreparedV1>(body, Event::DraftPrepared),
+        (1, EventKind::RequirementRaised) => {
+            upcast::<RequirementRaisedV1>(body, Event::RequirementRaised)
         }
         _ => return Err(unknown),
     };

@@ -83,6 +83,11 @@ codes! {
     "PL3016" "the attempt is not in doubt" "see its state in the inbox";
     "PL3017" "an unsigned vote is not accepted here" "make a key with `placet keys new`, have an admin register it, and vote again";
     "PL3018" "the request id was used for something else" "make a new request id for each act";
+    "PL3030" "it is not sure enough who votes" "sign in, or sign the vote, as the message asks";
+    "PL3031" "not one of those who may break the glass" "ask one of those whom the policy names under breakGlass";
+    "PL3032" "the standing approval does not settle it" "the people it lacks give theirs with `placet policy endorse`";
+    "PL3033" "the policy refuses it" "an admin must change the rule that the message names";
+    "PL3034" "the act does not fit the policy in force" "see the detail, and `placet policy show`";
     "PL3041" "the signed document has another form" "see the member that is named; the card has the exact document";
     "PL3042" "the signature does not verify" "sign the document exactly as it is sent, with the key that it names";
     "PL3043" "the document is for another log" "take the origin from the card";

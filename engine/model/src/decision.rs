@@ -19,6 +19,8 @@ wire_enum! {
         Withdraw = 5 "withdraw",
         /// Name who is to decide instead.
         Reassign = 6 "reassign",
+        /// Send exactly these bytes, alone and at once, and be asked afterwards why.
+        BreakGlass = 10 "break_glass",
     }
 }
 
@@ -98,6 +100,8 @@ wire_enum! {
         Migrated = 8 "migrated",
         /// Another branch has decided the fork.
         BranchCancelled = 9 "branch_cancelled",
+        /// The policy in force refuses it.
+        Forbidden = 20 "forbidden",
     }
 }
 
@@ -116,6 +120,13 @@ wire_enum! {
         Passkey = 5 "passkey",
         /// The NATS server's word on which registered key asked, across an account's import.
         Account = 6 "account",
+    }
+}
+
+impl Assurance {
+    /// What asks for nothing in particular.
+    pub const fn lowest() -> Self {
+        Self::Test
     }
 }
 

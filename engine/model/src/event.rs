@@ -22,12 +22,14 @@ use attempt::{
 };
 use child::{ChildDropped, ChildEnded, ChildStarted, ScheduleFired, ScheduleMatched};
 use decision::{
-    ActionRequested, DecisionReassigned, DecisionRequested, DecisionSettled, DecisionVoided,
-    DraftEdited, DraftPrepared, RequirementRaised, VoteCast,
+    ActionRequested, ApproversReminded, DecisionReassigned, DecisionRequested, DecisionSettled,
+    DecisionVoided, DraftEdited, DraftPrepared, RequirementRaised, StandingUsed, VoteCast,
+    VoteDelegated,
 };
 use governance::{
-    CheckpointCosigned, CheckpointSigned, EngineStarted, EpochStarted, OperationRegistered,
-    OutboundPaused, OutboundResumed, PayloadErased, PolicyChanged, WorkflowDeployed,
+    BreakGlassReviewed, CheckpointCosigned, CheckpointSigned, EngineStarted, EpochStarted,
+    OperationRegistered, OutboundPaused, OutboundResumed, PayloadErased, PolicyChanged,
+    StandingEndorsed, WorkflowDeployed,
 };
 use integration::{
     CredentialStored, CredentialUsed, HealthCheckFailed, IntegrationConnected, IntegrationDisabled,
@@ -106,6 +108,11 @@ macro_rules! for_each_event {
             CheckpointCosigned = 81,
             PayloadErased = 82,
             EpochStarted = 83,
+            StandingEndorsed = 90,
+            StandingUsed = 91,
+            VoteDelegated = 92,
+            ApproversReminded = 93,
+            BreakGlassReviewed = 94,
             KeyRegistered = 95,
             KeyRevoked = 96,
         }

@@ -3,12 +3,19 @@
 //! A policy is applied by an admin's act and recorded as an event with its digest; the core
 //! resolves requirements from it.
 
+mod standing;
+
+pub use standing::{BreakGlass, Delegation, Standing};
+
 use crate::actor::{PrincipalKind, Role};
-use crate::approval::{ReasonRequired, SelfApproval, Threshold};
+use crate::approval::{Escalation, ReasonRequired, SelfApproval, Threshold};
+use crate::decision::Assurance;
 use crate::event::decision::VoteCast;
 use crate::manifest::Effect;
 use crate::nkey::UserKey;
+use crate::plan::Expression;
 use crate::signed::DecisionDocument;
+use crate::wire::wire_enum;
 use crate::{Duration, Principal};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,6 +42,18 @@ pub struct Policy {
     pub rules: Vec<Rule>,
     /// Operations that nobody may run.
     pub blocked: BTreeSet<String>,
+    /// Recipients, and domains (`@example.com`), by the name of their list.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub allow_lists: BTreeMap<String, BTreeSet<String>>,
+    /// Votes given in advance.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub standing: Vec<Standing>,
+    /// Who votes in whose place, and when.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub delegations: Vec<Delegation>,
+    /// Who may send alone in an emergency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub break_glass: Option<BreakGlass>,
     /// Keys whose votes count no more. Not of the document: the log says so, key by key.
     #[serde(skip)]
     pub revoked: BTreeSet<UserKey>,
@@ -53,7 +72,7 @@ impl Policy {
 }
 
 /// One rule.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     /// Name for people, unique in the policy.
@@ -63,6 +82,75 @@ pub struct Rule {
     pub matches: Match,
     /// What it asks for.
     pub require: Require,
+    /// Whether it holds, or is only shown.
+    #[serde(default, skip_serializing_if = "RuleMode::is_enforced")]
+    pub mode: RuleMode,
+    /// It applies only where the author names this set of rules.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set: Option<String>,
+}
+
+wire_enum! {
+    /// Whether a rule holds.
+    #[derive(Default)]
+    RuleMode {
+        /// It holds.
+        #[default]
+        Enforce = 1 "enforce",
+        /// It is evaluated and shown, and changes nothing.
+        Shadow = 2 "shadow",
+    }
+}
+
+impl RuleMode {
+    /// Whether the rule holds.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+    pub const fn is_enforced(&self) -> bool {
+        matches!(self, Self::Enforce)
+    }
+}
+
+wire_enum! {
+    /// How much of an action can be taken back.
+    Reversibility {
+        /// A record elsewhere changes, and can be changed back.
+        Change = 1 "change",
+        /// It reaches a person.
+        CannotBeUnsent = 2 "cannot-be-unsent",
+        /// It deletes, refunds or revokes.
+        CannotBeUndone = 3 "cannot-be-undone",
+    }
+}
+
+impl From<Effect> for Reversibility {
+    fn from(effect: Effect) -> Self {
+        match effect {
+            Effect::Read | Effect::Write => Self::Change,
+            Effect::Send => Self::CannotBeUnsent,
+            Effect::Destructive => Self::CannotBeUndone,
+        }
+    }
+}
+
+/// Whether a rule waits for a signal.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Signal {
+    /// Whether it is there or not.
+    #[default]
+    Either,
+    /// Only where it is there, or nobody can tell.
+    Present,
+}
+
+impl Signal {
+    /// Whether the rule does not wait for it.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+    pub const fn is_either(&self) -> bool {
+        matches!(self, Self::Either)
+    }
 }
 
 /// What a rule applies to: every given member must match one of its values.
@@ -79,6 +167,30 @@ pub struct Match {
     pub integration: Vec<String>,
     /// Workflows, `namespace/name`.
     pub workflow: Vec<String>,
+    /// Whom or what it reaches, in the provider's words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub target: Vec<String>,
+    /// Gives true for what it applies to, of `{ with, operation, target, ... }`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<Expression>,
+    /// Nothing was sent to one of the recipients before.
+    #[serde(default, skip_serializing_if = "Signal::is_either")]
+    pub first_contact: Signal,
+    /// A recipient is not in the allow list of this name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outside_allow_list: Option<String>,
+    /// Something in the bytes looks like a credential.
+    #[serde(default, skip_serializing_if = "Signal::is_either")]
+    pub secrets_found: Signal,
+    /// A number in the bytes passes the check of payment cards.
+    #[serde(default, skip_serializing_if = "Signal::is_either")]
+    pub card_numbers_found: Signal,
+    /// The body has more bytes than this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size_over: Option<u64>,
+    /// How much of it can be taken back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reversibility: Vec<Reversibility>,
 }
 
 /// What a rule asks for.
@@ -93,6 +205,38 @@ pub struct Require {
     pub reason_required: Option<ReasonRequired>,
     /// Whether the requester may vote.
     pub self_approval: Option<SelfApproval>,
+    /// How sure it must be who approves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assurance: Option<Assurance>,
+    /// Interval of notices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remind: Option<Duration>,
+    /// Whose votes count as well when nobody has decided for some time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalate: Option<Escalation>,
+    /// Nobody may send it.
+    #[serde(default, skip_serializing_if = "Permission::is_asked")]
+    pub permission: Permission,
+}
+
+wire_enum! {
+    /// Whether people can allow it at all.
+    #[derive(Default)]
+    Permission {
+        /// They are asked.
+        #[default]
+        Asked = 1 "asked",
+        /// They are not: it is refused.
+        Refused = 2 "refused",
+    }
+}
+
+impl Permission {
+    /// Whether people are asked.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+    pub const fn is_asked(&self) -> bool {
+        matches!(self, Self::Asked)
+    }
 }
 
 impl Policy {

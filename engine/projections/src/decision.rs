@@ -5,14 +5,14 @@
 
 use crate::key::Mark;
 use crate::run::{Facts, State};
-use crate::{DecisionRow, Error};
+use crate::{DecisionRow, Due, DueRow, Error};
 use placet_model::approval::Requirement;
 use placet_model::attempt::RefuseReason;
 use placet_model::decision::{DecisionState, Verdict, VoidReason};
 use placet_model::draft::BoundField;
 use placet_model::event::decision::{
-    DecisionReassigned, DecisionRequested, DecisionSettled, DecisionVoided, DraftPrepared,
-    RequirementRaised, VoteCast,
+    ApproversReminded, DecisionReassigned, DecisionRequested, DecisionSettled, DecisionVoided,
+    DraftPrepared, NoticeKind, RequirementRaised, StandingUsed, VoteCast, VoteDelegated,
 };
 use placet_model::manifest::Effect;
 use placet_model::{
@@ -51,6 +51,10 @@ pub(crate) struct Decision {
     /// Users and groups who are to decide instead.
     assigned: Vec<Principal>,
     revision: Revision,
+    notes: Vec<String>,
+    notices: Vec<(Timestamp, NoticeKind)>,
+    standing: Option<StandingUsed>,
+    delegated: Vec<(Principal, Vec<Principal>)>,
 }
 
 /// What an event means for a decision.
@@ -62,6 +66,9 @@ pub(crate) enum Change<'e> {
     Raised(&'e RequirementRaised),
     Reassigned(&'e DecisionReassigned),
     Voided(&'e DecisionVoided),
+    Standing(&'e StandingUsed),
+    Delegated(&'e VoteDelegated),
+    Reminded(&'e ApproversReminded),
     /// A try has claimed it.
     Claimed(AttemptId),
     /// The try proved that nothing was sent, and the approval may be spent again.
@@ -83,6 +90,9 @@ impl<'e> Change<'e> {
             Event::RequirementRaised(body) => Some((body.decision, Self::Raised(body))),
             Event::DecisionReassigned(body) => Some((body.decision, Self::Reassigned(body))),
             Event::DecisionVoided(body) => Some((body.decision, Self::Voided(body))),
+            Event::StandingUsed(body) => Some((body.decision, Self::Standing(body))),
+            Event::VoteDelegated(body) => Some((body.decision, Self::Delegated(body))),
+            Event::ApproversReminded(body) => Some((body.decision, Self::Reminded(body))),
             Event::AttemptStarted(body) => Some((body.decision?, Self::Claimed(body.attempt))),
             Event::AttemptSucceeded(body) => doubt_over(state, body.attempt),
             Event::AttemptRefused(body) => {
@@ -93,9 +103,7 @@ impl<'e> Change<'e> {
                 }
             }
             Event::AttemptDeferred(body) => doubt_over(state, body.attempt),
-            Event::AttemptInDoubt(body) => {
-                Some((state.known(body.attempt)?.decision?, Self::InDoubt(body.attempt)))
-            }
+            Event::AttemptInDoubt(body) => in_doubt(state, body.attempt),
             Event::AttemptReconciled(body) => doubt_over(state, body.attempt),
             Event::RunStarted(_)
             | Event::TaskStarted(_)
@@ -145,9 +153,15 @@ impl<'e> Change<'e> {
             | Event::PayloadErased(_)
             | Event::EpochStarted(_)
             | Event::KeyRegistered(_)
-            | Event::KeyRevoked(_) => None,
+            | Event::KeyRevoked(_)
+            | Event::StandingEndorsed(_)
+            | Event::BreakGlassReviewed(_) => None,
         }
     }
+}
+
+fn in_doubt<'e>(state: &State, attempt: AttemptId) -> Option<(DecisionId, Change<'e>)> {
+    Some((state.known(attempt)?.decision?, Change::InDoubt(attempt)))
 }
 
 fn doubt_over<'e>(state: &State, attempt: AttemptId) -> Option<(DecisionId, Change<'e>)> {
@@ -188,6 +202,10 @@ impl Decision {
             editor,
             assigned: Vec::new(),
             revision: event.revision,
+            notes: draft.notes.clone(),
+            notices: Vec::new(),
+            standing: None,
+            delegated: Vec::new(),
         }
     }
 
@@ -217,6 +235,11 @@ impl Decision {
                 self.void = Some((body.reason, body.field));
                 self.missing.clear();
             }
+            Change::Standing(body) => self.standing = Some((*body).clone()),
+            Change::Delegated(body) => {
+                self.delegated.push((body.voter.clone(), body.instead_of.clone()));
+            }
+            Change::Reminded(body) => self.notices.push((body.due_at, body.kind)),
             Change::Claimed(attempt) => {
                 self.state = DecisionState::Consumed;
                 self.attempt = Some(*attempt);
@@ -242,7 +265,18 @@ impl Decision {
         if approved {
             marks.push(Mark::Approved(decision));
         }
+        if self.votes.iter().any(|(_, verdict, _)| *verdict == Verdict::BreakGlass) {
+            marks.push(Mark::Broken(decision));
+        }
         marks
+    }
+
+    /// When people hear of it again, while it is open.
+    pub(crate) fn due(&self, decision: DecisionId) -> Option<DueRow> {
+        let open = self.state == DecisionState::Requested;
+        let due = self.requirement.notices_due(self.requested_at, &self.notices);
+        let (at, ..) = due.into_iter().next().filter(|(at, ..)| open && *at < self.expires_at)?;
+        Some(DueRow { at, run: self.run, due: Due::Notice(decision) })
     }
 
     /// The row as readers see it.
@@ -276,6 +310,9 @@ impl Decision {
             editor: self.editor,
             assigned: self.assigned,
             revision: self.revision,
+            notes: self.notes,
+            standing: self.standing,
+            delegated: self.delegated,
         }
     }
 }

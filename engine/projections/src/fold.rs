@@ -15,7 +15,9 @@ use crate::store::Store;
 use crate::table::TableName;
 use crate::{DueRow, Error};
 use crate::{integrations, project};
+use placet_model::event::decision::StandingUsed;
 use placet_model::event::run::{RunMigrated, RunStarted};
+use placet_model::event::wait::EventReceived;
 use placet_model::{
     DecisionId, Event, Position, Principal, RecordedEvent, Revision, RunId, StreamId,
 };
@@ -64,6 +66,7 @@ struct TouchedRun {
 #[derive(Debug)]
 struct TouchedDecision {
     marks: Vec<Mark>,
+    due: Vec<[u8; DUE_LEN]>,
     decision: Decision,
 }
 
@@ -75,8 +78,7 @@ impl Commit {
         match &event.event {
             Event::RunStarted(body) => self.run_started(store, event, body),
             Event::RunCompleted(_) | Event::RunFaulted(_) | Event::RunCancelled(_) => {
-                self.run_event(store, event)?;
-                order::became(store, run_of(event)?, Became::Over)
+                self.run_over(store, event)
             }
             Event::ChildStarted(_)
             | Event::ChildEnded(_)
@@ -87,10 +89,7 @@ impl Commit {
                 self.run_event(store, event)?;
                 beside_run(store, event)
             }
-            Event::EventReceived(body) => {
-                let came = Came::of(&body.kind, &body.identity, (body.envelope, body.to));
-                arrival::came(store, event, &came)
-            }
+            Event::EventReceived(body) => event_received(store, event, body),
             Event::EventsDelivered(body) => arrival::delivered(store, body.up_to),
             Event::ScheduleFired(body) => order::schedule_fired(store, event, body),
             Event::TaskStarted(_)
@@ -118,7 +117,10 @@ impl Commit {
             | Event::AttemptRefused(_)
             | Event::AttemptDeferred(_)
             | Event::AttemptInDoubt(_)
+            | Event::VoteDelegated(_)
+            | Event::ApproversReminded(_)
             | Event::AttemptReconciled(_) => self.run_event(store, event),
+            Event::StandingUsed(body) => self.standing_used(store, event, body),
             Event::RunMigrated(body) => self.run_migrated(store, event, body),
             Event::IntegrationConnected(_)
             | Event::CredentialStored(_)
@@ -140,8 +142,25 @@ impl Commit {
             | Event::CheckpointSigned(_)
             | Event::CheckpointCosigned(_)
             | Event::PayloadErased(_)
-            | Event::EpochStarted(_) => Ok(()),
+            | Event::EpochStarted(_)
+            | Event::StandingEndorsed(_)
+            | Event::BreakGlassReviewed(_) => Ok(()),
         }
+    }
+
+    fn run_over(&mut self, store: &mut Store<'_>, event: &RecordedEvent) -> Result<(), Error> {
+        self.run_event(store, event)?;
+        order::became(store, run_of(event)?, Became::Over)
+    }
+
+    fn standing_used(
+        &mut self,
+        store: &mut Store<'_>,
+        event: &RecordedEvent,
+        body: &StandingUsed,
+    ) -> Result<(), Error> {
+        project::standing_used(store, body)?;
+        self.run_event(store, event)
     }
 
     fn run_started(
@@ -184,7 +203,8 @@ impl Commit {
                     None => requester_of(store, run, event)?,
                 };
                 let decision = Decision::requested((run, requester), (draft, editor), body, event);
-                decisions.insert(body.decision, TouchedDecision { marks: vec![], decision });
+                let touched = TouchedDecision { marks: vec![], due: vec![], decision };
+                decisions.insert(body.decision, touched);
             } else {
                 if let Change::Voted(vote) = &change
                     && let Some(request) = &vote.request_id
@@ -239,10 +259,11 @@ impl Commit {
                 store.put(TableName::Runs, &run.to_bytes(), &facts)?;
             }
         }
-        for (id, TouchedDecision { marks: before, decision }) in self.decisions {
+        for (id, TouchedDecision { marks: before, due: due_before, decision }) in self.decisions {
             let now = decision.marks(id);
             action::open(store, (id, &decision.requester), (&before, &now))?;
             difference(&mut marks, &before, &now, Mark::key);
+            difference(&mut due, &due_before, &notice_keys(&decision, id), |key| key);
             store.put(TableName::Decisions, &id.to_bytes(), &decision)?;
         }
         for (key, decision) in self.requests {
@@ -254,6 +275,15 @@ impl Commit {
         write_keys(store, TableName::Marks, marks)?;
         write_keys(store, TableName::Due, due)
     }
+}
+
+fn event_received(
+    store: &mut Store<'_>,
+    event: &RecordedEvent,
+    body: &EventReceived,
+) -> Result<(), Error> {
+    let came = Came::of(&body.kind, &body.identity, (body.envelope, body.to));
+    arrival::came(store, event, &came)
 }
 
 /// What an event of the project means; rows are written one by one.
@@ -337,6 +367,10 @@ fn requester_of(
     Ok(facts.requester)
 }
 
+fn notice_keys(decision: &Decision, id: DecisionId) -> Vec<[u8; DUE_LEN]> {
+    decision.due(id).iter().map(DueRow::key).collect()
+}
+
 fn due_keys(state: &State, run: RunId) -> Vec<[u8; DUE_LEN]> {
     state.due(run).iter().map(DueRow::key).collect()
 }
@@ -348,7 +382,8 @@ fn read_decision(
 ) -> Result<TouchedDecision, Error> {
     let decision: Option<Decision> = store.get(TableName::Decisions, &id.to_bytes())?;
     let decision = decision.ok_or_else(|| misplaced(event, "its decision was never requested"))?;
-    Ok(TouchedDecision { marks: decision.marks(id), decision })
+    let due = notice_keys(&decision, id);
+    Ok(TouchedDecision { marks: decision.marks(id), due, decision })
 }
 
 /// A run that is over leaves the small table of live ones.

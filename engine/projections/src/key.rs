@@ -18,6 +18,8 @@ pub(crate) enum Mark {
     Approved(DecisionId),
     /// Something is to be done about a run that was ordered: begin it, tell of its end, cancel it.
     Ordered(RunId),
+    /// Somebody has sent it alone in an emergency; kept for ever.
+    Broken(DecisionId),
 }
 
 pub(crate) const MARK_LEN: usize = 17;
@@ -32,6 +34,7 @@ pub(crate) enum MarkKind {
     Open = 4,
     Approved = 5,
     Ordered = 6,
+    Broken = 7,
 }
 
 impl MarkKind {
@@ -53,6 +56,7 @@ impl Mark {
             Self::Open(decision) => MarkKind::Open.key(decision.to_bytes()),
             Self::Approved(decision) => MarkKind::Approved.key(decision.to_bytes()),
             Self::Ordered(run) => MarkKind::Ordered.key(run.to_bytes()),
+            Self::Broken(decision) => MarkKind::Broken.key(decision.to_bytes()),
         }
     }
 }
@@ -78,6 +82,7 @@ impl DueRow {
             Due::Timer(timer) => (2, timer.to_bytes()),
             Due::Expiry(decision) => (3, decision.to_bytes()),
             Due::Retry(attempt) => (4, attempt.to_bytes()),
+            Due::Notice(decision) => (5, decision.to_bytes()),
         };
         let mut key = [0; DUE_LEN];
         key[..8].copy_from_slice(&moment(self.at));
@@ -98,6 +103,7 @@ impl DueRow {
             (2, _) => Due::Timer(TimerId::from_bytes(id)),
             (3, _) => Due::Expiry(DecisionId::from_bytes(id)),
             (4, _) => Due::Retry(AttemptId::from_bytes(id)),
+            (5, _) => Due::Notice(DecisionId::from_bytes(id)),
             (_, _) => return None,
         };
         let at = Timestamp::from_millis((u64::from_be_bytes(*at) ^ (1 << 63)).cast_signed());
@@ -119,6 +125,7 @@ mod tests {
                 Due::Timer(TimerId::from_bytes([1; 16])),
                 Due::Expiry(DecisionId::from_bytes([2; 16])),
                 Due::Retry(AttemptId::from_bytes([3; 16])),
+                Due::Notice(DecisionId::from_bytes([4; 16])),
             ] {
                 rows.push(DueRow { at: Timestamp::from_millis(at), run, due });
             }

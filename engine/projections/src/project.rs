@@ -4,6 +4,7 @@
 use crate::store::Store;
 use crate::table::TableName;
 use crate::{Error, Located, Pauses, WorkflowRow};
+use placet_model::event::decision::StandingUsed;
 use placet_model::event::governance::{OperationRegistered, PolicyChanged, WorkflowDeployed};
 use placet_model::keys::Keys;
 use placet_model::{
@@ -66,6 +67,18 @@ fn deployment_key(family: &str, position: Position) -> Vec<u8> {
     key.push(0);
     key.extend_from_slice(&position.get().to_be_bytes());
     key
+}
+
+/// The key of the uses of a standing approval on a day.
+pub(crate) fn standing_key(name: &str, day: i64) -> Vec<u8> {
+    [name.as_bytes(), &[0], &day.to_be_bytes()].concat()
+}
+
+/// One more use: counted from the events, so that nothing but an event can take one back.
+pub(crate) fn standing_used(store: &mut Store<'_>, body: &StandingUsed) -> Result<(), Error> {
+    let key = standing_key(&body.standing, body.day);
+    let before: u32 = store.get(TableName::Standing, &key)?.unwrap_or_default();
+    store.put(TableName::Standing, &key, &before.saturating_add(1))
 }
 
 /// The family in the key of a deployment.

@@ -4,6 +4,7 @@
 use placet_model::approval::Requirement;
 use placet_model::decision::{DecisionState, Verdict, VoidReason};
 use placet_model::draft::{BoundField, Mode};
+use placet_model::event::decision::StandingUsed;
 use placet_model::manifest::Effect;
 use placet_model::plan::WorkflowName;
 use placet_model::{
@@ -157,6 +158,12 @@ pub struct DecisionRow {
     pub assigned: Vec<Principal>,
     /// Revision of the run's stream when this row last changed.
     pub revision: Revision,
+    /// What the policy said besides when it was asked.
+    pub notes: Vec<String>,
+    /// The standing approval under which votes were given in advance.
+    pub standing: Option<StandingUsed>,
+    /// Who has voted in whose place.
+    pub delegated: Vec<(Principal, Vec<Principal>)>,
 }
 
 /// What comes due.
@@ -170,6 +177,8 @@ pub enum Due {
     Expiry(DecisionId),
     /// The next try of a call that was put off.
     Retry(AttemptId),
+    /// People are to hear again of an open request.
+    Notice(DecisionId),
 }
 
 /// One moment at which a run must be looked at.

@@ -423,6 +423,9 @@ impl State {
             | Event::DraftEdited(_)
             | Event::DecisionReassigned(_)
             | Event::DecisionVoided(_)
+            | Event::StandingUsed(_)
+            | Event::VoteDelegated(_)
+            | Event::ApproversReminded(_)
             | Event::AttemptStarted(_)
             | Event::AttemptSucceeded(_)
             | Event::AttemptRefused(_)
@@ -453,7 +456,9 @@ impl State {
             | Event::PayloadErased(_)
             | Event::EpochStarted(_)
             | Event::KeyRegistered(_)
-            | Event::KeyRevoked(_) => Err("it is no event of a run"),
+            | Event::KeyRevoked(_)
+            | Event::StandingEndorsed(_)
+            | Event::BreakGlassReviewed(_) => Err("it is no event of a run"),
         }
     }
 
@@ -475,7 +480,11 @@ impl State {
                 self.lines[place].expiry = Some((body.decision, body.expires_at));
                 Ok(())
             }
-            Event::VoteCast(_) | Event::DecisionReassigned(_) => Ok(()),
+            Event::VoteCast(_)
+            | Event::StandingUsed(_)
+            | Event::VoteDelegated(_)
+            | Event::ApproversReminded(_)
+            | Event::DecisionReassigned(_) => Ok(()),
             Event::DraftEdited(body) => {
                 self.go_on(&body.task)?;
                 let place = self.line(&body.task);

@@ -71,6 +71,8 @@ pub(crate) enum TableName {
     Actions,
     /// `digest 32 → decision 16`: drafts that an approver has replaced, by what they said.
     Edited,
+    /// `name | 0 | day i64 → count u32`: uses of a standing approval on one day (UTC).
+    Standing,
 }
 
 /// How many tables there are.
@@ -120,7 +122,7 @@ pub(crate) enum Generation {
 
 impl TableName {
     /// Every table.
-    pub(crate) const ALL: [Self; 21] = [
+    pub(crate) const ALL: [Self; 22] = [
         Self::Cursor,
         Self::Runs,
         Self::Live,
@@ -142,6 +144,7 @@ impl TableName {
         Self::Asked,
         Self::Actions,
         Self::Edited,
+        Self::Standing,
     ];
 
     /// Its name in redb.
@@ -176,6 +179,7 @@ impl TableName {
             Self::Asked => "proj_asked_v3",
             Self::Actions => "proj_actions_v3",
             Self::Edited => "proj_edited_v3",
+            Self::Standing => "proj_standing_v3",
         }
     }
 
@@ -202,6 +206,7 @@ impl TableName {
             Self::Asked => "proj_asked_v3_next",
             Self::Actions => "proj_actions_v3_next",
             Self::Edited => "proj_edited_v3_next",
+            Self::Standing => "proj_standing_v3_next",
         }
     }
 

@@ -13,6 +13,7 @@ mod inbox;
 mod integrations;
 mod keys;
 mod manifests;
+mod policy;
 mod projections;
 mod runs;
 pub(crate) mod status;
@@ -62,7 +63,11 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/integrations/{name}/disconnect", post(integrations::disconnect))
         .route("/pause", post(govern::pause))
         .route("/resume", post(govern::resume))
-        .route("/policy", post(govern::policy))
+        .route("/policy", get(policy::show).post(govern::policy))
+        .route("/policy/test", post(policy::test))
+        .route("/policy/standing/{name}/endorse", post(policy::endorse))
+        .route("/emergencies", get(policy::unreviewed))
+        .route("/emergencies/{decision}/review", post(policy::review))
         .route("/backup", post(backup::make))
         .route("/erasures", post(govern::erase))
         .route("/compactions", post(govern::compact))

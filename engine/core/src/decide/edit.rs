@@ -41,7 +41,7 @@ pub(super) fn reassign(
 ) -> Result<Vec<Event>, Refusal> {
     let Some(ask) = votable(run, &vote, Verdict::Reassign, context)? else { return Ok(vec![]) };
     let requester = requester(run, ask.decision)?;
-    let electorate = ask.electorate(context.policy, requester);
+    let electorate = ask.electorate(context.policy, requester, context.now);
     electorate.may_be_left_to(&to).map_err(|why| Refusal::Reassignment { why })?;
     let decision = ask.decision;
     let reason = vote.ballot.reason.as_ref().map(|_| run.slot(1, 0));
@@ -72,7 +72,7 @@ fn votable<'r>(
         });
     };
     let requester = requester(run, decision)?;
-    check(vote, ask.electorate(context.policy, requester), ask, context)?;
+    check(vote, ask.electorate(context.policy, requester, context.now), ask, context)?;
     Ok(Some(ask))
 }
 

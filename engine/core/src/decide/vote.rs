@@ -41,7 +41,7 @@ pub(super) fn cast(
         let what = format!("the verdict {} without its content", vote.ballot.verdict);
         return Err(Refusal::DoesNotFit { what, state: run.doing().to_owned() });
     }
-    let electorate = ask.electorate(context.policy, &requester);
+    let electorate = ask.electorate(context.policy, &requester, context.now);
     check(&vote, electorate, ask, context)?;
     let reason = vote.ballot.reason.as_ref().map(|_| run.slot(1, 0));
     let cast = to_event(vote, reason);
@@ -51,14 +51,14 @@ pub(super) fn cast(
     } else {
         cast
     };
-    let mut votes = ask.votes.clone();
-    votes.retain(|vote| context.policy.trusts(vote));
+    let mut votes = ask.counted(context.policy, context.now);
     votes.push(cast.clone());
+    let delegated = super::advance::delegated(&cast, electorate);
     let settlement = settle(cast.verdict, electorate, &votes);
     let digest = ask.draft.digest;
     let settled = settlement
         .map(|settlement| Event::from(DecisionSettled { decision, digest, settlement, reason }));
-    Ok(std::iter::once(Event::from(cast)).chain(settled).collect())
+    Ok(std::iter::once(Event::from(cast)).chain(delegated).chain(settled).collect())
 }
 
 pub(super) fn answered_before(run: &Run, vote: &VoteCommand) -> Result<bool, Refusal> {
@@ -115,9 +115,14 @@ fn check_voter(vote: &VoteCommand, electorate: Electorate<'_>, ask: &Ask) -> Res
     if electorate.is_agent(voter) {
         return Err(Refusal::Agent { voter: voter.clone() });
     }
-    let counted = |v: &&VoteCast| v.verdict != Verdict::Reassign && electorate.policy.trusts(v);
-    if ask.votes.iter().filter(counted).any(|v| v.voter == *voter) {
+    let counted = ask.counted(electorate.policy, electorate.moment.now);
+    let voted = |v: &VoteCast| v.verdict != Verdict::Reassign && v.voter == *voter;
+    if counted.iter().any(voted) {
         return Err(Refusal::AlreadyVoted { voter: voter.clone() });
+    }
+    super::advance::check_assurance(vote, electorate)?;
+    if vote.ballot.verdict == Verdict::BreakGlass {
+        return super::advance::check_glass(voter, electorate);
     }
     // an editor may go on editing, and an operator may name others
     let mut entitled = electorate.is_entitled(voter);
@@ -156,7 +161,7 @@ fn check_withdrawal(voter: &Principal, electorate: Electorate<'_>) -> Result<(),
 fn check_words(vote: &VoteCommand, ask: &Ask) -> Result<(), Refusal> {
     let verdict = vote.ballot.verdict;
     let needed = match (verdict, ask.requirement.reason_required) {
-        (Verdict::Respond, _)
+        (Verdict::Respond | Verdict::BreakGlass, _)
         | (Verdict::Approve | Verdict::Reject, ReasonRequired::Always)
         | (Verdict::Reject, ReasonRequired::OnReject) => true,
         (Verdict::Withdraw | Verdict::Edit | Verdict::Reassign, _)
@@ -188,6 +193,7 @@ fn settle(verdict: Verdict, electorate: Electorate<'_>, votes: &[VoteCast]) -> O
     match verdict {
         Verdict::Respond => return Some(Settlement::Responded),
         Verdict::Withdraw => return Some(Settlement::Withdrawn),
+        Verdict::BreakGlass => return Some(Settlement::Approved),
         Verdict::Approve | Verdict::Reject | Verdict::Edit | Verdict::Reassign => {}
     }
     let tally = electorate.tally(votes);

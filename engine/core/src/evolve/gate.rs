@@ -4,13 +4,14 @@ use super::{No, Step};
 use crate::run::{Activity, Ask, Attempt, Denial, Detached, Leaf, Refused, Run};
 use placet_model::attempt::RefuseReason;
 use placet_model::decision::{DecisionState, Resolution, Settlement, Verdict, VoidReason};
-use placet_model::event::attempt::{AttemptReconciled, AttemptStarted};
+use placet_model::event::attempt::{AttemptReconciled, AttemptStarted, AttemptSucceeded};
 use placet_model::event::decision::{
-    DecisionReassigned, DecisionRequested, DecisionSettled, DecisionVoided, DraftEdited,
-    DraftOrigin, DraftPrepared, RequirementRaised, VoteCast,
+    ApproversReminded, DecisionReassigned, DecisionRequested, DecisionSettled, DecisionVoided,
+    DraftEdited, DraftOrigin, DraftPrepared, RequirementRaised, StandingUsed, VoteCast,
+    VoteDelegated,
 };
 use placet_model::manifest::Effect;
-use placet_model::{AttemptId, DecisionId, PayloadRef, TaskPath, Timestamp, Uptime};
+use placet_model::{AttemptId, DecisionId, TaskPath, Timestamp, Uptime};
 
 /// What a try that may begin continues.
 struct Startable {
@@ -90,6 +91,8 @@ impl Run {
             votes: vec![],
             editor: leaf.editor.clone(),
             assigned: vec![],
+            standing: None,
+            notices: vec![],
             prior: None,
         };
         let leaf = Leaf { decision: Some(body.decision), ..leaf.clone() };
@@ -106,6 +109,24 @@ impl Run {
         if let Some(request) = &body.request_id {
             self.requests.insert((body.voter.to_string(), request.clone()), body.clone());
         }
+        Ok(())
+    }
+
+    pub(super) fn standing_used(&mut self, body: &StandingUsed) -> Step {
+        let Activity::Asked(_, ask) = self.deciding(body.decision)? else { return Err(No) };
+        ask.standing = Some(body.clone());
+        Ok(())
+    }
+
+    /// It says more of the vote before it, which the run has.
+    pub(super) fn vote_delegated(&mut self, body: &VoteDelegated) -> Step {
+        let Activity::Asked(..) = self.deciding(body.decision)? else { return Err(No) };
+        Ok(())
+    }
+
+    pub(super) fn approvers_reminded(&mut self, body: &ApproversReminded) -> Step {
+        let Activity::Asked(_, ask) = self.deciding(body.decision)? else { return Err(No) };
+        ask.notices.push((body.due_at, body.kind));
         Ok(())
     }
 
@@ -237,17 +258,13 @@ impl Run {
         Err(No)
     }
 
-    pub(super) fn attempt_succeeded(
-        &mut self,
-        id: AttemptId,
-        try_number: u32,
-        output: PayloadRef,
-    ) -> Step {
+    pub(super) fn attempt_succeeded(&mut self, body: &AttemptSucceeded) -> Step {
+        let (id, try_number) = (body.attempt, body.try_number);
         if self.take_detached(id, try_number).is_some() {
             return Ok(());
         }
         let UnderWay { leaf, activity, .. } = self.under_way(id, try_number)?;
-        *activity = Activity::Answered(leaf, output);
+        *activity = Activity::Answered(leaf, body.output);
         Ok(())
     }
 

@@ -46,7 +46,7 @@ pub fn default_policy() -> Policy {
 
 /// `approve` approvals, or `deny` rejections, of these people and groups.
 pub fn threshold(from: &[&str], approve: u16, deny: u16) -> Threshold {
-    Threshold { from: from.iter().map(|who| name(who)).collect(), approve, deny }
+    Threshold { from: from.iter().map(|who| name(who)).collect(), approve, deny, escalate: None }
 }
 
 /// The default requirement with these thresholds.

@@ -19,6 +19,12 @@ pub fn describe(event: &Event) -> String {
         Event::DecisionReassigned(body) => {
             body.to.iter().map(placet_model::Principal::as_str).collect::<Vec<_>>().join(", ")
         }
+        Event::StandingUsed(body) => format!("{} {}", body.standing, body.count),
+        Event::VoteDelegated(body) => {
+            let people: Vec<_> = body.instead_of.iter().map(ToString::to_string).collect();
+            format!("{} for {}", body.voter, people.join(", "))
+        }
+        Event::ApproversReminded(body) => body.kind.to_string(),
         Event::DraftPrepared(body) => format!("revision {}", body.revision),
         Event::AttemptStarted(body) => format!("try {}", body.try_number),
         Event::AttemptRefused(body) => body.reason.to_string(),

@@ -372,9 +372,11 @@ fn vote(scene: Scene, who: &str, (verdict, spoil): (Verdict, Spoil)) -> Scene {
         Verdict::Reassign => {
             lawful(scene.when(Command::Reassign { vote, to: vec![name("leads")] }))
         }
-        Verdict::Approve | Verdict::Reject | Verdict::Respond | Verdict::Withdraw => {
-            lawful(scene.when(Command::Vote(vote)))
-        }
+        Verdict::Approve
+        | Verdict::Reject
+        | Verdict::Respond
+        | Verdict::Withdraw
+        | Verdict::BreakGlass => lawful(scene.when(Command::Vote(vote))),
     }
 }
 

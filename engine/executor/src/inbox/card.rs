@@ -12,7 +12,7 @@ use placet_model::decision::DecisionState;
 use placet_model::integration::Integration;
 use placet_model::manifest::Effect;
 use placet_model::request::PreparedRequest;
-use placet_model::{Event, PayloadRef, Revision, StreamId};
+use placet_model::{Event, PayloadRef, Revision, StreamId, Timestamp};
 use placet_projections::DecisionRow;
 use serde_json::{Value, json};
 
@@ -53,10 +53,11 @@ impl Handle {
             "state": state_word(row),
             "votes": row.votes.len(),
             "needed": approvals(row),
-            "missing": missing(world, row),
+            "missing": missing((world, self.now()), row),
             "hold": hold(world, row),
             "edited": row.editor.is_some(),
             "assigned": row.assigned,
+            "out_of_reach": out_of_reach((world, self.now()), row),
         }))
     }
 
@@ -103,7 +104,7 @@ impl Handle {
             "warnings": content.warnings,
             "remarks": content.request.as_ref().map(remarks).unwrap_or_default(),
             "document": document,
-            "policy": policy_words(world, row),
+            "policy": policy_words((world, self.now()), row),
             "on_no": "rejecting, or silence until the request expires, sends nothing; the workflow goes on with an error it may catch",
             "votes": votes(view, row)?,
             "changes": since_last(view, row)?,
@@ -174,14 +175,20 @@ fn approvals(row: &DecisionRow) -> u16 {
 }
 
 /// What is asked for, or what is still missing after a policy has asked for more; nothing once it is decided.
-fn missing(world: &World, row: &DecisionRow) -> Vec<String> {
+fn missing((world, now): (&World, Timestamp), row: &DecisionRow) -> Vec<String> {
     match row.state {
         DecisionState::Requested if row.missing.is_empty() => {
-            electorate(world, row).tally(&[]).missing
+            electorate(world, row, now).tally(&[]).missing
         }
         DecisionState::Requested => row.missing.clone(),
         _ => vec![],
     }
+}
+
+/// What nobody but the requester could ever give, while it is open.
+fn out_of_reach((world, now): (&World, Timestamp), row: &DecisionRow) -> Vec<String> {
+    let open = row.state == DecisionState::Requested;
+    if open { electorate(world, row, now).out_of_reach() } else { vec![] }
 }
 
 /// Why an approved request has not gone yet.
@@ -292,8 +299,8 @@ pub(super) fn json_payload(
 }
 
 /// The requirement in words.
-fn policy_words(world: &World, row: &DecisionRow) -> Value {
-    let electorate = electorate(world, row);
+fn policy_words((world, now): (&World, Timestamp), row: &DecisionRow) -> Value {
+    let electorate = electorate(world, row, now);
     let needed = electorate.tally(&[]).missing;
     json!({
         "rules": row.requirement.rules,
@@ -301,6 +308,18 @@ fn policy_words(world: &World, row: &DecisionRow) -> Value {
         "valid_for": row.requirement.valid_for.to_string(),
         "reason_required": row.requirement.reason_required,
         "self_approval": row.requirement.self_approval,
+        "assurance": row.requirement.assurance,
+        "escalations": row.requirement.thresholds.iter().filter_map(|threshold| {
+            let more = threshold.escalate.as_ref()?;
+            Some(json!({"from": threshold.from, "after": more.after.to_string(), "to": more.to}))
+        }).collect::<Vec<_>>(),
+        "notes": row.notes,
+        "standing": row.standing.as_ref().map(|used| json!({
+            "name": used.standing, "digest": used.digest, "voters": used.voters, "count": used.count,
+        })),
+        "delegated": row.delegated.iter().map(|(voter, instead_of)| {
+            json!({"voter": voter, "instead_of": instead_of})
+        }).collect::<Vec<_>>(),
         "out_of_reach": electorate.out_of_reach(),
     })
 }
@@ -343,6 +362,9 @@ fn history(view: &ReadView, row: &DecisionRow) -> Result<Vec<Value>, Error> {
             Event::DecisionReassigned(body) => body.decision == row.decision,
             Event::RequirementRaised(body) => body.decision == row.decision,
             Event::DecisionVoided(body) => body.decision == row.decision,
+            Event::StandingUsed(body) => body.decision == row.decision,
+            Event::VoteDelegated(body) => body.decision == row.decision,
+            Event::ApproversReminded(body) => body.decision == row.decision,
             Event::AttemptStarted(body) => body.decision == Some(row.decision),
             Event::AttemptSucceeded(body) => Some(body.attempt) == row.attempt,
             Event::AttemptRefused(body) => Some(body.attempt) == row.attempt,

@@ -161,6 +161,12 @@ fn remark(place: &str, text: &str, remarks: &mut Vec<Value>) {
     }
 }
 
+/// Whether something in a text looks like a credential.
+pub(crate) fn has_secret(text: &str) -> bool {
+    let words = text.split(|letter: char| letter.is_whitespace() || "\"'<>(),:=".contains(letter));
+    words.into_iter().any(looks_secret)
+}
+
 fn looks_secret(word: &str) -> bool {
     const PREFIXES: [&str; 10] = [
         "xoxb-",
@@ -178,7 +184,7 @@ fn looks_secret(word: &str) -> bool {
 }
 
 /// 13 to 19 digits, spaces and dashes between them allowed, that pass the Luhn check.
-fn has_card_number(text: &str) -> bool {
+pub(crate) fn has_card_number(text: &str) -> bool {
     text.split(|letter: char| !(letter.is_ascii_digit() || letter == ' ' || letter == '-')).any(
         |piece| {
             let digits: Vec<u32> = piece.chars().filter_map(|letter| letter.to_digit(10)).collect();

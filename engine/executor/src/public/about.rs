@@ -2,6 +2,7 @@
 //! stands here, so that a new one is not overlooked by whoever looks for something.
 
 use placet_model::event::Event;
+use placet_model::event::attempt::AttemptStarted;
 use placet_model::{AttemptId, DecisionId, Digest, IntegrationId};
 
 /// What an event names itself; what follows from earlier events of its stream is not in here.
@@ -18,6 +19,15 @@ pub(super) struct About {
 }
 
 impl About {
+    fn started(body: &AttemptStarted) -> Self {
+        Self {
+            decision: body.decision,
+            attempt: Some(body.attempt),
+            digest: body.digest,
+            integration: body.integration.as_ref().map(|bound| bound.id),
+        }
+    }
+
     /// What this event names.
     pub(super) fn of(event: &Event) -> Self {
         match event {
@@ -32,12 +42,11 @@ impl About {
             Event::DecisionReassigned(body) => Self::decision(body.decision, None),
             Event::RequirementRaised(body) => Self::decision(body.decision, None),
             Event::DecisionVoided(body) => Self::decision(body.decision, None),
-            Event::AttemptStarted(body) => Self {
-                decision: body.decision,
-                attempt: Some(body.attempt),
-                digest: body.digest,
-                integration: body.integration.as_ref().map(|bound| bound.id),
-            },
+            Event::StandingUsed(body) => Self::decision(body.decision, None),
+            Event::VoteDelegated(body) => Self::decision(body.decision, None),
+            Event::ApproversReminded(body) => Self::decision(body.decision, None),
+            Event::BreakGlassReviewed(body) => Self::decision(body.decision, None),
+            Event::AttemptStarted(body) => Self::started(body),
             Event::AttemptSucceeded(body) => Self::attempt(body.attempt),
             Event::AttemptRefused(body) => Self::attempt(body.attempt),
             Event::AttemptDeferred(body) => Self::attempt(body.attempt),
@@ -89,7 +98,8 @@ impl About {
             | Event::PayloadErased(_)
             | Event::EpochStarted(_)
             | Event::KeyRegistered(_)
-            | Event::KeyRevoked(_) => Self::default(),
+            | Event::KeyRevoked(_)
+            | Event::StandingEndorsed(_) => Self::default(),
         }
     }
 

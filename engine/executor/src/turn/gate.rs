@@ -95,6 +95,17 @@ impl Turn<'_> {
         })
     }
 
+    /// What was stored of the draft, where the policy looks at more than the call itself.
+    fn stored(&mut self, ask: &Ask) -> Result<Option<(Arc<Value>, PreparedRequest)>, Error> {
+        if !crate::signals::are_needed(&self.world.policy) {
+            return Ok(None);
+        }
+        let with = self.value(ask.draft.with)?;
+        let request = PreparedRequest::from_bytes(self.bytes(ask.draft.request)?.bytes());
+        // what is stored and cannot be read is unknown to every rule, and no call comes of it
+        Ok(request.ok().map(|request| (with, request)))
+    }
+
     /// Sets the approved document and the stored bytes against the world as it is, and lets the
     /// law say what follows. The one place in which the executor looks at an approval.
     fn weigh(
@@ -114,12 +125,16 @@ impl Turn<'_> {
         let integration = integration.filter(|now| now.provider == provider).cloned();
         let settings_digest = integration.as_ref().map(Integration::settings_digest).transpose()?;
         let action = (ask.draft.operation.as_str(), ask.draft.effect);
+        let content = self.stored(ask)?;
+        let content = content.as_ref().map(|(with, request)| (&**with, request));
+        let resolved = self.resolved(action, integration.as_ref(), (call.approval, content))?;
         let circumstances = Circumstances {
             now: self.now,
             uptime: self.uptime,
             project: &self.env.config.project,
             policy: &self.world.policy,
-            requirement: self.requirement(action, integration.as_ref(), call.approval),
+            requirement: resolved.requirement,
+            forbidden: !resolved.refused_by.is_empty(),
             integration: integration.as_ref(),
             settings_digest,
             approved: &approved,

@@ -6,15 +6,14 @@ use super::scope::Place;
 use super::{Error, Outcome, Turn, or_fault};
 use crate::values::Content;
 use placet_adapters::{http_call, oauth, openapi, secrets};
+use placet_core::Command;
 use placet_core::run::Leaf;
-use placet_core::{Command, policy};
-use placet_model::approval::{ApprovalMetadata, Requirement};
+use placet_model::approval::ApprovalMetadata;
 use placet_model::draft::{BoundIntegration, DraftDocument, Mode, send_id};
 use placet_model::event::attempt::AttemptStarted;
 use placet_model::event::decision::{DraftOrigin, DraftPrepared};
 use placet_model::event::run::TimerKind;
 use placet_model::fault::FaultKind;
-use placet_model::integration::Integration;
 use placet_model::manifest::{Effect, HTTP_OPERATION};
 use placet_model::plan::{Authentication, Call, DurationSpec, OpenApiCall, Task, TaskKind};
 use placet_model::request::PreparedRequest;
@@ -37,17 +36,17 @@ struct Rendered {
 
 /// What of a call does not depend on its input.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct CallShape<'p> {
+pub(crate) struct CallShape<'p> {
     operation: &'p str,
     integration: Option<&'p str>,
     pub(super) authentication: Option<&'p Authentication>,
-    pub(super) approval: Option<&'p ApprovalMetadata>,
+    pub(crate) approval: Option<&'p ApprovalMetadata>,
 }
 
 impl<'p> CallShape<'p> {
     /// The shape of a task that calls the outside.
     #[expect(clippy::wildcard_enum_match_arm, reason = "two kinds of task call the outside")]
-    pub(super) fn of(kind: &'p TaskKind) -> Option<Self> {
+    pub(crate) fn of(kind: &'p TaskKind) -> Option<Self> {
         match kind {
             TaskKind::Call(call) => Some((&**call).into()),
             TaskKind::OpenApi(call) => Some((&**call).into()),
@@ -337,8 +336,16 @@ impl Turn<'_> {
         let rendered = or_fault!(Ok::<_, Error>(self.rendered(call, target, with, id)));
         let Rendered { target, with, request, send_id, reaches } = rendered;
         self.out.subjects.extend(reaches.map(|reaches| placet_model::subject::normalise(&reaches)));
+        self.out.subjects.extend(self.recipients(target.operation.name(), &with, &request));
         let action = (target.operation.name(), target.effect);
-        let requirement = self.requirement(action, target.integration.as_ref(), call.approval);
+        let content = Some((&*with, &request));
+        let resolved =
+            self.resolved(action, target.integration.as_ref(), (call.approval, content))?;
+        if !resolved.refused_by.is_empty() {
+            let words = format!("the policy refuses it: {}", resolved.refused_by.join(", "));
+            return Ok(Err(Fault::new(FaultKind::Authorization, words)));
+        }
+        let given = self.in_advance(action, target.integration.as_ref(), content)?;
         let bytes = request.to_bytes();
         let mut draft = DraftPrepared {
             task: leaf.task.clone(),
@@ -353,11 +360,12 @@ impl Turn<'_> {
             with: self.out.run.slot(1, 0),
             request: self.out.run.slot(1, 1),
             request_digest: placet_model::Digest::of(&bytes),
-            requirement,
+            requirement: resolved.requirement,
             nonce: self.env.mint.nonce(),
             document: self.out.run.slot(1, 2),
             digest: placet_model::Digest::of(&[]),
             summary: summary.is_some().then(|| self.out.run.slot(1, 3)),
+            notes: resolved.notes,
         };
         let document: Option<DraftDocument> =
             self.out.run.document(&self.env.config.project, &draft);
@@ -375,26 +383,10 @@ impl Turn<'_> {
             let words = "the time to decide is beyond the calendar";
             return Ok(Err(Fault::new(FaultKind::Validation, words)));
         }
+        let id = draft.send_id.clone();
         self.command(Command::Propose { draft: Box::new(draft), decision }, payloads)?;
+        self.stand(decision, (&id, given))?;
         Ok(Ok(()))
-    }
-
-    /// What must be met now before this action may leave.
-    pub(super) fn requirement(
-        &self,
-        (operation, effect): (&str, Effect),
-        integration: Option<&Integration>,
-        metadata: Option<&ApprovalMetadata>,
-    ) -> Requirement {
-        let family = self.out.plan.as_ref().map(|plan| plan.family()).unwrap_or_default();
-        let subject = policy::Subject {
-            effect,
-            provider: operation.split('.').next().unwrap_or_default(),
-            operation,
-            integration: integration.map(|i| i.name.as_str()),
-            workflow: &family,
-        };
-        policy::resolve(&self.world.policy, subject, metadata)
     }
 }
 

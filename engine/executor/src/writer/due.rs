@@ -195,6 +195,7 @@ const fn job_of(due: Due) -> Job {
         Due::Timer(timer) => Job::Timer(timer),
         Due::Expiry(decision) => Job::Expire(decision),
         Due::Retry(attempt) => Job::Retry(attempt),
+        Due::Notice(decision) => Job::Remind(decision),
         Due::RunDeadline => Job::Deadline,
     }
 }

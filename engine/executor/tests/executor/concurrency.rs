@@ -193,9 +193,10 @@ fn crowd(size: usize, approve: u8) -> Policy {
         name: "several".into(),
         matches: Match::default(),
         require: Require {
-            thresholds: vec![Threshold { from: vec![], approve: approve.into(), deny: 1 }],
+            thresholds: vec![Threshold::of(vec![], approve.into())],
             ..Require::default()
         },
+        ..Rule::default()
     });
     policy
 }

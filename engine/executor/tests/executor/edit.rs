@@ -168,10 +168,10 @@ async fn an_edit_is_asked_for_under_the_policy_of_now() {
     let mut world = start().await;
     let (_, row) = message(&mut world).await;
     let mut policy = people();
-    let threshold = Threshold { from: vec![], approve: 2, deny: 1 };
+    let threshold = Threshold { from: vec![], approve: 2, deny: 1, escalate: None };
     let require = Require { thresholds: vec![threshold], ..Require::default() };
     let matches = Match { operation: vec!["slack.chat.postMessage".into()], ..Match::default() };
-    policy.rules.push(Rule { name: "two".into(), matches, require });
+    policy.rules.push(Rule { name: "two".into(), matches, require, ..Rule::default() });
     world.handle.apply_policy(&name("author"), policy).await.unwrap();
     let with = json!({"channel": "C9999", "text": "hello"});
     let next = successor(&world, edit(&world, &row, "approver", with).await.unwrap());

@@ -176,10 +176,8 @@ async fn a_stricter_policy_asks_for_the_missing_vote_and_keeps_the_first() {
         policy.rules.push(Rule {
             name: "two".into(),
             matches: Match::default(),
-            require: Require {
-                thresholds: vec![Threshold { from: vec![], approve: 2, deny: 1 }],
-                ..Require::default()
-            },
+            require: Require { thresholds: vec![Threshold::of(vec![], 2)], ..Require::default() },
+            ..Rule::default()
         });
         world.handle.apply_policy(&name("author"), policy).await.unwrap();
     })

@@ -18,6 +18,7 @@ mod events;
 mod forks;
 mod gate;
 mod interleave;
+mod policy;
 mod reads;
 mod report;
 mod schedules;

@@ -147,7 +147,7 @@ impl Reader<'_> {
             {
                 // In a policy a bare quorum counts everybody with the role `approver`.
                 self.check_reachable(&[], approve, span);
-                return Some(vec![Threshold { from: Vec::new(), approve, deny: 1 }]);
+                return Some(vec![Threshold::of(Vec::new(), approve)]);
             }
             if let Some(span) = quorum_span {
                 let message = "a quorum needs at least one name under `approvers`";
@@ -179,7 +179,7 @@ impl Reader<'_> {
         } else {
             let approve = quorum.unwrap_or(1);
             self.check_reachable(&names, approve, quorum_span.unwrap_or(approvers.span));
-            rules.insert(0, Threshold { from: names, approve, deny: 1 });
+            rules.insert(0, Threshold::of(names, approve));
         }
         Some(rules)
     }
@@ -203,7 +203,7 @@ impl Reader<'_> {
         let deny = node.get("deny").map_or(Some(1), |n| self.count(n, "`deny`"))?;
         let span = node.get("approve").map_or(node.span, |n| n.span);
         self.check_reachable(&from, approve, span);
-        Some(Threshold { from, approve, deny })
+        Some(Threshold { from, approve, deny, escalate: None })
     }
 
     pub(super) fn short_list<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n [Node]> {

@@ -12,7 +12,7 @@ use crate::expr::source as fences;
 use crate::syntax::Node;
 
 /// Shortest interval of reminders.
-const REMIND_MILLIS_MIN: i64 = 5 * 60 * 1_000;
+pub(super) const REMIND_MILLIS_MIN: i64 = 5 * 60 * 1_000;
 /// Expiry of a request when nobody says otherwise.
 const EXPIRY_DEFAULT: Duration = Duration::from_days(placet_model::approval::DEFAULT_EXPIRY_DAYS);
 
@@ -123,7 +123,7 @@ impl Reader<'_> {
 }
 
 /// Whether `a` is certainly as long as `b`; a month has 28 to 31 days.
-fn at_least(a: Duration, b: Duration) -> bool {
+pub(super) fn at_least(a: Duration, b: Duration) -> bool {
     const DAY: i64 = 24 * 60 * 60 * 1_000;
     let (shortest, longest) = (i64::from(a.months) * 28 * DAY, i64::from(b.months) * 31 * DAY);
     if a.months == b.months {

@@ -53,6 +53,7 @@ use reader::Reader;
 
 pub(crate) use functions::alias_of;
 pub use policy::check_policy;
+pub use policy::shape::policy_schema;
 pub use project::{
     CheckedProject, Key, Override, check_project, check_project_with, project_keys, project_schema,
     unknown_override,

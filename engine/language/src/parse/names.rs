@@ -25,12 +25,15 @@ pub(super) enum Place {
     Export,
     /// The workflow's `output.as`.
     WorkflowOutput,
+    /// `when` of a policy's rule: all that it sees is its input.
+    Policy,
 }
 
 impl Place {
     /// The variables that are always there.
     fn variables(self) -> &'static [&'static str] {
         match self {
+            Self::Policy => &[],
             Self::Schedule => &["runtime"],
             Self::WorkflowInput => &["workflow", "runtime"],
             Self::TaskInput => &["context", "task", "workflow", "runtime", "steps"],

@@ -1,11 +1,15 @@
 //! `policy.yaml`: groups, rules, principals. A proposal; it binds when an admin applies it.
 
+mod advance;
+mod rules;
+pub(crate) mod shape;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use placet_model::Principal;
 use placet_model::actor::{PrincipalKind, Role};
-use placet_model::manifest::{Catalogue, Effect};
-use placet_model::policy::{Match, Policy, PrincipalInfo, Require, Rule};
+use placet_model::manifest::Catalogue;
+use placet_model::policy::{Policy, PrincipalInfo};
 use placet_schemas::Registry;
 
 use super::on_deep_stack;
@@ -16,18 +20,16 @@ use crate::environment::Environment;
 use crate::source::{Source, Span};
 use crate::syntax::{Content, Node, load};
 
-const ROOT: &[&str] = &["groups", "rules", "principals", "blocked", "standing"];
-const MATCH: &[&str] = &["effect", "provider", "operation", "integration", "workflow"];
-const REQUIRE: &[&str] = &["approvers", "quorum", "expires", "reasonRequired", "selfApproval"];
-/// What a policy will hold one day, and what to do until then.
-const NOT_BUILT: &[(&str, &str)] = &[
-    ("standing", "every write asks; there are no standing grants yet"),
-    ("when", "match by operation, integration or workflow"),
-    ("target", "match by operation, integration or workflow"),
-    ("signature", "votes over `serve` are signed anyway"),
-    ("remind", "watch the inbox with `placet inbox watch`"),
-    ("escalate", "name the approvers"),
-    ("delegate", "name the approvers"),
+/// The members of a policy.
+pub(crate) const ROOT: &[&str] = &[
+    "groups",
+    "rules",
+    "principals",
+    "blocked",
+    "allowLists",
+    "standing",
+    "delegations",
+    "breakGlass",
 ];
 
 /// Checks a policy. `principals` are the people and programs that the project has already; those of
@@ -58,7 +60,7 @@ fn read(
     let mut reader = policy_reader(sink, environment);
     let mut policy =
         Policy { principals: principals.cloned().unwrap_or_default(), ..Policy::default() };
-    let is_map = reader.policy_map(&root, "a policy", ROOT);
+    let is_map = reader.map(&root, "a policy", ROOT);
     if is_map {
         reader.people(&root, &mut policy);
     }
@@ -66,8 +68,13 @@ fn read(
     let known = (!policy.principals.is_empty()).then(|| policy.clone());
     let environment = Environment { policy: known.as_ref(), ..environment };
     let mut reader = policy_reader(reader.into_sink(), environment);
-    if let Some(rules) = root.get("rules").filter(|_| is_map) {
-        policy.rules = reader.rules(rules);
+    if is_map {
+        reader.allow_lists(&root, &mut policy);
+        if let Some(rules) = root.get("rules") {
+            policy.rules = reader.rules(rules, &policy);
+        }
+        reader.in_advance(&root, &mut policy);
+        reader.only_the_requester(&root, &policy);
     }
     let (diagnostics, has_errors) = reader.finish();
     ((!has_errors).then_some(policy), diagnostics)
@@ -81,23 +88,6 @@ fn policy_reader<'a>(sink: Sink<'a>, environment: Environment<'a>) -> Reader<'a>
 }
 
 impl Reader<'_> {
-    /// Whether the node is a map; keys that are still to come are refused as such.
-    fn policy_map(&mut self, node: &Node, what: &str, known: &[&str]) -> bool {
-        if !self.open_map(node, what) {
-            return false;
-        }
-        for entry in node.entries() {
-            let later = NOT_BUILT.iter().find(|(key, _)| *key == entry.key);
-            if let Some((key, help)) = later {
-                let message = format!("`{key}` of a policy is not built yet");
-                self.report(codes::POLICY, entry.key_span, message, *help);
-            } else if !known.contains(&entry.key.as_str()) {
-                self.unknown_key(entry.key_span, &entry.key, what, known);
-            }
-        }
-        true
-    }
-
     fn people(&mut self, root: &Node, policy: &mut Policy) {
         if let Some(principals) = root.get("principals")
             && self.open_map(principals, "`principals`")
@@ -207,101 +197,5 @@ impl Reader<'_> {
             self.report(codes::POLICY, members.span, message, "name its members");
         }
         policy.groups.insert(group, people);
-    }
-
-    fn rules(&mut self, node: &Node) -> Vec<Rule> {
-        let Some(items) = self.list(node, "`rules`") else { return Vec::new() };
-        let mut rules: Vec<Rule> = Vec::new();
-        for (index, item) in items.iter().enumerate() {
-            let Some(rule) = self.rule(item, index) else { continue };
-            if rules.iter().any(|other| other.name == rule.name) {
-                let span = item.get("name").map_or(item.span, |name| name.span);
-                let message = format!("two rules are called `{}`", rule.name);
-                self.report(codes::POLICY, span, message, "give them different names");
-            }
-            rules.push(rule);
-        }
-        rules
-    }
-
-    fn rule(&mut self, node: &Node, index: usize) -> Option<Rule> {
-        if !self.policy_map(node, "a rule", &["name", "match", "require"]) {
-            return None;
-        }
-        let name = match node.get("name") {
-            Some(name) => self.text(name, "`name`")?.to_owned(),
-            None => format!("rule {}", index + 1),
-        };
-        let matches =
-            node.get("match").map_or_else(|| Some(Match::default()), |node| self.matches(node));
-        let require = self.required(node, "require", "a rule");
-        let require = require.and_then(|require| self.require(require));
-        Some(Rule { name, matches: matches?, require: require? })
-    }
-
-    fn matches(&mut self, node: &Node) -> Option<Match> {
-        if !self.policy_map(node, "`match`", MATCH) {
-            return None;
-        }
-        let effect = node.get("effect").map(|node| self.effects(node)).unwrap_or_default();
-        let mut words = |key| node.get(key).map(|node| self.words(node, key)).unwrap_or_default();
-        Some(Match {
-            effect,
-            provider: words("provider"),
-            operation: words("operation"),
-            integration: words("integration"),
-            workflow: words("workflow"),
-        })
-    }
-
-    fn effects(&mut self, node: &Node) -> Vec<Effect> {
-        let items = match &node.content {
-            Content::List(items) => items.as_slice(),
-            Content::Null
-            | Content::Bool(_)
-            | Content::Number(_)
-            | Content::Text { .. }
-            | Content::Map(_) => std::slice::from_ref(node),
-        };
-        let mut effects = Vec::new();
-        for item in items {
-            let effect = self.word(item, "an effect", Effect::ALL);
-            if effect == Some(Effect::Read) {
-                let message = "reads ask for no approval, so this matches nothing";
-                self.warn(codes::POLICY, item.span, message, "write, send or destructive");
-            }
-            effects.extend(effect);
-        }
-        effects
-    }
-
-    /// One string, or a list of them; never empty.
-    fn words(&mut self, node: &Node, what: &str) -> Vec<String> {
-        if let Some(text) = node.as_text() {
-            return vec![text.to_owned()];
-        }
-        let Some(items) = self.list(node, what) else { return Vec::new() };
-        if items.is_empty() {
-            // An empty list would match everything where the author wrote "none of them".
-            let message = format!("{what} is an empty list");
-            self.report(codes::POLICY, node.span, message, "name at least one, or remove the key");
-        }
-        items.iter().filter_map(|item| self.text(item, what)).map(str::to_owned).collect()
-    }
-
-    fn require(&mut self, node: &Node) -> Option<Require> {
-        if !self.policy_map(node, "`require`", REQUIRE) {
-            return None;
-        }
-        let thresholds = self.thresholds(node);
-        let expires = node.get("expires").map(|node| self.some_time(node, "`expires`"));
-        let reason = node.get("reasonRequired").map(|node| self.reason_required(node));
-        let own = node.get("selfApproval").map(|node| self.self_approval(node));
-        Some(Require {
-            thresholds: thresholds?,
-            expires: expires.flatten(),
-            reason_required: reason.flatten(),
-            self_approval: own.flatten(),
-        })
     }
 }

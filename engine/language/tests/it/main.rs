@@ -9,6 +9,7 @@ mod fuzz;
 mod graph;
 mod library;
 mod policy;
+mod policy_words;
 mod project;
 mod rows;
 mod semantics;

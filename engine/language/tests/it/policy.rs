@@ -34,7 +34,16 @@ fn a_policy_holds_groups_and_rules() {
          gmail], workflow: sales/notify }\n    require:\n      approvers: [leads, { from: [cho], deny: 1 }]\n      \
          quorum: 2\n      expires: P1D\n      reasonRequired: on-reject\n      selfApproval: false\n  - require: { quorum: 3 }\n",
     );
-    assert_eq!(findings, Vec::<String>::new());
+    // warnings only, for the project has no more people
+    let alone = "nobody could approve what one of these has caused:";
+    assert_eq!(
+        findings,
+        [
+            format!("PL2401 7:7 {alone} ana, ben"),
+            format!("PL2401 7:7 {alone} cho"),
+            format!("PL2401 12:14 {alone} ana, ben, cho"),
+        ]
+    );
     let policy = policy.expect("a policy");
     assert_eq!(policy.people(&[name("leads")]).len(), 2);
     let [mail, all] = policy.rules.as_slice() else { unreachable!("two rules: {policy:?}") };
@@ -46,13 +55,10 @@ fn a_policy_holds_groups_and_rules() {
     assert_eq!(mail.require.self_approval, Some(SelfApproval::Refused));
     assert_eq!(
         mail.require.thresholds,
-        [
-            Threshold { from: vec![name("leads")], approve: 2, deny: 1 },
-            Threshold { from: vec![name("cho")], approve: 1, deny: 1 },
-        ]
+        [Threshold::of(vec![name("leads")], 2), Threshold::of(vec![name("cho")], 1),]
     );
     assert_eq!(all.name, "rule 2");
-    assert_eq!(all.require.thresholds, [Threshold { from: vec![], approve: 3, deny: 1 }]);
+    assert_eq!(all.require.thresholds, [Threshold::of(vec![], 3)]);
 }
 
 #[test]
@@ -100,21 +106,6 @@ fn what_nobody_could_meet_is_refused_at_once() {
     refused(
         "principals: { robo: { kind: agent, roles: [approver] } }",
         &["PL2401 1:21 an agent can never approve"],
-    );
-}
-
-#[test]
-fn what_a_policy_will_hold_one_day_is_refused_and_never_ignored() {
-    refused(
-        "standing: []\nrules:\n  - match: { when: '.with.amount > 1', target: C0 }\n    \
-         require: { approvers: [ana], signature: required, remind: { every: PT1H } }\n",
-        &[
-            "PL2401 1:1 `standing` of a policy is not built yet",
-            "PL2401 3:14 `when` of a policy is not built yet",
-            "PL2401 3:40 `target` of a policy is not built yet",
-            "PL2401 4:34 `signature` of a policy is not built yet",
-            "PL2401 4:55 `remind` of a policy is not built yet",
-        ],
     );
 }
 

@@ -14,7 +14,7 @@ pub type Render<'r> = &'r dyn Fn(&RecordedEvent) -> Value;
 
 /// Which rendering the lines have; it grows whenever the same event would be shown otherwise, so
 /// that an old export is not taken for a forged one.
-pub const RENDERING: u32 = 1;
+pub const RENDERING: u32 = 2;
 
 /// The line of the event with this leaf and body, without its line end, and the event.
 ///

@@ -58,6 +58,10 @@ pub struct DraftPrepared {
     pub digest: Digest,
     /// The author's line for the card.
     pub summary: Option<PayloadRef>,
+    /// What the policy says besides: rules that are only shown, and rules that apply because their
+    /// expression failed. Names of rules and people, never content.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 /// The draft lies in the approvers' inbox from here on.
@@ -182,4 +186,55 @@ pub struct ActionRequested {
     pub key: Digest,
     /// What was asked for (operation, integration, `with`, reason), as a pseudonym.
     pub content: Digest,
+}
+
+/// The votes that follow were given in advance, under this standing approval.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StandingUsed {
+    /// Which decision.
+    pub decision: DecisionId,
+    /// Name of the standing approval.
+    pub standing: String,
+    /// What was given.
+    pub digest: Digest,
+    /// Whose votes they are.
+    pub voters: Vec<Principal>,
+    /// The day (UTC), as days since 1970.
+    pub day: i64,
+    /// Which use of that day it is, from 1.
+    pub count: u32,
+}
+
+/// The vote before it was given in the place of others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VoteDelegated {
+    /// Which decision.
+    pub decision: DecisionId,
+    /// Who votes.
+    pub voter: Principal,
+    /// In whose place.
+    pub instead_of: Vec<Principal>,
+}
+
+wire_enum! {
+    /// Why people hear of a request again.
+    NoticeKind {
+        /// Nobody has decided yet.
+        Reminder = 1 "reminder",
+        /// More people may decide now.
+        Escalation = 2 "escalation",
+    }
+}
+
+/// People hear of an open request again. It decides nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApproversReminded {
+    /// Which decision.
+    pub decision: DecisionId,
+    /// Why.
+    pub kind: NoticeKind,
+    /// Users and groups who may decide from here on, with an escalation.
+    pub to: Vec<Principal>,
+    /// The moment for which it was due.
+    pub due_at: Timestamp,
 }

@@ -1,8 +1,10 @@
 //! Events of the project: policy, pause, deployments, engine starts, checkpoints, erasures, epochs.
 
+use crate::decision::Assurance;
 use crate::draft::Mode;
 use crate::plan::WorkflowName;
-use crate::{Digest, EventId, IntegrationId, PayloadRef, RunId};
+use crate::wire::wire_enum;
+use crate::{DecisionId, Digest, EventId, IntegrationId, PayloadRef, Principal, RunId};
 use serde::{Deserialize, Serialize};
 
 /// A policy was applied; the envelope's actor tells by whom.
@@ -12,6 +14,20 @@ pub struct PolicyChanged {
     pub digest: Digest,
     /// The policy, canonical JSON.
     pub policy: PayloadRef,
+}
+
+/// Somebody gives their vote in advance, under a standing approval of the policy in force. Who
+/// applies a policy gives theirs to all that stand in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StandingEndorsed {
+    /// Name of the standing approval.
+    pub standing: String,
+    /// What is given.
+    pub digest: Digest,
+    /// Who gives it; never taken from a file.
+    pub by: Principal,
+    /// How sure we are who.
+    pub assurance: Assurance,
 }
 
 /// Nothing leaves until it is resumed: approved sends hold.
@@ -123,4 +139,27 @@ pub struct EpochStarted {
     /// Size of the largest checkpoint known to be signed before, when it is larger: the events in
     /// between are given up.
     pub lost_to: Option<u64>,
+}
+
+wire_enum! {
+    /// What a review says of an emergency.
+    Review {
+        /// It was one.
+        Justified = 1 "justified",
+        /// It was not.
+        Objected = 2 "objected",
+    }
+}
+
+/// Somebody has looked afterwards at what was sent in an emergency.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BreakGlassReviewed {
+    /// Which decision.
+    pub decision: DecisionId,
+    /// Who.
+    pub reviewer: Principal,
+    /// What they say.
+    pub review: Review,
+    /// Why, in their words.
+    pub reason: Option<PayloadRef>,
 }

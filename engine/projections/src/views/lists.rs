@@ -19,6 +19,14 @@ impl Views<'_> {
         guarded(|| self.decisions(MarkKind::Open, after, limit))
     }
 
+    /// Decisions that somebody has sent alone in an emergency, oldest first.
+    ///
+    /// # Errors
+    /// A damaged or missing row.
+    pub fn broken_glass(&self) -> Result<Vec<DecisionRow>, Error> {
+        guarded(|| self.decisions(MarkKind::Broken, None, usize::MAX))
+    }
+
     /// Decisions that are approved and unspent, oldest first: what a lifted hold must look at.
     ///
     /// # Errors

@@ -100,6 +100,15 @@ impl Views<'_> {
         guarded(|| Ok(self.snapshot.open(TableName::Project)?.get(KEYS)?.unwrap_or_default()))
     }
 
+    /// How often a standing approval was used on a day (UTC, as days since 1970).
+    ///
+    /// # Errors
+    /// A damaged row.
+    pub fn standing_uses(&self, name: &str, day: i64) -> Result<u32, Error> {
+        let key = project::standing_key(name, day);
+        guarded(|| Ok(self.snapshot.open(TableName::Standing)?.get(&key)?.unwrap_or_default()))
+    }
+
     /// What is paused.
     ///
     /// # Errors

@@ -218,6 +218,7 @@ pub(crate) fn draft(task: &TaskPath, revision: u32) -> DraftPrepared {
         document: PayloadRef::new(Revision::new(4), 2),
         digest: digest("draft"),
         summary: None,
+        notes: vec![],
     }
 }
 

@@ -10,10 +10,11 @@ use crate::problem::Problem;
 use axum::extract::State;
 use placet_executor::backup::VAULT_FILE;
 use placet_executor::erasure::Erase;
-use placet_language::{Source, check_policy};
+use placet_language::{Diagnostic, Source, check_policy};
 use placet_log::Compacted;
 use placet_model::actor::{PrincipalKind, Role};
-use placet_model::policy::PrincipalInfo;
+use placet_model::decision::Voter;
+use placet_model::policy::{Policy, PrincipalInfo};
 use placet_model::{Principal, RunId};
 use serde::Deserialize;
 use serde_json::json;
@@ -117,19 +118,22 @@ pub(super) async fn policy(
     Json(document): Json<Document>,
 ) -> Answer {
     let source = Source::new(document.file, document.source);
-    let checked = reading(&app, move |app| {
-        let world = app.handle.world();
-        let known = &world.policy.principals;
-        let people = if app.access.is_dev() { with_members(&source, known) } else { known.clone() };
-        let people = (!known.is_empty()).then_some(&people);
-        match check_policy(&source, people) {
-            (Some(policy), diagnostics) => Ok((policy, diagnostics)),
-            (None, diagnostics) => Err(Problem::findings(diagnostics)),
-        }
-    });
-    let (policy, diagnostics) = checked.await?;
-    let digest = app.handle.apply_policy(&caller.principal, policy).await?;
+    let (policy, diagnostics) = reading(&app, move |app| checked(app, &source)).await?;
+    let voter = Voter { principal: caller.principal, assurance: caller.assurance };
+    let digest = app.handle.apply_policy_by(&voter, policy).await?;
     Ok(axum::Json(json!({ "digest": digest, "diagnostics": diagnostics })))
+}
+
+/// A policy as a file proposes it, with the people of the project.
+pub(super) fn checked(app: &App, source: &Source) -> Result<(Policy, Vec<Diagnostic>), Problem> {
+    let world = app.handle.world();
+    let known = &world.policy.principals;
+    let people = if app.access.is_dev() { with_members(source, known) } else { known.clone() };
+    let people = (!known.is_empty()).then_some(&people);
+    match check_policy(source, people) {
+        (Some(policy), diagnostics) => Ok((policy, diagnostics)),
+        (None, diagnostics) => Err(Problem::findings(diagnostics)),
+    }
 }
 
 /// The people of the project, and a user for every member of a group who is none yet: in `dev` a

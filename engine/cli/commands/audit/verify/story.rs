@@ -47,6 +47,14 @@ fn said(event: &RecordedEvent) -> Option<String> {
             format!("the policy asked for more: {}", body.missing.join("; "))
         }
         Event::DecisionVoided(body) => format!("the decision became void: {}", body.reason),
+        Event::StandingUsed(body) => {
+            format!("the standing approval {:?} gave votes in advance", body.standing)
+        }
+        Event::VoteDelegated(body) => {
+            let people: Vec<_> = body.instead_of.iter().map(ToString::to_string).collect();
+            format!("{} voted in the place of {}", body.voter, people.join(", "))
+        }
+        Event::ApproversReminded(body) => format!("people heard of it again: {}", body.kind),
         Event::AttemptStarted(body) => format!(
             "it was spent: try {} of {} in {} mode, sending the request {}",
             body.try_number, body.operation, body.mode, body.request_digest

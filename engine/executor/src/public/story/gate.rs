@@ -1,6 +1,7 @@
 //! Sentences about drafts, decisions and attempts.
 
 use super::words::{Teller, brief, moment, task};
+use placet_model::Principal;
 use placet_model::attempt::{DeferReason, Evidence, RefuseReason};
 use placet_model::decision::{Resolution, Settlement, Verdict, VoidReason};
 use placet_model::draft::{BoundIntegration, Mode};
@@ -9,9 +10,11 @@ use placet_model::event::attempt::{
     AttemptStarted, AttemptSucceeded, ReconciledBy,
 };
 use placet_model::event::decision::{
-    ActionRequested, DecisionReassigned, DecisionRequested, DecisionSettled, DecisionVoided,
-    DraftEdited, DraftOrigin, DraftPrepared, RequirementRaised, VoteCast,
+    ActionRequested, ApproversReminded, DecisionReassigned, DecisionRequested, DecisionSettled,
+    DecisionVoided, DraftEdited, DraftOrigin, DraftPrepared, NoticeKind, RequirementRaised,
+    StandingUsed, VoteCast, VoteDelegated,
 };
+use placet_model::event::governance::{BreakGlassReviewed, Review, StandingEndorsed};
 
 /// Whose account: ` as U1 of T1 (int_…)`.
 fn account(integration: Option<&BoundIntegration>) -> String {
@@ -64,6 +67,9 @@ pub(super) fn vote_cast(teller: &Teller<'_>, body: &VoteCast) -> String {
                 "sent the request {decision} of the draft {digest} back with words for the workflow"
             )
         }
+        Verdict::BreakGlass => {
+            format!("broke the glass: approved the request {decision} of the draft {digest} alone")
+        }
         Verdict::Edit => {
             format!("edited what the request {decision} was about, the draft {digest}")
         }
@@ -107,7 +113,7 @@ pub(super) fn draft_edited(body: &DraftEdited) -> String {
 }
 
 pub(super) fn decision_reassigned(body: &DecisionReassigned) -> String {
-    let to: Vec<&str> = body.to.iter().map(placet_model::Principal::as_str).collect();
+    let to: Vec<&str> = body.to.iter().map(Principal::as_str).collect();
     format!("the request {} is left to {}", body.decision, to.join(", "))
 }
 
@@ -123,6 +129,46 @@ pub(super) fn requirement_raised(body: &RequirementRaised) -> String {
     )
 }
 
+pub(super) fn standing_used(body: &StandingUsed) -> String {
+    format!(
+        "the standing approval {:?} covers {}, use {} of the day: the votes of {} were given in advance",
+        body.standing,
+        body.decision,
+        body.count,
+        names(&body.voters)
+    )
+}
+
+pub(super) fn standing_endorsed(body: &StandingEndorsed) -> String {
+    format!("{} gave their vote in advance, under {:?} ({})", body.by, body.standing, body.digest)
+}
+
+pub(super) fn vote_delegated(body: &VoteDelegated) -> String {
+    format!("{} voted on {} in the place of {}", body.voter, body.decision, names(&body.instead_of))
+}
+
+pub(super) fn approvers_reminded(body: &ApproversReminded) -> String {
+    match body.kind {
+        NoticeKind::Reminder => format!("{} still waits: people are reminded", body.decision),
+        NoticeKind::Escalation => {
+            format!("nobody has decided {} in time: {} may as well", body.decision, names(&body.to))
+        }
+    }
+}
+
+pub(super) fn break_glass_reviewed(body: &BreakGlassReviewed) -> String {
+    let says = match body.review {
+        Review::Justified => "found it justified",
+        Review::Objected => "objected",
+    };
+    format!("{} looked at {}, sent in an emergency, and {says}", body.reviewer, body.decision)
+}
+
+fn names(people: &[Principal]) -> String {
+    let names: Vec<_> = people.iter().map(Principal::as_str).collect();
+    if names.is_empty() { "nobody".to_owned() } else { names.join(", ") }
+}
+
 pub(super) fn decision_voided(body: &DecisionVoided) -> String {
     let why = match body.reason {
         VoidReason::FieldChanged => "something that the approval bound has changed",
@@ -134,6 +180,7 @@ pub(super) fn decision_voided(body: &DecisionVoided) -> String {
         VoidReason::TimedOut => "the task or the run took too long",
         VoidReason::Migrated => "the run goes on under another version, and asks again",
         VoidReason::BranchCancelled => "another branch has decided the race",
+        VoidReason::Forbidden => "the policy in force refuses it",
     };
     let field = body.field.map(|field| format!(" ({field})")).unwrap_or_default();
     format!("the decision {} is void and can never send anything: {why}{field}", body.decision)

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use placet_model::manifest::Catalogue;
-use placet_model::policy::{Match, Require, Rule};
+use placet_model::policy::Rule;
 
 use self::world::{World, fixtures};
 use super::super::outside::{self, Refuse};
@@ -44,7 +44,7 @@ pub(super) fn check(text: &str, path: &Path, refuse: Refuse) -> Checked {
 }
 
 fn rule(name: &str) -> Rule {
-    Rule { name: name.to_owned(), matches: Match::default(), require: Require::default() }
+    Rule { name: name.to_owned(), ..Rule::default() }
 }
 
 fn listing(diagnostics: &[Diagnostic]) -> String {

@@ -137,7 +137,8 @@ impl Dice {
         if self.one_in(2) {
             let name = self.pick(&["ana", "ben"]);
             let request = self.one_in(2).then(|| format!("r{}", self.id()));
-            let verdict = self.pick(Verdict::ALL);
+            // an emergency keeps its mark for ever: the executor's tests hold that
+            let verdict = self.pick(&Verdict::ALL[..6]);
             let Event::VoteCast(vote) = vote(ask.decision, name, verdict, request.as_deref())
             else {
                 unreachable!("a vote")

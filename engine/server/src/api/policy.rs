@@ -1,0 +1,111 @@
+//! The policy: what is in force, what another one would have asked for, votes given in advance, and
+//! what was sent in an emergency.
+
+use super::Answer;
+use super::govern::checked;
+use crate::app::{App, reading};
+use crate::caller::Caller;
+use crate::extract::{Json, Nothing};
+use axum::extract::{Path, State};
+use placet_language::Source;
+use placet_model::DecisionId;
+use placet_model::decision::Voter;
+use placet_model::event::governance::Review;
+use serde::Deserialize;
+use serde_json::json;
+use std::sync::Arc;
+
+/// `GET /policy` → `{policy, endorsements}`.
+pub(super) async fn show(State(app): State<Arc<App>>, caller: Caller) -> Answer {
+    let world = app.handle.world();
+    caller.demand_reader(&world)?;
+    let endorsements: Vec<_> = world
+        .policy
+        .standing
+        .iter()
+        .map(|standing| {
+            let given = world.endorsements.get(&standing.digest());
+            let by: Vec<_> = given.into_iter().flat_map(|given| given.keys()).collect();
+            json!({ "standing": standing.name, "digest": standing.digest(), "by": by })
+        })
+        .collect();
+    Ok(axum::Json(json!({ "policy": *world.policy, "endorsements": endorsements })))
+}
+
+/// A policy that is tried out, on one request or on all of the log.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TestBody {
+    file: String,
+    source: String,
+    decision: Option<DecisionId>,
+}
+
+/// `POST /policy/test` `{file, source, decision?}` → `{summary, decisions, diagnostics}`. It appends
+/// nothing.
+pub(super) async fn test(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Json(body): Json<TestBody>,
+) -> Answer {
+    caller.demand_reader(&app.handle.world())?;
+    let answer = reading(&app, move |app| {
+        let (policy, diagnostics) = checked(app, &Source::new(body.file, body.source))?;
+        let mut answer = app.handle.simulate_policy(&policy, body.decision)?;
+        answer["diagnostics"] = json!(diagnostics);
+        Ok(answer)
+    });
+    Ok(axum::Json(answer.await?))
+}
+
+/// `POST /policy/standing/{name}/endorse` `{}` → `{standing, by}`: one's own vote, in advance.
+pub(super) async fn endorse(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(name): Path<String>,
+    Nothing: Nothing,
+) -> Answer {
+    let voter = Voter { principal: caller.principal, assurance: caller.assurance };
+    app.handle.endorse(&voter, &name).await?;
+    Ok(axum::Json(json!({ "standing": name, "by": voter.principal })))
+}
+
+/// `GET /emergencies` → `{items}`: what was sent in an emergency and nobody has looked at.
+pub(super) async fn unreviewed(State(app): State<Arc<App>>, caller: Caller) -> Answer {
+    caller.demand_reader(&app.handle.world())?;
+    let rows = reading(&app, move |app| Ok(app.handle.unreviewed()?)).await?;
+    let items: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            json!({
+                "decision": row.decision,
+                "run": row.run,
+                "operation": row.operation,
+                "requester": row.requester,
+                "by": row.votes.last().map(|(voter, ..)| voter),
+                "at": row.votes.last().map(|(_, _, at)| at),
+            })
+        })
+        .collect();
+    Ok(axum::Json(json!({ "items": items })))
+}
+
+/// What somebody says of an emergency.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReviewBody {
+    review: Review,
+    reason: Option<String>,
+}
+
+/// `POST /emergencies/{decision}/review` `{review, reason?}` → `{decision, review}`.
+pub(super) async fn review(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(decision): Path<DecisionId>,
+    Json(body): Json<ReviewBody>,
+) -> Answer {
+    let ReviewBody { review, reason } = body;
+    app.handle.review(&caller.principal, (decision, review), reason).await?;
+    Ok(axum::Json(json!({ "decision": decision, "review": review })))
+}
