@@ -10,6 +10,7 @@ use placet_model::event::EventKind;
 use placet_model::{Event, for_each_event};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
 fn fixtures() -> PathBuf {
@@ -65,7 +66,12 @@ fn check_earlier<T: DeserializeOwned>(kind: EventKind, wrap: fn(T) -> Event) -> 
             let file = |extension: &str| dir.join(format!("{}.{extension}", fill.name()));
             let bin = std::fs::read(file("bin")).unwrap();
             let decoded = codec::decode(kind.type_id(), version, &bin).unwrap();
-            let named: T = serde_json::from_slice(&std::fs::read(file("json")).unwrap()).unwrap();
+            let mut said: Value =
+                serde_json::from_slice(&std::fs::read(file("json")).unwrap()).unwrap();
+            if kind == EventKind::DraftPrepared {
+                said["notes"] = json!([]);
+            }
+            let named: T = serde_json::from_value(said).unwrap();
             assert_eq!(
                 decoded,
                 wrap(named),

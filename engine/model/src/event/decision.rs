@@ -60,7 +60,6 @@ pub struct DraftPrepared {
     pub summary: Option<PayloadRef>,
     /// What the policy says besides: rules that are only shown, and rules that apply because their
     /// expression failed. Names of rules and people, never content.
-    #[serde(default)]
     pub notes: Vec<String>,
 }
 
