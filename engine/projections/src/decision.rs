@@ -10,6 +10,7 @@ use placet_model::approval::Requirement;
 use placet_model::attempt::RefuseReason;
 use placet_model::decision::{DecisionState, Verdict, VoidReason};
 use placet_model::draft::BoundField;
+use placet_model::event::attempt::AttemptRefused;
 use placet_model::event::decision::{
     DecisionReassigned, DecisionRequested, DecisionSettled, DecisionVoided, DraftPrepared,
     RequirementRaised, VoteCast,
@@ -85,13 +86,7 @@ impl<'e> Change<'e> {
             Event::DecisionVoided(body) => Some((body.decision, Self::Voided(body))),
             Event::AttemptStarted(body) => Some((body.decision?, Self::Claimed(body.attempt))),
             Event::AttemptSucceeded(body) => doubt_over(state, body.attempt),
-            Event::AttemptRefused(body) => {
-                let known = state.known(body.attempt)?;
-                match known.spendable.filter(|_| body.reason == RefuseReason::Reconnect) {
-                    Some(decision) => Some((decision, Self::Unspent)),
-                    None => doubt_over(state, body.attempt),
-                }
-            }
+            Event::AttemptRefused(body) => refused(state, body),
             Event::AttemptDeferred(body) => doubt_over(state, body.attempt),
             Event::AttemptInDoubt(body) => {
                 Some((state.known(body.attempt)?.decision?, Self::InDoubt(body.attempt)))
@@ -147,6 +142,14 @@ impl<'e> Change<'e> {
             | Event::KeyRegistered(_)
             | Event::KeyRevoked(_) => None,
         }
+    }
+}
+
+fn refused<'e>(state: &State, body: &AttemptRefused) -> Option<(DecisionId, Change<'e>)> {
+    let known = state.known(body.attempt)?;
+    match known.spendable.filter(|_| body.reason == RefuseReason::Reconnect) {
+        Some(decision) => Some((decision, Change::Unspent)),
+        None => doubt_over(state, body.attempt),
     }
 }
 

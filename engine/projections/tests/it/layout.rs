@@ -15,7 +15,7 @@ use placet_model::{Digest, Event, Iteration, StreamId, TaskPath};
 
 /// The first 12 hex digits over all rows of each table.
 const PINNED: [(&str, &str); 21] = [
-    ("proj_cursor_v3", "79f02e009b1c"),
+    ("proj_cursor_v3", "f65defc738ad"),
     ("proj_runs_v3", "c8146788cddb"),
     ("proj_live_v3", "430bd19b90db"),
     ("proj_ended_v3", "472c94d8b6ce"),
@@ -23,11 +23,11 @@ const PINNED: [(&str, &str); 21] = [
     ("proj_due_v3", "17d70bcfdf4f"),
     ("proj_decisions_v3", "c76a06b8c556"),
     ("proj_requests_v3", "7ca299d6d7af"),
-    ("proj_nonces_v3", "aa15fa9925e4"),
+    ("proj_nonces_v3", "4a4ae04a3e04"),
     ("proj_integrations_v3", "d88d3c112af0"),
     ("proj_located_v3", "b9056ed61f6f"),
     ("proj_workflows_v3", "34c4e5dcba96"),
-    ("proj_project_v3", "7817e4c1c14b"),
+    ("proj_project_v3", "e1df2eaecc94"),
     ("proj_arrivals_v3", "683a64619795"),
     ("proj_arrival_types_v3", "ba5af53dd187"),
     ("proj_arrival_ids_v3", "8531a52a55f0"),
