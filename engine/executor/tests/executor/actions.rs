@@ -1,7 +1,7 @@
 //! Actions of agents: one call under a key of its own, through the same gate as every other, with the
 //! connections that the operator grants and within quotas.
 //!
-//! covers: S5, S8, S6, S9, T1, T15, T22, A4, A10, A11
+//! covers: S5, S8, S6, S9, T1, T22, A4, A10, A11
 
 use crate::world::{Recorder, World, name, open_log, people, start_with};
 use placet_executor::inbox::Caller;
