@@ -171,6 +171,35 @@ fn a_vote_that_its_voter_has_signed_is_taken_and_can_be_verified_without_the_eng
 }
 
 #[test]
+fn an_edit_and_an_act_of_several_are_signed_as_they_are_and_verify_later() {
+    // given three drafts that wait for somebody who signs
+    let served = Served::start();
+    served.register("ana");
+    let (edited, first, second) = (served.ask(), served.ask(), served.ask());
+    let with = served.project.dir().join("with.json");
+    std::fs::write(&with, r#"{"channel":"C0SALES","text":"in other words"}"#).expect("a file");
+    let with = format!("@{}", with.display());
+
+    // when one is edited, and the others are approved in one act
+    let edit = ["inbox", "edit", &edited, "--with", &with, "--reason", "kinder", "--json"];
+    let edit = served.person(&served.ana, &edit).expect_code(0).json();
+    let both = ["inbox", "approve", &first, &second];
+    let both = served.person(&served.ana, &both).expect_code(0).stdout;
+
+    // then each vote stands in the log with its signature, and the editor has not approved anything
+    assert_eq!(both.lines().filter(|line| line.contains("approve: ")).count(), 2, "{both}");
+    for (decision, verdict) in [(&edited, "edit"), (&first, "approve"), (&second, "approve")] {
+        let body = served.vote(decision)["body"].clone();
+        assert_eq!((&body["verdict"], &body["assurance"]), (&json!(verdict), &json!("nkey")));
+    }
+    let next = edit["successor"].as_str().expect("what waits now");
+    let own = served.person(&served.ana, &["inbox", "approve", next]).expect_code(1);
+    assert!(own.stderr.contains("PL3050"), "{}", own.stderr);
+    let live = served.done(&served.root, &["audit", "verify", "--json"]).json();
+    assert_eq!(live["signatures"], 3, "{live}");
+}
+
+#[test]
 fn without_a_seed_with_a_stranger_s_or_with_a_revoked_one_nothing_is_decided() {
     let served = Served::start();
     let decision = served.ask();

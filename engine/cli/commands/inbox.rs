@@ -280,15 +280,14 @@ async fn together(
     }
     let given = Given { reason: reason.as_deref(), with: None };
     let said = Said::Vote(verdict.parse()?);
-    let answer = match signed(desk, &last, (items.clone(), said), given)? {
-        Some(envelope) => desk.hand_in_all(envelope).await?,
-        None => {
-            let items: Vec<_> = items.iter().map(Item::to_value).collect();
-            let mut ballot = ballot(desk, &Value::Null, reason);
-            ballot.remove("digest");
-            ballot.insert("items".to_owned(), json!(items));
-            desk.decide_all(verdict, ballot).await?
-        }
+    let answer = if let Some(envelope) = signed(desk, &last, (items.clone(), said), given)? {
+        desk.hand_in_all(envelope).await?
+    } else {
+        let items: Vec<_> = items.iter().map(Item::to_value).collect();
+        let mut ballot = ballot(desk, &Value::Null, reason);
+        ballot.remove("digest");
+        ballot.insert("items".to_owned(), json!(items));
+        desk.decide_all(verdict, ballot).await?
     };
     if json {
         out::json(&answer)?;
@@ -327,13 +326,12 @@ async fn decide(desk: &Desk, verdict: &str, vote: Vote, more: Map<String, Value>
     let said = Said::Vote(verdict.parse()?);
     let items = vec![item_of(decision, &card)?];
     let given = Given { reason: reason.as_deref(), with: signed_with(verdict, &more) };
-    let answer = match signed(desk, &card, (items, said), given)? {
-        Some(envelope) => desk.hand_in(decision, envelope).await?,
-        None => {
-            let mut ballot = ballot(desk, &card, reason);
-            ballot.extend(more);
-            desk.decide(decision, verdict, ballot).await?
-        }
+    let answer = if let Some(envelope) = signed(desk, &card, (items, said), given)? {
+        desk.hand_in(decision, envelope).await?
+    } else {
+        let mut ballot = ballot(desk, &card, reason);
+        ballot.extend(more);
+        desk.decide(decision, verdict, ballot).await?
     };
     if seen.json {
         return out::json(&answer);

@@ -93,9 +93,7 @@ impl Run {
         match event {
             Event::RunStarted(body) => self.run_started(body, at),
             Event::TaskStarted(body) => self.task_started(body, at),
-            Event::IterationStarted(body) => {
-                self.iteration_started(&body.task, &body.iteration, body.index)
-            }
+            Event::IterationStarted(body) => self.iteration_started(body),
             Event::TaskCompleted(body) => self.task_completed(body),
             Event::TaskSkipped(body) => self.task_skipped(&body.task, &body.iteration),
             Event::TaskFaulted(body) => self.task_faulted(body),

@@ -10,6 +10,7 @@ use placet_model::approval::Requirement;
 use placet_model::attempt::RefuseReason;
 use placet_model::decision::{DecisionState, Verdict, VoidReason};
 use placet_model::draft::BoundField;
+use placet_model::event::attempt::AttemptRefused;
 use placet_model::event::decision::{
     ApproversReminded, DecisionReassigned, DecisionRequested, DecisionSettled, DecisionVoided,
     DraftPrepared, NoticeKind, RequirementRaised, StandingUsed, VoteCast, VoteDelegated,
@@ -95,13 +96,7 @@ impl<'e> Change<'e> {
             Event::ApproversReminded(body) => Some((body.decision, Self::Reminded(body))),
             Event::AttemptStarted(body) => Some((body.decision?, Self::Claimed(body.attempt))),
             Event::AttemptSucceeded(body) => doubt_over(state, body.attempt),
-            Event::AttemptRefused(body) => {
-                let known = state.known(body.attempt)?;
-                match known.spendable.filter(|_| body.reason == RefuseReason::Reconnect) {
-                    Some(decision) => Some((decision, Self::Unspent)),
-                    None => doubt_over(state, body.attempt),
-                }
-            }
+            Event::AttemptRefused(body) => refused(state, body),
             Event::AttemptDeferred(body) => doubt_over(state, body.attempt),
             Event::AttemptInDoubt(body) => in_doubt(state, body.attempt),
             Event::AttemptReconciled(body) => doubt_over(state, body.attempt),
@@ -162,6 +157,14 @@ impl<'e> Change<'e> {
 
 fn in_doubt<'e>(state: &State, attempt: AttemptId) -> Option<(DecisionId, Change<'e>)> {
     Some((state.known(attempt)?.decision?, Change::InDoubt(attempt)))
+}
+
+fn refused<'e>(state: &State, body: &AttemptRefused) -> Option<(DecisionId, Change<'e>)> {
+    let known = state.known(body.attempt)?;
+    match known.spendable.filter(|_| body.reason == RefuseReason::Reconnect) {
+        Some(decision) => Some((decision, Change::Unspent)),
+        None => doubt_over(state, body.attempt),
+    }
 }
 
 fn doubt_over<'e>(state: &State, attempt: AttemptId) -> Option<(DecisionId, Change<'e>)> {

@@ -6,8 +6,8 @@ use crate::run::{
 };
 use placet_model::event::child::{ChildDropped, ChildEnded, ChildStarted};
 use placet_model::event::run::{
-    BranchFaulted, FaultCaught, RetryScheduled, TaskCompleted, TaskFaulted, TaskShape, TaskStarted,
-    Then, TimerArmed, TimerKind,
+    BranchFaulted, FaultCaught, IterationStarted, RetryScheduled, TaskCompleted, TaskFaulted,
+    TaskShape, TaskStarted, Then, TimerArmed, TimerKind,
 };
 use placet_model::{Iteration, TaskPath, TimerId, Timestamp};
 
@@ -114,13 +114,9 @@ impl Run {
         branch.frames.last_mut().filter(|frame| frame.is(task, iteration)).ok_or(No)
     }
 
-    pub(super) fn iteration_started(
-        &mut self,
-        task: &TaskPath,
-        iteration: &Iteration,
-        index: u32,
-    ) -> Step {
-        let frame = self.innermost(task, iteration)?;
+    pub(super) fn iteration_started(&mut self, body: &IterationStarted) -> Step {
+        let index = body.index;
+        let frame = self.innermost(&body.task, &body.iteration)?;
         let FrameKind::For { count, ref mut current, .. } = frame.kind else { return Err(No) };
         let due = current.map_or(0, |now| now + 1);
         if index != due || index >= count {

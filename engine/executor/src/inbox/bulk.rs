@@ -4,9 +4,9 @@
 use super::{Asked, Caller, Error, Handle, Problem, ballot, requests};
 use crate::handle::{Receipt, Vote};
 use placet_core::Refusal;
-use placet_model::DecisionId;
 use placet_model::decision::{Verdict, Voter};
 use placet_model::manifest::Effect;
+use placet_model::{DecisionId, Digest};
 use placet_projections::{DecisionRow, Views};
 use requests::{BulkBody, DecideBody};
 use serde_json::{Value, json};
@@ -111,6 +111,14 @@ fn too_grave(row: &DecisionRow) -> Option<&'static str> {
     row.editor.is_some().then_some("what an approver has edited is decided one by one")
 }
 
+/// A nonce is good for one vote, so each item gets one of its own out of that of the act: the same
+/// act again gives the same ones.
+fn nonce_of(act: &str, decision: DecisionId) -> String {
+    let digest = Digest::of_parts(&[act.as_bytes(), &[0], &decision.to_bytes()]);
+    let hex = digest.to_string();
+    hex.trim_start_matches("sha256:").chars().take(32).collect()
+}
+
 fn votes(caller: &Caller, body: &Value) -> Result<Vec<Vote>, Error> {
     let BulkBody { items, verdict, nonce, time, reason } = requests::parse(body)?;
     let Asked::Vote(verdict @ (Verdict::Approve | Verdict::Reject)) = requests::asked(&verdict)?
@@ -124,7 +132,7 @@ fn votes(caller: &Caller, body: &Value) -> Result<Vec<Vote>, Error> {
             decision: item.decision,
             verdict: verdict.to_string(),
             digest: Some(item.digest),
-            nonce: nonce.clone(),
+            nonce: nonce.as_deref().map(|nonce| nonce_of(nonce, decision)),
             time: time.clone(),
             reason: reason.clone(),
             with: None,

@@ -3,6 +3,7 @@
 
 use placet_model::event::Event;
 use placet_model::event::attempt::AttemptStarted;
+use placet_model::event::decision::DraftPrepared;
 use placet_model::{AttemptId, DecisionId, Digest, IntegrationId};
 
 /// What an event names itself; what follows from earlier events of its stream is not in here.
@@ -28,13 +29,15 @@ impl About {
         }
     }
 
+    fn draft(body: &DraftPrepared) -> Self {
+        let integration = body.integration.as_ref().map(|bound| bound.id);
+        Self { digest: Some(body.digest), ..Self::integration(integration) }
+    }
+
     /// What this event names.
     pub(super) fn of(event: &Event) -> Self {
         match event {
-            Event::DraftPrepared(body) => {
-                let integration = body.integration.as_ref().map(|bound| bound.id);
-                Self { digest: Some(body.digest), ..Self::integration(integration) }
-            }
+            Event::DraftPrepared(body) => Self::draft(body),
             Event::DecisionRequested(body) => Self::decision(body.decision, Some(body.digest)),
             Event::VoteCast(body) => Self::decision(body.decision, Some(body.digest)),
             Event::DecisionSettled(body) => Self::decision(body.decision, Some(body.digest)),

@@ -163,7 +163,7 @@ fn who_writes_on_the_own_thread_overtakes_nothing_that_is_queued() {
         let log = log.clone();
         std::thread::spawn(move || {
             for place in (0..100).step_by(2) {
-                let id = |place| (u128::from(stream) << 32) + u128::from(place) + 1;
+                let id = |place| (stream << 32) + u128::from(place) + 1;
                 let queued = log.append(NOW, exactly(run(stream), place, events([id(place)])));
                 let behind = exactly(run(stream), place + 1, events([id(place + 1)]));
                 // when

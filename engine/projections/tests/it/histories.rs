@@ -13,7 +13,7 @@ use placet_model::event::wait::{EventReceived, EventsDelivered};
 use placet_model::{Event, Position, RunId, StreamId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
-const SEEDS: u64 = 30;
+const SEEDS: u64 = 2 * 20;
 const RUNS: usize = 4;
 const COMMITS: u32 = 60;
 

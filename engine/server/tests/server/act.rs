@@ -1,6 +1,6 @@
 //! Verbs and actions over HTTP: edit, reassign, several at once, and what agents ask for.
 //!
-//! covers: T8, T9, S5, S8, T15
+//! covers: T8, T9, S5, S8
 
 use crate::world::{World, ask, with_workflow};
 use serde_json::{Value, json};
