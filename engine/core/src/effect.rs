@@ -14,7 +14,7 @@
 
 use placet_model::approval::Requirement;
 use placet_model::decision::Settlement;
-use placet_model::event::decision::{DecisionSettled, RequirementRaised};
+use placet_model::event::decision::{DecisionRequested, DecisionSettled, RequirementRaised};
 use placet_model::{AttemptId, DecisionId, Event, RunId, Timestamp};
 
 /// What the core asks of the world.
@@ -86,6 +86,18 @@ fn look_ahead(requirement: &Requirement) -> Vec<Effect> {
     again.then_some(Effect::LookAhead).into_iter().collect()
 }
 
+fn begun(deadline: Option<Timestamp>) -> Vec<Effect> {
+    deadline.map(|at| Effect::Wake { at }).into_iter().collect()
+}
+
+fn requested(body: &DecisionRequested) -> Vec<Effect> {
+    vec![Effect::Wake { at: body.expires_at }, Effect::Notify { decision: body.decision }]
+}
+
+fn call(attempt: AttemptId, try_number: u32) -> Vec<Effect> {
+    vec![Effect::Call { attempt, try_number }]
+}
+
 fn reminded(decision: DecisionId) -> Vec<Effect> {
     vec![Effect::LookAhead, Effect::Notify { decision }]
 }
@@ -100,14 +112,10 @@ fn raised(body: &RequirementRaised) -> Vec<Effect> {
 /// performs them.
 pub fn react(event: &Event) -> Vec<Effect> {
     match event {
-        Event::RunStarted(body) => {
-            body.deadline.map(|at| Effect::Wake { at }).into_iter().collect()
-        }
+        Event::RunStarted(body) => begun(body.deadline),
         Event::TimerArmed(body) => vec![Effect::Wake { at: body.due_at }],
         Event::AttemptDeferred(body) => vec![Effect::Wake { at: body.until }],
-        Event::DecisionRequested(body) => {
-            vec![Effect::Wake { at: body.expires_at }, Effect::Notify { decision: body.decision }]
-        }
+        Event::DecisionRequested(body) => requested(body),
         Event::VoteCast(body) => vec![Effect::Notify { decision: body.decision }],
         Event::DecisionReassigned(body) => vec![Effect::Notify { decision: body.decision }],
         Event::ApproversReminded(body) => reminded(body.decision),
@@ -116,9 +124,7 @@ pub fn react(event: &Event) -> Vec<Effect> {
         Event::RequirementRaised(body) => raised(body),
         Event::DecisionVoided(body) => vec![Effect::Notify { decision: body.decision }],
         Event::DecisionSettled(body) => settled(body),
-        Event::AttemptStarted(body) => {
-            vec![Effect::Call { attempt: body.attempt, try_number: body.try_number }]
-        }
+        Event::AttemptStarted(body) => call(body.attempt, body.try_number),
         Event::RetryScheduled(body) => vec![Effect::Wake { at: body.due_at }],
         Event::WaitStarted(_) => vec![Effect::Hear],
         // what has come while this was recorded was told to a wait that was not there

@@ -130,9 +130,7 @@ impl Run {
             Event::AttemptRefused(body) => {
                 self.attempt_refused(body.attempt, body.try_number, Refused::of(body))
             }
-            Event::AttemptDeferred(body) => {
-                self.attempt_deferred(body.attempt, body.try_number, body.until)
-            }
+            Event::AttemptDeferred(body) => self.attempt_deferred(body),
             Event::AttemptInDoubt(body) => self.attempt_in_doubt(body.attempt, body.try_number),
             Event::AttemptReconciled(body) => self.attempt_reconciled(body),
             Event::IntegrationConnected(_)

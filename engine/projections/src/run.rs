@@ -20,7 +20,7 @@ use placet_model::event::run::{
     BranchFaulted, FaultFact, RetryScheduled, RunStarted, TaskCompleted, TaskFaulted, TaskShape,
     TaskStarted, Then, TimerArmed, TimerKind,
 };
-use placet_model::event::wait::{EventHandled, EventMatched, Taken};
+use placet_model::event::wait::{EventHandled, EventMatched, Taken, WaitStarted};
 use placet_model::plan::WorkflowName;
 use placet_model::{
     AttemptId, DecisionId, Digest, Event, Iteration, PayloadRef, Position, Principal, Revision,
@@ -388,11 +388,7 @@ impl State {
         match event {
             Event::TaskStarted(body) => self.task_started(body, at),
             Event::IterationStarted(body) => self.go_on(&body.task),
-            Event::TaskSkipped(body) => {
-                self.go_on(&body.task)?;
-                self.after_task(&body.task, Stands::Ended);
-                Ok(())
-            }
+            Event::TaskSkipped(body) => self.task_skipped(&body.task),
             Event::TaskCompleted(body) => self.task_completed(body),
             Event::TaskFaulted(body) => self.task_faulted(body),
             Event::FaultCaught(body) => self.caught(&body.task, Stands::Ready),
@@ -405,10 +401,7 @@ impl State {
             Event::RunCancelled(_) => self.end(End::Cancelled),
             Event::RunMigrated(_) => self.migrate(),
             Event::ActionRequested(_) => self.not_over(),
-            Event::WaitStarted(body) => {
-                self.wait(&body.task, at)?.types.clone_from(&body.types);
-                self.stand(&body.task, Stands::Waiting(WaitingFor::Event))
-            }
+            Event::WaitStarted(body) => self.wait_started(body, at),
             Event::EventMatched(body) => self.event_matched(body, at),
             Event::EventHandled(body) => self.event_handled(body, at),
             Event::EventEmitted(body) => self.go_on(&body.task),
@@ -460,6 +453,17 @@ impl State {
             | Event::StandingEndorsed(_)
             | Event::BreakGlassReviewed(_) => Err("it is no event of a run"),
         }
+    }
+
+    fn task_skipped(&mut self, task: &TaskPath) -> Step {
+        self.go_on(task)?;
+        self.after_task(task, Stands::Ended);
+        Ok(())
+    }
+
+    fn wait_started(&mut self, body: &WaitStarted, at: Position) -> Step {
+        self.wait(&body.task, at)?.types.clone_from(&body.types);
+        self.stand(&body.task, Stands::Waiting(WaitingFor::Event))
     }
 
     /// The half of the fold that concerns drafts, decisions and attempts.

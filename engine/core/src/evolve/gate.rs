@@ -4,7 +4,9 @@ use super::{No, Step};
 use crate::run::{Activity, Ask, Attempt, Denial, Detached, Leaf, Refused, Run};
 use placet_model::attempt::RefuseReason;
 use placet_model::decision::{DecisionState, Resolution, Settlement, Verdict, VoidReason};
-use placet_model::event::attempt::{AttemptReconciled, AttemptStarted, AttemptSucceeded};
+use placet_model::event::attempt::{
+    AttemptDeferred, AttemptReconciled, AttemptStarted, AttemptSucceeded,
+};
 use placet_model::event::decision::{
     ApproversReminded, DecisionReassigned, DecisionRequested, DecisionSettled, DecisionVoided,
     DraftEdited, DraftOrigin, DraftPrepared, RequirementRaised, StandingUsed, VoteCast,
@@ -299,12 +301,8 @@ impl Run {
         Ok(())
     }
 
-    pub(super) fn attempt_deferred(
-        &mut self,
-        id: AttemptId,
-        try_number: u32,
-        until: Timestamp,
-    ) -> Step {
+    pub(super) fn attempt_deferred(&mut self, body: &AttemptDeferred) -> Step {
+        let (id, try_number, until) = (body.attempt, body.try_number, body.until);
         if let Some(detached) = self.take_detached(id, try_number) {
             return nothing_happened(&detached.attempt);
         }

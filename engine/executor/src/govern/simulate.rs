@@ -121,17 +121,7 @@ impl Handle {
             let requester = &run.requester;
             let electorate =
                 Electorate { policy, requirement, requester, editor, assigned: &[], moment };
-            let may = |name: &&Principal| electorate.is_entitled(name);
-            json!({
-                "needed": electorate.tally(&[]).missing,
-                "who": policy.principals.keys().filter(may).collect::<Vec<_>>(),
-                "valid_for": requirement.valid_for.to_string(),
-                "reason_required": requirement.reason_required,
-                "self_approval": requirement.self_approval,
-                "assurance": requirement.assurance,
-                "rules": requirement.rules,
-                "out_of_reach": electorate.out_of_reach(),
-            })
+            asked_for(electorate)
         };
         let (then, now) =
             (words(&world.policy, &draft.requirement), words(policy, &resolved.requirement));
@@ -179,4 +169,20 @@ fn asked(view: &ReadView, run: &RunRow) -> Result<Vec<Asked>, Error> {
         }
     }
     Ok(found)
+}
+
+/// What a requirement asks for, and who could give it.
+fn asked_for(electorate: Electorate<'_>) -> Value {
+    let (policy, requirement) = (electorate.policy, electorate.requirement);
+    let may = |name: &&Principal| electorate.is_entitled(name);
+    json!({
+        "needed": electorate.tally(&[]).missing,
+        "who": policy.principals.keys().filter(may).collect::<Vec<_>>(),
+        "valid_for": requirement.valid_for.to_string(),
+        "reason_required": requirement.reason_required,
+        "self_approval": requirement.self_approval,
+        "assurance": requirement.assurance,
+        "rules": requirement.rules,
+        "out_of_reach": electorate.out_of_reach(),
+    })
 }

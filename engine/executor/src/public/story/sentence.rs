@@ -2,7 +2,7 @@
 
 use super::words::Teller;
 use super::{flow, gate, project};
-use placet_model::Event;
+use placet_model::{Event, IntegrationId};
 
 impl Teller<'_> {
     /// What the event says.
@@ -57,12 +57,8 @@ impl Teller<'_> {
             Event::CredentialUsed(body) => project::credential_used(self, body),
             Event::IntegrationTested(body) => project::tested(body),
             Event::HealthCheckFailed(body) => project::failed(body),
-            Event::IntegrationDisabled(body) => {
-                self.did("switched off the integration", body.integration)
-            }
-            Event::IntegrationEnabled(body) => {
-                self.did("switched on the integration", body.integration)
-            }
+            Event::IntegrationDisabled(body) => self.switched("off", body.integration),
+            Event::IntegrationEnabled(body) => self.switched("on", body.integration),
             Event::IntegrationDisconnected(body) => project::disconnected(self, body),
             Event::PolicyChanged(body) => project::policy_changed(self, body),
             Event::OutboundPaused(body) => project::paused(self, body),
@@ -81,5 +77,9 @@ impl Teller<'_> {
             Event::KeyRegistered(body) => project::key_registered(self, body),
             Event::KeyRevoked(body) => project::key_revoked(self, body),
         }
+    }
+
+    fn switched(&self, how: &str, integration: IntegrationId) -> String {
+        self.did(&format!("switched {how} the integration"), integration)
     }
 }
