@@ -37,9 +37,11 @@ pub const BODY_MAX: usize = 256 * 1024;
 /// The version in which new events of a kind are written.
 pub const fn current_version(kind: EventKind) -> u16 {
     match kind {
-        // the moment by a clock that nobody can set
-        EventKind::AttemptStarted | EventKind::DecisionRequested => 2,
-        EventKind::DraftPrepared | EventKind::RequirementRaised => 2,
+        // the moment by a clock that nobody can set; what a policy asks for besides votes
+        EventKind::AttemptStarted
+        | EventKind::DecisionRequested
+        | EventKind::DraftPrepared
+        | EventKind::RequirementRaised => 2,
         _ => 1,
     }
 }

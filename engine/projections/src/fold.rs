@@ -85,10 +85,7 @@ impl Commit {
             | Event::ChildDropped(_)
             | Event::EventEmitted(_)
             | Event::DraftEdited(_)
-            | Event::ActionRequested(_) => {
-                self.run_event(store, event)?;
-                beside_run(store, event)
-            }
+            | Event::ActionRequested(_) => self.beside_run(store, event),
             Event::EventReceived(body) => event_received(store, event, body),
             Event::EventsDelivered(body) => arrival::delivered(store, body.up_to),
             Event::ScheduleFired(body) => order::schedule_fired(store, event, body),
@@ -146,6 +143,11 @@ impl Commit {
             | Event::StandingEndorsed(_)
             | Event::BreakGlassReviewed(_) => Ok(()),
         }
+    }
+
+    fn beside_run(&mut self, store: &mut Store<'_>, event: &RecordedEvent) -> Result<(), Error> {
+        self.run_event(store, event)?;
+        beside_run(store, event)
     }
 
     fn run_over(&mut self, store: &mut Store<'_>, event: &RecordedEvent) -> Result<(), Error> {
