@@ -81,12 +81,6 @@ pub enum Refusal {
     /// The run was cancelled.
     #[error("the run was cancelled")]
     RunCancelled,
-    /// Of a later release.
-    #[error("the verdict {verdict} is not built yet")]
-    NotBuilt {
-        /// Which one.
-        verdict: String,
-    },
     /// What an editor has written, somebody else approves.
     #[error("{voter} has edited this draft, and the requirement does not allow self-approval")]
     OwnEdit {
@@ -164,7 +158,6 @@ impl Refusal {
             Self::Agent { .. } => "PL3012",
             Self::DoesNotFit { .. } => "PL3013",
             Self::RunCancelled => "PL3014",
-            Self::NotBuilt { .. } => "PL3015",
             Self::NotInDoubt { .. } => "PL3016",
             Self::RequestIdReused => "PL3018",
             Self::OwnEdit { .. } => "PL3050",

@@ -79,7 +79,6 @@ codes! {
     "PL3012" "an agent cannot vote" "a person must vote";
     "PL3013" "the verdict does not fit the state" "see the state in the inbox";
     "PL3014" "the run was cancelled" "nothing can be sent for it any more";
-    "PL3015" "this verdict is not built yet" "approve, reject or respond";
     "PL3016" "the attempt is not in doubt" "see its state in the inbox";
     "PL3017" "an unsigned vote is not accepted here" "make a key with `placet keys new`, have an admin register it, and vote again";
     "PL3018" "the request id was used for something else" "make a new request id for each act";
