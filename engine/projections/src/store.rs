@@ -3,7 +3,7 @@
 //! Nothing here knows what a row means.
 
 use crate::Error;
-use crate::table::{FORMER, Generation, TABLES, TableName};
+use crate::table::{Generation, OURS, TABLES, TableName};
 use placet_model::Position;
 use redb::{
     MultimapTableDefinition, ReadOnlyTable, ReadTransaction, ReadableTable, Table, TableDefinition,
@@ -138,12 +138,19 @@ pub(crate) fn demand_all(tx: &WriteTransaction) -> Result<(), Error> {
     })
 }
 
-/// Deletes the tables of earlier layouts: what is in them is in the log.
-pub(crate) fn delete_former(tx: &WriteTransaction) -> Result<(), Error> {
-    FORMER.into_iter().try_for_each(|name| {
-        let table: TableDefinition<'static, Bytes, Bytes> = TableDefinition::new(name);
-        tx.delete_table(table).map(drop).map_err(TableName::Cursor.err("deleting former tables"))
-    })
+/// Deletes the tables of other layouts: what is in them is in the log.
+pub(crate) fn delete_other_layouts(tx: &WriteTransaction) -> Result<(), Error> {
+    let doing = "deleting tables of another layout";
+    let tables = tx.list_tables().map_err(TableName::Cursor.err(doing))?;
+    let other = tables.map(|table| table.name().to_owned()).filter(|name| {
+        let live = TableName::ALL.into_iter().any(|table| table.live() == name);
+        name.starts_with(OURS) && !live
+    });
+    for name in other.collect::<Vec<_>>() {
+        let table = TableDefinition::<Bytes, Bytes>::new(&name);
+        tx.delete_table(table).map_err(TableName::Cursor.err(doing))?;
+    }
+    Ok(())
 }
 
 /// Puts the next generation in the place of the live one.
