@@ -14,12 +14,10 @@ use placet_model::nkey::UserKey;
 use placet_model::{Digest, Event, Iteration, StreamId, TaskPath};
 
 /// The first 12 hex digits over all rows of each table.
-const PINNED: [(&str, &str); 22] = [
-    ("proj_cursor_v4", "8b6988eaf497"),
+const PINNED: [(&str, &str); 20] = [
+    ("proj_hot_v4", "43bbbf43194c"),
     ("proj_runs_v4", "c8146788cddb"),
-    ("proj_live_v4", "e900e0c16935"),
     ("proj_ended_v4", "472c94d8b6ce"),
-    ("proj_marks_v4", "453d02093443"),
     ("proj_due_v4", "17d70bcfdf4f"),
     ("proj_decisions_v4", "661b46e66c58"),
     ("proj_requests_v4", "7ca299d6d7af"),
