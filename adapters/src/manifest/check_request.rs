@@ -1,8 +1,8 @@
 //! Checks of the outgoing half of an operation: target, request, limits, preview.
 
 use super::document::{
-    BodyDoc, BodyKind, OperationDoc, Over, PreviewDoc, RequestCode, RequestDoc, TargetDoc,
-    TextLimitDoc, TextLimitsDoc, TextUnit, WarnWhenDoc,
+    BodyDoc, BodyKind, ListsDoc, OperationDoc, Over, PreviewDoc, RequestCode, RequestDoc,
+    TargetDoc, TextLimitDoc, TextLimitsDoc, TextUnit, WarnWhenDoc,
 };
 use super::operation::{BodyTemplate, RequestSpec, RequestTemplate, TargetSpec};
 use super::problem::Problems;
@@ -93,9 +93,6 @@ pub(super) fn request(
         problems.at(document, format!("{method:?} is no method: write GET, POST …"));
     }
     let url = template(url, document, problems)?;
-    if url.has_hole() {
-        problems.at(document, "a secret in a url is not built yet");
-    }
     let body = match &shape.body {
         Some(body) => Some(self::body(body, document, problems)?),
         None => None,
@@ -151,6 +148,9 @@ fn body<T>(
     refuse_holes(&value, place, problems);
     match document.kind {
         BodyKind::Json => Some(BodyTemplate::Json(value)),
+        BodyKind::Form if document.lists == Some(ListsDoc::Repeat) => {
+            Some(BodyTemplate::RepeatingForm(value))
+        }
         BodyKind::Form => Some(BodyTemplate::Form(value)),
         BodyKind::Multipart | BodyKind::Mime | BodyKind::Graphql => {
             problems.at(place, "request.body.kind: json and form are built so far");

@@ -4,9 +4,12 @@
 mod check;
 mod check_answer;
 mod check_delivery;
+mod check_inbound;
 mod check_operation;
 mod check_request;
+mod check_verify;
 mod document;
+mod document_inbound;
 mod lint;
 mod operation;
 mod problem;
@@ -16,6 +19,7 @@ pub(crate) use operation::{BodyTemplate, RequestSpec, RequestTemplate};
 pub use problem::{LoadError, Problem};
 
 use crate::identity::IdentityTest;
+use crate::inbound::Inbound;
 use placet_model::Digest;
 use placet_schemas::{Registry, Schema, Violations};
 use serde_json::Value;
@@ -33,6 +37,7 @@ pub struct Manifest {
     credential_schema: Option<Arc<Schema>>,
     scopes: BTreeMap<String, ScopeSet>,
     test: Option<IdentityTest>,
+    inbound: Option<Inbound>,
     operations: BTreeMap<String, Arc<Operation>>,
     source: Arc<str>,
 }
@@ -115,6 +120,11 @@ impl Manifest {
     /// How to ask who an integration acts as; `None` binds the credential's lineage instead.
     pub const fn identity_test(&self) -> Option<&IdentityTest> {
         self.test.as_ref()
+    }
+
+    /// What the provider posts to us, and how it is known to be the provider.
+    pub const fn inbound(&self) -> Option<&Inbound> {
+        self.inbound.as_ref()
     }
 
     /// By full name, sorted.

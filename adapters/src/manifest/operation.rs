@@ -173,6 +173,8 @@ pub(crate) struct RequestTemplate {
 pub(crate) enum BodyTemplate {
     Json(ValueTemplate),
     Form(ValueTemplate),
+    /// A form in which a list is its name repeated.
+    RepeatingForm(ValueTemplate),
 }
 
 /// What the provider offers against sending twice.

@@ -26,6 +26,8 @@ pub enum Error {
     Missing { name: String },
     #[error("{name} is a list or an object where text is needed")]
     NotText { name: String },
+    #[error("{name} takes a map")]
+    NotMap { name: String },
     #[error("the send id {send_id:?} is not 40 letters of base32")]
     SendId { send_id: String },
     #[error("{name} is filled at send time and cannot stand here")]

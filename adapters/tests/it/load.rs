@@ -77,7 +77,6 @@ fn a_place_is_said_once_and_in_our_words() {
 
 #[test]
 fn a_field_of_a_later_capability_is_refused_as_not_built() {
-    refused("operations:", "inbound: {verify: x}\noperations:", "6:10", "inbound is not built yet");
     refused("operations:", "limits: []\noperations:", "6:9", "limits is not built yet");
     refused(
         "    delivery: {kind: none}",
