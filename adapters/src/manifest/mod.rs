@@ -15,7 +15,7 @@ mod operation;
 mod problem;
 
 pub use operation::{Absent, Delivery, Operation, Reconcile, Scheme};
-pub(crate) use operation::{BodyTemplate, RequestSpec, RequestTemplate};
+pub(crate) use operation::{BodyTemplate, MatchHow, MatchTest, RequestSpec, RequestTemplate};
 pub use problem::{LoadError, Problem};
 
 use crate::identity::IdentityTest;
