@@ -59,7 +59,7 @@ pub fn fill(
     }
     Ok(FilledRequest {
         method: request.method.clone(),
-        url: filler.text(&request.url, &[], Writing::Percent)?,
+        url: filler.url(&request.url)?,
         headers,
         body,
     })
@@ -111,6 +111,32 @@ struct Filler<'a> {
 }
 
 impl Filler<'_> {
+    /// In the path a secret is one segment, and a colon in it stays one; in the query it is a value.
+    fn url(&self, text: &HoledText) -> Result<SecretText, FillError> {
+        let mut out = zeroize::Zeroizing::new(String::new());
+        let mut in_path = true;
+        for part in &text.0 {
+            match part {
+                Part::Text(stretch) => {
+                    in_path &= !stretch.contains('?');
+                    out.push_str(stretch);
+                }
+                Part::Hole(hole) if in_path => {
+                    let secret = self.hole(hole, &[])?;
+                    let segment = render::path_segment(secret.expose())
+                        .map(|segment| zeroize::Zeroizing::new(segment.replace("%3A", ":")))
+                        .ok_or_else(|| FillError::Unusable {
+                            hole: hole.clone(),
+                            reason: "it is no path segment".to_owned(),
+                        })?;
+                    out.push_str(&segment);
+                }
+                Part::Hole(hole) => Writing::Percent.write(&self.hole(hole, &[])?, &mut out),
+            }
+        }
+        Ok(SecretText::new(out.as_str()))
+    }
+
     fn text(
         &self,
         text: &HoledText,

@@ -7,8 +7,8 @@ use super::document::{
 use super::operation::{HeaderPlacement, Placement, Scheme, Signature};
 use super::problem::Problems;
 use super::{
-    LoadContext, LoadError, Manifest, Operation, Revoke, ScopeSet, check_answer, check_operation,
-    check_request, lint,
+    LoadContext, LoadError, Manifest, Operation, Revoke, ScopeSet, check_answer, check_inbound,
+    check_operation, check_request, lint,
 };
 use crate::identity::{IdentityTest, NamedBy, ScopesFrom};
 use crate::template::{Name, Template};
@@ -28,6 +28,8 @@ pub(super) struct Shared {
     pub(super) config_schema: Option<Arc<Schema>>,
     pub(super) placement: Option<Placement>,
     pub(super) signature: Option<Signature>,
+    /// The path segment that holds the secret, where a url does.
+    pub(super) secret_segment: Option<String>,
     /// Auth placement and scheme as written, for the digest.
     pub(super) auth_digest_part: serde_json::Value,
 }
@@ -66,6 +68,9 @@ pub(super) fn manifest(
         .as_ref()
         .and_then(|test| identity_test(test, &shared.provider, &operations, &mut problems));
     let revoke = document.revoke.as_ref().map(|revoke| self::revoke(revoke, &mut problems));
+    let inbound = document.inbound.as_ref().and_then(|inbound| {
+        check_inbound::inbound(inbound, &shared.provider, &operations, &mut problems)
+    });
     let credential_schema = schema(document.credentials.as_ref(), context, &mut problems);
     if !problems.is_empty() {
         return Err(problems.into_error(file));
@@ -84,6 +89,7 @@ pub(super) fn manifest(
             .collect(),
         test,
         revoke,
+        inbound,
         operations,
         source: Arc::from(text),
     })
@@ -107,7 +113,6 @@ fn parse(text: &str) -> Result<ManifestDoc, Problems> {
 fn refuse_what_is_not_built(document: &ManifestDoc, problems: &mut Problems) {
     problems.not_built(document.api_version.as_ref(), "api_version");
     problems.not_built(document.limits.as_ref(), "limits");
-    problems.not_built(document.inbound.as_ref(), "inbound");
 }
 
 fn shared(document: &ManifestDoc, context: LoadContext<'_>, problems: &mut Problems) -> Shared {
@@ -129,6 +134,11 @@ fn shared(document: &ManifestDoc, context: LoadContext<'_>, problems: &mut Probl
             },
             secret: sign.value.secret.clone(),
         }),
+        secret_segment: auth
+            .value
+            .placement
+            .as_ref()
+            .and_then(|placement| placement.value.path.clone()),
         auth_digest_part: serde_json::json!({
             "kind": auth.value.kind,
             "placement": auth.value.placement.as_ref().map(|placement| &placement.value),
@@ -160,6 +170,10 @@ fn placement(auth: &Spanned<AuthDoc>, problems: &mut Problems) -> Option<Placeme
     refuse_other_placements(&placement.value, problems);
     if let Some(basic) = &placement.value.basic {
         return basic_placement(basic, placement, problems);
+    }
+    if let Some(segment) = &placement.value.path {
+        in_path(segment, placement, problems);
+        return None;
     }
     let (Some(header), Some(value)) = (&placement.value.header, &placement.value.value) else {
         problems.at(placement, "auth.placement needs header and value");
@@ -208,9 +222,17 @@ fn revoke(document: &Spanned<RevokeDoc>, problems: &mut Problems) -> Revoke {
     Revoke { manual_url: shape.manual_url.clone(), shared_with: shape.shared_with.clone() }
 }
 
+/// A secret in the path stands in each operation's url ([`lint::secret_in_url`]).
+fn in_path(segment: &str, placement: &Spanned<PlacementDoc>, problems: &mut Problems) {
+    let names_secret = check_request::template(segment, placement, problems)
+        .is_some_and(|template| template.has_hole());
+    if !names_secret || segment.contains('/') || placement.value.header.is_some() {
+        problems.at(placement, "auth.placement.path is one segment that names a secret");
+    }
+}
+
 fn refuse_other_placements(placement: &PlacementDoc, problems: &mut Problems) {
     problems.not_built(placement.query.as_ref(), "auth.placement.query");
-    problems.not_built(placement.path.as_ref(), "auth.placement.path");
     problems.not_built(placement.mtls.as_ref(), "auth.placement.mtls");
 }
 

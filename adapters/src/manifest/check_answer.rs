@@ -69,7 +69,7 @@ pub(super) const fn phase(document: PhaseDoc) -> Phase {
     }
 }
 
-fn status_tests<T>(
+pub(super) fn status_tests<T>(
     value: &Value,
     place: &Spanned<T>,
     problems: &mut Problems,
@@ -98,7 +98,7 @@ fn status_tests<T>(
     tests
 }
 
-fn body_test<T>(
+pub(super) fn body_test<T>(
     document: &BodyTestDoc,
     place: &Spanned<T>,
     problems: &mut Problems,

@@ -35,6 +35,7 @@ pub(super) fn operation(
     let request = check_request::request(&shape.request, problems)?;
     if let RequestSpec::Template(template) = &request {
         lint::hosts(template, shape, shared, problems);
+        lint::secret_in_url(template, shape, shared, problems);
         lint::sign_has_key(template, shape, shared, problems);
         lint::read_is_believable(template, document, (&full_name, context.origin), problems);
     }

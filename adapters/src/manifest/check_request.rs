@@ -1,8 +1,8 @@
 //! Checks of the outgoing half of an operation: target, request, limits, preview.
 
 use super::document::{
-    BodyDoc, BodyKind, FromDoc, OperationDoc, Over, PreviewDoc, RequestCode, RequestDoc, TargetDoc,
-    TextLimitDoc, TextLimitsDoc, TextUnit, WarnWhenDoc,
+    BodyDoc, BodyKind, FromDoc, ListsDoc, OperationDoc, Over, PreviewDoc, RequestCode, RequestDoc,
+    TargetDoc, TextLimitDoc, TextLimitsDoc, TextUnit, WarnWhenDoc,
 };
 use super::operation::{BodyTemplate, RequestSpec, RequestTemplate, TargetSpec};
 use super::problem::Problems;
@@ -97,9 +97,6 @@ pub(super) fn request(
         problems.at(document, format!("{method:?} is no method: write GET, POST …"));
     }
     let url = template(url, document, problems)?;
-    if url.has_hole() {
-        problems.at(document, "a secret in a url is not built yet");
-    }
     let body = match &shape.body {
         Some(body) => Some(self::body(body, document, problems)?),
         None => None,
@@ -155,6 +152,9 @@ fn body<T>(
     refuse_holes(&value, place, problems);
     match document.kind {
         BodyKind::Json => Some(BodyTemplate::Json(value)),
+        BodyKind::Form if document.lists == Some(ListsDoc::Repeat) => {
+            Some(BodyTemplate::RepeatingForm(value))
+        }
         BodyKind::Form => Some(BodyTemplate::Form(value)),
         BodyKind::Multipart => Some(BodyTemplate::Multipart(value)),
         BodyKind::Mime | BodyKind::Graphql => {

@@ -2,6 +2,7 @@
 //! stands in `check` and `lint`. Fields of later capabilities are known here by name, so that
 //! they are refused as *not built yet* and never ignored.
 
+use super::document_inbound::InboundDoc;
 use crate::mock::MockTime;
 use placet_model::manifest::{DeliveryKind, Effect, Outcome};
 use serde::{Deserialize, Serialize};
@@ -34,7 +35,7 @@ pub(super) struct ManifestDoc {
     pub(super) api_version: NotBuilt,
     pub(super) revoke: Option<Spanned<RevokeDoc>>,
     pub(super) limits: NotBuilt,
-    pub(super) inbound: NotBuilt,
+    pub(super) inbound: Option<Spanned<InboundDoc>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -78,8 +79,9 @@ pub(super) struct PlacementDoc {
     pub(super) value: Option<String>,
     #[serde(skip_serializing)]
     pub(super) query: NotBuilt,
-    #[serde(skip_serializing)]
-    pub(super) path: NotBuilt,
+    /// The path segment that holds the secret, as it stands in each url: `bot{secret:token}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) path: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) basic: Option<BasicDoc>,
     #[serde(skip_serializing)]
@@ -250,6 +252,16 @@ pub(super) enum RequestCode {
 pub(super) struct BodyDoc {
     pub(super) kind: BodyKind,
     pub(super) value: Value,
+    /// How a form writes a list: `name[0]=…` if not said, or the name repeated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) lists: Option<ListsDoc>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum ListsDoc {
+    Index,
+    Repeat,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]

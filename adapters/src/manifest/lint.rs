@@ -156,6 +156,29 @@ pub(super) fn hosts(
     }
 }
 
+/// A secret stands in a url where `auth.placement.path` says so, as one segment, and nowhere else.
+pub(super) fn secret_in_url(
+    template: &RequestTemplate,
+    shape: &OperationDoc,
+    shared: &Shared,
+    problems: &mut Problems,
+) {
+    let url = shape.request.value.url.as_deref().unwrap_or_default();
+    let segments = |segment: &str| url.split(['/', '?']).filter(|part| *part == segment).count();
+    match &shared.secret_segment {
+        Some(segment) if segments(segment) == 1 && url.matches("{secret:").count() == 1 => {}
+        Some(segment) => {
+            problems.at(&shape.request, format!("the url needs the segment {segment} once"));
+        }
+        None if template.url.has_hole() => problems.at_with_help(
+            &shape.request,
+            "a secret in a url needs auth.placement.path",
+            "say there which path segment holds it",
+        ),
+        None => {}
+    }
+}
+
 fn has_pattern(shared: &Shared, setting: &str) -> bool {
     shared.config_schema.as_ref().is_some_and(|schema| {
         let property = &schema.document()["properties"][setting];

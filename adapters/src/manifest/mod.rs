@@ -4,9 +4,12 @@
 mod check;
 mod check_answer;
 mod check_delivery;
+mod check_inbound;
 mod check_operation;
 mod check_request;
+mod check_verify;
 mod document;
+mod document_inbound;
 mod lint;
 mod operation;
 mod problem;
@@ -16,6 +19,7 @@ pub(crate) use operation::{BodyTemplate, Placement, RequestSpec, RequestTemplate
 pub use problem::{LoadError, Problem};
 
 use crate::identity::IdentityTest;
+use crate::inbound::Inbound;
 use placet_model::Digest;
 use placet_schemas::{Registry, Schema, Violations};
 use serde_json::Value;
@@ -34,6 +38,7 @@ pub struct Manifest {
     scopes: BTreeMap<String, ScopeSet>,
     test: Option<IdentityTest>,
     revoke: Option<Revoke>,
+    inbound: Option<Inbound>,
     operations: BTreeMap<String, Arc<Operation>>,
     source: Arc<str>,
 }
@@ -146,6 +151,11 @@ impl Manifest {
     /// What a disconnect says about the credential.
     pub const fn revoke(&self) -> Option<&Revoke> {
         self.revoke.as_ref()
+    }
+
+    /// What the provider posts to us, and how it is known to be the provider.
+    pub const fn inbound(&self) -> Option<&Inbound> {
+        self.inbound.as_ref()
     }
 
     /// By full name, sorted.

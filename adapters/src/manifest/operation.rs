@@ -192,6 +192,8 @@ pub(crate) struct RequestTemplate {
 pub(crate) enum BodyTemplate {
     Json(ValueTemplate),
     Form(ValueTemplate),
+    /// A form in which a list is its name repeated.
+    RepeatingForm(ValueTemplate),
     /// `multipart/form-data`: fields and files.
     Multipart(ValueTemplate),
 }

@@ -154,12 +154,7 @@ fn from_template(
     for (name, value) in &headers {
         header::check(name, value)?;
     }
-    Ok(PreparedRequest {
-        method: template.method.clone(),
-        url: HoledText::plain(url),
-        headers,
-        body,
-    })
+    Ok(PreparedRequest { method: template.method.clone(), url, headers, body })
 }
 
 /// The header that shows who calls.
