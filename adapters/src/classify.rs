@@ -151,6 +151,7 @@ pub(crate) fn result_ids(
     let scope = Scope {
         input: sent.input,
         response: observed.body.as_ref().unwrap_or(&none),
+        headers: observed.answer.as_ref().map_or(&[], |response| &response.headers),
         config: sent.settings,
         target: None,
         send_id: sent.send_id,

@@ -171,6 +171,7 @@ fn scope<'a>(sent: Sent<'a>, response: &'a Value) -> Scope<'a> {
     Scope {
         input: sent.input,
         response,
+        headers: &[],
         config: sent.settings,
         target: None,
         send_id: sent.send_id,

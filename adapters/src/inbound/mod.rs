@@ -239,6 +239,7 @@ const fn empty_scope() -> Scope<'static> {
     Scope {
         input: &Value::Null,
         response: &Value::Null,
+        headers: &[],
         config: &Value::Null,
         target: None,
         send_id: "",

@@ -128,10 +128,13 @@ fn match_tests<T>(
 
 pub(super) fn mock(document: &Spanned<MockDoc>, problems: &mut Problems) -> Option<Mock> {
     let shape = &document.value;
-    problems.not_built(shape.time.as_ref(), "mock.time");
     problems.not_built(shape.state.as_ref(), "mock.state");
     let mut mock = Mock { status: shape.status, ..Mock::default() };
     for (at, id) in &shape.ids {
+        if let Some(header) = at.strip_prefix("header:") {
+            mock.header_ids.push((header.to_owned(), mock_id(id, document, problems)?));
+            continue;
+        }
         mock.ids.push((pointer(at, document, problems)?, mock_id(id, document, problems)?));
     }
     for (at, from) in &shape.echo {
@@ -143,6 +146,9 @@ pub(super) fn mock(document: &Spanned<MockDoc>, problems: &mut Problems) -> Opti
     }
     for (at, value) in &shape.constants {
         mock.constants.push((pointer(at, document, problems)?, value.clone()));
+    }
+    for (at, form) in &shape.time {
+        mock.time.push((pointer(at, document, problems)?, *form));
     }
     for (name, error) in &shape.errors {
         mock.errors.insert(name.clone(), mock_error(error, problems)?);

@@ -87,6 +87,11 @@ pub(super) fn operation(
         store: check_answer::store(shape.store.as_deref().unwrap_or_default(), problems),
         output,
         delivery,
+        vendor_dry_run: shape
+            .vendor_dry_run
+            .as_ref()
+            .map(|dry_run| dry_run.value.clone())
+            .filter(serde_json::Value::is_object),
         mock: match &shape.mock {
             Some(mock) => check_delivery::mock(mock, problems)?,
             None => Mock::default(),

@@ -8,7 +8,7 @@ use super::problem::Problems;
 use crate::pointer::Pointer;
 use crate::template::{Name, Part};
 use placet_model::manifest::{DeliveryKind, Effect, Outcome};
-use serde_json::json;
+use serde_json::Value;
 use serde_saphyr::Spanned;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -106,10 +106,19 @@ pub(super) fn last_rule(
 }
 
 pub(super) fn vendor_dry_run(shape: &OperationDoc, problems: &mut Problems) {
-    if let Some(dry_run) = &shape.vendor_dry_run
-        && dry_run.value != json!("none")
-    {
-        problems.at(dry_run, "vendor_dry_run: only none is built so far");
+    let Some(dry_run) = &shape.vendor_dry_run else { return };
+    let told = |fields: &serde_json::Map<String, Value>, names: [&str; 2]| {
+        fields.len() == 2 && names.iter().all(|name| fields.contains_key(*name))
+    };
+    let known = match &dry_run.value {
+        Value::String(word) => word == "none",
+        Value::Object(fields) => {
+            told(fields, ["input", "is"]) || told(fields, ["credential", "value"])
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => false,
+    };
+    if !known {
+        problems.at(dry_run, "vendor_dry_run is none, {input, is} or {credential, value}");
     }
 }
 

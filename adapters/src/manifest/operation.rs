@@ -13,6 +13,7 @@ use crate::wait::WaitRule;
 use placet_model::Digest;
 use placet_model::manifest::{DeliveryKind, Effect, Outcome};
 use placet_schemas::Schema;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -43,6 +44,7 @@ pub struct Operation {
     pub(crate) store: Store,
     pub(crate) output: Option<Vec<Pointer>>,
     pub(crate) delivery: Delivery,
+    pub(crate) vendor_dry_run: Option<Value>,
     pub(crate) mock: Mock,
     pub(crate) timeout: Duration,
 }
@@ -85,6 +87,12 @@ impl Operation {
         &self.delivery
     }
 
+    /// How the provider itself can be asked to accept and deliver nothing: an input's value, or a
+    /// credential of its own. `None` where it cannot.
+    pub const fn vendor_dry_run(&self) -> Option<&Value> {
+        self.vendor_dry_run.as_ref()
+    }
+
     pub const fn mock(&self) -> &Mock {
         &self.mock
     }
@@ -111,7 +119,17 @@ impl Operation {
 
 /// Where the credential stands in a request.
 #[derive(Debug, Clone)]
-pub(crate) struct Placement {
+pub(crate) enum Placement {
+    Header(HeaderPlacement),
+    /// `Authorization: Basic`: the user's name, and the credential field of the password.
+    Basic {
+        user: Template,
+        password: String,
+    },
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct HeaderPlacement {
     pub(crate) header: String,
     pub(crate) value: Template,
 }
@@ -149,7 +167,8 @@ impl fmt::Display for Scheme {
 #[derive(Debug)]
 pub(crate) struct TargetSpec {
     pub(crate) grammar: Grammar,
-    pub(crate) from: BTreeMap<String, Template>,
+    /// The values of one part's templates are put together with commas.
+    pub(crate) from: BTreeMap<String, Vec<Template>>,
 }
 
 /// How the request is made.
@@ -175,6 +194,8 @@ pub(crate) enum BodyTemplate {
     Form(ValueTemplate),
     /// A form in which a list is its name repeated.
     RepeatingForm(ValueTemplate),
+    /// `multipart/form-data`: fields and files.
+    Multipart(ValueTemplate),
 }
 
 /// What the provider offers against sending twice.

@@ -1,7 +1,7 @@
 //! Bodies: JSON written once in authored order, and forms with nested keys (`metadata[k]=v`).
 
-use super::Error;
 use super::url::encode;
+use super::{Error, multipart};
 use crate::json::{scalar_text, to_bytes};
 use crate::manifest::BodyTemplate;
 use crate::template::Scope;
@@ -13,19 +13,23 @@ const FORM: &str = "application/x-www-form-urlencoded";
 pub(super) fn from_template(
     template: &BodyTemplate,
     scope: &Scope<'_>,
-) -> Result<(Vec<u8>, &'static str), Error> {
+) -> Result<(Vec<u8>, String), Error> {
     match template {
         BodyTemplate::Json(value) => {
             let value = value.value(scope)?.unwrap_or(Value::Null);
-            Ok((to_bytes(&value), "application/json"))
+            Ok((to_bytes(&value), "application/json".to_owned()))
         }
         BodyTemplate::Form(value) => {
             let value = value.value(scope)?.unwrap_or(Value::Null);
-            Ok((form(&value)?.into_bytes(), FORM))
+            Ok((form(&value)?.into_bytes(), FORM.to_owned()))
         }
         BodyTemplate::RepeatingForm(value) => {
             let value = value.value(scope)?.unwrap_or(Value::Null);
-            Ok((form(&repeated(value))?.into_bytes(), FORM))
+            Ok((form(&repeated(value))?.into_bytes(), FORM.to_owned()))
+        }
+        BodyTemplate::Multipart(value) => {
+            let value = value.value(scope)?.unwrap_or(Value::Null);
+            multipart::body(&value, scope.send_id)
         }
     }
 }

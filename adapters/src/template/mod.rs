@@ -42,10 +42,12 @@ pub(crate) enum Absent {
 /// Where a value comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Name {
-    /// `{input./ptr}`: the evaluated `with`.
+    /// `{input./ptr}`: the evaluated `with`. With a `*` in it, the list of what stands there.
     Input(Pointer),
     /// `{/ptr}`: the response, in `result` and `identity` only.
     Response(Pointer),
+    /// `{header:name}`: a header of the response, where its body may stand.
+    ResponseHeader(String),
     /// `{target}`: the target's text form.
     Target,
     /// `{target.name}`: one named part of it.

@@ -65,13 +65,17 @@ fn name(text: &str) -> Result<Name, Error> {
         return pointer(text).map(Name::Response);
     }
     if let Some(rest) = text.strip_prefix("input.") {
-        return pointer(rest).map(Name::Input);
+        return Pointer::parse(rest).map(Name::Input).map_err(|_ignored| unknown());
     }
     if let Some(rest) = text.strip_prefix("target.") {
         return word(rest).map(Name::TargetPart);
     }
     if let Some(rest) = text.strip_prefix("config.") {
         return word(rest).map(Name::Config);
+    }
+    if let Some(rest) = text.strip_prefix("header:") {
+        let named = crate::render::is_header_name(rest);
+        return named.then(|| Name::ResponseHeader(rest.to_owned())).ok_or_else(unknown);
     }
     if let Some(rest) = text.strip_prefix("secret:") {
         return word(rest).map(Name::Secret);

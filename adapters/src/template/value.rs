@@ -1,6 +1,6 @@
 //! JSON with templates at its leaves: the `body.value` and `query` of a manifest.
 
-use super::{EvalError, ParseError, Scope, Template};
+use super::{EvalError, Name, ParseError, Scope, Template};
 use serde_json::{Map, Value};
 
 /// The key whose value is a map of the input, merged under our own keys.
@@ -58,7 +58,10 @@ impl ValueTemplate {
             Self::Array(items) => {
                 let mut out = Vec::with_capacity(items.len());
                 for item in items {
-                    out.extend(item.value(scope)?);
+                    match item.value(scope)? {
+                        Some(Value::Array(each)) if item.is_each() => out.extend(each),
+                        single => out.extend(single),
+                    }
                 }
                 Some(Value::Array(out))
             }
@@ -71,6 +74,14 @@ impl ValueTemplate {
                 };
                 Some(Value::Object(filled(ours, base, scope)?))
             }
+        })
+    }
+
+    /// `{input./list/*?}` in a list: each of the items stands in it by itself.
+    fn is_each(&self) -> bool {
+        let Self::Text(template) = self else { return false };
+        template.whole().is_some_and(|place| {
+            matches!(place.names.as_slice(), [Name::Input(pointer)] if pointer.is_pattern())
         })
     }
 

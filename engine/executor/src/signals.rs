@@ -135,6 +135,8 @@ pub(crate) fn recipients(env: &Env, prepared: Prepared<'_>) -> Vec<String> {
         let host = host.rsplit_once(':').map_or(host, |(host, _port)| host);
         vec![host.to_lowercase()]
     } else if target.contains('@') {
+        // what stands before the bar is the message or thread that is answered
+        let target = target.rsplit('|').next().unwrap_or_default();
         let parts = target.split(|letter: char| letter.is_whitespace() || ",;<>".contains(letter));
         parts.filter(|part| part.contains('@')).map(subject::normalise).collect()
     } else {
