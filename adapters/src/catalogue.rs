@@ -8,10 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The manifests in the binary.
-const SHIPPED: [(&str, &str); 4] = [
+const SHIPPED: [(&str, &str); 6] = [
     ("adapters/manifests/http.yaml", include_str!("../manifests/http.yaml")),
     ("adapters/manifests/slack.yaml", include_str!("../manifests/slack.yaml")),
     ("adapters/manifests/stripe.yaml", include_str!("../manifests/stripe.yaml")),
+    ("adapters/manifests/telegram.yaml", include_str!("../manifests/telegram.yaml")),
+    ("adapters/manifests/twilio.yaml", include_str!("../manifests/twilio.yaml")),
     ("adapters/manifests/webhook.yaml", include_str!("../manifests/webhook.yaml")),
 ];
 
