@@ -8,8 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The manifests in the binary.
-const SHIPPED: [(&str, &str); 6] = [
+const SHIPPED: [(&str, &str); 9] = [
+    ("adapters/manifests/github.yaml", include_str!("../manifests/github.yaml")),
+    ("adapters/manifests/helpscout.yaml", include_str!("../manifests/helpscout.yaml")),
     ("adapters/manifests/http.yaml", include_str!("../manifests/http.yaml")),
+    ("adapters/manifests/intercom.yaml", include_str!("../manifests/intercom.yaml")),
     ("adapters/manifests/slack.yaml", include_str!("../manifests/slack.yaml")),
     ("adapters/manifests/stripe.yaml", include_str!("../manifests/stripe.yaml")),
     ("adapters/manifests/telegram.yaml", include_str!("../manifests/telegram.yaml")),
