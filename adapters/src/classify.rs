@@ -151,6 +151,7 @@ pub(crate) fn result_ids(
     let scope = Scope {
         input: sent.input,
         response: observed.body.as_ref().unwrap_or(&none),
+        headers: observed.answer.as_ref().map_or(&[], |response| &response.headers),
         config: sent.settings,
         target: None,
         send_id: sent.send_id,
@@ -191,9 +192,11 @@ fn error_of(
     let (Some(spec), Some(body)) = (&operation.error_code, &observed.body) else {
         return Some(plain());
     };
-    let Some(code) = spec.at.get(body).and_then(Value::as_str) else { return Some(plain()) };
+    let Some(code) = spec.at.get(body).and_then(crate::json::scalar_text) else {
+        return Some(plain());
+    };
     Some(ProviderError {
-        code: code.to_owned(),
+        code,
         detail: spec.detail.iter().filter_map(|at| at.get(body)).cloned().collect(),
         message: spec.message.as_ref().and_then(|at| at.get(body)?.as_str()).map(str::to_owned),
     })

@@ -6,9 +6,14 @@ use crate::secret::SecretText;
 use crate::sign;
 use crate::transport::{CallIntegration, FillError, FillHoles, WantedHole};
 use crate::{http_call, render};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use placet_model::Timestamp;
 use placet_model::request::{Body, Hole, HoleKind, HoledText, Part, PreparedRequest};
 use std::fmt;
+
+/// How the name of a hole begins that is `base64(user:password)` of one credential field.
+pub(crate) const BASIC: &str = "basic:";
 
 /// A request with its secrets in it. It is never stored, printed or digested.
 pub struct FilledRequest {
@@ -54,7 +59,7 @@ pub fn fill(
     }
     Ok(FilledRequest {
         method: request.method.clone(),
-        url: filler.text(&request.url, &[], Writing::Percent)?,
+        url: filler.url(&request.url)?,
         headers,
         body,
     })
@@ -106,6 +111,32 @@ struct Filler<'a> {
 }
 
 impl Filler<'_> {
+    /// In the path a secret is one segment, and a colon in it stays one; in the query it is a value.
+    fn url(&self, text: &HoledText) -> Result<SecretText, FillError> {
+        let mut out = zeroize::Zeroizing::new(String::new());
+        let mut in_path = true;
+        for part in &text.0 {
+            match part {
+                Part::Text(stretch) => {
+                    in_path &= !stretch.contains('?');
+                    out.push_str(stretch);
+                }
+                Part::Hole(hole) if in_path => {
+                    let secret = self.hole(hole, &[])?;
+                    let segment = render::path_segment(secret.expose())
+                        .map(|segment| zeroize::Zeroizing::new(segment.replace("%3A", ":")))
+                        .ok_or_else(|| FillError::Unusable {
+                            hole: hole.clone(),
+                            reason: "it is no path segment".to_owned(),
+                        })?;
+                    out.push_str(&segment);
+                }
+                Part::Hole(hole) => Writing::Percent.write(&self.hole(hole, &[])?, &mut out),
+            }
+        }
+        Ok(SecretText::new(out.as_str()))
+    }
+
     fn text(
         &self,
         text: &HoledText,
@@ -126,6 +157,7 @@ impl Filler<'_> {
         match hole.hole {
             HoleKind::Timestamp => Ok(SecretText::new(self.now.as_secs().to_string())),
             HoleKind::Signature => self.signature(hole, body),
+            HoleKind::Credential if hole.name.starts_with(BASIC) => self.basic(hole),
             HoleKind::Credential | HoleKind::Secret | HoleKind::Basic | HoleKind::Token => {
                 let secret = self.ask(hole)?;
                 if secret.expose().chars().any(char::is_control) {
@@ -135,6 +167,21 @@ impl Filler<'_> {
                 Ok(secret)
             }
         }
+    }
+
+    /// `basic:<credential field>:<user>`; the password is asked for as a credential.
+    fn basic(&self, hole: &Hole) -> Result<SecretText, FillError> {
+        let unusable =
+            |reason: &str| FillError::Unusable { hole: hole.clone(), reason: reason.to_owned() };
+        let (field, user) =
+            hole.name[BASIC.len()..].split_once(':').ok_or_else(|| unusable("it names no user"))?;
+        let field = Hole { hole: HoleKind::Credential, name: field.to_owned() };
+        let password = self.ask(&field)?;
+        if password.expose().chars().any(char::is_control) {
+            return Err(unusable("it holds a line break or a control character"));
+        }
+        let pair = zeroize::Zeroizing::new(format!("{user}:{}", password.expose()));
+        Ok(SecretText::new(BASE64.encode(pair.as_bytes())))
     }
 
     /// `<scheme>:<credential field>`; the key itself is asked for as a credential.

@@ -1,10 +1,11 @@
 //! Who an integration acts as: asked of the provider, pinned by id and tenant, never by label.
 
 use crate::manifest::Operation;
+use crate::pointer::Pointer;
 use crate::predicate::{Observed, When};
 use crate::reduce::Store;
 use crate::template::{EvalError, Scope, Template};
-use crate::transport::{Answer, Response};
+use crate::transport::Answer;
 use placet_model::Timestamp;
 use placet_model::integration::Identity;
 use serde_json::Value;
@@ -15,11 +16,26 @@ use std::sync::Arc;
 pub struct IdentityTest {
     pub(crate) operation: Arc<Operation>,
     pub(crate) success: Vec<When>,
+    /// Answers of a credential that is good for sending and for nothing else.
+    pub(crate) limited: Vec<When>,
+    pub(crate) named: Option<NamedBy>,
+    pub(crate) scopes_from: Option<ScopesFrom>,
+    pub(crate) store: Store,
+}
+
+/// Where an answer names the account.
+#[derive(Debug)]
+pub(crate) struct NamedBy {
     pub(crate) label: Template,
     pub(crate) id: Template,
     pub(crate) tenant: Template,
-    pub(crate) scopes_from: Option<(String, String)>,
-    pub(crate) store: Store,
+}
+
+/// Where an answer tells the granted scopes.
+#[derive(Debug)]
+pub(crate) enum ScopesFrom {
+    Header { name: String, sep: String },
+    Body(Pointer),
 }
 
 /// What the provider says about the account behind a credential.
@@ -55,24 +71,41 @@ impl IdentityTest {
         crate::reduce::stored(&self.store, &Observed::new(answer))
     }
 
+    /// The account; `None` where the credential is good and the provider does not say whose it is:
+    /// then its lineage is the identity.
+    ///
     /// # Errors
     /// A refusal, or an answer without id or tenant.
-    pub fn account(&self, answer: &Answer) -> Result<Account, Error> {
+    pub fn account(&self, answer: &Answer) -> Result<Option<Account>, Error> {
         let observed = Observed::new(answer);
+        if self.limited.iter().any(|when| when.holds(&observed)) {
+            return Ok(None);
+        }
         if !self.success.iter().all(|when| when.holds(&observed)) {
             return Err(Error::Refused);
         }
         let body = observed.body.as_ref().unwrap_or(&Value::Null);
-        let identity = Identity { id: read(&self.id, body)?, tenant: read(&self.tenant, body)? };
-        let label = read(&self.label, body).unwrap_or_else(|_| identity.id.clone());
-        Ok(Account { identity, label, scopes: self.scopes(answer.as_ref().ok()) })
+        let Some(named) = &self.named else { return Ok(None) };
+        let identity = Identity { id: read(&named.id, body)?, tenant: read(&named.tenant, body)? };
+        let label = read(&named.label, body).unwrap_or_else(|_| identity.id.clone());
+        Ok(Some(Account { identity, label, scopes: self.scopes(answer) }))
     }
 
-    fn scopes(&self, response: Option<&Response>) -> Option<Vec<String>> {
-        let (header, sep) = self.scopes_from.as_ref()?;
-        let value = response?.header(header)?;
-        let names = value.split(sep.as_str()).map(str::trim).filter(|name| !name.is_empty());
-        Some(names.map(str::to_owned).collect())
+    /// The granted scopes, where the provider tells them.
+    pub fn scopes(&self, answer: &Answer) -> Option<Vec<String>> {
+        let response = answer.as_ref().ok()?;
+        match self.scopes_from.as_ref()? {
+            ScopesFrom::Header { name, sep } => {
+                let names = response.header(name)?.split(sep.as_str());
+                let names = names.map(str::trim).filter(|name| !name.is_empty());
+                Some(names.map(str::to_owned).collect())
+            }
+            ScopesFrom::Body(at) => {
+                let body = response.json()?;
+                let names = at.get(&body)?.as_array()?.iter().filter_map(|name| name.as_str());
+                Some(names.map(str::to_owned).collect())
+            }
+        }
     }
 }
 
@@ -80,6 +113,7 @@ fn read(template: &Template, body: &Value) -> Result<String, Error> {
     let scope = Scope {
         input: &Value::Null,
         response: body,
+        headers: &[],
         config: &Value::Null,
         target: None,
         send_id: "",

@@ -10,6 +10,7 @@ pub mod classify;
 mod fill;
 pub mod http_call;
 pub mod identity;
+pub mod inbound;
 mod json;
 pub mod lookup;
 pub mod manifest;

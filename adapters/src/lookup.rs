@@ -2,7 +2,7 @@
 //! are pure; who asks, when and what follows is the executor's and the law's.
 
 use crate::classify::Sent;
-use crate::manifest::{Absent, Operation, Reconcile};
+use crate::manifest::{Absent, MatchHow, MatchTest, Operation, Reconcile};
 use crate::target::Target;
 use crate::template::{EvalError, Scope, Template};
 use crate::transport::{Answer, Response};
@@ -39,7 +39,8 @@ impl Reconcile {
         Ok(self.with.value(&scope)?.unwrap_or(Value::Null))
     }
 
-    /// What the look-up's answer says about the send with this id.
+    /// What the look-up's answer says about the send with this id. Where only the moment tells ours
+    /// from older ones of the same words ([`Self::needs_moment`]), nothing.
     pub fn read(
         &self,
         look_up: &Operation,
@@ -47,6 +48,35 @@ impl Reconcile {
         sent: Sent<'_>,
         now: Timestamp,
     ) -> Finding {
+        self.judge(look_up, answer, (sent, None), now)
+    }
+
+    /// As [`Self::read`], of a send whose attempt began then.
+    pub fn read_since(
+        &self,
+        look_up: &Operation,
+        answer: &Answer,
+        (sent, sent_at): (Sent<'_>, Timestamp),
+        now: Timestamp,
+    ) -> Finding {
+        self.judge(look_up, answer, (sent, Some(sent_at)), now)
+    }
+
+    /// Whether the moment of the attempt is part of what is looked for.
+    pub const fn needs_moment(&self) -> bool {
+        self.since.is_some()
+    }
+
+    fn judge(
+        &self,
+        look_up: &Operation,
+        answer: &Answer,
+        (sent, sent_at): (Sent<'_>, Option<Timestamp>),
+        now: Timestamp,
+    ) -> Finding {
+        if self.since.is_some() && sent_at.is_none() {
+            return Finding::Unanswered;
+        }
         let answered =
             crate::classify::classify(look_up, answer, sent, now).outcome == Outcome::Sent;
         let body = answer.as_ref().ok().and_then(Response::json);
@@ -54,17 +84,75 @@ impl Reconcile {
         let Some(items) = self.list.get(&body).and_then(Value::as_array) else {
             return Finding::Unanswered;
         };
-        let Ok(Some(wanted)) = self.is.value(&scope(sent, &Value::Null)) else {
-            return Finding::Unanswered;
-        };
-        let matches: Vec<&Value> =
-            items.iter().filter(|item| self.at.get(item) == Some(&wanted)).collect();
+        let mut wanted = Vec::new();
+        for test in &self.tests {
+            match test.wanted.value(&scope(sent, &Value::Null)) {
+                Ok(Some(value)) => wanted.push((test, value)),
+                Ok(None) | Err(_) => return Finding::Unanswered,
+            }
+        }
+        let matches: Vec<&Value> = items
+            .iter()
+            .filter(|item| wanted.iter().all(|(test, value)| test.holds(item, value)))
+            .filter(|item| sent_at.is_none_or(|at| self.is_young(item, at)))
+            .collect();
         match matches.as_slice() {
             [] => Finding::Absent(self.absent),
             [one] => Finding::Found { outcome: self.found, result: ids(&self.result, one, sent) },
             several => Finding::Several { count: several.len() },
         }
     }
+}
+
+impl Reconcile {
+    fn is_young(&self, item: &Value, sent_at: Timestamp) -> bool {
+        let Some(since) = &self.since else { return true };
+        let made = since.at.get(item).and_then(crate::json::scalar_text);
+        let earliest = sent_at.as_millis() - i64::from(since.minus_s) * 1000;
+        made.and_then(|text| since.unit.moment(text.trim())).is_some_and(|at| at >= earliest)
+    }
+}
+
+impl MatchTest {
+    fn holds(&self, item: &Value, wanted: &Value) -> bool {
+        let Some(value) = self.at.get(item) else { return false };
+        let texts = || Some((value.as_str()?, wanted.as_str()?));
+        match self.how {
+            MatchHow::Is => crate::json::scalar_text(value) == crate::json::scalar_text(wanted),
+            MatchHow::Contains => texts().is_some_and(|(text, wanted)| text.contains(wanted)),
+            MatchHow::Html => {
+                texts().is_some_and(|(text, wanted)| as_read(text) == as_read(wanted))
+            }
+        }
+    }
+}
+
+/// A text without tags, with the entities that providers write, and single spaces.
+fn as_read(html: &str) -> String {
+    let mut text = String::new();
+    let mut in_tag = false;
+    for letter in html.chars() {
+        match letter {
+            '<' => in_tag = true,
+            '>' if in_tag => {
+                in_tag = false;
+                text.push(' ');
+            }
+            _ if in_tag => {}
+            _ => text.push(letter),
+        }
+    }
+    for (entity, letter) in [
+        ("&nbsp;", " "),
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&quot;", "\""),
+        ("&#39;", "'"),
+        ("&amp;", "&"),
+    ] {
+        text = text.replace(entity, letter);
+    }
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn ids(
@@ -83,6 +171,7 @@ fn scope<'a>(sent: Sent<'a>, response: &'a Value) -> Scope<'a> {
     Scope {
         input: sent.input,
         response,
+        headers: &[],
         config: sent.settings,
         target: None,
         send_id: sent.send_id,

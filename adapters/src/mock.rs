@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, Default)]
 pub struct Mock {
     pub(crate) ids: Vec<(Pointer, MockId)>,
+    pub(crate) header_ids: Vec<(String, MockId)>,
+    pub(crate) time: Vec<(Pointer, MockTime)>,
     pub(crate) echo: Vec<(Pointer, EchoFrom)>,
     pub(crate) constants: Vec<(Pointer, Value)>,
     pub(crate) status: Option<u16>,
@@ -18,6 +20,16 @@ pub struct Mock {
 impl Mock {
     pub fn ids(&self) -> &[(Pointer, MockId)] {
         &self.ids
+    }
+
+    /// Ids that the provider gives in headers.
+    pub fn header_ids(&self) -> &[(String, MockId)] {
+        &self.header_ids
+    }
+
+    /// Where the virtual now stands.
+    pub fn time(&self) -> &[(Pointer, MockTime)] {
+        &self.time
     }
 
     pub fn echo(&self) -> &[(Pointer, EchoFrom)] {
@@ -37,6 +49,15 @@ impl Mock {
     pub const fn errors(&self) -> &BTreeMap<String, MockError> {
         &self.errors
     }
+}
+
+/// How a provider writes a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MockTime {
+    EpochS,
+    EpochMs,
+    Rfc3339,
 }
 
 /// How an id of the provider looks.

@@ -55,6 +55,25 @@ impl Pointer {
         self.segments.iter().try_fold(document, |value, segment| child(value, segment))
     }
 
+    /// Whether a `*` stands in it.
+    pub fn is_pattern(&self) -> bool {
+        self.segments.iter().any(|segment| segment == "*")
+    }
+
+    /// Every value at this place, where `*` is any key, in the document's order.
+    pub fn all<'a>(&self, document: &'a Value) -> Vec<&'a Value> {
+        self.segments.iter().fold(vec![document], |found, segment| {
+            let below = |value: &'a Value| -> Vec<&'a Value> {
+                match value {
+                    Value::Object(fields) if segment == "*" => fields.values().collect(),
+                    Value::Array(items) if segment == "*" => items.iter().collect(),
+                    value => child(value, segment).into_iter().collect(),
+                }
+            };
+            found.into_iter().flat_map(below).collect()
+        })
+    }
+
     /// Whether `other` lies at or below this place; `*` matches any segment.
     pub fn covers(&self, other: &Self) -> bool {
         self.segments.len() <= other.segments.len()
@@ -103,6 +122,8 @@ fn unescape(segment: &str) -> Option<String> {
 fn child<'a>(value: &'a Value, segment: &str) -> Option<&'a Value> {
     match value {
         Value::Object(fields) => fields.get(segment),
+        // beyond RFC 6901: the last item, where a provider appends what is new
+        Value::Array(items) if segment == "-1" => items.last(),
         Value::Array(items) => index_of(segment).and_then(|index| items.get(index)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
     }

@@ -67,6 +67,7 @@ pub fn preview(
     let scope = Scope {
         input,
         response: &Value::Null,
+        headers: &[],
         config: settings,
         target: rendered.target.as_ref(),
         send_id: "",

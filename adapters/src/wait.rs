@@ -3,6 +3,7 @@
 use crate::pointer::Pointer;
 use crate::predicate::Observed;
 use placet_model::Timestamp;
+use regex::Regex;
 use serde_json::Value;
 
 /// A wait before the next try.
@@ -24,11 +25,29 @@ pub enum WaitSource {
 }
 
 /// One rule of `wait_from`, tried in order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) enum WaitRule {
-    Header { name: String, unit: Unit, max_s: u32 },
-    Body { at: Pointer, unit: Unit, max_s: u32 },
-    Default { seconds: u32, jitter: bool, factor: u32 },
+    Header {
+        name: String,
+        unit: Unit,
+        max_s: u32,
+    },
+    Body {
+        at: Pointer,
+        unit: Unit,
+        max_s: u32,
+    },
+    /// The first group of the expression, in a body that is prose.
+    Prose {
+        regex: Regex,
+        unit: Unit,
+        max_s: u32,
+    },
+    Default {
+        seconds: u32,
+        jitter: bool,
+        factor: u32,
+    },
 }
 
 /// What a number or a text in an answer means.
@@ -63,6 +82,11 @@ impl WaitRule {
                 number @ Value::Number(_) => (number.to_string(), *unit, *max_s),
                 Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
             },
+            Self::Prose { regex, unit, max_s } => {
+                let response = observed.answer.as_ref().ok()?;
+                let text = std::str::from_utf8(&response.body).ok()?;
+                (regex.captures(text)?.get(1)?.as_str().to_owned(), *unit, *max_s)
+            }
             Self::Default { seconds, jitter, factor } => {
                 return Some(Wait {
                     millis: u64::from(*seconds) * 1000,
@@ -76,6 +100,17 @@ impl WaitRule {
 }
 
 impl Unit {
+    /// The moment that a text names, in milliseconds since 1970; a length of time names none.
+    pub(crate) fn moment(self, text: &str) -> Option<i64> {
+        match self {
+            Self::Seconds | Self::Millis => None,
+            Self::EpochSeconds => text.parse::<i64>().ok()?.checked_mul(1000),
+            Self::EpochMillis => text.parse().ok(),
+            Self::Iso8601 => text.parse::<Timestamp>().ok().map(Timestamp::as_millis),
+            Self::HttpDate => http_date(text),
+        }
+    }
+
     fn millis_from(self, text: &str, now: Timestamp) -> Option<u64> {
         let until = |at: i64| u64::try_from(at.saturating_sub(now.as_millis())).unwrap_or(0);
         match self {

@@ -3,7 +3,7 @@
 
 use crate::generate::uuid;
 use crate::seed::Choices;
-use placet_adapters::mock::{EchoFrom, MockId};
+use placet_adapters::mock::{EchoFrom, MockId, MockTime};
 use placet_adapters::pointer::Pointer;
 use placet_adapters::{Operation, Target};
 use placet_model::Timestamp;
@@ -45,6 +45,9 @@ impl Overlay<'_> {
                 Some(value) => self.put(&mut answer, at, value),
                 None => self.take_out(&mut answer, at),
             }
+        }
+        for (at, form) in mock.time() {
+            self.put(&mut answer, at, moment(*form, self.now));
         }
         for (at, id) in mock.ids() {
             let drawn = (0..DRAWS_MAX).map_while(|_| id_text(id, choices, self.now));
@@ -122,7 +125,15 @@ impl Overlay<'_> {
     }
 }
 
-fn id_text(id: &MockId, choices: &mut Choices, now: Timestamp) -> Option<String> {
+fn moment(form: MockTime, now: Timestamp) -> Value {
+    match form {
+        MockTime::EpochS => Value::from(now.as_secs()),
+        MockTime::EpochMs => Value::from(now.as_millis()),
+        MockTime::Rfc3339 => Value::String(now.to_string()),
+    }
+}
+
+pub(crate) fn id_text(id: &MockId, choices: &mut Choices, now: Timestamp) -> Option<String> {
     match id {
         MockId::SlackTs => Some(format!("{}.{:06}", now.as_secs(), choices.below(1_000_000))),
         MockId::Uuid => Some(uuid(choices)),

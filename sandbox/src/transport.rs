@@ -18,6 +18,11 @@ const IDS_MAX: usize = 1_000_000;
 /// The stream of choices that ids are drawn from; attempts count up from 0.
 const STREAM_OF_IDS: u64 = u64::MAX;
 
+/// The same for ids in headers.
+const STREAM_OF_HEADER_IDS: u64 = u64::MAX - 1;
+/// Draws until an id is found that nobody has.
+const DRAWS_MAX: usize = 1000;
+
 /// The sandbox transport. Its state is one sandbox run's: what was seen, which ids were given.
 #[derive(Debug, Default)]
 pub struct Sandbox {
@@ -56,7 +61,6 @@ impl Sandbox {
         if let Some(refusal) = refused_input(operation, &call.input) {
             return refusal;
         }
-        let Some(schema) = operation.output_schema() else { return Ok(status_only(operation)) };
         let asked = Asked {
             sandbox_seed: self.seed,
             integration: call
@@ -67,7 +71,12 @@ impl Sandbox {
             input: &call.input,
         };
         let seed = asked.seed(self.seen(&asked, call.occurrence.seen));
-        self.generated(call, schema, &seed)
+        let mut answer = match operation.output_schema() {
+            Some(schema) => self.generated(call, schema, &seed)?,
+            None => status_only(operation),
+        };
+        answer.headers.extend(self.header_ids(call, &seed));
+        Ok(answer)
     }
 
     fn generated(&self, call: &Call, schema: &Schema, seed: &Digest) -> Answer {
@@ -88,6 +97,18 @@ impl Sandbox {
         let body = serde_json::to_vec(&answer).expect("a JSON value always serializes into memory");
         let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
         Ok(Response::new(operation.mock().status(), headers, body))
+    }
+
+    /// Ids that the provider gives in headers.
+    fn header_ids(&self, call: &Call, seed: &Digest) -> Vec<(String, String)> {
+        let mut choices = Choices::new(seed, STREAM_OF_HEADER_IDS);
+        let ids = call.operation.mock().header_ids().iter();
+        ids.filter_map(|(name, id)| {
+            let mut drawn = (0..DRAWS_MAX)
+                .map_while(|_| crate::overlay::id_text(id, &mut choices, call.occurrence.now));
+            Some((name.to_ascii_lowercase(), drawn.find(|text| self.claim(text))?))
+        })
+        .collect()
     }
 
     /// How often this combination came before, by the caller's count or by our own.

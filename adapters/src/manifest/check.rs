@@ -1,16 +1,17 @@
 //! From the shape of a file to a [`Manifest`]: the one constructor.
 
 use super::document::{
-    AuthDoc, AuthKind, ManifestDoc, PlacementDoc, SchemaDoc, ScopesDoc, SignScheme, TestDoc,
+    AuthDoc, AuthKind, BasicDoc, IdentityDoc, ManifestDoc, PlacementDoc, RevokeDoc, RevokeScope,
+    SchemaDoc, ScopesDoc, ScopesFromDoc, SignScheme, TestDoc, WhenDoc,
 };
-use super::operation::{Placement, Scheme, Signature};
+use super::operation::{HeaderPlacement, Placement, Scheme, Signature};
 use super::problem::Problems;
 use super::{
-    LoadContext, LoadError, Manifest, Operation, ScopeSet, check_answer, check_operation,
-    check_request, lint,
+    LoadContext, LoadError, Manifest, Operation, Revoke, ScopeSet, check_answer, check_inbound,
+    check_operation, check_request, lint,
 };
-use crate::identity::IdentityTest;
-use crate::template::Template;
+use crate::identity::{IdentityTest, NamedBy, ScopesFrom};
+use crate::template::{Name, Template};
 use placet_schemas::Schema;
 use serde_saphyr::Spanned;
 use std::collections::BTreeMap;
@@ -27,6 +28,8 @@ pub(super) struct Shared {
     pub(super) config_schema: Option<Arc<Schema>>,
     pub(super) placement: Option<Placement>,
     pub(super) signature: Option<Signature>,
+    /// The path segment that holds the secret, where a url does.
+    pub(super) secret_segment: Option<String>,
     /// Auth placement and scheme as written, for the digest.
     pub(super) auth_digest_part: serde_json::Value,
 }
@@ -64,6 +67,10 @@ pub(super) fn manifest(
         .test
         .as_ref()
         .and_then(|test| identity_test(test, &shared.provider, &operations, &mut problems));
+    let revoke = document.revoke.as_ref().map(|revoke| self::revoke(revoke, &mut problems));
+    let inbound = document.inbound.as_ref().and_then(|inbound| {
+        check_inbound::inbound(inbound, &shared.provider, &operations, &mut problems)
+    });
     let credential_schema = schema(document.credentials.as_ref(), context, &mut problems);
     if !problems.is_empty() {
         return Err(problems.into_error(file));
@@ -81,6 +88,8 @@ pub(super) fn manifest(
             .map(|(name, set)| (name, scope_set(set.value)))
             .collect(),
         test,
+        revoke,
+        inbound,
         operations,
         source: Arc::from(text),
     })
@@ -103,9 +112,7 @@ fn parse(text: &str) -> Result<ManifestDoc, Problems> {
 
 fn refuse_what_is_not_built(document: &ManifestDoc, problems: &mut Problems) {
     problems.not_built(document.api_version.as_ref(), "api_version");
-    problems.not_built(document.revoke.as_ref(), "revoke");
     problems.not_built(document.limits.as_ref(), "limits");
-    problems.not_built(document.inbound.as_ref(), "inbound");
 }
 
 fn shared(document: &ManifestDoc, context: LoadContext<'_>, problems: &mut Problems) -> Shared {
@@ -127,6 +134,11 @@ fn shared(document: &ManifestDoc, context: LoadContext<'_>, problems: &mut Probl
             },
             secret: sign.value.secret.clone(),
         }),
+        secret_segment: auth
+            .value
+            .placement
+            .as_ref()
+            .and_then(|placement| placement.value.path.clone()),
         auth_digest_part: serde_json::json!({
             "kind": auth.value.kind,
             "placement": auth.value.placement.as_ref().map(|placement| &placement.value),
@@ -156,6 +168,13 @@ fn placement(auth: &Spanned<AuthDoc>, problems: &mut Problems) -> Option<Placeme
         return None;
     };
     refuse_other_placements(&placement.value, problems);
+    if let Some(basic) = &placement.value.basic {
+        return basic_placement(basic, placement, problems);
+    }
+    if let Some(segment) = &placement.value.path {
+        in_path(segment, placement, problems);
+        return None;
+    }
     let (Some(header), Some(value)) = (&placement.value.header, &placement.value.value) else {
         problems.at(placement, "auth.placement needs header and value");
         return None;
@@ -167,13 +186,53 @@ fn placement(auth: &Spanned<AuthDoc>, problems: &mut Problems) -> Option<Placeme
     if !crate::render::is_header_name(header) {
         problems.at(placement, format!("{header:?} is no header name"));
     }
-    Some(Placement { header: header.clone(), value })
+    Some(Placement::Header(HeaderPlacement { header: header.clone(), value }))
+}
+
+fn basic_placement(
+    basic: &BasicDoc,
+    placement: &Spanned<PlacementDoc>,
+    problems: &mut Problems,
+) -> Option<Placement> {
+    if placement.value.header.is_some() || placement.value.value.is_some() {
+        problems.at(placement, "auth.placement is basic, or header and value");
+    }
+    let user = check_request::template(&basic.user, placement, problems)?;
+    let password = check_request::template(&basic.password, placement, problems)?;
+    let field = match password.whole().map(|place| place.names.as_slice()) {
+        Some([Name::Secret(field)]) if !user.has_hole() => field.clone(),
+        _ => {
+            problems.at(placement, "basic is {user: text, password: \"{secret:field}\"}");
+            return None;
+        }
+    };
+    Some(Placement::Basic { user, password: field })
+}
+
+fn revoke(document: &Spanned<RevokeDoc>, problems: &mut Problems) -> Revoke {
+    let shape = &document.value;
+    problems.not_built(shape.request.as_ref(), "revoke.request");
+    problems.not_built(shape.also.as_ref(), "revoke.also");
+    if shape.scope != RevokeScope::None {
+        problems.at(document, "revoke.scope: only none is built so far");
+    }
+    if shape.manual_url.as_ref().is_some_and(|url| !url.starts_with("https://")) {
+        problems.at(document, "revoke.manual_url starts with https://");
+    }
+    Revoke { manual_url: shape.manual_url.clone(), shared_with: shape.shared_with.clone() }
+}
+
+/// A secret in the path stands in each operation's url ([`lint::secret_in_url`]).
+fn in_path(segment: &str, placement: &Spanned<PlacementDoc>, problems: &mut Problems) {
+    let names_secret = check_request::template(segment, placement, problems)
+        .is_some_and(|template| template.has_hole());
+    if !names_secret || segment.contains('/') || placement.value.header.is_some() {
+        problems.at(placement, "auth.placement.path is one segment that names a secret");
+    }
 }
 
 fn refuse_other_placements(placement: &PlacementDoc, problems: &mut Problems) {
     problems.not_built(placement.query.as_ref(), "auth.placement.query");
-    problems.not_built(placement.path.as_ref(), "auth.placement.path");
-    problems.not_built(placement.basic.as_ref(), "auth.placement.basic");
     problems.not_built(placement.mtls.as_ref(), "auth.placement.mtls");
 }
 
@@ -217,7 +276,6 @@ fn identity_test(
     operations: &BTreeMap<String, Arc<Operation>>,
     problems: &mut Problems,
 ) -> Option<IdentityTest> {
-    problems.not_built(test.value.limited_when.as_ref(), "test.limited_when");
     let full = format!("{provider}.{}", test.value.op.value);
     let Some(operation) = operations.get(&full) else {
         problems.at(&test.value.op, format!("there is no operation {full}"));
@@ -226,30 +284,52 @@ fn identity_test(
     if operation.effect() != placet_model::manifest::Effect::Read {
         problems.at(&test.value.op, "the identity test must be a read");
     }
-    let identity = &test.value.identity;
-    let mut read =
-        |text: &str| -> Option<Template> { check_request::template(text, identity, problems) };
-    let (label, id, tenant) =
-        (read(&identity.value.label)?, read(&identity.value.id)?, read(&identity.value.tenant)?);
-    let success: Option<Vec<_>> = test
-        .value
-        .success_when
-        .iter()
-        .map(|when| check_answer::when(when, test, problems))
-        .collect();
+    let named = match &test.value.identity {
+        Some(identity) => Some(named_by(identity, problems)?),
+        None => None,
+    };
+    let mut whens = |list: &[WhenDoc]| -> Option<Vec<_>> {
+        list.iter().map(|when| check_answer::when(when, test, problems)).collect()
+    };
+    let (success, limited) = (whens(&test.value.success_when)?, whens(&test.value.limited_when)?);
     Some(IdentityTest {
         operation: Arc::clone(operation),
-        success: success?,
-        label,
-        id,
-        tenant,
-        scopes_from: test
-            .value
-            .scopes_from
-            .as_ref()
-            .map(|from| (from.header.clone(), from.sep.clone())),
+        success,
+        limited,
+        named,
+        scopes_from: match &test.value.scopes_from {
+            Some(from) => Some(scopes_from(from, test, problems)?),
+            None => None,
+        },
         store: check_answer::store(&test.value.store, problems),
     })
+}
+
+fn named_by(identity: &Spanned<IdentityDoc>, problems: &mut Problems) -> Option<NamedBy> {
+    let mut read =
+        |text: &str| -> Option<Template> { check_request::template(text, identity, problems) };
+    Some(NamedBy {
+        label: read(&identity.value.label)?,
+        id: read(&identity.value.id)?,
+        tenant: read(&identity.value.tenant)?,
+    })
+}
+
+fn scopes_from(
+    document: &ScopesFromDoc,
+    place: &Spanned<TestDoc>,
+    problems: &mut Problems,
+) -> Option<ScopesFrom> {
+    match (&document.header, &document.sep, &document.body) {
+        (Some(name), Some(sep), None) => {
+            Some(ScopesFrom::Header { name: name.clone(), sep: sep.clone() })
+        }
+        (None, None, Some(at)) => check_request::pointer(at, place, problems).map(ScopesFrom::Body),
+        _ => {
+            problems.at(place, "scopes_from is {header, sep} or {body}");
+            None
+        }
+    }
 }
 
 fn scope_set(document: ScopesDoc) -> ScopeSet {

@@ -69,7 +69,7 @@ pub(super) const fn phase(document: PhaseDoc) -> Phase {
     }
 }
 
-fn status_tests<T>(
+pub(super) fn status_tests<T>(
     value: &Value,
     place: &Spanned<T>,
     problems: &mut Problems,
@@ -98,7 +98,7 @@ fn status_tests<T>(
     tests
 }
 
-fn body_test<T>(
+pub(super) fn body_test<T>(
     document: &BodyTestDoc,
     place: &Spanned<T>,
     problems: &mut Problems,
@@ -161,8 +161,16 @@ pub(super) fn waits(documents: &[Spanned<WaitDoc>], problems: &mut Problems) -> 
 
 fn wait(document: &Spanned<WaitDoc>, problems: &mut Problems) -> Option<WaitRule> {
     let shape = &document.value;
-    problems.not_built(shape.regex.as_ref(), "wait_from.regex");
     let max_s = shape.max_s.unwrap_or(3600);
+    if let (Some(text), None, None, Some(unit), None) =
+        (&shape.regex, &shape.header, &shape.body, shape.unit, shape.default_s)
+    {
+        let regex = regex(text, document, problems)?;
+        if regex.captures_len() != 2 {
+            problems.at(document, "wait_from.regex has one group: the wait");
+        }
+        return Some(WaitRule::Prose { regex, unit: self::unit(unit), max_s });
+    }
     match (&shape.header, &shape.body, shape.unit, shape.default_s) {
         (Some(header), None, Some(unit), None) => {
             Some(WaitRule::Header { name: header.clone(), unit: self::unit(unit), max_s })
@@ -178,13 +186,16 @@ fn wait(document: &Spanned<WaitDoc>, problems: &mut Problems) -> Option<WaitRule
             factor: shape.factor.unwrap_or(1),
         }),
         _ => {
-            problems.at(document, "a wait is {header, unit}, {body, unit} or {default_s}");
+            problems.at(
+                document,
+                "a wait is {header, unit}, {body, unit}, {regex, unit} or {default_s}",
+            );
             None
         }
     }
 }
 
-const fn unit(document: WaitUnit) -> Unit {
+pub(super) const fn unit(document: WaitUnit) -> Unit {
     match document {
         WaitUnit::S => Unit::Seconds,
         WaitUnit::Ms => Unit::Millis,

@@ -36,6 +36,7 @@ pub(super) fn operation(
     let request = check_request::request(&shape.request, problems)?;
     if let RequestSpec::Template(template) = &request {
         lint::hosts(template, shape, shared, problems);
+        lint::secret_in_url(template, shape, shared, problems);
         lint::sign_has_key(template, shape, shared, problems);
         lint::read_is_believable(template, document, (&full_name, context.origin), problems);
     }
@@ -90,6 +91,11 @@ pub(super) fn operation(
         store: check_answer::store(shape.store.as_deref().unwrap_or_default(), problems),
         output,
         delivery,
+        vendor_dry_run: shape
+            .vendor_dry_run
+            .as_ref()
+            .map(|dry_run| dry_run.value.clone())
+            .filter(serde_json::Value::is_object),
         mock: match &shape.mock {
             Some(mock) => check_delivery::mock(mock, problems)?,
             None => Mock::default(),

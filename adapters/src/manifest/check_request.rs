@@ -1,8 +1,8 @@
 //! Checks of the outgoing half of an operation: target, request, limits, preview.
 
 use super::document::{
-    BodyDoc, BodyKind, OperationDoc, Over, PreviewDoc, RequestCode, RequestDoc, TargetDoc,
-    TextLimitDoc, TextLimitsDoc, TextUnit, WarnWhenDoc,
+    BodyDoc, BodyKind, FromDoc, ListsDoc, OperationDoc, Over, PreviewDoc, RequestCode, RequestDoc,
+    TargetDoc, TextLimitDoc, TextLimitsDoc, TextUnit, WarnWhenDoc,
 };
 use super::operation::{BodyTemplate, RequestSpec, RequestTemplate, TargetSpec};
 use super::problem::Problems;
@@ -54,9 +54,13 @@ pub(super) fn target(document: &Spanned<TargetDoc>, problems: &mut Problems) -> 
     let grammar = note(Grammar::new(regex, &document.value.format), document, problems)?;
     let mut from = BTreeMap::new();
     for part in grammar.part_names() {
-        let source =
-            document.value.from.get(part).cloned().unwrap_or_else(|| format!("{{input./{part}?}}"));
-        from.insert(part.to_owned(), template(&source, document, problems)?);
+        let sources = match document.value.from.get(part) {
+            Some(FromDoc::One(source)) => vec![source.clone()],
+            Some(FromDoc::Several(sources)) => sources.clone(),
+            None => vec![format!("{{input./{part}?}}")],
+        };
+        let read = sources.iter().map(|source| template(source, document, problems));
+        from.insert(part.to_owned(), read.collect::<Option<_>>()?);
     }
     for named in document.value.from.keys().filter(|named| !from.contains_key(*named)) {
         problems
@@ -93,9 +97,6 @@ pub(super) fn request(
         problems.at(document, format!("{method:?} is no method: write GET, POST …"));
     }
     let url = template(url, document, problems)?;
-    if url.has_hole() {
-        problems.at(document, "a secret in a url is not built yet");
-    }
     let body = match &shape.body {
         Some(body) => Some(self::body(body, document, problems)?),
         None => None,
@@ -151,9 +152,13 @@ fn body<T>(
     refuse_holes(&value, place, problems);
     match document.kind {
         BodyKind::Json => Some(BodyTemplate::Json(value)),
+        BodyKind::Form if document.lists == Some(ListsDoc::Repeat) => {
+            Some(BodyTemplate::RepeatingForm(value))
+        }
         BodyKind::Form => Some(BodyTemplate::Form(value)),
-        BodyKind::Multipart | BodyKind::Mime | BodyKind::Graphql => {
-            problems.at(place, "request.body.kind: json and form are built so far");
+        BodyKind::Multipart => Some(BodyTemplate::Multipart(value)),
+        BodyKind::Mime | BodyKind::Graphql => {
+            problems.at(place, "request.body.kind: json, form and multipart are built so far");
             None
         }
     }

@@ -2,6 +2,8 @@
 //! stands in `check` and `lint`. Fields of later capabilities are known here by name, so that
 //! they are refused as *not built yet* and never ignored.
 
+use super::document_inbound::InboundDoc;
+use crate::mock::MockTime;
 use placet_model::manifest::{DeliveryKind, Effect, Outcome};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -31,9 +33,9 @@ pub(super) struct ManifestDoc {
     #[serde(default)]
     pub(super) operations: BTreeMap<String, Spanned<OperationDoc>>,
     pub(super) api_version: NotBuilt,
-    pub(super) revoke: NotBuilt,
+    pub(super) revoke: Option<Spanned<RevokeDoc>>,
     pub(super) limits: NotBuilt,
-    pub(super) inbound: NotBuilt,
+    pub(super) inbound: Option<Spanned<InboundDoc>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -77,12 +79,22 @@ pub(super) struct PlacementDoc {
     pub(super) value: Option<String>,
     #[serde(skip_serializing)]
     pub(super) query: NotBuilt,
-    #[serde(skip_serializing)]
-    pub(super) path: NotBuilt,
-    #[serde(skip_serializing)]
-    pub(super) basic: NotBuilt,
+    /// The path segment that holds the secret, as it stands in each url: `bot{secret:token}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) path: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) basic: Option<BasicDoc>,
     #[serde(skip_serializing)]
     pub(super) mtls: NotBuilt,
+}
+
+/// `Authorization: Basic`, of a user that is no secret and a credential field.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BasicDoc {
+    pub(super) user: String,
+    /// Field of the credentials.
+    pub(super) password: String,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -114,11 +126,14 @@ pub(super) struct ScopesDoc {
 pub(super) struct TestDoc {
     pub(super) op: Spanned<String>,
     pub(super) success_when: Vec<WhenDoc>,
-    pub(super) identity: Spanned<IdentityDoc>,
+    /// Absent where the provider does not say whose a credential is.
+    pub(super) identity: Option<Spanned<IdentityDoc>>,
     pub(super) scopes_from: Option<ScopesFromDoc>,
     #[serde(default)]
     pub(super) store: Vec<Spanned<String>>,
-    pub(super) limited_when: NotBuilt,
+    /// Answers of a credential that is good and may only send.
+    #[serde(default)]
+    pub(super) limited_when: Vec<WhenDoc>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -132,8 +147,33 @@ pub(super) struct IdentityDoc {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ScopesFromDoc {
-    pub(super) header: String,
-    pub(super) sep: String,
+    pub(super) header: Option<String>,
+    pub(super) sep: Option<String>,
+    /// A list of names in the body.
+    pub(super) body: Option<String>,
+}
+
+/// What a disconnect can say about the credential that it forgets.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RevokeDoc {
+    pub(super) scope: RevokeScope,
+    /// Where a person revokes it.
+    pub(super) manual_url: Option<String>,
+    /// What else ends with it.
+    pub(super) shared_with: Option<String>,
+    pub(super) request: NotBuilt,
+    pub(super) also: NotBuilt,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RevokeScope {
+    /// No call of ours takes it back.
+    None,
+    Token,
+    Grant,
+    Webhook,
 }
 
 #[derive(Debug, Deserialize)]
@@ -172,9 +212,17 @@ pub(super) struct TargetDoc {
     pub(super) format: String,
     /// Where each part comes from; the input's field of the same name if not said.
     #[serde(default)]
-    pub(super) from: BTreeMap<String, String>,
+    pub(super) from: BTreeMap<String, FromDoc>,
     #[serde(skip_serializing)]
     pub(super) examples: Vec<String>,
+}
+
+/// One template, or several whose values are put together: everybody whom a mail reaches.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(untagged)]
+pub(super) enum FromDoc {
+    One(String),
+    Several(Vec<String>),
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -206,6 +254,16 @@ pub(super) enum RequestCode {
 pub(super) struct BodyDoc {
     pub(super) kind: BodyKind,
     pub(super) value: Value,
+    /// How a form writes a list: `name[0]=…` if not said, or the name repeated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) lists: Option<ListsDoc>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum ListsDoc {
+    Index,
+    Repeat,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
@@ -356,10 +414,11 @@ pub(super) struct WaitDoc {
     pub(super) factor: Option<u32>,
     #[serde(default)]
     pub(super) jitter: bool,
-    pub(super) regex: NotBuilt,
+    /// Its first group, in the text of the body.
+    pub(super) regex: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum WaitUnit {
     S,
@@ -426,15 +485,42 @@ pub(super) struct LookupDoc {
 #[serde(deny_unknown_fields)]
 pub(super) struct MatchDoc {
     pub(super) list: String,
+    /// One test, or several that must all hold.
     #[serde(rename = "where")]
-    pub(super) test: MatchTestDoc,
+    pub(super) tests: MatchTestsDoc,
+    /// The item's own moment, which is not before the attempt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) since: Option<SinceDoc>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(untagged)]
+pub(super) enum MatchTestsDoc {
+    One(MatchTestDoc),
+    All(Vec<MatchTestDoc>),
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SinceDoc {
+    pub(super) at: String,
+    pub(super) unit: WaitUnit,
+    /// How far the provider's clock may be behind ours.
+    pub(super) minus_s: u32,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct MatchTestDoc {
     pub(super) at: String,
-    pub(super) is: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) is: Option<String>,
+    /// A text that holds this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) contains: Option<String>,
+    /// The same text once tags, entities and runs of white space are gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) html: Option<String>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -466,7 +552,9 @@ pub(super) struct MockDoc {
     pub(super) status: Option<u16>,
     #[serde(default)]
     pub(super) errors: BTreeMap<String, Spanned<MockErrorDoc>>,
-    pub(super) time: NotBuilt,
+    /// Places of the virtual now.
+    #[serde(default)]
+    pub(super) time: BTreeMap<String, MockTime>,
     pub(super) state: NotBuilt,
 }
 

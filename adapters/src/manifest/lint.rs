@@ -9,7 +9,7 @@ use crate::pointer::Pointer;
 use crate::template::{Name, Part};
 use placet_model::manifest::{DeliveryKind, Effect, Outcome};
 use placet_schemas::Schema;
-use serde_json::{Value, json};
+use serde_json::Value;
 use serde_saphyr::Spanned;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -150,10 +150,19 @@ pub(super) fn last_rule(
 }
 
 pub(super) fn vendor_dry_run(shape: &OperationDoc, problems: &mut Problems) {
-    if let Some(dry_run) = &shape.vendor_dry_run
-        && dry_run.value != json!("none")
-    {
-        problems.at(dry_run, "vendor_dry_run: only none is built so far");
+    let Some(dry_run) = &shape.vendor_dry_run else { return };
+    let told = |fields: &serde_json::Map<String, Value>, names: [&str; 2]| {
+        fields.len() == 2 && names.iter().all(|name| fields.contains_key(*name))
+    };
+    let known = match &dry_run.value {
+        Value::String(word) => word == "none",
+        Value::Object(fields) => {
+            told(fields, ["input", "is"]) || told(fields, ["credential", "value"])
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => false,
+    };
+    if !known {
+        problems.at(dry_run, "vendor_dry_run is none, {input, is} or {credential, value}");
     }
 }
 
@@ -189,6 +198,34 @@ pub(super) fn hosts(
         },
         None => problems.at(&shape.request, "the url is empty"),
     }
+}
+
+/// A secret stands in a url where `auth.placement.path` says so, as one segment, and nowhere else.
+pub(super) fn secret_in_url(
+    template: &RequestTemplate,
+    shape: &OperationDoc,
+    shared: &Shared,
+    problems: &mut Problems,
+) {
+    let url = shape.request.value.url.as_deref().unwrap_or_default();
+    let segments = |segment: &str| url.split(['/', '?']).filter(|part| *part == segment).count();
+    match &shared.secret_segment {
+        Some(segment) if segments(segment) == 1 && in_query(url) => {}
+        Some(segment) => {
+            problems.at(&shape.request, format!("the url needs the segment {segment} once"));
+        }
+        None if template.url.has_hole() => problems.at_with_help(
+            &shape.request,
+            "a secret in a url needs auth.placement.path",
+            "say there which path segment holds it",
+        ),
+        None => {}
+    }
+}
+
+/// Whether every secret but the one of the path stands in the query.
+fn in_query(url: &str) -> bool {
+    url.split('?').next().unwrap_or_default().matches("{secret:").count() == 1
 }
 
 fn has_pattern(shared: &Shared, setting: &str) -> bool {

@@ -4,18 +4,24 @@
 mod check;
 mod check_answer;
 mod check_delivery;
+mod check_inbound;
 mod check_operation;
 mod check_request;
+mod check_verify;
 mod document;
+mod document_inbound;
 mod lint;
 mod operation;
 mod problem;
 
 pub use operation::{Absent, Delivery, Operation, Reconcile, Scheme};
-pub(crate) use operation::{BodyTemplate, RequestSpec, RequestTemplate};
+pub(crate) use operation::{
+    BodyTemplate, MatchHow, MatchTest, Placement, RequestSpec, RequestTemplate,
+};
 pub use problem::{LoadError, Problem};
 
 use crate::identity::IdentityTest;
+use crate::inbound::Inbound;
 use placet_model::Digest;
 use placet_schemas::{Registry, Schema, Violations};
 use serde_json::Value;
@@ -33,8 +39,35 @@ pub struct Manifest {
     credential_schema: Option<Arc<Schema>>,
     scopes: BTreeMap<String, ScopeSet>,
     test: Option<IdentityTest>,
+    revoke: Option<Revoke>,
+    inbound: Option<Inbound>,
     operations: BTreeMap<String, Arc<Operation>>,
     source: Arc<str>,
+}
+
+/// What becomes of a credential that is forgotten here, where no call of ours takes it back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revoke {
+    /// Where a person takes it back.
+    pub manual_url: Option<String>,
+    /// What else ends with it.
+    pub shared_with: Option<String>,
+}
+
+impl Revoke {
+    /// What a person must know after a disconnect.
+    pub fn words(&self) -> String {
+        let mut words = "forgotten here, still good at the provider".to_owned();
+        if let Some(url) = &self.manual_url {
+            words.push_str(": revoke it yourself at ");
+            words.push_str(url);
+        }
+        if let Some(shared) = &self.shared_with {
+            words.push_str("; it also ends ");
+            words.push_str(shared);
+        }
+        words
+    }
 }
 
 /// Scopes that are asked for together, and what they make possible.
@@ -115,6 +148,16 @@ impl Manifest {
     /// How to ask who an integration acts as; `None` binds the credential's lineage instead.
     pub const fn identity_test(&self) -> Option<&IdentityTest> {
         self.test.as_ref()
+    }
+
+    /// What a disconnect says about the credential.
+    pub const fn revoke(&self) -> Option<&Revoke> {
+        self.revoke.as_ref()
+    }
+
+    /// What the provider posts to us, and how it is known to be the provider.
+    pub const fn inbound(&self) -> Option<&Inbound> {
+        self.inbound.as_ref()
     }
 
     /// By full name, sorted.

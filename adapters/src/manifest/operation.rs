@@ -45,6 +45,7 @@ pub struct Operation {
     pub(crate) store: Store,
     pub(crate) output: Option<Vec<Pointer>>,
     pub(crate) delivery: Delivery,
+    pub(crate) vendor_dry_run: Option<Value>,
     pub(crate) mock: Mock,
     pub(crate) timeout: Duration,
 }
@@ -99,6 +100,12 @@ impl Operation {
         &self.delivery
     }
 
+    /// How the provider itself can be asked to accept and deliver nothing: an input's value, or a
+    /// credential of its own. `None` where it cannot.
+    pub const fn vendor_dry_run(&self) -> Option<&Value> {
+        self.vendor_dry_run.as_ref()
+    }
+
     pub const fn mock(&self) -> &Mock {
         &self.mock
     }
@@ -125,7 +132,17 @@ impl Operation {
 
 /// Where the credential stands in a request.
 #[derive(Debug, Clone)]
-pub(crate) struct Placement {
+pub(crate) enum Placement {
+    Header(HeaderPlacement),
+    /// `Authorization: Basic`: the user's name, and the credential field of the password.
+    Basic {
+        user: Template,
+        password: String,
+    },
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct HeaderPlacement {
     pub(crate) header: String,
     pub(crate) value: Template,
 }
@@ -163,7 +180,8 @@ impl fmt::Display for Scheme {
 #[derive(Debug)]
 pub(crate) struct TargetSpec {
     pub(crate) grammar: Grammar,
-    pub(crate) from: BTreeMap<String, Template>,
+    /// The values of one part's templates are put together with commas.
+    pub(crate) from: BTreeMap<String, Vec<Template>>,
 }
 
 fn collect_texts(value: Value, texts: &mut Vec<String>) {
@@ -198,6 +216,10 @@ pub(crate) struct RequestTemplate {
 pub(crate) enum BodyTemplate {
     Json(ValueTemplate),
     Form(ValueTemplate),
+    /// A form in which a list is its name repeated.
+    RepeatingForm(ValueTemplate),
+    /// `multipart/form-data`: fields and files.
+    Multipart(ValueTemplate),
 }
 
 /// What the provider offers against sending twice.
@@ -230,14 +252,38 @@ pub struct Reconcile {
     pub(crate) operation: String,
     pub(crate) with: ValueTemplate,
     pub(crate) list: Pointer,
-    pub(crate) at: Pointer,
-    pub(crate) is: Template,
+    pub(crate) tests: Vec<MatchTest>,
+    pub(crate) since: Option<Since>,
     pub(crate) found: Outcome,
     pub(crate) result: BTreeMap<String, Template>,
     pub(crate) needs_scopes: Vec<String>,
     pub(crate) read_lag: Duration,
     pub(crate) absent_after: Duration,
     pub(crate) absent: Absent,
+}
+
+/// What an item of a look-up must say to be ours.
+#[derive(Debug)]
+pub(crate) struct MatchTest {
+    pub(crate) at: Pointer,
+    pub(crate) how: MatchHow,
+    pub(crate) wanted: Template,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MatchHow {
+    Is,
+    Contains,
+    /// Equal as people read it: without tags, entities and runs of white space.
+    Html,
+}
+
+/// Where an item says when it was made.
+#[derive(Debug)]
+pub(crate) struct Since {
+    pub(crate) at: Pointer,
+    pub(crate) unit: crate::wait::Unit,
+    pub(crate) minus_s: u32,
 }
 
 /// What "not found" is worth.

@@ -1,27 +1,47 @@
 //! Bodies: JSON written once in authored order, and forms with nested keys (`metadata[k]=v`).
 
-use super::Error;
 use super::url::encode;
+use super::{Error, multipart};
 use crate::json::{scalar_text, to_bytes};
 use crate::manifest::BodyTemplate;
 use crate::template::Scope;
-use serde_json::Value;
+use serde_json::{Value, json};
+
+const FORM: &str = "application/x-www-form-urlencoded";
 
 /// The bytes and their media type.
 pub(super) fn from_template(
     template: &BodyTemplate,
     scope: &Scope<'_>,
-) -> Result<(Vec<u8>, &'static str), Error> {
+) -> Result<(Vec<u8>, String), Error> {
     match template {
         BodyTemplate::Json(value) => {
             let value = value.value(scope)?.unwrap_or(Value::Null);
-            Ok((to_bytes(&value), "application/json"))
+            Ok((to_bytes(&value), "application/json".to_owned()))
         }
         BodyTemplate::Form(value) => {
             let value = value.value(scope)?.unwrap_or(Value::Null);
-            Ok((form(&value)?.into_bytes(), "application/x-www-form-urlencoded"))
+            Ok((form(&value)?.into_bytes(), FORM.to_owned()))
+        }
+        BodyTemplate::RepeatingForm(value) => {
+            let value = value.value(scope)?.unwrap_or(Value::Null);
+            Ok((form(&repeated(value))?.into_bytes(), FORM.to_owned()))
+        }
+        BodyTemplate::Multipart(value) => {
+            let value = value.value(scope)?.unwrap_or(Value::Null);
+            multipart::body(&value, scope.send_id)
         }
     }
+}
+
+/// Each item of a list becomes a field of the list's name.
+fn repeated(value: Value) -> Value {
+    let Value::Object(fields) = value else { return value };
+    let pairs = fields.into_iter().flat_map(|(name, field)| match field {
+        Value::Array(items) => items.into_iter().map(|item| json!([name, item])).collect(),
+        single => vec![json!([name, single])],
+    });
+    Value::Array(pairs.collect())
 }
 
 /// `a=1&metadata[k]=v&list[0]=x`, keys in authored order, null left out. A list of `[name, value]`
@@ -71,7 +91,6 @@ fn flatten(name: &str, value: &Value, pairs: &mut Vec<String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn a_form_nests_keys_in_brackets_and_encodes_what_could_split_it() {

@@ -23,6 +23,8 @@ pub enum Error {
         #[source]
         source: target::Error,
     },
+    #[error("a part of the target is an object or a list of lists where text is needed")]
+    TargetPart,
     #[error("a text is too long")]
     TextLimit {
         #[source]
@@ -64,6 +66,7 @@ impl Error {
             Self::Settings { .. } | Self::Host { .. } => FaultKind::Configuration,
             Self::Input { .. }
             | Self::Target { .. }
+            | Self::TargetPart
             | Self::TextLimit { .. }
             | Self::Template { .. }
             | Self::PathParameter { .. }

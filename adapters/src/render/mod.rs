@@ -7,6 +7,7 @@
 mod body;
 mod error;
 mod header;
+mod multipart;
 mod url;
 
 pub(crate) use body::form as body_form;
@@ -16,8 +17,10 @@ pub(crate) use header::{
 };
 pub(crate) use url::{append, checked as checked_url, encode, segment as path_segment, with_query};
 
+use crate::fill::BASIC;
 use crate::http_call;
-use crate::manifest::{Operation, RequestSpec, RequestTemplate};
+use crate::json::scalar_text;
+use crate::manifest::{Operation, Placement, RequestSpec, RequestTemplate};
 use crate::target::Target;
 use crate::template::{Name, Scope, Segment, Template};
 use placet_model::Timestamp;
@@ -64,6 +67,7 @@ pub fn render(operation: &Operation, given: RenderInput<'_>) -> Result<Rendered,
     let mut scope = Scope {
         input: given.input,
         response: &Value::Null,
+        headers: &[],
         config: &settings,
         target: None,
         send_id: given.send_id,
@@ -85,6 +89,7 @@ pub fn target_of(operation: &Operation, input: &Value) -> Option<Target> {
     let scope = Scope {
         input,
         response: &Value::Null,
+        headers: &[],
         config: &Value::Null,
         target: None,
         send_id: "",
@@ -98,11 +103,26 @@ fn target(operation: &Operation, scope: &Scope<'_>) -> Result<Option<Target>, Er
     let Some(spec) = operation.target_spec() else { return Ok(None) };
     let mut parts = BTreeMap::new();
     for (name, from) in &spec.from {
-        if let Some(text) = from.text(scope)? {
-            parts.insert(name.clone(), text);
+        let mut texts = Vec::new();
+        for template in from {
+            texts.extend(part_texts(template, scope)?);
+        }
+        if !texts.is_empty() {
+            parts.insert(name.clone(), texts.join(","));
         }
     }
     Ok(Some(spec.grammar.compose(&parts).map_err(|source| Error::Target { source })?))
+}
+
+/// The texts of one template: several where its value is a list.
+fn part_texts(template: &Template, scope: &Scope<'_>) -> Result<Vec<String>, Error> {
+    match template.value(scope)? {
+        Some(Value::Array(items)) => {
+            items.iter().map(|item| scalar_text(item).ok_or(Error::TargetPart)).collect()
+        }
+        Some(_) => Ok(template.text(scope)?.into_iter().collect()),
+        None => Ok(Vec::new()),
+    }
 }
 
 fn from_template(
@@ -118,11 +138,7 @@ fn from_template(
             headers.push((name.clone(), value));
         }
     }
-    if let Some(placement) = &operation.placement
-        && let Some(value) = holed(operation, &placement.value, scope)?
-    {
-        headers.push((placement.header.clone(), value));
-    }
+    headers.extend(credential(operation, scope)?);
     let body = match &template.body {
         Some(body) => {
             let (bytes, media_type) = body::from_template(body, scope)?;
@@ -138,12 +154,31 @@ fn from_template(
     for (name, value) in &headers {
         header::check(name, value)?;
     }
-    Ok(PreparedRequest {
-        method: template.method.clone(),
-        url: HoledText::plain(url),
-        headers,
-        body,
-    })
+    Ok(PreparedRequest { method: template.method.clone(), url, headers, body })
+}
+
+/// The header that shows who calls.
+fn credential(
+    operation: &Operation,
+    scope: &Scope<'_>,
+) -> Result<Option<(String, HoledText)>, Error> {
+    match &operation.placement {
+        None => Ok(None),
+        Some(Placement::Header(placement)) => {
+            let value = holed(operation, &placement.value, scope)?;
+            Ok(value.map(|value| (placement.header.clone(), value)))
+        }
+        Some(Placement::Basic { user, password }) => {
+            let user = user.text(scope)?.unwrap_or_default();
+            if user.is_empty() || user.contains(':') {
+                return Err(Error::Hole { reason: "the user of Basic is empty or holds a colon" });
+            }
+            let name = format!("{BASIC}{password}:{user}");
+            let hole = Part::Hole(Hole { hole: HoleKind::Credential, name });
+            let value = HoledText(vec![Part::Text("Basic ".to_owned()), hole]);
+            Ok(Some(("Authorization".to_owned(), value)))
+        }
+    }
 }
 
 /// The text of a header; its secrets stay open, by type and name.
@@ -178,6 +213,7 @@ fn hole(operation: &Operation, name: &Name) -> Hole {
         Name::AttemptTimestamp => Hole { hole: HoleKind::Timestamp, name: "unix_s".to_owned() },
         Name::Input(_)
         | Name::Response(_)
+        | Name::ResponseHeader(_)
         | Name::Target
         | Name::TargetPart(_)
         | Name::Config(_)
@@ -185,7 +221,8 @@ fn hole(operation: &Operation, name: &Name) -> Hole {
         | Name::SendUuid
         | Name::SendBase32Hex
         | Name::DraftTime
-        | Name::SentAtMinus(_) => unreachable!("only holes stay open: Name::is_hole"),
+        | Name::SentAtMinus(_)
+        | Name::SentAtMinusIso(_) => unreachable!("only holes stay open: Name::is_hole"),
     }
 }
 

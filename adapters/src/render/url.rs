@@ -5,6 +5,7 @@ use super::Error;
 use crate::json::scalar_text;
 use crate::manifest::Operation;
 use crate::template::{Name, Part, Scope, Template, ValueTemplate};
+use placet_model::request::{Hole, HoleKind, HoledText, Part as HoledPart};
 use serde_json::Value;
 use std::fmt::Write as _;
 use url::Url;
@@ -12,15 +13,25 @@ use url::Url;
 /// Longest URL that is sent.
 const URL_BYTES_MAX: usize = 8000;
 
+/// The address; a secret in its path (a bot's token) stays a hole.
 pub(super) fn from_template(
     template: &Template,
     query: &[(String, ValueTemplate)],
     scope: &Scope<'_>,
-) -> Result<String, Error> {
+) -> Result<HoledText, Error> {
+    let mut before: Vec<HoledPart> = Vec::new();
     let mut url = String::new();
     for (index, part) in template.parts.iter().enumerate() {
         match part {
             Part::Text(text) => url.push_str(text),
+            Part::Place(place) if place.names.iter().any(Name::is_hole) => {
+                let [Name::Secret(field)] = place.names.as_slice() else {
+                    return Err(Error::Hole { reason: "only a secret stands in a url" });
+                };
+                let name = field.clone();
+                before.push(HoledPart::Text(std::mem::take(&mut url)));
+                before.push(HoledPart::Hole(Hole { hole: HoleKind::Credential, name }));
+            }
             Part::Place(place) => {
                 let label = place.label();
                 let is_base = index == 0 && matches!(place.names.as_slice(), [Name::Config(_)]);
@@ -36,7 +47,29 @@ pub(super) fn from_template(
             append(&mut pairs, name, &value)?;
         }
     }
-    Ok(checked(&with_query(url, &pairs))?.into())
+    let asks = before.iter().any(|part| stand_in(part).contains('?'));
+    let url = if asks {
+        // the text before a secret has begun the query
+        pairs
+            .iter()
+            .fold(url, |url, (name, value)| format!("{url}&{}={}", encode(name), encode(value)))
+    } else {
+        with_query(url, &pairs)
+    };
+    if before.is_empty() {
+        return Ok(HoledText::plain(checked(&url)?));
+    }
+    before.push(HoledPart::Text(url));
+    // a secret is written as one segment; what stands around it must be a url with any of them
+    checked(&before.iter().map(stand_in).collect::<String>())?;
+    Ok(HoledText(before))
+}
+
+const fn stand_in(part: &HoledPart) -> &str {
+    match part {
+        HoledPart::Text(text) => text.as_str(),
+        HoledPart::Hole(_) => "secret",
+    }
 }
 
 /// One path segment, percent-encoded. What could walk the path is refused, not encoded: a server
@@ -126,14 +159,14 @@ fn walks(text: &str) -> bool {
 
 /// A literal host is one of `hosts`; a configured one passed the setting's pattern.
 pub(super) fn check_host(
-    url: &str,
+    url: &HoledText,
     operation: &Operation,
     template: &Template,
 ) -> Result<(), Error> {
     if matches!(template.parts.first(), Some(Part::Place(_))) {
         return Ok(());
     }
-    let url = checked(url)?;
+    let url = checked(&url.0.iter().map(stand_in).collect::<String>())?;
     let host = url.host_str().unwrap_or_default();
     if operation.hosts.iter().any(|known| known == host) {
         return Ok(());

@@ -11,6 +11,8 @@ use serde_json::Value;
 pub(crate) struct Scope<'a> {
     pub(crate) input: &'a Value,
     pub(crate) response: &'a Value,
+    /// The answer's headers, where its body may be seen.
+    pub(crate) headers: &'a [(String, String)],
     pub(crate) config: &'a Value,
     pub(crate) target: Option<&'a Target>,
     pub(crate) send_id: &'a str,
@@ -26,6 +28,8 @@ pub enum Error {
     Missing { name: String },
     #[error("{name} is a list or an object where text is needed")]
     NotText { name: String },
+    #[error("{name} takes a map")]
+    NotMap { name: String },
     #[error("the send id {send_id:?} is not 40 letters of base32")]
     SendId { send_id: String },
     #[error("{name} is filled at send time and cannot stand here")]
@@ -115,8 +119,14 @@ impl Name {
     fn resolve(&self, scope: &Scope<'_>) -> Result<Option<Value>, Error> {
         let present = |value: Option<&Value>| value.filter(|value| !value.is_null()).cloned();
         Ok(match self {
+            Self::Input(pointer) if pointer.is_pattern() => list(pointer.all(scope.input)),
             Self::Input(pointer) => present(pointer.get(scope.input)),
             Self::Response(pointer) => present(pointer.get(scope.response)),
+            Self::ResponseHeader(name) => scope
+                .headers
+                .iter()
+                .find(|(key, _)| key.eq_ignore_ascii_case(name))
+                .map(|(_, value)| Value::String(value.clone())),
             Self::Config(name) => present(scope.config.get(name)),
             Self::Target => scope.target.map(|target| Value::String(target.text().to_owned())),
             Self::TargetPart(part) => scope
@@ -130,6 +140,11 @@ impl Name {
             Self::SentAtMinus(seconds) => scope
                 .sent_at
                 .map(|at| Value::String((at.as_secs() - i64::from(*seconds)).to_string())),
+            Self::SentAtMinusIso(seconds) => scope.sent_at.map(|at| {
+                let secs = at.as_secs() - i64::from(*seconds);
+                let text = Timestamp::from_millis(secs * 1000).to_string();
+                Value::String(text.replace(".000Z", "Z"))
+            }),
             Self::Secret(_) | Self::AttemptTimestamp | Self::AttemptSignature => {
                 return Err(Error::HoleHere { name: self.label() });
             }
@@ -140,6 +155,7 @@ impl Name {
         match self {
             Self::Input(pointer) => format!("input.{pointer}"),
             Self::Response(pointer) => pointer.to_string(),
+            Self::ResponseHeader(name) => format!("header:{name}"),
             Self::Target => "target".to_owned(),
             Self::TargetPart(part) => format!("target.{part}"),
             Self::Config(name) => format!("config.{name}"),
@@ -148,11 +164,18 @@ impl Name {
             Self::SendBase32Hex => "send_b32hex".to_owned(),
             Self::DraftTime => "draft.time".to_owned(),
             Self::SentAtMinus(seconds) => format!("sent_at_minus:{seconds}"),
+            Self::SentAtMinusIso(seconds) => format!("sent_at_minus_iso:{seconds}"),
             Self::Secret(name) => format!("secret:{name}"),
             Self::AttemptTimestamp => "attempt.timestamp".to_owned(),
             Self::AttemptSignature => "attempt.signature".to_owned(),
         }
     }
+}
+
+/// What stands at a pattern; nothing is absent.
+fn list(found: Vec<&Value>) -> Option<Value> {
+    let found: Vec<Value> = found.into_iter().filter(|value| !value.is_null()).cloned().collect();
+    (!found.is_empty()).then_some(Value::Array(found))
 }
 
 /// A scalar as text, numbers in their one canonical spelling.

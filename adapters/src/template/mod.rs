@@ -42,10 +42,12 @@ pub(crate) enum Absent {
 /// Where a value comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Name {
-    /// `{input./ptr}`: the evaluated `with`.
+    /// `{input./ptr}`: the evaluated `with`. With a `*` in it, the list of what stands there.
     Input(Pointer),
     /// `{/ptr}`: the response, in `result` and `identity` only.
     Response(Pointer),
+    /// `{header:name}`: a header of the response, where its body may stand.
+    ResponseHeader(String),
     /// `{target}`: the target's text form.
     Target,
     /// `{target.name}`: one named part of it.
@@ -61,6 +63,8 @@ pub(crate) enum Name {
     DraftTime,
     /// `{sent_at_minus:S}`: seconds before the attempt, in reconcile look-ups only.
     SentAtMinus(u32),
+    /// `{sent_at_minus_iso:S}`: the same moment as RFC 3339, to the second.
+    SentAtMinusIso(u32),
     /// `{secret:name}`: a named hole.
     Secret(String),
     /// `{attempt.timestamp}`: a hole.

@@ -65,7 +65,7 @@ fn name(text: &str) -> Result<Name, Error> {
         return pointer(text).map(Name::Response);
     }
     if let Some(rest) = text.strip_prefix("input.") {
-        return pointer(rest).map(Name::Input);
+        return Pointer::parse(rest).map(Name::Input).map_err(|_ignored| unknown());
     }
     if let Some(rest) = text.strip_prefix("target.") {
         return word(rest).map(Name::TargetPart);
@@ -73,11 +73,18 @@ fn name(text: &str) -> Result<Name, Error> {
     if let Some(rest) = text.strip_prefix("config.") {
         return word(rest).map(Name::Config);
     }
+    if let Some(rest) = text.strip_prefix("header:") {
+        let named = crate::render::is_header_name(rest);
+        return named.then(|| Name::ResponseHeader(rest.to_owned())).ok_or_else(unknown);
+    }
     if let Some(rest) = text.strip_prefix("secret:") {
         return word(rest).map(Name::Secret);
     }
     if let Some(rest) = text.strip_prefix("sent_at_minus:") {
         return rest.parse().map(Name::SentAtMinus).map_err(|_ignored| unknown());
+    }
+    if let Some(rest) = text.strip_prefix("sent_at_minus_iso:") {
+        return rest.parse().map(Name::SentAtMinusIso).map_err(|_ignored| unknown());
     }
     match text {
         "target" => Ok(Name::Target),

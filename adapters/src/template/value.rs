@@ -1,7 +1,10 @@
 //! JSON with templates at its leaves: the `body.value` and `query` of a manifest.
 
-use super::{EvalError, ParseError, Scope, Template};
+use super::{EvalError, Name, ParseError, Scope, Template};
 use serde_json::{Map, Value};
+
+/// The key whose value is a map of the input, merged under our own keys.
+const MERGE: &str = "merge";
 
 /// A JSON value in which every string is a template. Key order is the manifest's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,6 +13,8 @@ pub(crate) enum ValueTemplate {
     Text(Template),
     Array(Vec<Self>),
     Object(Vec<(String, Self)>),
+    /// `{merge: "{input./metadata?}", ours: …}`: a map of the input with our own keys over it.
+    Merge(Template, Vec<(String, Self)>),
 }
 
 impl ValueTemplate {
@@ -28,12 +33,18 @@ impl ValueTemplate {
             Value::Array(items) => {
                 Self::Array(items.iter().map(Self::parse).collect::<Result<_, _>>()?)
             }
-            Value::Object(fields) => Self::Object(
-                fields
+            Value::Object(fields) => {
+                let merged = fields.get(MERGE).and_then(Value::as_str);
+                let ours = fields
                     .iter()
+                    .filter(|(key, _)| merged.is_none() || *key != MERGE)
                     .map(|(key, value)| Ok((key.clone(), Self::parse(value)?)))
-                    .collect::<Result<_, ParseError>>()?,
-            ),
+                    .collect::<Result<_, ParseError>>()?;
+                match merged {
+                    Some(text) => Self::Merge(Template::parse(text)?, ours),
+                    None => Self::Object(ours),
+                }
+            }
             Value::Null | Value::Bool(_) | Value::Number(_) => Self::Literal(value.clone()),
         })
     }
@@ -47,19 +58,30 @@ impl ValueTemplate {
             Self::Array(items) => {
                 let mut out = Vec::with_capacity(items.len());
                 for item in items {
-                    out.extend(item.value(scope)?);
+                    match item.value(scope)? {
+                        Some(Value::Array(each)) if item.is_each() => out.extend(each),
+                        single => out.extend(single),
+                    }
                 }
                 Some(Value::Array(out))
             }
-            Self::Object(fields) => {
-                let mut out = Map::new();
-                for (key, field) in fields {
-                    if let Some(value) = field.value(scope)? {
-                        out.insert(key.clone(), value);
-                    }
-                }
-                Some(Value::Object(out))
+            Self::Object(fields) => Some(Value::Object(filled(fields, Map::new(), scope)?)),
+            Self::Merge(theirs, ours) => {
+                let base = match theirs.value(scope)? {
+                    Some(Value::Object(fields)) => fields,
+                    None => Map::new(),
+                    Some(_) => return Err(EvalError::NotMap { name: MERGE.to_owned() }),
+                };
+                Some(Value::Object(filled(ours, base, scope)?))
             }
+        })
+    }
+
+    /// `{input./list/*?}` in a list: each of the items stands in it by itself.
+    fn is_each(&self) -> bool {
+        let Self::Text(template) = self else { return false };
+        template.whole().is_some_and(|place| {
+            matches!(place.names.as_slice(), [Name::Input(pointer)] if pointer.is_pattern())
         })
     }
 
@@ -72,6 +94,23 @@ impl ValueTemplate {
             Self::Object(fields) => {
                 fields.iter().flat_map(|(_, field)| field.templates()).collect()
             }
+            Self::Merge(theirs, ours) => std::iter::once(theirs)
+                .chain(ours.iter().flat_map(|(_, field)| field.templates()))
+                .collect(),
         }
     }
+}
+
+/// Our fields over those that are there already.
+fn filled(
+    fields: &[(String, ValueTemplate)],
+    mut over: Map<String, Value>,
+    scope: &Scope<'_>,
+) -> Result<Map<String, Value>, EvalError> {
+    for (key, field) in fields {
+        if let Some(value) = field.value(scope)? {
+            over.insert(key.clone(), value);
+        }
+    }
+    Ok(over)
 }

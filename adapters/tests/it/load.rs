@@ -77,7 +77,6 @@ fn a_place_is_said_once_and_in_our_words() {
 
 #[test]
 fn a_field_of_a_later_capability_is_refused_as_not_built() {
-    refused("operations:", "inbound: {verify: x}\noperations:", "6:10", "inbound is not built yet");
     refused("operations:", "limits: []\noperations:", "6:9", "limits is not built yet");
     refused(
         "    delivery: {kind: none}",
@@ -85,7 +84,7 @@ fn a_field_of_a_later_capability_is_refused_as_not_built() {
         "20:15",
         "not built yet",
     );
-    refused("kind: json, value", "kind: mime, value", "12:14", "json and form are built so far");
+    refused("kind: json, value", "kind: graphql, value", "12:14", "multipart are built so far");
     refused(
         "    text_limits: none",
         "    pagination: {kind: cursor}\n    text_limits: none",

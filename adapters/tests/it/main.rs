@@ -1,12 +1,15 @@
 //! Manifests, rendering and classification as specifications; one module per promise.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a helper of tests stops the test")]
 
+mod answers;
 mod classify;
 mod delivery;
 mod fuzz;
 mod holes;
 mod http;
+mod inbound;
 mod load;
+mod official;
 mod openapi;
 mod output;
 mod render;

@@ -61,6 +61,7 @@ fn the_identity_test_pins_id_and_tenant_and_reads_the_scopes() {
             &[("x-oauth-scopes", "chat:write, channels:read")],
             &body.to_string(),
         ))
+        .unwrap()
         .unwrap();
     assert_eq!((account.identity.id.as_str(), account.identity.tenant.as_str()), ("B1", "T1"));
     assert_eq!(account.label, "Acme / placet");

@@ -50,3 +50,23 @@ pub(crate) fn classified(name: &str, answer: &Answer) -> Classified {
     let sent = Sent { input: &input, settings: &settings, send_id: SEND_ID };
     classify(&operation(name), answer, sent, draft_time())
 }
+
+/// `fixtures/providers/<provider>/<name>` of every provider that has one, with its path.
+pub(crate) fn provider_files(name: &str) -> Vec<(String, Value)> {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/providers");
+    let mut files: Vec<_> = std::fs::read_dir(root)
+        .unwrap()
+        .map(|provider| provider.unwrap().path().join(name))
+        .filter(|file| file.exists())
+        .collect();
+    files.sort();
+    files
+        .into_iter()
+        .map(|file| {
+            let text = std::fs::read_to_string(&file).unwrap();
+            let value = serde_json::from_str(&text)
+                .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+            (file.display().to_string(), value)
+        })
+        .collect()
+}

@@ -81,6 +81,9 @@ async fn act(link: &Link, command: Command) -> Result<()> {
         Command::Later(_) => return Ok(()),
     };
     let answer = link.post(&format!("/api/v1/integrations/{name}/{verb}"), &json!({})).await?;
+    if let Some(words) = answer["credential"].as_str() {
+        out::say(&format!("its credential is {}", visible(words)));
+    }
     out::data(&format!("{name}: {}", answer["status"].as_str().unwrap_or_default()))
 }
 

@@ -139,7 +139,9 @@ fn beside(env: &Env, prepared: Prepared<'_>) -> Vec<String> {
 pub(crate) fn recipients(env: &Env, prepared: Prepared<'_>) -> Vec<String> {
     let Some(target) = target(env, prepared) else { return vec![] };
     let beside = beside(env, prepared);
-    each(std::iter::once(target.as_str()).chain(beside.iter().map(String::as_str)))
+    // what stands before the bar is the message or thread that is answered
+    let to = target.rsplit('|').next().unwrap_or_default();
+    each(std::iter::once(to).chain(beside.iter().map(String::as_str)))
 }
 
 /// Each of those whom these texts name, once.

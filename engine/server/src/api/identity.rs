@@ -20,8 +20,8 @@ pub(super) struct Asked<'a> {
     pub(super) integration: CallIntegration,
 }
 
-/// The account; none where there is no way to ask: no identity test, no live transport, or no
-/// credential to ask with.
+/// The account; none where there is no way to ask (no identity test, no live transport, no
+/// credential to ask with), or where the provider accepts the credential and does not say whose it is.
 pub(super) async fn ask(app: &App, asked: Asked<'_>) -> Result<Option<Account>, Problem> {
     let (Some(test), Some(live)) = (asked.manifest.identity_test(), &app.live) else {
         return Ok(None);
@@ -57,5 +57,5 @@ pub(super) async fn ask(app: &App, asked: Asked<'_>) -> Result<Option<Account>, 
         return Err(Problem::new("PL6005", detail));
     }
     let account = test.account(&answer);
-    account.map(Some).map_err(|error| Problem::new("PL6005", with_sources(&error)))
+    account.map_err(|error| Problem::new("PL6005", with_sources(&error)))
 }

@@ -62,8 +62,13 @@ pub(super) async fn disconnect(
     Place(name): Place<String>,
     Nothing: Nothing,
 ) -> Answer {
-    let id = app.handle.named(&name)?.id;
-    let answer = set(&app, &caller, name, IntegrationStatus::Disconnected).await?;
+    let integration = app.handle.named(&name)?;
+    let id = integration.id;
+    let mut answer = set(&app, &caller, name, IntegrationStatus::Disconnected).await?;
+    let manifest = app.handle.adapters().manifest(&integration.provider);
+    if let Some(revoke) = manifest.and_then(|manifest| manifest.revoke()) {
+        answer["credential"] = revoke.words().into();
+    }
     if let Some(vault) = app.vault.clone() {
         reading(&app, move |_app| vault.forget(id).map_err(|e| connect::vault_problem(&e))).await?;
     }

@@ -1,0 +1,168 @@
+//! From a verified body to an event: its key, what makes it unique, what it answers, and the few
+//! fields that may stand in the log.
+
+use super::text_at;
+use crate::pointer::Pointer;
+use crate::predicate::{BodyTest, Observed, When};
+use crate::reduce::{self, Store};
+use placet_model::Digest;
+use placet_model::integration::Identity;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// One thing that a provider tells us.
+#[derive(Debug)]
+pub(crate) struct EventSpec {
+    pub(crate) when: When,
+    pub(crate) key: String,
+    pub(crate) event_key: String,
+    /// All of a list must be there; the first list that is complete counts.
+    pub(crate) dedupe: Vec<Vec<Source>>,
+    pub(crate) ignore_own: Vec<OwnTest>,
+    pub(crate) correlate: Correlate,
+    pub(crate) store: Store,
+    pub(crate) data: BTreeMap<String, Source>,
+    pub(crate) refetch: Option<String>,
+}
+
+/// Where a value stands: the first of these places that has one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Source {
+    Header(String),
+    Body(Vec<Pointer>),
+}
+
+/// Which message this answers.
+#[derive(Debug, Default)]
+pub(crate) struct Correlate {
+    pub(crate) by: BTreeMap<String, Source>,
+    /// When this holds, the names of `alone` are enough.
+    pub(crate) loose: Option<(BodyTest, Vec<String>)>,
+}
+
+/// What makes a message our own.
+#[derive(Debug)]
+pub(crate) enum OwnTest {
+    /// This place names the account that the integration acts as.
+    Account {
+        at: Pointer,
+        is: OwnValue,
+    },
+    Says(BodyTest),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OwnValue {
+    Id,
+    Tenant,
+}
+
+/// An event that came in, proven to be the provider's.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// The CloudEvent's type, `slack.message`.
+    pub key: String,
+    /// The generic name, `communication.message.received`.
+    pub event_key: String,
+    /// Equal for every repetition of the same event.
+    pub dedupe: String,
+    /// What it names of the message that it answers.
+    pub correlate: BTreeMap<String, String>,
+    /// The names in `correlate` that must agree with what was sent.
+    pub match_on: Vec<String>,
+    /// The CloudEvent's data: short names and their values.
+    pub data: Value,
+    /// What may stand in the log, in its place.
+    pub stored: Value,
+    /// The read that fetches the object: the order of arrival says nothing here.
+    pub refetch: Option<String>,
+}
+
+impl Source {
+    fn value(&self, observed: &Observed<'_>) -> Option<Value> {
+        match self {
+            Self::Header(name) => {
+                let text = observed.answer.as_ref().ok()?.header(name)?;
+                Some(Value::String(text.to_owned()))
+            }
+            Self::Body(places) => {
+                let body = observed.body.as_ref()?;
+                places.iter().find_map(|at| at.get(body).filter(|value| !value.is_null())).cloned()
+            }
+        }
+    }
+
+    fn text(&self, observed: &Observed<'_>) -> Option<String> {
+        self.value(observed).as_ref().and_then(crate::json::scalar_text)
+    }
+}
+
+impl EventSpec {
+    pub(super) fn is_own(&self, observed: &Observed<'_>, own: Option<&Identity>) -> bool {
+        let body = observed.body.as_ref();
+        self.ignore_own.iter().any(|test| match test {
+            OwnTest::Account { at, is } => {
+                let ours = own.map(|own| match is {
+                    OwnValue::Id => own.id.as_str(),
+                    OwnValue::Tenant => own.tenant.as_str(),
+                });
+                ours.is_some() && text_at(body, at).as_deref() == ours
+            }
+            OwnTest::Says(test) => test.test.holds(body.and_then(|body| test.at.get(body))),
+        })
+    }
+
+    /// `None` if nothing in it can tell it from its repetitions.
+    pub(super) fn read(&self, observed: &Observed<'_>) -> Option<Event> {
+        let correlate: BTreeMap<String, String> = self
+            .correlate
+            .by
+            .iter()
+            .filter_map(|(name, source)| Some((name.clone(), source.text(observed)?)))
+            .collect();
+        let data: Map<String, Value> = self
+            .data
+            .iter()
+            .filter_map(|(name, source)| Some((name.clone(), source.value(observed)?)))
+            .collect();
+        Some(Event {
+            key: self.key.clone(),
+            event_key: self.event_key.clone(),
+            dedupe: self.dedupe_key(observed)?,
+            match_on: self.match_on(observed),
+            correlate,
+            data: Value::Object(data),
+            stored: reduce::stored(&self.store, observed),
+            refetch: self.refetch.clone(),
+        })
+    }
+
+    /// The provider's own id as it is; several values together as their digest.
+    fn dedupe_key(&self, observed: &Observed<'_>) -> Option<String> {
+        self.dedupe.iter().find_map(|sources| {
+            let values: Vec<Value> =
+                sources.iter().map(|source| source.value(observed)).collect::<Option<_>>()?;
+            match values.as_slice() {
+                [one] => crate::json::scalar_text(one).filter(|text| !text.is_empty()),
+                several => {
+                    let bytes = crate::json::to_bytes(&Value::Array(several.to_vec()));
+                    Some(Digest::of(&bytes).to_string())
+                }
+            }
+        })
+    }
+
+    fn match_on(&self, observed: &Observed<'_>) -> Vec<String> {
+        match &self.correlate.loose {
+            Some((test, alone))
+                if observed
+                    .body
+                    .as_ref()
+                    .is_some_and(|body| test.test.holds(test.at.get(body))) =>
+            {
+                alone.clone()
+            }
+            _ => self.correlate.by.keys().cloned().collect(),
+        }
+    }
+}

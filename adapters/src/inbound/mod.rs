@@ -1,0 +1,254 @@
+//! What a provider posts to us: is it theirs, is it ours already, what does it say, and what does it
+//! want to hear back. Pure: the route hands in the bytes as they came, the keys and the time.
+//!
+//! Invariants: nothing is read out of a body before its signature holds; a provider without a key
+//! is refused, never believed; what may stand in an event is the manifest's allow-list.
+
+mod ack;
+mod event;
+mod verify;
+
+pub use ack::{Ack, Reply};
+pub use event::Event;
+pub use verify::Unverified;
+
+pub(crate) use ack::Acks;
+pub(crate) use event::{Correlate, EventSpec, OwnTest, OwnValue, Source};
+pub(crate) use verify::{
+    Algorithm, Encoding, Given, KeyForm, Piece, SharedSecret, Signed, Stamp, Verify,
+};
+
+use crate::pointer::Pointer;
+use crate::predicate::{Observed, When};
+use crate::secret::SecretText;
+use crate::template::{Scope, ValueTemplate};
+use crate::transport::{Answer, Response};
+use placet_model::Timestamp;
+use placet_model::integration::Identity;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The `inbound` of a manifest. Made only by loading one.
+#[derive(Debug)]
+pub struct Inbound {
+    pub(crate) verify: Verify,
+    pub(crate) integrity: Integrity,
+    pub(crate) handshake: Option<Handshake>,
+    pub(crate) events: Vec<EventSpec>,
+    pub(crate) acks: Acks,
+    pub(crate) carries_content: bool,
+    pub(crate) deadline: Duration,
+    pub(crate) lifecycle: BTreeMap<LifecycleStep, LifecycleCall>,
+}
+
+/// What the check of an arrival proves; shown to people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Integrity {
+    /// The signature covers the body.
+    BodySigned,
+    /// The signature covers a time and a token, not the body.
+    MetadataSigned,
+    /// The sender knows a secret that is sent along.
+    SharedSecret,
+}
+
+/// A message that only wants to hear that we are here.
+#[derive(Debug)]
+pub(crate) struct Handshake {
+    pub(crate) when: When,
+    pub(crate) status: u16,
+    pub(crate) body: Option<ValueTemplate>,
+}
+
+/// When a provider is told where to post.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LifecycleStep {
+    Subscribe,
+    Renew,
+    Unsubscribe,
+}
+
+/// An operation that tells it, and its input; the address is `{input./hook_url}` in it.
+#[derive(Debug)]
+pub struct LifecycleCall {
+    pub(crate) operation: String,
+    pub(crate) with: ValueTemplate,
+}
+
+impl LifecycleCall {
+    /// The operation's name without its provider.
+    pub fn operation(&self) -> &str {
+        &self.operation
+    }
+
+    /// The operation's input for this address.
+    ///
+    /// # Errors
+    /// A placeholder that is absent.
+    pub fn input(&self, hook_url: &str, config: &Value) -> Result<Value, crate::EvalError> {
+        let input = serde_json::json!({ "hook_url": hook_url });
+        let scope = Scope { input: &input, config, ..empty_scope() };
+        Ok(self.with.value(&scope)?.unwrap_or(Value::Null))
+    }
+}
+
+/// One request that came in, as it was on the wire.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival<'a> {
+    /// The public address, as the provider knows it, with its query.
+    pub url: &'a str,
+    /// In the order received.
+    pub headers: &'a [(String, String)],
+    pub body: &'a [u8],
+    pub at: Timestamp,
+}
+
+impl<'a> Arrival<'a> {
+    /// The first header with this name.
+    pub(crate) fn header(&self, name: &str) -> Option<&'a str> {
+        self.headers
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// The fields of a form, in the order sent.
+    pub(crate) fn form(&self) -> Vec<(String, String)> {
+        url::form_urlencoded::parse(self.body).into_owned().collect()
+    }
+
+    fn is_form(&self) -> bool {
+        let media = self.header("content-type").unwrap_or_default();
+        media.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded")
+    }
+
+    /// The body as JSON; a form is an object of its first values.
+    pub(crate) fn read(&self) -> Option<Value> {
+        if !self.is_form() {
+            return serde_json::from_slice(self.body).ok();
+        }
+        let mut fields = Map::new();
+        for (name, value) in self.form() {
+            fields.entry(name).or_insert(Value::String(value));
+        }
+        Some(Value::Object(fields))
+    }
+}
+
+/// What an arrival is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Received {
+    /// Not proven to be the provider's: nothing of it is believed.
+    Unverified(Unverified),
+    /// Answered at once, and nothing else.
+    Handshake(Reply),
+    /// Our own message coming back.
+    Own {
+        key: String,
+    },
+    /// The provider's, and nothing that this manifest knows.
+    Unknown,
+    Event(Box<Event>),
+}
+
+impl Inbound {
+    /// Checks and reads one arrival. `keys` gives the values of a credential field: none where there
+    /// is no such secret, two while a rotation is under way. `own` is who the integration acts as.
+    pub fn receive(
+        &self,
+        arrival: &Arrival<'_>,
+        keys: &dyn Fn(&str) -> Vec<SecretText>,
+        own: Option<&Identity>,
+    ) -> Received {
+        if let Err(why) = self.verify.check(arrival, keys) {
+            return Received::Unverified(why);
+        }
+        let response = Response::new(200, arrival.headers.to_vec(), arrival.body.to_vec());
+        let answer: Answer = Ok(response);
+        let observed = Observed { answer: &answer, body: arrival.read() };
+        if let Some(handshake) = &self.handshake
+            && handshake.when.holds(&observed)
+        {
+            return Received::Handshake(handshake.reply(&observed));
+        }
+        let Some(spec) = self.events.iter().find(|spec| spec.when.holds(&observed)) else {
+            return Received::Unknown;
+        };
+        if spec.is_own(&observed, own) {
+            return Received::Own { key: spec.key.clone() };
+        }
+        match spec.read(&observed) {
+            Some(event) => Received::Event(Box::new(event)),
+            None => Received::Unknown,
+        }
+    }
+
+    /// What the provider must hear.
+    pub fn reply(&self, ack: Ack) -> Reply {
+        self.acks.reply(ack)
+    }
+
+    pub const fn integrity(&self) -> Integrity {
+        self.integrity
+    }
+
+    /// Whether the body holds people's words, or is only a hint to look.
+    pub const fn carries_content(&self) -> bool {
+        self.carries_content
+    }
+
+    /// How long the provider waits for its answer.
+    pub const fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
+    /// The credential field without which nothing that comes in is believed.
+    pub fn key_field(&self) -> &str {
+        self.verify.key_field()
+    }
+
+    /// The events it can bring: `key` and `event_key`.
+    pub fn events(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.events.iter().map(|spec| (spec.key.as_str(), spec.event_key.as_str()))
+    }
+
+    /// How the provider is told where to post; `None`: by hand, in its own console.
+    pub fn lifecycle(&self, step: LifecycleStep) -> Option<&LifecycleCall> {
+        self.lifecycle.get(&step)
+    }
+}
+
+impl Handshake {
+    fn reply(&self, observed: &Observed<'_>) -> Reply {
+        let none = Value::Null;
+        let scope = Scope { response: observed.body.as_ref().unwrap_or(&none), ..empty_scope() };
+        let body = self.body.as_ref().and_then(|body| body.value(&scope).ok().flatten());
+        match body {
+            Some(body) => Reply {
+                status: self.status,
+                media: Some("application/json".to_owned()),
+                body: crate::json::to_bytes(&body),
+            },
+            None => Reply { status: self.status, media: None, body: Vec::new() },
+        }
+    }
+}
+
+const fn empty_scope() -> Scope<'static> {
+    Scope {
+        input: &Value::Null,
+        response: &Value::Null,
+        headers: &[],
+        config: &Value::Null,
+        target: None,
+        send_id: "",
+        draft_time: Timestamp::EPOCH,
+        sent_at: None,
+    }
+}
+
+/// The value at a place of an arrival's body, as text.
+fn text_at(body: Option<&Value>, at: &Pointer) -> Option<String> {
+    crate::json::scalar_text(at.get(body?)?)
+}

@@ -1,0 +1,265 @@
+//! Checks of `inbound`: who may speak, what counts as an event, what is answered.
+
+use super::check_answer::{self, body_test, status_tests, when};
+use super::check_request::pointer;
+use super::document::{BodyTestDoc, LookupDoc};
+use super::document_inbound::{
+    AckDoc, AfterDoc, EventDoc, HandshakeDoc, InboundDoc, IntegrityDoc, PlacesDoc,
+};
+use super::problem::Problems;
+use super::{Operation, check_verify};
+use crate::inbound::{
+    Acks, Correlate, EventSpec, Handshake, Inbound, Integrity, LifecycleCall, LifecycleStep,
+    OwnTest, OwnValue, Source,
+};
+use crate::predicate::StatusTest;
+use crate::template::ValueTemplate;
+use serde_json::Value;
+use serde_saphyr::Spanned;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Operations of the same manifest, by full name.
+type Operations = BTreeMap<String, Arc<Operation>>;
+
+pub(super) fn inbound(
+    document: &Spanned<InboundDoc>,
+    provider: &str,
+    operations: &Operations,
+    problems: &mut Problems,
+) -> Option<Inbound> {
+    let shape = &document.value;
+    let verify = check_verify::verify(&shape.verify, problems);
+    if shape.events.is_empty() {
+        problems.at(document, "inbound.events is empty");
+    }
+    if shape.deadline_ms.value == 0 {
+        problems.at(&shape.deadline_ms, "a deadline is at least one millisecond");
+    }
+    let mut events = Vec::new();
+    let mut keys = BTreeSet::new();
+    for event in &shape.events {
+        if !keys.insert(event.value.key.as_str()) {
+            problems.at(event, format!("the event {} stands here twice", event.value.key));
+        }
+        let refetch = event.value.refetch.as_ref().map(|op| format!("{provider}.{op}"));
+        if refetch.as_ref().is_some_and(|name| !operations.contains_key(name)) {
+            problems.at(event, "refetch names no operation of this manifest");
+        }
+        events.extend(self::event(event, provider, problems));
+    }
+    let lifecycle = lifecycle(shape, provider, operations, problems);
+    let handshake = match &shape.handshake {
+        Some(handshake) => Some(self::handshake(handshake, problems)?),
+        None => None,
+    };
+    Some(Inbound {
+        verify: verify?,
+        integrity: match shape.verify.value.integrity {
+            IntegrityDoc::BodySigned => Integrity::BodySigned,
+            IntegrityDoc::MetadataSigned => Integrity::MetadataSigned,
+            IntegrityDoc::SharedSecret => Integrity::SharedSecret,
+        },
+        handshake,
+        events,
+        acks: acks(&shape.ack, &shape.never_return, problems)?,
+        carries_content: shape.carries_content,
+        deadline: Duration::from_millis(u64::from(shape.deadline_ms.value)),
+        lifecycle,
+    })
+}
+
+fn handshake(document: &Spanned<HandshakeDoc>, problems: &mut Problems) -> Option<Handshake> {
+    let AfterDoc::Verify = document.value.after;
+    let body = match &document.value.reply.body {
+        Some(body) => Some(value(body, document, problems)?),
+        None => None,
+    };
+    Some(Handshake {
+        when: when(&document.value.when, document, problems)?,
+        status: document.value.reply.status,
+        body,
+    })
+}
+
+fn value<T>(text: &Value, place: &Spanned<T>, problems: &mut Problems) -> Option<ValueTemplate> {
+    match ValueTemplate::parse(text) {
+        Ok(value) => Some(value),
+        Err(error) => {
+            problems.at(place, error.to_string());
+            None
+        }
+    }
+}
+
+fn event(
+    document: &Spanned<EventDoc>,
+    provider: &str,
+    problems: &mut Problems,
+) -> Option<EventSpec> {
+    let shape = &document.value;
+    let prefix = format!("{provider}.");
+    if !shape.key.starts_with(&prefix) || shape.event_key.split('.').count() < 2 {
+        problems.at(document, format!("a key starts with {prefix}, an event_key has two words"));
+    }
+    let store = check_answer::store(&shape.store, problems);
+    let correlate = correlate(document, problems)?;
+    let mut data = BTreeMap::new();
+    for (name, text) in &shape.data {
+        data.insert(name.clone(), source(text, document, problems)?);
+    }
+    data_is_what_is_stored(document, problems);
+    let mut dedupe = vec![places(&shape.dedupe, document, problems)?];
+    if let Some(otherwise) = &shape.dedupe_else {
+        dedupe.push(places(otherwise, document, problems)?);
+    }
+    let own = |test: &BodyTestDoc, problems: &mut Problems| own_test(test, document, problems);
+    let mut ignore_own = Vec::new();
+    for test in &shape.ignore_own {
+        ignore_own.push(own(test, problems)?);
+    }
+    Some(EventSpec {
+        when: when(&shape.when, document, problems)?,
+        key: shape.key.clone(),
+        event_key: shape.event_key.clone(),
+        dedupe,
+        ignore_own,
+        correlate,
+        store,
+        data,
+        refetch: shape.refetch.clone(),
+    })
+}
+
+/// Rule 7: an event's data are the places of `store` and `correlate`, all of them and no others.
+fn data_is_what_is_stored(document: &Spanned<EventDoc>, problems: &mut Problems) {
+    let shape = &document.value;
+    let places = |text: &str| text.split('|').map(|one| one.trim().to_owned()).collect::<Vec<_>>();
+    let mut allowed: BTreeSet<String> = shape.store.iter().map(|text| text.value.clone()).collect();
+    allowed.extend(shape.correlate.values().flat_map(|text| places(text)));
+    let named: BTreeSet<String> = shape.data.values().flat_map(|text| places(text)).collect();
+    for stranger in named.difference(&allowed) {
+        problems.at(document, format!("data names {stranger}, which is not in store or correlate"));
+    }
+    for missing in allowed.difference(&named) {
+        problems.at(document, format!("data does not name {missing}"));
+    }
+}
+
+fn correlate(document: &Spanned<EventDoc>, problems: &mut Problems) -> Option<Correlate> {
+    let shape = &document.value;
+    let mut by = BTreeMap::new();
+    for (name, text) in &shape.correlate {
+        by.insert(name.clone(), source(text, document, problems)?);
+    }
+    let loose = match &shape.correlate_alone {
+        Some(alone) => {
+            if alone.by.is_empty() || alone.by.iter().any(|name| !by.contains_key(name)) {
+                problems.at(document, "correlate_alone.by names what correlate has");
+            }
+            Some((body_test(&alone.when, document, problems)?, alone.by.clone()))
+        }
+        None => None,
+    };
+    Some(Correlate { by, loose })
+}
+
+fn places<T>(
+    document: &PlacesDoc,
+    place: &Spanned<T>,
+    problems: &mut Problems,
+) -> Option<Vec<Source>> {
+    let texts = match document {
+        PlacesDoc::One(text) => std::slice::from_ref(text),
+        PlacesDoc::Several(texts) => texts.as_slice(),
+    };
+    if texts.is_empty() {
+        problems.at(place, "dedupe names at least one place");
+        return None;
+    }
+    texts.iter().map(|text| source(text, place, problems)).collect()
+}
+
+/// `/ptr`, `/a|/b`, or `header:Name`.
+fn source<T>(text: &str, place: &Spanned<T>, problems: &mut Problems) -> Option<Source> {
+    if let Some(header) = text.strip_prefix("header:") {
+        return Some(Source::Header(header.to_owned()));
+    }
+    let places =
+        text.split('|').map(|one| pointer(one.trim(), place, problems)).collect::<Option<_>>()?;
+    Some(Source::Body(places))
+}
+
+fn own_test<T>(
+    document: &BodyTestDoc,
+    place: &Spanned<T>,
+    problems: &mut Problems,
+) -> Option<OwnTest> {
+    let is = match document.is.as_ref().and_then(Value::as_str) {
+        Some("{connection.id}") => OwnValue::Id,
+        Some("{connection.tenant}") => OwnValue::Tenant,
+        _ => return body_test(document, place, problems).map(OwnTest::Says),
+    };
+    Some(OwnTest::Account { at: pointer(&document.at, place, problems)?, is })
+}
+
+fn acks(document: &Spanned<AckDoc>, never: &[Value], problems: &mut Problems) -> Option<Acks> {
+    let shape = &document.value;
+    let all = [
+        ("ok", shape.ok),
+        ("duplicate", shape.duplicate),
+        ("unknown_connection", shape.unknown_connection),
+        ("bad_signature", shape.bad_signature),
+        ("retry_later", shape.retry_later),
+    ];
+    let mut forbidden = Vec::new();
+    for status in never {
+        forbidden.extend(status_tests(status, document, problems)?);
+    }
+    for (name, status) in all {
+        if !(200..600).contains(&status) {
+            problems.at(document, format!("ack.{name} is no status"));
+        }
+        let bad = forbidden.iter().any(|test| match test {
+            StatusTest::Exactly(never) => *never == status,
+            StatusTest::Class(hundreds) => status / 100 == *hundreds,
+        });
+        if bad {
+            problems.at(document, format!("ack.{name} is {status}, which never_return forbids"));
+        }
+    }
+    Some(Acks {
+        ok: shape.ok,
+        duplicate: shape.duplicate,
+        unknown_connection: shape.unknown_connection,
+        bad_signature: shape.bad_signature,
+        retry_later: shape.retry_later,
+        body: shape.body.as_ref().map(|body| (body.media.clone(), body.text.clone())),
+    })
+}
+
+fn lifecycle(
+    document: &InboundDoc,
+    provider: &str,
+    operations: &Operations,
+    problems: &mut Problems,
+) -> BTreeMap<LifecycleStep, LifecycleCall> {
+    let steps = [
+        (LifecycleStep::Subscribe, &document.subscribe),
+        (LifecycleStep::Renew, &document.renew),
+        (LifecycleStep::Unsubscribe, &document.unsubscribe),
+    ];
+    let mut calls = BTreeMap::new();
+    for (step, call) in steps {
+        let Some(call) = call else { continue };
+        let LookupDoc { op, with } = &call.value;
+        if !operations.contains_key(&format!("{provider}.{op}")) {
+            problems.at(call, format!("there is no operation {provider}.{op}"));
+        }
+        if let Some(with) = value(&Value::Object(with.clone()), call, problems) {
+            calls.insert(step, LifecycleCall { operation: op.clone(), with });
+        }
+    }
+    calls
+}

@@ -1,0 +1,169 @@
+//! The shape of `inbound`, as facts/manifest.md draws it.
+
+use super::document::{BodyTestDoc, LookupDoc, WhenDoc};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use serde_saphyr::Spanned;
+use std::collections::BTreeMap;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct InboundDoc {
+    pub(super) verify: Spanned<VerifyDoc>,
+    pub(super) handshake: Option<Spanned<HandshakeDoc>>,
+    pub(super) events: Vec<Spanned<EventDoc>>,
+    pub(super) carries_content: bool,
+    pub(super) ack: Spanned<AckDoc>,
+    pub(super) never_return: Vec<Value>,
+    pub(super) deadline_ms: Spanned<u32>,
+    pub(super) subscribe: Option<Spanned<LookupDoc>>,
+    pub(super) renew: Option<Spanned<LookupDoc>>,
+    pub(super) unsubscribe: Option<Spanned<LookupDoc>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct VerifyDoc {
+    pub(super) alg: AlgorithmDoc,
+    pub(super) key: KeyDoc,
+    /// Header that holds the signature or the secret; `at` where the body holds it.
+    pub(super) header: Option<String>,
+    pub(super) at: Option<String>,
+    #[serde(default)]
+    pub(super) prefix: String,
+    /// Several signatures in one header stand between these.
+    pub(super) sep: Option<String>,
+    /// A header of pairs: `{sep: ",", t: timestamp, v1: signatures}`.
+    pub(super) parse: Option<BTreeMap<String, String>>,
+    #[serde(default)]
+    pub(super) signed: Vec<Value>,
+    pub(super) encoding: Option<EncodingDoc>,
+    /// Where the signed moment stands: `{header}`, `{body}` or `{part: timestamp}`.
+    pub(super) timestamp: Option<Map<String, Value>>,
+    pub(super) skew_s: Option<u32>,
+    pub(super) integrity: IntegrityDoc,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub(super) enum AlgorithmDoc {
+    #[serde(rename = "hmac-sha256")]
+    HmacSha256,
+    #[serde(rename = "hmac-sha1")]
+    HmacSha1,
+    #[serde(rename = "ecdsa-p256-sha256")]
+    EcdsaP256Sha256,
+    #[serde(rename = "shared_secret")]
+    SharedSecret,
+    #[serde(rename = "basic")]
+    Basic,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct KeyDoc {
+    pub(super) secret: String,
+    #[serde(default)]
+    pub(super) form: KeyFormDoc,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum KeyFormDoc {
+    #[default]
+    Text,
+    Whsec,
+    Spki,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum EncodingDoc {
+    Hex,
+    Base64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum IntegrityDoc {
+    BodySigned,
+    MetadataSigned,
+    SharedSecret,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HandshakeDoc {
+    pub(super) when: WhenDoc,
+    /// Only `verify`: nothing is answered to somebody who has not proven who he is.
+    pub(super) after: AfterDoc,
+    pub(super) reply: ReplyDoc,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum AfterDoc {
+    Verify,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReplyDoc {
+    pub(super) status: u16,
+    pub(super) body: Option<Value>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EventDoc {
+    pub(super) when: WhenDoc,
+    pub(super) key: String,
+    pub(super) event_key: String,
+    /// A place, or several that make one key together.
+    pub(super) dedupe: PlacesDoc,
+    /// Where the first is not complete.
+    pub(super) dedupe_else: Option<PlacesDoc>,
+    #[serde(default)]
+    pub(super) ignore_own: Vec<BodyTestDoc>,
+    #[serde(default)]
+    pub(super) correlate: BTreeMap<String, String>,
+    /// When a place says so, these names of `correlate` are enough.
+    pub(super) correlate_alone: Option<AloneDoc>,
+    #[serde(default)]
+    pub(super) store: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) data: BTreeMap<String, String>,
+    pub(super) refetch: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum PlacesDoc {
+    One(String),
+    Several(Vec<String>),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AloneDoc {
+    pub(super) when: BodyTestDoc,
+    pub(super) by: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AckDoc {
+    pub(super) ok: u16,
+    pub(super) duplicate: u16,
+    pub(super) unknown_connection: u16,
+    pub(super) bad_signature: u16,
+    pub(super) retry_later: u16,
+    /// What the good answers say, where the provider reads it.
+    pub(super) body: Option<AckBodyDoc>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AckBodyDoc {
+    pub(super) media: String,
+    pub(super) text: String,
+}
