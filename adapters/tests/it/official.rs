@@ -200,3 +200,35 @@ fn every_golden_request_of_telegram_fits_the_providers_description() {
         }
     }
 }
+
+#[test]
+fn every_golden_request_of_slack_names_arguments_of_the_providers_description() {
+    if !specs().join("slack/methods").exists() {
+        println!("skipped: the description is not here");
+        return;
+    }
+    for (operation, request) in golden("slack") {
+        let (path, query) = path_and_query(&request);
+        let method = path.trim_start_matches("/api/");
+        let file = specs().join(format!("slack/methods/{method}.json"));
+        let spec = read(&file).unwrap_or_else(|| panic!("{operation}: {method}"));
+        let mut given: Vec<String> = form(&query).into_iter().map(|(name, _)| name).collect();
+        match &request["body"] {
+            Value::Object(fields) => given.extend(fields.keys().cloned()),
+            Value::String(text) => given.extend(form(text).into_iter().map(|(name, _)| name)),
+            _ => {}
+        }
+        let known = spec["args"]["properties"].as_object().unwrap();
+        for name in &given {
+            // sent and not relied on: the page names its errors and not the argument
+            assert!(name == "client_msg_id" || known.contains_key(name), "{operation}: {name}");
+        }
+        for required in spec["args"]["required"].as_array().into_iter().flatten() {
+            let required = required.as_str().unwrap();
+            assert!(
+                required == "token" || given.iter().any(|name| name == required),
+                "{operation}: {required}"
+            );
+        }
+    }
+}
