@@ -8,8 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The manifests in the binary.
-const SHIPPED: [(&str, &str); 4] = [
+const SHIPPED: [(&str, &str); 8] = [
     ("adapters/manifests/http.yaml", include_str!("../manifests/http.yaml")),
+    ("adapters/manifests/mailgun.yaml", include_str!("../manifests/mailgun.yaml")),
+    ("adapters/manifests/postmark.yaml", include_str!("../manifests/postmark.yaml")),
+    ("adapters/manifests/resend.yaml", include_str!("../manifests/resend.yaml")),
+    ("adapters/manifests/sendgrid.yaml", include_str!("../manifests/sendgrid.yaml")),
     ("adapters/manifests/slack.yaml", include_str!("../manifests/slack.yaml")),
     ("adapters/manifests/stripe.yaml", include_str!("../manifests/stripe.yaml")),
     ("adapters/manifests/webhook.yaml", include_str!("../manifests/webhook.yaml")),

@@ -57,8 +57,19 @@ impl Reconcile {
         let Ok(Some(wanted)) = self.is.value(&scope(sent, &Value::Null)) else {
             return Finding::Unanswered;
         };
-        let matches: Vec<&Value> =
+        let mut matches: Vec<&Value> =
             items.iter().filter(|item| self.at.get(item) == Some(&wanted)).collect();
+        if let Some(at) = &self.one_by {
+            let mut seen = Vec::new();
+            matches.retain(|item| match at.get(item) {
+                Some(value) if seen.contains(&value) => false,
+                Some(value) => {
+                    seen.push(value);
+                    true
+                }
+                None => true,
+            });
+        }
         match matches.as_slice() {
             [] => Finding::Absent(self.absent),
             [one] => Finding::Found { outcome: self.found, result: ids(&self.result, one, sent) },

@@ -230,6 +230,7 @@ pub struct Reconcile {
     pub(crate) list: Pointer,
     pub(crate) at: Pointer,
     pub(crate) is: Template,
+    pub(crate) one_by: Option<Pointer>,
     pub(crate) found: Outcome,
     pub(crate) result: BTreeMap<String, Template>,
     pub(crate) needs_scopes: Vec<String>,
