@@ -297,7 +297,7 @@ fn shipped_and_good_manifests_match_the_published_schema_and_strangers_do_not() 
 }
 
 /// An `inbound` that loads.
-const INBOUND: &str = r#"inbound:
+const INBOUND: &str = r"inbound:
   verify: {alg: hmac-sha256, key: {secret: hook_secret}, header: X-Sig, signed: [raw_body], encoding: hex, integrity: body_signed}
   events:
     - {when: {body: {at: /type, is: note}}, key: acme.note, event_key: acme.note.made, dedupe: /id, correlate: {message_id: /re}, store: [/id], data: {id: /id, re: /re}}
@@ -305,7 +305,7 @@ const INBOUND: &str = r#"inbound:
   ack: {ok: 200, duplicate: 200, unknown_connection: 200, bad_signature: 401, retry_later: 503}
   never_return: [410]
   deadline_ms: 3000
-operations:"#;
+operations:";
 
 /// A manifest whose `inbound` has one piece replaced is refused with these words.
 fn inbound_refused(piece: &str, by: &str, words: &str) {

@@ -3,17 +3,17 @@
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
-fn specs() -> PathBuf {
+pub(crate) fn specs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/specs")
 }
 
-fn read(path: &Path) -> Option<Value> {
+pub(crate) fn read(path: &Path) -> Option<Value> {
     let text = std::fs::read_to_string(path).ok()?;
     Some(serde_json::from_str(&text).unwrap())
 }
 
 /// The golden requests of a provider: `{operation, request}`.
-fn golden(provider: &str) -> Vec<(String, Value)> {
+pub(crate) fn golden(provider: &str) -> Vec<(String, Value)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/providers").join(provider);
     let mut found: Vec<_> = std::fs::read_dir(folder)
         .unwrap()
@@ -28,7 +28,7 @@ fn golden(provider: &str) -> Vec<(String, Value)> {
     found
 }
 
-fn path_and_query(request: &Value) -> (String, String) {
+pub(crate) fn path_and_query(request: &Value) -> (String, String) {
     let url = request["url"].as_str().unwrap();
     let rest = url.split_once("://").unwrap().1;
     let path = rest.find('/').map_or("/", |at| &rest[at..]);
@@ -37,7 +37,7 @@ fn path_and_query(request: &Value) -> (String, String) {
 }
 
 /// The path of a description that this one is an instance of.
-fn described<'a>(document: &'a Value, path: &str) -> Option<&'a Value> {
+pub(crate) fn described<'a>(document: &'a Value, path: &str) -> Option<&'a Value> {
     let parts: Vec<&str> = path.split('/').collect();
     document["paths"].as_object().unwrap().iter().find_map(|(template, item)| {
         let wanted: Vec<&str> = template.split('/').collect();
