@@ -3,6 +3,7 @@
 
 use crate::classify::Sent;
 use crate::manifest::{Absent, MatchHow, MatchTest, Operation, Reconcile};
+use crate::pointer::Pointer;
 use crate::target::Target;
 use crate::template::{EvalError, Scope, Template};
 use crate::transport::{Answer, Response};
@@ -91,11 +92,14 @@ impl Reconcile {
                 Ok(None) | Err(_) => return Finding::Unanswered,
             }
         }
-        let matches: Vec<&Value> = items
+        let mut matches: Vec<&Value> = items
             .iter()
             .filter(|item| wanted.iter().all(|(test, value)| test.holds(item, value)))
             .filter(|item| sent_at.is_none_or(|at| self.is_young(item, at)))
             .collect();
+        if let Some(at) = &self.one_by {
+            one_of_each(&mut matches, at);
+        }
         match matches.as_slice() {
             [] => Finding::Absent(self.absent),
             [one] => Finding::Found { outcome: self.found, result: ids(&self.result, one, sent) },
@@ -113,15 +117,34 @@ impl Reconcile {
     }
 }
 
+/// Of items that agree at this place, the first.
+fn one_of_each(matches: &mut Vec<&Value>, at: &Pointer) {
+    let mut seen = Vec::new();
+    matches.retain(|item| match at.get(item) {
+        Some(value) if seen.contains(&value) => false,
+        Some(value) => {
+            seen.push(value);
+            true
+        }
+        None => true,
+    });
+}
+
 impl MatchTest {
     fn holds(&self, item: &Value, wanted: &Value) -> bool {
         let Some(value) = self.at.get(item) else { return false };
         let texts = || Some((value.as_str()?, wanted.as_str()?));
         match self.how {
-            MatchHow::Is => crate::json::scalar_text(value) == crate::json::scalar_text(wanted),
+            MatchHow::Is => {
+                let wanted = crate::json::scalar_text(wanted);
+                wanted.is_some() && crate::json::scalar_text(value) == wanted
+            }
             MatchHow::Contains => texts().is_some_and(|(text, wanted)| text.contains(wanted)),
             MatchHow::Html => {
-                texts().is_some_and(|(text, wanted)| as_read(text) == as_read(wanted))
+                texts().is_some_and(|(text, wanted)| match (as_read(text), as_read(wanted)) {
+                    (_, wanted_read) if wanted_read.is_empty() => text == wanted,
+                    (read, wanted_read) => read == wanted_read,
+                })
             }
         }
     }
@@ -130,18 +153,22 @@ impl MatchTest {
 /// A text without tags, with the entities that providers write, and single spaces.
 fn as_read(html: &str) -> String {
     let mut text = String::new();
-    let mut in_tag = false;
-    for letter in html.chars() {
-        match letter {
-            '<' => in_tag = true,
-            '>' if in_tag => {
-                in_tag = false;
+    let mut rest = html;
+    while let Some((before, after)) = rest.split_once('<') {
+        text.push_str(before);
+        let is_tag = after.starts_with(|c: char| c.is_ascii_alphabetic() || "/!".contains(c));
+        match after.split_once('>') {
+            Some((_, after)) if is_tag => {
                 text.push(' ');
+                rest = after;
             }
-            _ if in_tag => {}
-            _ => text.push(letter),
+            _ => {
+                text.push('<');
+                rest = after;
+            }
         }
     }
+    text.push_str(rest);
     for (entity, letter) in [
         ("&nbsp;", " "),
         ("&lt;", "<"),
@@ -177,5 +204,18 @@ fn scope<'a>(sent: Sent<'a>, response: &'a Value) -> Scope<'a> {
         send_id: sent.send_id,
         draft_time: Timestamp::EPOCH,
         sent_at: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_compared_as_people_read_it_and_a_sign_is_no_tag() {
+        assert_eq!(as_read("<p>a &amp;\n <b>b</b></p>"), as_read("a & b"));
+        assert_eq!(as_read("1 < 2 &lt; 3"), "1 < 2 < 3");
+        assert_ne!(as_read("a <b"), as_read("a <c"), "what is not closed is text");
+        assert_eq!(as_read("<img src=x>"), "");
     }
 }

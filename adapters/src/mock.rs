@@ -119,10 +119,9 @@ pub enum MockError {
         status: u16,
         headers: BTreeMap<String, String>,
         body: Option<Value>,
+        /// A body that is no JSON.
+        text: Option<String>,
     },
     /// No answer: the bytes left or not, and the provider did it or not.
-    Lost {
-        phase: crate::transport::Phase,
-        happened: bool,
-    },
+    Lost { phase: crate::transport::Phase, happened: bool },
 }

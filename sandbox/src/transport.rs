@@ -150,7 +150,7 @@ fn refused_input(operation: &Operation, input: &Value) -> Option<Answer> {
 
 fn answer_error(error: &MockError) -> Answer {
     match error {
-        MockError::Answer { status, headers, body } => {
+        MockError::Answer { status, headers, body, text } => {
             let mut headers: Vec<(String, String)> = headers
                 .iter()
                 .map(|(name, value)| (name.to_ascii_lowercase(), value.clone()))
@@ -159,7 +159,8 @@ fn answer_error(error: &MockError) -> Answer {
                 headers.push(("content-type".to_owned(), "application/json".to_owned()));
                 body.to_string().into_bytes()
             });
-            Ok(Response::new(*status, headers, body.unwrap_or_default()))
+            let text = text.as_ref().map(|text| text.clone().into_bytes());
+            Ok(Response::new(*status, headers, body.or(text).unwrap_or_default()))
         }
         MockError::Lost { phase: Phase::BeforeSend, .. } => {
             Err(Failed::before(Cause::Connect, "the sandbox was told not to connect"))

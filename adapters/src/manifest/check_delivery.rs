@@ -80,6 +80,10 @@ fn reconcile<T>(
             }),
             None => None,
         },
+        one_by: match &document.matching.one_by {
+            Some(at) => Some(pointer(at, place, problems)?),
+            None => None,
+        },
         found: document.found.outcome,
         result: templates(&document.found.result, place, problems)?,
         needs_scopes: document.needs_scopes.clone(),
@@ -194,6 +198,7 @@ fn mock_error(document: &Spanned<MockErrorDoc>, problems: &mut Problems) -> Opti
             status,
             headers: shape.headers.clone(),
             body: shape.body.clone(),
+            text: shape.text.clone(),
         }),
         (None, Some(at), Some(happened)) => Some(MockError::Lost { phase: phase(at), happened }),
         _ => {

@@ -34,12 +34,7 @@ pub(super) fn operation(
     };
     let (input_schema, output_schema) = (schema(&shape.input_schema), schema(&shape.output_schema));
     let request = check_request::request(&shape.request, problems)?;
-    if let RequestSpec::Template(template) = &request {
-        lint::hosts(template, shape, shared, problems);
-        lint::secret_in_url(template, shape, shared, problems);
-        lint::sign_has_key(template, shape, shared, problems);
-        lint::read_is_believable(template, document, (&full_name, context.origin), problems);
-    }
+    lint_request(&request, document, (&full_name, shared, context), problems);
     let target = match &shape.target {
         Some(target) => Some(check_request::target(target, problems)?),
         None => None,
@@ -102,6 +97,19 @@ pub(super) fn operation(
         },
         timeout: timeout(shape, problems),
     })
+}
+
+fn lint_request(
+    request: &RequestSpec,
+    document: &Spanned<OperationDoc>,
+    (full_name, shared, context): (&str, &Shared, LoadContext<'_>),
+    problems: &mut Problems,
+) {
+    let RequestSpec::Template(template) = request else { return };
+    lint::hosts(template, &document.value, shared, problems);
+    lint::secret_in_url(template, &document.value, shared, problems);
+    lint::sign_has_key(template, &document.value, shared, problems);
+    lint::read_is_believable(template, document, (full_name, context.origin), problems);
 }
 
 fn check_shape(name: &str, document: &Spanned<OperationDoc>, problems: &mut Problems) {

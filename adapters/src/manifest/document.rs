@@ -491,6 +491,9 @@ pub(super) struct MatchDoc {
     /// The item's own moment, which is not before the attempt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) since: Option<SinceDoc>,
+    /// Matches that agree here are one: a mail has an event for each recipient.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) one_by: Option<String>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -565,6 +568,8 @@ pub(super) struct MockErrorDoc {
     #[serde(default)]
     pub(super) headers: BTreeMap<String, String>,
     pub(super) body: Option<Value>,
+    /// A body that is no JSON.
+    pub(super) text: Option<String>,
     pub(super) transport: Option<PhaseDoc>,
     pub(super) happened: Option<bool>,
 }

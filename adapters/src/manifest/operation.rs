@@ -254,6 +254,8 @@ pub struct Reconcile {
     pub(crate) list: Pointer,
     pub(crate) tests: Vec<MatchTest>,
     pub(crate) since: Option<Since>,
+    /// Matches that agree here are one.
+    pub(crate) one_by: Option<Pointer>,
     pub(crate) found: Outcome,
     pub(crate) result: BTreeMap<String, Template>,
     pub(crate) needs_scopes: Vec<String>,

@@ -5,6 +5,8 @@ use serde_json::{Map, Value};
 
 /// The key whose value is a map of the input, merged under our own keys.
 const MERGE: &str = "merge";
+/// The key whose value decides whether its object is there.
+const IF_PRESENT: &str = "if_present";
 
 /// A JSON value in which every string is a template. Key order is the manifest's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +17,8 @@ pub(crate) enum ValueTemplate {
     Object(Vec<(String, Self)>),
     /// `{merge: "{input./metadata?}", ours: …}`: a map of the input with our own keys over it.
     Merge(Template, Vec<(String, Self)>),
+    /// `{if_present: "{target.reply?}", …}`: an object that is there only when this is.
+    IfPresent(Template, Box<Self>),
 }
 
 impl ValueTemplate {
@@ -32,6 +36,12 @@ impl ValueTemplate {
             }
             Value::Array(items) => {
                 Self::Array(items.iter().map(Self::parse).collect::<Result<_, _>>()?)
+            }
+            Value::Object(fields) if fields.get(IF_PRESENT).is_some_and(Value::is_string) => {
+                let mut others = fields.clone();
+                let when = others.shift_remove(IF_PRESENT);
+                let when = Template::parse(when.as_ref().and_then(Value::as_str).unwrap_or(""))?;
+                Self::IfPresent(when, Box::new(Self::parse(&Value::Object(others))?))
             }
             Value::Object(fields) => {
                 let merged = fields.get(MERGE).and_then(Value::as_str);
@@ -66,13 +76,18 @@ impl ValueTemplate {
                 Some(Value::Array(out))
             }
             Self::Object(fields) => Some(Value::Object(filled(fields, Map::new(), scope)?)),
+            Self::IfPresent(when, then) => match when.value(scope)? {
+                Some(_) => then.value(scope)?,
+                None => None,
+            },
             Self::Merge(theirs, ours) => {
                 let base = match theirs.value(scope)? {
                     Some(Value::Object(fields)) => fields,
                     None => Map::new(),
                     Some(_) => return Err(EvalError::NotMap { name: MERGE.to_owned() }),
                 };
-                Some(Value::Object(filled(ours, base, scope)?))
+                let merged = filled(ours, base, scope)?;
+                (!merged.is_empty()).then_some(Value::Object(merged))
             }
         })
     }
@@ -94,6 +109,7 @@ impl ValueTemplate {
             Self::Object(fields) => {
                 fields.iter().flat_map(|(_, field)| field.templates()).collect()
             }
+            Self::IfPresent(when, then) => std::iter::once(when).chain(then.templates()).collect(),
             Self::Merge(theirs, ours) => std::iter::once(theirs)
                 .chain(ours.iter().flat_map(|(_, field)| field.templates()))
                 .collect(),

@@ -10,6 +10,7 @@ mod http;
 mod inbound;
 mod load;
 mod official;
+mod official_json;
 mod openapi;
 mod output;
 mod render;

@@ -3,17 +3,17 @@
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
-fn specs() -> PathBuf {
+pub(crate) fn specs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/specs")
 }
 
-fn read(path: &Path) -> Option<Value> {
+pub(crate) fn read(path: &Path) -> Option<Value> {
     let text = std::fs::read_to_string(path).ok()?;
     Some(serde_json::from_str(&text).unwrap())
 }
 
 /// The golden requests of a provider: `{operation, request}`.
-fn golden(provider: &str) -> Vec<(String, Value)> {
+pub(crate) fn golden(provider: &str) -> Vec<(String, Value)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/providers").join(provider);
     let mut found: Vec<_> = std::fs::read_dir(folder)
         .unwrap()
@@ -28,7 +28,7 @@ fn golden(provider: &str) -> Vec<(String, Value)> {
     found
 }
 
-fn path_and_query(request: &Value) -> (String, String) {
+pub(crate) fn path_and_query(request: &Value) -> (String, String) {
     let url = request["url"].as_str().unwrap();
     let rest = url.split_once("://").unwrap().1;
     let path = rest.find('/').map_or("/", |at| &rest[at..]);
@@ -37,7 +37,7 @@ fn path_and_query(request: &Value) -> (String, String) {
 }
 
 /// The path of a description that this one is an instance of.
-fn described<'a>(document: &'a Value, path: &str) -> Option<&'a Value> {
+pub(crate) fn described<'a>(document: &'a Value, path: &str) -> Option<&'a Value> {
     let parts: Vec<&str> = path.split('/').collect();
     document["paths"].as_object().unwrap().iter().find_map(|(template, item)| {
         let wanted: Vec<&str> = template.split('/').collect();
@@ -197,6 +197,38 @@ fn every_golden_request_of_telegram_fits_the_providers_description() {
             let name = required["name"].as_str().unwrap();
             let given = body.contains_key(name) || query.contains(&format!("{name}="));
             assert!(given, "{operation}: {name}");
+        }
+    }
+}
+
+#[test]
+fn every_golden_request_of_slack_names_arguments_of_the_providers_description() {
+    if !specs().join("slack/methods").exists() {
+        println!("skipped: the description is not here");
+        return;
+    }
+    for (operation, request) in golden("slack") {
+        let (path, query) = path_and_query(&request);
+        let method = path.trim_start_matches("/api/");
+        let file = specs().join(format!("slack/methods/{method}.json"));
+        let spec = read(&file).unwrap_or_else(|| panic!("{operation}: {method}"));
+        let mut given: Vec<String> = form(&query).into_iter().map(|(name, _)| name).collect();
+        match &request["body"] {
+            Value::Object(fields) => given.extend(fields.keys().cloned()),
+            Value::String(text) => given.extend(form(text).into_iter().map(|(name, _)| name)),
+            _ => {}
+        }
+        let known = spec["args"]["properties"].as_object().unwrap();
+        for name in &given {
+            // sent and not relied on: the page names its errors and not the argument
+            assert!(name == "client_msg_id" || known.contains_key(name), "{operation}: {name}");
+        }
+        for required in spec["args"]["required"].as_array().into_iter().flatten() {
+            let required = required.as_str().unwrap();
+            assert!(
+                required == "token" || given.iter().any(|name| name == required),
+                "{operation}: {required}"
+            );
         }
     }
 }
