@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The manifests in the binary.
-const SHIPPED: [(&str, &str); 8] = [
+const SHIPPED: [(&str, &str); 9] = [
+    ("adapters/manifests/gmail.yaml", include_str!("../manifests/gmail.yaml")),
     ("adapters/manifests/http.yaml", include_str!("../manifests/http.yaml")),
     ("adapters/manifests/mailgun.yaml", include_str!("../manifests/mailgun.yaml")),
     ("adapters/manifests/postmark.yaml", include_str!("../manifests/postmark.yaml")),
