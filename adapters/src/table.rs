@@ -35,7 +35,8 @@ fn provider(page: &mut String, manifest: &Manifest, tested: Option<Tested<'_>>) 
             dry_run(operation)
         );
         if let Some(tested) = tested {
-            row.push_str(&format!(" {} |", tested(operation.name())));
+            write!(row, " {} |", tested(operation.name()))
+                .expect("writing to a string cannot fail");
         }
         put(page, &row);
     }
