@@ -8,15 +8,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The manifests in the binary.
-const SHIPPED: [(&str, &str); 9] = [
+const SHIPPED: [(&str, &str); 14] = [
+    ("adapters/manifests/github.yaml", include_str!("../manifests/github.yaml")),
     ("adapters/manifests/gmail.yaml", include_str!("../manifests/gmail.yaml")),
+    ("adapters/manifests/helpscout.yaml", include_str!("../manifests/helpscout.yaml")),
     ("adapters/manifests/http.yaml", include_str!("../manifests/http.yaml")),
+    ("adapters/manifests/intercom.yaml", include_str!("../manifests/intercom.yaml")),
     ("adapters/manifests/mailgun.yaml", include_str!("../manifests/mailgun.yaml")),
     ("adapters/manifests/postmark.yaml", include_str!("../manifests/postmark.yaml")),
     ("adapters/manifests/resend.yaml", include_str!("../manifests/resend.yaml")),
     ("adapters/manifests/sendgrid.yaml", include_str!("../manifests/sendgrid.yaml")),
     ("adapters/manifests/slack.yaml", include_str!("../manifests/slack.yaml")),
     ("adapters/manifests/stripe.yaml", include_str!("../manifests/stripe.yaml")),
+    ("adapters/manifests/telegram.yaml", include_str!("../manifests/telegram.yaml")),
+    ("adapters/manifests/twilio.yaml", include_str!("../manifests/twilio.yaml")),
     ("adapters/manifests/webhook.yaml", include_str!("../manifests/webhook.yaml")),
 ];
 

@@ -2,7 +2,8 @@
 //! are pure; who asks, when and what follows is the executor's and the law's.
 
 use crate::classify::Sent;
-use crate::manifest::{Absent, Operation, Reconcile};
+use crate::manifest::{Absent, MatchHow, MatchTest, Operation, Reconcile};
+use crate::pointer::Pointer;
 use crate::target::Target;
 use crate::template::{EvalError, Scope, Template};
 use crate::transport::{Answer, Response};
@@ -39,7 +40,8 @@ impl Reconcile {
         Ok(self.with.value(&scope)?.unwrap_or(Value::Null))
     }
 
-    /// What the look-up's answer says about the send with this id.
+    /// What the look-up's answer says about the send with this id. Where only the moment tells ours
+    /// from older ones of the same words ([`Self::needs_moment`]), nothing.
     pub fn read(
         &self,
         look_up: &Operation,
@@ -47,6 +49,35 @@ impl Reconcile {
         sent: Sent<'_>,
         now: Timestamp,
     ) -> Finding {
+        self.judge(look_up, answer, (sent, None), now)
+    }
+
+    /// As [`Self::read`], of a send whose attempt began then.
+    pub fn read_since(
+        &self,
+        look_up: &Operation,
+        answer: &Answer,
+        (sent, sent_at): (Sent<'_>, Timestamp),
+        now: Timestamp,
+    ) -> Finding {
+        self.judge(look_up, answer, (sent, Some(sent_at)), now)
+    }
+
+    /// Whether the moment of the attempt is part of what is looked for.
+    pub const fn needs_moment(&self) -> bool {
+        self.since.is_some()
+    }
+
+    fn judge(
+        &self,
+        look_up: &Operation,
+        answer: &Answer,
+        (sent, sent_at): (Sent<'_>, Option<Timestamp>),
+        now: Timestamp,
+    ) -> Finding {
+        if self.since.is_some() && sent_at.is_none() {
+            return Finding::Unanswered;
+        }
         let answered =
             crate::classify::classify(look_up, answer, sent, now).outcome == Outcome::Sent;
         let body = answer.as_ref().ok().and_then(Response::json);
@@ -54,21 +85,20 @@ impl Reconcile {
         let Some(items) = self.list.get(&body).and_then(Value::as_array) else {
             return Finding::Unanswered;
         };
-        let Ok(Some(wanted)) = self.is.value(&scope(sent, &Value::Null)) else {
-            return Finding::Unanswered;
-        };
-        let mut matches: Vec<&Value> =
-            items.iter().filter(|item| self.at.get(item) == Some(&wanted)).collect();
+        let mut wanted = Vec::new();
+        for test in &self.tests {
+            match test.wanted.value(&scope(sent, &Value::Null)) {
+                Ok(Some(value)) => wanted.push((test, value)),
+                Ok(None) | Err(_) => return Finding::Unanswered,
+            }
+        }
+        let mut matches: Vec<&Value> = items
+            .iter()
+            .filter(|item| wanted.iter().all(|(test, value)| test.holds(item, value)))
+            .filter(|item| sent_at.is_none_or(|at| self.is_young(item, at)))
+            .collect();
         if let Some(at) = &self.one_by {
-            let mut seen = Vec::new();
-            matches.retain(|item| match at.get(item) {
-                Some(value) if seen.contains(&value) => false,
-                Some(value) => {
-                    seen.push(value);
-                    true
-                }
-                None => true,
-            });
+            one_of_each(&mut matches, at);
         }
         match matches.as_slice() {
             [] => Finding::Absent(self.absent),
@@ -76,6 +106,80 @@ impl Reconcile {
             several => Finding::Several { count: several.len() },
         }
     }
+}
+
+impl Reconcile {
+    fn is_young(&self, item: &Value, sent_at: Timestamp) -> bool {
+        let Some(since) = &self.since else { return true };
+        let made = since.at.get(item).and_then(crate::json::scalar_text);
+        let earliest = sent_at.as_millis() - i64::from(since.minus_s) * 1000;
+        made.and_then(|text| since.unit.moment(text.trim())).is_some_and(|at| at >= earliest)
+    }
+}
+
+/// Of items that agree at this place, the first.
+fn one_of_each(matches: &mut Vec<&Value>, at: &Pointer) {
+    let mut seen = Vec::new();
+    matches.retain(|item| match at.get(item) {
+        Some(value) if seen.contains(&value) => false,
+        Some(value) => {
+            seen.push(value);
+            true
+        }
+        None => true,
+    });
+}
+
+impl MatchTest {
+    fn holds(&self, item: &Value, wanted: &Value) -> bool {
+        let Some(value) = self.at.get(item) else { return false };
+        let texts = || Some((value.as_str()?, wanted.as_str()?));
+        match self.how {
+            MatchHow::Is => {
+                let wanted = crate::json::scalar_text(wanted);
+                wanted.is_some() && crate::json::scalar_text(value) == wanted
+            }
+            MatchHow::Contains => texts().is_some_and(|(text, wanted)| text.contains(wanted)),
+            MatchHow::Html => {
+                texts().is_some_and(|(text, wanted)| match (as_read(text), as_read(wanted)) {
+                    (_, wanted_read) if wanted_read.is_empty() => text == wanted,
+                    (read, wanted_read) => read == wanted_read,
+                })
+            }
+        }
+    }
+}
+
+/// A text without tags, with the entities that providers write, and single spaces.
+fn as_read(html: &str) -> String {
+    let mut text = String::new();
+    let mut rest = html;
+    while let Some((before, after)) = rest.split_once('<') {
+        text.push_str(before);
+        let is_tag = after.starts_with(|c: char| c.is_ascii_alphabetic() || "/!".contains(c));
+        match after.split_once('>') {
+            Some((_, after)) if is_tag => {
+                text.push(' ');
+                rest = after;
+            }
+            _ => {
+                text.push('<');
+                rest = after;
+            }
+        }
+    }
+    text.push_str(rest);
+    for (entity, letter) in [
+        ("&nbsp;", " "),
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&quot;", "\""),
+        ("&#39;", "'"),
+        ("&amp;", "&"),
+    ] {
+        text = text.replace(entity, letter);
+    }
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn ids(
@@ -100,5 +204,18 @@ fn scope<'a>(sent: Sent<'a>, response: &'a Value) -> Scope<'a> {
         send_id: sent.send_id,
         draft_time: Timestamp::EPOCH,
         sent_at: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_compared_as_people_read_it_and_a_sign_is_no_tag() {
+        assert_eq!(as_read("<p>a &amp;\n <b>b</b></p>"), as_read("a & b"));
+        assert_eq!(as_read("1 < 2 &lt; 3"), "1 < 2 < 3");
+        assert_ne!(as_read("a <b"), as_read("a <c"), "what is not closed is text");
+        assert_eq!(as_read("<img src=x>"), "");
     }
 }

@@ -122,6 +122,8 @@ fn unescape(segment: &str) -> Option<String> {
 fn child<'a>(value: &'a Value, segment: &str) -> Option<&'a Value> {
     match value {
         Value::Object(fields) => fields.get(segment),
+        // beyond RFC 6901: the last item, where a provider appends what is new
+        Value::Array(items) if segment == "-1" => items.last(),
         Value::Array(items) => index_of(segment).and_then(|index| items.get(index)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
     }

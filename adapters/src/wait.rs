@@ -100,6 +100,17 @@ impl WaitRule {
 }
 
 impl Unit {
+    /// The moment that a text names, in milliseconds since 1970; a length of time names none.
+    pub(crate) fn moment(self, text: &str) -> Option<i64> {
+        match self {
+            Self::Seconds | Self::Millis => None,
+            Self::EpochSeconds => text.parse::<i64>().ok()?.checked_mul(1000),
+            Self::EpochMillis => text.parse().ok(),
+            Self::Iso8601 => text.parse::<Timestamp>().ok().map(Timestamp::as_millis),
+            Self::HttpDate => http_date(text),
+        }
+    }
+
     fn millis_from(self, text: &str, now: Timestamp) -> Option<u64> {
         let until = |at: i64| u64::try_from(at.saturating_sub(now.as_millis())).unwrap_or(0);
         match self {

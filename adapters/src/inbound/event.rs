@@ -59,8 +59,9 @@ pub(crate) enum OwnValue {
 
 /// An event that came in, proven to be the provider's.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::struct_field_names, reason = "the word of the manifest")]
 pub struct Event {
-    /// The CloudEvent's type, `slack.message`.
+    /// The `CloudEvent`'s type, `slack.message`.
     pub key: String,
     /// The generic name, `communication.message.received`.
     pub event_key: String,
@@ -70,7 +71,7 @@ pub struct Event {
     pub correlate: BTreeMap<String, String>,
     /// The names in `correlate` that must agree with what was sent.
     pub match_on: Vec<String>,
-    /// The CloudEvent's data: short names and their values.
+    /// The `CloudEvent`'s data: short names and their values.
     pub data: Value,
     /// What may stand in the log, in its place.
     pub stored: Value,

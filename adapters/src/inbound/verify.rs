@@ -27,7 +27,7 @@ pub(crate) struct Signed {
     /// Field of the credentials, and how its text becomes a key.
     pub(crate) key: (String, KeyForm),
     pub(crate) given: Given,
-    pub(crate) signed: Vec<Piece>,
+    pub(crate) pieces: Vec<Piece>,
     pub(crate) encoding: Encoding,
     /// The moment that is signed along, and how far from now it may be in seconds.
     pub(crate) stamp: Option<(Stamp, u32)>,
@@ -55,7 +55,7 @@ pub(crate) enum KeyForm {
     Text,
     /// Base64 after `whsec_`.
     Whsec,
-    /// A P-256 public key as base64 of its SubjectPublicKeyInfo.
+    /// A P-256 public key as base64 of its `SubjectPublicKeyInfo`.
     Spki,
 }
 
@@ -223,12 +223,12 @@ impl Signed {
 
     /// What may have been signed: more than one where an address can be written in more ways.
     fn contents(&self, arrival: &Arrival<'_>, found: &Found) -> Result<Vec<Vec<u8>>, Unverified> {
-        if matches!(self.signed.as_slice(), [Piece::UrlAndForm]) {
+        if matches!(self.pieces.as_slice(), [Piece::UrlAndForm]) {
             return url_and_form(arrival);
         }
         let body = arrival.read();
         let mut content = Vec::new();
-        for piece in &self.signed {
+        for piece in &self.pieces {
             match piece {
                 Piece::Text(text) => content.extend_from_slice(text.as_bytes()),
                 Piece::Header(name) => {
@@ -315,7 +315,7 @@ fn pairs(
 }
 
 fn key_bytes(form: KeyForm, text: &str) -> Option<zeroize::Zeroizing<Vec<u8>>> {
-    /// An uncompressed point, which ends a SubjectPublicKeyInfo of this curve.
+    /// An uncompressed point, which ends a `SubjectPublicKeyInfo` of this curve.
     const POINT_BYTES: usize = 65;
     let bytes = match form {
         KeyForm::Text => text.as_bytes().to_vec(),

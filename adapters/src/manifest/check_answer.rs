@@ -195,7 +195,7 @@ fn wait(document: &Spanned<WaitDoc>, problems: &mut Problems) -> Option<WaitRule
     }
 }
 
-const fn unit(document: WaitUnit) -> Unit {
+pub(super) const fn unit(document: WaitUnit) -> Unit {
     match document {
         WaitUnit::S => Unit::Seconds,
         WaitUnit::Ms => Unit::Millis,

@@ -1,9 +1,9 @@
 //! Checks of `delivery` and `mock`.
 
-use super::check_answer::{phase, templates};
+use super::check_answer::{phase, templates, unit};
 use super::check_request::{pointer, template};
-use super::document::{AbsentDoc, DeliveryDoc, MockDoc, MockErrorDoc, ReconcileDoc};
-use super::operation::{Absent, Delivery, Reconcile};
+use super::document::{AbsentDoc, DeliveryDoc, MatchTestsDoc, MockDoc, MockErrorDoc, ReconcileDoc};
+use super::operation::{Absent, Delivery, MatchHow, MatchTest, Reconcile, Since};
 use super::problem::Problems;
 use crate::mock::{Alphabet, EchoFrom, Mock, MockError, MockId};
 use crate::template::ValueTemplate;
@@ -71,8 +71,15 @@ fn reconcile<T>(
         operation: document.request.op.clone(),
         with,
         list: pointer(&document.matching.list, place, problems)?,
-        at: pointer(&document.matching.test.at, place, problems)?,
-        is: template(&document.matching.test.is, place, problems)?,
+        tests: match_tests(&document.matching.tests, place, problems)?,
+        since: match &document.matching.since {
+            Some(since) => Some(Since {
+                at: pointer(&since.at, place, problems)?,
+                unit: unit(since.unit),
+                minus_s: since.minus_s,
+            }),
+            None => None,
+        },
         one_by: match &document.matching.one_by {
             Some(at) => Some(pointer(at, place, problems)?),
             None => None,
@@ -88,6 +95,39 @@ fn reconcile<T>(
             AbsentDoc::Human => Absent::Human,
         },
     })
+}
+
+fn match_tests<T>(
+    documents: &MatchTestsDoc,
+    place: &Spanned<T>,
+    problems: &mut Problems,
+) -> Option<Vec<MatchTest>> {
+    let documents = match documents {
+        MatchTestsDoc::One(test) => std::slice::from_ref(test),
+        MatchTestsDoc::All(tests) => tests.as_slice(),
+    };
+    if documents.is_empty() {
+        problems.at(place, "match.where is empty: everything would be ours");
+        return None;
+    }
+    let mut tests = Vec::new();
+    for test in documents {
+        let (how, wanted) = match (&test.is, &test.contains, &test.html) {
+            (Some(wanted), None, None) => (MatchHow::Is, wanted),
+            (None, Some(wanted), None) => (MatchHow::Contains, wanted),
+            (None, None, Some(wanted)) => (MatchHow::Html, wanted),
+            _ => {
+                problems.at(place, "match.where asks exactly one of is, contains, html");
+                return None;
+            }
+        };
+        tests.push(MatchTest {
+            at: pointer(&test.at, place, problems)?,
+            how,
+            wanted: template(wanted, place, problems)?,
+        });
+    }
+    Some(tests)
 }
 
 pub(super) fn mock(document: &Spanned<MockDoc>, problems: &mut Problems) -> Option<Mock> {

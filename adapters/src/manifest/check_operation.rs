@@ -7,7 +7,7 @@ use super::problem::Problems;
 use super::{LoadContext, check_answer, check_delivery, check_request, lint};
 use crate::mock::Mock;
 use placet_model::{Digest, canonical};
-use serde_json::{Value, json};
+use serde_json::json;
 use serde_saphyr::Spanned;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,12 +33,7 @@ pub(super) fn operation(
     };
     let (input_schema, output_schema) = (schema(&shape.input_schema), schema(&shape.output_schema));
     let request = check_request::request(&shape.request, problems)?;
-    if let RequestSpec::Template(template) = &request {
-        lint::hosts(template, shape, shared, problems);
-        lint::secret_in_url(template, shape, shared, problems);
-        lint::sign_has_key(template, shape, shared, problems);
-        lint::read_is_believable(template, document, (&full_name, context.origin), problems);
-    }
+    lint_request(&request, document, (&full_name, shared, context), problems);
     let target = match &shape.target {
         Some(target) => Some(check_request::target(target, problems)?),
         None => None,
@@ -87,7 +82,11 @@ pub(super) fn operation(
         store: check_answer::store(shape.store.as_deref().unwrap_or_default(), problems),
         output,
         delivery,
-        vendor_dry_run: vendor_dry_run(shape),
+        vendor_dry_run: shape
+            .vendor_dry_run
+            .as_ref()
+            .map(|dry_run| dry_run.value.clone())
+            .filter(serde_json::Value::is_object),
         mock: match &shape.mock {
             Some(mock) => check_delivery::mock(mock, problems)?,
             None => Mock::default(),
@@ -96,9 +95,17 @@ pub(super) fn operation(
     })
 }
 
-/// `none` is none.
-fn vendor_dry_run(shape: &OperationDoc) -> Option<Value> {
-    shape.vendor_dry_run.as_ref().map(|told| told.value.clone()).filter(Value::is_object)
+fn lint_request(
+    request: &RequestSpec,
+    document: &Spanned<OperationDoc>,
+    (full_name, shared, context): (&str, &Shared, LoadContext<'_>),
+    problems: &mut Problems,
+) {
+    let RequestSpec::Template(template) = request else { return };
+    lint::hosts(template, &document.value, shared, problems);
+    lint::secret_in_url(template, &document.value, shared, problems);
+    lint::sign_has_key(template, &document.value, shared, problems);
+    lint::read_is_believable(template, document, (full_name, context.origin), problems);
 }
 
 fn check_shape(name: &str, document: &Spanned<OperationDoc>, problems: &mut Problems) {

@@ -33,10 +33,10 @@ pub(super) fn verify(document: &Spanned<VerifyDoc>, problems: &mut Problems) -> 
         return None;
     };
     let given = given(document, problems)?;
-    let signed = pieces(document, problems)?;
+    let pieces = pieces(document, problems)?;
     let stamp = stamp(document, problems)?;
     let pairs = matches!(given, Given::Pairs { .. });
-    let asks_pair = signed.iter().any(|piece| matches!(piece, Piece::Timestamp))
+    let asks_pair = pieces.iter().any(|piece| matches!(piece, Piece::Timestamp))
         || matches!(stamp, Some((Stamp::Pair, _)));
     if asks_pair && !pairs {
         problems.at(document, "part: timestamp needs verify.parse");
@@ -45,7 +45,7 @@ pub(super) fn verify(document: &Spanned<VerifyDoc>, problems: &mut Problems) -> 
         algorithm,
         key: (shape.key.secret.clone(), form),
         given,
-        signed,
+        pieces,
         encoding: match encoding {
             EncodingDoc::Hex => Encoding::Hex,
             EncodingDoc::Base64 => Encoding::Base64,
@@ -83,21 +83,14 @@ fn given(document: &Spanned<VerifyDoc>, problems: &mut Problems) -> Option<Given
             let role = |wanted: &str| {
                 parse.iter().find(|(_, role)| *role == wanted).map(|(name, _)| name.clone())
             };
-            match (parse.get("sep"), role("timestamp"), role("signatures"), parse.len()) {
-                (Some(sep), Some(timestamp), Some(signature), 3) => Some(Given::Pairs {
-                    name: name.clone(),
-                    sep: sep.clone(),
-                    timestamp,
-                    signature,
-                }),
-                _ => {
-                    problems.at(
-                        document,
-                        "verify.parse is {sep, <name>: timestamp, <name>: signatures}",
-                    );
-                    None
-                }
+            if let (Some(sep), Some(timestamp), Some(signature), 3) =
+                (parse.get("sep"), role("timestamp"), role("signatures"), parse.len())
+            {
+                let (name, sep) = (name.clone(), sep.clone());
+                return Some(Given::Pairs { name, sep, timestamp, signature });
             }
+            problems.at(document, "verify.parse is {sep, <name>: timestamp, <name>: signatures}");
+            None
         }
         _ => {
             problems.at(

@@ -416,7 +416,7 @@ pub(super) struct WaitDoc {
     pub(super) regex: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum WaitUnit {
     S,
@@ -483,18 +483,45 @@ pub(super) struct LookupDoc {
 #[serde(deny_unknown_fields)]
 pub(super) struct MatchDoc {
     pub(super) list: String,
+    /// One test, or several that must all hold.
     #[serde(rename = "where")]
-    pub(super) test: MatchTestDoc,
+    pub(super) tests: MatchTestsDoc,
+    /// The item's own moment, which is not before the attempt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) since: Option<SinceDoc>,
     /// Matches that agree here are one: a mail has an event for each recipient.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) one_by: Option<String>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
+#[serde(untagged)]
+pub(super) enum MatchTestsDoc {
+    One(MatchTestDoc),
+    All(Vec<MatchTestDoc>),
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SinceDoc {
+    pub(super) at: String,
+    pub(super) unit: WaitUnit,
+    /// How far the provider's clock may be behind ours.
+    pub(super) minus_s: u32,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct MatchTestDoc {
     pub(super) at: String,
-    pub(super) is: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) is: Option<String>,
+    /// A text that holds this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) contains: Option<String>,
+    /// The same text once tags, entities and runs of white space are gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) html: Option<String>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]

@@ -166,7 +166,7 @@ pub(super) fn secret_in_url(
     let url = shape.request.value.url.as_deref().unwrap_or_default();
     let segments = |segment: &str| url.split(['/', '?']).filter(|part| *part == segment).count();
     match &shared.secret_segment {
-        Some(segment) if segments(segment) == 1 && url.matches("{secret:").count() == 1 => {}
+        Some(segment) if segments(segment) == 1 && in_query(url) => {}
         Some(segment) => {
             problems.at(&shape.request, format!("the url needs the segment {segment} once"));
         }
@@ -177,6 +177,11 @@ pub(super) fn secret_in_url(
         ),
         None => {}
     }
+}
+
+/// Whether every secret but the one of the path stands in the query.
+fn in_query(url: &str) -> bool {
+    url.split('?').next().unwrap_or_default().matches("{secret:").count() == 1
 }
 
 fn has_pattern(shared: &Shared, setting: &str) -> bool {

@@ -15,7 +15,9 @@ mod operation;
 mod problem;
 
 pub use operation::{Absent, Delivery, Operation, Reconcile, Scheme};
-pub(crate) use operation::{BodyTemplate, Placement, RequestSpec, RequestTemplate};
+pub(crate) use operation::{
+    BodyTemplate, MatchHow, MatchTest, Placement, RequestSpec, RequestTemplate,
+};
 pub use problem::{LoadError, Problem};
 
 use crate::identity::IdentityTest;

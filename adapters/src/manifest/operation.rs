@@ -228,8 +228,9 @@ pub struct Reconcile {
     pub(crate) operation: String,
     pub(crate) with: ValueTemplate,
     pub(crate) list: Pointer,
-    pub(crate) at: Pointer,
-    pub(crate) is: Template,
+    pub(crate) tests: Vec<MatchTest>,
+    pub(crate) since: Option<Since>,
+    /// Matches that agree here are one.
     pub(crate) one_by: Option<Pointer>,
     pub(crate) found: Outcome,
     pub(crate) result: BTreeMap<String, Template>,
@@ -237,6 +238,30 @@ pub struct Reconcile {
     pub(crate) read_lag: Duration,
     pub(crate) absent_after: Duration,
     pub(crate) absent: Absent,
+}
+
+/// What an item of a look-up must say to be ours.
+#[derive(Debug)]
+pub(crate) struct MatchTest {
+    pub(crate) at: Pointer,
+    pub(crate) how: MatchHow,
+    pub(crate) wanted: Template,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MatchHow {
+    Is,
+    Contains,
+    /// Equal as people read it: without tags, entities and runs of white space.
+    Html,
+}
+
+/// Where an item says when it was made.
+#[derive(Debug)]
+pub(crate) struct Since {
+    pub(crate) at: Pointer,
+    pub(crate) unit: crate::wait::Unit,
+    pub(crate) minus_s: u32,
 }
 
 /// What "not found" is worth.

@@ -221,7 +221,8 @@ fn hole(operation: &Operation, name: &Name) -> Hole {
         | Name::SendUuid
         | Name::SendBase32Hex
         | Name::DraftTime
-        | Name::SentAtMinus(_) => unreachable!("only holes stay open: Name::is_hole"),
+        | Name::SentAtMinus(_)
+        | Name::SentAtMinusIso(_) => unreachable!("only holes stay open: Name::is_hole"),
     }
 }
 

@@ -47,7 +47,15 @@ pub(super) fn from_template(
             append(&mut pairs, name, &value)?;
         }
     }
-    let url = with_query(url, &pairs);
+    let asks = before.iter().any(|part| stand_in(part).contains('?'));
+    let url = if asks {
+        // the text before a secret has begun the query
+        pairs
+            .iter()
+            .fold(url, |url, (name, value)| format!("{url}&{}={}", encode(name), encode(value)))
+    } else {
+        with_query(url, &pairs)
+    };
     if before.is_empty() {
         return Ok(HoledText::plain(checked(&url)?));
     }

@@ -142,6 +142,11 @@ impl Name {
             Self::SentAtMinus(seconds) => scope
                 .sent_at
                 .map(|at| Value::String((at.as_secs() - i64::from(*seconds)).to_string())),
+            Self::SentAtMinusIso(seconds) => scope.sent_at.map(|at| {
+                let secs = at.as_secs() - i64::from(*seconds);
+                let text = Timestamp::from_millis(secs * 1000).to_string();
+                Value::String(text.replace(".000Z", "Z"))
+            }),
             Self::Secret(_) | Self::AttemptTimestamp | Self::AttemptSignature => {
                 return Err(Error::HoleHere { name: self.label() });
             }
@@ -161,6 +166,7 @@ impl Name {
             Self::SendBase32Hex => "send_b32hex".to_owned(),
             Self::DraftTime => "draft.time".to_owned(),
             Self::SentAtMinus(seconds) => format!("sent_at_minus:{seconds}"),
+            Self::SentAtMinusIso(seconds) => format!("sent_at_minus_iso:{seconds}"),
             Self::Secret(name) => format!("secret:{name}"),
             Self::AttemptTimestamp => "attempt.timestamp".to_owned(),
             Self::AttemptSignature => "attempt.signature".to_owned(),

@@ -63,6 +63,8 @@ pub(crate) enum Name {
     DraftTime,
     /// `{sent_at_minus:S}`: seconds before the attempt, in reconcile look-ups only.
     SentAtMinus(u32),
+    /// `{sent_at_minus_iso:S}`: the same moment as RFC 3339, to the second.
+    SentAtMinusIso(u32),
     /// `{secret:name}`: a named hole.
     Secret(String),
     /// `{attempt.timestamp}`: a hole.

@@ -83,6 +83,9 @@ fn name(text: &str) -> Result<Name, Error> {
     if let Some(rest) = text.strip_prefix("sent_at_minus:") {
         return rest.parse().map(Name::SentAtMinus).map_err(|_ignored| unknown());
     }
+    if let Some(rest) = text.strip_prefix("sent_at_minus_iso:") {
+        return rest.parse().map(Name::SentAtMinusIso).map_err(|_ignored| unknown());
+    }
     match text {
         "target" => Ok(Name::Target),
         "send_id" => Ok(Name::SendId),

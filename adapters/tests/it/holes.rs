@@ -149,3 +149,44 @@ fn authentication_of_an_http_call_is_holes_of_named_secrets() {
     given.input = &both;
     assert!(placet_adapters::render(&crate::support::operation("http.read"), given).is_err());
 }
+
+/// A bot whose token is this.
+fn bot(token: &'static str) -> (PreparedRequest, Bot) {
+    let input = json!({"chat_id": 5, "text": "hi"});
+    let request = rendered("telegram.sendMessage", &json!({}), &input).unwrap().request;
+    (request, Bot(token))
+}
+
+#[derive(Debug)]
+struct Bot(&'static str);
+
+impl FillHoles for Bot {
+    fn fill(&self, wanted: &WantedHole<'_>) -> Result<SecretText, FillError> {
+        assert_eq!(wanted.host, "api.telegram.org");
+        Ok(SecretText::new(self.0))
+    }
+}
+
+#[test]
+fn a_token_in_a_path_is_shown_as_a_hole_and_written_as_one_segment() {
+    let (request, vault) = bot("123456:AA-b_C");
+    assert_eq!(
+        request.url.to_string(),
+        "https://api.telegram.org/bot‹credential:bot_token›/sendMessage"
+    );
+    let filled = fill(&request, None, &vault, draft_time()).unwrap();
+    assert_eq!(filled.url.expose(), "https://api.telegram.org/bot123456:AA-b_C/sendMessage");
+    assert!(!format!("{filled:?} {request:?}").contains("AA-b_C"));
+}
+
+#[test]
+fn a_token_that_could_leave_its_segment_is_never_sent() {
+    for token in ["1:a/../../x", "1:a/b", "..", "", "1:a\\b", "1:a\r\nHost: evil"] {
+        let (request, vault) = bot(token);
+        let filled = fill(&request, None, &vault, draft_time());
+        assert!(matches!(filled, Err(FillError::Unusable { .. })), "{token:?}");
+    }
+    let (request, vault) = bot("1:a?b#c");
+    let filled = fill(&request, None, &vault, draft_time()).unwrap();
+    assert_eq!(filled.url.expose(), "https://api.telegram.org/bot1:a%3Fb%23c/sendMessage");
+}

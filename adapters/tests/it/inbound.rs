@@ -161,9 +161,13 @@ fn an_arrival_that_is_not_signed_or_signed_by_somebody_else_is_not_believed() {
         let garbled: Vec<_> = case
             .headers()
             .into_iter()
-            .map(|(name, value)| match name.eq_ignore_ascii_case(case.signature()) {
-                true => (name, "???".to_owned()),
-                false => (name, value),
+            .map(|(name, value)| {
+                let value = if name.eq_ignore_ascii_case(case.signature()) {
+                    "???".to_owned()
+                } else {
+                    value
+                };
+                (name, value)
             })
             .collect();
         let told = case.received(&garbled, &case.body(), 0, &[case.fixture.secret()]);

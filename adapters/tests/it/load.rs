@@ -295,3 +295,92 @@ fn shipped_and_good_manifests_match_the_published_schema_and_strangers_do_not() 
     assert!(!schema.is_valid(&read(&GOOD.replacen("title: Acme", "titel: Acme", 1))));
     assert!(!schema.is_valid(&read(&GOOD.replacen("effect: write", "effect: wirte", 1))));
 }
+
+/// An `inbound` that loads.
+const INBOUND: &str = r"inbound:
+  verify: {alg: hmac-sha256, key: {secret: hook_secret}, header: X-Sig, signed: [raw_body], encoding: hex, integrity: body_signed}
+  events:
+    - {when: {body: {at: /type, is: note}}, key: acme.note, event_key: acme.note.made, dedupe: /id, correlate: {message_id: /re}, store: [/id], data: {id: /id, re: /re}}
+  carries_content: true
+  ack: {ok: 200, duplicate: 200, unknown_connection: 200, bad_signature: 401, retry_later: 503}
+  never_return: [410]
+  deadline_ms: 3000
+operations:";
+
+/// A manifest whose `inbound` has one piece replaced is refused with these words.
+fn inbound_refused(piece: &str, by: &str, words: &str) {
+    assert!(INBOUND.contains(piece), "{piece}");
+    let text = GOOD.replacen("operations:", &INBOUND.replacen(piece, by, 1), 1);
+    let error = load(&text).err().unwrap_or_else(|| panic!("{by} was taken"));
+    assert!(error.contains(words), "{by}: {error}");
+}
+
+#[test]
+fn what_comes_in_is_declared_whole_or_refused() {
+    load(&GOOD.replacen("operations:", INBOUND, 1)).unwrap();
+    inbound_refused("data: {id: /id, re: /re}", "data: {id: /id}", "data does not name /re");
+    inbound_refused("re: /re}}", "re: /re, text: /text}}", "data names /text");
+    inbound_refused("bad_signature: 401", "bad_signature: 410", "never_return forbids");
+    inbound_refused("ok: 200, ", "", "ok");
+    inbound_refused("store: [/id]", "store: [/id, /token]", "providers put secrets");
+    inbound_refused("key: acme.note", "key: other.note", "a key starts with acme.");
+    inbound_refused("dedupe: /id", "dedupe: []", "at least one place");
+    inbound_refused("deadline_ms: 3000", "deadline_ms: 0", "a deadline");
+    inbound_refused(
+        "store: [/id]",
+        "refetch: notes.none, store: [/id]",
+        "refetch names no operation",
+    );
+}
+
+#[test]
+fn a_signature_that_could_be_read_in_two_ways_or_proves_nothing_is_refused() {
+    inbound_refused("signed: [raw_body], ", "", "what is signed");
+    inbound_refused("encoding: hex, ", "", "needs encoding");
+    inbound_refused("header: X-Sig, ", "", "a signature stands in header");
+    inbound_refused(
+        "signed: [raw_body]",
+        "signed: [\"v0:\", {header: X-T}]",
+        "body_signed exactly",
+    );
+    inbound_refused("signed: [raw_body]", "signed: [url_and_form, raw_body]", "stands alone");
+    inbound_refused(
+        "signed: [raw_body]",
+        "signed: [{part: timestamp}, raw_body]",
+        "needs verify.parse",
+    );
+    inbound_refused("encoding: hex", "encoding: hex, skew_s: 300", "go together");
+    inbound_refused("secret: hook_secret", "secret: \"\"", "names no field");
+    inbound_refused("alg: hmac-sha256", "alg: shared_secret", "signs nothing");
+    inbound_refused("alg: hmac-sha256", "alg: ecdsa-p256-sha256", "form spki");
+}
+
+#[test]
+fn a_secret_in_a_url_stands_where_the_placement_says_so_and_once() {
+    let placed = GOOD
+        .replacen(
+            "{header: Authorization, value: \"Bearer {secret:token}\"}",
+            "{path: \"bot{secret:token}\"}",
+            1,
+        )
+        .replace("acme.example/notes", "acme.example/bot{secret:token}/notes");
+    load(&placed).unwrap();
+    for (piece, by, words) in [
+        ("/bot{secret:token}/notes/{t", "/notes/{t", "needs the segment bot{secret:token} once"),
+        (
+            "/bot{secret:token}/notes/{t",
+            "/bot{secret:token}/{secret:token}/{t",
+            "needs the segment",
+        ),
+        ("path: \"bot{secret:token}\"", "path: \"bot\"", "one segment that names a secret"),
+    ] {
+        let error = load(&placed.replacen(piece, by, 1)).unwrap_err();
+        assert!(error.contains(words), "{by}: {error}");
+    }
+    refused(
+        "/notes/{target.id}",
+        "/{secret:token}/{target.id}",
+        "12:14",
+        "needs auth.placement.path",
+    );
+}

@@ -139,3 +139,96 @@ fn every_golden_request_of_stripe_fits_the_providers_description() {
         }
     }
 }
+
+/// Whether a JSON value is of one of the types that the description of the Bot API names.
+fn is_of(spec: &Value, value: &Value, types: &[Value]) -> bool {
+    types.iter().filter_map(Value::as_str).any(|name| match name {
+        "Integer" => value.is_i64(),
+        "String" => value.is_string(),
+        "Boolean" => value.is_boolean(),
+        list if list.starts_with("Array of ") => value.as_array().is_some_and(|items| {
+            let inner = [json!(list.trim_start_matches("Array of "))];
+            items.iter().all(|item| is_of(spec, item, &inner))
+        }),
+        object => value.as_object().is_some_and(|fields| {
+            let known = spec["types"][object]["fields"].as_array();
+            fields.iter().all(|(name, value)| {
+                known.into_iter().flatten().any(|field| {
+                    field["name"] == *name && is_of(spec, value, field["types"].as_array().unwrap())
+                })
+            })
+        }),
+    })
+}
+
+#[test]
+fn every_golden_request_of_telegram_fits_the_providers_description() {
+    let Some(spec) = read(&specs().join("telegram/api.json")) else {
+        println!("skipped: the description is not here");
+        return;
+    };
+    for (operation, request) in golden("telegram") {
+        let (path, query) = path_and_query(&request);
+        let method = path.rsplit('/').next().unwrap();
+        assert_eq!(path, format!("/bot‹credential:bot_token›/{method}"));
+        let fields = spec["methods"][method]["fields"].as_array().cloned().unwrap_or_default();
+        let field = |name: &str| {
+            let found = fields.iter().find(|field| field["name"] == name);
+            found.unwrap_or_else(|| panic!("{operation}: {name}"))["types"].as_array().unwrap()
+        };
+        // what stands in the query is text there: a number, a word of truth, a list as JSON
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap();
+            if value.starts_with('‹') {
+                field(name);
+                continue;
+            }
+            let text = decoded(value);
+            let value = serde_json::from_str(&text).unwrap_or(Value::Null);
+            let types = field(name);
+            let fits = is_of(&spec, &value, types) || is_of(&spec, &json!(text), types);
+            assert!(fits, "{operation}: {name}={text}");
+        }
+        let body = request["body"].as_object().cloned().unwrap_or_default();
+        for (name, value) in &body {
+            assert!(is_of(&spec, value, field(name)), "{operation}: {name}={value}");
+        }
+        for required in fields.iter().filter(|field| field["required"] == true) {
+            let name = required["name"].as_str().unwrap();
+            let given = body.contains_key(name) || query.contains(&format!("{name}="));
+            assert!(given, "{operation}: {name}");
+        }
+    }
+}
+
+#[test]
+fn every_golden_request_of_slack_names_arguments_of_the_providers_description() {
+    if !specs().join("slack/methods").exists() {
+        println!("skipped: the description is not here");
+        return;
+    }
+    for (operation, request) in golden("slack") {
+        let (path, query) = path_and_query(&request);
+        let method = path.trim_start_matches("/api/");
+        let file = specs().join(format!("slack/methods/{method}.json"));
+        let spec = read(&file).unwrap_or_else(|| panic!("{operation}: {method}"));
+        let mut given: Vec<String> = form(&query).into_iter().map(|(name, _)| name).collect();
+        match &request["body"] {
+            Value::Object(fields) => given.extend(fields.keys().cloned()),
+            Value::String(text) => given.extend(form(text).into_iter().map(|(name, _)| name)),
+            _ => {}
+        }
+        let known = spec["args"]["properties"].as_object().unwrap();
+        for name in &given {
+            // sent and not relied on: the page names its errors and not the argument
+            assert!(name == "client_msg_id" || known.contains_key(name), "{operation}: {name}");
+        }
+        for required in spec["args"]["required"].as_array().into_iter().flatten() {
+            let required = required.as_str().unwrap();
+            assert!(
+                required == "token" || given.iter().any(|name| name == required),
+                "{operation}: {required}"
+            );
+        }
+    }
+}
