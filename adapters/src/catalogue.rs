@@ -182,6 +182,14 @@ mod tests {
     }
 
     #[test]
+    fn every_shipped_schema_compiles() {
+        let registry = Registry::new();
+        for path in placet_schemas::embedded_paths().filter(|path| path.contains("/providers/")) {
+            registry.shipped(path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        }
+    }
+
+    #[test]
     fn the_catalogue_has_every_operation_with_its_schemas_and_digest() {
         let adapters = Adapters::shipped();
         let catalogue = adapters.catalogue();

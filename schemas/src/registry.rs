@@ -1,8 +1,9 @@
-//! Compiled schemas, kept by digest: compiling is the dear part, validating is not.
+//! Compiled schemas, kept by digest: compiling is the dear part, validating is not. What ships is
+//! compiled when it is first used, as a project uses few of the providers.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{ValidationError, Validator};
@@ -35,7 +36,7 @@ pub enum Error {
 pub struct Schema {
     digest: Digest,
     document: Value,
-    validator: Validator,
+    validator: OnceLock<Validator>,
 }
 
 impl Schema {
@@ -49,13 +50,20 @@ impl Schema {
     }
 
     pub fn is_valid(&self, instance: &Value) -> bool {
-        self.validator.is_valid(instance)
+        self.validator().is_valid(instance)
+    }
+
+    /// Compiled at its first use, where that was not done when it was registered.
+    fn validator(&self) -> &Validator {
+        self.validator.get_or_init(|| {
+            compile(&self.document).expect("schemas that ship compile, which a test holds")
+        })
     }
 
     /// # Errors
     /// The rules that `instance` breaks; messages name kinds and limits, never the value.
     pub fn validate(&self, instance: &Value) -> Result<(), Violations> {
-        let broken = self.validator.iter_errors(instance).map(|error| Violation {
+        let broken = self.validator().iter_errors(instance).map(|error| Violation {
             instance: error.instance_path().as_str().to_owned(),
             schema: error.schema_path().as_str().to_owned(),
             message: message_of(&error),
@@ -89,14 +97,30 @@ impl Registry {
         if depth_of(document) > DEPTH_MAX {
             return Err(Error::TooDeep);
         }
-        let digest = digest_of(document);
-        if let Some(known) = self.get(&digest) {
+        let known = self.get(&digest_of(document));
+        if let Some(known) = known.filter(|known| known.validator.get().is_some()) {
             return Ok(known);
         }
+        let validator = compile(document)?;
+        let schema = self.register_shipped(document);
+        // one that another thread has set meanwhile is the same
+        let _set_already = schema.validator.set(validator);
+        Ok(schema)
+    }
+
+    /// The same of a document that ships with this program, which is compiled at its first use.
+    ///
+    /// # Panics
+    /// Its use does, when it does not compile: a bug that a test finds.
+    pub fn register_shipped(&self, document: &Value) -> Arc<Schema> {
+        let digest = digest_of(document);
+        if let Some(known) = self.get(&digest) {
+            return known;
+        }
         let schema =
-            Arc::new(Schema { digest, document: document.clone(), validator: compile(document)? });
+            Arc::new(Schema { digest, document: document.clone(), validator: OnceLock::new() });
         let mut compiled = self.compiled.write().unwrap_or_else(PoisonError::into_inner);
-        Ok(Arc::clone(compiled.entry(digest).or_insert(schema)))
+        Arc::clone(compiled.entry(digest).or_insert(schema))
     }
 
     /// A shipped schema, by its path (`schemas/providers/slack/config.json`).

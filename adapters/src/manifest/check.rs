@@ -261,6 +261,9 @@ pub(super) fn schema_at(
             return None;
         }
     };
+    if matches!(context.origin, super::Origin::Shipped) {
+        return Some(context.registry.register_shipped(&document));
+    }
     match context.registry.register(&document) {
         Ok(schema) => Some(schema),
         Err(error) => {

@@ -47,12 +47,10 @@ pub(super) fn operation(
     let digest = semantic_digest(&full_name, shape, shared)
         .map_err(|error| problems.at(document, error.to_string()))
         .ok()?;
-    let mut kept = |list: &Vec<Spanned<String>>| -> Vec<Pointer> {
-        list.iter().filter_map(|text| check_answer::pattern(text, problems)).collect()
-    };
-    let output = shape.output.as_ref().map(&mut kept);
-    let recipients = shape.recipients.as_ref().map(&mut kept).unwrap_or_default();
-    lint::recipients_are_named(document, (input_schema.as_deref(), &recipients), problems);
+    let output = shape.output.as_deref().map(|list| patterns(list, problems));
+    let recipients = patterns(shape.recipients.as_deref().unwrap_or_default(), problems);
+    let named = (recipients.as_slice(), target.as_ref());
+    lint::recipients_are_named(document, input_schema.as_deref(), named, problems);
     Some(Operation {
         title: shape.title.clone().unwrap_or_else(|| full_name.clone()),
         name: full_name,
@@ -110,6 +108,10 @@ fn lint_request(
     lint::secret_in_url(template, &document.value, shared, problems);
     lint::sign_has_key(template, &document.value, shared, problems);
     lint::read_is_believable(template, document, (full_name, context.origin), problems);
+}
+
+fn patterns(list: &[Spanned<String>], problems: &mut Problems) -> Vec<Pointer> {
+    list.iter().filter_map(|text| check_answer::pattern(text, problems)).collect()
 }
 
 fn check_shape(name: &str, document: &Spanned<OperationDoc>, problems: &mut Problems) {

@@ -3,10 +3,10 @@
 use super::Origin;
 use super::check::Shared;
 use super::document::{ManifestDoc, OperationDoc, PhaseDoc};
-use super::operation::{Operation, RequestSpec, RequestTemplate};
+use super::operation::{Operation, RequestSpec, RequestTemplate, TargetSpec};
 use super::problem::Problems;
 use crate::pointer::Pointer;
-use crate::template::{Name, Part};
+use crate::template::{Name, Part, Template};
 use placet_model::manifest::{DeliveryKind, Effect, Outcome};
 use placet_schemas::Schema;
 use serde_json::Value;
@@ -74,11 +74,12 @@ pub(super) fn completeness(document: &Spanned<OperationDoc>, problems: &mut Prob
 /// Names under which an input holds those who get a copy.
 const COPY_WORDS: [&str; 6] = ["cc", "bcc", "Cc", "Bcc", "CC", "BCC"];
 
-/// Who gets a copy is named in `recipients`: policies look at everybody whom an action reaches, and
+/// Who gets a copy is part of the target, or named in `recipients`: policies look at everybody whom an action reaches, and
 /// nobody may be reached unseen.
 pub(super) fn recipients_are_named(
     document: &Spanned<OperationDoc>,
-    (schema, recipients): (Option<&Schema>, &[Pointer]),
+    schema: Option<&Schema>,
+    (recipients, target): (&[Pointer], Option<&TargetSpec>),
     problems: &mut Problems,
 ) {
     let Some(schema) = schema.filter(|_| document.value.effect.value != Effect::Read) else {
@@ -86,7 +87,12 @@ pub(super) fn recipients_are_named(
     };
     let mut places = vec![];
     copies_in(schema.document(), "", &mut places);
-    let seen = |place: &Pointer| recipients.iter().any(|named| named.covers(place));
+    let parts = target.into_iter().flat_map(|target| target.from.values().flatten());
+    let of_target: Vec<&Pointer> = parts.flat_map(Template::names).filter_map(input).collect();
+    let seen = |place: &Pointer| {
+        let part = of_target.iter().any(|part| place.covers(part));
+        part || recipients.iter().any(|named| named.covers(place))
+    };
     for place in places.iter().filter_map(|place| Pointer::parse(place).ok()) {
         if !seen(&place) {
             problems.at_with_help(
@@ -96,6 +102,10 @@ pub(super) fn recipients_are_named(
             );
         }
     }
+}
+
+const fn input(name: &Name) -> Option<&Pointer> {
+    if let Name::Input(place) = name { Some(place) } else { None }
 }
 
 /// The places of an input that hold copies, as the schema's own properties say.
