@@ -6,8 +6,9 @@ use super::operation::{Operation, RequestSpec};
 use super::problem::Problems;
 use super::{LoadContext, check_answer, check_delivery, check_request, lint};
 use crate::mock::Mock;
+use crate::pointer::Pointer;
 use placet_model::{Digest, canonical};
-use serde_json::json;
+use serde_json::{Value, json};
 use serde_saphyr::Spanned;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -46,10 +47,12 @@ pub(super) fn operation(
     let digest = semantic_digest(&full_name, shape, shared)
         .map_err(|error| problems.at(document, error.to_string()))
         .ok()?;
-    let mut kept = |list: &Vec<Spanned<String>>| {
+    let mut kept = |list: &Vec<Spanned<String>>| -> Vec<Pointer> {
         list.iter().filter_map(|text| check_answer::pattern(text, problems)).collect()
     };
     let output = shape.output.as_ref().map(&mut kept);
+    let recipients = shape.recipients.as_ref().map(&mut kept).unwrap_or_default();
+    lint::recipients_are_named(document, (input_schema.as_deref(), &recipients), problems);
     Some(Operation {
         title: shape.title.clone().unwrap_or_else(|| full_name.clone()),
         name: full_name,
@@ -63,6 +66,7 @@ pub(super) fn operation(
         placement: shared.placement.clone(),
         signature: shared.signature.clone(),
         target,
+        recipients,
         request,
         text_limits: check_request::text_limits(shape, problems),
         preview: shape
@@ -82,11 +86,7 @@ pub(super) fn operation(
         store: check_answer::store(shape.store.as_deref().unwrap_or_default(), problems),
         output,
         delivery,
-        vendor_dry_run: shape
-            .vendor_dry_run
-            .as_ref()
-            .map(|dry_run| dry_run.value.clone())
-            .filter(serde_json::Value::is_object),
+        vendor_dry_run: vendor_dry_run(shape),
         mock: match &shape.mock {
             Some(mock) => check_delivery::mock(mock, problems)?,
             None => Mock::default(),
@@ -106,6 +106,11 @@ fn lint_request(
     lint::secret_in_url(template, &document.value, shared, problems);
     lint::sign_has_key(template, &document.value, shared, problems);
     lint::read_is_believable(template, document, (full_name, context.origin), problems);
+}
+
+/// `none` is none.
+fn vendor_dry_run(shape: &OperationDoc) -> Option<Value> {
+    shape.vendor_dry_run.as_ref().map(|told| told.value.clone()).filter(Value::is_object)
 }
 
 fn check_shape(name: &str, document: &Spanned<OperationDoc>, problems: &mut Problems) {
