@@ -8,7 +8,7 @@ use super::{LoadContext, check_answer, check_delivery, check_request, lint};
 use crate::mock::Mock;
 use crate::pointer::Pointer;
 use placet_model::{Digest, canonical};
-use serde_json::json;
+use serde_json::{Value, json};
 use serde_saphyr::Spanned;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -84,11 +84,7 @@ pub(super) fn operation(
         store: check_answer::store(shape.store.as_deref().unwrap_or_default(), problems),
         output,
         delivery,
-        vendor_dry_run: shape
-            .vendor_dry_run
-            .as_ref()
-            .map(|dry_run| dry_run.value.clone())
-            .filter(serde_json::Value::is_object),
+        vendor_dry_run: vendor_dry_run(shape),
         mock: match &shape.mock {
             Some(mock) => check_delivery::mock(mock, problems)?,
             None => Mock::default(),
@@ -112,6 +108,11 @@ fn lint_request(
 
 fn patterns(list: &[Spanned<String>], problems: &mut Problems) -> Vec<Pointer> {
     list.iter().filter_map(|text| check_answer::pattern(text, problems)).collect()
+}
+
+/// `none` is none.
+fn vendor_dry_run(shape: &OperationDoc) -> Option<Value> {
+    shape.vendor_dry_run.as_ref().map(|told| told.value.clone()).filter(Value::is_object)
 }
 
 fn check_shape(name: &str, document: &Spanned<OperationDoc>, problems: &mut Problems) {

@@ -118,7 +118,7 @@ fn parts(request: &Value) -> Value {
 }
 
 /// A multipart field is one text or several, as its schema says.
-fn fitted(document: &Value, schema: &Value, fields: Value) -> Value {
+fn fitted(document: &Value, schema: &Value, fields: &Value) -> Value {
     let schema = schema["$ref"].as_str().map_or(schema, |to| document.pointer(&to[1..]).unwrap());
     let mut out = json!({});
     for (name, list) in fields.as_object().unwrap() {
@@ -148,7 +148,7 @@ fn every_golden_request_and_answer_fits_the_providers_description() {
             if let Some(schema) = body_schema(operation) {
                 let mut body = match request["headers"]["Content-Type"].as_str() {
                     Some(media) if media.starts_with("multipart/") => {
-                        fitted(&document, schema, parts(&request))
+                        fitted(&document, schema, &parts(&request))
                     }
                     _ => request["body"].clone(),
                 };

@@ -158,6 +158,8 @@ fn named_in(text: &str) -> Vec<String> {
         let host = host.rsplit_once(':').map_or(host, |(host, _port)| host);
         vec![host.to_lowercase()]
     } else if text.contains('@') {
+        // what stands before the bar is the message or thread that is answered
+        let text = text.rsplit('|').next().unwrap_or_default();
         let parts = text.split(|letter: char| letter.is_whitespace() || ",;<>".contains(letter));
         parts.filter(|part| part.contains('@')).map(subject::normalise).collect()
     } else {
