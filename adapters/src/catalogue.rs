@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The manifests in the binary.
-const SHIPPED: [(&str, &str); 13] = [
+const SHIPPED: [(&str, &str); 14] = [
     ("adapters/manifests/github.yaml", include_str!("../manifests/github.yaml")),
+    ("adapters/manifests/gmail.yaml", include_str!("../manifests/gmail.yaml")),
     ("adapters/manifests/helpscout.yaml", include_str!("../manifests/helpscout.yaml")),
     ("adapters/manifests/http.yaml", include_str!("../manifests/http.yaml")),
     ("adapters/manifests/intercom.yaml", include_str!("../manifests/intercom.yaml")),

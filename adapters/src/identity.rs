@@ -66,6 +66,11 @@ impl IdentityTest {
         &self.operation
     }
 
+    /// Whether the provider says whose a credential is.
+    pub const fn names_the_account(&self) -> bool {
+        self.named.is_some()
+    }
+
     /// Pointers and headers that may stand in events.
     pub fn stored(&self, answer: &Answer) -> Value {
         crate::reduce::stored(&self.store, &Observed::new(answer))

@@ -30,6 +30,8 @@ pub enum Error {
     NotText { name: String },
     #[error("{name} takes a map")]
     NotMap { name: String },
+    #[error("the mail cannot be written: {reason}")]
+    Mail { reason: &'static str },
     #[error("the send id {send_id:?} is not 40 letters of base32")]
     SendId { send_id: String },
     #[error("{name} is filled at send time and cannot stand here")]

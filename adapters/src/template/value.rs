@@ -5,6 +5,8 @@ use serde_json::{Map, Value};
 
 /// The key whose value is a map of the input, merged under our own keys.
 const MERGE: &str = "merge";
+/// The key whose value is a mail to write.
+const MIME: &str = "mime";
 /// The key whose value decides whether its object is there.
 const IF_PRESENT: &str = "if_present";
 
@@ -17,6 +19,8 @@ pub(crate) enum ValueTemplate {
     Object(Vec<(String, Self)>),
     /// `{merge: "{input./metadata?}", ours: …}`: a map of the input with our own keys over it.
     Merge(Template, Vec<(String, Self)>),
+    /// `{mime: {from, to, subject, …}}`: a mail, raw, as base64 for URLs.
+    Mime(Box<Self>),
     /// `{if_present: "{target.reply?}", …}`: an object that is there only when this is.
     IfPresent(Template, Box<Self>),
 }
@@ -36,6 +40,11 @@ impl ValueTemplate {
             }
             Value::Array(items) => {
                 Self::Array(items.iter().map(Self::parse).collect::<Result<_, _>>()?)
+            }
+            Value::Object(fields)
+                if fields.len() == 1 && fields.get(MIME).is_some_and(Value::is_object) =>
+            {
+                Self::Mime(Box::new(Self::parse(&fields[MIME])?))
             }
             Value::Object(fields) if fields.get(IF_PRESENT).is_some_and(Value::is_string) => {
                 let mut others = fields.clone();
@@ -76,6 +85,12 @@ impl ValueTemplate {
                 Some(Value::Array(out))
             }
             Self::Object(fields) => Some(Value::Object(filled(fields, Map::new(), scope)?)),
+            Self::Mime(fields) => {
+                let fields = fields.value(scope)?.unwrap_or(Value::Null);
+                let mail = crate::mime::message(&fields, scope.send_id, scope.draft_time)
+                    .map_err(|reason| EvalError::Mail { reason })?;
+                Some(Value::String(crate::mime::base64url(&mail)))
+            }
             Self::IfPresent(when, then) => match when.value(scope)? {
                 Some(_) => then.value(scope)?,
                 None => None,
@@ -109,6 +124,7 @@ impl ValueTemplate {
             Self::Object(fields) => {
                 fields.iter().flat_map(|(_, field)| field.templates()).collect()
             }
+            Self::Mime(fields) => fields.templates(),
             Self::IfPresent(when, then) => std::iter::once(when).chain(then.templates()).collect(),
             Self::Merge(theirs, ours) => std::iter::once(theirs)
                 .chain(ours.iter().flat_map(|(_, field)| field.templates()))

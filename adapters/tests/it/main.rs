@@ -17,3 +17,4 @@ mod render;
 mod secrets;
 mod signatures;
 mod support;
+mod table;

