@@ -39,10 +39,11 @@ pub(super) fn operation(
         Some(target) => Some(check_request::target(target, problems)?),
         None => None,
     };
-    let delivery = match &shape.delivery {
-        Some(delivery) => check_delivery::delivery(delivery, problems)?,
-        None => check_delivery::no_delivery(),
-    };
+    let delivery = shape.delivery.as_ref();
+    let delivery = delivery.map_or_else(
+        || Some(check_delivery::no_delivery()),
+        |said| check_delivery::delivery(said, problems),
+    )?;
     lint::key_is_sent(&request, shape, problems);
     let digest = semantic_digest(&full_name, shape, shared)
         .map_err(|error| problems.at(document, error.to_string()))
@@ -86,17 +87,19 @@ pub(super) fn operation(
         store: check_answer::store(shape.store.as_deref().unwrap_or_default(), problems),
         output,
         delivery,
-        vendor_dry_run: shape
-            .vendor_dry_run
-            .as_ref()
-            .map(|dry_run| dry_run.value.clone())
-            .filter(serde_json::Value::is_object),
+        vendor_dry_run: dry_run(shape),
         mock: match &shape.mock {
             Some(mock) => check_delivery::mock(mock, problems)?,
             None => Mock::default(),
         },
         timeout: timeout(shape, problems),
     })
+}
+
+/// How the provider itself delivers nothing; `none` is none.
+fn dry_run(shape: &OperationDoc) -> Option<serde_json::Value> {
+    let said = shape.vendor_dry_run.as_ref()?;
+    Some(said.value.clone()).filter(serde_json::Value::is_object)
 }
 
 fn lint_request(
