@@ -39,10 +39,11 @@ pub(super) fn operation(
         Some(target) => Some(check_request::target(target, problems)?),
         None => None,
     };
-    let delivery = match &shape.delivery {
-        Some(delivery) => check_delivery::delivery(delivery, problems)?,
-        None => check_delivery::no_delivery(),
-    };
+    let delivery = shape.delivery.as_ref();
+    let delivery = delivery.map_or_else(
+        || Some(check_delivery::no_delivery()),
+        |said| check_delivery::delivery(said, problems),
+    )?;
     lint::key_is_sent(&request, shape, problems);
     let digest = semantic_digest(&full_name, shape, shared)
         .map_err(|error| problems.at(document, error.to_string()))
@@ -93,6 +94,7 @@ pub(super) fn operation(
     })
 }
 
+/// How the provider itself delivers nothing; `none` is none.
 fn lint_request(
     request: &RequestSpec,
     document: &Spanned<OperationDoc>,

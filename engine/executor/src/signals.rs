@@ -139,8 +139,8 @@ fn beside(env: &Env, prepared: Prepared<'_>) -> Vec<String> {
 pub(crate) fn recipients(env: &Env, prepared: Prepared<'_>) -> Vec<String> {
     let Some(target) = target(env, prepared) else { return vec![] };
     let beside = beside(env, prepared);
-    // what stands before the bar is the message or thread that is answered
-    let to = target.rsplit('|').next().unwrap_or_default();
+    // before the bar of a mail's target stands the message, thread or mailbox that is answered
+    let to = target.rsplit('|').next().filter(|to| to.contains('@')).unwrap_or(&target);
     each(std::iter::once(to).chain(beside.iter().map(String::as_str)))
 }
 
@@ -158,9 +158,7 @@ fn named_in(text: &str) -> Vec<String> {
         let host = host.rsplit_once(':').map_or(host, |(host, _port)| host);
         vec![host.to_lowercase()]
     } else if text.contains('@') {
-        // what stands before the bar is the message or thread that is answered
-        let text = text.rsplit('|').next().unwrap_or_default();
-        let parts = text.split(|letter: char| letter.is_whitespace() || ",;<>".contains(letter));
+        let parts = text.split(|letter: char| letter.is_whitespace() || ",;<>|".contains(letter));
         parts.filter(|part| part.contains('@')).map(subject::normalise).collect()
     } else {
         let one = text.split(':').next().unwrap_or_default();
