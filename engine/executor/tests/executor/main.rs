@@ -11,6 +11,8 @@ mod clocks;
 mod concurrency;
 mod control_flow;
 mod crash;
+#[path = "../../../../tests/benches/inbox/crowd.rs"]
+mod crowd;
 mod edit;
 mod epoch;
 mod erasure;
@@ -18,6 +20,7 @@ mod events;
 mod forks;
 mod gate;
 mod interleave;
+mod listing;
 mod policy;
 mod reads;
 mod report;

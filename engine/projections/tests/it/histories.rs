@@ -251,7 +251,7 @@ fn once_every_run_is_over_nothing_is_due_and_nobody_must_be_looked_at() {
         history.append(group);
         let status = placet_projections::status(&history.world.view()).unwrap();
         for (table, rows) in status.tables {
-            let empty = ["proj_live_v4", "proj_marks_v4", "proj_due_v4", "proj_listeners_v4"]
+            let empty = ["proj_live_v5", "proj_marks_v5", "proj_due_v5", "proj_listeners_v5"]
                 .contains(&table);
             assert!(!empty || rows == 0, "{table} has {rows} rows");
         }
