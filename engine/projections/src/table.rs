@@ -10,9 +10,10 @@
 //! all key: a flipped bit is an error, never another id. A change of any stored struct or key is a
 //! new version of all names (`_v6`), and so is a new table: the next start fills them from the log.
 //!
-//! Rows that a run of three reads costs, in four commits: `runs` 1 write, `live` 3 writes and 1
-//! removal, `ended` 1 write, `marks` 1 write and 1 removal; `cursor` is written once per commit.
-//! An item of the inbox costs, beside its `decisions` row, one row that is all key in each of `marks`,
+//! What a run of three reads costs, in four commits: `hot` in each of them (the cursor, and between
+//! them 3 writes and a removal of its state, 1 write and a removal of its mark), `runs` 1 write,
+//! `ended` 1 write.
+//! An item of the inbox costs, beside its `decisions` row and its mark, one row that is all key in each of
 //! `inbox`, `shaped` and `asked`, written when it opens and removed when it closes.
 
 use crate::Error;
@@ -54,18 +55,23 @@ macro_rules! tables {
 }
 
 tables! {
-    /// `"all" → position u64`: the last event that all tables hold. They are one fold in one
-    /// transaction, so they share one cursor and cannot disagree.
-    Cursor = "cursor",
+    /// What almost every commit writes, in one table: each further one would cost a commit one more
+    /// page. The first byte of a key says what the row is.
+    ///
+    /// ```text
+    /// 0                      → position u64   the last event that all tables hold: one fold in one
+    ///                                         transaction, so they cannot disagree
+    /// kind u8 (1…15) | id 16 → nothing        who must be looked at; see [`crate::key::Mark`]
+    /// 16 | run 16            → State          runs that may still get events: nothing in it that
+    ///                                         never changes; they leave when they are over
+    /// ```
+    ///
+    /// The state is [`crate::run::State`].
+    Hot = "hot",
     /// `run 16` → [`crate::run::Facts`]: what a run pins for life. Written once.
     Runs = "runs",
-    /// `run 16` → [`crate::run::State`]: runs that may still get events. Written by every commit
-    /// that concerns the run, so it holds nothing that never changes; small, as ended runs leave it.
-    Live = "live",
     /// `run 16` → [`crate::run::State`]: runs that are over, with no attempt left. Written once.
     Ended = "ended",
-    /// `kind u8 | id 16 → nothing`: who must be looked at; see [`crate::key::Mark`].
-    Marks = "marks",
     /// `due at 8 | run 16 | kind u8 | id 16 → nothing`: what comes due, in order of time; see
     /// [`crate::DueRow`].
     Due = "due",

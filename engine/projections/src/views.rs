@@ -10,6 +10,7 @@ mod project;
 pub use inbox::ShapePlace;
 
 use crate::decision::Decision;
+use crate::key;
 use crate::run::{End, Facts, State};
 use crate::store::{Snapshot, guarded};
 use crate::table::TableName;
@@ -58,7 +59,7 @@ impl<'a> Views<'a> {
             let Some(facts) = self.snapshot.open(TableName::Runs)?.get::<Facts>(&key)? else {
                 return Ok(None);
             };
-            let live = self.snapshot.open(TableName::Live)?.get::<State>(&key)?;
+            let live = self.snapshot.open(TableName::Hot)?.get::<State>(&key::live(key))?;
             let state = match live {
                 Some(state) => state,
                 None => self.snapshot.open(TableName::Ended)?.need(&key)?,
@@ -81,7 +82,7 @@ impl<'a> Views<'a> {
         guarded(|| {
             let before = before.map(RunId::to_bytes);
             let to = before.as_ref().map_or(Bound::Unbounded, |key| Bound::Excluded(&key[..]));
-            let live = self.snapshot.open(TableName::Live)?.range(Bound::Unbounded, to)?;
+            let live = self.live_before(before)?;
             let ended = self.snapshot.open(TableName::Ended)?.range(Bound::Unbounded, to)?;
             let ended = ended.rev().take(may_be_ended(filter.status));
             let facts = self.snapshot.open(TableName::Runs)?;
@@ -110,11 +111,25 @@ impl<'a> Views<'a> {
     /// A damaged row.
     pub fn live_count(&self, limit: usize) -> Result<usize, Error> {
         guarded(|| {
-            let table = self.snapshot.open(TableName::Live)?;
-            let rows = table.range::<State>(Bound::Unbounded, Bound::Unbounded)?.take(limit);
             // runs that are over stay there while an attempt of theirs is not
+            let rows = self.live_before(None)?.take(limit);
             rows.map(|row| Ok(usize::from(row?.1.end.is_none()))).sum()
         })
+    }
+
+    /// States of runs that are not over, before a run; the last rows of their table.
+    fn live_before(
+        &self,
+        before: Option<[u8; 16]>,
+    ) -> Result<impl DoubleEndedIterator<Item = StateRow> + use<>, Error> {
+        let (from, to) = (key::live([0; 16]), before.map(key::live));
+        let to = to.as_ref().map_or(Bound::Unbounded, |key| Bound::Excluded(&key[..]));
+        let rows = self.snapshot.open(TableName::Hot)?.range(Bound::Included(&from), to)?;
+        Ok(rows.map(|row| {
+            let (key, state) = row?;
+            let run = key::run(&key).ok_or_else(|| TableName::Hot.damaged(&key, "its key"))?;
+            Ok((run, state))
+        }))
     }
 
     /// One decision, in any state.

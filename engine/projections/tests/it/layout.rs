@@ -14,12 +14,10 @@ use placet_model::nkey::UserKey;
 use placet_model::{Digest, Event, Iteration, StreamId, TaskPath};
 
 /// The first 12 hex digits over all rows of each table.
-const PINNED: [(&str, &str); 26] = [
-    ("proj_cursor_v5", "8b6988eaf497"),
+const PINNED: [(&str, &str); 24] = [
+    ("proj_hot_v5", "43bbbf43194c"),
     ("proj_runs_v5", "c8146788cddb"),
-    ("proj_live_v5", "e900e0c16935"),
     ("proj_ended_v5", "472c94d8b6ce"),
-    ("proj_marks_v5", "453d02093443"),
     ("proj_due_v5", "17d70bcfdf4f"),
     ("proj_decisions_v5", "8c15b538abb4"),
     ("proj_requests_v5", "7ca299d6d7af"),
