@@ -92,7 +92,11 @@ async fn ask(mut doors: Doors, chosen: &[Item], asks: usize) -> Result<(), Failu
             r#"{"workflow":"bench/rare"}"#,
             "&workflow=bench/rare",
         ),
-        Question::List("list, by operation", r#"{"operation":"http.request"}"#, "&operation=http.request"),
+        Question::List(
+            "list, by operation",
+            r#"{"operation":"http.request"}"#,
+            "&operation=http.request",
+        ),
         Question::List("list, in doubt (none)", r#"{"state":"in_doubt"}"#, "&state=in_doubt"),
         Question::Shapes,
     ];

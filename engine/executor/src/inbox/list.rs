@@ -52,8 +52,8 @@ struct Looking<'a> {
 }
 
 impl Handle {
-    /// `{filter?, group?, cursor?, limit?}` → `{items, next, partial}`: the open requests that
-    /// concern the caller, gravest first; with `group` `{groups, next, partial}`, the shapes on which
+    /// `{filter?, group?, cursor?, limit?}` → `{items, next, partial?}`: the open requests that
+    /// concern the caller, gravest first; with `group` `{groups, next, partial?}`, the shapes on which
     /// a vote of the caller may count, each with the exact number of its open items.
     ///
     /// `filter` is `all` for every open item, else only what waits for the caller; or an object
@@ -83,8 +83,17 @@ impl Handle {
         let items: Result<Vec<Value>, Error> =
             page.rows.iter().map(|row| self.item(view, world, row)).collect();
         let next = page.next.map(|place| place.to_string());
-        Ok(json!({ "items": items?, "next": next, "partial": page.partial }))
+        Ok(shown("items", items?, (next, page.partial)))
     }
+}
+
+/// A page as it is told; `partial` stands only where it is true.
+fn shown(what: &str, rows: Vec<Value>, (next, partial): (Option<String>, bool)) -> Value {
+    let mut page = json!({ what: rows, "next": next });
+    if partial {
+        page["partial"] = json!(true);
+    }
+    page
 }
 
 struct Page {
@@ -199,8 +208,7 @@ impl Looking<'_> {
     fn groups(&self, mut after: Option<ShapePlace>, limit: usize) -> Result<Value, Error> {
         let (mut groups, mut examined) = (vec![], 0);
         let page = |groups: Vec<Value>, next: Option<ShapePlace>, partial: bool| {
-            let next = next.map(|place| place.to_string());
-            Ok(json!({ "groups": groups, "next": next, "partial": partial }))
+            Ok(shown("groups", groups, (next.map(|place| place.to_string()), partial)))
         };
         while examined < EXAMINED_MAX {
             let shapes = self.views.shapes(after, limit + 1)?;

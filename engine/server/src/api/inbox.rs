@@ -15,7 +15,7 @@ const FILTERS: [&str; 7] =
     ["integration", "operation", "requester", "workflow", "state", "mode", "shape"];
 
 /// `GET /inbox?filter=&integration=&operation=&requester=&workflow=&state=&mode=&shape=&group=&cursor=&limit=`
-/// → `{items, next, partial}`, or with `group=true` `{groups, next, partial}`.
+/// → `{items, next, partial?}`, or with `group=true` `{groups, next, partial?}`.
 pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
     let known = [&["filter", "group", "cursor", "limit"], &FILTERS[..]].concat();
     let params = params.only(&known)?;
