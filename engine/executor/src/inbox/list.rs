@@ -89,7 +89,8 @@ impl Handle {
 
 /// A page as it is told; `partial` stands only where it is true.
 fn shown(what: &str, rows: Vec<Value>, (next, partial): (Option<String>, bool)) -> Value {
-    let mut page = json!({ what: rows, "next": next });
+    let mut page = json!({ "next": next });
+    page[what] = Value::Array(rows);
     if partial {
         page["partial"] = json!(true);
     }
