@@ -1,8 +1,8 @@
 //! The command line. Each command's own arguments stand with the command.
 
 use crate::commands::{
-    adapters, audit, backup, check, compact, deploy, dev, erase, govern, graph, inbox, init,
-    integrations, keys, nats, projections, restore, run, runs, serve, test, tokens, witness,
+    adapters, audit, backup, check, compact, deploy, dev, erase, explain, govern, graph, inbox,
+    init, integrations, keys, nats, projections, restore, run, runs, serve, test, tokens, witness,
 };
 use clap::{Parser, Subcommand};
 
@@ -68,6 +68,8 @@ pub(crate) enum Command {
     Compact(compact::Args),
     /// The derived tables
     Projections(projections::Args),
+    /// What an error code means and what to do
+    Explain(explain::Args),
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ pub(crate) mod compact;
 pub(crate) mod deploy;
 pub(crate) mod dev;
 pub(crate) mod erase;
+pub(crate) mod explain;
 pub(crate) mod govern;
 pub(crate) mod graph;
 pub(crate) mod inbox;
@@ -58,6 +59,7 @@ pub(crate) async fn run(command: Command) -> Result<Exit> {
         Command::Pause(args) => govern::set_flow(args, Flow::Pause).await,
         Command::Resume(args) => govern::set_flow(args, Flow::Resume).await,
         Command::Projections(args) => projections::run(args).await,
+        Command::Explain(args) => explain::run(&args),
         Command::Erase(args) => erase::run(args).await,
         Command::Compact(args) => compact::run(args).await,
     }

@@ -65,9 +65,6 @@ pub(crate) fn refused(error: &placet_executor::Error) -> anyhow::Error {
     Refused(Problem::from(error)).into()
 }
 
-/// Refusals of what was typed, not of what was asked for.
-const INVALID: [&str; 2] = ["PL4003", "PL4010"];
-
 /// Says what went wrong, on stderr, and which exit code follows.
 pub(crate) fn report(error: &anyhow::Error) -> Exit {
     if is_broken_pipe(error) {
@@ -79,10 +76,12 @@ pub(crate) fn report(error: &anyhow::Error) -> Exit {
         if !problem.detail.is_empty() && problem.detail != problem.title {
             out::say(&format!("  {}", out::visible(&problem.detail)));
         }
-        if let Some(page) = code::find(&problem.code) {
+        let page = code::find(&problem.code);
+        if let Some(page) = page {
             out::say(&format!("  = help: {}", page.help));
         }
-        return if INVALID.contains(&problem.code.as_str()) { Exit::Usage } else { Exit::Negative };
+        let usage = page.is_some_and(|page| page.exit() == 2);
+        return if usage { Exit::Usage } else { Exit::Negative };
     }
     let page = code_of(error).and_then(code::find);
     let head = page.map_or_else(|| "error:".to_owned(), |page| format!("error[{}]:", page.name));

@@ -334,3 +334,55 @@ fn operations_are_listed_with_what_they_do() {
         placet(&project).args(["adapters", "show", "slack.chat.postMessage", "--json"]).run();
     assert_eq!(shown.expect_code(0).json()["effect"], json!("send"));
 }
+
+#[test]
+fn the_inbox_is_listed_by_kind_narrowed_and_cut_off_with_a_cursor() {
+    let project = Project::new();
+    let dev = Dev::start(&project, &[]);
+    for _ in 0..3 {
+        let file = slack_notify();
+        drop(dev.command("author", &["start", &file, "--input", INPUT]).run().expect_code(0));
+    }
+    let list = |args: &[&str]| {
+        let args = [&["inbox", "list", "--json"], args].concat();
+        dev.command("approver", &args).run().expect_code(0).json()
+    };
+    // runs come to their request by themselves, so the list is asked for until it has all
+    let all = (0..200).map(|_| list(&[])).find(|all| all["items"].as_array().unwrap().len() == 3);
+    let all = all.expect("three wait");
+    let groups = list(&["--group"]);
+    let [group] = &groups["groups"].as_array().unwrap()[..] else { panic!("{groups:#}") };
+    assert_eq!(
+        (&group["count"], &group["operation"]),
+        (&json!(3), &json!("slack.chat.postMessage"))
+    );
+    let shape = group["shape"].as_str().unwrap();
+    let short = &shape.trim_start_matches("sha256:")[..12];
+    assert_eq!(list(&["--shape", short]), all);
+    assert_eq!(list(&["--operation", "slack.chat.postMessage", "--state", "requested"]), all);
+    assert_eq!(list(&["--workflow", "no/such"])["items"], json!([]));
+    let page = list(&["--limit", "2"]);
+    let cursor = page["next"].as_str().expect("there is more");
+    let rest = list(&["--limit", "2", "--cursor", cursor]);
+    let both = [&page, &rest].map(|page| page["items"].as_array().unwrap().clone()).concat();
+    assert_eq!((json!(both), &rest["next"]), (all["items"].clone(), &Value::Null));
+    let table = dev.command("approver", &["inbox", "list", "--group"]).run().expect_code(0);
+    assert!(
+        table.stdout.contains(short) && table.stdout.trim_start().starts_with('3'),
+        "{table:?}"
+    );
+}
+
+#[test]
+fn every_code_is_explained_in_the_terminal() {
+    let project = Project::new();
+    let explained = placet(&project).args(["explain", "pl3017"]).run().expect_code(0).stdout;
+    for words in ["PL3017: an unsigned vote", "placet keys new", "HTTP 403", "exit code 1"] {
+        assert!(explained.contains(words), "{words}: {explained}");
+    }
+    let page = placet(&project).args(["explain", "3017", "--json"]).run().expect_code(0).json();
+    assert_eq!((&page["code"], &page["http"]), (&json!("PL3017"), &json!(403)));
+    let all = placet(&project).args(["explain", "--json"]).run().expect_code(0).json();
+    assert!(all["codes"].as_array().unwrap().len() > 100);
+    drop(placet(&project).args(["explain", "nothing"]).run().expect_code(2));
+}

@@ -1,11 +1,14 @@
 //! Tables that must stay complete: error codes, and fixtures that some test uses.
 
-use std::collections::BTreeSet;
+use placet_model::code;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::sources::{Source, is_rust, nothing_of, rust, texts};
+use super::sources::{Source, is_rust, nothing_of, root, rust, texts};
 
 /// The home of the codes: whatever names one, names one of these.
-const CODE_TABLE: &str = "engine/model/src/code.rs";
+const CODE_TABLE: &str = "engine/model/src/code/";
+/// What is made from it.
+const REFERENCE: &str = "docs/reference/codes.md";
 
 /// `PL` and four digits, standing alone.
 fn codes(line: &str) -> Vec<String> {
@@ -27,23 +30,45 @@ fn in_code(source: &Source) -> Vec<(usize, String)> {
         .collect()
 }
 
-#[test]
-fn every_error_code_is_in_the_table() {
-    let sources = rust();
-    let table = sources
-        .iter()
-        .find(|source| source.path == CODE_TABLE)
-        .expect("the table of codes is there");
-    let known: BTreeSet<String> = in_code(table).into_iter().map(|(_, code)| code).collect();
-    let mut findings = Vec::new();
-    for source in &sources {
+/// Where codes are named: in product code, and in all of it.
+fn named() -> (BTreeMap<String, String>, BTreeMap<String, String>) {
+    let (mut raised, mut anywhere) = (BTreeMap::new(), BTreeMap::new());
+    for source in rust().iter().filter(|source| !source.path.starts_with(CODE_TABLE)) {
+        let tests: BTreeSet<usize> = source.lines_of_tests().map(|(number, _)| number).collect();
         for (number, code) in in_code(source) {
-            if !known.contains(&code) {
-                findings.push(format!("{}:{number}: {code}", source.path));
+            let place = format!("{}:{number}", source.path);
+            let engine = (source.path.starts_with("engine/")
+                || source.path.starts_with("adapters/"))
+                && !source.path.contains("/tests/");
+            if engine && !tests.contains(&number) {
+                raised.insert(code.clone(), place.clone());
             }
+            anywhere.insert(code, place);
         }
     }
-    nothing_of("error codes that the table does not hold", &findings);
+    (raised, anywhere)
+}
+
+#[test]
+fn every_error_code_is_in_the_table_and_every_one_of_the_table_is_raised_somewhere() {
+    let (raised, anywhere) = named();
+    let known: BTreeSet<&str> = code::all().map(|code| code.name).collect();
+    let unknown = anywhere.iter().filter(|(code, _)| !known.contains(code.as_str()));
+    let mut findings: Vec<String> =
+        unknown.map(|(code, place)| format!("{place}: {code} has no page")).collect();
+    let unused = known.iter().filter(|code| !raised.contains_key(**code));
+    findings.extend(unused.map(|code| format!("{code}: nothing raises it")));
+    nothing_of("error codes without a page, or pages without an error", &findings);
+}
+
+#[test]
+fn the_reference_of_codes_is_made_from_the_table() {
+    let path = root().join(REFERENCE);
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        written == code::reference(),
+        "{REFERENCE} is not what the table says: placet explain --markdown > {REFERENCE}"
+    );
 }
 
 #[test]

@@ -94,7 +94,6 @@ pub(super) fn operation(
     })
 }
 
-/// How the provider itself delivers nothing; `none` is none.
 fn lint_request(
     request: &RequestSpec,
     document: &Spanned<OperationDoc>,

@@ -2,6 +2,7 @@
 //! that no engine has open.
 
 mod desk;
+mod list;
 mod watch;
 
 use crate::exit::{Exit, invalid};
@@ -37,14 +38,8 @@ struct Way {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// What waits
-    List {
-        /// Every open item, not only those that wait for you
-        #[arg(long)]
-        all: bool,
-        #[arg(long)]
-        json: bool,
-    },
+    /// What waits, gravest first
+    List(list::ListArgs),
     /// One card: what will be sent, where, as whom
     Show {
         decision: DecisionId,
@@ -162,7 +157,7 @@ impl Became {
 
 pub(crate) async fn run(args: Args) -> Result<Exit> {
     let purpose = match args.command {
-        Command::List { .. } | Command::Show { .. } | Command::Watch { .. } => Purpose::Read,
+        Command::List(_) | Command::Show { .. } | Command::Watch { .. } => Purpose::Read,
         _ => Purpose::Change,
     };
     let desk = match &args.way.nats {
@@ -176,7 +171,7 @@ pub(crate) async fn run(args: Args) -> Result<Exit> {
 
 async fn act(desk: &Desk, command: Command) -> Result<Exit> {
     match command {
-        Command::List { all, json } => list(desk, all.then_some("all"), json).await?,
+        Command::List(args) => list::run(desk, args).await?,
         Command::Show { decision, json } => {
             let card = desk.card(decision).await?;
             if json {
@@ -215,28 +210,6 @@ async fn act(desk: &Desk, command: Command) -> Result<Exit> {
         }
     }
     Ok(Exit::Done)
-}
-
-async fn list(desk: &Desk, filter: Option<&str>, json: bool) -> Result<()> {
-    let mut items = vec![];
-    let mut cursor = Value::Null;
-    loop {
-        let page = desk.page(filter, cursor.as_str()).await?;
-        items.extend(page["items"].as_array().cloned().unwrap_or_default());
-        cursor = page["next"].clone();
-        if cursor.is_null() {
-            break;
-        }
-    }
-    if json {
-        return out::json(&json!({ "items": items, "next": null }));
-    }
-    if items.is_empty() {
-        out::say("nothing waits for you");
-        return Ok(());
-    }
-    let rows: Vec<Vec<String>> = items.iter().map(row).collect();
-    out::table(&["DECISION", "STATE", "MODE", "SUMMARY", "NEEDS", "EXPIRES"], &rows)
 }
 
 /// An item as one line.

@@ -15,7 +15,7 @@ use placet_executor::{Clock, Handle};
 use placet_log::Log;
 use placet_model::Principal;
 use placet_model::actor::{PrincipalKind, Role};
-use placet_model::decision::{Assurance, DecisionState};
+use placet_model::decision::Assurance;
 use placet_model::draft::Mode;
 use placet_model::policy::{Policy, PrincipalInfo};
 use placet_projections::Views;
@@ -274,10 +274,7 @@ async fn make_admin(handle: &Handle, tokens: &Tokens, name: &Principal) -> Resul
 /// What `dev` was told without a signature must not come to be sent by `serve`.
 fn refuse_unsigned(log: &Log) -> Result<()> {
     let view = log.read()?;
-    let open = Views::new(&view).context("the projections")?.open(None, usize::MAX)?;
-    let held =
-        open.iter().find(|row| row.state == DecisionState::Approved || !row.votes.is_empty());
-    match held {
+    match Views::new(&view).context("the projections")?.voted_on()? {
         None => Ok(()),
         Some(row) => Err(invalid(format!(
             "{} holds votes that nobody has signed: let it be sent, or withdraw it, with `placet dev`",

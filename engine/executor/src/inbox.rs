@@ -5,6 +5,7 @@ mod bulk;
 mod card;
 mod changes;
 mod inspect;
+mod list;
 mod requests;
 mod signed;
 
@@ -19,13 +20,22 @@ use placet_model::actor::Role;
 use placet_model::decision::{Assurance, Ballot, DecisionState, Resolution, Verdict, Voter};
 use placet_model::{DecisionId, Digest, Principal, Timestamp, code};
 use placet_projections::{DecisionRow, Views};
-use requests::{DecideBody, ListBody};
+use requests::DecideBody;
 use serde_json::{Value, json};
 
 /// Items of one page at most.
 const PAGE_MAX: usize = 200;
 /// Items of a page when nobody asks for another number.
 const PAGE: usize = 50;
+
+/// Which open items are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ItemsOf {
+    /// What waits for the caller.
+    Mine,
+    /// Every one that the caller may see.
+    All,
+}
 
 /// Somebody who asks, and how that is known.
 #[derive(Debug, Clone)]
@@ -66,40 +76,6 @@ enum Asked {
 }
 
 impl Handle {
-    /// `{filter?, cursor?, limit?}` → `{items, next}`: the open requests that concern the caller,
-    /// oldest first. `filter` is `all` for every open item, else only what waits for the caller.
-    ///
-    /// # Errors
-    /// A malformed request; a project that cannot be read.
-    pub fn inbox_list(&self, caller: &Caller, body: &Value) -> Result<Value, Error> {
-        self.known(&caller.principal)?;
-        let body: ListBody = requests::parse(body)?;
-        let limit = body.limit.unwrap_or(PAGE).clamp(1, PAGE_MAX);
-        let after = body.cursor.map(|text| requests::id(&text)).transpose()?;
-        let view = self.view()?;
-        let views = Views::new(&view)?;
-        let (world, now) = (self.world(), self.now());
-        let mut items = vec![];
-        let (mut after, mut next) = (after, None);
-        'pages: loop {
-            let page = views.open(after, PAGE_MAX)?;
-            for row in &page {
-                if items.len() == limit {
-                    next = after.map(|id: DecisionId| id.to_string());
-                    break 'pages;
-                }
-                after = Some(row.decision);
-                if concerns((&world, now), row, &caller.principal, body.filter.as_deref()) {
-                    items.push(self.item(&view, &world, row)?);
-                }
-            }
-            if page.len() < PAGE_MAX {
-                break;
-            }
-        }
-        Ok(json!({ "items": items, "next": next }))
-    }
-
     /// `{decision}` → the whole card.
     ///
     /// # Errors
@@ -111,7 +87,7 @@ impl Handle {
         let row = Views::new(&view)?.decision(decision)?;
         let row = row.ok_or(Refusal::UnknownDecision { decision })?;
         let world = self.world();
-        if !concerns((&world, self.now()), &row, &caller.principal, Some("all")) {
+        if !concerns((&world, self.now()), &row, &caller.principal, ItemsOf::All) {
             return Err(Refusal::UnknownDecision { decision }.into());
         }
         let mut card = self.card(&view, &world, &row)?;
@@ -232,23 +208,32 @@ fn concerns(
     (world, now): (&World, Timestamp),
     row: &DecisionRow,
     who: &Principal,
-    filter: Option<&str>,
+    items: ItemsOf,
 ) -> bool {
     let voted = row.votes.iter().any(|(voter, ..)| voter == who);
     let electorate = electorate(world, row, now);
-    let entitled =
-        electorate.is_entitled(who) || electorate.may_break_glass(who) && filter == Some("all");
+    let all = items == ItemsOf::All;
+    let entitled = electorate.is_entitled(who) || electorate.may_break_glass(who) && all;
     let operator = world.policy.has_role(who, Role::Operator);
     let doubt = row.in_doubt.is_some() && (world.policy.may_approve(who) || operator);
-    let all = filter == Some("all");
     // whoever has said something to it, or has written it, goes on seeing what becomes of it
-    let sees = *who == row.requester
-        || voted
-        || row.editor.as_ref() == Some(who)
-        || [Role::Operator, Role::Auditor, Role::Admin]
-            .iter()
-            .any(|role| world.policy.has_role(who, *role));
+    let sees =
+        *who == row.requester || voted || row.editor.as_ref() == Some(who) || oversees(world, who);
     doubt || (entitled && (all || !voted)) || (all && sees)
+}
+
+/// Operators, auditors and admins see every item.
+fn oversees(world: &World, who: &Principal) -> bool {
+    let roles = [Role::Operator, Role::Auditor, Role::Admin];
+    roles.iter().any(|role| world.policy.has_role(who, *role))
+}
+
+/// Whether hardly an item is kept from this principal: whoever may break the glass sees all but
+/// their own.
+fn sees_all(world: &World, who: &Principal) -> bool {
+    let glass = world.policy.break_glass.as_ref();
+    let may_break = glass.is_some_and(|glass| world.policy.people(&glass.who).contains(who));
+    may_break || oversees(world, who)
 }
 
 fn ballot(decision: DecisionId, verdict: Verdict, body: DecideBody) -> Result<Ballot, Error> {

@@ -1,12 +1,10 @@
-//! The fold of what agents ask for: actions by their key, open items by who caused them, and drafts
-//! that an approver has replaced.
+//! The fold of what agents ask for: actions by their key, and drafts that an approver has replaced.
 
 use crate::Error;
-use crate::key::Mark;
 use crate::store::Store;
 use crate::table::TableName;
 use placet_model::event::decision::{ActionRequested, DraftEdited};
-use placet_model::{DecisionId, Digest, Principal, RunId};
+use placet_model::{Digest, RunId};
 use serde::{Deserialize, Serialize};
 
 /// An action of an agent, as stored.
@@ -32,24 +30,4 @@ pub(crate) fn requested(
 /// The last decision whose draft said this counts.
 pub(crate) fn edited(store: &mut Store<'_>, body: &DraftEdited) -> Result<(), Error> {
     store.put(TableName::Edited, body.original.as_bytes(), &body.decision)
-}
-
-/// Keeps the open items of a requester, as the marks of a decision come and go.
-pub(crate) fn open(
-    store: &mut Store<'_>,
-    (decision, requester): (DecisionId, &Principal),
-    (before, now): (&[Mark], &[Mark]),
-) -> Result<(), Error> {
-    let open = Mark::Open(decision);
-    let key = || [asked(requester), decision.to_bytes().to_vec()].concat();
-    match (before.contains(&open), now.contains(&open)) {
-        (false, true) => store.put(TableName::Asked, &key(), &()),
-        (true, false) => store.remove(TableName::Asked, &key()),
-        (true, true) | (false, false) => Ok(()),
-    }
-}
-
-/// What the keys of a requester's open items begin with; no principal's name holds a zero.
-pub(crate) fn asked(requester: &Principal) -> Vec<u8> {
-    [requester.as_str().as_bytes(), &[0]].concat()
 }

@@ -3,13 +3,14 @@
 //! A row is made when the request is, and is kept for ever. It names the run's facts by the run's
 //! id alone: they are joined when a row is read.
 
+use crate::inbox::{place_of, shape_of};
 use crate::key::Mark;
 use crate::run::{Facts, State};
 use crate::{DecisionRow, Due, DueRow, Error};
 use placet_model::approval::Requirement;
 use placet_model::attempt::RefuseReason;
 use placet_model::decision::{DecisionState, Verdict, VoidReason};
-use placet_model::draft::BoundField;
+use placet_model::draft::{BoundField, Mode};
 use placet_model::event::attempt::AttemptRefused;
 use placet_model::event::decision::{
     ApproversReminded, DecisionReassigned, DecisionRequested, DecisionSettled, DecisionVoided,
@@ -27,19 +28,22 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Decision {
     pub(crate) run: RunId,
     pub(crate) requester: Principal,
-    task: TaskPath,
+    /// `namespace/name` of the workflow that asked.
+    pub(crate) workflow: String,
+    pub(crate) mode: Mode,
+    pub(crate) task: TaskPath,
     iteration: Iteration,
-    operation: String,
-    effect: Effect,
-    integration: Option<IntegrationId>,
+    pub(crate) operation: String,
+    pub(crate) effect: Effect,
+    pub(crate) integration: Option<IntegrationId>,
     draft_revision: u32,
     digest: Digest,
-    requirement: Requirement,
+    pub(crate) requirement: Requirement,
     requested_at: Timestamp,
-    expires_at: Timestamp,
-    state: DecisionState,
-    in_doubt: Option<(AttemptId, Timestamp)>,
-    votes: Vec<(Principal, Verdict, Timestamp)>,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) state: DecisionState,
+    pub(crate) in_doubt: Option<(AttemptId, Timestamp)>,
+    pub(crate) votes: Vec<(Principal, Verdict, Timestamp)>,
     missing: Vec<String>,
     void: Option<(VoidReason, Option<BoundField>)>,
     with: PayloadRef,
@@ -48,9 +52,9 @@ pub(crate) struct Decision {
     summary: Option<PayloadRef>,
     attempt: Option<AttemptId>,
     /// Who has written the draft, where that is not the workflow.
-    editor: Option<Principal>,
+    pub(crate) editor: Option<Principal>,
     /// Users and groups who are to decide instead.
-    assigned: Vec<Principal>,
+    pub(crate) assigned: Vec<Principal>,
     revision: Revision,
     notes: Vec<String>,
     notices: Vec<(Timestamp, NoticeKind)>,
@@ -174,14 +178,16 @@ fn doubt_over<'e>(state: &State, attempt: AttemptId) -> Option<(DecisionId, Chan
 
 impl Decision {
     pub(crate) fn requested(
-        (run, requester): (RunId, Principal),
+        (run, facts): (RunId, Facts),
         (draft, editor): (&DraftPrepared, Option<Principal>),
         body: &DecisionRequested,
         event: &RecordedEvent,
     ) -> Self {
         Self {
             run,
-            requester,
+            workflow: facts.workflow.family(),
+            mode: facts.mode,
+            requester: facts.requester,
             task: draft.task.clone(),
             iteration: draft.iteration.clone(),
             operation: draft.operation.clone(),
@@ -283,9 +289,11 @@ impl Decision {
     }
 
     /// The row as readers see it.
-    pub(crate) fn into_row(self, decision: DecisionId, run: Facts) -> DecisionRow {
-        DecisionRow {
+    pub(crate) fn into_row(self, decision: DecisionId, run: Facts) -> Result<DecisionRow, Error> {
+        Ok(DecisionRow {
             decision,
+            shape: shape_of(&self)?,
+            place: place_of(decision, &self),
             run: self.run,
             workflow: run.workflow,
             requester: self.requester,
@@ -316,7 +324,7 @@ impl Decision {
             notes: self.notes,
             standing: self.standing,
             delegated: self.delegated,
-        }
+        })
     }
 }
 

@@ -6,6 +6,7 @@
 use crate::action;
 use crate::arrival::{self, Came};
 use crate::decision::{Change, Decision, misplaced};
+use crate::inbox::{self, Listed};
 use crate::key::{self, DUE_LEN, MARK_LEN, Mark};
 use crate::nonce::{self, Spent};
 use crate::order::{self, Became};
@@ -18,9 +19,7 @@ use crate::{integrations, project};
 use placet_model::event::decision::StandingUsed;
 use placet_model::event::run::{RunMigrated, RunStarted};
 use placet_model::event::wait::EventReceived;
-use placet_model::{
-    DecisionId, Event, Position, Principal, RecordedEvent, Revision, RunId, StreamId,
-};
+use placet_model::{DecisionId, Event, Position, RecordedEvent, Revision, RunId, StreamId};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
@@ -67,6 +66,7 @@ struct TouchedRun {
 struct TouchedDecision {
     marks: Vec<Mark>,
     due: Vec<[u8; DUE_LEN]>,
+    listed: Option<Listed>,
     decision: Decision,
 }
 
@@ -200,12 +200,13 @@ impl Commit {
                 let draft = touched.state.draft(&body.task);
                 let draft = draft.ok_or_else(|| misplaced(event, "the run has no draft"))?;
                 let editor = touched.state.editor(&body.task);
-                let requester = match &touched.facts {
-                    Some(facts) => facts.requester.clone(),
-                    None => requester_of(store, run, event)?,
+                let facts = match &touched.facts {
+                    Some(facts) => facts.clone(),
+                    None => facts_of(store, run, event)?,
                 };
-                let decision = Decision::requested((run, requester), (draft, editor), body, event);
-                let touched = TouchedDecision { marks: vec![], due: vec![], decision };
+                let decision = Decision::requested((run, facts), (draft, editor), body, event);
+                let (marks, due, listed) = (vec![], vec![], None);
+                let touched = TouchedDecision { marks, due, listed, decision };
                 decisions.insert(body.decision, touched);
             } else {
                 if let Change::Voted(vote) = &change
@@ -238,9 +239,7 @@ impl Commit {
         let touched = self.runs.get_mut(&run).ok_or_else(|| misplaced(event, "no such run"))?;
         let mut facts = match touched.facts.take() {
             Some(facts) => facts,
-            None => store
-                .get::<Facts>(TableName::Runs, &run.to_bytes())?
-                .ok_or_else(|| misplaced(event, "its run has not begun"))?,
+            None => facts_of(store, run, event)?,
         };
         facts.workflow = body.workflow.clone();
         facts.plan_digest = body.plan_digest;
@@ -261,13 +260,15 @@ impl Commit {
                 store.put(TableName::Runs, &run.to_bytes(), &facts)?;
             }
         }
-        for (id, TouchedDecision { marks: before, due: due_before, decision }) in self.decisions {
-            let now = decision.marks(id);
-            action::open(store, (id, &decision.requester), (&before, &now))?;
-            difference(&mut marks, &before, &now, Mark::key);
-            difference(&mut due, &due_before, &notice_keys(&decision, id), |key| key);
+        let mut inbox = inbox::Changes::default();
+        for (id, touched) in self.decisions {
+            let decision = touched.decision;
+            difference(&mut marks, &touched.marks, &decision.marks(id), Mark::key);
+            difference(&mut due, &touched.due, &notice_keys(&decision, id), |key| key);
+            inbox.moved(touched.listed.as_ref(), Listed::of(id, &decision)?.as_ref());
             store.put(TableName::Decisions, &id.to_bytes(), &decision)?;
         }
+        inbox.write(store)?;
         for (key, decision) in self.requests {
             store.put(TableName::Requests, &key, &decision)?;
         }
@@ -358,14 +359,9 @@ fn read_run(store: &mut Store<'_>, run: RunId, event: &RecordedEvent) -> Result<
     Err(misplaced(event, "its run has not begun"))
 }
 
-fn requester_of(
-    store: &mut Store<'_>,
-    run: RunId,
-    event: &RecordedEvent,
-) -> Result<Principal, Error> {
+fn facts_of(store: &mut Store<'_>, run: RunId, event: &RecordedEvent) -> Result<Facts, Error> {
     let facts: Option<Facts> = store.get(TableName::Runs, &run.to_bytes())?;
-    let facts = facts.ok_or_else(|| misplaced(event, "its run has not begun"))?;
-    Ok(facts.requester)
+    facts.ok_or_else(|| misplaced(event, "its run has not begun"))
 }
 
 fn notice_keys(decision: &Decision, id: DecisionId) -> Vec<[u8; DUE_LEN]> {
@@ -384,7 +380,8 @@ fn read_decision(
     let decision: Option<Decision> = store.get(TableName::Decisions, &id.to_bytes())?;
     let decision = decision.ok_or_else(|| misplaced(event, "its decision was never requested"))?;
     let due = notice_keys(&decision, id);
-    Ok(TouchedDecision { marks: decision.marks(id), due, decision })
+    let (marks, listed) = (decision.marks(id), Listed::of(id, &decision)?);
+    Ok(TouchedDecision { marks, due, listed, decision })
 }
 
 /// A run that is over leaves the small table of live ones.

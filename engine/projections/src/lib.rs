@@ -21,6 +21,7 @@ mod arrival;
 mod decision;
 mod error;
 mod fold;
+mod inbox;
 mod integrations;
 mod key;
 mod nonce;
@@ -36,12 +37,13 @@ mod table;
 mod views;
 
 pub use error::Error;
+pub use inbox::{ParsePlaceError, Place, Rank};
 pub use nonce::Spent;
 pub use past::Past;
 pub use projections::Projections;
 pub use rebuild::{Difference, Progress, Rebuilt, Status, compare, rebuild, status};
 pub use row::{
     ArrivalRow, DecisionRow, Due, DueRow, Located, OrderRow, OrderStage, OrderedBy, Pauses,
-    RunFilter, RunRow, RunStatus, WaitingFor, WorkflowRow,
+    RunFilter, RunRow, RunStatus, ShapeRow, Source, WaitingFor, WorkflowRow,
 };
-pub use views::Views;
+pub use views::{ShapePlace, Views};

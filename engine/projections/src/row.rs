@@ -1,6 +1,7 @@
 //! What the views hand out. Plain values, apart from the rows as stored, so that a new layout of a
 //! table changes nothing for readers.
 
+use crate::inbox::{Place, Rank, Shape};
 use placet_model::approval::Requirement;
 use placet_model::decision::{DecisionState, Verdict, VoidReason};
 use placet_model::draft::{BoundField, Mode};
@@ -99,11 +100,76 @@ pub struct RunFilter {
     pub workflow: Option<String>,
 }
 
+/// Open items that a list is made of.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// All of them.
+    All,
+    /// Those of one shape.
+    Shape(Digest),
+    /// Those that somebody has caused.
+    AskedBy(Principal),
+    /// Those that somebody has voted on, or has written.
+    InHandsOf(Principal),
+}
+
+/// A kind of open items: see [`crate::Rank`] and the module `inbox` for what makes one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ShapeRow {
+    /// Its name.
+    pub shape: Digest,
+    /// How many items are open.
+    pub count: u64,
+    /// How grave they are, and how they stand.
+    pub rank: Rank,
+    /// Operation name.
+    pub operation: String,
+    /// What it does to the world.
+    pub effect: Effect,
+    /// The integration; none where the call uses none.
+    pub integration: Option<IntegrationId>,
+    /// Sandbox or live.
+    pub mode: Mode,
+    /// `namespace/name` of the workflow, any version.
+    pub workflow: String,
+    /// The task.
+    pub task: TaskPath,
+    /// What must be met.
+    pub requirement: Requirement,
+    /// Users and groups who are to decide instead.
+    pub assigned: Vec<Principal>,
+    /// Whether an approver has written the drafts.
+    pub edited: bool,
+}
+
+impl ShapeRow {
+    pub(crate) fn of(shape: Digest, count: u64, stored: Shape) -> Option<Self> {
+        Some(Self {
+            shape,
+            count,
+            rank: stored.rank()?,
+            operation: stored.operation,
+            effect: stored.effect,
+            integration: stored.integration,
+            mode: stored.mode,
+            workflow: stored.workflow,
+            task: stored.task,
+            requirement: stored.requirement,
+            assigned: stored.assigned,
+            edited: stored.edited,
+        })
+    }
+}
+
 /// One request for a decision, in whatever state; kept for ever.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DecisionRow {
     /// Which decision.
     pub decision: DecisionId,
+    /// What kind of decision it is: items of one shape may be decided together.
+    pub shape: Digest,
+    /// Its place in the list, while it is open.
+    pub place: Option<Place>,
     /// The run that waits for it.
     pub run: RunId,
     /// The run's definition.

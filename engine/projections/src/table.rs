@@ -8,11 +8,13 @@
 //!
 //! redb does not verify its pages on reads, so the check stands in every row, also in rows that are
 //! all key: a flipped bit is an error, never another id. A change of any stored struct or key is a
-//! new version of all names (`_v5`), and so is a new table: the next start fills them from the log.
+//! new version of all names (`_v6`), and so is a new table: the next start fills them from the log.
 //!
 //! What a run of three reads costs, in four commits: `hot` in each of them (the cursor, and between
 //! them 3 writes and a removal of its state, 1 write and a removal of its mark), `runs` 1 write,
 //! `ended` 1 write.
+//! An item of the inbox costs, beside its `decisions` row and its mark, one row that is all key in each of
+//! `inbox`, `shaped` and `asked`, written when it opens and removed when it closes.
 
 use crate::Error;
 use placet_log::check;
@@ -39,13 +41,13 @@ macro_rules! tables {
             /// Its name in redb, and in errors.
             pub(crate) const fn live(self) -> &'static str {
                 match self {
-                    $(Self::$table => concat!("proj_", $name, "_v4"),)+
+                    $(Self::$table => concat!("proj_", $name, "_v5"),)+
                 }
             }
 
             const fn next(self) -> &'static str {
                 match self {
-                    $(Self::$table => concat!("proj_", $name, "_v4_next"),)+
+                    $(Self::$table => concat!("proj_", $name, "_v5_next"),)+
                 }
             }
         }
@@ -98,8 +100,17 @@ tables! {
     Listeners = "listeners",
     /// `run 16` → [`crate::order::Order`]: runs that were ordered by a run or a schedule.
     Orders = "orders",
-    /// `requester | 0 | decision 16 → nothing`: open items by whom they were caused.
+    /// `place 25 → nothing`: open items in the order of the list; see [`crate::Place`].
+    Inbox = "inbox",
+    /// `rank u8 | shape 32 → (count u64,` [`crate::inbox::Shape`]`)`: kinds of open items; a row
+    /// goes with its last item.
+    Shapes = "shapes",
+    /// `shape 32 | place 25 → nothing`: open items by their shape.
+    Shaped = "shaped",
+    /// `requester | 0 | place 25 → nothing`: open items by whom they were caused.
     Asked = "asked",
+    /// `principal | 0 | place 25 → nothing`: open items by who has voted on them or has written them.
+    Hands = "hands",
     /// `digest 32` → [`crate::action::Action`]: actions of agents by agent and idempotency key.
     Actions = "actions",
     /// `digest 32 → decision 16`: drafts that an approver has replaced, by what they said.
@@ -222,7 +233,7 @@ mod tests {
             let mut flipped = row.clone();
             flipped[at] ^= 0x10;
             let error = open(b"key", &flipped).unwrap_err().to_string();
-            assert!(error.contains("6b6579 of proj_requests_v4"), "{error}");
+            assert!(error.contains("6b6579 of proj_requests_v5"), "{error}");
         }
     }
 

@@ -3,8 +3,11 @@
 //! costs what it holds, not what stands before it, unless its method says otherwise.
 
 mod events;
+mod inbox;
 mod lists;
 mod project;
+
+pub use inbox::ShapePlace;
 
 use crate::decision::Decision;
 use crate::key;
@@ -102,6 +105,18 @@ impl<'a> Views<'a> {
         })
     }
 
+    /// How many runs are not over, of so many rows at most.
+    ///
+    /// # Errors
+    /// A damaged row.
+    pub fn live_count(&self, limit: usize) -> Result<usize, Error> {
+        guarded(|| {
+            // runs that are over stay there while an attempt of theirs is not
+            let rows = self.live_before(None)?.take(limit);
+            rows.map(|row| Ok(usize::from(row?.1.end.is_none()))).sum()
+        })
+    }
+
     /// States of runs that are not over, before a run; the last rows of their table.
     fn live_before(
         &self,
@@ -128,21 +143,7 @@ impl<'a> Views<'a> {
                 return Ok(None);
             };
             let facts = self.snapshot.open(TableName::Runs)?.need(&decision.run.to_bytes())?;
-            Ok(Some(decision.into_row(id, facts)))
-        })
-    }
-
-    /// How many items that this principal has caused are open, at most `limit`.
-    ///
-    /// # Errors
-    /// A damaged row.
-    pub fn open_of(&self, requester: &Principal, limit: usize) -> Result<usize, Error> {
-        let from = crate::action::asked(requester);
-        let to = [&from[..], &[u8::MAX; 17]].concat();
-        guarded(|| {
-            let table = self.snapshot.open(TableName::Asked)?;
-            let rows = table.range::<()>(Bound::Included(&from), Bound::Included(&to))?;
-            rows.take(limit).try_fold(0, |count, row| row.map(|_key| count + 1))
+            decision.into_row(id, facts).map(Some)
         })
     }
 

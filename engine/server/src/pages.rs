@@ -123,7 +123,14 @@ pub(crate) async fn login(
 /// `GET /errors/{code}`: what a code means and what to do.
 pub(crate) async fn error_page(Place(name): Place<String>) -> Result<Html<String>, Problem> {
     let code = code::find(&name).ok_or_else(|| Problem::new("PL4012", "there is no such code"))?;
-    let text = format!("<p>{}</p><p>What to do: {}</p>", escape(code.title), escape(code.help));
+    let paragraphs = [
+        code.what.to_owned(),
+        format!("What to do: {}.", code.help),
+        code.next.to_owned(),
+        format!("Where: {}.", code.at),
+    ];
+    let head = format!("<p><strong>{}</strong></p>", escape(code.title));
+    let text = paragraphs.iter().fold(head, |text, words| text + "<p>" + &escape(words) + "</p>");
     Ok(page(code.name, &text))
 }
 

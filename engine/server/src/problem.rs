@@ -1,5 +1,5 @@
-//! Every answer that is not a success: `application/problem+json` (RFC 9457) with our code, and the
-//! one table that gives each code its HTTP status.
+//! Every answer that is not a success: `application/problem+json` (RFC 9457) with our code, whose
+//! status and page stand in the one table of codes.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -11,61 +11,10 @@ use serde_json::{Value, json};
 /// The media type of a problem.
 const MEDIA_TYPE: &str = "application/problem+json";
 
-/// The HTTP status of each code. A code stands once; a code that does not stand here is a 500.
-const STATUSES: &[(u16, &[&str])] = &[
-    (202, &["PL4013"]),
-    (400, &["PL3041", "PL4003", "PL5004"]),
-    (401, &["PL4004"]),
-    (
-        403,
-        &[
-            "PL3003", "PL3004", "PL3008", "PL3012", "PL3017", "PL3030", "PL3031", "PL3033",
-            "PL3042", "PL3043", "PL3044", "PL3045", "PL3046", "PL3050", "PL4005", "PL4015",
-            "PL4042", "PL5005", "PL6003",
-        ],
-    ),
-    (404, &["PL3001", "PL4001", "PL4002", "PL4009", "PL4012"]),
-    (405, &["PL4016"]),
-    (
-        409,
-        &[
-            "PL3002", "PL3005", "PL3006", "PL3007", "PL3011", "PL3013", "PL3014", "PL3016",
-            "PL3032", "PL3034", "PL3049", "PL4008", "PL4011", "PL4019", "PL4031", "PL6004",
-        ],
-    ),
-    (410, &["PL4030"]),
-    (413, &["PL4014"]),
-    (415, &["PL4017"]),
-    (
-        422,
-        &[
-            "PL2001", "PL2002", "PL2003", "PL2004", "PL2101", "PL2102", "PL2103", "PL2104",
-            "PL2105", "PL2106", "PL2107", "PL2108", "PL2109", "PL2110", "PL2201", "PL2202",
-            "PL2203", "PL2204", "PL2205", "PL2206", "PL2301", "PL2302", "PL2303", "PL2304",
-            "PL2305", "PL2306", "PL2307", "PL2308", "PL2309", "PL2310", "PL2401", "PL3009",
-            "PL3010", "PL3018", "PL3047", "PL3048", "PL3051", "PL3052", "PL3053", "PL4010",
-            "PL4018", "PL4041", "PL6001", "PL6002", "PL6005",
-        ],
-    ),
-    (429, &["PL4007", "PL4040"]),
-    (
-        500,
-        &[
-            "PL1002", "PL1003", "PL1004", "PL1005", "PL1007", "PL1009", "PL1010", "PL1015",
-            "PL1202", "PL1203", "PL9001",
-        ],
-    ),
-    (
-        503,
-        &["PL1001", "PL1006", "PL1008", "PL1201", "PL4006", "PL4032", "PL5001", "PL5002", "PL5003"],
-    ),
-];
-
-/// The status of a code.
+/// The status of a code, which stands in the table of codes.
 fn status(code: &str) -> StatusCode {
-    let row = STATUSES.iter().find(|(_, codes)| codes.contains(&code));
-    row.and_then(|(status, _)| StatusCode::from_u16(*status).ok())
-        .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    let known = code::find(code).and_then(|code| StatusCode::from_u16(code.http).ok());
+    known.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 /// Why a request came to nothing.
@@ -180,16 +129,6 @@ pub(crate) fn with_sources(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeSet;
-
-    #[test]
-    fn every_code_has_one_status() {
-        let listed: Vec<&str> = STATUSES.iter().flat_map(|(_, codes)| *codes).copied().collect();
-        let once: BTreeSet<&str> = listed.iter().copied().collect();
-        assert_eq!(listed.len(), once.len());
-        let known: BTreeSet<&str> = code::CODES.iter().map(|code| code.name).collect();
-        assert_eq!(once, known);
-    }
 
     #[test]
     fn a_problem_says_what_and_where() {

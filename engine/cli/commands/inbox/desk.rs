@@ -1,7 +1,7 @@
 //! The desk at which inboxes are asked for: an engine's API, or NATS.
 
 use crate::exit::{Refused, invalid};
-use crate::link::{Link, Target};
+use crate::link::{Link, Target, encoded};
 use crate::out;
 use crate::signing;
 use anyhow::{Result, anyhow};
@@ -39,20 +39,36 @@ impl Desk {
         }
     }
 
-    /// One page of items: those that wait for the caller, or with the filter `all` every open one.
-    pub(super) async fn page(&self, filter: Option<&str>, cursor: Option<&str>) -> Result<Value> {
+    /// One page of what waits for the caller.
+    pub(super) async fn page(&self, cursor: Option<&str>) -> Result<Value> {
+        self.list(&Map::new(), false, (cursor, 200)).await
+    }
+
+    /// One page of items, or of their shapes.
+    pub(super) async fn list(
+        &self,
+        filter: &Map<String, Value>,
+        group: bool,
+        (cursor, limit): (Option<&str>, usize),
+    ) -> Result<Value> {
         match self {
             Self::Engine(link) => {
-                let given = [("filter", filter), ("cursor", cursor)];
-                let given = given.iter().filter_map(|(key, value)| Some((key, (*value)?)));
-                let query: Vec<String> =
-                    given.map(|(key, value)| format!("{key}={value}")).collect();
+                let mut query = vec![format!("limit={limit}"), format!("group={group}")];
+                query.extend(cursor.map(|cursor| format!("cursor={}", encoded(cursor))));
+                for (name, value) in filter {
+                    match value {
+                        Value::Bool(true) => query.push(format!("filter={name}")),
+                        Value::String(text) => query.push(format!("{name}={}", encoded(text))),
+                        _ => {}
+                    }
+                }
                 link.get(&format!("/api/v1/inbox?{}", query.join("&"))).await
             }
             Self::Nats(client) => {
-                let mut body = Map::new();
-                body.extend(filter.map(|filter| ("filter".to_owned(), json!(filter))));
-                body.extend(cursor.map(|cursor| ("cursor".to_owned(), json!(cursor))));
+                let body = json!({
+                    "filter": filter, "group": group, "cursor": cursor, "limit": limit,
+                });
+                let body = body.as_object().cloned().unwrap_or_default();
                 ask(client, Verb::List, &body).await
             }
         }

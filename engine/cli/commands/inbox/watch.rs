@@ -42,7 +42,7 @@ async fn look(desk: &Desk, json: bool, seen: &mut BTreeSet<String>) -> Result<()
     let mut open = BTreeSet::new();
     let mut cursor = Value::Null;
     loop {
-        let page = desk.page(None, cursor.as_str()).await?;
+        let page = desk.page(cursor.as_str()).await?;
         for item in page["items"].as_array().into_iter().flatten() {
             let mark = format!("{} {}", item["id"], item["state"]);
             if !seen.contains(&mark) {

@@ -7,7 +7,7 @@ use placet_core::Refusal;
 use placet_model::decision::{Verdict, Voter};
 use placet_model::manifest::Effect;
 use placet_model::{DecisionId, Digest};
-use placet_projections::{DecisionRow, Views};
+use placet_projections::{DecisionRow, Rank, Views};
 use requests::{BulkBody, DecideBody};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -56,8 +56,8 @@ impl Handle {
         Ok(answers)
     }
 
-    /// The same operation through the same connection in the same mode, and the gravest of them not
-    /// too grave: an act of many takes the highest class in it (OWASP AISVS 9.2.10).
+    /// All of one shape, so that they are the same kind of decision, and it is not too grave to be
+    /// taken together (OWASP AISVS 9.2.10).
     pub(super) fn check_shape(&self, decisions: &[DecisionId]) -> Result<(), Error> {
         let refused = |detail: String| Err(Error::Refused { code: "PL3053", detail });
         if decisions.is_empty() || decisions.len() > ITEMS_MAX {
@@ -70,13 +70,13 @@ impl Handle {
         let rows = self.rows(&unique)?;
         let Some(first) = rows.first() else { return Ok(()) };
         for row in &rows {
-            if shape(row) != shape(first) {
+            if kind(row) != kind(first) {
                 return refused(format!(
-                    "{} is {} and {} is {}: only items of one operation, integration and mode",
+                    "{} is {} and {} is {}: only items of one operation, integration, mode, step and requirement",
                     first.decision, first.operation, row.decision, row.operation
                 ));
             }
-            if let Some(why) = too_grave(row) {
+            if let Some(why) = grave(row) {
                 return refused(format!("{}: {why}", row.decision));
             }
         }
@@ -94,21 +94,26 @@ impl Handle {
     }
 }
 
-type Shape<'r> = (&'r str, Option<placet_model::IntegrationId>, placet_model::draft::Mode);
+/// What makes items the same kind of decision. A vote on one of them does not change it, so that an
+/// act that was interrupted can be handed in again.
+fn kind(row: &DecisionRow) -> impl PartialEq + '_ {
+    let step = (row.workflow.family(), &row.task);
+    (&row.operation, row.integration, row.mode, step, &row.requirement, &row.assigned)
+}
 
-fn shape(row: &DecisionRow) -> Shape<'_> {
-    (&row.operation, row.integration, row.mode)
+fn grave(row: &DecisionRow) -> Option<&'static str> {
+    let rank = row.place.map(|place| place.rank());
+    too_grave(row.effect, rank.unwrap_or(Rank::Change), row.editor.is_some())
 }
 
 /// What is decided one by one only.
-fn too_grave(row: &DecisionRow) -> Option<&'static str> {
-    if row.effect == Effect::Destructive {
-        return Some("what cannot be undone is decided one by one");
+pub(super) const fn too_grave(effect: Effect, rank: Rank, edited: bool) -> Option<&'static str> {
+    match (effect, rank) {
+        (Effect::Destructive, _) => Some("what cannot be undone is decided one by one"),
+        (_, Rank::InDoubt) => Some("an attempt in doubt is settled one by one"),
+        (_, _) if edited => Some("what an approver has edited is decided one by one"),
+        (_, _) => None,
     }
-    if row.in_doubt.is_some() {
-        return Some("an attempt in doubt is settled one by one");
-    }
-    row.editor.is_some().then_some("what an approver has edited is decided one by one")
 }
 
 /// A nonce is good for one vote, so each item gets one of its own out of that of the act: the same

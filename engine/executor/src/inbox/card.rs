@@ -8,11 +8,12 @@ use crate::erasure::{ERASED, unless_erased};
 use crate::world::World;
 use placet_adapters::{RenderInput, Rendered, preview};
 use placet_log::ReadView;
+use placet_model::approval::Requirement;
 use placet_model::decision::DecisionState;
 use placet_model::integration::Integration;
 use placet_model::manifest::Effect;
 use placet_model::request::PreparedRequest;
-use placet_model::{Event, PayloadRef, Revision, StreamId, Timestamp};
+use placet_model::{Event, IntegrationId, PayloadRef, Revision, StreamId, Timestamp};
 use placet_projections::DecisionRow;
 use serde_json::{Value, json};
 
@@ -42,7 +43,9 @@ impl Handle {
             "task": row.task.as_str(),
             "iteration": row.iteration.to_string(),
             "operation": row.operation,
-            "integration": integration_name(world, row),
+            "effect": row.effect,
+            "shape": row.shape,
+            "integration": integration_name(world, row.integration),
             "mode": row.mode,
             "target": content.target,
             "summary": visible(&content.title),
@@ -52,7 +55,7 @@ impl Handle {
             "digest": row.digest,
             "state": state_word(row),
             "votes": row.votes.len(),
-            "needed": approvals(row),
+            "needed": approvals(&row.requirement),
             "missing": missing((world, self.now()), row),
             "hold": hold(world, row),
             "edited": row.editor.is_some(),
@@ -169,8 +172,8 @@ impl Content {
 }
 
 /// How many approvals the largest threshold asks for.
-fn approvals(row: &DecisionRow) -> u16 {
-    let thresholds = row.requirement.thresholds.iter();
+pub(super) fn approvals(requirement: &Requirement) -> u16 {
+    let thresholds = requirement.thresholds.iter();
     thresholds.map(|threshold| threshold.approve.max(1)).max().unwrap_or(1)
 }
 
@@ -200,8 +203,8 @@ fn hold(world: &World, row: &DecisionRow) -> Option<&'static str> {
         .map(placet_core::claim::Hold::words)
 }
 
-fn integration_name(world: &World, row: &DecisionRow) -> Option<String> {
-    row.integration.and_then(|id| world.integrations.get(&id)).map(|i| i.name.clone())
+pub(super) fn integration_name(world: &World, id: Option<IntegrationId>) -> Option<String> {
+    id.and_then(|id| world.integrations.get(&id)).map(|i| i.name.clone())
 }
 
 fn described(plain: Content, rendered: &Rendered, preview: placet_adapters::Preview) -> Content {

@@ -3,18 +3,60 @@
 use super::Asked;
 use crate::handle::Error;
 use placet_model::decision::{Resolution, Verdict};
-use placet_model::{DecisionId, Principal};
+use placet_model::{DecisionId, Digest, Principal};
+use placet_projections::ParsePlaceError;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use std::str::FromStr;
 
 /// `list`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListBody {
-    pub(super) filter: Option<String>,
+    /// A word, or a [`Filter`].
+    pub(super) filter: Option<Value>,
+    /// Whether shapes are asked for instead of items.
+    #[serde(default)]
+    pub(super) group: bool,
     pub(super) cursor: Option<String>,
     pub(super) limit: Option<usize>,
+}
+
+/// Which items; everything that is given must hold.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Filter {
+    #[serde(default)]
+    pub(super) all: bool,
+    /// Name or id.
+    pub(super) integration: Option<String>,
+    pub(super) operation: Option<String>,
+    pub(super) requester: Option<Principal>,
+    /// `namespace/name`.
+    pub(super) workflow: Option<String>,
+    pub(super) state: Option<String>,
+    pub(super) mode: Option<String>,
+    pub(super) shape: Option<Digest>,
+}
+
+/// The filter in either form.
+pub(super) fn filter(given: Option<Value>) -> Result<Filter, Error> {
+    match given {
+        None | Some(Value::Null) => Ok(Filter::default()),
+        Some(Value::String(word)) if word == "all" => Ok(Filter { all: true, ..Filter::default() }),
+        Some(Value::String(word)) if word == "mine" => Ok(Filter::default()),
+        Some(Value::Object(filter)) => parse(&Value::Object(filter)),
+        Some(other) => {
+            let detail = format!("filter: {other} is neither \"all\", \"mine\" nor an object");
+            Err(malformed(detail))
+        }
+    }
+}
+
+/// A cursor: that of a page before.
+pub(super) fn cursor<T: FromStr<Err = ParsePlaceError>>(text: &str) -> Result<T, Error> {
+    text.parse().map_err(|error: ParsePlaceError| malformed(format!("cursor: {error}")))
 }
 
 /// `get`.

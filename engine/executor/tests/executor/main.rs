@@ -12,6 +12,8 @@ mod concurrency;
 mod control_flow;
 mod copies;
 mod crash;
+#[path = "../../../../tests/benches/inbox/crowd.rs"]
+mod crowd;
 mod edit;
 mod epoch;
 mod erasure;
@@ -19,6 +21,7 @@ mod events;
 mod forks;
 mod gate;
 mod interleave;
+mod listing;
 mod policy;
 mod reads;
 mod report;

@@ -6,7 +6,7 @@ use placet_executor::{Clock, Engine, Handle, Notice, Parts, Start, Transports};
 use placet_language::{Environment, Source};
 use placet_log::{Log, OpenOptions, Storage};
 use placet_model::actor::{PrincipalKind, Role};
-use placet_model::decision::{Assurance, Ballot, Verdict, Voter};
+use placet_model::decision::{Assurance, Ballot, DecisionState, Verdict, Voter};
 use placet_model::draft::Mode;
 use placet_model::integration::Identity;
 use placet_model::plan::Plan;
@@ -272,6 +272,13 @@ impl World {
     pub(crate) fn open_items(&self) -> Vec<DecisionRow> {
         let view = self.handle.view().unwrap();
         Views::new(&view).unwrap().open(None, 100).unwrap()
+    }
+
+    /// The decision with this id, while it waits for votes.
+    pub(crate) fn open_item(&self, id: &str) -> Option<DecisionRow> {
+        let view = self.handle.view().unwrap();
+        let row = Views::new(&view).unwrap().decision(id.parse().unwrap()).unwrap().unwrap();
+        (row.state == DecisionState::Requested).then_some(row)
     }
 
     /// Waits until an open item is as wanted; of several the oldest.

@@ -35,6 +35,11 @@ impl Views<'_> {
         guarded(|| self.decisions(MarkKind::Approved, None, usize::MAX))
     }
 
+    /// One that is approved and unspent.
+    pub(super) fn approved_first(&self) -> Result<Option<DecisionRow>, Error> {
+        guarded(|| Ok(self.decisions(MarkKind::Approved, None, 1)?.pop()))
+    }
+
     /// What is due until `until` (included), earliest first.
     ///
     /// # Errors
@@ -102,7 +107,7 @@ impl Views<'_> {
         let rows = ids.into_iter().map(|id| {
             let decision: Decision = decisions.need(&id)?;
             let facts: Facts = runs.need(&decision.run.to_bytes())?;
-            Ok(decision.into_row(DecisionId::from_bytes(id), facts))
+            decision.into_row(DecisionId::from_bytes(id), facts)
         });
         rows.collect()
     }

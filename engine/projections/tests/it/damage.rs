@@ -10,30 +10,34 @@ use placet_model::event::run::TaskShape;
 use placet_model::integration::Identity;
 use placet_model::signed::Act;
 use placet_model::{DecisionId, IntegrationId, Position, StreamId, Timestamp};
-use placet_projections::{Error, RunFilter, Views};
+use placet_projections::{Error, RunFilter, Source, Views};
 use redb::{ReadableTable, TableDefinition};
 
-pub(crate) const TABLES: [&str; 20] = [
-    "proj_hot_v4",
-    "proj_runs_v4",
-    "proj_ended_v4",
-    "proj_due_v4",
-    "proj_decisions_v4",
-    "proj_requests_v4",
-    "proj_nonces_v4",
-    "proj_integrations_v4",
-    "proj_located_v4",
-    "proj_workflows_v4",
-    "proj_project_v4",
-    "proj_arrivals_v4",
-    "proj_arrival_types_v4",
-    "proj_arrival_ids_v4",
-    "proj_listeners_v4",
-    "proj_orders_v4",
-    "proj_asked_v4",
-    "proj_actions_v4",
-    "proj_edited_v4",
-    "proj_standing_v4",
+pub(crate) const TABLES: [&str; 24] = [
+    "proj_hot_v5",
+    "proj_runs_v5",
+    "proj_ended_v5",
+    "proj_due_v5",
+    "proj_decisions_v5",
+    "proj_requests_v5",
+    "proj_nonces_v5",
+    "proj_integrations_v5",
+    "proj_located_v5",
+    "proj_workflows_v5",
+    "proj_project_v5",
+    "proj_arrivals_v5",
+    "proj_arrival_types_v5",
+    "proj_arrival_ids_v5",
+    "proj_listeners_v5",
+    "proj_orders_v5",
+    "proj_inbox_v5",
+    "proj_shapes_v5",
+    "proj_shaped_v5",
+    "proj_asked_v5",
+    "proj_hands_v5",
+    "proj_actions_v5",
+    "proj_edited_v5",
+    "proj_standing_v5",
 ];
 
 /// A world with one row in every table.
@@ -105,6 +109,7 @@ fn read(world: &World) -> Result<String, Error> {
         views.request(&who("ana"), "r")?,
         views.spent(&Act::of(&who("ana"), None), "ana")?,
         (views.open_of(&who("agent"), 9)?, views.action(digest("key"))?),
+        inbox(&views)?,
         views.edited(digest("original"))?,
     );
     let due = (views.due(Timestamp::from_millis(i64::MAX), 9)?, views.next_due()?);
@@ -122,6 +127,20 @@ fn read(world: &World) -> Result<String, Error> {
     );
     let orders = (views.order(run(5))?, views.pending_orders()?, views.has_orders()?);
     Ok(format!("{runs:?} {decisions:?} {due:?} {project:?} {events:?} {orders:?}"))
+}
+
+/// The inbox by every way that leads into it.
+fn inbox(views: &Views<'_>) -> Result<String, Error> {
+    let shapes = views.shapes(None, 9)?;
+    let of_shapes = shapes.iter().map(|(_, shape)| Source::Shape(shape.shape));
+    let of_people = ["agent", "ana"]
+        .map(who)
+        .into_iter()
+        .flat_map(|person| [Source::AskedBy(person.clone()), Source::InHandsOf(person)]);
+    let sources: Vec<Source> = of_shapes.chain(of_people).chain([Source::All]).collect();
+    let pages: Result<Vec<_>, Error> =
+        sources.into_iter().map(|source| views.inbox(&[source], None, 9)).collect();
+    Ok(format!("{shapes:?} {:?}", pages?))
 }
 
 pub(crate) type Row = (Vec<u8>, Vec<u8>);
@@ -189,20 +208,22 @@ fn a_flipped_bit_of_a_key_never_shows_another_row() {
                 // a row that is looked up by its key alone is not found, and nothing else is shown
                 let seen = read(&world);
                 let unfound = [
-                    "proj_requests_v4",
-                    "proj_nonces_v4",
-                    "proj_located_v4",
-                    "proj_project_v4",
-                    "proj_arrival_types_v4",
-                    "proj_arrival_ids_v4",
-                    "proj_asked_v4",
-                    "proj_actions_v4",
-                    "proj_edited_v4",
-                    "proj_standing_v4",
+                    "proj_requests_v5",
+                    "proj_nonces_v5",
+                    "proj_located_v5",
+                    "proj_project_v5",
+                    "proj_arrival_types_v5",
+                    "proj_arrival_ids_v5",
+                    "proj_shaped_v5",
+                    "proj_asked_v5",
+                    "proj_hands_v5",
+                    "proj_actions_v5",
+                    "proj_edited_v5",
+                    "proj_standing_v5",
                 ];
                 // nor is a mark of a kind that nobody asks for
-                let no_kind = table == "proj_hot_v4" && (7..16).contains(&flipped[0]);
-                let closed = table == "proj_decisions_v4" && key[..] == decision(6).to_bytes();
+                let no_kind = table == "proj_hot_v5" && (7..16).contains(&flipped[0]);
+                let closed = table == "proj_decisions_v5" && key[..] == decision(6).to_bytes();
                 let unfound = no_kind || closed || unfound.contains(&table);
                 assert!(seen.is_err() || unfound, "{table} byte {at}: {seen:?}");
                 replace(&world, table, flipped, (key.clone(), value.clone()));
@@ -216,12 +237,12 @@ fn a_flipped_bit_of_a_key_never_shows_another_row() {
 fn a_damaged_row_is_not_written_over() {
     let mut world = filled();
     let of_run = |(key, _): &(Vec<u8>, Vec<u8>)| *key == live(run(1));
-    let (key, mut value) = rows(&world, "proj_hot_v4").into_iter().find(of_run).unwrap();
+    let (key, mut value) = rows(&world, "proj_hot_v5").into_iter().find(of_run).unwrap();
     value[3] ^= 1;
-    replace(&world, "proj_hot_v4", key.clone(), (key, value));
+    replace(&world, "proj_hot_v5", key.clone(), (key, value));
     let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         world.run(run(1), [tried(attempt(1), 1, Some(decision(1)))]);
     }));
     let text = panic.unwrap_err().downcast_ref::<String>().cloned().unwrap();
-    assert!(text.contains("of proj_hot_v4 is damaged"), "{text}");
+    assert!(text.contains("of proj_hot_v5 is damaged"), "{text}");
 }

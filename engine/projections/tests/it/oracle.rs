@@ -6,7 +6,7 @@ use placet_core::Run;
 use placet_core::run::{Activity, Branch, Fork, Frame, FrameKind, Phase};
 use placet_model::decision::DecisionState;
 use placet_model::{DecisionId, Position, RunId, TaskPath, Timestamp};
-use placet_projections::{Due, DueRow, RunStatus, WaitingFor};
+use placet_projections::{Due, DueRow, RunStatus, Source, WaitingFor};
 use std::collections::{BTreeMap, BTreeSet};
 
 const KINDS: [&str; 4] = ["order", "invoice", "other", "ord"];
@@ -196,6 +196,42 @@ pub(crate) fn check_lists<'r>(
     let few = world.see(|views| views.open_of(&crate::make::who("agent"), 2));
     assert_eq!(few, expected.open.len().min(2));
     assert_eq!(world.see(|views| views.open_of(&crate::make::who("agen"), 2)), 0);
+    check_inbox(world, &expected.open);
+}
+
+/// Every open item stands once in the list, in order; under its one shape, whose count is exact; and
+/// with everybody who has a hand in it.
+fn check_inbox(world: &World, open: &BTreeSet<DecisionId>) {
+    let listed = |source: Source| world.see(|views| views.inbox(&[source], None, usize::MAX));
+    let all = listed(Source::All);
+    assert!(all.is_sorted_by(|one, next| one.place < next.place && one.place.is_some()));
+    assert_eq!(&all.iter().map(|row| row.decision).collect::<BTreeSet<_>>(), open);
+    let mut of_shapes = 0;
+    for (_, shape) in world.see(|views| views.shapes(None, usize::MAX)) {
+        let rows = listed(Source::Shape(shape.shape));
+        assert_eq!(shape.count, rows.len() as u64);
+        assert!(rows.iter().all(|row| row.shape == shape.shape));
+        assert!(rows.iter().all(|row| row.place.map(|place| place.rank()) == Some(shape.rank)));
+        of_shapes += rows.len();
+    }
+    assert_eq!(of_shapes, all.len());
+    assert_eq!(world.see(|views| views.open_count(100)), Some(all.len() as u64));
+    for name in ["ana", "ben"].map(crate::make::who) {
+        let mine: Vec<_> = all
+            .iter()
+            .filter(|row| {
+                row.editor.as_ref() == Some(&name) || row.votes.iter().any(|(v, ..)| *v == name)
+            })
+            .cloned()
+            .collect();
+        assert_eq!(listed(Source::InHandsOf(name)), mine);
+    }
+    let voted = all.iter().any(|row| row.state == DecisionState::Approved || !row.votes.is_empty());
+    assert_eq!(world.see(|views| views.voted_on()).is_some(), voted);
+    let half = world.see(|views| views.inbox(&[Source::All], None, all.len() / 2));
+    let after = half.last().and_then(|row| row.place);
+    let rest = world.see(|views| views.inbox(&[Source::All], after, usize::MAX));
+    assert_eq!([half, rest].concat(), all, "two pages are the whole");
 }
 
 /// Events that came and runs that were ordered, row for row.

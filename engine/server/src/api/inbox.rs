@@ -10,12 +10,32 @@ use placet_model::decision::Verdict;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
-/// `GET /inbox?filter=&cursor=&limit=` → `{items, next}`.
+/// What narrows a list.
+const FILTERS: [&str; 7] =
+    ["integration", "operation", "requester", "workflow", "state", "mode", "shape"];
+
+/// `GET /inbox?filter=&integration=&operation=&requester=&workflow=&state=&mode=&shape=&group=&cursor=&limit=`
+/// → `{items, next, partial?}`, or with `group=true` `{groups, next, partial?}`.
 pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
-    let params = params.only(&["filter", "cursor", "limit"])?;
+    let known = [&["filter", "group", "cursor", "limit"], &FILTERS[..]].concat();
+    let params = params.only(&known)?;
     let limit: Option<usize> = params.parsed("limit")?;
+    let group: Option<bool> = params.parsed("group")?;
+    let narrower = FILTERS.iter().filter_map(|name| Some((*name, params.text(name)?)));
+    let mut filter: Map<String, Value> =
+        narrower.map(|(name, value)| (name.to_owned(), json!(value))).collect();
+    let filter = match params.text("filter") {
+        Some("all") => {
+            filter.insert("all".to_owned(), json!(true));
+            Value::Object(filter)
+        }
+        None | Some("mine" | "") => Value::Object(filter),
+        // told what it is by the list itself
+        Some(other) => json!(other),
+    };
     let asked = json!({
-        "filter": params.text("filter"), "cursor": params.text("cursor"), "limit": limit,
+        "filter": filter, "group": group.unwrap_or(false), "cursor": params.text("cursor"),
+        "limit": limit,
     });
     let list = reading(&app, move |app| {
         caller.known(&app.handle.world())?;

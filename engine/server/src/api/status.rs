@@ -7,7 +7,7 @@ use crate::extract::Params;
 use crate::problem::Problem;
 use axum::extract::State;
 use placet_model::Timestamp;
-use placet_projections::{RunFilter, RunStatus, Views};
+use placet_projections::Views;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -69,18 +69,23 @@ impl Counts {
 pub(crate) fn counts(app: &App) -> Result<Counts, Problem> {
     let view = app.handle.view()?;
     let views = Views::new(&view)?;
-    let of_status = |status| {
-        let filter = RunFilter { status: Some(status), workflow: None };
-        views.runs(&filter, None, COUNT_MAX).map(|rows| rows.len())
-    };
     let workflows = views.workflows()?;
     let mut names: Vec<&str> = workflows.iter().map(|row| row.family.as_str()).collect();
     names.dedup();
     Ok(Counts {
-        open_decisions: views.open(None, COUNT_MAX)?.len(),
+        open_decisions: open_decisions(&views)?,
         in_doubt: views.in_doubt()?.len(),
-        live_runs: of_status(RunStatus::Running)? + of_status(RunStatus::Waiting)?,
+        live_runs: views.live_count(COUNT_MAX)?,
         workflows: names.len(),
         integrations: app.handle.world().integrations.len(),
     })
+}
+
+/// Exact, by the counts of their shapes; where those are too many, up to a bound.
+fn open_decisions(views: &Views<'_>) -> Result<usize, Problem> {
+    const SHAPES_MAX: usize = 1_000;
+    match views.open_count(SHAPES_MAX)?.map(usize::try_from) {
+        Some(Ok(count)) => Ok(count),
+        Some(Err(_)) | None => Ok(views.open(None, COUNT_MAX)?.len()),
+    }
 }

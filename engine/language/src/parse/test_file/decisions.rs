@@ -186,7 +186,7 @@ impl TestReader<'_> {
     pub(super) fn refusal(&mut self, node: &Node) -> Option<Spanned<String>> {
         let text = self.text(node, "`refused`")?;
         if code::find(text).is_none() {
-            let known = code::CODES.iter().map(|code| code.name);
+            let known = code::all().map(|code| code.name);
             let help = match did_you_mean(text, known) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => "name the code of the refusal, such as PL3008".to_owned(),

@@ -1,0 +1,51 @@
+//! `PL5…`: NATS; `PL6…`: providers and their manifests; `PL9…`: our own faults.
+
+use super::{Code, codes};
+
+pub(super) const CODES: &[Code] = codes! {
+    "PL5001" 503 "the NATS server is too old"
+        at: "`placet dev --nats`, `placet serve`"
+        what: "Events are put into the stream as atomic batches with expectations, which older servers take without a word and do not honour. Such a server could lose or repeat events, so it is refused."
+        help: "use 2.12 or newer"
+        next: "Upgrade the server, or every server of the cluster. The engine tries again each second and goes on by itself; meanwhile events wait in the log and none is lost.";
+    "PL5002" 503 "the NATS server has no JetStream"
+        at: "`placet dev --nats`, `placet serve`"
+        what: "The stream of events needs JetStream, and the server, or the account that the engine is in, has none."
+        help: "start it with -js, or add jetstream {} to its configuration"
+        next: "In an account of its own the engine needs `jetstream: enabled` there too; `placet nats config` prints a configuration that has it.";
+    "PL5003" 503 "the stream is not configured as asked"
+        at: "`placet dev --nats`, `placet serve`"
+        what: "The stream of the project's events exists with settings under which events could be removed, repeated or taken for another project's, or its messages are not of this log. The message names each field as it is and as it should be."
+        help: "set the field as asked with `nats stream edit`; where the server refuses that, remove the stream: the log fills a new one"
+        next: "If the messages are those of another project, give one of the two another name in placet.toml. If the log is older than the stream, restore the newest data instead of removing the stream.";
+    "PL5004" 400 "the message is malformed"
+        at: "NATS: inbox, actions"
+        what: "The body is no JSON object, the subject names no principal, or a header such as Placet-Request-Id is out of its bounds."
+        help: "see the detail"
+        next: "Send one JSON object (an empty body counts as an empty one) to placet.v1.inbox.USER.VERB. A request id is 1 to 128 visible ASCII characters.";
+    "PL5005" 403 "the sender is not who the subject says"
+        at: "NATS: inbox, actions"
+        what: "The server vouches for who sent the message, and that key is registered for somebody else, is revoked, or the header that says so was made up by the sender."
+        help: "publish on your own subject, with your own key"
+        next: "Use the seed whose public key an admin registered for you (`placet keys list`), and the subject with your own name. Only a server may set Nats-Request-Info: clients belong into accounts of their own, as `placet nats config` prints them.";
+    "PL6001" 422 "the manifest cannot be used"
+        at: "`placet check`, `placet deploy`, `placet dev`"
+        what: "A provider's manifest in `adapters/` has a member that is unknown or contradicts another one, or lacks one that its operations need."
+        help: "see the position in the message"
+        next: "Mend the line that is named; `placet adapters show PROVIDER` prints a shipped manifest to compare with. Manifests bind by `placet deploy`, so the one that was in force before stays.";
+    "PL6002" 422 "the request cannot be rendered"
+        at: "connecting and testing an integration"
+        what: "The manifest's template does not give a request for these settings or this input: a member is missing, or has a value that cannot stand in a URL or header."
+        help: "see the detail"
+        next: "Correct the settings that the detail names. If they are right, the manifest is wrong: mend it and deploy it again.";
+    "PL6005" 422 "the account behind the credential is unknown"
+        at: "`placet integrations connect`, `test`, `rotate`"
+        what: "An approval binds whose account sends, so the provider is asked who the credential is. It did not answer, or the answer names nobody."
+        help: "check the credential, then connect again"
+        next: "Most often the credential is mistyped, revoked, or lacks the scope that its own identity call needs; the detail has what the provider said. Nothing was stored.";
+    "PL9001" 500 "internal error"
+        at: "anywhere"
+        what: "Something that should not be possible has happened inside Placet. Outside it has no more words than this, as the detail could hold what is not yours to see."
+        help: "report it with the log"
+        next: "The log of the engine, at the same time, says what it was. What was acknowledged before is on disk. Sending the same request again with the same request id is safe.";
+};

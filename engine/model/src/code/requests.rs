@@ -1,0 +1,126 @@
+//! `PL4…`: requests to an engine that are no votes.
+
+use super::{Code, codes};
+
+pub(super) const CODES: &[Code] = codes! {
+    "PL4001" 404 "unknown run"
+        at: "commands and requests about a run"
+        what: "No run has this id in this project. Runs are kept for ever, so it was never here: another project, another engine, or a letter that is wrong."
+        help: "list runs with `placet runs list`"
+        next: "Ids begin with run_ and are taken over whole. Check that --server or --data points at the project in which it was started.";
+    "PL4002" 404 "unknown workflow"
+        at: "`placet start`, and workflows that run others"
+        what: "No workflow of this name and version is in force. A file in `workflows/` is only a proposal until it is deployed."
+        help: "deploy it first"
+        next: "`placet deploy` puts it into force; `placet dev` does so by itself when the file checks. Name it as namespace/name, with @version for one that is not the newest.";
+    "PL4003" 400 "the request is malformed"
+        at: "every door"
+        what: "A member, parameter or argument is unknown, missing or not of the form it must have. Unknown ones are refused, so that a typo is never taken for consent."
+        help: "see the detail"
+        next: "The detail names the member and what it may be; /api/v1/openapi.json has every form. A cursor is only good for the list that gave it.";
+    "PL4004" 401 "not authenticated"
+        at: "HTTP"
+        what: "The request has no token, or one that is wrong, revoked or over."
+        help: "log in with the link that `placet dev` printed"
+        next: "With `serve`, send `Authorization: Bearer TOKEN`; an operator makes one with `placet tokens new USER`. The command line reads the token of a running `dev` from a file of its own: give it the same user and machine.";
+    "PL4005" 403 "not permitted"
+        at: "every door"
+        what: "You are known, and your roles do not cover this. The detail names the role that it takes."
+        help: "ask for the role that the message names"
+        next: "Roles stand in policy.yaml and are given by an admin with `placet policy apply`. An agent can be given none that deploys, decides or governs.";
+    "PL4006" 503 "the engine is stopping"
+        at: "every door"
+        what: "The engine takes nothing more, finishes what is under way, and ends."
+        help: "try again when it is back"
+        next: "Send it again with the same request id or idempotency key: if it was taken after all, you get its first answer.";
+    "PL4007" 429 "too much at once"
+        at: "event streams, rebuilds, tokens"
+        what: "So many of these are open or under way that another one would take room from the rest. Everything in Placet has such a bound."
+        help: "try again later"
+        next: "Close streams that nobody reads, and wait as Retry-After says. If it happens in normal use, raise the bound that the detail names in placet.toml.";
+    "PL4008" 409 "the run is over"
+        at: "`placet runs cancel|signal`, withdrawing"
+        what: "The run has completed, faulted or was cancelled, and nothing can be changed about it."
+        help: "start a new one"
+        next: "`placet runs show RUN` tells how it ended. `placet runs retry RUN` starts one with the same input.";
+    "PL4009" 404 "unknown integration"
+        at: "commands, filters and actions that name an integration"
+        what: "No integration has this name or id, or the provider has no default one."
+        help: "list them with `placet integrations list`"
+        next: "Connect one with `placet integrations connect PROVIDER --name NAME`, or correct the name. Disconnected ones keep their history but cannot be used.";
+    "PL4010" 422 "the input does not match the workflow's schema"
+        at: "`placet start`, `placet run`, schedules"
+        what: "The workflow says with `input.schema` what it takes, and this input is something else. No run was started."
+        help: "see the detail"
+        next: "The detail names the member by its path and what is expected of it.";
+    "PL4011" 409 "the mode is not available here"
+        at: "starting runs; connecting accounts"
+        what: "This engine cannot work in the mode that was asked for: a sandbox engine sends nothing and keeps no credentials."
+        help: "start the engine with --mode live"
+        next: "With `serve` the mode stands in placet.toml. A live engine also runs in the sandbox, so one engine serves both.";
+    "PL4012" 404 "not found"
+        at: "HTTP, and things with a name or an id"
+        what: "There is nothing of that name, or nothing at that path."
+        help: "see the API's description"
+        next: "/api/v1/openapi.json lists every path; the detail says what was looked for.";
+    "PL4014" 413 "the request is too large"
+        at: "HTTP bodies, run inputs, outputs, events"
+        what: "A body or value is larger than what the engine takes in one piece. The detail says which bound it is."
+        help: "send less than 4 MiB"
+        next: "Put large content somewhere else and send a link or digest. Bounds of values stand under limits in placet.toml.";
+    "PL4015" 403 "a request from another place"
+        at: "HTTP, from browsers"
+        what: "The Host or Origin of the request is not one of the engine's names. A page somewhere else may be trying to act with your login, so it is refused."
+        help: "use the address that the engine printed"
+        next: "Behind a proxy, list the names under which the engine is reached as serve.hosts in placet.toml, and let the proxy pass Host on.";
+    "PL4016" 405 "the method is not allowed here"
+        at: "HTTP"
+        what: "The path exists, but not with this method. Reading never decides anything, so a GET can change nothing here."
+        help: "see the API's description"
+        next: "The Allow header of the answer lists what the path takes.";
+    "PL4017" 415 "the content type is not supported"
+        at: "HTTP"
+        what: "The body was announced as something that this path does not read."
+        help: "send application/json"
+        next: "Set Content-Type. The media types of each path stand in /api/v1/openapi.json.";
+    "PL4018" 422 "no event"
+        at: "`placet runs signal`, POST /api/v1/events"
+        what: "What was sent is not a CloudEvents object: `type` is missing, or a context attribute has another form."
+        help: "send a CloudEvents object with at least a `type`"
+        next: "`id` and `source` are filled in where they are left out; give both to have a repeated event known as the same one.";
+    "PL4019" 409 "the run cannot go on under the other version"
+        at: "`placet runs migrate`"
+        what: "The run stands at a task that the other version does not have in the same place and form, or something of it is under way."
+        help: "see the detail; the run stays as it is"
+        next: "Let the run come to a task that both have, or leave it on its version: a run keeps its plan for as long as it takes.";
+    "PL4030" 410 "the content was erased"
+        at: "cards, runs and payloads"
+        what: "Its data key was destroyed on request, or when its time to be kept was over. The events are still there, and verify; what they spoke of is gone."
+        help: "its events stay; nothing brings the content back"
+        next: "`placet audit log` shows who erased it and when. A backup from before holds it only together with keys from before.";
+    "PL4031" 409 "it cannot be erased yet"
+        at: "`placet erase`"
+        what: "Something of it is under way: a send without a result, or one in doubt. Erased now, nobody could ever say what became of it."
+        help: "see the detail: settle what is under way first, then ask again"
+        next: "Resolve attempts in doubt with `placet inbox resolve`, or wait for the answer. A run that only waits is withdrawn by the erasure itself.";
+    "PL4032" 503 "compaction did not get its turn"
+        at: "`placet compact`"
+        what: "Compaction needs the file for itself, and readers held it for too long."
+        help: "ask again; nothing was changed"
+        next: "Long exports and replays hold it. Ask again when they are through, or compact while no engine runs.";
+    "PL4040" 429 "the agent has asked for too much"
+        at: "actions of agents, over HTTP and NATS"
+        what: "The agent has as many open requests as it may have, or has asked too often in the last minute. The bound keeps an inbox from being flooded until people approve without looking."
+        help: "wait until something of it is decided, or raise the limits in placet.toml"
+        next: "The detail names the bound (limits.agent_open_max, limits.agent_minute_max). An agent can take back what it no longer needs with withdraw. Nothing was recorded of this request.";
+    "PL4041" 422 "the idempotency key was used for another action"
+        at: "actions of agents, over HTTP and NATS"
+        what: "The same agent used this key before, for something else. Under one key there is one action, for ever."
+        help: "make a new key for each action"
+        next: "Repeat a request with its key only word for word: then the answer is that of the first one.";
+    "PL4042" 403 "the agent has no grant for this"
+        at: "actions of agents, over HTTP and NATS"
+        what: "The operation or the integration is not among those that this agent may ask for, or the policy blocks the operation for everybody."
+        help: "the operator lists it under agents in placet.toml"
+        next: "A grant only lets the agent ask: what it asks for still waits for a person.";
+};
