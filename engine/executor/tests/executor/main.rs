@@ -15,6 +15,7 @@ mod edit;
 mod epoch;
 mod erasure;
 mod events;
+mod exam;
 mod forks;
 mod gate;
 mod interleave;

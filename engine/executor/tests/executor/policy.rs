@@ -160,7 +160,7 @@ standing:
 ";
 
 #[tokio::test]
-async fn a_standing_approval_needs_the_votes_that_it_replaces_and_sends_then_counted() {
+async fn t13_a_standing_approval_needs_the_votes_that_it_replaces_and_sends_then_counted() {
     let mut world = under(STANDING).await;
     // who applied it approves nothing, and the name in the file gives nothing
     let (waits, _) = send(&mut world, "C0STATUS", "up").await;
@@ -245,7 +245,7 @@ async fn agents_neither_apply_a_policy_nor_give_votes_in_advance() {
 // ---- who never decides --------------------------------------------------------------------
 
 #[tokio::test]
-async fn no_role_lets_the_requester_decide_by_whatever_verdict() {
+async fn t03_no_role_lets_the_requester_decide_by_whatever_verdict() {
     // an agent causes no run of a workflow that it has deployed; that agents never vote is core's
     for role in Role::ALL.iter().filter(|role| **role != Role::Agent) {
         let mut spoilt = policy(
