@@ -108,7 +108,7 @@ fn what_takes_too_long_takes_its_request_back_and_keeps_its_attempt() {
     assert_eq!(state(&scene.run), "faulting");
     let doubtful = Scene::new().attempting().doubt().after;
     let scene = time_out(doubtful, Scene::task()).records(&["TaskFaulted"]);
-    scene.resolve("op", Sent).records(&["AttemptReconciled(sent)"]);
+    scene.resolve("op", Sent).records(&["ResolutionCast(sent)", "AttemptReconciled(sent)"]);
 }
 
 #[test]

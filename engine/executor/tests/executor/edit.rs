@@ -122,20 +122,25 @@ async fn an_edit_is_one_append_and_changes_digest_send_id_and_nonce() {
 async fn t09_numbers_booleans_null_and_nested_arrays_survive_an_edit() {
     let mut world = start().await;
     let (run, row) = asked(&mut world, HOOK, json!({"body": {"a": 1}})).await;
-    let body = json!({
-        "whole": 3, "real": 40.5, "big": 9_007_199_254_740_993_i64, "text": "3", "yes": true,
+    let mut body = json!({
+        "whole": 3, "real": 40.5, "round": 40.0, "words": "40.0", "big": 9_007_199_254_740_993_i64, "text": "3", "yes": true,
         "none": null, "empty": {}, "list": [1, "1", null, [true, [2.5]], {"x": []}],
     });
     let mut with = with_of(&world, &row);
     with["body"] = body.clone();
     let next = successor(&world, edit(&world, &row, "approver", with).await.unwrap());
+    // what is kept is what was written, to the spelling of a number
     assert_eq!(with_of(&world, &next)["body"], body);
+    assert!(with_of(&world, &next)["body"]["round"].is_f64());
     world.vote(&next, "second", Verdict::Approve).await.unwrap();
     world.finished(run).await;
     let seen = world.recorder.seen.lock().unwrap();
     let sent = seen[0].to_view();
+    // what leaves has one spelling for each number (RFC 8785: 40.0 is 40), and never another type
+    body["round"] = json!(40);
     assert_eq!(sent["body"], body);
     assert!(sent["body"]["real"].is_f64() && sent["body"]["whole"].is_i64());
+    assert!(sent["body"]["words"].is_string());
 }
 
 /// T8 and the schema: what an edit may not become.

@@ -11,6 +11,7 @@ mod clocks;
 mod concurrency;
 mod control_flow;
 mod crash;
+mod doubts;
 mod edit;
 mod epoch;
 mod erasure;

@@ -345,6 +345,45 @@ async fn an_emergency_sends_at_once_and_stays_open_until_somebody_else_has_looke
     assert_eq!(code(world.handle.review(&name("second"), say, None).await), "PL3034");
 }
 
+/// Whoever has approved, written or caused what was sent in an emergency is no second pair of eyes.
+#[tokio::test]
+async fn nobody_who_is_involved_looks_at_an_emergency_afterwards() {
+    let mut world = under(
+        "rules: [{ require: { quorum: 2 } }]\nbreakGlass: { who: [approver], review: [approver, second, author, auditor] }",
+    )
+    .await;
+    let (run, _) = send(&mut world, "C0ONE", "the house is on fire").await;
+    let vote = |row: &DecisionRow, who: &str, verdict| placet_executor::Vote {
+        ballot: world.ballot(row, verdict),
+        voter: voter(who),
+        request_id: None,
+        signed: None,
+    };
+    // given a draft that one has edited, and for which another one breaks the glass
+    let edit = vote(&item(&world, run), "second", Verdict::Edit);
+    let with = json!({"channel": "C0ONE", "text": "the house is on fire, all of it"});
+    world.handle.edit(edit, with).await.unwrap();
+    let row = item(&world, run);
+    assert_eq!(row.editor, Some(name("second")));
+    world.handle.vote(vote(&row, "approver", Verdict::BreakGlass)).await.unwrap();
+    assert_eq!(world.finished(run).await["status"], "completed");
+    let say = (row.decision, Review::Justified);
+    for (who, part) in [("approver", "broke the glass"), ("second", "wrote"), ("author", "asked")] {
+        assert_eq!(code(world.handle.review(&name(who), say, None).await), "PL3034", "who {part}");
+    }
+    world.handle.review(&name("auditor"), say, None).await.unwrap();
+
+    // given one approval of two, and then an emergency
+    let (run, _) = send(&mut world, "C0ONE", "again").await;
+    let row = item(&world, run);
+    world.vote(&row, "second", Verdict::Approve).await.unwrap();
+    world.vote(&row, "approver", Verdict::BreakGlass).await.unwrap();
+    world.finished(run).await;
+    let say = (row.decision, Review::Justified);
+    assert_eq!(code(world.handle.review(&name("second"), say, None).await), "PL3034");
+    world.handle.review(&name("auditor"), say, None).await.unwrap();
+}
+
 // ---- trying a policy out ------------------------------------------------------------------
 
 #[tokio::test]
