@@ -79,8 +79,10 @@ fn policies_and_configurations_are_checked_by_their_names() {
     let found = found.json();
     let codes: Vec<&str> =
         found.as_array().unwrap().iter().filter_map(|f| f["code"].as_str()).collect();
-    assert_eq!(codes, ["PL1007", "PL2401"], "{found}");
-    assert_eq!(found[1]["line"], 2);
+    assert_eq!(codes, ["PL1007", "PL2401", "PL2401"], "{found}");
+    assert_eq!((&found[1]["severity"], &found[1]["line"]), (&json!("error"), &json!(2)));
+    // a rule that one person can satisfy is none for what that person has caused
+    assert_eq!((&found[2]["severity"], &found[2]["line"]), (&json!("warning"), &json!(3)));
 }
 
 #[test]

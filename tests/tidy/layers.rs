@@ -61,6 +61,7 @@ const THEIRS: &[(&str, &[&str])] = &[
     ("lettre", &["placet-egress"]),
     ("mail-builder", &["placet-adapters"]),
     ("miette", &["placet"]),
+    ("mimalloc", &["placet"]),
     ("nkeys", &["placet-bus", "placet", "placet tests"]),
     ("oauth2", &["placet-vault"]),
     ("openidconnect", &["placet-server"]),

@@ -6,6 +6,7 @@ use super::operation::{Operation, RequestSpec};
 use super::problem::Problems;
 use super::{LoadContext, check_answer, check_delivery, check_request, lint};
 use crate::mock::Mock;
+use crate::pointer::Pointer;
 use placet_model::{Digest, canonical};
 use serde_json::json;
 use serde_saphyr::Spanned;
@@ -50,10 +51,12 @@ pub(super) fn operation(
     let digest = semantic_digest(&full_name, shape, shared)
         .map_err(|error| problems.at(document, error.to_string()))
         .ok()?;
-    let mut kept = |list: &Vec<Spanned<String>>| {
+    let mut kept = |list: &Vec<Spanned<String>>| -> Vec<Pointer> {
         list.iter().filter_map(|text| check_answer::pattern(text, problems)).collect()
     };
     let output = shape.output.as_ref().map(&mut kept);
+    let recipients = shape.recipients.as_ref().map(&mut kept).unwrap_or_default();
+    lint::recipients_are_named(document, (input_schema.as_deref(), &recipients), problems);
     Some(Operation {
         title: shape.title.clone().unwrap_or_else(|| full_name.clone()),
         name: full_name,
@@ -67,6 +70,7 @@ pub(super) fn operation(
         placement: shared.placement.clone(),
         signature: shared.signature.clone(),
         target,
+        recipients,
         request,
         text_limits: check_request::text_limits(shape, problems),
         preview: shape

@@ -144,6 +144,8 @@ pub(super) struct OperationDoc {
     pub(super) input_schema: Option<Spanned<String>>,
     pub(super) output_schema: Option<Spanned<String>>,
     pub(super) target: Option<Spanned<TargetDoc>>,
+    /// Where in the input those stand whom it reaches besides the target.
+    pub(super) recipients: Option<Vec<Spanned<String>>>,
     pub(super) request: Spanned<RequestDoc>,
     pub(super) text_limits: Option<Spanned<TextLimitsDoc>>,
     pub(super) preview: Option<Spanned<PreviewDoc>>,

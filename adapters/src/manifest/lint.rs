@@ -8,7 +8,8 @@ use super::problem::Problems;
 use crate::pointer::Pointer;
 use crate::template::{Name, Part};
 use placet_model::manifest::{DeliveryKind, Effect, Outcome};
-use serde_json::json;
+use placet_schemas::Schema;
+use serde_json::{Value, json};
 use serde_saphyr::Spanned;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -66,6 +67,49 @@ pub(super) fn completeness(document: &Spanned<OperationDoc>, problems: &mut Prob
     if let Some(mock) = &shape.mock {
         for error in MOCK_ERRORS.iter().filter(|error| !mock.value.errors.contains_key(**error)) {
             problems.at(mock, format!("mock.errors needs {error}"));
+        }
+    }
+}
+
+/// Names under which an input holds those who get a copy.
+const COPY_WORDS: [&str; 6] = ["cc", "bcc", "Cc", "Bcc", "CC", "BCC"];
+
+/// Who gets a copy is named in `recipients`: policies look at everybody whom an action reaches, and
+/// nobody may be reached unseen.
+pub(super) fn recipients_are_named(
+    document: &Spanned<OperationDoc>,
+    (schema, recipients): (Option<&Schema>, &[Pointer]),
+    problems: &mut Problems,
+) {
+    let Some(schema) = schema.filter(|_| document.value.effect.value != Effect::Read) else {
+        return;
+    };
+    let mut places = vec![];
+    copies_in(schema.document(), "", &mut places);
+    let seen = |place: &Pointer| recipients.iter().any(|named| named.covers(place));
+    for place in places.iter().filter_map(|place| Pointer::parse(place).ok()) {
+        if !seen(&place) {
+            problems.at_with_help(
+                document,
+                format!("{place} holds people whom this reaches, and recipients does not name it"),
+                "a policy looks at everybody whom an action reaches",
+            );
+        }
+    }
+}
+
+/// The places of an input that hold copies, as the schema's own properties say.
+fn copies_in(schema: &Value, place: &str, found: &mut Vec<String>) {
+    if let Some(items) = schema.get("items") {
+        copies_in(items, &format!("{place}/*"), found);
+    }
+    let properties = schema.get("properties").and_then(Value::as_object);
+    for (name, property) in properties.into_iter().flatten() {
+        let place = format!("{place}/{name}");
+        if COPY_WORDS.contains(&name.as_str()) {
+            found.push(place);
+        } else {
+            copies_in(property, &place, found);
         }
     }
 }

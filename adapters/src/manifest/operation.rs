@@ -13,6 +13,7 @@ use crate::wait::WaitRule;
 use placet_model::Digest;
 use placet_model::manifest::{DeliveryKind, Effect, Outcome};
 use placet_schemas::Schema;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -33,6 +34,7 @@ pub struct Operation {
     pub(crate) placement: Option<Placement>,
     pub(crate) signature: Option<Signature>,
     pub(crate) target: Option<TargetSpec>,
+    pub(crate) recipients: Vec<Pointer>,
     pub(crate) request: RequestSpec,
     pub(crate) text_limits: Vec<TextLimit>,
     pub(crate) preview: Option<PreviewSpec>,
@@ -64,6 +66,18 @@ impl Operation {
 
     pub const fn effect(&self) -> Effect {
         self.effect
+    }
+
+    /// Those whom a call with this input reaches besides its target: every text at the places that
+    /// the manifest names (`recipients`).
+    pub fn reached_beside(&self, input: &Value) -> Vec<String> {
+        let mut found = Value::Null;
+        for place in &self.recipients {
+            place.copy_into(input, &mut found);
+        }
+        let mut texts = vec![];
+        collect_texts(found, &mut texts);
+        texts
     }
 
     /// The digest of the semantic part: request, target, classify, delivery, auth placement, hosts
@@ -150,6 +164,17 @@ impl fmt::Display for Scheme {
 pub(crate) struct TargetSpec {
     pub(crate) grammar: Grammar,
     pub(crate) from: BTreeMap<String, Template>,
+}
+
+fn collect_texts(value: Value, texts: &mut Vec<String>) {
+    match value {
+        Value::String(text) => texts.push(text),
+        Value::Array(items) => items.into_iter().for_each(|item| collect_texts(item, texts)),
+        Value::Object(fields) => {
+            fields.into_iter().for_each(|(_, field)| collect_texts(field, texts));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }
 
 /// How the request is made.

@@ -95,6 +95,31 @@ fn a_field_of_a_later_capability_is_refused_as_not_built() {
 }
 
 #[test]
+fn whoever_gets_a_copy_is_named_as_a_recipient() {
+    let letter = r#"{"properties": {"text": {}, "mail": {"items": {"properties": {"cc": {}}}}}}"#;
+    let load = |text: &str| {
+        let schemas = |path: &str| match path {
+            "any.json" => Some("{}".to_owned()),
+            "letter.json" => Some(letter.to_owned()),
+            _ => None,
+        };
+        let file = ManifestFile { path: "adapters/acme.yaml".to_owned(), text: text.to_owned() };
+        Adapters::with_project(&[file], &schemas, &BTreeSet::new())
+    };
+    let text = GOOD.replacen("input_schema: any.json", "input_schema: letter.json", 1);
+    let errors = load(&text).unwrap_err();
+    let error = errors.iter().map(ToString::to_string).collect::<String>();
+    assert!(error.contains("/mail/*/cc holds people whom this reaches"), "{error}");
+
+    let named =
+        text.replacen("text_limits: none", "recipients: [/mail/*/cc]\n    text_limits: none", 1);
+    let adapters = load(&named).unwrap();
+    let operation = adapters.operation("acme.notes.create").unwrap();
+    let input = serde_json::json!({"text": "x@y", "mail": [{"cc": ["a@b", {"email": "c@d"}]}, {"cc": "e@f"}, {}]});
+    assert_eq!(operation.reached_beside(&input), ["a@b", "c@d", "e@f"]);
+}
+
+#[test]
 fn everything_but_a_read_ends_in_doubt() {
     refused(
         "      - {else: in_doubt}\n",

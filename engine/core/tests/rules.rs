@@ -22,6 +22,7 @@ fn signals() -> Signals {
     Signals {
         target: Some("C1".to_owned()),
         recipients: vec!["C1".to_owned()],
+        beside: vec![],
         first_contact: Truth::No,
         secrets: Truth::No,
         card_numbers: Truth::No,
@@ -308,11 +309,18 @@ fn a_standing_approval_covers_what_it_names_and_nothing_beside_or_unknown() {
         recipients: recipients.iter().map(|&who| who.to_owned()).collect(),
         ..good.clone()
     };
+    let beside = |who: &str| Signals {
+        target: Some("C1".to_owned()),
+        beside: vec![who.to_owned()],
+        ..of(&["C1", who])
+    };
     for (case, signals, expected) in [
         ("exactly it", good.clone(), true),
         ("several that it names", of(&["C1", "C2"]), true),
         ("one that it does not name", of(&["C1", "C3"]), false),
         ("nobody knows whom", of(&[]), false),
+        ("its target, and somebody beside whom it names", beside("C2"), true),
+        ("its target, and somebody beside whom it does not name", beside("C3"), false),
         ("the expression says no", signals(), false),
         ("the expression fails", Signals { when: [].into(), ..good.clone() }, false),
     ] {

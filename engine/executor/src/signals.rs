@@ -67,6 +67,7 @@ fn matches(policy: &Policy) -> impl Iterator<Item = &Match> {
 pub(crate) fn of(env: &Env, policy: &Policy, prepared: Prepared<'_>) -> Result<Signals, Error> {
     let target = target(env, prepared);
     let recipients = recipients(env, prepared);
+    let beside = each(beside(env, prepared).iter().map(String::as_str));
     let waits = |signal: fn(&Match) -> Signal| matches(policy).any(|m| !signal(m).is_either());
     let first_contact = match waits(|m| m.first_contact) {
         false => Truth::Unknown,
@@ -89,6 +90,7 @@ pub(crate) fn of(env: &Env, policy: &Policy, prepared: Prepared<'_>) -> Result<S
         when: when(env, policy, (prepared, target.as_deref(), &recipients)),
         target,
         recipients,
+        beside,
     })
 }
 
@@ -126,25 +128,40 @@ fn target(env: &Env, prepared: Prepared<'_>) -> Option<String> {
     named.map(|target| target.text().to_owned()).or_else(|| prepared.request.url.as_plain())
 }
 
+/// Those whom it reaches besides its target, as the operation's manifest says where they stand.
+fn beside(env: &Env, prepared: Prepared<'_>) -> Vec<String> {
+    let operation = env.adapters.operation(prepared.operation);
+    operation.map(|operation| operation.reached_beside(prepared.with)).unwrap_or_default()
+}
+
 /// Everybody whom an action reaches, each in one form: addresses, a channel or user without its
-/// thread, or the host of a URL.
+/// thread, or the host of a URL. Nobody where the target is not known.
 pub(crate) fn recipients(env: &Env, prepared: Prepared<'_>) -> Vec<String> {
     let Some(target) = target(env, prepared) else { return vec![] };
-    let mut found: Vec<String> = if let Some((_, rest)) = target.split_once("://") {
-        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        let host = host.rsplit_once(':').map_or(host, |(host, _port)| host);
-        vec![host.to_lowercase()]
-    } else if target.contains('@') {
-        let parts = target.split(|letter: char| letter.is_whitespace() || ",;<>".contains(letter));
-        parts.filter(|part| part.contains('@')).map(subject::normalise).collect()
-    } else {
-        let one = target.split(':').next().unwrap_or_default();
-        vec![subject::normalise(one)]
-    };
-    found.retain(|one| !one.is_empty());
+    let beside = beside(env, prepared);
+    each(std::iter::once(target.as_str()).chain(beside.iter().map(String::as_str)))
+}
+
+/// Each of those whom these texts name, once.
+fn each<'t>(texts: impl Iterator<Item = &'t str>) -> Vec<String> {
+    let mut found: Vec<String> = texts.flat_map(named_in).filter(|one| !one.is_empty()).collect();
     found.sort();
     found.dedup();
     found
+}
+
+fn named_in(text: &str) -> Vec<String> {
+    if let Some((_, rest)) = text.split_once("://") {
+        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let host = host.rsplit_once(':').map_or(host, |(host, _port)| host);
+        vec![host.to_lowercase()]
+    } else if text.contains('@') {
+        let parts = text.split(|letter: char| letter.is_whitespace() || ",;<>".contains(letter));
+        parts.filter(|part| part.contains('@')).map(subject::normalise).collect()
+    } else {
+        let one = text.split(':').next().unwrap_or_default();
+        vec![subject::normalise(one)]
+    }
 }
 
 /// Whether nothing has been sent to one of them, as far as the log tells.

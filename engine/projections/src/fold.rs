@@ -6,7 +6,7 @@
 use crate::action;
 use crate::arrival::{self, Came};
 use crate::decision::{Change, Decision, misplaced};
-use crate::key::{DUE_LEN, MARK_LEN, Mark};
+use crate::key::{self, DUE_LEN, MARK_LEN, Mark};
 use crate::nonce::{self, Said, Spent};
 use crate::order::{self, Became};
 use crate::project::Outbound;
@@ -53,7 +53,7 @@ struct Commit {
 #[derive(Debug)]
 struct TouchedRun {
     /// Where the state was read; none for a run that begins.
-    place: Option<TableName>,
+    place: Option<Place>,
     /// To be written when the run begins.
     facts: Option<Facts>,
     /// Keys that stood there before.
@@ -273,7 +273,7 @@ impl Commit {
         for (key, spent) in self.nonces {
             store.put(TableName::Nonces, &key, &spent)?;
         }
-        write_keys(store, TableName::Marks, marks)?;
+        write_keys(store, TableName::Hot, marks)?;
         write_keys(store, TableName::Due, due)
     }
 }
@@ -347,9 +347,8 @@ pub(crate) fn request_key(principal: &str, request: &str) -> Vec<u8> {
 }
 
 fn read_run(store: &mut Store<'_>, run: RunId, event: &RecordedEvent) -> Result<TouchedRun, Error> {
-    let key = run.to_bytes();
-    for place in [TableName::Live, TableName::Ended] {
-        if let Some(state) = store.get::<State>(place, &key)? {
+    for place in [Place::Live, Place::Ended] {
+        if let Some(state) = place.read(store, run)? {
             let due = due_keys(&state, run);
             let (marks, listens) = (state.marks(run), state.listens());
             return Ok(TouchedRun { place: Some(place), facts: None, marks, due, listens, state });
@@ -391,15 +390,39 @@ fn read_decision(
 fn write_run(
     store: &mut Store<'_>,
     run: RunId,
-    place: Option<TableName>,
+    place: Option<Place>,
     state: &State,
 ) -> Result<(), Error> {
-    let key = run.to_bytes();
-    let target = if state.is_settled() { TableName::Ended } else { TableName::Live };
+    let target = if state.is_settled() { Place::Ended } else { Place::Live };
     if let Some(place) = place.filter(|place| *place != target) {
-        store.remove(place, &key)?;
+        let (table, key) = place.row(run);
+        store.remove(table, &key)?;
     }
-    store.put(target, &key, state)
+    let (table, key) = target.row(run);
+    store.put(table, &key, state)
+}
+
+/// Where the state of a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Among what is hot: it may still get events.
+    Live,
+    /// Among the runs that are over.
+    Ended,
+}
+
+impl Place {
+    fn row(self, run: RunId) -> (TableName, Vec<u8>) {
+        match self {
+            Self::Live => (TableName::Hot, key::live(run.to_bytes()).to_vec()),
+            Self::Ended => (TableName::Ended, run.to_bytes().to_vec()),
+        }
+    }
+
+    fn read(self, store: &mut Store<'_>, run: RunId) -> Result<Option<State>, Error> {
+        let (table, key) = self.row(run);
+        store.get(table, &key)
+    }
 }
 
 /// What the run waits for: rows by type, each with the place where the wait began.

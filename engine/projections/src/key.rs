@@ -1,7 +1,26 @@
-//! Keys that are rows by themselves: marks and due rows. Numbers are a contract.
+//! Keys that say what their row is: those of the hot table, and due rows. Numbers are a contract.
 
 use crate::{Due, DueRow};
 use placet_model::{AttemptId, DecisionId, RunId, TimerId, Timestamp};
+
+/// In the hot table, the row of the cursor.
+pub(crate) const CURSOR: &[u8] = &[0];
+/// In the hot table, the first byte of the key of a run's state; kinds of mark are below it.
+const LIVE: u8 = 16;
+const LIVE_LEN: usize = 17;
+
+/// In the hot table, the key of a run's state.
+pub(crate) fn live(run: [u8; 16]) -> [u8; LIVE_LEN] {
+    let mut key = [LIVE; LIVE_LEN];
+    key[1..].copy_from_slice(&run);
+    key
+}
+
+/// The run in the key of its state.
+pub(crate) fn run(key: &[u8]) -> Option<Vec<u8>> {
+    let (&LIVE, run) = key.split_first()? else { return None };
+    (run.len() + 1 == LIVE_LEN).then(|| run.to_vec())
+}
 
 /// Something that must be looked at. A run or decision has at most one of each kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -140,9 +159,16 @@ mod tests {
     }
 
     #[test]
+    fn the_key_of_a_state_gives_back_its_run_and_is_no_mark() {
+        assert_eq!(run(&live([9; 16])), Some(vec![9; 16]));
+        assert_eq!(run(&Mark::Broken(DecisionId::from_bytes([9; 16])).key()), None);
+        assert_eq!((run(&[]), run(b"short")), (None, None));
+    }
+
+    #[test]
     fn a_mark_gives_back_its_id() {
-        let run = RunId::from_bytes([9; 16]);
-        assert_eq!(marked(&Mark::InFlight(run).key()), Some([9; 16]));
+        let id = RunId::from_bytes([9; 16]);
+        assert_eq!(marked(&Mark::InFlight(id).key()), Some([9; 16]));
         assert_eq!(marked(b"short"), None);
     }
 }

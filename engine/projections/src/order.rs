@@ -114,9 +114,9 @@ fn put(store: &mut Store<'_>, run: RunId, order: &Order) -> Result<(), Error> {
     store.put(TableName::Orders, &run.to_bytes(), order)?;
     let mark = Mark::Ordered(run).key();
     if order.is_pending() {
-        store.put(TableName::Marks, &mark, &())
+        store.put(TableName::Hot, &mark, &())
     } else {
-        store.remove(TableName::Marks, &mark)
+        store.remove(TableName::Hot, &mark)
     }
 }
 

@@ -38,7 +38,7 @@ impl Past {
     }
 
     pub(crate) fn replay(view: &ReadView, at: Position) -> Result<Self, Error> {
-        let memory = TableName::Cursor;
+        let memory = TableName::Hot;
         let database = Database::builder()
             .create_with_backend(InMemoryBackend::new())
             .map_err(memory.err("making in memory"))?;

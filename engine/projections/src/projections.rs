@@ -33,7 +33,7 @@ impl Projector for Projections {
         } else {
             // rows without a cursor would be rows of nobody knows when
             store::delete(tx, Generation::Live)?;
-            store::delete_former(tx)?;
+            store::delete_other_layouts(tx)?;
             Store::new(tx, Generation::Live).set_cursor(Position::START)?;
         }
         let mut live = Store::new(tx, Generation::Live);

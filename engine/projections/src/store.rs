@@ -3,7 +3,8 @@
 //! Nothing here knows what a row means.
 
 use crate::Error;
-use crate::table::{FORMER, Generation, TABLES, TableName};
+use crate::key::CURSOR;
+use crate::table::{Generation, OURS, TABLES, TableName};
 use placet_model::Position;
 use redb::{
     MultimapTableDefinition, ReadOnlyTable, ReadTransaction, ReadableTable, Table, TableDefinition,
@@ -17,7 +18,6 @@ use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 type Bytes = &'static [u8];
-const CURSOR: &[u8] = b"all";
 const READING: &str = "reading";
 const WRITING: &str = "writing";
 
@@ -103,11 +103,11 @@ impl<'t> Store<'t> {
 
     /// Position of the last event that the tables hold; none before the first use.
     pub(crate) fn cursor(&mut self) -> Result<Option<Position>, Error> {
-        self.get(TableName::Cursor, CURSOR)
+        self.get(TableName::Hot, CURSOR)
     }
 
     pub(crate) fn set_cursor(&mut self, position: Position) -> Result<(), Error> {
-        self.put(TableName::Cursor, CURSOR, &position)
+        self.put(TableName::Hot, CURSOR, &position)
     }
 }
 
@@ -128,7 +128,7 @@ pub(crate) fn delete(tx: &WriteTransaction, generation: Generation) -> Result<()
 
 /// Every live table is there.
 pub(crate) fn demand_all(tx: &WriteTransaction) -> Result<(), Error> {
-    let tables = tx.list_tables().map_err(TableName::Cursor.err("listing"))?;
+    let tables = tx.list_tables().map_err(TableName::Hot.err("listing"))?;
     let there: BTreeSet<String> = tables.map(|table| table.name().to_owned()).collect();
     TableName::ALL.into_iter().try_for_each(|table| {
         if there.contains(table.live()) {
@@ -138,12 +138,19 @@ pub(crate) fn demand_all(tx: &WriteTransaction) -> Result<(), Error> {
     })
 }
 
-/// Deletes the tables of earlier layouts: what is in them is in the log.
-pub(crate) fn delete_former(tx: &WriteTransaction) -> Result<(), Error> {
-    FORMER.into_iter().try_for_each(|name| {
-        let table: TableDefinition<'static, Bytes, Bytes> = TableDefinition::new(name);
-        tx.delete_table(table).map(drop).map_err(TableName::Cursor.err("deleting former tables"))
-    })
+/// Deletes the tables of other layouts: what is in them is in the log.
+pub(crate) fn delete_other_layouts(tx: &WriteTransaction) -> Result<(), Error> {
+    let doing = "deleting tables of another layout";
+    let tables = tx.list_tables().map_err(TableName::Hot.err(doing))?;
+    let other = tables.map(|table| table.name().to_owned()).filter(|name| {
+        let live = TableName::ALL.into_iter().any(|table| table.live() == name);
+        name.starts_with(OURS) && !live
+    });
+    for name in other.collect::<Vec<_>>() {
+        let table = TableDefinition::<Bytes, Bytes>::new(&name);
+        tx.delete_table(table).map_err(TableName::Hot.err(doing))?;
+    }
+    Ok(())
 }
 
 /// Puts the next generation in the place of the live one.
@@ -183,16 +190,14 @@ impl<'a> Snapshot<'a> {
     pub(crate) fn open(self, name: TableName) -> Result<Opened, Error> {
         match self.tx.open_table(definition(name, Generation::Live)) {
             Ok(table) => Ok(Opened { name, table }),
-            Err(TableError::TableDoesNotExist(_)) if name == TableName::Cursor => {
-                Err(Error::Absent)
-            }
+            Err(TableError::TableDoesNotExist(_)) if name == TableName::Hot => Err(Error::Absent),
             Err(error) => Err(name.err("opening")(error)),
         }
     }
 
     /// Position of the last event that the tables hold.
     pub(crate) fn cursor(self) -> Result<Position, Error> {
-        self.open(TableName::Cursor)?.get(CURSOR)?.ok_or(Error::Absent)
+        self.open(TableName::Hot)?.get(CURSOR)?.ok_or(Error::Absent)
     }
 }
 

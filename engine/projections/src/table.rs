@@ -8,10 +8,11 @@
 //!
 //! redb does not verify its pages on reads, so the check stands in every row, also in rows that are
 //! all key: a flipped bit is an error, never another id. A change of any stored struct or key is a
-//! new table name (`_v4`), which the next start fills from the log.
+//! new version of all names (`_v5`), and so is a new table: the next start fills them from the log.
 //!
-//! Rows that a run of three reads costs, in four commits: `runs` 1 write, `live` 3 writes and 1
-//! removal, `ended` 1 write, `marks` 1 write and 1 removal; `cursor` is written once per commit.
+//! What a run of three reads costs, in four commits: `hot` in each of them (the cursor, and between
+//! them 3 writes and a removal of its state, 1 write and a removal of its mark), `runs` 1 write,
+//! `ended` 1 write.
 
 use crate::Error;
 use placet_log::check;
@@ -22,94 +23,96 @@ use std::fmt::Write as _;
 /// Version of the value layout.
 const VERSION: u8 = 1;
 
-/// The tables.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum TableName {
-    /// `"all" → position u64`: the last event that all tables hold. They are one fold in one
-    /// transaction, so they share one cursor and cannot disagree.
-    Cursor,
+/// Declares the tables: each with what its rows are, and its name without the version.
+macro_rules! tables {
+    ($($(#[$doc:meta])* $table:ident = $name:literal,)+) => {
+        /// The tables.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub(crate) enum TableName {
+            $($(#[$doc])* $table,)+
+        }
+
+        impl TableName {
+            /// Every table.
+            pub(crate) const ALL: [Self; [$($name),+].len()] = [$(Self::$table),+];
+
+            /// Its name in redb, and in errors.
+            pub(crate) const fn live(self) -> &'static str {
+                match self {
+                    $(Self::$table => concat!("proj_", $name, "_v4"),)+
+                }
+            }
+
+            const fn next(self) -> &'static str {
+                match self {
+                    $(Self::$table => concat!("proj_", $name, "_v4_next"),)+
+                }
+            }
+        }
+    };
+}
+
+tables! {
+    /// What almost every commit writes, in one table: each further one would cost a commit one more
+    /// page. The first byte of a key says what the row is.
+    ///
+    /// ```text
+    /// 0                      → position u64   the last event that all tables hold: one fold in one
+    ///                                         transaction, so they cannot disagree
+    /// kind u8 (1…15) | id 16 → nothing        who must be looked at; see [`crate::key::Mark`]
+    /// 16 | run 16            → State          runs that may still get events: nothing in it that
+    ///                                         never changes; they leave when they are over
+    /// ```
+    ///
+    /// The state is [`crate::run::State`].
+    Hot = "hot",
     /// `run 16` → [`crate::run::Facts`]: what a run pins for life. Written once.
-    Runs,
-    /// `run 16` → [`crate::run::State`]: runs that may still get events. Written by every commit
-    /// that concerns the run, so it holds nothing that never changes; small, as ended runs leave it.
-    Live,
+    Runs = "runs",
     /// `run 16` → [`crate::run::State`]: runs that are over, with no attempt left. Written once.
-    Ended,
-    /// `kind u8 | id 16 → nothing`: who must be looked at; see [`crate::key::Mark`].
-    Marks,
+    Ended = "ended",
     /// `due at 8 | run 16 | kind u8 | id 16 → nothing`: what comes due, in order of time; see
     /// [`crate::DueRow`].
-    Due,
+    Due = "due",
     /// `decision 16` → [`crate::decision::Decision`]: requests, kept for ever.
-    Decisions,
+    Decisions = "decisions",
     /// `principal | 0 | request id → decision 16`: votes by the client's request id.
-    Requests,
+    Requests = "requests",
     /// `key or principal | 0 | nonce` → [`crate::Spent`]: nonces of votes, kept for ever.
-    Nonces,
+    Nonces = "nonces",
     /// `integration 16` → [`crate::integrations::Stored`].
-    Integrations,
+    Integrations = "integrations",
     /// `kind u8 | digest 32` → [`crate::project::Place`]: plans, sources, operations.
-    Located,
+    Located = "located",
     /// `family | 0 | position u64` → [`crate::project::Deployed`]: deployments.
-    Workflows,
+    Workflows = "workflows",
     /// `"policy" → (digest, place)`, `"pauses" → Pauses`, `"keys" → Keys`, `"delivered" → position`.
-    Project,
+    Project = "project",
     /// `position 8` → [`crate::arrival::Arrival`]: events that came, from outside or from runs.
-    Arrivals,
+    Arrivals = "arrivals",
     /// `type | 0 | position 8 → nothing`: the same by their type.
-    ArrivalTypes,
+    ArrivalTypes = "arrival_types",
     /// `digest 32 → position`: the same by source and id, of which the first counts.
-    ArrivalIds,
+    ArrivalIds = "arrival_ids",
     /// `type | 0 | run 16 → position`: runs that wait for events of a type, or of any (no type),
     /// and where the wait began.
-    Listeners,
+    Listeners = "listeners",
     /// `run 16` → [`crate::order::Order`]: runs that were ordered by a run or a schedule.
-    Orders,
+    Orders = "orders",
     /// `requester | 0 | decision 16 → nothing`: open items by whom they were caused.
-    Asked,
+    Asked = "asked",
     /// `digest 32` → [`crate::action::Action`]: actions of agents by agent and idempotency key.
-    Actions,
+    Actions = "actions",
     /// `digest 32 → decision 16`: drafts that an approver has replaced, by what they said.
-    Edited,
+    Edited = "edited",
     /// `name | 0 | day i64 → count u32`: uses of a standing approval on one day (UTC).
-    Standing,
+    Standing = "standing",
 }
 
 /// How many tables there are.
 pub(crate) const TABLES: usize = TableName::ALL.len();
 
-/// Tables of earlier layouts, which the next start removes.
-pub(crate) const FORMER: [&str; 29] = [
-    "proj_cursor_v1",
-    "proj_runs_v1",
-    "proj_live_v1",
-    "proj_ended_v1",
-    "proj_marks_v1",
-    "proj_due_v1",
-    "proj_decisions_v1",
-    "proj_requests_v1",
-    "proj_integrations_v1",
-    "proj_located_v1",
-    "proj_workflows_v1",
-    "proj_project_v1",
-    "proj_cursor_v2",
-    "proj_runs_v2",
-    "proj_live_v2",
-    "proj_ended_v2",
-    "proj_marks_v2",
-    "proj_due_v2",
-    "proj_decisions_v2",
-    "proj_requests_v2",
-    "proj_integrations_v2",
-    "proj_located_v2",
-    "proj_workflows_v2",
-    "proj_project_v2",
-    "proj_arrivals_v2",
-    "proj_arrival_types_v2",
-    "proj_arrival_ids_v2",
-    "proj_listeners_v2",
-    "proj_orders_v2",
-];
+/// What the name of every table of this crate begins with, of earlier layouts too.
+pub(crate) const OURS: &str = "proj_";
 
 /// Which set of tables is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,92 +124,11 @@ pub(crate) enum Generation {
 }
 
 impl TableName {
-    /// Every table.
-    pub(crate) const ALL: [Self; 22] = [
-        Self::Cursor,
-        Self::Runs,
-        Self::Live,
-        Self::Ended,
-        Self::Marks,
-        Self::Due,
-        Self::Decisions,
-        Self::Requests,
-        Self::Nonces,
-        Self::Integrations,
-        Self::Located,
-        Self::Workflows,
-        Self::Project,
-        Self::Arrivals,
-        Self::ArrivalTypes,
-        Self::ArrivalIds,
-        Self::Listeners,
-        Self::Orders,
-        Self::Asked,
-        Self::Actions,
-        Self::Edited,
-        Self::Standing,
-    ];
-
     /// Its name in redb.
     pub(crate) const fn name(self, generation: Generation) -> &'static str {
         match generation {
             Generation::Live => self.live(),
             Generation::Next => self.next(),
-        }
-    }
-
-    /// Its name in redb, and in errors.
-    pub(crate) const fn live(self) -> &'static str {
-        match self {
-            Self::Cursor => "proj_cursor_v3",
-            Self::Runs => "proj_runs_v3",
-            Self::Live => "proj_live_v3",
-            Self::Ended => "proj_ended_v3",
-            Self::Marks => "proj_marks_v3",
-            Self::Due => "proj_due_v3",
-            Self::Decisions => "proj_decisions_v3",
-            Self::Requests => "proj_requests_v3",
-            Self::Nonces => "proj_nonces_v3",
-            Self::Integrations => "proj_integrations_v3",
-            Self::Located => "proj_located_v3",
-            Self::Workflows => "proj_workflows_v3",
-            Self::Project => "proj_project_v3",
-            Self::Arrivals => "proj_arrivals_v3",
-            Self::ArrivalTypes => "proj_arrival_types_v3",
-            Self::ArrivalIds => "proj_arrival_ids_v3",
-            Self::Listeners => "proj_listeners_v3",
-            Self::Orders => "proj_orders_v3",
-            Self::Asked => "proj_asked_v3",
-            Self::Actions => "proj_actions_v3",
-            Self::Edited => "proj_edited_v3",
-            Self::Standing => "proj_standing_v3",
-        }
-    }
-
-    const fn next(self) -> &'static str {
-        match self {
-            Self::Cursor => "proj_cursor_v3_next",
-            Self::Runs => "proj_runs_v3_next",
-            Self::Live => "proj_live_v3_next",
-            Self::Ended => "proj_ended_v3_next",
-            Self::Marks => "proj_marks_v3_next",
-            Self::Due => "proj_due_v3_next",
-            Self::Decisions => "proj_decisions_v3_next",
-            Self::Requests => "proj_requests_v3_next",
-            Self::Nonces => "proj_nonces_v3_next",
-            Self::Integrations => "proj_integrations_v3_next",
-            Self::Located => "proj_located_v3_next",
-            Self::Workflows => "proj_workflows_v3_next",
-            Self::Project => "proj_project_v3_next",
-            Self::Arrivals => "proj_arrivals_v3_next",
-            Self::ArrivalTypes => "proj_arrival_types_v3_next",
-            Self::ArrivalIds => "proj_arrival_ids_v3_next",
-            Self::Listeners => "proj_listeners_v3_next",
-            Self::Orders => "proj_orders_v3_next",
-            Self::Asked => "proj_asked_v3_next",
-            Self::Actions => "proj_actions_v3_next",
-            Self::Edited => "proj_edited_v3_next",
-            Self::Standing => "proj_standing_v3_next",
         }
     }
 
@@ -300,7 +222,7 @@ mod tests {
             let mut flipped = row.clone();
             flipped[at] ^= 0x10;
             let error = open(b"key", &flipped).unwrap_err().to_string();
-            assert!(error.contains("6b6579 of proj_requests_v3"), "{error}");
+            assert!(error.contains("6b6579 of proj_requests_v4"), "{error}");
         }
     }
 

@@ -7,6 +7,7 @@ mod lists;
 mod project;
 
 use crate::decision::Decision;
+use crate::key;
 use crate::run::{End, Facts, State};
 use crate::store::{Snapshot, guarded};
 use crate::table::TableName;
@@ -55,7 +56,7 @@ impl<'a> Views<'a> {
             let Some(facts) = self.snapshot.open(TableName::Runs)?.get::<Facts>(&key)? else {
                 return Ok(None);
             };
-            let live = self.snapshot.open(TableName::Live)?.get::<State>(&key)?;
+            let live = self.snapshot.open(TableName::Hot)?.get::<State>(&key::live(key))?;
             let state = match live {
                 Some(state) => state,
                 None => self.snapshot.open(TableName::Ended)?.need(&key)?,
@@ -78,7 +79,7 @@ impl<'a> Views<'a> {
         guarded(|| {
             let before = before.map(RunId::to_bytes);
             let to = before.as_ref().map_or(Bound::Unbounded, |key| Bound::Excluded(&key[..]));
-            let live = self.snapshot.open(TableName::Live)?.range(Bound::Unbounded, to)?;
+            let live = self.live_before(before)?;
             let ended = self.snapshot.open(TableName::Ended)?.range(Bound::Unbounded, to)?;
             let ended = ended.rev().take(may_be_ended(filter.status));
             let facts = self.snapshot.open(TableName::Runs)?;
@@ -99,6 +100,21 @@ impl<'a> Views<'a> {
             }
             Ok(page)
         })
+    }
+
+    /// States of runs that are not over, before a run; the last rows of their table.
+    fn live_before(
+        &self,
+        before: Option<[u8; 16]>,
+    ) -> Result<impl DoubleEndedIterator<Item = StateRow> + use<>, Error> {
+        let (from, to) = (key::live([0; 16]), before.map(key::live));
+        let to = to.as_ref().map_or(Bound::Unbounded, |key| Bound::Excluded(&key[..]));
+        let rows = self.snapshot.open(TableName::Hot)?.range(Bound::Included(&from), to)?;
+        Ok(rows.map(|row| {
+            let (key, state) = row?;
+            let run = key::run(&key).ok_or_else(|| TableName::Hot.damaged(&key, "its key"))?;
+            Ok((run, state))
+        }))
     }
 
     /// One decision, in any state.

@@ -30,6 +30,8 @@ pub struct Signals {
     pub target: Option<String>,
     /// Everybody it reaches, each by themselves; empty where that is not known.
     pub recipients: Vec<String>,
+    /// Those of them whom it reaches besides its target (copies of a message).
+    pub beside: Vec<String>,
     /// Whether nothing was sent to one of them before.
     pub first_contact: Truth,
     /// Whether something in the bytes looks like a credential.
@@ -65,6 +67,7 @@ impl Signals {
         Self {
             target: None,
             recipients: Vec::new(),
+            beside: Vec::new(),
             first_contact: Truth::Unknown,
             secrets: Truth::Unknown,
             card_numbers: Truth::Unknown,
@@ -102,10 +105,12 @@ pub(super) fn matches(policy: &Policy, wanted: &Match, subject: Subject<'_>) -> 
 /// everybody whom the action reaches is among its targets.
 pub fn covers(policy: &Policy, wanted: &Match, subject: Subject<'_>) -> bool {
     let signals = subject.signals;
+    let named = |people: &[String]| people.iter().all(|who| wanted.target.contains(who));
+    let to_the_target =
+        signals.target.as_ref().is_some_and(|target| wanted.target.contains(target));
     let reached = wanted.target.is_empty()
-        || signals.target.as_ref().is_some_and(|target| wanted.target.contains(target))
-        || (!signals.recipients.is_empty()
-            && signals.recipients.iter().all(|who| wanted.target.contains(who)));
+        || (to_the_target && named(&signals.beside))
+        || (!signals.recipients.is_empty() && named(&signals.recipients));
     reached && matches(policy, wanted, subject) == Truth::Yes
 }
 

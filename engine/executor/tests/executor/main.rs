@@ -10,6 +10,7 @@ mod children;
 mod clocks;
 mod concurrency;
 mod control_flow;
+mod copies;
 mod crash;
 mod doubts;
 mod edit;

@@ -113,13 +113,13 @@ impl Views<'_> {
         from: Bound<[u8; 16]>,
         limit: usize,
     ) -> Result<Vec<[u8; 16]>, Error> {
-        let table = self.snapshot.open(TableName::Marks)?;
+        let table = self.snapshot.open(TableName::Hot)?;
         let from: Bound<[u8; MARK_LEN]> = from.map(|id| kind.key(id));
         let to = kind.key([u8::MAX; 16]);
         let rows = table.range::<()>(from.as_ref().map(|key| &key[..]), Bound::Included(&to))?;
         let ids = rows.take(limit).map(|row| {
             let (key, ()) = row?;
-            marked(&key).ok_or_else(|| TableName::Marks.damaged(&key, "its key"))
+            marked(&key).ok_or_else(|| TableName::Hot.damaged(&key, "its key"))
         });
         ids.collect()
     }

@@ -3,38 +3,37 @@
 use crate::make::*;
 use crate::support::*;
 use placet_model::decision::{Settlement, Verdict};
-use placet_model::event::decision::ActionRequested;
+use placet_model::event::decision::{ActionRequested, StandingUsed};
 use placet_model::event::governance::{OutboundPaused, PolicyChanged, WorkflowDeployed};
 use placet_model::event::integration::IntegrationConnected;
 use placet_model::event::run::TaskShape;
 use placet_model::integration::Identity;
 use placet_model::signed::Act;
-use placet_model::{IntegrationId, Position, StreamId, Timestamp};
+use placet_model::{DecisionId, IntegrationId, Position, StreamId, Timestamp};
 use placet_projections::{Error, RunFilter, Views};
 use redb::{ReadableTable, TableDefinition};
 
-pub(crate) const TABLES: [&str; 21] = [
-    "proj_cursor_v3",
-    "proj_runs_v3",
-    "proj_live_v3",
-    "proj_ended_v3",
-    "proj_marks_v3",
-    "proj_due_v3",
-    "proj_decisions_v3",
-    "proj_requests_v3",
-    "proj_nonces_v3",
-    "proj_integrations_v3",
-    "proj_located_v3",
-    "proj_workflows_v3",
-    "proj_project_v3",
-    "proj_arrivals_v3",
-    "proj_arrival_types_v3",
-    "proj_arrival_ids_v3",
-    "proj_listeners_v3",
-    "proj_orders_v3",
-    "proj_asked_v3",
-    "proj_actions_v3",
-    "proj_edited_v3",
+pub(crate) const TABLES: [&str; 20] = [
+    "proj_hot_v4",
+    "proj_runs_v4",
+    "proj_ended_v4",
+    "proj_due_v4",
+    "proj_decisions_v4",
+    "proj_requests_v4",
+    "proj_nonces_v4",
+    "proj_integrations_v4",
+    "proj_located_v4",
+    "proj_workflows_v4",
+    "proj_project_v4",
+    "proj_arrivals_v4",
+    "proj_arrival_types_v4",
+    "proj_arrival_ids_v4",
+    "proj_listeners_v4",
+    "proj_orders_v4",
+    "proj_asked_v4",
+    "proj_actions_v4",
+    "proj_edited_v4",
+    "proj_standing_v4",
 ];
 
 /// A world with one row in every table.
@@ -44,6 +43,7 @@ pub(crate) fn filled() -> World {
     world.run(
         run(1),
         [
+            in_advance(decision(1), "heartbeat").into(),
             vote(decision(1), "ana", Verdict::Approve, Some("r")),
             settled(decision(1), Settlement::Approved),
         ],
@@ -83,6 +83,11 @@ pub(crate) fn filled() -> World {
     world
 }
 
+fn in_advance(decision: DecisionId, standing: &str) -> StandingUsed {
+    let (standing, digest) = (standing.to_owned(), digest(standing));
+    StandingUsed { decision, standing, digest, voters: vec![who("ana")], day: 0, count: 1 }
+}
+
 /// Everything that can be read, as text; a table that is read as a whole is read as a whole.
 fn read(world: &World) -> Result<String, Error> {
     let view = world.view();
@@ -107,7 +112,7 @@ fn read(world: &World) -> Result<String, Error> {
         views.integrations()?,
         (views.plan(digest("plan"))?, views.source(digest("plan"))?, views.workflows()?),
         views.policy()?,
-        (views.pauses()?, views.keys()?),
+        (views.pauses()?, views.keys()?, views.standing_uses("heartbeat", 0)?),
     );
     let from = (at(0), Position::START);
     let events = (
@@ -184,19 +189,20 @@ fn a_flipped_bit_of_a_key_never_shows_another_row() {
                 // a row that is looked up by its key alone is not found, and nothing else is shown
                 let seen = read(&world);
                 let unfound = [
-                    "proj_requests_v3",
-                    "proj_nonces_v3",
-                    "proj_located_v3",
-                    "proj_project_v3",
-                    "proj_arrival_types_v3",
-                    "proj_arrival_ids_v3",
-                    "proj_asked_v3",
-                    "proj_actions_v3",
-                    "proj_edited_v3",
+                    "proj_requests_v4",
+                    "proj_nonces_v4",
+                    "proj_located_v4",
+                    "proj_project_v4",
+                    "proj_arrival_types_v4",
+                    "proj_arrival_ids_v4",
+                    "proj_asked_v4",
+                    "proj_actions_v4",
+                    "proj_edited_v4",
+                    "proj_standing_v4",
                 ];
                 // nor is a mark of a kind that nobody asks for
-                let no_kind = table == "proj_marks_v3" && flipped[0] > 6;
-                let closed = table == "proj_decisions_v3" && key[..] == decision(6).to_bytes();
+                let no_kind = table == "proj_hot_v4" && (7..16).contains(&flipped[0]);
+                let closed = table == "proj_decisions_v4" && key[..] == decision(6).to_bytes();
                 let unfound = no_kind || closed || unfound.contains(&table);
                 assert!(seen.is_err() || unfound, "{table} byte {at}: {seen:?}");
                 replace(&world, table, flipped, (key.clone(), value.clone()));
@@ -209,12 +215,13 @@ fn a_flipped_bit_of_a_key_never_shows_another_row() {
 #[test]
 fn a_damaged_row_is_not_written_over() {
     let mut world = filled();
-    let (key, mut value) = rows(&world, "proj_live_v3").remove(0);
+    let of_run = |(key, _): &(Vec<u8>, Vec<u8>)| *key == live(run(1));
+    let (key, mut value) = rows(&world, "proj_hot_v4").into_iter().find(of_run).unwrap();
     value[3] ^= 1;
-    replace(&world, "proj_live_v3", key.clone(), (key, value));
+    replace(&world, "proj_hot_v4", key.clone(), (key, value));
     let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         world.run(run(1), [tried(attempt(1), 1, Some(decision(1)))]);
     }));
     let text = panic.unwrap_err().downcast_ref::<String>().cloned().unwrap();
-    assert!(text.contains("of proj_live_v3 is damaged"), "{text}");
+    assert!(text.contains("of proj_hot_v4 is damaged"), "{text}");
 }

@@ -241,6 +241,11 @@ pub(crate) fn asking(id: DecisionId) -> Vec<Event> {
     vec![started(), begun(&send), draft(&send, 1).into(), requested(id, &send, at(100))]
 }
 
+/// The key of the state of a run that is not over.
+pub(crate) fn live(run: RunId) -> Vec<u8> {
+    [&[16][..], &run.to_bytes()].concat()
+}
+
 pub(crate) fn vote(id: DecisionId, name: &str, verdict: Verdict, request: Option<&str>) -> Event {
     VoteCast {
         decision: id,

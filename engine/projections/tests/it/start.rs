@@ -7,17 +7,17 @@ use placet_model::decision::Settlement;
 use placet_projections::{Error, Views, status};
 use redb::TableDefinition;
 
-const CURSOR: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("proj_cursor_v3");
+const HOT: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("proj_hot_v4");
 
 /// Writes a cursor row that is whole.
 fn set_cursor(world: &World, position: u64) {
     let mut row = vec![1];
     row.extend(position_bytes(position));
-    placet_log::check::seal(b"all", &mut row);
+    placet_log::check::seal(&[0], &mut row);
     world
         .log()
         .maintain(move |tx| {
-            tx.open_table(CURSOR)?.insert(&b"all"[..], row.as_slice())?;
+            tx.open_table(HOT)?.insert(&[0][..], row.as_slice())?;
             Ok(())
         })
         .unwrap();
@@ -51,7 +51,7 @@ fn projections_catch_up_with_a_log_that_was_written_without_them() {
 fn a_log_that_never_had_projections_says_so_and_gets_them_when_it_is_opened_with_them() {
     let mut world = World::new();
     world.open(With::Nothing).unwrap();
-    world.log().maintain(|tx| Ok(tx.delete_table(CURSOR).map(drop)?)).unwrap();
+    world.log().maintain(|tx| Ok(tx.delete_table(HOT).map(drop)?)).unwrap();
     world.run(run(1), asking(decision(1)));
     let view = world.view();
     assert!(matches!(Views::new(&view), Err(Error::Absent)));
