@@ -319,6 +319,51 @@ rules:
     assert_eq!(world.recorder.count(), 1);
 }
 
+// ---- what an author asks for ----------------------------------------------------------------
+
+const AUTHORS: &str = r"
+document: { dsl: '1.0.3', namespace: test, name: asks, version: '1.0.0' }
+do:
+  - send:
+      call: slack.chat.postMessage
+      with: { channel: C0ONE, text: hello }
+      metadata:
+        approval:
+          approvers: [approver]
+          policy: outbound
+          escalate: { after: PT12H, to: [second] }
+          remind: { every: PT8H }
+";
+
+/// A set of rules, an escalation and a reminder in the workflow itself: they add to what the project
+/// asks for, and take nothing away.
+#[tokio::test]
+async fn an_author_names_a_set_of_rules_an_escalation_and_reminders_and_only_tightens() {
+    let mut world = under(
+        "rules:\n  - { name: all, require: { quorum: 1 } }\n  - { name: out, set: outbound, require: { expires: P1D, reasonRequired: always } }\n  - { name: other, set: inbound, require: { quorum: 2 } }\n",
+    )
+    .await;
+    let run = world.run(AUTHORS, Value::Null, Mode::Live).await;
+    assert_eq!(world.settled(run).await["status"], "waiting");
+    let row = item(&world, run);
+    assert_eq!(row.requirement.rules, ["all", "out"]);
+    assert_eq!(row.expires_at.millis_since(row.requested_at), 24 * 60 * 60 * 1000);
+    assert_eq!(row.requirement.thresholds.len(), 2, "the project's, and the author's");
+    assert_eq!(code(world.vote(&row, "approver", Verdict::Approve).await), "PL3009");
+    let with_reason = |row: &DecisionRow, who: &str| {
+        let mut ballot = world.ballot(row, Verdict::Approve);
+        ballot.reason = Some("seen".to_owned());
+        placet_executor::Vote { ballot, voter: voter(who), request_id: None, signed: None }
+    };
+    // before its time an escalation lets nobody meet the author's threshold
+    world.handle.vote(with_reason(&row, "second")).await.unwrap();
+    assert_eq!(item(&world, run).state, DecisionState::Requested);
+    world.advance_to(row.requested_at.plus_millis(12 * 60 * 60 * 1000));
+    world.handle.vote(with_reason(&row, "approver")).await.unwrap();
+    assert_eq!(world.finished(run).await["status"], "completed");
+    assert!(world.events(run).contains(&"ApproversReminded"), "{:?}", world.events(run));
+}
+
 // ---- emergencies --------------------------------------------------------------------------
 
 #[tokio::test]
