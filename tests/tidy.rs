@@ -4,6 +4,7 @@
 
 mod tidy {
     mod coverage;
+    mod exam;
     mod layers;
     mod sources;
     mod style;

@@ -157,8 +157,8 @@ fn a_vote_after_the_request_has_expired_is_refused() {
 }
 
 #[test]
-fn a_vote_after_the_run_was_cancelled_is_refused() {
-    let name = "a_vote_after_the_run_was_cancelled_is_refused";
+fn t12_a_vote_after_the_run_was_cancelled_is_refused() {
+    let name = "t12_a_vote_after_the_run_was_cancelled_is_refused";
     let Some(server) = NatsServer::start_or_skip(name) else { return };
     let live = Live::on_nats(&server, None);
     let asked = live.ask("Hello");

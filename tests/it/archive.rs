@@ -29,7 +29,8 @@ use crate::kit::placet;
 const NOW: &str = "v0.1";
 const PROJECT: &str = "archive";
 /// Kinds that came after this version: the archive of the next one holds them.
-const LATER: [EventKind; 5] = [
+const LATER: [EventKind; 6] = [
+    EventKind::ResolutionCast,
     EventKind::StandingEndorsed,
     EventKind::StandingUsed,
     EventKind::VoteDelegated,

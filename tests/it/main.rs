@@ -14,6 +14,7 @@ mod deploy;
 mod documents;
 mod erasure;
 mod evidence;
+mod exam;
 mod fuzz;
 mod kill_loop;
 mod kit;

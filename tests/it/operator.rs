@@ -96,7 +96,7 @@ fn a_stricter_policy_asks_for_the_missing_vote_by_name_and_keeps_the_first() {
 }
 
 #[test]
-fn the_vote_of_somebody_who_has_lost_the_right_no_longer_counts() {
+fn t18_the_vote_of_somebody_who_has_lost_the_right_no_longer_counts() {
     let live = Live::under(ONE_OF_TWO);
     let asked = live.ask("Hello");
     live.done("author", &["pause"]);

@@ -54,7 +54,7 @@ fn a_kill_before_the_vote_leaves_the_request_as_it_was() {
 }
 
 #[test]
-fn a_kill_between_settlement_and_claim_keeps_the_approval_and_spends_it_once() {
+fn t11_a_kill_between_settlement_and_claim_keeps_the_approval_and_spends_it_once() {
     let mut live = Live::start();
     let asked = live.ask("Hello");
     live.done("author", &["pause"]);

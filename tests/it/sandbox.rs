@@ -62,8 +62,8 @@ fn the_same_seed_gives_the_same_output_bytes_and_another_seed_others() {
 }
 
 #[test]
-fn a_dry_run_opens_no_socket() {
-    let name = "a_dry_run_opens_no_socket";
+fn t24_a_dry_run_opens_no_socket() {
+    let name = "t24_a_dry_run_opens_no_socket";
     let Some(strace) = strace_or_skip(name) else { return };
     let seen = sockets(&strace, &dry_run("0"), 0);
     let inet: Vec<&String> = seen.iter().filter(|line| line.contains("AF_INET")).collect();

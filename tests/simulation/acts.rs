@@ -249,9 +249,9 @@ impl Life {
         };
         let answer = handle.resolve(item.decision, resolution, name("ana")).await;
         let number = self.label(item.decision.as_u128());
-        if let Some(events) = self.heard(&format!("decision {number} was {resolution}"), answer) {
+        if let Some(receipt) = self.heard(&format!("decision {number} was {resolution}"), answer) {
             self.tally.doubts += 1;
-            self.memory.told.extend(events.iter().map(|event| (event.position, event.event_id)));
+            self.memory.resolutions.insert(receipt.position, item.decision);
         }
         true
     }

@@ -72,6 +72,8 @@ pub(crate) struct Memory {
     pub(crate) told: BTreeMap<Position, EventId>,
     /// Places of votes that it has told of.
     pub(crate) votes: BTreeMap<Position, DecisionId>,
+    /// Places of what was said of attempts in doubt, of which it has told.
+    pub(crate) resolutions: BTreeMap<Position, DecisionId>,
     /// Runs that it has begun.
     pub(crate) runs: BTreeSet<RunId>,
     /// Nonces of votes that it has refused.
@@ -298,6 +300,12 @@ impl Life {
             match event.event {
                 placet_model::Event::VoteCast(body) if body.decision == *decision => {}
                 other => return Err(format!("{} in the place of a vote", other.type_name())),
+            }
+        }
+        for (position, decision) in &self.memory.resolutions {
+            match view.event(*position).map(|event| event.event) {
+                Ok(placet_model::Event::ResolutionCast(body)) if body.decision == *decision => {}
+                found => return Err(format!("what was said is lost at {position}: {found:?}")),
             }
         }
         if let Some(run) = self.memory.runs.iter().find(|run| !self.book.runs.contains_key(run)) {

@@ -194,7 +194,7 @@ async fn act(desk: &Desk, command: Command) -> Result<Exit> {
             let items = vec![item_of(decision, &card)?];
             let answer = match signed(desk, &card, (items, said), Given::default())? {
                 Some(envelope) => desk.hand_in(decision, envelope).await?,
-                None => desk.decide(decision, became.word(), Map::new()).await?,
+                None => desk.decide(decision, became.word(), ballot(desk, &card, None)).await?,
             };
             out::data(&format!("{} at position {}", became.word(), answer["position"]))?;
         }

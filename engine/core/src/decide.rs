@@ -8,6 +8,7 @@
 mod advance;
 mod edit;
 mod outcome;
+mod resolve;
 mod stop;
 mod vote;
 
@@ -75,13 +76,9 @@ pub enum Command {
     },
     /// A person settles an attempt in doubt.
     Resolve {
-        /// The decision that led to it.
-        decision: DecisionId,
         /// What the person says.
-        resolution: Resolution,
-        /// Who.
-        by: Principal,
-        /// The raw output, for `sent`.
+        said: Box<ResolveCommand>,
+        /// The raw output, for `sent`: of the second event.
         output: Option<PayloadRef>,
     },
     /// Somebody stops the run.
@@ -119,6 +116,29 @@ pub struct VoteCommand {
     pub ballot: Ballot,
     /// Who, and how that is known.
     pub voter: Voter,
+    /// The client's request id.
+    pub request_id: Option<String>,
+    /// The signed form.
+    pub signed: Option<SignedVote>,
+}
+
+/// What somebody says of an attempt in doubt, as it reaches the engine.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResolveCommand {
+    /// The decision that led to it.
+    pub decision: DecisionId,
+    /// The draft digest that was shown.
+    pub digest: Digest,
+    /// What the person says.
+    pub resolution: Resolution,
+    /// Used once per person.
+    pub nonce: String,
+    /// When the person says it was said.
+    pub time: Timestamp,
+    /// Why.
+    pub reason: Option<String>,
+    /// Who, and how that is known.
+    pub by: Voter,
     /// The client's request id.
     pub request_id: Option<String>,
     /// The signed form.
@@ -186,9 +206,7 @@ pub fn decide(run: &Run, command: Command, context: Context<'_>) -> Result<Vec<E
         Command::Answered(answer) => outcome::record(run, *answer)?,
         Command::Recover { detail } => outcome::recover(run, detail, context.now),
         Command::Resend { attempt } => outcome::resend(run, attempt, context.now)?,
-        Command::Resolve { decision, resolution, by, output } => {
-            outcome::resolve(run, decision, (resolution, output), (&by, context.policy))?
-        }
+        Command::Resolve { said, output } => resolve::resolve(run, *said, output, context)?,
         Command::Cancel { by, reason } => stop::cancel(run, &by, reason, context.policy)?,
         Command::Abandon { inside } => stop::abandon(run, &inside),
         Command::Migrate(migrated) => stop::migrate(run, *migrated)?,
@@ -211,6 +229,7 @@ fn grants(event: &Event) -> bool {
         || matches!(
             event,
             Event::VoteCast(_)
+                | Event::ResolutionCast(_)
                 | Event::StandingUsed(_)
                 | Event::VoteDelegated(_)
                 | Event::RequirementRaised(_)

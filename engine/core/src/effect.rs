@@ -179,6 +179,7 @@ pub fn react(event: &Event) -> Vec<Effect> {
         | Event::KeyRevoked(_)
         | Event::StandingEndorsed(_)
         | Event::StandingUsed(_)
+        | Event::ResolutionCast(_)
         | Event::VoteDelegated(_) => vec![],
     }
 }

@@ -38,7 +38,7 @@ mod gate;
 mod wait;
 
 use crate::run::{Activity, Frame, FrameKind, Leaf};
-use crate::run::{Branch, Detached, Phase, Refused, Run, RunFacts};
+use crate::run::{Branch, Detached, Phase, Run, RunFacts};
 use placet_model::decision::{DecisionState, VoidReason};
 use placet_model::event::run::{FaultFact, RunMigrated, RunStarted};
 use placet_model::{Event, Iteration, PayloadRef, Revision, TaskPath, Timestamp};
@@ -119,6 +119,7 @@ impl Run {
             Event::DecisionReassigned(body) => self.decision_reassigned(body),
             Event::ActionRequested(_) => self.action_requested(),
             Event::VoteCast(body) => self.vote_cast(body),
+            Event::ResolutionCast(body) => self.resolution_cast(body),
             Event::DecisionSettled(body) => self.decision_settled(body),
             Event::RequirementRaised(body) => self.requirement_raised(body),
             Event::DecisionVoided(body) => self.decision_voided(body),
@@ -127,9 +128,7 @@ impl Run {
             Event::ApproversReminded(body) => self.approvers_reminded(body),
             Event::AttemptStarted(body) => self.attempt_started(body, at),
             Event::AttemptSucceeded(body) => self.attempt_succeeded(body),
-            Event::AttemptRefused(body) => {
-                self.attempt_refused(body.attempt, body.try_number, Refused::of(body))
-            }
+            Event::AttemptRefused(body) => self.attempt_refused(body),
             Event::AttemptDeferred(body) => self.attempt_deferred(body),
             Event::AttemptInDoubt(body) => self.attempt_in_doubt(body.attempt, body.try_number),
             Event::AttemptReconciled(body) => self.attempt_reconciled(body),

@@ -16,7 +16,9 @@ use placet_model::attempt::RefuseReason;
 use placet_model::decision::{DecisionState, VoidReason};
 use placet_model::draft::{ActionId, BoundField, DraftDocument};
 use placet_model::event::attempt::{AttemptRefused, AttemptStarted};
-use placet_model::event::decision::{DraftPrepared, NoticeKind, StandingUsed, VoteCast};
+use placet_model::event::decision::{
+    DraftPrepared, NoticeKind, ResolutionCast, StandingUsed, VoteCast,
+};
 use placet_model::event::run::{FaultFact, RunStarted, TimerKind};
 use placet_model::{
     AttemptId, DecisionId, Digest, Iteration, PayloadRef, Position, Principal, Revision, RunId,
@@ -47,6 +49,8 @@ pub struct Run {
     pub drafts: BTreeMap<(TaskPath, Iteration), u32>,
     /// Votes by (voter, request id): the same request id gives the same answer.
     pub requests: BTreeMap<(String, String), VoteCast>,
+    /// The same of what was said of attempts in doubt.
+    pub resolutions: BTreeMap<(String, String), ResolutionCast>,
     /// How decisions that are over ended, for late votes.
     pub closed: BTreeMap<DecisionId, DecisionState>,
     /// Events that were taken: each is taken once.
@@ -199,6 +203,7 @@ impl Run {
             timers: BTreeMap::new(),
             drafts: BTreeMap::new(),
             requests: BTreeMap::new(),
+            resolutions: BTreeMap::new(),
             closed: BTreeMap::new(),
             taken: BTreeSet::new(),
             steps: 0,

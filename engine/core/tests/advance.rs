@@ -145,7 +145,7 @@ fn people_hear_of_it_once_for_each_time_it_is_due() {
 }
 
 #[test]
-fn a_notice_that_comes_late_never_touches_an_answer() {
+fn t02_a_notice_that_comes_late_never_touches_an_answer() {
     let late = |scene: Scene| scene.later(2 * DAY);
     for answered in [
         escalating().vote("ana", Approve).after,
@@ -246,7 +246,7 @@ fn what_was_given_in_advance_and_taken_back_does_not_count_at_the_claim() {
 }
 
 #[test]
-fn one_use_of_a_standing_approval_spends_once() {
+fn t13_one_use_of_a_standing_approval_spends_once() {
     let scene = stand(with_standing(Scene::new()), &["ana"], 1).leaves_it("approved");
     stand(scene.clone(), &["ana"], 2).refuses("PL3001");
     let spent = scene.claim().leaves_it("attempting (gated)");

@@ -501,3 +501,35 @@ fn who_may_cancel_is_the_requester_an_operator_or_an_admin() {
     let over = Scene::new().asked().cancel("op").after;
     over.cancel("op").refuses("PL4008");
 }
+
+// ---- what a person says of a doubt ---------------------------------------------------------
+
+type SpoilSaid = fn(&mut placet_core::decide::ResolveCommand);
+
+#[test]
+fn what_is_said_of_a_doubt_is_bound_to_the_draft_and_to_its_time() {
+    let spoilt: [(SpoilSaid, &str); 3] = [
+        (|said| said.digest = placet_model::Digest::of(b"another"), "PL3002"),
+        (|said| said.time = said.time.plus_millis(-16 * 60 * 1000), "PL3010"),
+        (|said| said.time = said.time.plus_millis(2 * 60 * 1000), "PL3010"),
+    ];
+    for (spoil, code) in spoilt {
+        doubtful().resolve_as("op", Sent, spoil).refuses(code);
+    }
+    doubtful().resolve("op", Sent).records(&["ResolutionCast(sent)", "AttemptReconciled(sent)"]);
+}
+
+#[test]
+fn a_request_id_is_one_acts_be_it_a_vote_or_what_is_said_of_a_doubt() {
+    let with_id: SpoilSaid = |said| said.request_id = Some("r1".to_owned());
+    let scene = doubtful().resolve_as("op", GiveUp, with_id).leaves_it("given up");
+    // the same again has its answer, another one is refused, and so is a vote under the same id
+    scene.clone().resolve_as("op", GiveUp, with_id).records_nothing();
+    scene.resolve_as("op", Sent, with_id).refuses("PL3018");
+    let asked = doubtful().resolve_as("ana", NotSent, with_id).leaves_it("unsent").asked();
+    asked
+        .spoilt("ana", Approve, |vote| {
+            vote.request_id = Some("r1".to_owned());
+        })
+        .refuses("PL3018");
+}

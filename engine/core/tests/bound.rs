@@ -79,7 +79,7 @@ fn changes_of_the_world() -> Vec<(BoundField, Change)> {
 }
 
 #[test]
-fn each_bound_field_that_differs_voids_the_approval_and_is_named() {
+fn t19_each_bound_field_that_differs_voids_the_approval_and_is_named() {
     let mut seen = BTreeSet::new();
     for (field, change) in changes_of_the_document().into_iter().chain(changes_of_the_world()) {
         seen.insert(field);
@@ -91,7 +91,7 @@ fn each_bound_field_that_differs_voids_the_approval_and_is_named() {
 }
 
 #[test]
-fn a_document_that_was_exchanged_whole_is_not_the_approved_one() {
+fn t27_a_document_that_was_exchanged_whole_is_not_the_approved_one() {
     let scene = Scene::new().approved().with(|scene| {
         let draft = scene.run.main().activity.ask().expect("approved").draft.clone();
         let mut forged = draft.clone();
@@ -176,7 +176,7 @@ fn changes_outside() -> Vec<(&'static str, Change)> {
 }
 
 #[test]
-fn what_is_outside_the_approval_lets_it_through() {
+fn t19_what_is_outside_the_approval_lets_it_through() {
     for (what, change) in changes_outside() {
         let outcome = Scene::new().approved().with(change).later(HOUR).claim();
         assert_eq!(state(&outcome.after.run), "attempting (gated)", "{what}");
@@ -311,7 +311,7 @@ fn no_command_but_the_claim_starts_an_approved_draft() {
 }
 
 #[test]
-fn no_permission_is_recorded_as_mere_progress() {
+fn t27_no_permission_is_recorded_as_mere_progress() {
     let given = |scene: Scene| scene.vote("ana", Approve).result.expect("a good vote");
     let scene = Scene::new().asked();
     for event in given(scene.clone()) {

@@ -20,7 +20,7 @@ use placet_model::event::attempt::{
 };
 use placet_model::event::decision::{
     ActionRequested, DecisionReassigned, DecisionRequested, DecisionSettled, DecisionVoided,
-    DraftEdited, RequirementRaised, VoteCast,
+    DraftEdited, RequirementRaised, ResolutionCast, VoteCast,
 };
 use placet_model::event::governance::{EngineStarted, OutboundPaused};
 use placet_model::event::integration::{CredentialUsed, IntegrationDisabled};
@@ -187,6 +187,23 @@ fn claimed(scene: &Scene) -> Event {
     events.into_iter().next().expect("the claim starts something")
 }
 
+fn resolution_cast(scene: &Scene) -> Event {
+    let in_doubt = scene.run.in_doubt(decision(scene)).and_then(|a| a.started.digest);
+    ResolutionCast {
+        decision: decision(scene),
+        digest: in_doubt.unwrap_or_else(|| decision_digest(scene)),
+        resolution: Resolution::GiveUp,
+        by: name("op"),
+        assurance: Assurance::Session,
+        said_at: scene.now,
+        nonce: "n".to_owned(),
+        reason: None,
+        request_id: None,
+        signed: None,
+    }
+    .into()
+}
+
 fn next_try(scene: &Scene) -> AttemptStarted {
     let detached = || scene.run.detached.values().next().map(|d| &d.attempt);
     let last = scene.branch().activity.attempt().or_else(detached).map(|a| a.started.clone());
@@ -331,6 +348,7 @@ fn attempt_events() -> Vec<(&'static str, Fitting)> {
             let (evidence, answer) = (Evidence::Reset, AnswerFacts::default());
             AttemptInDoubt { attempt, try_number, evidence, answer, detail: None }.into()
         }),
+        ("ResolutionCast", resolution_cast),
         ("AttemptReconciled(sent)", |s| reconciled(s, Resolution::Sent)),
         ("AttemptReconciled(not_sent)", |s| reconciled(s, Resolution::NotSent)),
         ("AttemptReconciled(give_up)", |s| reconciled(s, Resolution::GiveUp)),
@@ -419,8 +437,8 @@ fn the_grid_has_every_phase_activity_and_event_of_a_run() {
 
     let scene = Scene::new().started();
     let kinds: BTreeSet<_> = events().iter().map(|(_, make)| make(&scene).kind()).collect();
-    let of_runs: BTreeSet<_> =
-        EventKind::ALL.iter().copied().filter(|kind| kind.type_id() < 50).collect();
+    let of_runs = |kind: &EventKind| kind.type_id() < 50 || *kind == EventKind::ResolutionCast;
+    let of_runs: BTreeSet<_> = EventKind::ALL.iter().copied().filter(of_runs).collect();
     assert_eq!(kinds, of_runs);
 }
 

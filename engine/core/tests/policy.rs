@@ -46,7 +46,7 @@ fn days(days: i64) -> Duration {
 }
 
 #[test]
-fn without_a_policy_one_approver_who_is_not_the_requester_has_seven_days() {
+fn t16_without_a_policy_one_approver_who_is_not_the_requester_has_seven_days() {
     let found = resolve(&Policy::default(), SEND, None);
     assert_eq!(found, Requirement::default_for_project());
     assert_eq!(found.valid_for, days(7));

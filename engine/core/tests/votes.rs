@@ -290,7 +290,7 @@ fn who_has_voted_may_still_take_it_back() {
 }
 
 #[test]
-fn no_role_lets_the_requester_count_where_self_approval_is_refused() {
+fn t03_no_role_lets_the_requester_count_where_self_approval_is_refused() {
     for role in Role::ALL {
         let scene = Scene::new().asked().with(|scene| {
             let info = scene.policy.principals.get_mut(&name("req")).expect("req is known");
@@ -381,7 +381,7 @@ fn a_hundred_votes_settle_it_once() {
 }
 
 #[test]
-fn the_log_tells_who_said_what_and_how_sure_we_are() {
+fn t07_the_log_tells_who_said_what_and_how_sure_we_are() {
     let scene = Scene::new().asked().vote("ana", Reject).after;
     let votes: Vec<_> = scene
         .recorded

@@ -13,7 +13,7 @@ use placet_core::Refusal;
 use placet_core::decide::VoteCommand;
 use placet_log::{Append, Expected, Log, NewEvent, PAYLOAD_MAX, ReadView, SUBJECTS_MAX};
 use placet_model::actor::Role;
-use placet_model::decision::{Ballot, DecisionState, Resolution, Verdict, Voter};
+use placet_model::decision::{Ballot, DecisionState, Verdict, Voter};
 use placet_model::draft::Mode;
 use placet_model::event::decision::{ActionRequested, SignedVote};
 use placet_model::event::wait::EventReceived;
@@ -172,6 +172,16 @@ pub struct Signature {
     pub form: SignedVote,
     /// The salt under which the reason was signed.
     pub reason_salt: Option<Salt>,
+}
+
+/// An act of somebody: its nonce is used for nothing else, and its request id has one answer.
+#[derive(Debug)]
+pub(crate) struct Once {
+    pub(crate) act: Act,
+    pub(crate) nonce: String,
+    pub(crate) by: Principal,
+    pub(crate) decision: DecisionId,
+    pub(crate) request_id: Option<String>,
 }
 
 /// The answer to a vote.
@@ -371,24 +381,18 @@ impl Handle {
         if vote.signed.is_none() && verdict != Verdict::Withdraw && self.demands_signatures() {
             return Err(crate::keys::unsigned());
         }
-        let form = vote.signed.as_ref().map(|signed| &signed.form);
-        let act = Act::of(&vote.voter.principal, form);
-        let held = self.nonces.hold(&act, &vote.ballot.nonce).await;
-        if !self.is_answered(&vote)? {
-            self.check_nonce(&act, &vote.ballot)?;
-        }
         let (voter, request_id) = (vote.voter.principal.clone(), vote.request_id.clone());
         let Vote { ballot, voter: who, request_id: request, signed } = vote;
         let (signed, salt) = signed.map(|signed| (signed.form, signed.reason_salt)).unzip();
+        let once = Once {
+            act: Act::of(&voter, signed.as_ref()),
+            nonce: ballot.nonce.clone(),
+            by: voter.clone(),
+            decision,
+            request_id: request_id.clone(),
+        };
         let command = VoteCommand { ballot, voter: who, request_id: request, signed };
-        let job = job(command, salt.flatten());
-        // the nonce stays held until the vote is on disk, even if whoever cast it is gone by then
-        let this = self.clone();
-        let wish = tokio::spawn(async move {
-            let _held = held;
-            this.wish(run, job).await
-        });
-        let events = wish.await.map_err(|_panicked| Error::Stopping)??;
+        let events = self.once(run, once, job(command, salt.flatten())).await?;
         let cast = if events.is_empty() {
             self.earlier_receipt(run, &voter, request_id.as_deref())?
         } else {
@@ -397,11 +401,31 @@ impl Handle {
         cast.ok_or_else(|| Refusal::UnknownDecision { decision }.into())
     }
 
-    /// A nonce is good for one act, in whatever run and for ever.
-    fn check_nonce(&self, act: &Act, ballot: &Ballot) -> Result<(), Error> {
+    /// Does what somebody says under a nonce of theirs, which is good for one act, in whatever run and
+    /// for ever. Nothing is recorded where the same request was answered before.
+    pub(crate) async fn once(
+        &self,
+        run: RunId,
+        once: Once,
+        job: Job,
+    ) -> Result<Vec<RecordedEvent>, Error> {
+        let held = self.nonces.hold(&once.act, &once.nonce).await;
+        if !self.is_answered(&once)? {
+            self.check_nonce(&once)?;
+        }
+        // the nonce stays held until it is on disk, even if whoever said it is gone by then
+        let this = self.clone();
+        let wish = tokio::spawn(async move {
+            let _held = held;
+            this.wish(run, job).await
+        });
+        wish.await.map_err(|_panicked| Error::Stopping)?
+    }
+
+    fn check_nonce(&self, once: &Once) -> Result<(), Error> {
         let view = self.view()?;
-        let spent = Views::new(&view)?.spent(act, &ballot.nonce)?;
-        match spent.filter(|spent| spent.is_used_again(act, ballot.decision)) {
+        let spent = Views::new(&view)?.spent(&once.act, &once.nonce)?;
+        match spent.filter(|spent| spent.is_used_again(&once.act, once.decision)) {
             Some(_) => Err(Refusal::NonceReused.into()),
             None => Ok(()),
         }
@@ -409,18 +433,16 @@ impl Handle {
 
     /// Whether the same request has its answer already. A request id is one act's, in whatever run;
     /// within a run the law looks again.
-    fn is_answered(&self, vote: &Vote) -> Result<bool, Error> {
-        let Some(request) = &vote.request_id else { return Ok(false) };
+    fn is_answered(&self, once: &Once) -> Result<bool, Error> {
+        let Some(request) = &once.request_id else { return Ok(false) };
         if request.len() > REQUEST_ID_MAX {
             let detail = format!("the request id is longer than {REQUEST_ID_MAX} bytes");
             return Err(Error::Refused { code: "PL4003", detail });
         }
         let view = self.view()?;
-        let earlier = Views::new(&view)?.request(&vote.voter.principal, request)?;
+        let earlier = Views::new(&view)?.request(&once.by, request)?;
         match earlier {
-            Some(earlier) if earlier != vote.ballot.decision => {
-                Err(Refusal::RequestIdReused.into())
-            }
+            Some(earlier) if earlier != once.decision => Err(Refusal::RequestIdReused.into()),
             earlier => Ok(earlier.is_some()),
         }
     }
@@ -436,20 +458,6 @@ impl Handle {
         Ok(receipt(&events?, |body| {
             body.voter == *voter && body.request_id.as_deref() == request_id
         }))
-    }
-
-    /// Settles an attempt in doubt.
-    ///
-    /// # Errors
-    /// When no attempt of it is in doubt, or the person may not.
-    pub async fn resolve(
-        &self,
-        decision: DecisionId,
-        resolution: Resolution,
-        by: Principal,
-    ) -> Result<Vec<RecordedEvent>, Error> {
-        let run = self.run_of(decision)?;
-        self.wish(run, Job::Resolve { decision, resolution, by }).await
     }
 
     /// Stops a run.

@@ -13,11 +13,12 @@ pub(crate) use inspect::{has_card_number, has_secret};
 pub use inspect::{one_line, visible};
 
 use crate::handle::{Error, Handle, Receipt, Vote};
+use crate::resolve::Resolve;
 use crate::world::World;
 use placet_core::Refusal;
 use placet_core::policy::{Electorate, Moment};
 use placet_model::actor::Role;
-use placet_model::decision::{Assurance, Ballot, DecisionState, Resolution, Verdict, Voter};
+use placet_model::decision::{Assurance, Ballot, Resolution, Verdict, Voter};
 use placet_model::{DecisionId, Digest, Principal, Timestamp, code};
 use placet_projections::{DecisionRow, Views};
 use requests::DecideBody;
@@ -133,10 +134,7 @@ impl Handle {
                 self.decided(vote, with, to).await
             }
             Asked::Resolution(resolution) => {
-                let events = self.resolve(decision, resolution, caller.principal.clone()).await?;
-                let position =
-                    events.first().map_or(placet_model::Position::START, |event| event.position);
-                Ok(Receipt { position, state: DecisionState::Consumed, successor: None })
+                self.resolve_as(resolve(caller, (decision, resolution), body)?).await
             }
         }
     }
@@ -236,13 +234,35 @@ fn sees_all(world: &World, who: &Principal) -> bool {
     may_break || oversees(world, who)
 }
 
+/// What somebody says of an attempt in doubt, unsigned: it names what a vote names.
+fn resolve(
+    caller: &Caller,
+    (decision, resolution): (DecisionId, Resolution),
+    body: DecideBody,
+) -> Result<Resolve, Error> {
+    if body.with.is_some() || !body.to.is_empty() {
+        let detail = format!("with and to do not belong to the verdict {resolution}");
+        return Err(requests::malformed(detail));
+    }
+    let (digest, nonce, time) = bound(&body)?;
+    let by = Voter { principal: caller.principal.clone(), assurance: caller.assurance };
+    let (reason, request_id, signed) = (body.reason, caller.request_id.clone(), None);
+    Ok(Resolve { decision, digest, resolution, nonce, time, reason, by, request_id, signed })
+}
+
 fn ballot(decision: DecisionId, verdict: Verdict, body: DecideBody) -> Result<Ballot, Error> {
+    let (digest, nonce, time) = bound(&body)?;
+    Ok(Ballot { decision, digest, verdict, nonce, time, reason: body.reason })
+}
+
+/// What ties an unsigned act to what was shown, to one use, and to its time.
+fn bound(body: &DecideBody) -> Result<(Digest, String, Timestamp), Error> {
     let digest: Digest = body.digest.as_deref().unwrap_or_default().parse().map_err(
         |error: placet_model::digest::ParseDigestError| {
             requests::malformed(format!("digest: {error}"))
         },
     )?;
-    let nonce = body.nonce.filter(|nonce| (16..=64).contains(&nonce.len()));
+    let nonce = body.nonce.clone().filter(|nonce| (16..=64).contains(&nonce.len()));
     let nonce = nonce.ok_or_else(|| {
         requests::malformed("nonce: 16 random bytes are needed, base64url or hex".to_owned())
     })?;
@@ -251,5 +271,5 @@ fn ballot(decision: DecisionId, verdict: Verdict, body: DecideBody) -> Result<Ba
             requests::malformed(format!("time: {error}"))
         },
     )?;
-    Ok(Ballot { decision, digest, verdict, nonce, time, reason: body.reason })
+    Ok((digest, nonce, time))
 }

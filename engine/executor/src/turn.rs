@@ -37,11 +37,10 @@ use crate::uptime::Stopwatch;
 use crate::values::{Content, Values};
 use crate::world::World;
 use placet_core::claim::Hold;
-use placet_core::decide::{Context, VoteCommand};
+use placet_core::decide::{Context, ResolveCommand, VoteCommand};
 use placet_core::run::{Branch, BranchKey, Frame, FrameKind, Phase};
 use placet_core::{Command, Next, Refusal, Run};
 use placet_log::{Append, PAYLOAD_MAX, ReadView};
-use placet_model::decision::Resolution;
 use placet_model::fault::FaultKind;
 use placet_model::plan::Plan;
 use placet_model::signed::Salt;
@@ -75,7 +74,7 @@ pub(crate) enum Job {
     /// A person names who is to decide instead.
     Reassign(Box<VoteCommand>, Option<Salt>, Vec<Principal>),
     /// A person settles an attempt in doubt.
-    Resolve { decision: DecisionId, resolution: Resolution, by: Principal },
+    Resolve(Box<ResolveCommand>, Option<Salt>),
     /// Somebody stops it.
     Cancel { by: Principal, reason: Option<String> },
     /// A call has ended.
@@ -322,7 +321,7 @@ impl<'a> Turn<'a> {
             Job::Vote(vote, salt) => self.vote(*vote, salt)?,
             Job::Edit(vote, salt, with) => self.edit(*vote, salt, &with)?,
             Job::Reassign(vote, salt, to) => self.reassign(*vote, salt, to)?,
-            Job::Resolve { decision, resolution, by } => self.resolve(decision, resolution, by)?,
+            Job::Resolve(said, salt) => self.resolve(*said, salt)?,
             Job::Cancel { by, reason } => self.cancel(&by, reason.as_deref())?,
             Job::Answered(answered) => self.answered(&answered)?,
             Job::Timer(timer) => self.timer(timer)?,

@@ -124,6 +124,7 @@ fn concerned(
         Event::DecisionVoided(body) => body.decision == decision,
         Event::StandingUsed(body) => body.decision == decision,
         Event::VoteDelegated(body) => body.decision == decision,
+        Event::ResolutionCast(body) => body.decision == decision,
         Event::ApproversReminded(body) => body.decision == decision,
         Event::AttemptStarted(body) => body.decision == Some(decision),
         Event::AttemptSucceeded(body) => attempts.contains(&body.attempt),
@@ -141,6 +142,7 @@ fn voting_keys<'e>(events: impl Iterator<Item = &'e RecordedEvent>) -> BTreeSet<
     events
         .filter_map(|event| match &event.event {
             Event::VoteCast(vote) => vote.signed.as_ref(),
+            Event::ResolutionCast(said) => said.signed.as_ref(),
             _ => None,
         })
         .filter_map(|signed| DecisionDocument::from_message(&signed.document).ok())

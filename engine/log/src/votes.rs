@@ -1,17 +1,17 @@
 //! Signatures of approvers: checking one, and checking all of a log again long afterwards, with the
 //! keys that the log itself says were people's at the time.
 //!
-//! What holds of a signed vote: its document is canonical and names this log, this decision, this
+//! What holds of a signed vote, and of what was signed of an attempt in doubt: its document is canonical and names this log, this decision, this
 //! draft, this verdict, this voter; its signature verifies; the key was the voter's and was not
 //! revoked; and where a reason is given, the payload that holds its text is committed to by the same
 //! digest that was signed.
 
 use crate::envelope::Commitment;
-use placet_model::Event;
 use placet_model::decision::Assurance;
-use placet_model::event::decision::{SignedVote, VoteCast};
+use placet_model::event::decision::{ResolutionCast, SignedVote, VoteCast};
 use placet_model::keys::Keys;
 use placet_model::signed::{self, DecisionDocument, Item, Said};
+use placet_model::{Event, Principal, Timestamp};
 use ring::signature::{ED25519, UnparsedPublicKey};
 
 /// The payload of a signed vote that holds the text of its reason, sealed with the signer's salt.
@@ -58,15 +58,19 @@ impl Votes {
         commitments: &[Commitment],
     ) -> Result<(), String> {
         self.keys.apply(event);
-        let Event::VoteCast(vote) = event else { return Ok(()) };
-        let signed = match (&vote.signed, vote.assurance) {
+        let claim = match event {
+            Event::VoteCast(vote) => Claim::of_vote(vote),
+            Event::ResolutionCast(said) => Claim::of_resolution(said),
+            _ => return Ok(()),
+        };
+        let signed = match (claim.signed, claim.assurance) {
             (Some(signed), _) => signed,
             (None, Assurance::Nkey) => {
                 return Err("it says that it was signed, and holds no signature".to_owned());
             }
             (None, _) => return Ok(()),
         };
-        let document = self.check(vote, signed)?;
+        let document = self.check(&claim, signed)?;
         let committed = commitments.get(REASON_TEXT).map(|commitment| &commitment.pt_commit);
         if document.reason() != committed {
             return Err("its reason is not the one that was signed".to_owned());
@@ -75,17 +79,16 @@ impl Votes {
         Ok(())
     }
 
-    fn check(&self, vote: &VoteCast, signed: &SignedVote) -> Result<DecisionDocument, String> {
+    fn check(&self, claim: &Claim<'_>, signed: &SignedVote) -> Result<DecisionDocument, String> {
         let document = DecisionDocument::from_message(&signed.document)
             .map_err(|error| format!("its signed document: {error}"))?;
         check_signature(&document, &signed.signature)
             .map_err(|what| format!("its signature: {what}"))?;
-        let item = Item::new(vote.decision, vote.digest);
-        let says_the_same = document.items().contains(&item)
-            && document.said() == Said::Vote(vote.verdict)
-            && *document.user() == vote.voter
-            && document.nonce() == vote.nonce
-            && document.issued_at() == vote.voted_at;
+        let says_the_same = document.items().contains(&claim.item)
+            && document.said() == claim.said
+            && document.user() == claim.by
+            && document.nonce() == claim.nonce
+            && document.issued_at() == claim.at;
         if !says_the_same {
             return Err("its signed document says something else than the event".to_owned());
         }
@@ -93,12 +96,49 @@ impl Votes {
             return Err(format!("it was signed for the log {}", document.origin()));
         }
         match self.keys.get(document.key()) {
-            Some(known) if known.principal != vote.voter => {
+            Some(known) if known.principal != *claim.by => {
                 Err(format!("its key is that of {}", known.principal))
             }
             Some(known) if known.revoked => Err("its key had been revoked".to_owned()),
             Some(_) => Ok(document),
             None => Err("its key was not registered".to_owned()),
+        }
+    }
+}
+
+/// What an event says that somebody has said.
+struct Claim<'e> {
+    item: Item,
+    said: Said,
+    by: &'e Principal,
+    nonce: &'e str,
+    at: Timestamp,
+    assurance: Assurance,
+    signed: Option<&'e SignedVote>,
+}
+
+impl<'e> Claim<'e> {
+    fn of_vote(vote: &'e VoteCast) -> Self {
+        Self {
+            item: Item::new(vote.decision, vote.digest),
+            said: Said::Vote(vote.verdict),
+            by: &vote.voter,
+            nonce: &vote.nonce,
+            at: vote.voted_at,
+            assurance: vote.assurance,
+            signed: vote.signed.as_ref(),
+        }
+    }
+
+    fn of_resolution(said: &'e ResolutionCast) -> Self {
+        Self {
+            item: Item::new(said.decision, said.digest),
+            said: Said::Resolution(said.resolution),
+            by: &said.by,
+            nonce: &said.nonce,
+            at: said.said_at,
+            assurance: said.assurance,
+            signed: said.signed.as_ref(),
         }
     }
 }

@@ -23,8 +23,8 @@ use attempt::{
 use child::{ChildDropped, ChildEnded, ChildStarted, ScheduleFired, ScheduleMatched};
 use decision::{
     ActionRequested, ApproversReminded, DecisionReassigned, DecisionRequested, DecisionSettled,
-    DecisionVoided, DraftEdited, DraftPrepared, RequirementRaised, StandingUsed, VoteCast,
-    VoteDelegated,
+    DecisionVoided, DraftEdited, DraftPrepared, RequirementRaised, ResolutionCast, StandingUsed,
+    VoteCast, VoteDelegated,
 };
 use governance::{
     BreakGlassReviewed, CheckpointCosigned, CheckpointSigned, EngineStarted, EpochStarted,
@@ -115,6 +115,7 @@ macro_rules! for_each_event {
             BreakGlassReviewed = 94,
             KeyRegistered = 95,
             KeyRevoked = 96,
+            ResolutionCast = 105,
         }
     };
 }

@@ -5,6 +5,7 @@
 
 use crate::inbox::{place_of, shape_of};
 use crate::key::Mark;
+use crate::nonce::Said;
 use crate::run::{Facts, State};
 use crate::{DecisionRow, Due, DueRow, Error};
 use placet_model::approval::Requirement;
@@ -14,7 +15,8 @@ use placet_model::draft::{BoundField, Mode};
 use placet_model::event::attempt::AttemptRefused;
 use placet_model::event::decision::{
     ApproversReminded, DecisionReassigned, DecisionRequested, DecisionSettled, DecisionVoided,
-    DraftPrepared, NoticeKind, RequirementRaised, StandingUsed, VoteCast, VoteDelegated,
+    DraftPrepared, NoticeKind, RequirementRaised, ResolutionCast, StandingUsed, VoteCast,
+    VoteDelegated,
 };
 use placet_model::manifest::Effect;
 use placet_model::{
@@ -67,6 +69,8 @@ pub(crate) struct Decision {
 pub(crate) enum Change<'e> {
     Requested(&'e DecisionRequested),
     Voted(&'e VoteCast),
+    /// Somebody says what became of its attempt.
+    Resolved(&'e ResolutionCast),
     Settled(&'e DecisionSettled),
     Raised(&'e RequirementRaised),
     Reassigned(&'e DecisionReassigned),
@@ -91,6 +95,7 @@ impl<'e> Change<'e> {
         match event {
             Event::DecisionRequested(body) => Some((body.decision, Self::Requested(body))),
             Event::VoteCast(body) => Some((body.decision, Self::Voted(body))),
+            Event::ResolutionCast(body) => Some((body.decision, Self::Resolved(body))),
             Event::DecisionSettled(body) => Some((body.decision, Self::Settled(body))),
             Event::RequirementRaised(body) => Some((body.decision, Self::Raised(body))),
             Event::DecisionReassigned(body) => Some((body.decision, Self::Reassigned(body))),
@@ -155,6 +160,38 @@ impl<'e> Change<'e> {
             | Event::KeyRevoked(_)
             | Event::StandingEndorsed(_)
             | Event::BreakGlassReviewed(_) => None,
+        }
+    }
+}
+
+impl Change<'_> {
+    /// What a person said, under a nonce and perhaps a request id of theirs.
+    pub(crate) fn said(&self) -> Option<Said<'_>> {
+        match self {
+            Self::Voted(vote) => Some(Said {
+                by: &vote.voter,
+                nonce: &vote.nonce,
+                request_id: vote.request_id.as_ref(),
+                signed: vote.signed.as_ref(),
+            }),
+            Self::Resolved(said) => Some(Said {
+                by: &said.by,
+                nonce: &said.nonce,
+                request_id: said.request_id.as_ref(),
+                signed: said.signed.as_ref(),
+            }),
+            Self::Requested(_)
+            | Self::Settled(_)
+            | Self::Raised(_)
+            | Self::Reassigned(_)
+            | Self::Voided(_)
+            | Self::Standing(_)
+            | Self::Delegated(_)
+            | Self::Reminded(_)
+            | Self::Claimed(_)
+            | Self::Unspent
+            | Self::InDoubt(_)
+            | Self::DoubtOver => None,
         }
     }
 }
@@ -235,9 +272,10 @@ impl Decision {
                 self.missing.clone_from(&body.missing);
             }
             Change::Reassigned(body) => {
-                let approved = self.votes.iter().filter(|vote| vote.1 == Verdict::Approve);
-                let approved = approved.map(|(voter, ..)| voter.clone());
-                self.assigned = body.to.iter().cloned().chain(approved).collect();
+                let said =
+                    self.votes.iter().filter(|v| matches!(v.1, Verdict::Approve | Verdict::Reject));
+                let said = said.map(|(voter, ..)| voter.clone());
+                self.assigned = body.to.iter().cloned().chain(said).collect();
             }
             Change::Voided(body) => {
                 self.state = DecisionState::Void;
@@ -260,6 +298,7 @@ impl Decision {
             }
             Change::InDoubt(attempt) => self.in_doubt = Some((*attempt, event.recorded_at)),
             Change::DoubtOver => self.in_doubt = None,
+            Change::Resolved(_) => {}
         }
     }
 

@@ -8,7 +8,7 @@ use crate::arrival::{self, Came};
 use crate::decision::{Change, Decision, misplaced};
 use crate::inbox::{self, Listed};
 use crate::key::{self, DUE_LEN, MARK_LEN, Mark};
-use crate::nonce::{self, Spent};
+use crate::nonce::{self, Said, Spent};
 use crate::order::{self, Became};
 use crate::project::Outbound;
 use crate::run::{Facts, State};
@@ -106,6 +106,7 @@ impl Commit {
             | Event::DecisionRequested(_)
             | Event::DecisionReassigned(_)
             | Event::VoteCast(_)
+            | Event::ResolutionCast(_)
             | Event::DecisionSettled(_)
             | Event::RequirementRaised(_)
             | Event::DecisionVoided(_)
@@ -193,8 +194,8 @@ impl Commit {
         };
         if let Some((decision, change)) = Change::of(&touched.state, &event.event) {
             let (decisions, requests) = (&mut self.decisions, &mut self.requests);
-            if let Change::Voted(vote) = &change {
-                nonce::spend(store, &mut self.nonces, vote)?;
+            if let Some(said) = change.said() {
+                nonce::spend(store, &mut self.nonces, decision, said)?;
             }
             if let Change::Requested(body) = &change {
                 let draft = touched.state.draft(&body.task);
@@ -209,10 +210,8 @@ impl Commit {
                 let touched = TouchedDecision { marks, due, listed, decision };
                 decisions.insert(body.decision, touched);
             } else {
-                if let Change::Voted(vote) = &change
-                    && let Some(request) = &vote.request_id
-                {
-                    requests.insert(request_key(vote.voter.as_str(), request), decision);
+                if let Some(Said { by, request_id: Some(request), .. }) = change.said() {
+                    requests.insert(request_key(by.as_str(), request), decision);
                 }
                 let touched = match decisions.entry(decision) {
                     Entry::Occupied(entry) => entry.into_mut(),

@@ -1,11 +1,11 @@
-//! Nonces of votes: each is good for one act, for ever.
+//! Nonces of votes, and of what is said of attempts in doubt: each is good for one act, for ever.
 
 use crate::Error;
 use crate::store::Store;
 use crate::table::TableName;
-use placet_model::event::decision::VoteCast;
+use placet_model::event::decision::SignedVote;
 use placet_model::signed::Act;
-use placet_model::{DecisionId, Digest};
+use placet_model::{DecisionId, Digest, Principal};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -32,22 +32,32 @@ pub(crate) fn key(act: &Act, nonce: &str) -> Vec<u8> {
     [act.by.as_bytes(), &[0], nonce.as_bytes()].concat()
 }
 
-/// Notes what a vote's nonce was used for. The law refuses a second act; were one in the log, the
-/// first would stand.
+/// What a person said under a nonce of theirs: a vote, or what became of an attempt in doubt.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Said<'e> {
+    pub(crate) by: &'e Principal,
+    pub(crate) nonce: &'e str,
+    pub(crate) request_id: Option<&'e String>,
+    pub(crate) signed: Option<&'e SignedVote>,
+}
+
+/// Notes what a nonce was used for. The law refuses a second act; were one in the log, the first
+/// would stand.
 pub(crate) fn spend(
     store: &mut Store<'_>,
     nonces: &mut BTreeMap<Vec<u8>, Spent>,
-    vote: &VoteCast,
+    decision: DecisionId,
+    said: Said<'_>,
 ) -> Result<(), Error> {
-    let act = Act::of(&vote.voter, vote.signed.as_ref());
-    let key = key(&act, &vote.nonce);
+    let act = Act::of(said.by, said.signed);
+    let key = key(&act, said.nonce);
     let known = match nonces.remove(&key) {
         Some(known) => Some(known),
         None => store.get(TableName::Nonces, &key)?,
     };
     let mut spent = known.unwrap_or(Spent { document: act.document, decisions: vec![] });
-    if !spent.decisions.contains(&vote.decision) {
-        spent.decisions.push(vote.decision);
+    if !spent.decisions.contains(&decision) {
+        spent.decisions.push(decision);
     }
     nonces.insert(key, spent);
     Ok(())

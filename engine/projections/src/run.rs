@@ -411,6 +411,7 @@ impl State {
             Event::DraftPrepared(_)
             | Event::DecisionRequested(_)
             | Event::VoteCast(_)
+            | Event::ResolutionCast(_)
             | Event::DecisionSettled(_)
             | Event::RequirementRaised(_)
             | Event::DraftEdited(_)
@@ -485,6 +486,7 @@ impl State {
                 Ok(())
             }
             Event::VoteCast(_)
+            | Event::ResolutionCast(_)
             | Event::StandingUsed(_)
             | Event::VoteDelegated(_)
             | Event::ApproversReminded(_)

@@ -35,6 +35,32 @@ impl Door {
         }
         Events { stream, text: String::new() }
     }
+
+    /// Status and JSON answer of a `POST` as this user.
+    pub(crate) fn post(&self, user: &str, path: &str, body: &Value) -> (u16, Value) {
+        self.ask("POST", (user, path), &body.to_string())
+    }
+
+    /// Status and JSON answer of a `GET` as this user.
+    pub(crate) fn get(&self, user: &str, path: &str) -> (u16, Value) {
+        self.ask("GET", (user, path), "")
+    }
+
+    fn ask(&self, method: &str, (user, path): (&str, &str), body: &str) -> (u16, Value) {
+        let mut stream = TcpStream::connect(&self.address).expect("the engine listens");
+        stream.set_read_timeout(Some(DEADLINE)).expect("a socket takes a timeout");
+        let (address, token, length) = (&self.address, &self.token, body.len());
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nPlacet-As: {user}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+        );
+        stream.write_all((head + body).as_bytes()).expect("the engine takes requests");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("the engine answers");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("an HTTP answer");
+        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
+        let body = serde_json::from_str(body).expect("answers are JSON");
+        (status.expect("a status"), body)
+    }
 }
 
 /// An open event stream.

@@ -99,6 +99,19 @@ impl Desk {
         });
     }
 
+    /// As [`Desk::tell`], under this request id.
+    pub(crate) fn tell_as(&self, user: &str, verb: &str, body: &Value, id: &str) {
+        let subject = format!("placet.v1.inbox.{user}.{verb}");
+        let mut headers = HeaderMap::new();
+        headers.insert(HEADER_REQUEST_ID, id);
+        self.runtime.block_on(async {
+            let payload = body.to_string().into();
+            let sent = self.client.publish_with_headers(subject, headers, payload).await;
+            sent.expect("the server takes it");
+            self.client.flush().await.expect("the server has it");
+        });
+    }
+
     /// What waits for a user.
     pub(crate) fn items(&self, user: &str) -> Vec<Value> {
         self.ask(user, "list", &json!({}))["items"].as_array().expect("a list").clone()

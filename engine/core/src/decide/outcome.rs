@@ -1,19 +1,13 @@
-//! How tries end, and how doubts are settled.
+//! How tries end.
 
-use super::closed;
-use crate::policy::is_agent;
 use crate::refusal::Refusal;
 use crate::run::{Activity, Attempt, Run};
-use placet_model::actor::Role;
 use placet_model::attempt::{DeferReason, Evidence, RefuseReason};
-use placet_model::decision::Resolution;
 use placet_model::event::attempt::{
-    AnswerFacts, AttemptDeferred, AttemptInDoubt, AttemptReconciled, AttemptRefused,
-    AttemptSucceeded, ReconciledBy,
+    AnswerFacts, AttemptDeferred, AttemptInDoubt, AttemptRefused, AttemptSucceeded,
 };
 use placet_model::manifest::Effect;
-use placet_model::policy::Policy;
-use placet_model::{AttemptId, DecisionId, Event, PayloadRef, Principal, Timestamp};
+use placet_model::{AttemptId, Event, PayloadRef, Timestamp};
 #[cfg(placet_mutants)]
 use placet_mutants::Mutant;
 
@@ -205,28 +199,4 @@ pub(super) fn resend(run: &Run, id: AttemptId, now: Timestamp) -> Result<Vec<Eve
         next.not_after = now.plus_millis(allowed);
     }
     Ok(vec![next.into()])
-}
-
-/// A person settles an attempt in doubt.
-pub(super) fn resolve(
-    run: &Run,
-    decision: DecisionId,
-    (resolution, output): (Resolution, Option<PayloadRef>),
-    (by, policy): (&Principal, &Policy),
-) -> Result<Vec<Event>, Refusal> {
-    let Some(attempt) = run.in_doubt(decision) else {
-        let known =
-            run.closed.contains_key(&decision) || run.asks().any(|a| a.decision == decision);
-        return Err(if known { Refusal::NotInDoubt { decision } } else { closed(run, decision) });
-    };
-    if is_agent(policy, by) {
-        return Err(Refusal::Agent { voter: by.clone() });
-    }
-    let operator = policy.has_role(by, Role::Operator);
-    if !(policy.may_approve(by) || operator) {
-        return Err(Refusal::NotPermitted { principal: by.clone(), role: "approver or operator" });
-    }
-    let output = if resolution == Resolution::Sent { output } else { None };
-    let attempt = attempt.started.attempt;
-    Ok(vec![AttemptReconciled { attempt, resolution, by: ReconciledBy::Person, output }.into()])
 }

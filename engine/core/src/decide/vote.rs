@@ -8,7 +8,7 @@ use placet_model::actor::Role;
 use placet_model::approval::ReasonRequired;
 use placet_model::decision::{DecisionState, Settlement, Verdict};
 use placet_model::event::decision::{DecisionSettled, VoteCast};
-use placet_model::{Event, PayloadRef, Principal};
+use placet_model::{Event, PayloadRef, Principal, Timestamp};
 #[cfg(placet_mutants)]
 use placet_mutants::Mutant;
 
@@ -64,6 +64,9 @@ pub(super) fn cast(
 pub(super) fn answered_before(run: &Run, vote: &VoteCommand) -> Result<bool, Refusal> {
     let Some(request) = &vote.request_id else { return Ok(false) };
     let key = (vote.voter.principal.to_string(), request.clone());
+    if run.resolutions.contains_key(&key) {
+        return Err(Refusal::RequestIdReused);
+    }
     match run.requests.get(&key) {
         None => Ok(false),
         Some(cast)
@@ -97,8 +100,12 @@ fn check_moment(ask: &Ask, vote: &VoteCommand, context: Context<'_>) -> Result<(
     if other_bytes {
         return Err(Refusal::WrongDigest { given: vote.ballot.digest, actual: ask.draft.digest });
     }
-    let age = context.now.millis_since(vote.ballot.time);
-    if (-FUTURE_MS..=OLDEST_MS).contains(&age) { Ok(()) } else { Err(Refusal::VoteTime) }
+    if timely(context.now, vote.ballot.time) { Ok(()) } else { Err(Refusal::VoteTime) }
+}
+
+/// Whether what is said to be of that moment is taken now.
+pub(super) fn timely(now: Timestamp, said: Timestamp) -> bool {
+    (-FUTURE_MS..=OLDEST_MS).contains(&now.millis_since(said))
 }
 
 fn check_voter(vote: &VoteCommand, electorate: Electorate<'_>, ask: &Ask) -> Result<(), Refusal> {

@@ -5,12 +5,12 @@ use crate::run::{Activity, Ask, Attempt, Denial, Detached, Leaf, Refused, Run};
 use placet_model::attempt::RefuseReason;
 use placet_model::decision::{DecisionState, Resolution, Settlement, Verdict, VoidReason};
 use placet_model::event::attempt::{
-    AttemptDeferred, AttemptReconciled, AttemptStarted, AttemptSucceeded,
+    AttemptDeferred, AttemptReconciled, AttemptRefused, AttemptStarted, AttemptSucceeded,
 };
 use placet_model::event::decision::{
     ApproversReminded, DecisionReassigned, DecisionRequested, DecisionSettled, DecisionVoided,
-    DraftEdited, DraftOrigin, DraftPrepared, RequirementRaised, StandingUsed, VoteCast,
-    VoteDelegated,
+    DraftEdited, DraftOrigin, DraftPrepared, RequirementRaised, ResolutionCast, StandingUsed,
+    VoteCast, VoteDelegated,
 };
 use placet_model::manifest::Effect;
 use placet_model::{AttemptId, DecisionId, TaskPath, Timestamp, Uptime};
@@ -173,12 +173,13 @@ impl Run {
         Ok(())
     }
 
-    /// Whoever has approved by then stays among those whose vote counts.
+    /// Whoever has said yes or no by then stays among those whose vote counts: a reassignment takes
+    /// back neither.
     pub(super) fn decision_reassigned(&mut self, body: &DecisionReassigned) -> Step {
         let Activity::Asked(_, ask) = self.deciding(body.decision)? else { return Err(No) };
-        let approved = ask.votes.iter().filter(|vote| vote.verdict == Verdict::Approve);
-        let approved = approved.map(|vote| vote.voter.clone());
-        ask.assigned = body.to.iter().cloned().chain(approved).collect();
+        let said = |vote: &&VoteCast| matches!(vote.verdict, Verdict::Approve | Verdict::Reject);
+        let said = ask.votes.iter().filter(said).map(|vote| vote.voter.clone());
+        ask.assigned = body.to.iter().cloned().chain(said).collect();
         Ok(())
     }
 
@@ -270,12 +271,8 @@ impl Run {
         Ok(())
     }
 
-    pub(super) fn attempt_refused(
-        &mut self,
-        id: AttemptId,
-        try_number: u32,
-        refused: Refused,
-    ) -> Step {
+    pub(super) fn attempt_refused(&mut self, body: &AttemptRefused) -> Step {
+        let (id, try_number, refused) = (body.attempt, body.try_number, Refused::of(body));
         if let Some(detached) = self.take_detached(id, try_number) {
             return nothing_happened(&detached.attempt);
         }
@@ -332,6 +329,18 @@ impl Run {
             return Ok(());
         }
         *activity = Activity::InDoubt(leaf, Box::new(attempt));
+        Ok(())
+    }
+
+    /// It says who settles the doubt; the settling follows.
+    pub(super) fn resolution_cast(&mut self, body: &ResolutionCast) -> Step {
+        let attempt = self.in_doubt(body.decision).ok_or(No)?;
+        if attempt.started.digest != Some(body.digest) {
+            return Err(No);
+        }
+        if let Some(request) = &body.request_id {
+            self.resolutions.insert((body.by.to_string(), request.clone()), body.clone());
+        }
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use crate::policy::{Electorate, Moment};
 use placet_model::event::decision::{NoticeKind, VoteCast};
 use placet_model::policy::Policy;
 use placet_model::{Principal, Timestamp, Uptime};
+use std::collections::BTreeSet;
 
 impl Ask {
     /// Whether its time is over: by log time, or by the clock that goes on while log time stands
@@ -40,7 +41,11 @@ impl Ask {
         let lost = self.standing.as_ref().filter(|used| {
             !policy.standing.iter().any(|s| s.digest() == used.digest && now < s.until)
         });
-        let stands = |vote: &&VoteCast| !lost.is_some_and(|used| used.voters.contains(&vote.voter));
+        // the first vote of each of them is the one that was given in advance: whatever they say
+        // later is of its own moment
+        let mut gone: BTreeSet<&Principal> =
+            lost.map(|used| used.voters.iter().collect()).unwrap_or_default();
+        let stands = |vote: &&VoteCast| !gone.remove(&vote.voter);
         self.votes.iter().filter(stands).filter(|vote| policy.trusts(vote)).cloned().collect()
     }
 

@@ -2,7 +2,7 @@
 //! first what must come before it.
 
 use super::{Outcome, Scene, name};
-use crate::decide::{Answer, Command, OutcomeVerdict, VoteCommand};
+use crate::decide::{Answer, Command, OutcomeVerdict, ResolveCommand, VoteCommand};
 use crate::run::{Activity, Phase};
 use placet_model::attempt::{DeferReason, Evidence, RefuseReason};
 use placet_model::decision::{Assurance, Ballot, Resolution, Verdict, Voter};
@@ -314,9 +314,33 @@ impl Scene {
     /// Somebody settles the doubt.
     #[must_use]
     pub fn resolve(self, by: &str, resolution: Resolution) -> Outcome {
-        let output = (resolution == Resolution::Sent).then(|| self.run.slot(1, 0));
+        self.resolve_as(by, resolution, |_| {})
+    }
+
+    /// As [`Scene::resolve`], with something wrong about it.
+    #[must_use]
+    pub fn resolve_as(
+        mut self,
+        by: &str,
+        resolution: Resolution,
+        spoil: impl FnOnce(&mut ResolveCommand),
+    ) -> Outcome {
+        let output = (resolution == Resolution::Sent).then(|| self.run.slot(2, 0));
         let decision = self.decision();
-        self.when(Command::Resolve { decision, resolution, by: name(by), output })
+        let shown = self.run.in_doubt(decision).and_then(|attempt| attempt.started.digest);
+        let mut said = ResolveCommand {
+            decision,
+            digest: shown.unwrap_or_else(|| Digest::of(b"nothing")),
+            resolution,
+            nonce: Digest::of(&self.mint()).hex()[..32].to_owned(),
+            time: self.now,
+            reason: None,
+            by: Voter { principal: name(by), assurance: Assurance::Session },
+            request_id: None,
+            signed: None,
+        };
+        spoil(&mut said);
+        self.when(Command::Resolve { said: Box::new(said), output })
     }
 
     /// Somebody stops the run.

@@ -30,6 +30,7 @@ pub fn describe(event: &Event) -> String {
         Event::AttemptRefused(body) => body.reason.to_string(),
         Event::AttemptDeferred(body) => body.reason.to_string(),
         Event::AttemptInDoubt(body) => body.evidence.to_string(),
+        Event::ResolutionCast(body) => body.resolution.to_string(),
         Event::AttemptReconciled(body) => body.resolution.to_string(),
         other => return other.type_name().to_owned(),
     };

@@ -6,7 +6,7 @@ use placet_core::test_util::{Scene, default_policy, describe, name};
 use placet_model::decision::{Settlement, Verdict};
 use placet_model::event::EventKind;
 use placet_model::event::attempt::AttemptStarted;
-use placet_model::event::decision::DraftOrigin;
+use placet_model::event::decision::{DraftOrigin, ResolutionCast};
 use placet_model::manifest::Effect;
 use placet_model::{AttemptId, DecisionId, Event, Principal, TaskPath, Timestamp};
 use proptest::collection::vec;
@@ -164,16 +164,26 @@ impl Witness {
                 self.pauses(body.attempt, told);
                 self.doubted.insert(body.attempt);
             }
-            Event::AttemptReconciled(body) => {
-                assert!(!self.under_way.contains(&body.attempt), "still under way: {told:?}");
-                assert!(self.settled.insert(body.attempt), "settled twice: {told:?}");
-            }
+            Event::ResolutionCast(body) => self.resolves(body, told),
+            Event::AttemptReconciled(body) => self.reconciles(body.attempt, told),
             Event::RunCancelled(_) | Event::RunFaulted(_) | Event::RunCompleted(_) => {
                 assert!(!self.over, "over twice: {told:?}");
                 self.over = true;
             }
             _ => assert!(!self.over, "{} after the end: {told:?}", describe(event)),
         }
+    }
+
+    fn reconciles(&mut self, attempt: AttemptId, told: &[String]) {
+        assert!(!self.under_way.contains(&attempt), "still under way: {told:?}");
+        assert!(self.settled.insert(attempt), "settled twice: {told:?}");
+    }
+
+    fn resolves(&self, body: &ResolutionCast, told: &[String]) {
+        let attempt = self.claimed.get(&body.decision).expect("it was claimed");
+        assert!(self.doubted.contains(attempt), "no doubt: {told:?}");
+        assert_eq!(body.digest, self.drafts[&body.decision].0, "other bytes: {told:?}");
+        assert!(!is_agent(&default_policy(), &body.by), "{told:?}");
     }
 
     fn starts(&mut self, body: &AttemptStarted, at: Timestamp, told: &[String]) {

@@ -226,7 +226,7 @@ async fn endpoints_are_below_the_authority_or_urls_of_their_own() {
 }
 
 #[tokio::test]
-async fn all_who_wait_share_one_request_and_the_token_is_kept() {
+async fn t25_all_who_wait_share_one_request_and_the_token_is_kept() {
     let world = World::new(&[("200 OK", GOOD)]).await;
     let spec = machine(&world.authority());
     let calls = tokio::join!(
@@ -279,7 +279,7 @@ async fn a_token_that_the_api_refuses_is_not_used_again() {
 }
 
 #[tokio::test]
-async fn a_refresh_token_that_is_replaced_is_replaced() {
+async fn t25_a_refresh_token_that_is_replaced_is_replaced() {
     let second = r#"{"access_token": "t0ken", "token_type": "Bearer", "expires_in": 1, "refresh_token": "second"}"#;
     let world = World::new(&[("200 OK", second), ("200 OK", ONCE), ("200 OK", ONCE)]).await;
     let spec =

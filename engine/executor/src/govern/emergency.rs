@@ -57,10 +57,13 @@ impl Handle {
         if !may {
             return Err(Refusal::NotEntitled { voter: reviewer.clone() }.into());
         }
+        // who has said yes to it, has written it, or has caused it, is no second pair of eyes
         let own = |(voter, verdict, _): &(Principal, Verdict, _)| {
-            *verdict == Verdict::BreakGlass && voter == reviewer
+            matches!(verdict, Verdict::BreakGlass | Verdict::Approve | Verdict::Edit)
+                && voter == reviewer
         };
-        if row.votes.iter().any(own) || row.requester == *reviewer {
+        let wrote = row.editor.as_ref() == Some(reviewer);
+        if row.votes.iter().any(own) || wrote || row.requester == *reviewer {
             return Err(refused(format!(
                 "{reviewer} has caused it: somebody else must look at it"
             )));

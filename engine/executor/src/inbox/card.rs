@@ -367,6 +367,7 @@ fn history(view: &ReadView, row: &DecisionRow) -> Result<Vec<Value>, Error> {
             Event::DecisionVoided(body) => body.decision == row.decision,
             Event::StandingUsed(body) => body.decision == row.decision,
             Event::VoteDelegated(body) => body.decision == row.decision,
+            Event::ResolutionCast(body) => body.decision == row.decision,
             Event::ApproversReminded(body) => body.decision == row.decision,
             Event::AttemptStarted(body) => body.decision == Some(row.decision),
             Event::AttemptSucceeded(body) => Some(body.attempt) == row.attempt,

@@ -5,9 +5,10 @@
 use super::requests::{self, ReassignWith, SignedBody};
 use super::{Caller, Problem, reply};
 use crate::handle::{Error, Handle, Receipt, Signature, Vote};
+use crate::resolve::Resolve;
 use placet_log::votes::check_signature;
 use placet_model::Principal;
-use placet_model::decision::{Assurance, Ballot, DecisionState, Verdict, Voter};
+use placet_model::decision::{Assurance, Ballot, Resolution, Verdict, Voter};
 use placet_model::event::decision::SignedVote;
 use placet_model::signed::{self, DecisionDocument, Draft, EARLY_MS_MAX, Item, Said};
 use placet_model::{DecisionId, Digest};
@@ -124,10 +125,8 @@ impl Handle {
                 self.decided(vote, with, to).await
             }
             Said::Resolution(resolution) => {
-                let events = self.resolve(decision, resolution, document.user().clone()).await?;
-                let position = events.first().map(|event| event.position);
-                let position = position.unwrap_or(placet_model::Position::START);
-                Ok(Receipt { position, state: DecisionState::Consumed, successor: None })
+                let said = resolve_of(opened, (decision, item.digest, resolution), request_id);
+                self.resolve_as(said).await
             }
         }
     }
@@ -220,12 +219,37 @@ fn reason_of(
     Ok(Some((text, salt)))
 }
 
+fn resolve_of(
+    opened: &Opened,
+    (decision, digest, resolution): (DecisionId, Digest, Resolution),
+    request_id: Option<String>,
+) -> Resolve {
+    let (document, reason) = (&opened.document, &opened.reason);
+    Resolve {
+        decision,
+        digest,
+        resolution,
+        nonce: document.nonce().to_owned(),
+        time: document.issued_at(),
+        reason: reason.as_ref().map(|(text, _)| text.clone()),
+        by: Voter { principal: document.user().clone(), assurance: Assurance::Nkey },
+        request_id,
+        signed: Some(signature_of(opened)),
+    }
+}
+
+fn signature_of(opened: &Opened) -> Signature {
+    let Opened { document, signature, reason, .. } = opened;
+    let form = SignedVote { document: document.message(), signature: signature.clone() };
+    Signature { form, reason_salt: reason.as_ref().map(|(_, salt)| *salt) }
+}
+
 fn vote_of(
     opened: &Opened,
     (decision, digest, verdict): (DecisionId, Digest, Verdict),
     request_id: Option<String>,
 ) -> Vote {
-    let Opened { document, signature, reason, .. } = opened;
+    let Opened { document, reason, .. } = opened;
     let ballot = Ballot {
         decision,
         digest,
@@ -234,8 +258,7 @@ fn vote_of(
         time: document.issued_at(),
         reason: reason.as_ref().map(|(text, _)| text.clone()),
     };
-    let form = SignedVote { document: document.message(), signature: signature.clone() };
-    let signed = Signature { form, reason_salt: reason.as_ref().map(|(_, salt)| *salt) };
+    let signed = signature_of(opened);
     let voter = Voter { principal: document.user().clone(), assurance: Assurance::Nkey };
     Vote { ballot, voter, request_id, signed: Some(signed) }
 }

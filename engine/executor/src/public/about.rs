@@ -40,6 +40,7 @@ impl About {
             Event::DraftPrepared(body) => Self::draft(body),
             Event::DecisionRequested(body) => Self::decision(body.decision, Some(body.digest)),
             Event::VoteCast(body) => Self::decision(body.decision, Some(body.digest)),
+            Event::ResolutionCast(body) => Self::decision(body.decision, Some(body.digest)),
             Event::DecisionSettled(body) => Self::decision(body.decision, Some(body.digest)),
             Event::DraftEdited(body) => Self::decision(body.decision, Some(body.digest)),
             Event::DecisionReassigned(body) => Self::decision(body.decision, None),

@@ -42,7 +42,7 @@ impl Turn<'_> {
             None => Digest::of(&[]),
         };
         let actor = Actor::Principal(vote.voter.principal.clone());
-        let payloads = words(&vote, salt);
+        let payloads = words(vote.ballot.reason.as_deref(), salt);
         let before = self.out.facts.len();
         let command = Command::Edit { vote: Box::new(vote), original };
         self.command_by(command, payloads, &actor)?;
@@ -61,7 +61,7 @@ impl Turn<'_> {
     ) -> Result<(), Error> {
         self.out.used_world = true;
         let actor = Actor::Principal(vote.voter.principal.clone());
-        let payloads = words(&vote, salt);
+        let payloads = words(vote.ballot.reason.as_deref(), salt);
         let command = Command::Reassign { vote: Box::new(vote), to };
         self.command_by(command, payloads, &actor)
     }
@@ -130,9 +130,8 @@ fn said(fault: Fault) -> String {
 }
 
 /// The reason of a vote as content; a signed one once more, under the salt that was signed.
-pub(super) fn words(vote: &VoteCommand, salt: Option<Salt>) -> Vec<Content> {
-    let reason = vote.ballot.reason.clone();
-    let signed = salt.map(|salt| Content::of_text(reason.as_deref().unwrap_or_default(), salt));
-    let reason = reason.map(|text| Content::of_value(Arc::new(Value::String(text))));
+pub(super) fn words(reason: Option<&str>, salt: Option<Salt>) -> Vec<Content> {
+    let signed = salt.map(|salt| Content::of_text(reason.unwrap_or_default(), salt));
+    let reason = reason.map(|text| Content::of_value(Arc::new(Value::String(text.to_owned()))));
     reason.into_iter().chain(signed).collect()
 }

@@ -6,7 +6,7 @@ use crate::uptime::Stopwatch;
 use crate::values::Content;
 use placet_adapters::{CallIntegration, Operation};
 use placet_core::claim::{Circumstances, Claim};
-use placet_core::decide::VoteCommand;
+use placet_core::decide::{ResolveCommand, VoteCommand};
 use placet_core::run::{Activity, Ask, Attempt, Branch};
 use placet_core::{Command, Run};
 use placet_model::decision::Resolution;
@@ -18,7 +18,7 @@ use placet_model::manifest::Effect;
 use placet_model::plan::Task;
 use placet_model::request::PreparedRequest;
 use placet_model::signed::Salt;
-use placet_model::{Actor, AttemptId, DecisionId, Digest, Event, Fault, Principal, Timestamp};
+use placet_model::{Actor, AttemptId, DecisionId, Digest, Event, Fault, Timestamp};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -305,22 +305,32 @@ impl Turn<'_> {
     /// signer's salt, so that leaf and signature commit to the same.
     pub(super) fn vote(&mut self, vote: VoteCommand, salt: Option<Salt>) -> Result<(), Error> {
         self.out.used_world = true;
-        let payloads = super::edit::words(&vote, salt);
+        let payloads = super::edit::words(vote.ballot.reason.as_deref(), salt);
         let actor = Actor::Principal(vote.voter.principal.clone());
         self.command_by(Command::Vote(Box::new(vote)), payloads, &actor)
     }
 
+    /// What is said of an attempt in doubt, with its reason, and then what it settles; a step that was
+    /// sent has no answer to give.
     pub(super) fn resolve(
         &mut self,
-        decision: DecisionId,
-        resolution: Resolution,
-        by: Principal,
+        said: ResolveCommand,
+        salt: Option<Salt>,
     ) -> Result<(), Error> {
         self.out.used_world = true;
-        let sent = resolution == Resolution::Sent;
-        let output = sent.then(|| self.out.run.slot(1, 0));
-        let payloads = if sent { vec![Content::of_value(Arc::new(Value::Null))] } else { vec![] };
-        let actor = Actor::Principal(by.clone());
-        self.command_by(Command::Resolve { decision, resolution, by, output }, payloads, &actor)
+        let mut words = super::edit::words(said.reason.as_deref(), salt);
+        let actor = Actor::Principal(said.by.principal.clone());
+        let output = (said.resolution == Resolution::Sent).then(|| self.out.run.slot(2, 0));
+        let command = Command::Resolve { said: Box::new(said), output };
+        for event in placet_core::decide(&self.out.run, command, self.context())? {
+            let payloads = match &event {
+                Event::AttemptReconciled(body) if body.output.is_some() => {
+                    vec![Content::of_value(Arc::new(Value::Null))]
+                }
+                _ => std::mem::take(&mut words),
+            };
+            self.record(event, payloads, actor.clone())?;
+        }
+        Ok(())
     }
 }

@@ -58,7 +58,7 @@ async fn d6_the_losers_of_a_race_are_cancelled_and_what_they_asked_is_withdrawn(
 }
 
 #[tokio::test]
-async fn one_decision_frees_one_branch_only() {
+async fn t05_a_fork_with_a_gate_in_each_branch_sends_nothing_before_each_own_vote() {
     let branch = |name: &str| {
         format!(
             "          - {name}: {{ call: slack.chat.postMessage, with: {{ channel: C1, text: {name} }} }}\n"

@@ -229,7 +229,7 @@ async fn a_hundred_votes_at_once_settle_once_and_the_others_are_told_so() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn cancelling_and_approving_at_once_send_once_or_not_at_all() {
+async fn t12_cancelling_and_approving_at_once_send_once_or_not_at_all() {
     let turnstile = Turnstile::closed();
     turnstile.open();
     let mut world = busy(Arc::clone(&turnstile)).await;

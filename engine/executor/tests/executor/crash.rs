@@ -415,7 +415,7 @@ async fn jumps_back_survive_every_crash() {
 }
 
 #[tokio::test]
-async fn a_gated_send_survives_every_crash_and_leaves_once() {
+async fn t11_a_gated_send_survives_every_crash_and_leaves_once() {
     let input = json!({"channel": "C0123", "text": "hello"});
     survives_every_crash(story("slack-notify", input), true).await;
 }

@@ -119,28 +119,33 @@ async fn an_edit_is_one_append_and_changes_digest_send_id_and_nonce() {
 
 /// T9: every JSON type survives an edit.
 #[tokio::test]
-async fn numbers_booleans_null_and_nested_arrays_survive_an_edit() {
+async fn t09_numbers_booleans_null_and_nested_arrays_survive_an_edit() {
     let mut world = start().await;
     let (run, row) = asked(&mut world, HOOK, json!({"body": {"a": 1}})).await;
-    let body = json!({
-        "whole": 3, "real": 40.5, "big": 9_007_199_254_740_993_i64, "text": "3", "yes": true,
+    let mut body = json!({
+        "whole": 3, "real": 40.5, "round": 40.0, "words": "40.0", "big": 9_007_199_254_740_993_i64, "text": "3", "yes": true,
         "none": null, "empty": {}, "list": [1, "1", null, [true, [2.5]], {"x": []}],
     });
     let mut with = with_of(&world, &row);
     with["body"] = body.clone();
     let next = successor(&world, edit(&world, &row, "approver", with).await.unwrap());
+    // what is kept is what was written, to the spelling of a number
     assert_eq!(with_of(&world, &next)["body"], body);
+    assert!(with_of(&world, &next)["body"]["round"].is_f64());
     world.vote(&next, "second", Verdict::Approve).await.unwrap();
     world.finished(run).await;
     let seen = world.recorder.seen.lock().unwrap();
     let sent = seen[0].to_view();
+    // what leaves has one spelling for each number (RFC 8785: 40.0 is 40), and never another type
+    body["round"] = json!(40);
     assert_eq!(sent["body"], body);
     assert!(sent["body"]["real"].is_f64() && sent["body"]["whole"].is_i64());
+    assert!(sent["body"]["words"].is_string());
 }
 
 /// T8 and the schema: what an edit may not become.
 #[tokio::test]
-async fn an_edit_changes_no_operation_and_must_fit_its_schema() {
+async fn t08_an_edit_changes_no_operation_and_must_fit_its_schema() {
     let mut world = start().await;
     let (_, row) = message(&mut world).await;
     let cases = [
@@ -164,7 +169,7 @@ async fn an_edit_changes_no_operation_and_must_fit_its_schema() {
 }
 
 #[tokio::test]
-async fn an_edit_is_asked_for_under_the_policy_of_now() {
+async fn t08_an_edit_is_asked_for_under_the_policy_of_now() {
     let mut world = start().await;
     let (_, row) = message(&mut world).await;
     let mut policy = people();
@@ -203,7 +208,7 @@ async fn the_card_shows_what_an_edit_has_changed_and_who_made_it() {
 
 /// T10: what comes of the step says that it was edited.
 #[tokio::test]
-async fn the_output_of_the_step_may_say_that_its_draft_was_edited() {
+async fn t10_the_output_of_the_step_may_say_that_its_draft_was_edited() {
     let mut world = start().await;
     let (run, row) = asked(&mut world, HOOK, json!({"body": {"a": 1}})).await;
     let mut with = with_of(&world, &row);
@@ -223,7 +228,7 @@ async fn the_output_of_the_step_may_say_that_its_draft_was_edited() {
 
 /// T10: the same draft again, by whatever run, is recognised; another one is not.
 #[tokio::test]
-async fn a_draft_that_was_replaced_before_is_flagged_when_it_is_asked_for_again() {
+async fn t10_a_draft_that_was_replaced_before_is_flagged_when_it_is_asked_for_again() {
     let mut world = start().await;
     let (_, first) = message(&mut world).await;
     let flagged = |world: &World, row| {
@@ -287,7 +292,7 @@ async fn a_reassigned_request_waits_for_those_it_was_left_to() {
 
 /// T22: what the workflow gets of every no is an error that it may catch, never a value.
 #[tokio::test]
-async fn every_end_of_a_request_but_approval_is_an_error_of_its_own() {
+async fn t22_every_end_of_a_request_but_approval_is_an_error_of_its_own() {
     for (verdict, who, kind, detail) in [
         (Verdict::Reject, "approver", "approval-rejected", Some("because")),
         (Verdict::Respond, "approver", "approval-response", Some("because")),

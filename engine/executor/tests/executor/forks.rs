@@ -37,7 +37,7 @@ fn bodies(world: &World) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_vote_on_one_of_three_lets_exactly_that_one_go() {
+async fn t06_a_vote_on_one_of_three_lets_exactly_that_one_go() {
     let mut world = start().await;
     let (run, rows) = three(&mut world).await;
     assert_eq!(world.recorder.count(), 0, "nothing leaves before its own vote");

@@ -191,7 +191,7 @@ async fn a_stricter_policy_asks_for_the_missing_vote_and_keeps_the_first() {
 }
 
 #[tokio::test]
-async fn a_voter_who_has_lost_the_right_does_not_count_at_the_claim() {
+async fn t18_a_voter_who_has_lost_the_right_does_not_count_at_the_claim() {
     let (mut world, _run) = changed_between(async |world| {
         let mut policy = people();
         policy.principals.remove(&name("approver"));
@@ -216,7 +216,7 @@ async fn a_blocked_operation_voids_the_approval() {
 }
 
 #[tokio::test]
-async fn cancelling_takes_the_request_back_and_a_late_vote_is_refused() {
+async fn t23_cancelling_takes_the_request_back_and_a_late_vote_is_refused() {
     let mut world = start().await;
     let run = asked(&mut world, Mode::Live).await;
     let row = world.open_items().remove(0);
@@ -335,7 +335,7 @@ async fn a_receiver_that_deduplicates_gets_the_same_bytes_again_without_a_new_vo
 }
 
 #[tokio::test]
-async fn silence_expires_as_a_no() {
+async fn t17_silence_expires_as_a_no() {
     let mut world = start().await;
     let run = asked(&mut world, Mode::Live).await;
     let row = world.open_items().remove(0);

@@ -14,10 +14,12 @@ mod copies;
 mod crash;
 #[path = "../../../../tests/benches/inbox/crowd.rs"]
 mod crowd;
+mod doubts;
 mod edit;
 mod epoch;
 mod erasure;
 mod events;
+mod exam;
 mod forks;
 mod gate;
 mod interleave;

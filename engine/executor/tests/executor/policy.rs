@@ -160,7 +160,7 @@ standing:
 ";
 
 #[tokio::test]
-async fn a_standing_approval_needs_the_votes_that_it_replaces_and_sends_then_counted() {
+async fn t13_a_standing_approval_needs_the_votes_that_it_replaces_and_sends_then_counted() {
     let mut world = under(STANDING).await;
     // who applied it approves nothing, and the name in the file gives nothing
     let (waits, _) = send(&mut world, "C0STATUS", "up").await;
@@ -245,7 +245,7 @@ async fn agents_neither_apply_a_policy_nor_give_votes_in_advance() {
 // ---- who never decides --------------------------------------------------------------------
 
 #[tokio::test]
-async fn no_role_lets_the_requester_decide_by_whatever_verdict() {
+async fn t03_no_role_lets_the_requester_decide_by_whatever_verdict() {
     // an agent causes no run of a workflow that it has deployed; that agents never vote is core's
     for role in Role::ALL.iter().filter(|role| **role != Role::Agent) {
         let mut spoilt = policy(
@@ -319,6 +319,51 @@ rules:
     assert_eq!(world.recorder.count(), 1);
 }
 
+// ---- what an author asks for ----------------------------------------------------------------
+
+const AUTHORS: &str = r"
+document: { dsl: '1.0.3', namespace: test, name: asks, version: '1.0.0' }
+do:
+  - send:
+      call: slack.chat.postMessage
+      with: { channel: C0ONE, text: hello }
+      metadata:
+        approval:
+          approvers: [approver]
+          policy: outbound
+          escalate: { after: PT12H, to: [second] }
+          remind: { every: PT8H }
+";
+
+/// A set of rules, an escalation and a reminder in the workflow itself: they add to what the project
+/// asks for, and take nothing away.
+#[tokio::test]
+async fn an_author_names_a_set_of_rules_an_escalation_and_reminders_and_only_tightens() {
+    let mut world = under(
+        "rules:\n  - { name: all, require: { quorum: 1 } }\n  - { name: out, set: outbound, require: { expires: P1D, reasonRequired: always } }\n  - { name: other, set: inbound, require: { quorum: 2 } }\n",
+    )
+    .await;
+    let run = world.run(AUTHORS, Value::Null, Mode::Live).await;
+    assert_eq!(world.settled(run).await["status"], "waiting");
+    let row = item(&world, run);
+    assert_eq!(row.requirement.rules, ["all", "out"]);
+    assert_eq!(row.expires_at.millis_since(row.requested_at), 24 * 60 * 60 * 1000);
+    assert_eq!(row.requirement.thresholds.len(), 2, "the project's, and the author's");
+    assert_eq!(code(world.vote(&row, "approver", Verdict::Approve).await), "PL3009");
+    let with_reason = |row: &DecisionRow, who: &str| {
+        let mut ballot = world.ballot(row, Verdict::Approve);
+        ballot.reason = Some("seen".to_owned());
+        placet_executor::Vote { ballot, voter: voter(who), request_id: None, signed: None }
+    };
+    // before its time an escalation lets nobody meet the author's threshold
+    world.handle.vote(with_reason(&row, "second")).await.unwrap();
+    assert_eq!(item(&world, run).state, DecisionState::Requested);
+    world.advance_to(row.requested_at.plus_millis(12 * 60 * 60 * 1000));
+    world.handle.vote(with_reason(&row, "approver")).await.unwrap();
+    assert_eq!(world.finished(run).await["status"], "completed");
+    assert!(world.events(run).contains(&"ApproversReminded"), "{:?}", world.events(run));
+}
+
 // ---- emergencies --------------------------------------------------------------------------
 
 #[tokio::test]
@@ -343,6 +388,45 @@ async fn an_emergency_sends_at_once_and_stays_open_until_somebody_else_has_looke
     world.handle.review(&name("second"), say, Some("seen the smoke".to_owned())).await.unwrap();
     assert_eq!(world.handle.unreviewed().unwrap(), vec![]);
     assert_eq!(code(world.handle.review(&name("second"), say, None).await), "PL3034");
+}
+
+/// Whoever has approved, written or caused what was sent in an emergency is no second pair of eyes.
+#[tokio::test]
+async fn nobody_who_is_involved_looks_at_an_emergency_afterwards() {
+    let mut world = under(
+        "rules: [{ require: { quorum: 2 } }]\nbreakGlass: { who: [approver], review: [approver, second, author, auditor] }",
+    )
+    .await;
+    let (run, _) = send(&mut world, "C0ONE", "the house is on fire").await;
+    let vote = |row: &DecisionRow, who: &str, verdict| placet_executor::Vote {
+        ballot: world.ballot(row, verdict),
+        voter: voter(who),
+        request_id: None,
+        signed: None,
+    };
+    // given a draft that one has edited, and for which another one breaks the glass
+    let edit = vote(&item(&world, run), "second", Verdict::Edit);
+    let with = json!({"channel": "C0ONE", "text": "the house is on fire, all of it"});
+    world.handle.edit(edit, with).await.unwrap();
+    let row = item(&world, run);
+    assert_eq!(row.editor, Some(name("second")));
+    world.handle.vote(vote(&row, "approver", Verdict::BreakGlass)).await.unwrap();
+    assert_eq!(world.finished(run).await["status"], "completed");
+    let say = (row.decision, Review::Justified);
+    for (who, part) in [("approver", "broke the glass"), ("second", "wrote"), ("author", "asked")] {
+        assert_eq!(code(world.handle.review(&name(who), say, None).await), "PL3034", "who {part}");
+    }
+    world.handle.review(&name("auditor"), say, None).await.unwrap();
+
+    // given one approval of two, and then an emergency
+    let (run, _) = send(&mut world, "C0ONE", "again").await;
+    let row = item(&world, run);
+    world.vote(&row, "second", Verdict::Approve).await.unwrap();
+    world.vote(&row, "approver", Verdict::BreakGlass).await.unwrap();
+    world.finished(run).await;
+    let say = (row.decision, Review::Justified);
+    assert_eq!(code(world.handle.review(&name("second"), say, None).await), "PL3034");
+    world.handle.review(&name("auditor"), say, None).await.unwrap();
 }
 
 // ---- trying a policy out ------------------------------------------------------------------

@@ -3,7 +3,7 @@
 use crate::world::{World, name};
 use placet_executor::inbox::{Caller, Problem};
 use placet_model::DecisionId;
-use placet_model::decision::{Assurance, Verdict};
+use placet_model::decision::{Assurance, Resolution, Verdict};
 use placet_model::nkey::UserKey;
 use placet_model::signed::{DecisionDocument, Draft, Item, Said, text_digest, text_of};
 use placet_projections::DecisionRow;
@@ -56,6 +56,17 @@ impl Signer {
             reason: said_why.then(|| text_digest(&SALT, "because")),
             with: None,
         }
+    }
+
+    /// The envelope of what is said of the attempt that an item led to.
+    pub(crate) fn resolve(
+        &self,
+        world: &World,
+        row: &DecisionRow,
+        resolution: Resolution,
+    ) -> Value {
+        let draft = self.draft(world, &[row], Verdict::Reject);
+        self.sign(Draft { said: Said::Resolution(resolution), ..draft })
     }
 
     /// The envelope of a document.

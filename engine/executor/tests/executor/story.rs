@@ -61,7 +61,7 @@ fn every_type_of_event_has_a_sentence_on_one_line() {
 }
 
 #[tokio::test]
-async fn a_story_says_who_did_what_on_which_digest_and_what_bore_on_it() {
+async fn t07_a_story_says_who_did_what_on_which_digest_and_what_bore_on_it() {
     let mut world = start().await;
     let (run, decision) = rejected(&mut world).await;
     let story = told(&world, Subject::Run(run));

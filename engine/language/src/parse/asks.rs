@@ -1,5 +1,5 @@
-//! The parts of `metadata.approval` that are parsed and not kept yet: approvers given by an
-//! expression, `none`, `policy`, `escalate` and `remind`.
+//! The parts of `metadata.approval` beside thresholds: `policy`, `escalate` and `remind`, which only
+//! tighten; and what is parsed and refused: approvers given by an expression, and `none`.
 
 use placet_model::Duration;
 use placet_model::approval::{ApprovalMetadata, ApproversFrom, Escalation, Threshold, Waived};
@@ -42,17 +42,17 @@ impl Reader<'_> {
     /// The name of rules of the project that apply as well.
     pub(super) fn approval_policy(&mut self, node: &Node) -> Field<String> {
         field(node.get("policy"), |policy| {
-            self.later("approval.policy", node.key_span("policy"));
             let text = self.text(policy, "`policy`")?;
             let Some(known) = self.environment.policy else { return Some(text.to_owned()) };
-            if known.rules.iter().any(|rule| rule.name == text) {
+            let sets = || known.rules.iter().filter_map(|rule| rule.set.as_deref());
+            if sets().any(|set| set == text) {
                 return Some(text.to_owned());
             }
-            let help = match did_you_mean(text, known.rules.iter().map(|rule| rule.name.as_str())) {
+            let help = match did_you_mean(text, sets()) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => "an admin adds rules in policy.yaml".to_owned(),
+                None => "an admin adds rules with `set` in policy.yaml".to_owned(),
             };
-            let message = format!("the project has no policy named `{text}`");
+            let message = format!("the project has no set of rules named `{text}`");
             self.report(codes::APPROVAL, policy.span, message, help);
             None
         })
@@ -65,7 +65,6 @@ impl Reader<'_> {
         expires: Option<Duration>,
     ) -> Field<Escalation> {
         field(node.get("escalate"), |escalate| {
-            self.later("approval.escalate", node.key_span("escalate"));
             let shape = std::mem::replace(&mut self.shape_code, codes::APPROVAL);
             let is_map = self.map(escalate, "`escalate`", &["after", "to"]);
             let after = is_map.then(|| self.required(escalate, "after", "`escalate`")).flatten();
@@ -91,7 +90,6 @@ impl Reader<'_> {
     /// `{ every }`, at least five minutes.
     pub(super) fn reminder(&mut self, node: &Node) -> Field<Duration> {
         field(node.get("remind"), |remind| {
-            self.later("approval.remind", node.key_span("remind"));
             let shape = std::mem::replace(&mut self.shape_code, codes::APPROVAL);
             let is_map = self.map(remind, "`remind`", &["every"]);
             let every = is_map.then(|| self.required(remind, "every", "`remind`")).flatten();

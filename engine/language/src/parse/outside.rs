@@ -47,11 +47,14 @@ const REFUSED: &[(&str, Why, &str)] = &[
 
 /// Constructs that are parsed and cannot be performed yet.
 const NOT_BUILT: &[(&str, &str)] = &[
-    ("approval: none", "every write asks; there are no standing grants yet"),
-    ("approval.policy", "put the rule into policy.yaml with a `match`"),
-    ("approval.escalate", "name the approvers"),
-    ("approval.remind", "watch the inbox with `placet inbox watch`"),
-    ("an expression for approvers", "name the approvers"),
+    (
+        "approval: none",
+        "a standing approval in policy.yaml is used by itself; the author cannot waive the gate",
+    ),
+    (
+        "an expression for approvers",
+        "name the approvers; rules in policy.yaml may match on content",
+    ),
 ];
 
 impl Reader<'_> {

@@ -6,8 +6,8 @@
 use crate::support::*;
 use placet_log::votes::check_signature;
 use placet_log::{Append, Error, Expected, Log, NewEvent, Payload};
-use placet_model::decision::{Assurance, Verdict};
-use placet_model::event::decision::{SignedVote, VoteCast};
+use placet_model::decision::{Assurance, Resolution, Verdict};
+use placet_model::event::decision::{ResolutionCast, SignedVote, VoteCast};
 use placet_model::event::people::{KeyRegistered, KeyRevoked};
 use placet_model::nkey::UserKey;
 use placet_model::signed::{DecisionDocument, Draft, Item, Said, text_digest, text_of};
@@ -74,7 +74,7 @@ fn revoked() -> Event {
 fn verify(
     log: &Log,
     keys: impl IntoIterator<Item = Event>,
-    (vote, text): (VoteCast, &str),
+    (vote, text): (impl Into<Event>, &str),
 ) -> Result<u64, Error> {
     let keys: Vec<NewEvent> =
         (1..).zip(keys).map(|(n, event)| NewEvent::new(id(n), Actor::Engine, event)).collect();
@@ -183,4 +183,48 @@ fn the_words_that_stand_beside_a_vote_are_those_that_were_signed() {
     let other = (vote(draft(&log)), "because of you");
     let error = verify(&log, [registered("ana")], other).unwrap_err().to_string();
     assert!(error.contains("its reason is not the one that was signed"), "{error}");
+}
+
+/// What this document says of an attempt in doubt, signed by the key.
+fn resolution(draft: Draft) -> ResolutionCast {
+    let cast = vote(Draft { said: Said::Resolution(Resolution::Sent), ..draft });
+    ResolutionCast {
+        decision: cast.decision,
+        digest: cast.digest,
+        resolution: Resolution::Sent,
+        by: cast.voter,
+        assurance: cast.assurance,
+        said_at: cast.voted_at,
+        nonce: cast.nonce,
+        reason: cast.reason,
+        request_id: None,
+        signed: cast.signed,
+    }
+}
+
+type Forge = fn(ResolutionCast) -> ResolutionCast;
+
+#[test]
+fn what_was_signed_of_an_attempt_in_doubt_verifies_again_and_a_forgery_does_not() {
+    let log = memory();
+    let good = (resolution(draft(&log)), "because");
+    assert_eq!(verify(&log, [registered("ana")], good).unwrap(), 1);
+    let forged: [(Forge, &str); 4] = [
+        (|said| ResolutionCast { resolution: Resolution::NotSent, ..said }, "something else"),
+        (|said| ResolutionCast { digest: Digest::of(b"x"), ..said }, "something else"),
+        (|said| ResolutionCast { by: "ben".parse().unwrap(), ..said }, "something else"),
+        (|said| ResolutionCast { signed: None, ..said }, "holds no signature"),
+    ];
+    for (forge, words) in forged {
+        let log = memory();
+        let said = (forge(resolution(draft(&log))), "because");
+        let error = verify(&log, [registered("ana")], said).unwrap_err().to_string();
+        assert!(error.contains(words), "{words}: {error}");
+    }
+    // a signed vote is no resolution, nor the other way round
+    let log = memory();
+    let signed = vote(draft(&log)).signed;
+    let said = (ResolutionCast { signed, ..resolution(draft(&log)) }, "because");
+    let error = verify(&log, [registered("ana")], said).unwrap_err().to_string();
+    assert!(error.contains("something else"), "{error}");
 }

@@ -1,7 +1,7 @@
 //! Events between a draft and the permission to send it.
 
 use crate::approval::Requirement;
-use crate::decision::{Assurance, Settlement, Verdict, VoidReason};
+use crate::decision::{Assurance, Resolution, Settlement, Verdict, VoidReason};
 use crate::draft::{BoundField, BoundIntegration};
 use crate::manifest::Effect;
 use crate::wire::wire_enum;
@@ -112,6 +112,31 @@ pub struct VoteCast {
     /// The client's request id: asked again, it gets the same answer.
     pub request_id: Option<String>,
     /// The signed form, where the vote was signed.
+    pub signed: Option<SignedVote>,
+}
+
+/// Somebody says what became of an attempt in doubt. What it settles follows at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResolutionCast {
+    /// Which decision led to the attempt.
+    pub decision: DecisionId,
+    /// The draft digest that was shown.
+    pub digest: Digest,
+    /// What is said.
+    pub resolution: Resolution,
+    /// Who.
+    pub by: Principal,
+    /// How sure we are who.
+    pub assurance: Assurance,
+    /// When they say it was said.
+    pub said_at: Timestamp,
+    /// Used once per person.
+    pub nonce: String,
+    /// Why, in their words.
+    pub reason: Option<PayloadRef>,
+    /// The client's request id: asked again, it gets the same answer.
+    pub request_id: Option<String>,
+    /// The signed form, where it was signed.
     pub signed: Option<SignedVote>,
 }
 

@@ -10,8 +10,9 @@ use placet_core::run::{Activity, Ask, Branch, Detached, Phase};
 use placet_model::attempt::RefuseReason;
 use placet_model::decision::{Resolution, Settlement, VoidReason};
 use placet_model::event::child::ChildDropped;
-use placet_model::event::decision::ActionRequested;
-use placet_model::event::decision::{DecisionRequested, DecisionSettled, DecisionVoided};
+use placet_model::event::decision::{
+    ActionRequested, DecisionRequested, DecisionSettled, DecisionVoided, ResolutionCast,
+};
 use placet_model::event::run::{RunMigrated, TaskFaulted, TimerKind};
 use placet_model::{DecisionId, Digest, Event, Iteration, RunId, TaskPath, Timestamp};
 
@@ -77,7 +78,7 @@ impl Dice {
         if !run.detached.is_empty() && self.one_in(3) {
             let detached: Vec<_> = run.detached.values().collect();
             let which = detached[self.below(detached.len())].clone();
-            return vec![self.outcome(&which)];
+            return self.outcome(&which);
         }
         // a leaf is stopped for itself, below
         let patience = if run.main().activity.leaf().is_some() { 40 } else { 100 };
@@ -129,18 +130,26 @@ impl Dice {
     }
 
     /// How a try ends, or how its doubt does.
-    fn outcome(&mut self, detached: &Detached) -> Event {
+    fn outcome(&mut self, detached: &Detached) -> Vec<Event> {
         let started = &detached.attempt.started;
         let (id, number) = (started.attempt, started.try_number);
         if detached.in_doubt {
-            return reconciled(id, self.pick(Resolution::ALL));
+            let resolution = self.pick(Resolution::ALL);
+            let said = started.decision.filter(|_| self.one_in(2)).map(|decision| {
+                let (name, id) = (self.pick(&["ana", "ben"]), self.id());
+                let request = self.one_in(2).then(|| format!("r{id}"));
+                let digest = started.digest.unwrap();
+                ResolutionCast { digest, ..said(decision, name, resolution, request.as_deref()) }
+            });
+            let said = said.map(Event::from);
+            return said.into_iter().chain([reconciled(id, resolution)]).collect();
         }
-        match self.below(7) {
+        vec![match self.below(7) {
             0 | 1 => in_doubt(id, number),
             2 | 3 => deferred(id, number, detached.attempt.started_at.plus_millis(5000)),
             4 => refused(id, number, self.pick(RefuseReason::ALL)),
             _ => succeeded(id, number),
-        }
+        }]
     }
 
     /// A task, an attempt of a `try`, or the run has taken too long. A timer that fires shares the

@@ -11,7 +11,8 @@ use placet_model::event::attempt::{
 };
 use placet_model::event::child::ChildStarted;
 use placet_model::event::decision::{
-    DecisionRequested, DecisionSettled, DraftEdited, DraftOrigin, DraftPrepared, VoteCast,
+    DecisionRequested, DecisionSettled, DraftEdited, DraftOrigin, DraftPrepared, ResolutionCast,
+    VoteCast,
 };
 use placet_model::event::run::{
     FaultCaught, FaultFact, RunCancelled, RunCompleted, RunFaulted, RunStarted, TaskCompleted,
@@ -259,6 +260,27 @@ pub(crate) fn vote(id: DecisionId, name: &str, verdict: Verdict, request: Option
         signed: None,
     }
     .into()
+}
+
+/// What `name` says of the attempt in doubt to which this decision led.
+pub(crate) fn said(
+    id: DecisionId,
+    name: &str,
+    resolution: Resolution,
+    request: Option<&str>,
+) -> ResolutionCast {
+    ResolutionCast {
+        decision: id,
+        digest: digest("draft"),
+        resolution,
+        by: who(name),
+        assurance: Assurance::Session,
+        said_at: at(0),
+        nonce: format!("{name} says"),
+        reason: None,
+        request_id: request.map(str::to_owned),
+        signed: None,
+    }
 }
 
 pub(crate) fn settled(id: DecisionId, settlement: Settlement) -> Event {

@@ -36,6 +36,7 @@ pub(crate) fn check(world: &World, run: &Run) {
         assert_eq!((row.expires_at, &row.requirement), (ask.expires_at, &ask.requirement));
         assert_eq!(row.votes.len(), ask.votes.len());
         assert_eq!((&row.editor, &row.assigned), (&ask.editor, &ask.assigned));
+        assert_eq!(row.standing, ask.standing);
     }
 }
 
@@ -357,6 +358,11 @@ fn due(run: &Run) -> Vec<(Timestamp, Due)> {
     let timers = run.timers.iter().filter(|(_, timer)| !is_moot(run, &timer.task));
     due.extend(timers.map(|(id, timer)| (timer.due_at, Due::Timer(*id))));
     due.extend(run.asks().map(|ask| (ask.expires_at, Due::Expiry(ask.decision))));
+    let open = run.branches().iter().filter_map(|branch| branch.activity.asked());
+    due.extend(open.filter_map(|ask| {
+        let (at, ..) = ask.notices_due().into_iter().next()?;
+        (at < ask.expires_at).then_some((at, Due::Notice(ask.decision)))
+    }));
     for branch in run.branches() {
         let Activity::Deferred(_, attempt, until) = &branch.activity else { continue };
         due.push((*until, Due::Retry(attempt.started.attempt)));

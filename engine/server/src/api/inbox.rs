@@ -6,7 +6,7 @@ use crate::caller::Caller;
 use crate::extract::{Json, Params, Place};
 use crate::problem::Problem;
 use axum::extract::State;
-use placet_model::decision::Verdict;
+use placet_model::decision::{Resolution, Verdict};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
@@ -129,5 +129,5 @@ fn fill(app: &App, body: &mut Map<String, Value>) {
 }
 
 fn is_vote(word: &str) -> bool {
-    word.parse::<Verdict>().is_ok()
+    word.parse::<Verdict>().is_ok() || word.parse::<Resolution>().is_ok()
 }

@@ -82,7 +82,8 @@ async fn votes_that_may_not_count_are_refused() {
             400,
             "PL4003",
         ),
-        ("approver", json!({"verdict": "sent"}), 409, "PL3016"),
+        ("approver", json!({"verdict": "sent"}), 400, "PL4003"),
+        ("approver", json!({"verdict": "sent", "digest": card["digest"]}), 409, "PL3016"),
         ("approver", json!({}), 400, "PL4003"),
     ] {
         let answer = world.post_as(user, &votes(&card), &body).await;

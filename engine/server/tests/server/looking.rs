@@ -70,7 +70,7 @@ async fn addresses(world: &World, run: &str, card: &Value) -> BTreeSet<String> {
 }
 
 #[tokio::test]
-async fn get_and_head_decide_and_change_nothing() {
+async fn t01_get_and_head_decide_and_change_nothing() {
     let mut world = with_workflow().await;
     let (run, card) = world.waiting().await;
     let addresses = addresses(&world, &run, &card).await;

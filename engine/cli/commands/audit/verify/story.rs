@@ -3,7 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use placet_log::receipt::Proven;
-use placet_model::event::decision::VoteCast;
+use placet_model::decision::Assurance;
+use placet_model::event::decision::{ResolutionCast, SignedVote, VoteCast};
 use placet_model::signed::DecisionDocument;
 use placet_model::{Digest, Event, RecordedEvent};
 use serde_json::Value;
@@ -37,6 +38,7 @@ fn said(event: &RecordedEvent) -> Option<String> {
             format!("a decision on {} was asked for, until {}", body.digest, body.expires_at)
         }
         Event::VoteCast(body) => vote(body),
+        Event::ResolutionCast(body) => resolution(body),
         Event::DecisionSettled(body) => format!("the decision ended: {}", body.settlement),
         Event::DraftEdited(body) => format!("{} edited the draft {}", body.editor, body.digest),
         Event::DecisionReassigned(body) => {
@@ -79,7 +81,17 @@ fn said(event: &RecordedEvent) -> Option<String> {
 }
 
 fn vote(body: &VoteCast) -> String {
-    let signed = match &body.signed {
+    let signed = signature(body.signed.as_ref(), body.assurance);
+    format!("{} voted {} on {}, {signed}", body.voter, body.verdict, body.digest)
+}
+
+fn resolution(body: &ResolutionCast) -> String {
+    let signed = signature(body.signed.as_ref(), body.assurance);
+    format!("{} said {} of the sending of {}, {signed}", body.by, body.resolution, body.digest)
+}
+
+fn signature(signed: Option<&SignedVote>, assurance: Assurance) -> String {
+    match signed {
         Some(signed) => match DecisionDocument::from_message(&signed.document) {
             Ok(document) => {
                 format!("signed with the key {}: the signature verifies", document.key())
@@ -87,11 +99,9 @@ fn vote(body: &VoteCast) -> String {
             Err(error) => format!("with a document that cannot be read: {error}"),
         },
         None => format!(
-            "known by {} only: the engine says so, no signature of the voter's own does",
-            body.assurance
+            "known by {assurance} only: the engine says so, no signature of the voter's own does"
         ),
-    };
-    format!("{} voted {} on {}, {signed}", body.voter, body.verdict, body.digest)
+    }
 }
 
 /// Content that goes along, compared with the digests that the approval binds.

@@ -1,7 +1,7 @@
 //! Sentences about control flow: tasks, timers, waits, other runs.
 
 use super::words::{Teller, brief, moment, task};
-use placet_model::event::child::{ChildDropped, ChildStarted};
+use placet_model::event::child::{ChildDropped, ChildEnded, ChildStarted};
 use placet_model::event::run::{
     BranchFaulted, FaultCaught, IterationStarted, RetryScheduled, RunCancelled, RunCompleted,
     RunFaulted, RunMigrated, RunStarted, TaskCompleted, TaskFaulted, TaskShape, TaskSkipped,
@@ -138,6 +138,10 @@ pub(super) fn child_started(body: &ChildStarted) -> String {
     let name = task(&body.task, &body.iteration);
     let awaited = if body.awaited { "waits for its end" } else { "does not wait for its end" };
     format!("{name} ordered the run {} of {}, and {awaited}", body.child, body.workflow)
+}
+
+pub(super) fn child_ended(body: &ChildEnded) -> String {
+    format!("the run {} that was waited for ended well", body.child)
 }
 
 pub(super) fn child_dropped(body: &ChildDropped) -> String {

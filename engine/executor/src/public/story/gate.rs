@@ -12,7 +12,7 @@ use placet_model::event::attempt::{
 use placet_model::event::decision::{
     ActionRequested, ApproversReminded, DecisionReassigned, DecisionRequested, DecisionSettled,
     DecisionVoided, DraftEdited, DraftOrigin, DraftPrepared, NoticeKind, RequirementRaised,
-    StandingUsed, VoteCast, VoteDelegated,
+    ResolutionCast, StandingUsed, VoteCast, VoteDelegated,
 };
 use placet_model::event::governance::{BreakGlassReviewed, Review, StandingEndorsed};
 
@@ -274,6 +274,22 @@ pub(super) fn attempt_in_doubt(teller: &Teller<'_>, body: &AttemptInDoubt) -> St
         body.attempt,
         answered(&body.answer),
         teller.because(body.detail),
+    )
+}
+
+pub(super) fn resolution_cast(teller: &Teller<'_>, body: &ResolutionCast) -> String {
+    let what = match body.resolution {
+        Resolution::Sent => "it was sent",
+        Resolution::NotSent => "it was not sent",
+        Resolution::GiveUp => "nobody will know, it is given up",
+    };
+    format!(
+        "{} ({}) said of the draft {}, asked for by {}: {what}{}",
+        body.by,
+        body.assurance,
+        brief(body.digest),
+        body.decision,
+        teller.because(body.reason)
     )
 }
 

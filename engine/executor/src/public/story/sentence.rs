@@ -28,13 +28,12 @@ impl Teller<'_> {
             Event::EventEmitted(body) => flow::event_emitted(body),
             Event::RunMigrated(body) => flow::run_migrated(self, body),
             Event::ChildStarted(body) => flow::child_started(body),
-            Event::ChildEnded(body) => {
-                format!("the run {} that was waited for ended well", body.child)
-            }
+            Event::ChildEnded(body) => flow::child_ended(body),
             Event::ChildDropped(body) => flow::child_dropped(body),
             Event::DraftPrepared(body) => gate::draft_prepared(self, body),
             Event::DecisionRequested(body) => gate::decision_requested(self, body),
             Event::VoteCast(body) => gate::vote_cast(self, body),
+            Event::ResolutionCast(body) => gate::resolution_cast(self, body),
             Event::DecisionSettled(body) => gate::decision_settled(body),
             Event::DraftEdited(body) => gate::draft_edited(body),
             Event::DecisionReassigned(body) => gate::decision_reassigned(body),

@@ -37,7 +37,7 @@ pub(super) fn check(text: &str, path: &Path, refuse: Refuse) -> Checked {
     let world = World::new();
     let catalogue = catalogue(&world);
     let mut policy = world::policy();
-    policy.rules.push(rule("outbound"));
+    policy.rules.push(Rule { set: Some("outbound".to_owned()), ..rule("outbound") });
     let environment =
         Environment { catalogue: &catalogue, policy: Some(&policy), ..world.environment() };
     check_refusing(&Source::new(name(path), text), &environment, refuse)

@@ -5,15 +5,16 @@ use super::{Dice, end, stopping, void};
 use crate::make::*;
 use placet_core::Run;
 use placet_core::run::{Activity, Ask, Branch, Detached, Fork, Leaf};
+use placet_model::approval::Escalation;
 use placet_model::decision::{DecisionState, Settlement, Verdict, VoidReason};
 use placet_model::event::attempt::AttemptStarted;
 use placet_model::event::child::{ChildDropped, ChildEnded, ChildStarted};
 use placet_model::event::decision::{
-    DecisionReassigned, DecisionRequested, DraftEdited, DraftOrigin, DraftPrepared,
-    RequirementRaised, VoteCast,
+    ApproversReminded, DecisionReassigned, DecisionRequested, DraftEdited, DraftOrigin,
+    DraftPrepared, RequirementRaised, StandingUsed, VoteCast, VoteDelegated,
 };
 use placet_model::event::run::{TaskFaulted, Then, TimerArmed, TimerKind};
-use placet_model::{AttemptId, Event, Iteration, TaskPath};
+use placet_model::{AttemptId, Duration, Event, Iteration, TaskPath};
 
 impl Dice {
     pub(super) fn in_leaf(&mut self, run: &Run, branch: &Branch) -> Vec<Event> {
@@ -41,11 +42,11 @@ impl Dice {
             | Activity::Refused(..)
             | Activity::GivenUp(_)
             | Activity::Dropped(_) => faulted(here),
-            Activity::Asked(_, ask) => self.on_request(ask),
+            Activity::Asked(_, ask) => return self.on_request(ask),
             Activity::Approved(_, ask) => self.on_approval(ask),
             Activity::Attempting(_, current) => {
                 let (attempt, in_doubt) = (current.as_ref().clone(), false);
-                self.outcome(&Detached { attempt, in_doubt })
+                return self.outcome(&Detached { attempt, in_doubt });
             }
             Activity::Deferred(_, last, _) => match &last.ask {
                 Some(ask) if self.one_in(3) => self.on_approval(ask),
@@ -54,7 +55,7 @@ impl Dice {
             Activity::InDoubt(_, last) if self.one_in(3) => next_try(&last.started),
             Activity::InDoubt(_, last) => {
                 let (attempt, in_doubt) = (last.as_ref().clone(), true);
-                self.outcome(&Detached { attempt, in_doubt })
+                return self.outcome(&Detached { attempt, in_doubt });
             }
         }]
     }
@@ -122,6 +123,11 @@ impl Dice {
         let revision = run.drafts.get(&key).map_or(1, |last| last + 1);
         let mut made = draft(&task, revision);
         made.integration = made.integration.filter(|_| !self.one_in(3));
+        if self.one_in(3) {
+            made.requirement.remind = Some(Duration::from_millis(4000));
+            let (after, to) = (Duration::from_millis(9000), vec![who("leads")]);
+            made.requirement.thresholds[0].escalate = Some(Escalation { after, to });
+        }
         let unique = format!("{revision} of {iteration} of {task}");
         DraftPrepared {
             iteration,
@@ -133,7 +139,15 @@ impl Dice {
         .into()
     }
 
-    fn on_request(&mut self, ask: &Ask) -> Event {
+    fn on_request(&mut self, ask: &Ask) -> Vec<Event> {
+        let decision = ask.decision;
+        if ask.votes.is_empty() && self.one_in(8) {
+            return self.in_advance(ask);
+        }
+        let next = ask.notices_due().into_iter().next().filter(|_| self.one_in(2));
+        if let Some((due_at, kind, to)) = next {
+            return vec![ApproversReminded { decision, kind, to, due_at }.into()];
+        }
         if self.one_in(2) {
             let name = self.pick(&["ana", "ben"]);
             let request = self.one_in(2).then(|| format!("r{}", self.id()));
@@ -143,15 +157,31 @@ impl Dice {
             else {
                 unreachable!("a vote")
             };
-            return VoteCast { digest: ask.draft.digest, ..vote }.into();
+            let cast = VoteCast { digest: ask.draft.digest, ..vote }.into();
+            let (voter, instead_of) = (who(name), vec![who("cara")]);
+            let place = VoteDelegated { decision, voter, instead_of }.into();
+            return std::iter::once(cast).chain(self.one_in(4).then_some(place)).collect();
         }
         if self.one_in(6) {
             let to = vec![who(self.pick(&["ana", "leads"]))];
-            return DecisionReassigned { decision: ask.decision, to }.into();
+            return vec![DecisionReassigned { decision, to }.into()];
         }
         let settlement =
             if self.one_in(3) { self.pick(Settlement::ALL) } else { Settlement::Approved };
-        end(ask, settlement)
+        vec![end(ask, settlement)]
+    }
+
+    /// A vote that was given in advance, and what it settles.
+    fn in_advance(&mut self, ask: &Ask) -> Vec<Event> {
+        let (decision, day) = (ask.decision, self.pick(&[1, 2]));
+        let standing = self.pick(&["status", "heartbeat"]).to_owned();
+        let (digest, voters, count) = (digest(&standing), vec![who("ana")], 1);
+        let used = StandingUsed { decision, standing, digest, voters, day, count };
+        let Event::VoteCast(vote) = vote(decision, "ana", Verdict::Approve, None) else {
+            unreachable!("a vote")
+        };
+        let vote = VoteCast { digest: ask.draft.digest, ..vote };
+        vec![used.into(), vote.into(), end(ask, Settlement::Approved)]
     }
 
     fn on_approval(&mut self, ask: &Ask) -> Event {

@@ -2,11 +2,13 @@
 
 use super::Dice;
 use crate::make::*;
+use placet_model::decision::Assurance;
 use placet_model::draft::Mode;
 use placet_model::event::child::ScheduleMatched;
 use placet_model::event::governance::{
-    CheckpointCosigned, CheckpointSigned, EngineStarted, EpochStarted, OperationRegistered,
-    OutboundPaused, OutboundResumed, PayloadErased, PolicyChanged, WorkflowDeployed,
+    BreakGlassReviewed, CheckpointCosigned, CheckpointSigned, EngineStarted, EpochStarted,
+    OperationRegistered, OutboundPaused, OutboundResumed, PayloadErased, PolicyChanged, Review,
+    StandingEndorsed, WorkflowDeployed,
 };
 use placet_model::event::integration::{
     CredentialStored, CredentialUsed, HealthCheckFailed, IntegrationConnected, IntegrationDisabled,
@@ -29,12 +31,22 @@ impl Dice {
             3 => (StreamId::Policy, {
                 let principal = who(self.pick(&["ana", "ben"]));
                 let key = UserKey::from_ed25519([self.pick(&[1, 2, 3]); 32]);
-                match self.below(3) {
+                match self.below(5) {
                     0 => {
                         let digest = digest(&format!("policy {}", self.below(5)));
                         PolicyChanged { digest, policy: content(1) }.into()
                     }
                     1 => KeyRegistered { principal, key }.into(),
+                    2 => {
+                        let (standing, assurance) = ("status".to_owned(), Assurance::Session);
+                        let digest = digest(&standing);
+                        StandingEndorsed { standing, digest, by: principal, assurance }.into()
+                    }
+                    3 => {
+                        let (decision, review) = (decision(1), self.pick(Review::ALL));
+                        let reason = None;
+                        BreakGlassReviewed { decision, reviewer: principal, review, reason }.into()
+                    }
                     _ => KeyRevoked { principal, key }.into(),
                 }
             }),
