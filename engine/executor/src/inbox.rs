@@ -7,6 +7,7 @@ mod changes;
 mod inspect;
 mod requests;
 mod signed;
+pub(crate) mod stats;
 
 pub(crate) use inspect::{has_card_number, has_secret};
 pub use inspect::{one_line, visible};

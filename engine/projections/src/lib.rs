@@ -33,6 +33,7 @@ mod row;
 mod run;
 mod store;
 mod table;
+mod tally;
 mod views;
 
 pub use error::Error;
@@ -42,6 +43,6 @@ pub use projections::Projections;
 pub use rebuild::{Difference, Progress, Rebuilt, Status, compare, rebuild, status};
 pub use row::{
     ArrivalRow, DecisionRow, Due, DueRow, Located, OrderRow, OrderStage, OrderedBy, Pauses,
-    RunFilter, RunRow, RunStatus, WaitingFor, WorkflowRow,
+    RunFilter, RunRow, RunStatus, TallyKind, TallyRow, ToldRow, WaitingFor, WorkflowRow,
 };
 pub use views::Views;

@@ -5,6 +5,7 @@
 mod events;
 mod lists;
 mod project;
+mod tally;
 
 use crate::decision::Decision;
 use crate::key;

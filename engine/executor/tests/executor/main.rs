@@ -25,6 +25,7 @@ mod schedules;
 mod select;
 mod signed;
 mod signing;
+mod stats;
 mod story;
 mod unreadable;
 mod world;
