@@ -101,6 +101,7 @@ codes! {
     "PL3052" "it cannot be reassigned so" "name users or groups who may decide it anyway, and enough of them";
     "PL3053" "these cannot be decided in one act" "see the detail of each; decide them one by one";
     "PL3060" "the figures of others" "ask for your own, or as an admin, auditor or operator";
+    "PL3061" "the channel cannot be used" "name an operation that sends, and give it what it takes, under channels in placet.toml";
     "PL4001" "unknown run" "list runs with `placet runs list`";
     "PL4002" "unknown workflow" "deploy it first";
     "PL4003" "the request is malformed" "see the detail";

@@ -18,6 +18,7 @@ mod events;
 mod forks;
 mod gate;
 mod interleave;
+mod notices;
 mod policy;
 mod reads;
 mod report;
