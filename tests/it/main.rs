@@ -18,6 +18,7 @@ mod fuzz;
 mod kill_loop;
 mod kit;
 mod language;
+mod notices;
 mod operator;
 mod policies;
 mod recovery;

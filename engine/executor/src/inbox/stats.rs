@@ -39,6 +39,8 @@ use std::ops::{ControlFlow, Range};
 pub(crate) const QUICK_MS: u64 = 3_000;
 /// Alarms that are shown of one person: the last ones.
 const ALARMS_SHOWN: usize = 10;
+/// The time whose alarms the status shows.
+const DAY_MS: i64 = 86_400_000;
 
 /// `stats`.
 #[derive(Debug, Default, Deserialize)]
@@ -122,6 +124,28 @@ impl Handle {
             "quick_ms": QUICK_MS,
             "approvers": approvers,
         }))
+    }
+
+    /// The last alarm of each person within the last day: one's own, or everybody's for those who see
+    /// the figures of all.
+    ///
+    /// # Errors
+    /// A project that cannot be read.
+    pub fn recent_alarms(&self, caller: &Principal) -> Result<Value, Error> {
+        let wanted = self.whose(caller, None)?;
+        let view = self.view()?;
+        let views = Views::new(&view)?;
+        let since = self.now().plus_millis(-DAY_MS);
+        let mut alarms = vec![];
+        for who in views.tallied()? {
+            let last = views.last_tally(&who, TallyKind::Alarm)?;
+            let last = last.filter(|row| row.at >= since);
+            if let Some(row) = last.filter(|_| wanted.as_ref().is_none_or(|one| *one == who)) {
+                let kind = AlarmKind::from_number(row.word).map(AlarmKind::word);
+                alarms.push(json!({ "user": who, "alarm": kind, "at": row.at }));
+            }
+        }
+        Ok(Value::Array(alarms))
     }
 
     /// The span that is asked for; without a word all of the log.
