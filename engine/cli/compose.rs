@@ -207,11 +207,13 @@ pub(crate) async fn start_served(setup: Setup<'_>, log: Log) -> Result<Running> 
             (Some(live), Some(vault))
         }
     };
+    let transports = Transports { sandbox: Some(sandbox), live: live.clone() };
+    let tells = !setup.clock.is_virtual();
     let parts = Parts {
         log,
         config: setup.project.config.clone(),
         adapters: setup.adapters,
-        transports: Transports { sandbox: Some(sandbox), live: live.clone() },
+        transports: transports.clone(),
         clock: setup.clock,
         mode: setup.mode,
     };
@@ -220,6 +222,9 @@ pub(crate) async fn start_served(setup: Setup<'_>, log: Log) -> Result<Running> 
     let files = [setup.place.data.join(CHECKPOINT_FILE)].into_iter().chain(file).collect();
     let witnesses = Witnesses::of(&setup.project.config.audit.witnesses)?;
     engine.keep_checkpoints(files).map_err(|error| refused(&error))?;
+    if tells {
+        engine.tell_people(transports).map_err(|error| refused(&error))?;
+    }
     let asking = witnesses.ask(engine.handle());
     Ok(Running { engine, vault, live, asking })
 }

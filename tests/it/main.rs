@@ -19,6 +19,7 @@ mod fuzz;
 mod kill_loop;
 mod kit;
 mod language;
+mod notices;
 mod operator;
 mod policies;
 mod recovery;

@@ -117,6 +117,11 @@ impl Live {
         copy.display().to_string()
     }
 
+    /// From its next start on it listens here.
+    pub(crate) fn listen_at(&mut self, address: &str) {
+        address.clone_into(&mut self.listen);
+    }
+
     /// Starts the engine, which must not be running, and waits until it serves.
     pub(crate) fn restart(&mut self) {
         assert!(self.engine.is_none(), "the engine still runs");

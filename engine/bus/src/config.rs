@@ -59,10 +59,11 @@ const ENGINE: &str = "\
 ";
 
 /// Services of the engine that people ask, and streams that they hear.
-const SERVICES: [&str; 4] = [
+const SERVICES: [&str; 5] = [
     "placet.v1.inbox.*.list",
     "placet.v1.inbox.*.get",
     "placet.v1.inbox.*.decide",
+    "placet.v1.inbox.*.stats",
     "placet.v1.act.>",
 ];
 const STREAMS: [&str; 2] = ["placet.v1.inbox.*.event", "placet.v1.trace.>"];
@@ -106,7 +107,7 @@ impl ServerConfig {
     fn person(&self, person: &Person) -> String {
         let Person { name, key, does } = person;
         let inbox = |verb: &str| format!("placet.v1.inbox.{name}.{verb}");
-        let deciding = || ["list", "get", "decide"].map(inbox).to_vec();
+        let deciding = || ["list", "get", "decide", "stats"].map(inbox).to_vec();
         let mut hear = vec![format!("_INBOX_{key}.>"), inbox("event")];
         let publish = match does {
             Does::Decide => deciding(),

@@ -44,6 +44,7 @@ async fn answer(
     let answer = match verb {
         Verb::List => reading(move || engine.inbox_list(&caller, &body)).await,
         Verb::Get => reading(move || engine.inbox_get(&caller, &body)).await,
+        Verb::Stats => reading(move || engine.inbox_stats(&caller, &body)).await,
         Verb::Decide => engine.inbox_act(&caller, &body).await,
         Verb::Act => engine.ask_action(&caller.principal, &body).await.map(|acted| json!(acted)),
         Verb::Withdraw => {

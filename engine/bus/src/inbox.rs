@@ -1,4 +1,4 @@
-//! The inbox service: `placet.v1.inbox.<user>.{list,get,decide}`, request and reply.
+//! The inbox service: `placet.v1.inbox.<user>.{list,get,decide,stats}`, request and reply.
 //!
 //! The user is a part of the subject, and the server's permissions say who may publish there; whatever else a request
 //! claims about its sender is ignored. The handler answers only after the commit, so a reply means that it is on disk. A
@@ -24,7 +24,7 @@ use crate::error::Error;
 use crate::identity::{self, Sender};
 use crate::subjects::{
     self, HEADER_REQUEST_ID, HEADER_SERVICE_ERROR, HEADER_SERVICE_ERROR_CODE, INBOX_DECIDE,
-    INBOX_GET, INBOX_LIST, QUEUE_GROUP, SERVICE, Token,
+    INBOX_GET, INBOX_LIST, INBOX_STATS, QUEUE_GROUP, SERVICE, Token,
 };
 use crate::trace::{self, Trace};
 
@@ -44,6 +44,8 @@ pub enum Verb {
     Get,
     /// A decision document → `{position, state}`.
     Decide,
+    /// `{since?, until?, user?}` → how people decide.
+    Stats,
     /// `{operation, integration?, with, idempotency_key, reason}` → `{run, decision}`.
     Act,
     /// `{decision, reason?}` → `{position, state}`.
@@ -161,7 +163,7 @@ impl Serving {
         let client = &connection.client;
         let service = client
             .service_builder()
-            .description("Decision requests: list, get, decide")
+            .description("Decision requests: list, get, decide, stats")
             .queue_group(QUEUE_GROUP)
             .start(SERVICE, env!("CARGO_PKG_VERSION"))
             .await
@@ -171,6 +173,7 @@ impl Serving {
             ("list", INBOX_LIST, Verb::List),
             ("get", INBOX_GET, Verb::Get),
             ("decide", INBOX_DECIDE, Verb::Decide),
+            ("stats", INBOX_STATS, Verb::Stats),
             ("act", subjects::ACT, Verb::Act),
             ("withdraw", subjects::ACT_WITHDRAW, Verb::Withdraw),
         ] {

@@ -54,6 +54,8 @@ pub const ACT: &str = "placet.v1.act.*";
 pub const ACT_WITHDRAW: &str = "placet.v1.act.*.withdraw";
 
 /// As [`INBOX_LIST`].
+pub const INBOX_STATS: &str = "placet.v1.inbox.*.stats";
+/// As [`INBOX_LIST`].
 pub const INBOX_DECIDE: &str = "placet.v1.inbox.*.decide";
 
 const TOKEN_BYTES_MAX: usize = 128;
@@ -118,6 +120,7 @@ pub fn inbox_request(user: &Token, verb: Verb) -> String {
         Verb::List => INBOX_LIST,
         Verb::Get => INBOX_GET,
         Verb::Decide => INBOX_DECIDE,
+        Verb::Stats => INBOX_STATS,
         Verb::Act => ACT,
         Verb::Withdraw => ACT_WITHDRAW,
     };

@@ -3,6 +3,7 @@
 
 mod desk;
 mod list;
+mod stats;
 mod watch;
 
 use crate::exit::{Exit, invalid};
@@ -70,6 +71,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// How people decide: how much, how fast, and what became of it
+    Stats(stats::StatsArgs),
     /// Replace what would be sent; somebody else approves it then
     Edit {
         decision: DecisionId,
@@ -157,7 +160,9 @@ impl Became {
 
 pub(crate) async fn run(args: Args) -> Result<Exit> {
     let purpose = match args.command {
-        Command::List(_) | Command::Show { .. } | Command::Watch { .. } => Purpose::Read,
+        Command::List(_) | Command::Show { .. } | Command::Watch { .. } | Command::Stats(_) => {
+            Purpose::Read
+        }
         _ => Purpose::Change,
     };
     let desk = match &args.way.nats {
@@ -199,6 +204,7 @@ async fn act(desk: &Desk, command: Command) -> Result<Exit> {
             out::data(&format!("{} at position {}", became.word(), answer["position"]))?;
         }
         Command::Watch { json } => watch::run(desk, json).await?,
+        Command::Stats(args) => stats::run(desk, args).await?,
         Command::Edit { decision, with, reason, seen } => {
             let with = crate::commands::run::json_of("--with", &with)?;
             let more = Map::from_iter([("with".to_owned(), with)]);

@@ -15,7 +15,7 @@
 use placet_model::approval::Requirement;
 use placet_model::decision::Settlement;
 use placet_model::event::decision::{DecisionRequested, DecisionSettled, RequirementRaised};
-use placet_model::{AttemptId, DecisionId, Event, RunId, Timestamp};
+use placet_model::{AttemptId, DecisionId, Event, RunId, Timestamp, people_event};
 
 /// What the core asks of the world.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,6 +110,7 @@ fn raised(body: &RequirementRaised) -> Vec<Effect> {
 
 /// The effects of a committed event. Live and replay run the same code; only a live engine
 /// performs them.
+#[expect(clippy::unnested_or_patterns, reason = "a macro stands for several events")]
 pub fn react(event: &Event) -> Vec<Effect> {
     match event {
         Event::RunStarted(body) => begun(body.deadline),
@@ -175,11 +176,10 @@ pub fn react(event: &Event) -> Vec<Effect> {
         | Event::CheckpointCosigned(_)
         | Event::PayloadErased(_)
         | Event::EpochStarted(_)
-        | Event::KeyRegistered(_)
-        | Event::KeyRevoked(_)
         | Event::StandingEndorsed(_)
         | Event::StandingUsed(_)
         | Event::ResolutionCast(_)
-        | Event::VoteDelegated(_) => vec![],
+        | Event::VoteDelegated(_)
+        | people_event!() => vec![],
     }
 }

@@ -41,7 +41,7 @@ use crate::run::{Activity, Frame, FrameKind, Leaf};
 use crate::run::{Branch, Detached, Phase, Run, RunFacts};
 use placet_model::decision::{DecisionState, VoidReason};
 use placet_model::event::run::{FaultFact, RunMigrated, RunStarted};
-use placet_model::{Event, Iteration, PayloadRef, Revision, TaskPath, Timestamp};
+use placet_model::{Event, Iteration, PayloadRef, Revision, TaskPath, Timestamp, people_event};
 use std::sync::Arc;
 
 /// An event that cannot follow in this state: a bug when deciding, a corrupt log when replaying.
@@ -89,6 +89,7 @@ impl Run {
         }
     }
 
+    #[expect(clippy::unnested_or_patterns, reason = "a macro stands for several events")]
     fn step(&mut self, event: &Event, at: Timestamp) -> Step {
         match event {
             Event::RunStarted(body) => self.run_started(body, at),
@@ -154,10 +155,9 @@ impl Run {
             | Event::CheckpointCosigned(_)
             | Event::PayloadErased(_)
             | Event::EpochStarted(_)
-            | Event::KeyRegistered(_)
-            | Event::KeyRevoked(_)
             | Event::StandingEndorsed(_)
-            | Event::BreakGlassReviewed(_) => Err(No),
+            | Event::BreakGlassReviewed(_)
+            | people_event!() => Err(No),
         }
     }
 

@@ -64,6 +64,7 @@ pub struct Engine {
     handle: Handle,
     thread: Option<JoinHandle<Ended>>,
     keeper: Option<Keeper>,
+    telling: Option<crate::notices::Keeper>,
 }
 
 impl Engine {
@@ -112,7 +113,7 @@ impl Engine {
             .name("writer".to_owned())
             .spawn(move || writer.run())
             .map_err(|error| Error::Refused { code: "PL9001", detail: error.to_string() })?;
-        let engine = Self { handle, thread: Some(thread), keeper: None };
+        let engine = Self { handle, thread: Some(thread), keeper: None, telling: None };
         if let Err(error) = engine.record_start(mode).await {
             // the caller may open the project again at once: nothing of this one is left behind
             return Err(match (error, engine.stop().await) {
@@ -153,12 +154,20 @@ impl Engine {
         Ok(())
     }
 
+    /// Holds on to what tells people.
+    pub(crate) fn keep_telling(&mut self, telling: crate::notices::Keeper) {
+        self.telling = Some(telling);
+    }
+
     /// Finishes what is under way and ends. Tells whether the log is still good.
     ///
     /// # Errors
     /// [`Error::CommitFailed`] when the loop had ended by a failed commit, [`Error::Refused`] when it
     /// had ended because the project could not be read.
     pub async fn stop(mut self) -> Result<(), Error> {
+        if let Some(telling) = self.telling.take() {
+            telling.stop().await;
+        }
         self.handle.stop().await;
         let Some(thread) = self.thread.take() else { return Ok(()) };
         let ended = tokio::task::spawn_blocking(move || thread.join()).await;

@@ -8,6 +8,7 @@ mod inspect;
 mod list;
 mod requests;
 mod signed;
+pub(crate) mod stats;
 
 pub(crate) use inspect::{has_card_number, has_secret};
 pub use inspect::{one_line, visible};

@@ -28,6 +28,7 @@ mod inputs;
 mod keys;
 pub mod lost;
 mod mint;
+mod notices;
 mod perform;
 mod pool;
 pub mod public;

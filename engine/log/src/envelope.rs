@@ -97,6 +97,7 @@ pub fn stream_key(stream: &StreamId) -> Vec<u8> {
         StreamId::Adapter(provider) => (6, provider.as_bytes()),
         StreamId::Events => (7, &[]),
         StreamId::Checkpoints => (8, &[]),
+        StreamId::Notices => (9, &[]),
     };
     let mut key = Vec::with_capacity(1 + rest.len());
     key.push(kind);
@@ -118,6 +119,7 @@ pub fn stream_of(key: &[u8]) -> Option<StreamId> {
         6 => text().map(StreamId::Adapter),
         7 => rest.is_empty().then_some(StreamId::Events),
         8 => rest.is_empty().then_some(StreamId::Checkpoints),
+        9 => rest.is_empty().then_some(StreamId::Notices),
         _ => None,
     }
 }

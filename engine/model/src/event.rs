@@ -11,6 +11,7 @@ pub mod child;
 pub mod decision;
 pub mod governance;
 pub mod integration;
+pub mod notice;
 pub mod people;
 pub mod run;
 pub mod wait;
@@ -35,6 +36,7 @@ use integration::{
     CredentialStored, CredentialUsed, HealthCheckFailed, IntegrationConnected, IntegrationDisabled,
     IntegrationDisconnected, IntegrationEnabled, IntegrationTested,
 };
+use notice::{ApproverAlarmRaised, NoticeFailed, NoticeQueued, NoticeSent};
 use people::{KeyRegistered, KeyRevoked};
 use run::{
     BranchFaulted, FaultCaught, IterationStarted, RetryScheduled, RunCancelled, RunCompleted,
@@ -115,8 +117,26 @@ macro_rules! for_each_event {
             BreakGlassReviewed = 94,
             KeyRegistered = 95,
             KeyRevoked = 96,
+            NoticeQueued = 100,
+            NoticeSent = 101,
+            NoticeFailed = 102,
+            ApproverAlarmRaised = 103,
             ResolutionCast = 105,
         }
+    };
+}
+
+/// The events about people (their keys, what they were told, alarms), as a pattern: none of them is
+/// an event of a run.
+#[macro_export]
+macro_rules! people_event {
+    () => {
+        $crate::Event::KeyRegistered(_)
+            | $crate::Event::KeyRevoked(_)
+            | $crate::Event::NoticeQueued(_)
+            | $crate::Event::NoticeSent(_)
+            | $crate::Event::NoticeFailed(_)
+            | $crate::Event::ApproverAlarmRaised(_)
     };
 }
 

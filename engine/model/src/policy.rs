@@ -54,9 +54,32 @@ pub struct Policy {
     /// Who may send alone in an emergency.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub break_glass: Option<BreakGlass>,
+    /// What notices outside of the inbox may say.
+    #[serde(default, skip_serializing_if = "NoticePayload::is_withheld")]
+    pub notice_payload: NoticePayload,
     /// Keys whose votes count no more. Not of the document: the log says so, key by key.
     #[serde(skip)]
     pub revoked: BTreeSet<UserKey>,
+}
+
+wire_enum! {
+    /// Whether a notice may say what waits.
+    #[derive(Default)]
+    NoticePayload {
+        /// How much waits, and nothing of it.
+        #[default]
+        Withhold = 1 "withhold",
+        /// Operation, workflow, who caused it, and the author's line.
+        Allow = 2 "allow",
+    }
+}
+
+impl NoticePayload {
+    /// Whether nothing is said of it.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+    pub const fn is_withheld(&self) -> bool {
+        matches!(self, Self::Withhold)
+    }
 }
 
 impl Policy {

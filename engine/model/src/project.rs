@@ -1,6 +1,8 @@
 //! `placet.toml` as data: what the operator of a process has decided.
 
+use crate::Principal;
 use crate::draft::Mode;
+use crate::event::notice::NoticeAbout;
 use crate::time::Duration;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -31,6 +33,73 @@ pub struct ProjectConfig {
     pub data: Data,
     /// How long content is kept.
     pub retention: Retention,
+    /// When somebody's approving is worth an alarm.
+    pub alarms: Alarms,
+    /// How people hear of what waits for them.
+    pub notify: Notify,
+    /// Where they hear of it, by the name of the channel.
+    pub channels: BTreeMap<String, Channel>,
+}
+
+/// When somebody's approving is worth an alarm: it tells people, and neither blocks nor approves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Alarms {
+    /// Approvals of one person within a minute that are worth none.
+    pub minute_max: u64,
+    /// Per cent of one person's decisions that may take less than three seconds.
+    pub quick_per_cent_max: u64,
+    /// Decisions of one person below which their share is none.
+    pub quick_decisions_min: u64,
+    /// The time that a share is taken of, and in which an alarm is raised once.
+    pub window: Option<Duration>,
+}
+
+impl Default for Alarms {
+    /// Half a minute of reading for sixty requests a minute is no reading; below twenty decisions a
+    /// share says nothing.
+    fn default() -> Self {
+        Self {
+            minute_max: 30,
+            quick_per_cent_max: 50,
+            quick_decisions_min: 20,
+            window: Some(Duration::from_millis(3_600_000)),
+        }
+    }
+}
+
+/// How people hear of what waits for them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Notify {
+    /// Where people find the inbox: the one link in a notice.
+    pub url: Option<String>,
+    /// Time between two messages to one person over one channel; what comes meanwhile is told in one.
+    pub interval: Option<Duration>,
+    /// Tries of one message, where it is proven that nothing was sent.
+    pub tries_max: u64,
+}
+
+impl Default for Notify {
+    fn default() -> Self {
+        Self { url: None, interval: Some(Duration::from_millis(300_000)), tries_max: 3 }
+    }
+}
+
+/// A way on which people are told: an operation that sends, with what the operator has fixed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Channel {
+    /// Whom it tells: users.
+    pub to: Vec<Principal>,
+    /// The operation.
+    pub operation: String,
+    /// The connection; without a name the provider's default one.
+    pub integration: Option<String>,
+    /// What the operation takes; `{text}`, `{subject}` and `{link}` in its texts are the engine's.
+    pub with: serde_json::Value,
+    /// What it tells of.
+    pub about: Vec<NoticeAbout>,
 }
 
 /// What agents may use for actions of their own.
@@ -251,6 +320,9 @@ impl Default for ProjectConfig {
             audit: Audit::default(),
             data: Data::default(),
             retention: Retention::default(),
+            alarms: Alarms::default(),
+            notify: Notify::default(),
+            channels: BTreeMap::new(),
         }
     }
 }

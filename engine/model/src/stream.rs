@@ -73,6 +73,8 @@ pub enum StreamId {
     Events,
     /// Checkpoints of the log and what witnesses say to them: `checkpoints`.
     Checkpoints,
+    /// What people were told outside of the inbox, and alarms about how they approve: `notices`.
+    Notices,
 }
 
 impl fmt::Display for StreamId {
@@ -86,6 +88,7 @@ impl fmt::Display for StreamId {
             Self::Adapter(provider) => write!(f, "adapter:{provider}"),
             Self::Events => f.write_str("events"),
             Self::Checkpoints => f.write_str("checkpoints"),
+            Self::Notices => f.write_str("notices"),
         }
     }
 }
@@ -95,7 +98,7 @@ impl fmt::Display for StreamId {
 pub enum ParseStreamError {
     /// The word before the colon is unknown.
     #[error(
-        "{text:?} names no stream: expected run:…, integration:…, workflow:…, adapter:…, events, checkpoints, policy or project"
+        "{text:?} names no stream: expected run:…, integration:…, workflow:…, adapter:…, events, checkpoints, notices, policy or project"
     )]
     Kind {
         /// The text that was given.
@@ -124,6 +127,7 @@ impl FromStr for StreamId {
             None if text == "project" => Ok(Self::Project),
             None if text == "events" => Ok(Self::Events),
             None if text == "checkpoints" => Ok(Self::Checkpoints),
+            None if text == "notices" => Ok(Self::Notices),
             Some(_) | None => Err(ParseStreamError::Kind { text: text.to_owned() }),
         }
     }
@@ -145,6 +149,7 @@ mod tests {
             StreamId::Adapter("slack".into()),
             StreamId::Events,
             StreamId::Checkpoints,
+            StreamId::Notices,
         ];
         for stream in streams {
             assert_eq!(stream.to_string().parse(), Ok(stream));

@@ -21,7 +21,7 @@ use placet_model::event::decision::{
 use placet_model::manifest::Effect;
 use placet_model::{
     AttemptId, DecisionId, Digest, Event, IntegrationId, Iteration, PayloadRef, Principal,
-    RecordedEvent, Revision, RunId, TaskPath, Timestamp,
+    RecordedEvent, Revision, RunId, TaskPath, Timestamp, people_event,
 };
 use serde::{Deserialize, Serialize};
 
@@ -60,8 +60,12 @@ pub(crate) struct Decision {
     revision: Revision,
     notes: Vec<String>,
     notices: Vec<(Timestamp, NoticeKind)>,
-    standing: Option<StandingUsed>,
+    pub(crate) standing: Option<StandingUsed>,
     delegated: Vec<(Principal, Vec<Principal>)>,
+    /// Since when it lies in the inbox: the request, or what has put it back.
+    pub(crate) asked_at: Timestamp,
+    /// Whose votes of a standing approval are still to come.
+    pub(crate) in_advance: Vec<Principal>,
 }
 
 /// What an event means for a decision.
@@ -91,6 +95,7 @@ pub(crate) enum Change<'e> {
 impl<'e> Change<'e> {
     /// What the event means, given the run before it. Most events mean nothing for a decision,
     /// and then its row is not even read.
+    #[expect(clippy::unnested_or_patterns, reason = "a macro stands for several events")]
     pub(crate) fn of(state: &State, event: &'e Event) -> Option<(DecisionId, Self)> {
         match event {
             Event::DecisionRequested(body) => Some((body.decision, Self::Requested(body))),
@@ -156,10 +161,9 @@ impl<'e> Change<'e> {
             | Event::CheckpointCosigned(_)
             | Event::PayloadErased(_)
             | Event::EpochStarted(_)
-            | Event::KeyRegistered(_)
-            | Event::KeyRevoked(_)
             | Event::StandingEndorsed(_)
-            | Event::BreakGlassReviewed(_) => None,
+            | Event::BreakGlassReviewed(_)
+            | people_event!() => None,
         }
     }
 }
@@ -252,6 +256,8 @@ impl Decision {
             notices: Vec::new(),
             standing: None,
             delegated: Vec::new(),
+            asked_at: event.recorded_at,
+            in_advance: Vec::new(),
         }
     }
 
@@ -260,6 +266,7 @@ impl Decision {
         match change {
             Change::Requested(body) => self.expires_at = body.expires_at,
             Change::Voted(vote) => {
+                self.in_advance.retain(|voter| *voter != vote.voter);
                 self.votes.push((vote.voter.clone(), vote.verdict, event.recorded_at));
             }
             Change::Settled(body) => {
@@ -269,6 +276,7 @@ impl Decision {
             Change::Raised(body) => {
                 self.state = DecisionState::Requested;
                 self.requirement = body.requirement.clone();
+                self.asked_at = event.recorded_at;
                 self.missing.clone_from(&body.missing);
             }
             Change::Reassigned(body) => {
@@ -282,7 +290,10 @@ impl Decision {
                 self.void = Some((body.reason, body.field));
                 self.missing.clear();
             }
-            Change::Standing(body) => self.standing = Some((*body).clone()),
+            Change::Standing(body) => {
+                self.standing = Some((*body).clone());
+                self.in_advance.clone_from(&body.voters);
+            }
             Change::Delegated(body) => {
                 self.delegated.push((body.voter.clone(), body.instead_of.clone()));
             }

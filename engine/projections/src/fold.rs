@@ -15,11 +15,14 @@ use crate::run::{Facts, State};
 use crate::store::Store;
 use crate::table::TableName;
 use crate::{DueRow, Error};
-use crate::{integrations, project};
+use crate::{integrations, project, tally};
 use placet_model::event::decision::StandingUsed;
+use placet_model::event::governance::BreakGlassReviewed;
 use placet_model::event::run::{RunMigrated, RunStarted};
 use placet_model::event::wait::EventReceived;
-use placet_model::{DecisionId, Event, Position, RecordedEvent, Revision, RunId, StreamId};
+use placet_model::{
+    DecisionId, Event, Position, RecordedEvent, Revision, RunId, StreamId, people_event,
+};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
@@ -47,6 +50,7 @@ struct Commit {
     decisions: BTreeMap<DecisionId, TouchedDecision>,
     requests: BTreeMap<Vec<u8>, DecisionId>,
     nonces: BTreeMap<Vec<u8>, Spent>,
+    tally: tally::Rows,
 }
 
 #[derive(Debug)]
@@ -131,9 +135,7 @@ impl Commit {
             | Event::OutboundPaused(_)
             | Event::OutboundResumed(_)
             | Event::WorkflowDeployed(_)
-            | Event::OperationRegistered(_)
-            | Event::KeyRegistered(_)
-            | Event::KeyRevoked(_) => of_project(store, event),
+            | Event::OperationRegistered(_) => of_project(store, event),
             Event::CredentialUsed(_)
             | Event::EngineStarted(_)
             | Event::ScheduleMatched(_)
@@ -141,8 +143,9 @@ impl Commit {
             | Event::CheckpointCosigned(_)
             | Event::PayloadErased(_)
             | Event::EpochStarted(_)
-            | Event::StandingEndorsed(_)
-            | Event::BreakGlassReviewed(_) => Ok(()),
+            | Event::StandingEndorsed(_) => Ok(()),
+            Event::BreakGlassReviewed(body) => self.reviewed(store, event, body),
+            people_event!() => of_people(store, event),
         }
     }
 
@@ -164,6 +167,22 @@ impl Commit {
     ) -> Result<(), Error> {
         project::standing_used(store, body)?;
         self.run_event(store, event)
+    }
+
+    /// What was sent in an emergency was looked at; of a decision that nobody knows nothing is said.
+    fn reviewed(
+        &mut self,
+        store: &mut Store<'_>,
+        event: &RecordedEvent,
+        body: &BreakGlassReviewed,
+    ) -> Result<(), Error> {
+        let key = body.decision.to_bytes();
+        if let Some(touched) = self.decisions.get(&body.decision) {
+            self.tally.extend(tally::reviewed(&touched.decision, body, event));
+        } else if let Some(decision) = store.get::<Decision>(TableName::Decisions, &key)? {
+            self.tally.extend(tally::reviewed(&decision, body, event));
+        }
+        Ok(())
     }
 
     fn run_started(
@@ -217,6 +236,8 @@ impl Commit {
                     Entry::Occupied(entry) => entry.into_mut(),
                     Entry::Vacant(entry) => entry.insert(read_decision(store, decision, event)?),
                 };
+                let before = (decision, &touched.decision);
+                self.tally.extend(tally::of_change(before, &change, event));
                 touched.decision.apply(&change, event);
             }
         }
@@ -271,6 +292,9 @@ impl Commit {
         for (key, decision) in self.requests {
             store.put(TableName::Requests, &key, &decision)?;
         }
+        for (key, stored) in self.tally {
+            store.put(TableName::Tally, &key, &stored)?;
+        }
         for (key, spent) in self.nonces {
             store.put(TableName::Nonces, &key, &spent)?;
         }
@@ -288,6 +312,19 @@ fn event_received(
     arrival::came(store, event, &came)
 }
 
+/// What an event about people means.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the rest is matched by the commit")]
+fn of_people(store: &mut Store<'_>, event: &RecordedEvent) -> Result<(), Error> {
+    match &event.event {
+        Event::KeyRegistered(_) | Event::KeyRevoked(_) => project::keys_changed(store, event),
+        Event::NoticeQueued(body) => tally::queued(store, body, event),
+        Event::NoticeSent(body) => tally::sent(store, body, event),
+        Event::NoticeFailed(body) => tally::failed(store, body),
+        Event::ApproverAlarmRaised(body) => tally::alarmed(store, body, event),
+        _ => Err(misplaced(event, "it is no event about people")),
+    }
+}
+
 /// What an event of the project means; rows are written one by one.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the rest is matched by the commit")]
 fn of_project(store: &mut Store<'_>, event: &RecordedEvent) -> Result<(), Error> {
@@ -300,7 +337,6 @@ fn of_project(store: &mut Store<'_>, event: &RecordedEvent) -> Result<(), Error>
         Event::IntegrationEnabled(body) => integrations::enabled(store, body.integration),
         Event::IntegrationDisconnected(body) => integrations::disconnected(store, body.integration),
         Event::PolicyChanged(body) => project::policy_changed(store, event, body),
-        Event::KeyRegistered(_) | Event::KeyRevoked(_) => project::keys_changed(store, event),
         Event::OutboundPaused(body) => project::outbound(store, body.integration, Outbound::Paused),
         Event::OutboundResumed(body) => {
             project::outbound(store, body.integration, Outbound::Resumed)
@@ -338,7 +374,8 @@ fn run_of(event: &RecordedEvent) -> Result<RunId, Error> {
         | StreamId::Workflow(_)
         | StreamId::Adapter(_)
         | StreamId::Events
-        | StreamId::Checkpoints => Err(misplaced(event, "its stream is no run")),
+        | StreamId::Checkpoints
+        | StreamId::Notices => Err(misplaced(event, "its stream is no run")),
     }
 }
 

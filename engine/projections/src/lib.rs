@@ -34,6 +34,7 @@ mod row;
 mod run;
 mod store;
 mod table;
+mod tally;
 mod views;
 
 pub use error::Error;
@@ -44,6 +45,7 @@ pub use projections::Projections;
 pub use rebuild::{Difference, Progress, Rebuilt, Status, compare, rebuild, status};
 pub use row::{
     ArrivalRow, DecisionRow, Due, DueRow, Located, OrderRow, OrderStage, OrderedBy, Pauses,
-    RunFilter, RunRow, RunStatus, ShapeRow, Source, WaitingFor, WorkflowRow,
+    RunFilter, RunRow, RunStatus, ShapeRow, Source, TallyKind, TallyRow, ToldRow, WaitingFor,
+    WorkflowRow,
 };
 pub use views::{ShapePlace, Views};

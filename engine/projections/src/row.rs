@@ -9,8 +9,8 @@ use placet_model::event::decision::StandingUsed;
 use placet_model::manifest::Effect;
 use placet_model::plan::WorkflowName;
 use placet_model::{
-    AttemptId, DecisionId, Digest, IntegrationId, Iteration, PayloadRef, Position, Principal,
-    Revision, RunId, StreamId, TaskPath, TimerId, Timestamp,
+    AttemptId, DecisionId, Digest, EventId, IntegrationId, Iteration, PayloadRef, Position,
+    Principal, Revision, RunId, StreamId, TaskPath, TimerId, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -347,4 +347,49 @@ pub enum OrderedBy {
         /// `namespace/name`.
         family: String,
     },
+}
+
+/// What a row about somebody's votes says: the byte in its key, a contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum TallyKind {
+    /// They voted.
+    Voted = 1,
+    /// Somebody's later act has undone what they said.
+    Reversed = 2,
+    /// A request expired; of nobody.
+    Expired = 3,
+    /// An alarm speaks of them.
+    Alarm = 4,
+    /// A notice about requests got through to them.
+    Heard = 5,
+    /// A vote of theirs that was given in advance.
+    InAdvance = 6,
+}
+
+/// Something that is counted of an approver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TallyRow {
+    /// Log time.
+    pub at: Timestamp,
+    /// Place of its event.
+    pub position: Position,
+    /// Which decision, where it is about one.
+    pub decision: Option<DecisionId>,
+    /// The number of the verdict, of the settlement that undid it (0: a review), or of the alarm;
+    /// with an expiry how many had voted.
+    pub word: u16,
+    /// Milliseconds between the request (or what has put it back into the inbox) and the vote.
+    pub took_ms: u64,
+}
+
+/// How far somebody was told over a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToldRow {
+    /// All that concerns them up to here.
+    pub up_to: Position,
+    /// When the last notice was queued.
+    pub queued_at: Timestamp,
+    /// It has come to no end: which notice, and its tries so far.
+    pub under_way: Option<(EventId, u32)>,
 }

@@ -24,7 +24,7 @@ use placet_model::event::wait::{EventHandled, EventMatched, Taken, WaitStarted};
 use placet_model::plan::WorkflowName;
 use placet_model::{
     AttemptId, DecisionId, Digest, Event, Iteration, PayloadRef, Position, Principal, Revision,
-    RunId, TaskPath, TimerId, Timestamp,
+    RunId, TaskPath, TimerId, Timestamp, people_event,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -384,6 +384,7 @@ impl State {
     // ---- the fold ------------------------------------------------------------------------
 
     /// Folds the next event, except the first, which makes the state.
+    #[expect(clippy::unnested_or_patterns, reason = "a macro stands for several events")]
     pub(crate) fn apply(&mut self, event: &Event, at: Position) -> Step {
         match event {
             Event::TaskStarted(body) => self.task_started(body, at),
@@ -449,10 +450,9 @@ impl State {
             | Event::CheckpointCosigned(_)
             | Event::PayloadErased(_)
             | Event::EpochStarted(_)
-            | Event::KeyRegistered(_)
-            | Event::KeyRevoked(_)
             | Event::StandingEndorsed(_)
-            | Event::BreakGlassReviewed(_) => Err("it is no event of a run"),
+            | Event::BreakGlassReviewed(_)
+            | people_event!() => Err("it is no event of a run"),
         }
     }
 

@@ -117,6 +117,12 @@ tables! {
     Edited = "edited",
     /// `name | 0 | day i64 → count u32`: uses of a standing approval on one day (UTC).
     Standing = "standing",
+    /// `principal | 0 | kind u8 | at 8 | position 8` → [`crate::tally::Stored`]: what approvers did
+    /// and what became of it, in order of time; under no name what is nobody's. Written once.
+    Tally = "tally",
+    /// `principal | 0 | channel | 0 | mode u8` → [`crate::tally::Told`]: how far somebody was told
+    /// over a channel; under an empty key the position after which a start reads on.
+    Told = "told",
 }
 
 /// How many tables there are.

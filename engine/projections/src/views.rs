@@ -6,6 +6,7 @@ mod events;
 mod inbox;
 mod lists;
 mod project;
+mod tally;
 
 pub use inbox::ShapePlace;
 

@@ -38,6 +38,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/status", get(status::status))
         .route("/inbox", get(inbox::list))
+        .route("/inbox/stats", get(inbox::stats))
         .route("/decisions/votes", post(inbox::votes))
         .route("/decisions/{id}", get(inbox::card))
         .route("/decisions/{id}/votes", post(inbox::vote))

@@ -111,7 +111,9 @@ async fn each_verb_reaches_the_engine_as_the_subjects_user() {
     let _bus = serve(&server.url(), &engine).await;
     let client = client(&server.url()).await;
     engine.gate.add_permits(1);
-    for (verb, kind) in [("list", Verb::List), ("get", Verb::Get), ("decide", Verb::Decide)] {
+    for (verb, kind) in
+        [("list", Verb::List), ("get", Verb::Get), ("decide", Verb::Decide), ("stats", Verb::Stats)]
+    {
         let subject = format!("placet.v1.inbox.ana.{verb}");
         // whoever the body claims to be, the subject's user is the one
         let answer = ask(&client, &subject, verb, json!({"user": "ben"})).await;

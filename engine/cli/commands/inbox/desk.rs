@@ -85,6 +85,22 @@ impl Desk {
         }
     }
 
+    /// How people decide.
+    pub(super) async fn stats(&self, asked: &[(&str, String)]) -> Result<Value> {
+        let given: Vec<_> = asked.iter().filter(|(_, value)| !value.is_empty()).collect();
+        match self {
+            Self::Engine(link) => {
+                let query: Vec<String> =
+                    given.iter().map(|(key, value)| format!("{key}={value}")).collect();
+                link.get(&format!("/api/v1/inbox/stats?{}", query.join("&"))).await
+            }
+            Self::Nats(client) => {
+                let body = given.iter().map(|(key, value)| ((*key).to_owned(), json!(value)));
+                ask(client, Verb::Stats, &body.collect()).await
+            }
+        }
+    }
+
     /// A verdict with its ballot, or what became of an attempt in doubt.
     pub(super) async fn decide(
         &self,

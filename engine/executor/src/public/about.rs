@@ -4,7 +4,7 @@
 use placet_model::event::Event;
 use placet_model::event::attempt::AttemptStarted;
 use placet_model::event::decision::DraftPrepared;
-use placet_model::{AttemptId, DecisionId, Digest, IntegrationId};
+use placet_model::{AttemptId, DecisionId, Digest, IntegrationId, people_event};
 
 /// What an event names itself; what follows from earlier events of its stream is not in here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -35,6 +35,7 @@ impl About {
     }
 
     /// What this event names.
+    #[expect(clippy::unnested_or_patterns, reason = "a macro stands for several events")]
     pub(super) fn of(event: &Event) -> Self {
         match event {
             Event::DraftPrepared(body) => Self::draft(body),
@@ -66,6 +67,9 @@ impl About {
             Event::IntegrationDisconnected(body) => Self::integration(Some(body.integration)),
             Event::OutboundPaused(body) => Self::integration(body.integration),
             Event::OutboundResumed(body) => Self::integration(body.integration),
+            Event::NoticeQueued(body) if body.integration.is_some() => {
+                Self::integration(body.integration)
+            }
             Event::ActionRequested(_)
             | Event::RunStarted(_)
             | Event::TaskStarted(_)
@@ -101,9 +105,8 @@ impl About {
             | Event::CheckpointCosigned(_)
             | Event::PayloadErased(_)
             | Event::EpochStarted(_)
-            | Event::KeyRegistered(_)
-            | Event::KeyRevoked(_)
-            | Event::StandingEndorsed(_) => Self::default(),
+            | Event::StandingEndorsed(_)
+            | people_event!() => Self::default(),
         }
     }
 

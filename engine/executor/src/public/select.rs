@@ -48,7 +48,7 @@ pub enum Moment {
 }
 
 impl Moment {
-    const fn before(self, now: Timestamp) -> Timestamp {
+    pub(crate) const fn before(self, now: Timestamp) -> Timestamp {
         match self {
             Self::At(moment) => moment,
             Self::Ago(ago) => now.plus_millis(-ago.approximate_millis()),

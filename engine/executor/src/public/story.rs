@@ -6,6 +6,7 @@
 
 mod flow;
 mod gate;
+mod notice;
 mod project;
 mod sentence;
 mod words;

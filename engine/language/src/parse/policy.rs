@@ -30,7 +30,11 @@ pub(crate) const ROOT: &[&str] = &[
     "standing",
     "delegations",
     "breakGlass",
+    "notify",
 ];
+
+/// The members of `notify`.
+pub(crate) const NOTIFY: &[&str] = &["payload"];
 
 /// Checks a policy. `principals` are the people and programs that the project has already; those of
 /// the file are added to them. With `None` and no `principals` in the file, names are not checked.
@@ -74,6 +78,7 @@ fn read(
             policy.rules = reader.rules(rules, &policy);
         }
         reader.in_advance(&root, &mut policy);
+        reader.notify(&root, &mut policy);
         reader.only_the_requester(&root, &policy);
     }
     let (diagnostics, has_errors) = reader.finish();
@@ -88,6 +93,23 @@ fn policy_reader<'a>(sink: Sink<'a>, environment: Environment<'a>) -> Reader<'a>
 }
 
 impl Reader<'_> {
+    /// What notices outside of the inbox may say.
+    fn notify(&mut self, root: &Node, policy: &mut Policy) {
+        let Some(node) = root.get("notify") else { return };
+        if !self.map(node, "`notify`", NOTIFY) {
+            return;
+        }
+        let Some(payload) = node.get("payload") else { return };
+        let Some(word) = self.text(payload, "`payload`") else { return };
+        match word.parse() {
+            Ok(allowed) => policy.notice_payload = allowed,
+            Err(_unknown) => {
+                let message = format!("`payload` cannot be `{word}`");
+                self.report(codes::POLICY, payload.span, message, "write allow or withhold");
+            }
+        }
+    }
+
     fn people(&mut self, root: &Node, policy: &mut Policy) {
         if let Some(principals) = root.get("principals")
             && self.open_map(principals, "`principals`")

@@ -1,6 +1,7 @@
 //! `placet.toml`: what the operator of a process has decided, and what takes the place of a key from
 //! outside of the file.
 
+mod channels;
 mod hosts;
 mod keys;
 mod schema;
@@ -29,6 +30,7 @@ pub use schema::project_schema;
 
 /// Keys of the root that are no table of [`project_keys`].
 const SECRETS: &str = "secrets";
+const CHANNELS: &str = "channels";
 
 /// A text that takes the place of a key, such as the value of an environment variable. Lists are
 /// separated by commas.
@@ -180,6 +182,11 @@ impl Reader<'_> {
         {
             config.secrets = self.secret_bindings(secrets);
         }
+        if let Some(channels) = root.get(CHANNELS)
+            && self.open_map(channels, "`channels`")
+        {
+            config.channels = self.channels(channels);
+        }
     }
 
     /// Reports the keys of a table that are unknown, and those that are known by name only.
@@ -187,7 +194,7 @@ impl Reader<'_> {
         let known: Vec<&str> = match table {
             "" => {
                 let top = project_keys().map(Key::parts).filter(|(table, _)| table.is_empty());
-                top.map(|(_, name)| name).chain(tables()).chain([SECRETS]).collect()
+                top.map(|(_, name)| name).chain(tables()).chain([SECRETS, CHANNELS]).collect()
             }
             table => {
                 let within = project_keys().map(Key::parts).filter(|(of, _)| *of == table);

@@ -173,4 +173,14 @@ pub(super) const CODES: &[Code] = codes! {
         what: "Only items of one shape (operation, connection, mode, workflow step, requirement) are decided together, a hundred at most, each by its own digest; never what cannot be undone, is in doubt, or was edited. Nothing of the act was recorded."
         help: "see the detail of each; decide them one by one"
         next: "`placet inbox list --group` shows which items are of one shape, and `--shape` lists them.";
+    "PL3060" 403 "the figures of others"
+        at: "`placet inbox stats`, `GET /api/v1/inbox/stats`, `placet.v1.inbox.<user>.stats`"
+        what: "How somebody decides (how long they take, what they let through) is told to themselves, and to admins, auditors and operators; never to other approvers."
+        help: "ask for your own, or as an admin, auditor or operator"
+        next: "Leave `--user` out, or ask an admin for the role of an auditor.";
+    "PL3061" 422 "the channel cannot be used"
+        at: "`[channels]` in placet.toml, when notices go out"
+        what: "A channel names an operation that only sends, and all that the operation takes. This one does more than send, is unknown, or its fixed input does not fit the operation's schema. Nothing was sent on it."
+        help: "name an operation that sends, and give it what it takes, under channels in placet.toml"
+        next: "`placet adapters show PROVIDER` lists the operations with their effects and what they take.";
 };

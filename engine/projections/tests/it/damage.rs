@@ -3,17 +3,19 @@
 use crate::make::*;
 use crate::support::*;
 use placet_model::decision::{Settlement, Verdict};
+use placet_model::draft::Mode;
 use placet_model::event::decision::{ActionRequested, StandingUsed};
 use placet_model::event::governance::{OutboundPaused, PolicyChanged, WorkflowDeployed};
 use placet_model::event::integration::IntegrationConnected;
 use placet_model::event::run::TaskShape;
 use placet_model::integration::Identity;
 use placet_model::signed::Act;
-use placet_model::{DecisionId, IntegrationId, Position, StreamId, Timestamp};
-use placet_projections::{Error, RunFilter, Source, Views};
+use placet_model::{DecisionId, EventId, IntegrationId, Position, StreamId, Timestamp};
+use placet_projections::{Error, RunFilter, Source, TallyKind, Views};
 use redb::{ReadableTable, TableDefinition};
+use std::ops::ControlFlow;
 
-pub(crate) const TABLES: [&str; 24] = [
+pub(crate) const TABLES: [&str; 26] = [
     "proj_hot_v5",
     "proj_runs_v5",
     "proj_ended_v5",
@@ -38,6 +40,18 @@ pub(crate) const TABLES: [&str; 24] = [
     "proj_actions_v5",
     "proj_edited_v5",
     "proj_standing_v5",
+    "proj_tally_v5",
+    "proj_told_v5",
+];
+
+/// Every kind of row about people.
+pub(crate) const TALLY: [TallyKind; 6] = [
+    TallyKind::Voted,
+    TallyKind::Reversed,
+    TallyKind::Expired,
+    TallyKind::Alarm,
+    TallyKind::Heard,
+    TallyKind::InAdvance,
 ];
 
 /// A world with one row in every table.
@@ -84,10 +98,12 @@ pub(crate) fn filled() -> World {
     let first = [started(), ActionRequested { key, content }.into()];
     world.run(run(6), first.into_iter().chain(asking(decision(6)).into_iter().skip(1)));
     world.run(run(6), edited(decision(6), decision(7)));
+    let [queued, sent] = notice("ana", "slack", EventId::from_bytes([200; 16]));
+    world.append(StreamId::Notices, [queued, sent]);
     world
 }
 
-fn in_advance(decision: DecisionId, standing: &str) -> StandingUsed {
+pub(crate) fn in_advance(decision: DecisionId, standing: &str) -> StandingUsed {
     let (standing, digest) = (standing.to_owned(), digest(standing));
     StandingUsed { decision, standing, digest, voters: vec![who("ana")], day: 0, count: 1 }
 }
@@ -125,8 +141,21 @@ fn read(world: &World) -> Result<String, Error> {
         (views.arrival_of(&digest("one"))?, views.delivered()?),
         (views.listeners("order")?, views.listening_since(Position::START)?),
     );
+    let mut tally = vec![];
+    for who in views.tallied()?.iter().map(Some).chain([None]) {
+        for kind in TALLY {
+            views.tally((who, kind), at(-99)..at(99), |row| {
+                tally.push(row);
+                ControlFlow::Continue(())
+            })?;
+        }
+    }
+    let (ana, voted) = (who("ana"), TallyKind::Voted);
+    let tally = (tally, views.last_tally(&ana, voted)?);
+    let told = (views.told(&ana, "slack", Mode::Live)?, views.tell_after()?);
     let orders = (views.order(run(5))?, views.pending_orders()?, views.has_orders()?);
-    Ok(format!("{runs:?} {decisions:?} {due:?} {project:?} {events:?} {orders:?}"))
+    let people = format!("{tally:?} {told:?}");
+    Ok(format!("{runs:?} {decisions:?} {due:?} {project:?} {events:?} {orders:?} {people}"))
 }
 
 /// The inbox by every way that leads into it.
@@ -220,6 +249,8 @@ fn a_flipped_bit_of_a_key_never_shows_another_row() {
                     "proj_actions_v5",
                     "proj_edited_v5",
                     "proj_standing_v5",
+                    "proj_tally_v5",
+                    "proj_told_v5",
                 ];
                 // nor is a mark of a kind that nobody asks for
                 let no_kind = table == "proj_hot_v5" && (7..16).contains(&flipped[0]);

@@ -18,5 +18,6 @@ mod rebuild;
 mod runs;
 mod start;
 mod support;
+mod tally;
 mod waits;
 mod witness;

@@ -14,6 +14,7 @@ use placet_model::event::decision::{
     DecisionRequested, DecisionSettled, DraftEdited, DraftOrigin, DraftPrepared, ResolutionCast,
     VoteCast,
 };
+use placet_model::event::notice::{NoticeAbout, NoticeQueued, NoticeSent};
 use placet_model::event::run::{
     FaultCaught, FaultFact, RunCancelled, RunCompleted, RunFaulted, RunStarted, TaskCompleted,
     TaskFaulted, TaskShape, TaskStarted, Then, TimerArmed, TimerFired, TimerKind,
@@ -23,7 +24,7 @@ use placet_model::integration::Identity;
 use placet_model::manifest::Effect;
 use placet_model::plan::WorkflowName;
 use placet_model::{
-    AttemptId, DataKeyId, DecisionId, Digest, Event, IntegrationId, Iteration, PayloadRef,
+    AttemptId, DataKeyId, DecisionId, Digest, Event, EventId, IntegrationId, Iteration, PayloadRef,
     Position, Principal, Revision, RunId, TaskPath, TimerId, Timestamp,
 };
 
@@ -281,6 +282,30 @@ pub(crate) fn said(
         request_id: request.map(str::to_owned),
         signed: None,
     }
+}
+
+/// A notice about a request, and that it was sent; its id is that of the first event.
+pub(crate) fn notice(to: &str, channel: &str, id: EventId) -> [Event; 2] {
+    let queued = NoticeQueued {
+        to: who(to),
+        channel: channel.to_owned(),
+        operation: "slack.chat.postMessage".into(),
+        integration: Some(integration(1)),
+        credential_version: 1,
+        mode: Mode::Live,
+        about: vec![(NoticeAbout::Waiting, 2)],
+        up_to: Position::new(3),
+        resume_after: Position::new(2),
+        request_digest: digest("request"),
+    };
+    let sent = NoticeSent {
+        notice: id,
+        to: who(to),
+        channel: channel.to_owned(),
+        try_number: 1,
+        would_have_sent: false,
+    };
+    [queued.into(), sent.into()]
 }
 
 pub(crate) fn settled(id: DecisionId, settlement: Settlement) -> Event {

@@ -6,6 +6,7 @@ use crate::caller::Caller;
 use crate::extract::{Json, Params, Place};
 use crate::problem::Problem;
 use axum::extract::State;
+use placet_model::Principal;
 use placet_model::decision::{Resolution, Verdict};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -42,6 +43,20 @@ pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Pa
         Ok(app.handle.inbox_list(&caller.to_inbox(), &asked)?)
     });
     Ok(axum::Json(list.await?))
+}
+
+/// `GET /inbox/stats?since=&until=&user=` → how people have decided: everybody their own figures,
+/// admins, auditors and operators those of all.
+pub(super) async fn stats(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
+    let params = params.only(&["since", "until", "user"])?;
+    let user: Option<Principal> = params.parsed("user")?;
+    let asked =
+        json!({ "since": params.text("since"), "until": params.text("until"), "user": user });
+    let stats = reading(&app, move |app| {
+        caller.known(&app.handle.world())?;
+        Ok(app.handle.inbox_stats(&caller.to_inbox(), &asked)?)
+    });
+    Ok(axum::Json(stats.await?))
 }
 
 /// `GET /decisions/{id}` → the whole card.

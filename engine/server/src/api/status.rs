@@ -14,7 +14,8 @@ use std::sync::Arc;
 /// Counting ends here; more is shown as this many.
 const COUNT_MAX: usize = 10_000;
 
-/// `GET /status` → `{project, version, install_id, mode, modes, head, now, paused, counts}`.
+/// `GET /status` → `{project, version, install_id, mode, modes, head, now, paused, counts, alarms}`: alarms of the last day, one's own
+/// or, for admins, auditors and operators, everybody's.
 pub(super) async fn status(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
     params.only(&[])?;
     let status = reading(&app, move |app| {
@@ -38,6 +39,7 @@ pub(super) async fn status(State(app): State<Arc<App>>, caller: Caller, params: 
             "paused_integrations": names.map(|i| &i.name).collect::<Vec<_>>(),
             "stopping": world.stopping,
             "counts": counts.to_json(),
+            "alarms": app.handle.recent_alarms(&caller.principal)?,
         }))
     });
     Ok(axum::Json(status.await?))

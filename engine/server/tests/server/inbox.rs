@@ -133,3 +133,22 @@ async fn the_inbox_comes_in_pages() {
     once.dedup();
     assert_eq!((seen.len(), once), (3, seen));
 }
+
+#[tokio::test]
+async fn everybody_is_shown_their_own_figures_and_an_auditor_those_of_all() {
+    let mut world = with_workflow().await;
+    let (run, card) = world.waiting().await;
+    world.post_as("approver", &votes(&card), &approval(&card)).await.ok();
+    world.finished(&run).await;
+    let head = world.head();
+    let own = world.get_as("approver", "/api/v1/inbox/stats?since=P1D").await.ok();
+    assert_eq!(own["approvers"][0]["user"], "approver");
+    assert_eq!(own["approvers"][0]["decisions"], 1);
+    let all = world.get_as("auditor", "/api/v1/inbox/stats").await.ok();
+    assert_eq!(all["approvers"][0], own["approvers"][0]);
+    let others = world.get_as("approver", "/api/v1/inbox/stats?user=auditor").await;
+    others.is_problem(403, "PL3060");
+    let typo = world.get_as("auditor", "/api/v1/inbox/stats?form=P1D").await;
+    typo.is_problem(400, "PL4003");
+    assert_eq!(world.head(), head, "reading appends nothing");
+}

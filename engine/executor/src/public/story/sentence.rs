@@ -1,8 +1,8 @@
 //! A sentence for every type of event: a new type has none until it gets one here.
 
 use super::words::Teller;
-use super::{flow, gate, project};
-use placet_model::{Event, IntegrationId};
+use super::{flow, gate, notice, project};
+use placet_model::{Event, IntegrationId, people_event};
 
 impl Teller<'_> {
     /// What the event says.
@@ -73,8 +73,20 @@ impl Teller<'_> {
             Event::CheckpointCosigned(body) => project::checkpoint_cosigned(body),
             Event::PayloadErased(body) => project::erased(self, body),
             Event::EpochStarted(body) => project::epoch_started(self, body),
+            people_event!() => self.of_people(),
+        }
+    }
+
+    /// What an event about people says.
+    fn of_people(&self) -> String {
+        match &self.event.event {
             Event::KeyRegistered(body) => project::key_registered(self, body),
             Event::KeyRevoked(body) => project::key_revoked(self, body),
+            Event::NoticeQueued(body) => notice::queued(body),
+            Event::NoticeSent(body) => notice::sent(body),
+            Event::NoticeFailed(body) => notice::failed(body),
+            Event::ApproverAlarmRaised(body) => notice::alarm(body),
+            other => other.type_name().to_owned(),
         }
     }
 

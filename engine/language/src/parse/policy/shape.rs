@@ -3,7 +3,7 @@
 
 use placet_model::actor::{PrincipalKind, Role};
 use placet_model::manifest::Effect;
-use placet_model::policy::{Reversibility, RuleMode};
+use placet_model::policy::{NoticePayload, Reversibility, RuleMode};
 use serde_json::{Value, json};
 
 use super::rules::SIGNATURE;
@@ -26,6 +26,7 @@ pub fn policy_schema() -> Value {
             "standing": { "type": "array", "items": standing() },
             "delegations": { "type": "array", "items": delegation() },
             "breakGlass": break_glass(),
+            "notify": notify(),
         },
     })
 }
@@ -191,6 +192,14 @@ fn break_glass() -> Value {
     })
 }
 
+fn notify() -> Value {
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": { "payload": one_of(NoticePayload::ALL) },
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::advance::{BREAK_GLASS, DELEGATION, STANDING};
@@ -210,6 +219,7 @@ mod tests {
             ("/properties/standing/items", STANDING),
             ("/properties/delegations/items", DELEGATION),
             ("/properties/breakGlass", BREAK_GLASS),
+            ("/properties/notify", super::super::NOTIFY),
         ] {
             let properties = &schema.pointer(place).unwrap()["properties"];
             let keys: BTreeSet<&str> =

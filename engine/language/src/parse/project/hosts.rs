@@ -71,6 +71,19 @@ pub(super) fn is_nats_url(text: &str) -> Result<(), &'static str> {
     }
 }
 
+/// A page that people open: where the inbox is, and nothing that could decide.
+pub(super) fn is_link(text: &str) -> Result<(), &'static str> {
+    let rest = ["http://", "https://"].iter().find_map(|scheme| text.strip_prefix(scheme));
+    let plain = |rest: &str| {
+        let fits = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#' | b'@' | b'<');
+        !rest.is_empty() && rest.bytes().all(fits)
+    };
+    match rest {
+        Some(rest) if plain(rest) => Ok(()),
+        Some(_) | None => Err("write it as https://HOST/, without a query"),
+    }
+}
+
 /// A file.
 pub(super) fn is_path(text: &str) -> Result<(), &'static str> {
     if text.trim().is_empty() { Err("name a file") } else { Ok(()) }

@@ -7,7 +7,8 @@ use placet_model::project::{DataPolicy, ProjectConfig};
 use serde_json::{Value, json};
 
 use super::hosts::{
-    Fits, is_grant, is_host, is_nats_url, is_path, is_target, is_variable, is_witness, is_workflows,
+    Fits, is_grant, is_host, is_link, is_nats_url, is_path, is_target, is_variable, is_witness,
+    is_workflows,
 };
 
 /// One key, by its path.
@@ -131,6 +132,41 @@ const OTHERS: &[Key] = &[
         path: "retention.backups",
         about: "how long you keep a backup: erasing says until when one may hold destroyed keys",
         kind: Kind::Period(|config| &mut config.retention.backups),
+    },
+    Key {
+        path: "alarms.minute_max",
+        about: "approvals of one person within a minute that raise no alarm",
+        kind: Kind::Number(1_000_000, |config| &mut config.alarms.minute_max),
+    },
+    Key {
+        path: "alarms.quick_per_cent_max",
+        about: "per cent of one person's decisions that may take less than three seconds",
+        kind: Kind::Number(100, |config| &mut config.alarms.quick_per_cent_max),
+    },
+    Key {
+        path: "alarms.quick_decisions_min",
+        about: "decisions of one person below which their share raises no alarm",
+        kind: Kind::Number(1_000_000, |config| &mut config.alarms.quick_decisions_min),
+    },
+    Key {
+        path: "alarms.window",
+        about: "the time that the share is taken of, and in which an alarm is raised once",
+        kind: Kind::Period(|config| &mut config.alarms.window),
+    },
+    Key {
+        path: "notify.url",
+        about: "where people find the inbox: the one link in a notice",
+        kind: Kind::Text(is_link, |config| &mut config.notify.url),
+    },
+    Key {
+        path: "notify.interval",
+        about: "time between two messages to one person over one channel",
+        kind: Kind::Period(|config| &mut config.notify.interval),
+    },
+    Key {
+        path: "notify.tries_max",
+        about: "tries of one message, where it is proven that nothing was sent",
+        kind: Kind::Number(10, |config| &mut config.notify.tries_max),
     },
     Key {
         path: "nats.url",

@@ -23,6 +23,7 @@ pub fn project_schema() -> Value {
         at.insert(name.to_owned(), of_key(key));
     }
     root.insert("secrets".to_owned(), secrets());
+    root.insert("channels".to_owned(), super::channels::schema());
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "placet.toml",
@@ -52,6 +53,9 @@ fn of_key(key: &Key) -> Value {
         Kind::Number(max, _) => json!({ "type": "integer", "minimum": 1, "maximum": max }),
         Kind::Text(..) if key.path == "nats.url" => {
             json!({ "type": "string", "pattern": r"^(nats|tls)://\S+$" })
+        }
+        Kind::Text(..) if key.path == "notify.url" => {
+            json!({ "type": "string", "pattern": r"^https?://[^\s?#@<]+$" })
         }
         Kind::Text(..) if key.path == "audit.checkpoint_file" => {
             json!({ "type": "string", "minLength": 1 })

@@ -2,6 +2,7 @@
 
 use super::Dice;
 use crate::make::*;
+use crate::support::at;
 use placet_model::decision::Assurance;
 use placet_model::draft::Mode;
 use placet_model::event::child::ScheduleMatched;
@@ -14,6 +15,10 @@ use placet_model::event::integration::{
     CredentialStored, CredentialUsed, HealthCheckFailed, IntegrationConnected, IntegrationDisabled,
     IntegrationDisconnected, IntegrationEnabled, IntegrationTested,
 };
+use placet_model::event::notice::{
+    AlarmKind, ApproverAlarmRaised, NoticeAbout, NoticeFailed, NoticeFailure, NoticeQueued,
+    NoticeSent,
+};
 use placet_model::event::people::{KeyRegistered, KeyRevoked};
 use placet_model::event::wait::Taken;
 use placet_model::integration::Identity;
@@ -23,7 +28,7 @@ use placet_model::{Event, EventId, IntegrationId, PayloadRef, Position, RunId, S
 impl Dice {
     /// An event of the project in the stream where such events stand; `runs` have begun.
     pub(crate) fn governs(&mut self, runs: &[RunId]) -> (StreamId, Event) {
-        match self.below(8) {
+        match self.below(9) {
             0..=2 => {
                 let id = integration(1 + self.below(3) as u128);
                 (StreamId::Integration(id), self.of_integration(id))
@@ -52,6 +57,7 @@ impl Dice {
             }),
             4 => self.deployment(),
             5 => (StreamId::Checkpoints, self.checkpoint()),
+            6 => (StreamId::Notices, self.of_people()),
             _ => (StreamId::Project, self.of_project(runs)),
         }
     }
@@ -128,6 +134,53 @@ impl Dice {
             return CheckpointSigned { size, root, note: "sales\n".into() }.into();
         }
         CheckpointCosigned { size, root, witness: "w".into(), line: "\u{2014} w x".into() }.into()
+    }
+
+    /// What people were told, in whatever order; and alarms.
+    fn of_people(&mut self) -> Event {
+        let (to, channel) = (who(self.pick(&["ana", "ben"])), self.pick(&["slack", "mail"]));
+        let channel = channel.to_owned();
+        let mode = self.pick(Mode::ALL);
+        // ids of events are counted, so some of these are those of notices
+        let notice = EventId::from_bytes((self.below(400) as u128).to_be_bytes());
+        match self.below(4) {
+            0 => NoticeQueued {
+                to,
+                channel,
+                operation: "slack.chat.postMessage".into(),
+                integration: None,
+                credential_version: 0,
+                mode,
+                about: vec![(self.pick(NoticeAbout::ALL), 1)],
+                up_to: Position::new(self.below(90) as u64),
+                resume_after: Position::new(self.below(90) as u64),
+                request_digest: digest("request"),
+            }
+            .into(),
+            1 => {
+                let would_have_sent = mode == Mode::Sandbox;
+                NoticeSent { notice, to, channel, try_number: 1, would_have_sent }.into()
+            }
+            2 => {
+                let (failure, cause) = (self.pick(NoticeFailure::ALL), "connect".to_owned());
+                let retry_at = self.one_in(2).then_some(at(9));
+                NoticeFailed { notice, to, channel, try_number: 1, failure, cause, retry_at }.into()
+            }
+            _ => {
+                let alarm = self.pick(AlarmKind::ALL);
+                let (since, until, approver) = (at(1), at(2), to);
+                ApproverAlarmRaised {
+                    approver,
+                    alarm,
+                    since,
+                    until,
+                    decisions: 9,
+                    quick: 8,
+                    bound: 5,
+                }
+                .into()
+            }
+        }
     }
 
     fn of_project(&mut self, runs: &[RunId]) -> Event {

@@ -1,0 +1,168 @@
+//! From an event to who is to hear of it.
+
+use super::Herald;
+use super::pending::{Line, Pending};
+use crate::handle::Error;
+use crate::world::World;
+use placet_core::policy::{Electorate, Moment};
+use placet_model::actor::Role;
+use placet_model::decision::{DecisionState, Verdict};
+use placet_model::draft::Mode;
+use placet_model::event::decision::NoticeKind;
+use placet_model::event::notice::NoticeAbout;
+use placet_model::{DecisionId, Event, Position, Principal, RecordedEvent, Timestamp};
+use placet_projections::{DecisionRow, Views};
+
+/// Open requests that are read at a time.
+const PAGE: usize = 500;
+
+/// Whether somebody's vote on a request is still asked for.
+pub(super) fn is_asked(
+    (world, now): (&World, Timestamp),
+    row: &DecisionRow,
+    who: &Principal,
+) -> bool {
+    let electorate = Electorate {
+        policy: &world.policy,
+        requirement: &row.requirement,
+        requester: &row.requester,
+        editor: row.editor.as_ref(),
+        assigned: &row.assigned,
+        moment: Moment { now, requested_at: row.requested_at },
+    };
+    row.state == DecisionState::Requested
+        && !row.votes.iter().any(|(voter, ..)| voter == who)
+        && electorate.is_entitled(who)
+}
+
+impl Herald {
+    /// Notes who is to hear of an event.
+    pub(super) fn watch(
+        &self,
+        views: &Views<'_>,
+        event: &RecordedEvent,
+        pending: &mut Pending,
+    ) -> Result<(), Error> {
+        if self.env.config.channels.is_empty() {
+            return Ok(());
+        }
+        let at = event.position;
+        let request = |decision, about| (decision, about);
+        let (decision, about) = match &event.event {
+            Event::DecisionRequested(body) => request(body.decision, NoticeAbout::Waiting),
+            Event::RequirementRaised(body) => request(body.decision, NoticeAbout::Waiting),
+            Event::DecisionReassigned(body) => request(body.decision, NoticeAbout::Waiting),
+            Event::ApproversReminded(body) => match body.kind {
+                NoticeKind::Reminder => request(body.decision, NoticeAbout::Reminder),
+                NoticeKind::Escalation => request(body.decision, NoticeAbout::Escalation),
+            },
+            Event::VoteCast(body) if body.verdict == Verdict::BreakGlass => {
+                return self.emergency(views, (body.decision, &body.voter), at, pending);
+            }
+            Event::ApproverAlarmRaised(body) => {
+                let (world, mode) = (self.world(), self.env.mode);
+                let is_admin = |who: &Principal| world.policy.has_role(who, Role::Admin);
+                for line in self.lines(NoticeAbout::Alarm, mode, is_admin) {
+                    pending.alarm(line, body.approver.clone(), at);
+                }
+                return Ok(());
+            }
+            Event::OutboundResumed(_)
+            | Event::IntegrationEnabled(_)
+            | Event::IntegrationConnected(_) => {
+                pending.look_again();
+                return Ok(());
+            }
+            _ => return Ok(()),
+        };
+        let Some(row) = views.decision(decision)? else { return Ok(()) };
+        self.asked(&row, about, at, pending);
+        Ok(())
+    }
+
+    /// Whoever is asked hears of a request.
+    fn asked(&self, row: &DecisionRow, about: NoticeAbout, at: Position, pending: &mut Pending) {
+        let (world, now) = (self.world(), self.env.now());
+        let escalated: Vec<Principal> = row
+            .requirement
+            .thresholds
+            .iter()
+            .flat_map(|t| t.escalate.iter())
+            .flat_map(|more| more.to.clone())
+            .collect();
+        let escalated = world.policy.people(&escalated);
+        let hears = |who: &Principal| {
+            let is_new = about != NoticeAbout::Escalation || escalated.contains(who);
+            is_new && is_asked((&world, now), row, who)
+        };
+        for line in self.lines(about, row.mode, hears) {
+            pending.request(line, (about, row.decision), at);
+        }
+    }
+
+    /// Who is to look into it hears of an emergency, and admins, but not whoever has caused it.
+    fn emergency(
+        &self,
+        views: &Views<'_>,
+        (decision, voter): (DecisionId, &Principal),
+        at: Position,
+        pending: &mut Pending,
+    ) -> Result<(), Error> {
+        let Some(row) = views.decision(decision)? else { return Ok(()) };
+        let world = self.world();
+        let policy = &world.policy;
+        let named = policy.break_glass.iter().flat_map(|glass| glass.review.iter());
+        let reviewers: Vec<&Principal> = named
+            .flat_map(|name| match policy.groups.get(name) {
+                Some(members) => members.iter().collect::<Vec<_>>(),
+                None => vec![name],
+            })
+            .collect();
+        let hears = |who: &Principal| {
+            who != voter && (reviewers.contains(&who) || policy.has_role(who, Role::Admin))
+        };
+        for line in self.lines(NoticeAbout::BreakGlass, row.mode, hears) {
+            pending.request(line, (NoticeAbout::BreakGlass, decision), at);
+        }
+        Ok(())
+    }
+
+    /// What is open at the first start counts as new.
+    pub(super) fn watch_open(&self, views: &Views<'_>, pending: &mut Pending) -> Result<(), Error> {
+        if self.env.config.channels.is_empty() {
+            return Ok(());
+        }
+        let (mut after, at) = (None, pending.read_up_to);
+        loop {
+            let page = views.open(after, PAGE)?;
+            for row in &page {
+                self.asked(row, NoticeAbout::Waiting, at, pending);
+            }
+            after = page.last().map(|row| row.decision);
+            if page.len() < PAGE {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The lines over which somebody hears of something. Only the project's own principals hear
+    /// anything, and agents never: they could pass it on.
+    fn lines(
+        &self,
+        about: NoticeAbout,
+        mode: Mode,
+        hears: impl Fn(&Principal) -> bool,
+    ) -> Vec<Line> {
+        let world = self.world();
+        let channels = self.env.config.channels.iter();
+        let telling = channels.filter(|(_, channel)| channel.about.contains(&about));
+        let people =
+            telling.flat_map(|(name, channel)| channel.to.iter().map(move |to| (to, name)));
+        let known = |who: &Principal| {
+            world.policy.principals.contains_key(who)
+                && !placet_core::policy::is_agent(&world.policy, who)
+        };
+        let hearing = people.filter(|(to, _)| known(to) && hears(to));
+        hearing.map(|(to, name)| Line::new(to, name, mode)).collect()
+    }
+}
