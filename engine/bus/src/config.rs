@@ -65,6 +65,8 @@ const SERVICES: [&str; 4] = [
     "placet.v1.inbox.*.decide",
     "placet.v1.act.>",
 ];
+/// What the engine may ask the servers themselves: whether they sync what they acknowledge.
+const SYSTEM: &str = crate::subjects::SERVER_JETSTREAM;
 const STREAMS: [&str; 2] = ["placet.v1.inbox.*.event", "placet.v1.trace.>"];
 
 impl ServerConfig {
@@ -88,6 +90,9 @@ impl ServerConfig {
         for (kind, subject) in exports() {
             line(&mut text, &format!("{{ {kind}: \"{subject}\", accounts: [PEOPLE] }}"));
         }
+        text += "    ]\n    imports = [\n      # whether the servers sync what they acknowledge: status shows it\n";
+        let asks = format!("{{ service: {{ account: SYS, subject: \"{SYSTEM}\" }} }}");
+        line(&mut text, &asks);
         text += "    ]\n  }\n\n  PEOPLE {\n    # publish only in one's own name, replies only to one's own inbox prefix\n    users = [\n";
         for person in &self.people {
             text += &self.person(person);
@@ -99,7 +104,11 @@ impl ServerConfig {
                 format!("{{ {kind}: {{ account: ENGINE, subject: \"{subject}\" }}{share} }}");
             line(&mut text, &import);
         }
-        text += "    ]\n  }\n\n  SYS {}\n}\n\nsystem_account: SYS\n";
+        text += "    ]\n  }\n\n  SYS {\n    exports = [\n";
+        let told =
+            format!("{{ service: \"{SYSTEM}\", accounts: [ENGINE], response_type: stream }}");
+        line(&mut text, &told);
+        text += "    ]\n  }\n}\n\nsystem_account: SYS\n";
         text
     }
 

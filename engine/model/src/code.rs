@@ -130,6 +130,7 @@ codes! {
     "PL5003" "the stream is not configured as asked" "set the field as asked with `nats stream edit`; where the server refuses that, remove the stream: the log fills a new one";
     "PL5004" "the message is malformed" "see the detail";
     "PL5005" "the sender is not who the subject says" "publish on your own subject, with your own key";
+    "PL5006" "the NATS servers do not sync what they acknowledge" "set jetstream { sync_interval: always } on each, or ask for one copy (nats.replicas)";
     "PL6001" "the manifest cannot be used" "see the position in the message";
     "PL6002" "the request cannot be rendered" "see the detail";
     "PL6003" "the target may not be reached" "see the egress rules; --egress-allow opens one target";

@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// Counting ends here; more is shown as this many.
 const COUNT_MAX: usize = 10_000;
 
-/// `GET /status` → `{project, version, install_id, mode, modes, head, now, paused, counts}`.
+/// `GET /status` → `{project, version, install_id, mode, modes, head, now, paused, nats, counts}`.
 pub(super) async fn status(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
     params.only(&[])?;
     let status = reading(&app, move |app| {
@@ -35,6 +35,7 @@ pub(super) async fn status(State(app): State<Arc<App>>, caller: Caller, params: 
             "root": view.head().root,
             "now": now,
             "paused": world.paused,
+            "nats": *app.nats.borrow(),
             "paused_integrations": names.map(|i| &i.name).collect::<Vec<_>>(),
             "stopping": world.stopping,
             "counts": counts.to_json(),
