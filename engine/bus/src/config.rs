@@ -59,15 +59,17 @@ const ENGINE: &str = "\
 ";
 
 /// Services of the engine that people ask, and streams that they hear.
-const SERVICES: [&str; 4] = [
+const SERVICES: [&str; 5] = [
     "placet.v1.inbox.*.list",
     "placet.v1.inbox.*.get",
     "placet.v1.inbox.*.decide",
-    "placet.v1.act.>",
+    "placet.v1.act.*",
+    "placet.v1.act.*.withdraw",
 ];
 /// What the engine may ask the servers themselves: whether they sync what they acknowledge.
 const SYSTEM: &str = crate::subjects::SERVER_JETSTREAM;
-const STREAMS: [&str; 2] = ["placet.v1.inbox.*.event", "placet.v1.trace.>"];
+const STREAMS: [&str; 3] =
+    ["placet.v1.inbox.*.event", "placet.v1.act.*.event", "placet.v1.trace.>"];
 
 impl ServerConfig {
     /// The configuration file.
@@ -125,6 +127,7 @@ impl ServerConfig {
             }
             Does::Act => {
                 let act = format!("placet.v1.act.{name}");
+                hear.push(format!("{act}.event"));
                 vec![act.clone(), format!("{act}.withdraw"), inbox("list"), inbox("get")]
             }
         };

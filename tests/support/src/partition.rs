@@ -41,7 +41,7 @@ impl Way {
                 if lock(&shared).ended {
                     return;
                 }
-                accept(&shared, connection, port);
+                accept(&shared, &connection, port);
             }
         });
         way
@@ -101,7 +101,7 @@ fn lock(shared: &Arc<Mutex<State>>) -> MutexGuard<'_, State> {
     shared.lock().expect("no pump panics with the state")
 }
 
-fn accept(shared: &Arc<Mutex<State>>, near: TcpStream, port: u16) {
+fn accept(shared: &Arc<Mutex<State>>, near: &TcpStream, port: u16) {
     let generation = {
         let mut state = lock(shared);
         let near = near.try_clone().expect("a socket can be shared");
@@ -116,7 +116,7 @@ fn accept(shared: &Arc<Mutex<State>>, near: TcpStream, port: u16) {
         drop(near.shutdown(Shutdown::Both));
         return;
     };
-    for (from, to) in [(&near, &far), (&far, &near)] {
+    for (from, to) in [(near, &far), (&far, near)] {
         let from = from.try_clone().expect("a socket can be shared");
         let to = to.try_clone().expect("a socket can be shared");
         let far = far.try_clone().expect("a socket can be shared");

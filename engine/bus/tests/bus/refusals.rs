@@ -185,7 +185,7 @@ async fn a_stream_made_by_somebody_else_is_refused_with_the_field() {
         ("storage", Config { storage: StorageType::Memory, ..base() }),
         ("retention", Config { retention: RetentionPolicy::Interest, ..base() }),
         ("discard", old(base())),
-        ("max_age", Config { max_age: Duration::from_secs(3_600), ..base() }),
+        ("max_age", Config { max_age: Duration::from_hours(1), ..base() }),
         ("max_msgs", Config { max_messages: 1_000, ..base() }),
         ("max_bytes", Config { max_bytes: 1 << 20, ..base() }),
         ("max_msg_size", Config { max_message_size: 512, ..base() }),
