@@ -23,7 +23,7 @@ use super::{Office, action, connect, inbox, post, runtime, signed, stream_of};
 use crate::world::POST;
 
 /// What CI does.
-const DECISIONS: u64 = 1_000;
+const DECISIONS: u64 = 500;
 const KILLS: u64 = 5;
 /// Decisions under way at once.
 const AT_ONCE: u64 = 24;
