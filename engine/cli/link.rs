@@ -247,6 +247,7 @@ impl Local {
             hosts: vec![],
             vault: None,
             live: None,
+            nats: tokio::sync::watch::channel(Value::Null).1,
             mode: Mode::Sandbox,
         })
         .await?;

@@ -59,14 +59,18 @@ const ENGINE: &str = "\
 ";
 
 /// Services of the engine that people ask, and streams that they hear.
-const SERVICES: [&str; 5] = [
+const SERVICES: [&str; 6] = [
     "placet.v1.inbox.*.list",
     "placet.v1.inbox.*.get",
     "placet.v1.inbox.*.decide",
     "placet.v1.inbox.*.stats",
-    "placet.v1.act.>",
+    "placet.v1.act.*",
+    "placet.v1.act.*.withdraw",
 ];
-const STREAMS: [&str; 2] = ["placet.v1.inbox.*.event", "placet.v1.trace.>"];
+/// What the engine may ask the servers themselves: whether they sync what they acknowledge.
+const SYSTEM: &str = crate::subjects::SERVER_JETSTREAM;
+const STREAMS: [&str; 3] =
+    ["placet.v1.inbox.*.event", "placet.v1.act.*.event", "placet.v1.trace.>"];
 
 impl ServerConfig {
     /// The configuration file.
@@ -89,6 +93,9 @@ impl ServerConfig {
         for (kind, subject) in exports() {
             line(&mut text, &format!("{{ {kind}: \"{subject}\", accounts: [PEOPLE] }}"));
         }
+        text += "    ]\n    imports = [\n      # whether the servers sync what they acknowledge: status shows it\n";
+        let asks = format!("{{ service: {{ account: SYS, subject: \"{SYSTEM}\" }} }}");
+        line(&mut text, &asks);
         text += "    ]\n  }\n\n  PEOPLE {\n    # publish only in one's own name, replies only to one's own inbox prefix\n    users = [\n";
         for person in &self.people {
             text += &self.person(person);
@@ -100,7 +107,11 @@ impl ServerConfig {
                 format!("{{ {kind}: {{ account: ENGINE, subject: \"{subject}\" }}{share} }}");
             line(&mut text, &import);
         }
-        text += "    ]\n  }\n\n  SYS {}\n}\n\nsystem_account: SYS\n";
+        text += "    ]\n  }\n\n  SYS {\n    exports = [\n";
+        let told =
+            format!("{{ service: \"{SYSTEM}\", accounts: [ENGINE], response_type: stream }}");
+        line(&mut text, &told);
+        text += "    ]\n  }\n}\n\nsystem_account: SYS\n";
         text
     }
 
@@ -117,6 +128,7 @@ impl ServerConfig {
             }
             Does::Act => {
                 let act = format!("placet.v1.act.{name}");
+                hear.push(format!("{act}.event"));
                 vec![act.clone(), format!("{act}.withdraw"), inbox("list"), inbox("get")]
             }
         };

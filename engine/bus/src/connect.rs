@@ -14,6 +14,10 @@ pub(crate) const RETRY: Duration = Duration::from_secs(1);
 /// How long one request to the server may take before its outcome counts as unknown.
 const REQUEST: Duration = Duration::from_secs(5);
 
+/// Between two signs of life that the client asks of the server. A way that takes everything and brings nothing back (a
+/// partition) is given up once two have not come: the client's own minute would keep it for two.
+const PING: Duration = Duration::from_secs(5);
+
 /// Requests that wait in one inbox subscription: enough for a burst, bounded so that a flood is dropped by the client
 /// (and repeated by its sender) instead of filling memory.
 const SUBSCRIPTION_CAPACITY: usize = 1024;
@@ -45,6 +49,7 @@ impl Connection {
             .name("placet")
             .connection_timeout(REQUEST)
             .request_timeout(Some(REQUEST))
+            .ping_interval(PING)
             .subscription_capacity(SUBSCRIPTION_CAPACITY)
             .reconnect_delay_callback(|attempts| if attempts <= 1 { Duration::ZERO } else { RETRY })
             .event_callback(move |event| {

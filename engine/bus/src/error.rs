@@ -23,6 +23,14 @@ impl Refusal {
         Self { code: "PL5002", detail: detail.into() }
     }
 
+    /// Copies that lose what they have acknowledged come to contradict each other.
+    pub(crate) fn does_not_sync(replicas: u8) -> Self {
+        let detail = format!(
+            "{replicas} copies of the stream are asked for, and jetstream.sync_interval is no `always`"
+        );
+        Self { code: "PL5006", detail }
+    }
+
     pub(crate) fn stream(detail: impl Into<String>) -> Self {
         Self { code: "PL5003", detail: detail.into() }
     }

@@ -207,7 +207,8 @@ impl Serving {
         for hints in [notices, traces] {
             tokio::spawn(trace::forward(client.clone(), hints, stopped.clone()));
         }
-        let desk = Desk { inbox: inbox.clone(), at_work: Arc::clone(&at_work) };
+        let (at, inbox) = (Arc::clone(&at_work), inbox.clone());
+        let desk = Desk { client: client.clone(), inbox, at_work: at };
         tokio::spawn(async move {
             desk.serve(requests, stopped).await;
             if let Err(error) = service.stop().await {
@@ -233,6 +234,7 @@ impl Serving {
 }
 
 struct Desk {
+    client: Client,
     inbox: Inbox,
     at_work: Arc<Semaphore>,
 }
@@ -249,26 +251,54 @@ impl Desk {
                 next = requests.next() => next,
             };
             let Some((verb, request)) = next else { return };
-            let inbox = self.inbox.clone();
+            let (inbox, client) = (self.inbox.clone(), self.client.clone());
             tokio::spawn(async move {
-                answer(&inbox, verb, &request).await;
+                answer((&inbox, &client), verb, request).await;
                 drop(permit);
             });
         }
     }
 }
 
-async fn answer(inbox: &Inbox, verb: Verb, request: &Request) {
-    let answer = match parse(verb, request) {
+async fn answer((inbox, client): (&Inbox, &Client), verb: Verb, request: Request) {
+    let answer = match parse(verb, &request) {
         Ok(parsed) => (inbox.answer)(parsed).await,
         Err(refusal) => Err(refusal),
     };
+    let refusal = answer.as_ref().err().cloned();
     let (headers, body) = reply(answer);
-    if request.message.reply.is_some()
-        && let Err(error) = request.respond_with_headers(Ok(body), headers).await
-    {
+    let Some(to) = request.message.reply.clone() else { return };
+    let sent = match refusal {
+        None => request.respond_with_headers(Ok(body), headers).await,
+        Some(refusal) => {
+            count(client, request, &refusal).await;
+            client.publish_with_headers(to, headers, body).await
+        }
+    };
+    if let Err(error) = sent {
         tracing::info!(%error, "an inbox reply was lost; its sender asks again");
     }
+}
+
+/// Has the client library count an error in the service's statistics. It does that only for replies that it sends
+/// itself, which have no body; so it sends one to a subject that nobody hears.
+async fn count(client: &Client, mut request: Request, refusal: &InboxRefusal) {
+    request.message.reply = Some(client.new_inbox().into());
+    let (line, code) = (line(&refusal.title), number(&refusal.code));
+    let error = async_nats::service::error::Error { status: line, code };
+    if let Err(error) = request.respond(Err(error)).await {
+        tracing::debug!(%error, "an error was not counted");
+    }
+}
+
+/// A header holds one line.
+fn line(title: &str) -> String {
+    title.chars().map(|char| if char.is_ascii_control() { ' ' } else { char }).collect()
+}
+
+/// The digits of a code.
+fn number(code: &str) -> usize {
+    code.trim_start_matches("PL").parse().unwrap_or_default()
 }
 
 fn parse(verb: Verb, request: &Request) -> Result<InboxRequest, InboxRefusal> {
@@ -321,11 +351,7 @@ fn reply(answer: Result<Value, InboxRefusal>) -> (HeaderMap, Bytes) {
     let body = match answer {
         Ok(answer) => answer,
         Err(InboxRefusal { code, title, detail }) => {
-            let line: String = title
-                .chars()
-                .map(|char| if char.is_ascii_control() { ' ' } else { char })
-                .collect();
-            headers.insert(HEADER_SERVICE_ERROR, line);
+            headers.insert(HEADER_SERVICE_ERROR, line(&title));
             headers.insert(HEADER_SERVICE_ERROR_CODE, code.trim_start_matches("PL"));
             json!({"error": {"code": code, "title": title, "detail": detail}})
         }

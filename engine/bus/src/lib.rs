@@ -3,7 +3,8 @@
 //! NATS is a bystander: when it is away, nothing is lost and nothing waits for it; when it is back, the stream is caught
 //! up exactly once and in order. The log is the record of truth, the stream follows it.
 //!
-//! Reading order: [`subjects`] names everything that leaves, `connect` gets a server and refuses an unfit one, `stream`
+//! Reading order: [`subjects`] names everything that leaves, `connect` gets a server and refuses an unfit one (`durability` asks how
+//! it syncs), `stream`
 //! makes the stream and checks it, [`outbox`] follows the log and
 //! [`public`] is what it shows of it, [`inbox`] answers people
 //! ([`client`] is their end of it), [`service`] holds them together.
@@ -13,6 +14,7 @@ pub mod client;
 pub mod config;
 mod connect;
 mod desk;
+mod durability;
 pub mod error;
 pub mod identity;
 pub mod inbox;
@@ -25,6 +27,7 @@ pub mod subjects;
 mod trace;
 
 pub use client::{ClientError, InboxClient, check_address};
+pub use durability::Syncs;
 pub use error::Refusal;
 pub use identity::Sender;
 pub use inbox::{About, Inbox, InboxRefusal, InboxRequest, Notice, Verb};

@@ -7,11 +7,13 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use placet_model::Position;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::connect::{Connection, RETRY};
+use crate::durability::{self, Syncs};
 use crate::error::{Error, Refusal};
 use crate::inbox::{Inbox, Serving};
 use crate::outbox::{EventSource, Outbox};
@@ -71,7 +73,26 @@ pub enum Status {
     Ready {
         /// The server's version.
         server: String,
+        /// Whether what it acknowledges is on its disk.
+        syncs: Syncs,
     },
+}
+
+impl Status {
+    /// As the engine's status shows it.
+    pub fn to_json(&self) -> Value {
+        match self {
+            Self::Connecting { attempts, reason } => {
+                json!({"state": "connecting", "attempts": attempts, "reason": reason})
+            }
+            Self::Refused(Refusal { code, detail }) => {
+                json!({"state": "refused", "code": code, "detail": detail})
+            }
+            Self::Ready { server, syncs } => {
+                json!({"state": "ready", "server": server, "syncs": syncs.word()})
+            }
+        }
+    }
 }
 
 /// The running bus.
@@ -216,6 +237,8 @@ impl Supervisor {
     async fn follow(&self, connection: &Connection) -> Result<Infallible, Error> {
         connection.up().await?;
         connection.check_server()?;
+        let syncs = connection.unless_lost(durability::syncs(connection)).await?;
+        durability::check(syncs, self.options.replicas)?;
         let jetstream = connection.jetstream();
         connection
             .unless_lost(stream::ensure(&jetstream, &self.options.project, self.options.replicas))
@@ -229,7 +252,7 @@ impl Supervisor {
         // only what the stream holds tells whether it is ours: nothing is said to be ready before that
         let cursor = outbox.cursor().await?;
         self.serve(connection).await?;
-        self.set(Status::Ready { server: connection.server_version() });
+        self.set(Status::Ready { server: connection.server_version(), syncs });
         outbox.follow(cursor).await
     }
 
@@ -296,7 +319,9 @@ impl Supervisor {
                 tracing::debug!(attempts, reason, "nats is still away");
             }
             Status::Refused(refusal) => tracing::error!(%refusal, "nats cannot be used"),
-            Status::Ready { server } => tracing::info!(server, "nats is ready"),
+            Status::Ready { server, syncs } => {
+                tracing::info!(server, syncs = syncs.word(), "nats is ready");
+            }
         }
         self.status.send_replace(status);
     }

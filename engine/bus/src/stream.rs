@@ -25,6 +25,9 @@ fn wanted(project: &Token, replicas: u8) -> Map<String, Value> {
         "allow_msg_schedules": false,
         "allow_msg_ttl": false,
         "allow_msg_counter": false,
+        // a reader of a copy that lags would be told an older end
+        "allow_direct": false,
+        "mirror_direct": false,
         "subject_delete_marker_ttl": 0,
         "storage": "file",
         "num_replicas": replicas,

@@ -38,6 +38,8 @@ pub const HEADER_REQUEST_INFO: &str = "Nats-Request-Info";
 /// What the reply subject of a request begins with that came through a service import: the server takes it from
 /// nobody else.
 pub const IMPORTED_REPLY: &str = "_R_.";
+/// The servers' own answer on their `JetStream`, where the engine's account may ask for it.
+pub(crate) const SERVER_JETSTREAM: &str = "$SYS.REQ.SERVER.PING.JSZ";
 
 /// Name of the inbox service.
 pub const SERVICE: &str = "placet-inbox";

@@ -19,10 +19,11 @@ use placet_model::decision::Assurance;
 use placet_model::draft::Mode;
 use placet_server::{Access, Server, ServerOptions, Token};
 use proposals::Proposals;
+use serde_json::Value;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 /// Where the example goes when people start in a folder that is something else.
 const EXAMPLE_DIR: &str = "placet-example";
@@ -111,6 +112,7 @@ async fn serve(
     let token = state::token(&format!("http://{}", args.listen))?;
     let token = token.map_or_else(Token::random, Token::new);
     let login = Token::random();
+    let (told, nats_status) = watch::channel(Value::Null);
     let server = Server::bind(ServerOptions {
         listen: args.listen,
         handle: handle.clone(),
@@ -119,6 +121,7 @@ async fn serve(
         hosts: vec![],
         vault: running.vault.clone(),
         live: running.live.clone(),
+        nats: nats_status,
         mode,
     })
     .await;
@@ -134,7 +137,7 @@ async fn serve(
     let (stop, stopped) = oneshot::channel::<()>();
     let server = tokio::spawn(server.run(async move { drop(stopped.await) }));
     let inbox = || Some(Inbox::of(handle, Assurance::Transport));
-    let bus = nats(args, handle).map(|nats| bus(nats, handle, inbox())).transpose()?;
+    let bus = nats(args, handle).map(|nats| bus(nats, handle, (inbox(), told))).transpose()?;
     out::data(&format!("{url}/login?token={}", login.expose()))?;
     welcome(&Welcome { dir, place, token_file: &token_file, url: &url, handle, mode, workflows })?;
     let exit = until_stopped(handle, Some(proposals), asked).await?;

@@ -5,8 +5,9 @@ use crate::exit::{Exit, invalid};
 use crate::out;
 use anyhow::Result;
 use placet_bus::subjects::Token as Subject;
-use placet_bus::{Bus, EventSource, Inbox, Options, Status};
+use placet_bus::{Bus, EventSource, Inbox, Options, Status, Syncs};
 use placet_executor::{Handle, Notice};
+use serde_json::Value;
 use std::collections::BTreeSet;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::broadcast::error::RecvError;
@@ -21,7 +22,11 @@ pub(crate) struct Nats {
 
 /// Follows the log to NATS and, with an inbox, answers there. A server that is away is looked for
 /// each second; one that is unfit is said to be.
-pub(crate) fn bus(nats: Nats, handle: &Handle, inbox: Option<Inbox>) -> Result<Bus> {
+pub(crate) fn bus(
+    nats: Nats,
+    handle: &Handle,
+    (inbox, told): (Option<Inbox>, watch::Sender<Value>),
+) -> Result<Bus> {
     let config = handle.config();
     let project = Subject::parse(&config.project);
     let options = Options {
@@ -31,15 +36,16 @@ pub(crate) fn bus(nats: Nats, handle: &Handle, inbox: Option<Inbox>) -> Result<B
         replicas: u8::try_from(config.nats.replicas).unwrap_or(1),
     };
     let bus = Bus::start(options, EventSource::of(handle.log()), inbox);
-    tokio::spawn(tell_status(bus.status()));
+    tokio::spawn(tell_status(bus.status(), told));
     Ok(bus)
 }
 
 /// Says each thing once, until the server has been away: a stream that is refused is looked at
 /// again and again.
-async fn tell_status(mut status: watch::Receiver<Status>) {
+async fn tell_status(mut status: watch::Receiver<Status>, told: watch::Sender<Value>) {
     let mut said = BTreeSet::new();
     loop {
+        told.send_replace(status.borrow().to_json());
         let words = match &*status.borrow_and_update() {
             Status::Connecting { attempts: 1, reason } => {
                 said.clear();
@@ -47,7 +53,7 @@ async fn tell_status(mut status: watch::Receiver<Status>) {
             }
             Status::Connecting { .. } => None,
             Status::Refused(refusal) => Some(format!("nats cannot be used: {refusal}")),
-            Status::Ready { server } => Some(format!("nats is ready (server {server})")),
+            Status::Ready { server, syncs } => Some(ready(server, *syncs)),
         };
         if let Some(words) = words.filter(|words| !said.contains(words)) {
             out::say(&words);
@@ -57,6 +63,21 @@ async fn tell_status(mut status: watch::Receiver<Status>) {
             return;
         }
     }
+}
+
+/// What cannot be told does not stand in the way of one server.
+fn ready(server: &str, syncs: Syncs) -> String {
+    let more = match syncs {
+        Syncs::Always => "",
+        Syncs::AtIntervals => {
+            "; it acknowledges before it syncs: a power failure there takes events out of the stream, until the log fills it \
+             again; set jetstream { sync_interval: always }"
+        }
+        Syncs::NotKnown => {
+            "; whether it syncs what it acknowledges is not known: `placet nats config` prints a server that tells"
+        }
+    };
+    format!("nats is ready (server {server}){more}")
 }
 
 /// The signals that ask the engine to stop. They are kept from the moment at which this is made.

@@ -20,11 +20,12 @@ use placet_model::draft::Mode;
 use placet_model::policy::{Policy, PrincipalInfo};
 use placet_projections::Views;
 use placet_server::{Access, Server, ServerOptions, Tokens};
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -86,6 +87,7 @@ async fn serve(
     let handle = running.handle();
     handle.demand_signatures();
     let config = &handle.config().serve;
+    let (told, nats_status) = watch::channel(Value::Null);
     let server = Server::bind(ServerOptions {
         listen: config.listen.parse().context("serve.listen")?,
         handle: handle.clone(),
@@ -94,6 +96,7 @@ async fn serve(
         hosts: config.hosts.clone(),
         vault: running.vault.clone(),
         live: running.live.clone(),
+        nats: nats_status,
         mode: config.mode,
     })
     .await;
@@ -108,7 +111,7 @@ async fn serve(
     let (stop, stopped) = oneshot::channel::<()>();
     let server = tokio::spawn(server.run(async move { drop(stopped.await) }));
     let inbox = || Some(Inbox::of(handle, Assurance::Transport));
-    let bus = nats.map(|nats| bus(nats, handle, inbox())).transpose()?;
+    let bus = nats.map(|nats| bus(nats, handle, (inbox(), told))).transpose()?;
     out::data(&url)?;
     tell(handle)?;
     let exit = until_stopped(handle, None, asked).await?;

@@ -7,6 +7,21 @@ use crate::out::{Stream, Tone, one_line, visible};
 use placet_model::Timestamp;
 use serde_json::Value;
 
+/// What is known of an attempt in doubt.
+fn doubt(evidence: &Value, lines: &mut Vec<String>) {
+    let tries: Vec<&str> =
+        evidence["tries"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    if !tries.is_empty() {
+        lines.push(format!("  tried {}: {}", tries.len(), tries.join(", ")));
+    }
+    if let Some(status) = evidence["status"].as_u64() {
+        lines.push(format!("  answered with status {status}"));
+    }
+    if let Some(detail) = evidence["detail"].as_str() {
+        lines.push(format!("  {detail}"));
+    }
+}
+
 /// The card as text.
 pub(crate) fn text(card: &Value, now: Timestamp, stream: Stream) -> String {
     let mut lines = vec![];
@@ -15,6 +30,7 @@ pub(crate) fn text(card: &Value, now: Timestamp, stream: Stream) -> String {
         section("in doubt", stream, &mut lines);
         lines.push(format!("  {}", word(&card["in_doubt"], "words")));
         lines.push(format!("  since {}", word(&card["in_doubt"], "since")));
+        doubt(&card["in_doubt"]["evidence"], &mut lines);
     }
     section("what will be sent, in full", stream, &mut lines);
     lines.extend(request::lines(&card["request"], "  "));

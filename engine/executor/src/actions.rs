@@ -21,7 +21,7 @@ use placet_model::plan::{
 use placet_model::{
     DecisionId, Digest, Event, Principal, Revision, RunId, StreamId, Timestamp, canonical,
 };
-use placet_projections::Views;
+use placet_projections::{RunFilter, Views};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
@@ -37,8 +37,10 @@ const REASON_BYTES_MAX: usize = 2000;
 /// What a quota per minute counts back.
 const MINUTE_MS: i64 = 60_000;
 
-/// When an agent has asked for something, within the last minute.
-type Asked = VecDeque<Timestamp>;
+/// When an agent has asked for something, within the last minute; none until the log was asked.
+type Asked = Option<VecDeque<Timestamp>>;
+/// Runs that are looked at in one go.
+const PAGE: usize = 256;
 
 /// What is known of each agent while the engine runs: one of its wishes is weighed at a time.
 #[derive(Debug, Default)]
@@ -133,7 +135,7 @@ impl Handle {
         let mode = self.env.mode;
         let start = Start { plan, input, requester: agent, mode, seed: 0 };
         let run = self.begin(start, Some(requested)).await?;
-        asked.push_back(self.now());
+        asked.get_or_insert_default().push_back(self.now());
         self.acted(run)
     }
 
@@ -182,7 +184,7 @@ impl Handle {
         }
         let mut asked = self.agents.turn(requester).await;
         self.check_quota(requester, &mut asked)?;
-        asked.push_back(self.now());
+        asked.get_or_insert_default().push_back(self.now());
         Ok(Some(asked))
     }
 
@@ -255,14 +257,21 @@ impl Handle {
         let limits = &self.env.config.limits;
         let (open_max, minute_max) = (limits.agent_open_max, limits.agent_minute_max);
         let now = self.now();
+        // an engine that has just started knows from its log what was asked for before
+        let asked = match asked {
+            Some(asked) => asked,
+            None => asked.insert(self.asked_lately(agent, now)?),
+        };
         while asked.front().is_some_and(|at| now.millis_since(*at) >= MINUTE_MS) {
             asked.pop_front();
         }
-        if asked.len() as u64 >= minute_max {
+        if let Some(oldest) = asked.front().filter(|_| asked.len() as u64 >= minute_max) {
+            let left_ms = MINUTE_MS.saturating_sub(now.millis_since(*oldest)).max(1);
+            let retry_after_s = u64::try_from(left_ms).unwrap_or_default().div_ceil(1000);
             let detail = format!(
-                "{agent} has asked for {minute_max} within a minute (limits.agent_minute_max)"
+                "{agent} has asked for {minute_max} within a minute (limits.agent_minute_max); again in {retry_after_s} s"
             );
-            return Err(refused("PL4040", detail));
+            return Err(Error::TooMuch { detail, retry_after_s });
         }
         let open_max = usize::try_from(open_max).unwrap_or(usize::MAX);
         let open = {
@@ -274,6 +283,35 @@ impl Handle {
             return Err(refused("PL4040", detail));
         }
         Ok(())
+    }
+}
+
+impl Handle {
+    /// When an agent began runs within the last minute, oldest first, as the log has it.
+    fn asked_lately(
+        &self,
+        agent: &Principal,
+        now: Timestamp,
+    ) -> Result<VecDeque<Timestamp>, Error> {
+        let view = self.view()?;
+        let views = Views::new(&view)?;
+        let mut asked = VecDeque::new();
+        let mut before = None;
+        loop {
+            let page = views.runs(&RunFilter::default(), before, PAGE)?;
+            for row in &page {
+                if now.millis_since(row.started_at) >= MINUTE_MS {
+                    return Ok(asked);
+                }
+                if row.requester == *agent {
+                    asked.push_front(row.started_at);
+                }
+            }
+            before = page.last().map(|row| row.run);
+            if page.len() < PAGE {
+                return Ok(asked);
+            }
+        }
     }
 }
 

@@ -85,6 +85,14 @@ pub enum Error {
     /// The project cannot be read.
     #[error(transparent)]
     Env(#[from] crate::env::Error),
+    /// More than somebody may ask for within a time.
+    #[error("{detail}")]
+    TooMuch {
+        /// How much that is, and when there is room again.
+        detail: String,
+        /// Whole seconds until then, at least one.
+        retry_after_s: u64,
+    },
     /// A wish about the project that is refused.
     #[error("{detail}")]
     Refused {
@@ -120,6 +128,7 @@ impl Error {
             Self::Stopping => "PL4006",
             Self::CommitFailed { .. } => "PL1006",
             Self::Refused { code, .. } => code,
+            Self::TooMuch { .. } => "PL4040",
             Self::Turn(crate::turn::Error::Refused(refusal)) => refusal.code(),
             Self::Turn(crate::turn::Error::Input { .. }) => "PL4010",
             Self::Turn(crate::turn::Error::TooLarge { .. }) => "PL4014",

@@ -4,6 +4,7 @@
 mod bulk;
 mod card;
 mod changes;
+mod doubt;
 mod inspect;
 mod list;
 mod requests;

@@ -14,6 +14,7 @@ use placet_log::Subscription;
 use placet_model::Position;
 use placet_model::draft::Mode;
 use placet_vault::Vault;
+use serde_json::Value;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, watch};
@@ -32,6 +33,7 @@ pub(crate) struct App {
     pub(crate) repeats: Repeats,
     pub(crate) vault: Option<Arc<Vault>>,
     pub(crate) live: Option<Arc<dyn Transport>>,
+    pub(crate) nats: watch::Receiver<Value>,
     pub(crate) mode: Mode,
     pub(crate) address: SocketAddr,
     /// Names under which we are reached besides those of this machine.
@@ -59,8 +61,17 @@ impl App {
         address: SocketAddr,
         closing: watch::Receiver<bool>,
     ) -> Self {
-        let ServerOptions { handle, access, login_token, hosts, vault, live, mode, listen: _ } =
-            options;
+        let ServerOptions {
+            handle,
+            access,
+            login_token,
+            hosts,
+            vault,
+            live,
+            nats,
+            mode,
+            listen: _,
+        } = options;
         if !access.is_dev() {
             handle.demand_signatures();
         }
@@ -81,6 +92,7 @@ impl App {
             repeats: Repeats::default(),
             vault,
             live,
+            nats,
             mode,
             address,
             hosts,

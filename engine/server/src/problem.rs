@@ -22,12 +22,14 @@ fn status(code: &str) -> StatusCode {
 pub(crate) struct Problem {
     code: &'static str,
     detail: String,
+    /// Where it is known when to come back.
+    retry_after_s: u64,
     diagnostics: Option<Vec<Diagnostic>>,
 }
 
 impl Problem {
     pub(crate) fn new(code: &'static str, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), diagnostics: None }
+        Self { code, detail: detail.into(), retry_after_s: 1, diagnostics: None }
     }
 
     /// A request that cannot be read.
@@ -45,7 +47,7 @@ impl Problem {
             }
             None => ("PL9001", "the document was refused without a finding".to_owned()),
         };
-        Self { code, detail, diagnostics: Some(diagnostics) }
+        Self { code, detail, retry_after_s: 1, diagnostics: Some(diagnostics) }
     }
 
     /// What goes wrong inside is told to the log of the process; outside it has no words.
@@ -80,7 +82,11 @@ impl From<Error> for Problem {
         if error.code() == "PL9001" {
             return Self::internal(&error);
         }
-        Self::new(error.code(), inbox::Problem::from(&error).detail)
+        let problem = Self::new(error.code(), inbox::Problem::from(&error).detail);
+        match error {
+            Error::TooMuch { retry_after_s, .. } => Self { retry_after_s, ..problem },
+            _ => problem,
+        }
     }
 }
 
@@ -106,7 +112,7 @@ impl IntoResponse for Problem {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(self.retry_after_s));
             }
             _ => {}
         }

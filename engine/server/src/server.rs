@@ -9,6 +9,7 @@ use placet_adapters::Transport;
 use placet_executor::Handle;
 use placet_model::draft::Mode;
 use placet_vault::Vault;
+use serde_json::Value;
 use std::future::{Future, IntoFuture};
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -38,6 +39,8 @@ pub struct ServerOptions {
     pub vault: Option<Arc<Vault>>,
     /// Asks a provider who a credential belongs to.
     pub live: Option<Arc<dyn Transport>>,
+    /// How NATS is doing; null where there is none.
+    pub nats: watch::Receiver<Value>,
     /// Mode of runs whose request names none.
     pub mode: Mode,
 }

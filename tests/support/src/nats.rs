@@ -13,6 +13,13 @@ use crate::reap::{Lines, Reaped};
 /// The oldest series that has atomic batches.
 const OLDEST: (u32, u32) = (2, 12);
 
+/// Whether a server has `JetStream`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Streams {
+    On,
+    Off,
+}
+
 /// A server that runs; its store and port outlive [`NatsServer::kill_9`] and [`NatsServer::restart`].
 #[derive(Debug)]
 pub struct NatsServer {
@@ -20,6 +27,7 @@ pub struct NatsServer {
     dir: tempfile::TempDir,
     port: u16,
     config: Option<PathBuf>,
+    streams: Streams,
     process: Option<Reaped>,
 }
 
@@ -34,7 +42,30 @@ impl NatsServer {
             );
             eprintln!("skipped: {test} (no nats-server 2.12 or later; ./tests/run installs one)");
         }
-        binary.map(|binary| Self::start(binary, None))
+        binary.map(|binary| Self::start(binary, Streams::On))
+    }
+
+    /// As [`NatsServer::start_or_skip`], without `JetStream`.
+    pub fn start_without_jetstream_or_skip(test: &str) -> Option<Self> {
+        let mut server = Self::start_or_skip(test)?;
+        server.kill_9();
+        server.streams = Streams::Off;
+        server.restart();
+        Some(server)
+    }
+
+    /// Debian's server, which is too old. `./tests/run` unpacks one and names it in `PLACET_TEST_OLD_NATS_SERVER`.
+    pub fn start_old_or_skip(test: &str) -> Option<Self> {
+        let Some(binary) = env::var_os("PLACET_TEST_OLD_NATS_SERVER").map(PathBuf::from) else {
+            assert!(
+                env::var_os("CI").is_none_or(|ci| ci != "true"),
+                "{test}: CI must have Debian's nats-server"
+            );
+            eprintln!("skipped: {test} (no nats-server of Debian; ./tests/run unpacks one)");
+            return None;
+        };
+        assert!(!new_enough(&binary), "{} is not old", binary.display());
+        Some(Self::start(binary, Streams::On))
     }
 
     /// As [`NatsServer::start_or_skip`], with further lines of server configuration (accounts, permissions …).
@@ -79,32 +110,38 @@ impl NatsServer {
     /// Starts it again on the same port and the same store; it must not be running.
     pub fn restart(&mut self) {
         assert!(self.process.is_none(), "the server still runs");
-        let (process, port) =
-            launch(&self.binary, self.dir.path(), self.port, self.config.as_deref());
+        let (process, port) = self.launch();
         assert_eq!(port, self.port, "the server came back on another port");
         self.process = Some(process);
     }
 
-    fn start(binary: PathBuf, config: Option<PathBuf>) -> Self {
+    fn start(binary: PathBuf, streams: Streams) -> Self {
         let dir = tempfile::Builder::new()
             .prefix("placet-nats-")
             .tempdir()
             .expect("a temporary directory");
-        let (process, port) = launch(&binary, dir.path(), 0, config.as_deref());
-        Self { binary, dir, port, config, process: Some(process) }
+        let mut server = Self { binary, dir, port: 0, config: None, streams, process: None };
+        let (process, port) = server.launch();
+        (server.process, server.port) = (Some(process), port);
+        server
+    }
+
+    fn launch(&self) -> (Reaped, u16) {
+        let asked = if self.port == 0 { "-1".to_owned() } else { self.port.to_string() };
+        let mut command = Command::new(&self.binary);
+        command.args(["--addr", "127.0.0.1", "--port", &asked]);
+        if self.streams == Streams::On {
+            command.args(["--jetstream", "--store_dir"]).arg(self.dir.path().join("store"));
+        }
+        if let Some(config) = &self.config {
+            command.arg("--config").arg(config);
+        }
+        ready(command)
     }
 }
 
 /// Port 0 lets the server choose; its own log says which it took and when it is ready, so nothing is polled.
-fn launch(binary: &Path, dir: &Path, port: u16, config: Option<&Path>) -> (Reaped, u16) {
-    let asked = if port == 0 { "-1".to_owned() } else { port.to_string() };
-    let mut command = Command::new(binary);
-    command
-        .args(["--addr", "127.0.0.1", "--port", &asked, "--jetstream", "--store_dir"])
-        .arg(dir.join("store"));
-    if let Some(config) = config {
-        command.arg("--config").arg(config);
-    }
+fn ready(mut command: Command) -> (Reaped, u16) {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::null())

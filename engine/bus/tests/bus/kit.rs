@@ -48,8 +48,10 @@ impl Log {
     }
 
     pub(crate) fn source(&self) -> EventSource {
-        let events = Arc::clone(&self.events);
+        let (events, grows) = (Arc::clone(&self.events), self.tail.clone());
         EventSource::new(self.name.clone(), self.tail.subscribe(), move |after, max| {
+            // it may grow for as long as somebody reads it
+            let _lives = &grows;
             let events = events.lock().expect("no test thread panics with the list");
             let rest = events.iter().skip(usize::try_from(after.get())?);
             Ok::<_, Box<dyn std::error::Error + Send + Sync>>(rest.take(max).cloned().collect())

@@ -6,6 +6,7 @@ use async_nats::HeaderMap;
 use placet_bus::Status;
 use placet_bus::subjects::{HEADER_MESSAGE_ID, HEADER_POSITION};
 use placet_test_support::nats::NatsServer;
+use placet_test_support::partition::Way;
 
 use crate::kit::{Log, in_order_once, jetstream, positions, published, start, start_at, status};
 
@@ -169,4 +170,30 @@ async fn an_idle_bus_notices_a_new_event_at_once() {
         slowest = slowest.max(began.elapsed());
     }
     println!("slowest event: {} ms", slowest.as_millis());
+}
+
+/// A partition is not told to anybody: the way takes what is sent, and nothing comes back.
+#[tokio::test]
+async fn a_way_that_swallows_everything_is_given_up_and_another_one_taken() {
+    let name = "a_way_that_swallows_everything_is_given_up_and_another_one_taken";
+    let Some(server) = NatsServer::start_or_skip(name) else { return };
+    let way = Way::to(server.port());
+    let log = Log::named("log_a");
+    log.append(3);
+    let bus = start_at(&way.nats_url(), &log);
+    published(&bus, 3).await;
+    way.partition();
+    log.append(5);
+    // given up without anybody having said that it is broken, while a new one would pass
+    way.heal();
+    published(&bus, 8).await;
+    assert_eq!(positions(&server).await, in_order_once(8));
+    assert!(way.passed() >= 2, "another connection was made");
+    // and one that is cut in the middle of everything
+    for upto in (18..=98).step_by(10) {
+        log.append(10);
+        way.cut();
+        published(&bus, upto).await;
+    }
+    assert_eq!(positions(&server).await, in_order_once(98));
 }

@@ -1,12 +1,14 @@
 //! A server or stream that cannot hold what is asked for is refused, and the reason is said in words.
 
-use async_nats::jetstream::stream::{Config, DiscardPolicy};
-use placet_bus::{Bus, Refusal, Status};
-use placet_test_support::nats::NatsServer;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpListener;
+use std::time::Duration;
 
-use crate::kit::{Log, jetstream, published, start, start_at, status};
+use async_nats::jetstream::stream::{
+    Config, DiscardPolicy, Republish, RetentionPolicy, StorageType,
+};
+use placet_bus::{Bus, Options, Refusal, Status, Syncs};
+use placet_test_support::nats::NatsServer;
+
+use crate::kit::{Log, jetstream, published, start, start_at, status, token};
 
 async fn refusal(bus: &Bus) -> Refusal {
     let refused = status(bus, |status| matches!(status, Status::Refused(_))).await;
@@ -24,51 +26,118 @@ async fn refusal_never_ready(bus: &Bus) -> Refusal {
     refusal
 }
 
-/// As much of a server as a client needs to believe that it is connected.
-async fn pretend(listener: TcpListener, info: String) {
-    let (stream, _) = listener.accept().await.expect("a client comes");
-    let (reader, mut writer) = stream.into_split();
-    writer.write_all(format!("INFO {info}\r\n").as_bytes()).await.expect("the client reads");
-    let mut lines = BufReader::new(reader).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
-        if line.starts_with("PING") {
-            writer.write_all(b"PONG\r\n").await.expect("the client reads");
-        }
-    }
-}
-
-async fn refused_by(version: &str, jetstream: &str) -> Refusal {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
-    let url = format!("nats://{}", listener.local_addr().expect("a bound socket"));
-    let info = format!(
-        r#"{{"server_id":"X","version":"{version}","host":"h","port":4222,"headers":true,"max_payload":1048576{jetstream}}}"#
-    );
-    let server = tokio::spawn(pretend(listener, info));
-    let bus = start_at(&url, &Log::named("log_a"));
-    let refusal = refusal(&bus).await;
-    bus.stop().await;
-    server.abort();
-    refusal
-}
-
 #[tokio::test]
-async fn a_server_below_2_12_is_refused() {
-    for version in ["2.9.10", "2.11.9"] {
-        let refusal = refused_by(version, r#","jetstream":true"#).await;
-        assert_eq!(refusal.code, "PL5001");
-        let text = refusal.to_string();
-        assert!(
-            text.contains(version) && text.contains("too old") && text.contains("2.12"),
-            "{text}"
-        );
-    }
+async fn a_server_below_2_12_is_refused_before_it_is_used() {
+    let name = "a_server_below_2_12_is_refused_before_it_is_used";
+    let Some(server) = NatsServer::start_old_or_skip(name) else { return };
+    let log = Log::named("log_a");
+    log.append(3);
+    let bus = start(&server, &log);
+    let refusal = refusal_never_ready(&bus).await;
+    assert_eq!(refusal.code, "PL5001");
+    let text = refusal.to_string();
+    assert!(text.contains("too old") && text.contains("use 2.12 or newer"), "{text}");
+    // it would have taken the events, and none was given to it
+    let streams = jetstream(&server).await.get_stream("PLACET_EV_acme").await;
+    assert!(streams.is_err(), "{streams:?}");
 }
 
 #[tokio::test]
 async fn a_server_without_jetstream_is_refused() {
-    let refusal = refused_by("2.15.1", "").await;
+    let name = "a_server_without_jetstream_is_refused";
+    let Some(server) = NatsServer::start_without_jetstream_or_skip(name) else { return };
+    let bus = start(&server, &Log::named("log_a"));
+    let refusal = refusal_never_ready(&bus).await;
     assert_eq!(refusal.code, "PL5002");
-    assert!(refusal.to_string().contains("-js"), "{refusal}");
+    assert!(refusal.to_string().contains("start it with -js"), "{refusal}");
+}
+
+#[tokio::test]
+async fn an_account_without_jetstream_is_refused() {
+    let name = "an_account_without_jetstream_is_refused";
+    let config = "accounts { ENGINE { users: [{ user: e, password: e }] }, OTHER { jetstream: enabled, users: [{ user: o, password: o }] } }";
+    let Some(server) = NatsServer::start_configured_or_skip(name, config) else { return };
+    let url = server.url().replace("://", "://e:e@");
+    let refusal = refusal_never_ready(&start_at(&url, &Log::named("log_a"))).await;
+    assert_eq!(refusal.code, "PL5002");
+}
+
+/// Accounts as `placet nats config` prints them, with this in the server's `jetstream`.
+fn asked_how_it_syncs(jetstream: &str) -> String {
+    format!(
+        "
+jetstream {{ {jetstream} }}
+accounts {{
+  ENGINE {{
+    jetstream: enabled, users: [{{ user: e, password: e }}]
+    imports = [{{ service: {{ account: SYS, subject: \"$SYS.REQ.SERVER.PING.JSZ\" }} }}]
+  }}
+  SYS {{ exports = [{{ service: \"$SYS.REQ.SERVER.PING.JSZ\", accounts: [ENGINE], response_type: stream }}] }}
+}}
+system_account: SYS
+"
+    )
+}
+
+fn copies(server: &NatsServer, replicas: u8) -> Bus {
+    let url = server.url().replace("://", "://e:e@");
+    let options = Options { url, seed: None, project: token("acme"), replicas };
+    Bus::start(options, Log::named("log_a").source(), None)
+}
+
+async fn ready(bus: &Bus) -> Syncs {
+    let ready = status(bus, |status| matches!(status, Status::Ready { .. })).await;
+    let Status::Ready { syncs, .. } = ready else { unreachable!("that was waited for") };
+    syncs
+}
+
+#[tokio::test]
+async fn the_status_says_whether_the_server_syncs_what_it_acknowledges() {
+    let name = "the_status_says_whether_the_server_syncs_what_it_acknowledges";
+    for (config, expected) in [
+        (asked_how_it_syncs("sync_interval: always"), Syncs::Always),
+        (asked_how_it_syncs(""), Syncs::AtIntervals),
+        // nothing lets its clients ask
+        ("authorization { user: e, password: e }".to_owned(), Syncs::NotKnown),
+    ] {
+        let Some(server) = NatsServer::start_configured_or_skip(name, &config) else { return };
+        let bus = copies(&server, 1);
+        assert_eq!(ready(&bus).await, expected, "{config}");
+        let told = bus.status().borrow().to_json();
+        assert_eq!(told["syncs"], expected.word(), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn copies_on_servers_that_sync_at_intervals_are_refused() {
+    let name = "copies_on_servers_that_sync_at_intervals_are_refused";
+    let Some(server) = NatsServer::start_configured_or_skip(name, &asked_how_it_syncs("")) else {
+        return;
+    };
+    let refusal = refusal_never_ready(&copies(&server, 3)).await;
+    assert_eq!(refusal.code, "PL5006");
+    assert!(refusal.to_string().contains("sync_interval: always"), "{refusal}");
+    // one that syncs is asked for them, and says itself that it is alone
+    let config = asked_how_it_syncs("sync_interval: always");
+    let Some(server) = NatsServer::start_configured_or_skip(name, &config) else { return };
+    assert_eq!(refusal_never_ready(&copies(&server, 3)).await.code, "PL5003");
+}
+
+/// The cursor comes from the stream's leader: an engine that may not get directly, which a lagging copy would answer, lacks
+/// nothing.
+#[tokio::test]
+async fn the_end_of_the_stream_is_never_read_from_a_copy() {
+    let name = "the_end_of_the_stream_is_never_read_from_a_copy";
+    let config = "authorization { users: [{ user: e, password: e, permissions: { publish: { allow: \">\", deny: \"$JS.API.DIRECT.>\" } } }] }";
+    let Some(server) = NatsServer::start_configured_or_skip(name, config) else { return };
+    let log = Log::named("log_a");
+    let url = server.url().replace("://", "://e:e@");
+    for upto in [5, 10] {
+        log.append(5);
+        let bus = start_at(&url, &log);
+        published(&bus, upto).await;
+        bus.stop().await;
+    }
 }
 
 #[tokio::test]
@@ -99,27 +168,44 @@ async fn a_stream_made_by_somebody_else_is_refused_with_the_field() {
         discard: DiscardPolicy::New,
         ..Config::default()
     };
+    let old = |config: Config| Config { discard: DiscardPolicy::Old, ..config };
+    let away =
+        Republish { source: ">".to_owned(), destination: "away.>".to_owned(), headers_only: false };
     let cases = [
         ("allow_atomic", Config { allow_atomic_publish: false, ..base() }),
+        ("deny_delete", Config { deny_delete: false, ..base() }),
         ("deny_purge", Config { deny_purge: false, ..base() }),
-        ("max_msgs", Config { max_messages: 1_000, ..base() }),
         ("subjects", Config { subjects: vec!["placet.v1.ev.>".to_owned()], ..base() }),
         // asked for together, the server lifts deny_purge without a word
-        (
-            "deny_purge",
-            Config { allow_message_schedules: true, discard: DiscardPolicy::Old, ..base() },
-        ),
+        ("deny_purge", old(Config { allow_message_schedules: true, ..base() })),
+        // a roll-up is a purge, so the server takes it only without the denial
+        ("deny_purge", Config { deny_purge: false, allow_rollup: true, ..base() }),
+        ("allow_msg_ttl", Config { allow_message_ttl: true, ..base() }),
+        ("allow_direct", Config { allow_direct: true, ..base() }),
+        ("storage", Config { storage: StorageType::Memory, ..base() }),
+        ("retention", Config { retention: RetentionPolicy::Interest, ..base() }),
+        ("discard", old(base())),
+        ("max_age", Config { max_age: Duration::from_hours(1), ..base() }),
+        ("max_msgs", Config { max_messages: 1_000, ..base() }),
+        ("max_bytes", Config { max_bytes: 1 << 20, ..base() }),
+        ("max_msg_size", Config { max_message_size: 512, ..base() }),
+        ("max_msgs_per_subject", Config { max_messages_per_subject: 5, ..base() }),
+        ("republish", Config { republish: Some(away), ..base() }),
     ];
+    let Some(server) = NatsServer::start_or_skip(name) else { return };
+    let jetstream = jetstream(&server).await;
     for (field, config) in cases {
-        let Some(server) = NatsServer::start_or_skip(name) else { return };
-        jetstream(&server).await.create_stream(config).await.unwrap();
+        jetstream.create_stream(config).await.unwrap();
         let bus = start(&server, &Log::named("log_a"));
-        let refusal = refusal(&bus).await;
+        let refusal = refusal_never_ready(&bus).await;
         assert_eq!(refusal.code, "PL5003");
-        assert!(
-            refusal.detail.contains("PLACET_EV_acme") && refusal.detail.contains(field),
-            "{refusal}"
-        );
+        let text = refusal.to_string();
+        // which stream, which field, what it is and what was asked for, and what to do
+        for words in ["PLACET_EV_acme", field, "asked for", "nats stream edit"] {
+            assert!(text.contains(words), "{field}, {words}: {text}");
+        }
+        bus.stop().await;
+        jetstream.delete_stream("PLACET_EV_acme").await.unwrap();
     }
 }
 

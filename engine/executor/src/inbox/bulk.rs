@@ -10,7 +10,7 @@ use placet_model::{DecisionId, Digest};
 use placet_projections::{DecisionRow, Rank, Views};
 use requests::{BulkBody, DecideBody};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 /// Items of one act at most.
 const ITEMS_MAX: usize = 100;
@@ -47,27 +47,39 @@ impl Handle {
     /// # Errors
     /// When the items are of different shapes, or one of them is too grave; nothing is recorded then.
     pub async fn vote_all(&self, votes: Vec<Vote>) -> Result<Vec<Result<Receipt, Error>>, Error> {
-        let decisions: Vec<DecisionId> = votes.iter().map(|vote| vote.ballot.decision).collect();
-        self.check_shape(&decisions)?;
+        let mut open = Vec::with_capacity(votes.len());
+        for vote in &votes {
+            let (who, id) = (&vote.voter.principal, vote.request_id.as_deref());
+            let decision = vote.ballot.decision;
+            open.push((decision, self.answered(who, id, decision)?));
+        }
+        self.check_shape(&open)?;
         let mut answers = Vec::with_capacity(votes.len());
         for vote in votes {
-            answers.push(self.vote(vote).await);
+            match self.vote(vote).await {
+                // no answer about the item: the same act goes on from here
+                Err(error @ (Error::Stopping | Error::CommitFailed { .. })) => return Err(error),
+                answer => answers.push(answer),
+            }
         }
         Ok(answers)
     }
 
     /// All of one shape, so that they are the same kind of decision, and it is not too grave to be
     /// taken together (OWASP AISVS 9.2.10).
-    pub(super) fn check_shape(&self, decisions: &[DecisionId]) -> Result<(), Error> {
+    ///
+    /// An item that this act has had its answer about is not weighed again: an act that was cut short goes on, whatever
+    /// has become of its first items meanwhile.
+    pub(super) fn check_shape(&self, items: &[(DecisionId, Answered)]) -> Result<(), Error> {
         let refused = |detail: String| Err(Error::Refused { code: "PL3053", detail });
-        if decisions.is_empty() || decisions.len() > ITEMS_MAX {
-            return refused(format!("{} items: 1 to {ITEMS_MAX} at once", decisions.len()));
+        if items.is_empty() || items.len() > ITEMS_MAX {
+            return refused(format!("{} items: 1 to {ITEMS_MAX} at once", items.len()));
         }
-        let unique: BTreeSet<DecisionId> = decisions.iter().copied().collect();
-        if unique.len() != decisions.len() {
+        let unique: BTreeMap<DecisionId, Answered> = items.iter().copied().collect();
+        if unique.len() != items.len() {
             return refused("a decision stands twice among them".to_owned());
         }
-        let rows = self.rows(&unique)?;
+        let rows = self.rows(unique.keys())?;
         let Some(first) = rows.first() else { return Ok(()) };
         for row in &rows {
             if kind(row) != kind(first) {
@@ -76,21 +88,25 @@ impl Handle {
                     first.decision, first.operation, row.decision, row.operation
                 ));
             }
-            if let Some(why) = grave(row) {
+            let is_open = unique.get(&row.decision) == Some(&Answered::Not);
+            if let Some(why) = grave(row).filter(|_| is_open) {
                 return refused(format!("{}: {why}", row.decision));
             }
         }
         Ok(())
     }
 
-    fn rows(&self, decisions: &BTreeSet<DecisionId>) -> Result<Vec<DecisionRow>, Error> {
+    fn rows<'d>(
+        &self,
+        decisions: impl Iterator<Item = &'d DecisionId>,
+    ) -> Result<Vec<DecisionRow>, Error> {
         let view = self.view()?;
         let views = Views::new(&view)?;
         let row = |decision: &DecisionId| {
             let decision = *decision;
             views.decision(decision)?.ok_or_else(|| Refusal::UnknownDecision { decision }.into())
         };
-        decisions.iter().map(row).collect()
+        decisions.map(row).collect()
     }
 }
 
@@ -99,6 +115,13 @@ impl Handle {
 fn kind(row: &DecisionRow) -> impl PartialEq + '_ {
     let step = (row.workflow.family(), &row.task);
     (&row.operation, row.integration, row.mode, step, &row.requirement, &row.assigned)
+}
+
+/// Whether an item of an act has its answer already, from an earlier try of the same act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answered {
+    Not,
+    Before,
 }
 
 fn grave(row: &DecisionRow) -> Option<&'static str> {

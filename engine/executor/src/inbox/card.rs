@@ -115,12 +115,7 @@ impl Handle {
             "history": history(view, row)?,
             "restored": restored,
             (says): summary,
-            "in_doubt": row.in_doubt.map(|(attempt, since)| json!({
-                "attempt": attempt,
-                "since": since,
-                "words": "probably sent: bytes left, and no answer came that says what became of them; look at the provider before you say otherwise",
-                "answers": ["sent", "not_sent", "give_up"],
-            })),
+            "in_doubt": super::doubt::doubt(view, row)?,
             "void": row.void.map(|(reason, field)| json!({"reason": reason, "field": field})),
         });
         if let (Value::Object(card), Value::Object(more)) = (&mut card, more) {

@@ -2,6 +2,7 @@
 //! refusal. In order: its form, its signature, its log, its key, what travels with it; then, unless
 //! the same request was answered before, its time and its nonce.
 
+use super::bulk::Answered;
 use super::requests::{self, ReassignWith, SignedBody};
 use super::{Caller, Problem, reply};
 use crate::handle::{Error, Handle, Receipt, Signature, Vote};
@@ -36,9 +37,13 @@ impl Handle {
             let receipt = self.decide_item(caller, &opened, (item, None)).await?;
             return Ok(reply(receipt));
         }
-        let decisions: Result<Vec<_>, _> =
-            opened.document.items().iter().map(|item| requests::id(&item.decision)).collect();
-        self.check_shape(&decisions?)?;
+        let mut open = vec![];
+        for (index, item) in opened.document.items().iter().enumerate() {
+            let decision = requests::id(&item.decision)?;
+            let id = item_id(caller.request_id.as_deref(), Some(index));
+            open.push((decision, self.answered(&caller.principal, id.as_deref(), decision)?));
+        }
+        self.check_shape(&open)?;
         if !matches!(opened.document.said(), Said::Vote(Verdict::Approve | Verdict::Reject)) {
             let detail = "several are approved or rejected together, nothing else";
             return Err(refused("PL3053", detail));
@@ -103,13 +108,10 @@ impl Handle {
         (item, place): (&Item, Option<usize>),
     ) -> Result<Receipt, Error> {
         let decision = requests::id(&item.decision)?;
-        let request_id = caller.request_id.as_ref().map(|id| match place {
-            None => id.clone(),
-            Some(place) => format!("{id}/{place}"),
-        });
+        let request_id = item_id(caller.request_id.as_deref(), place);
         let document = &opened.document;
         let answered = self.answered(&caller.principal, request_id.as_deref(), decision)?;
-        if !answered {
+        if answered == Answered::Not {
             self.check_time(document)?;
         }
         match document.said() {
@@ -146,15 +148,16 @@ impl Handle {
     }
 
     /// Whether this request about this decision has its answer already.
-    fn answered(
+    pub(super) fn answered(
         &self,
         who: &Principal,
         request_id: Option<&str>,
         decision: DecisionId,
-    ) -> Result<bool, Error> {
-        let Some(request_id) = request_id else { return Ok(false) };
+    ) -> Result<Answered, Error> {
+        let Some(request_id) = request_id else { return Ok(Answered::Not) };
         let view = self.view()?;
-        Ok(Views::new(&view)?.request(who, request_id)? == Some(decision))
+        let known = Views::new(&view)?.request(who, request_id)? == Some(decision);
+        Ok(if known { Answered::Before } else { Answered::Not })
     }
 
     /// What it takes to sign: the log, the caller's keys, and, where they have one, the document for
@@ -190,6 +193,14 @@ impl Handle {
             "document": document.as_ref().map(DecisionDocument::to_value),
         }))
     }
+}
+
+/// The request id of one item: that of the act, and its place in it.
+fn item_id(id: Option<&str>, place: Option<usize>) -> Option<String> {
+    id.map(|id| match place {
+        None => id.to_owned(),
+        Some(place) => format!("{id}/{place}"),
+    })
 }
 
 fn refused(code: &'static str, detail: impl Into<String>) -> Error {

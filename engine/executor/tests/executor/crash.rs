@@ -249,7 +249,7 @@ impl Teller<'_> {
 fn still_alive(error: Error) -> Result<(), Error> {
     match error {
         Error::Stopping | Error::CommitFailed { .. } | Error::Env(_) => Err(error),
-        Error::Turn(_) | Error::Refused { .. } => Ok(()),
+        Error::Turn(_) | Error::Refused { .. } | Error::TooMuch { .. } => Ok(()),
     }
 }
 

@@ -28,6 +28,11 @@ pub(super) const CODES: &[Code] = codes! {
         what: "The server vouches for who sent the message, and that key is registered for somebody else, is revoked, or the header that says so was made up by the sender."
         help: "publish on your own subject, with your own key"
         next: "Use the seed whose public key an admin registered for you (`placet keys list`), and the subject with your own name. Only a server may set Nats-Request-Info: clients belong into accounts of their own, as `placet nats config` prints them.";
+    "PL5006" 503 "the NATS servers do not sync what they acknowledge"
+        at: "`placet serve` with `nats.replicas` above 1; `nats` in `GET /api/v1/status`"
+        what: "Several copies of the stream were asked for, so the servers are to be relied on, but they write to disk at intervals: a power cut loses what they have acknowledged. The log of this engine is not concerned."
+        help: "set jetstream { sync_interval: always } on each, or ask for one copy (nats.replicas)"
+        next: "`placet nats config` prints a configuration that has it. With one copy the engine goes on and the status says that the server syncs at intervals.";
     "PL6001" 422 "the manifest cannot be used"
         at: "`placet check`, `placet deploy`, `placet dev`"
         what: "A provider's manifest in `adapters/` has a member that is unknown or contradicts another one, or lacks one that its operations need."

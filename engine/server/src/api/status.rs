@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// Counting ends here; more is shown as this many.
 const COUNT_MAX: usize = 10_000;
 
-/// `GET /status` → `{project, version, install_id, mode, modes, head, now, paused, counts, alarms}`: alarms of the last day, one's own
+/// `GET /status` → `{project, version, install_id, mode, modes, head, now, paused, nats, counts, alarms}`: alarms of the last day, one's own
 /// or, for admins, auditors and operators, everybody's.
 pub(super) async fn status(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
     params.only(&[])?;
@@ -36,6 +36,7 @@ pub(super) async fn status(State(app): State<Arc<App>>, caller: Caller, params: 
             "root": view.head().root,
             "now": now,
             "paused": world.paused,
+            "nats": *app.nats.borrow(),
             "paused_integrations": names.map(|i| &i.name).collect::<Vec<_>>(),
             "stopping": world.stopping,
             "counts": counts.to_json(),

@@ -180,6 +180,7 @@ async fn the_network_is_not_listened_on() {
             hosts: vec![],
             vault: None,
             live: None,
+            nats: tokio::sync::watch::channel(serde_json::Value::Null).1,
             mode: placet_model::draft::Mode::Sandbox,
         };
         let error = Server::bind(options).await.unwrap_err();

@@ -44,6 +44,7 @@ fn options(world: &World, listen: &str, access: Access, hosts: &[&str]) -> Serve
         hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
         vault: None,
         live: None,
+        nats: tokio::sync::watch::channel(Value::Null).1,
         mode: Mode::Sandbox,
     }
 }

@@ -109,6 +109,7 @@ pub(crate) async fn empty() -> World {
         hosts: vec![],
         vault: Some(Arc::clone(&vault)),
         live: Some(Arc::clone(&live) as Arc<dyn Transport>),
+        nats: tokio::sync::watch::channel(Value::Null).1,
         mode: Mode::Sandbox,
     };
     let server = Server::bind(options).await.unwrap();
