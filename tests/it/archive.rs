@@ -29,7 +29,11 @@ use crate::kit::placet;
 const NOW: &str = "v0.1";
 const PROJECT: &str = "archive";
 /// Kinds that came after this version: the archive of the next one holds them.
-const LATER: [EventKind; 6] = [
+const LATER: [EventKind; 10] = [
+    EventKind::NoticeQueued,
+    EventKind::NoticeSent,
+    EventKind::NoticeFailed,
+    EventKind::ApproverAlarmRaised,
     EventKind::ResolutionCast,
     EventKind::StandingEndorsed,
     EventKind::StandingUsed,

@@ -56,7 +56,12 @@ pub fn resolve(
         requirement = stricter(&requirement, &with_rules(&certain, metadata));
     }
     let refuses = |rule: &&&Rule| rule.require.permission == Permission::Refused;
-    let refused_by = certain.iter().filter(refuses).map(|rule| rule.name.clone()).collect();
+    let refused = certain.iter().filter(refuses).map(|rule| rule.name.clone());
+    // an author who asks for a set of rules gets them or nothing: taken out, they would not tighten
+    let known = |set: &str| policy.rules.iter().any(|rule| rule.set.as_deref() == Some(set));
+    let lost = set.filter(|set| !known(set));
+    let lost = lost.map(|set| format!("{set} (the policy in force has no such set of rules)"));
+    let refused_by = refused.chain(lost).collect();
     Resolved { requirement, refused_by, notes }
 }
 

@@ -6,7 +6,9 @@
 use placet_core::policy::{Resolved, Signals, Subject, Truth, covers, resolve, stricter};
 use placet_core::test_util::{default_policy, threshold};
 use placet_model::Duration;
-use placet_model::approval::{Escalation, ReasonRequired, Requirement, SelfApproval};
+use placet_model::approval::{
+    ApprovalMetadata, Escalation, ReasonRequired, Requirement, SelfApproval,
+};
 use placet_model::decision::Assurance;
 use placet_model::manifest::Effect;
 use placet_model::plan::Expression;
@@ -328,4 +330,23 @@ fn a_standing_approval_covers_what_it_names_and_nothing_beside_or_unknown() {
     }
     let other = Subject { operation: "slack.chat.update", ..subject(&good) };
     assert!(!covers(&policy, &narrow, other), "another operation");
+}
+
+#[test]
+fn a_set_of_rules_that_an_author_asks_for_and_the_policy_no_longer_has_lets_nothing_out() {
+    let two = Rule {
+        name: "two".to_owned(),
+        set: Some("money".to_owned()),
+        require: Require { thresholds: vec![threshold(&[], 2, 1)], ..Require::default() },
+        ..Rule::default()
+    };
+    let asks = ApprovalMetadata { policy: Some("money".to_owned()), ..ApprovalMetadata::default() };
+    let signals = signals();
+    let under = |rules: Vec<Rule>| {
+        resolve(&Policy { rules, ..default_policy() }, subject(&signals), Some(&asks))
+    };
+    let kept = under(vec![two]);
+    assert!(kept.refused_by.is_empty() && kept.requirement.rules.contains(&"two".to_owned()));
+    let lost = under(vec![]);
+    assert!(lost.refused_by[0].contains("money"), "{:?}", lost.refused_by);
 }

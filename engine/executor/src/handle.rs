@@ -386,8 +386,11 @@ impl Handle {
         let decision = vote.ballot.decision;
         let run = self.run_of(decision)?;
         let verdict = vote.ballot.verdict;
-        // to take back what one has caused oneself is no opinion on it
-        if vote.signed.is_none() && verdict != Verdict::Withdraw && self.demands_signatures() {
+        // an agent takes back what it has caused itself, which is no opinion on it
+        let world = self.world();
+        let agents_own = verdict == Verdict::Withdraw
+            && placet_core::policy::is_agent(&world.policy, &vote.voter.principal);
+        if vote.signed.is_none() && !agents_own && self.demands_signatures() {
             return Err(crate::keys::unsigned());
         }
         let (voter, request_id) = (vote.voter.principal.clone(), vote.request_id.clone());

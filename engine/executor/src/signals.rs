@@ -161,8 +161,31 @@ fn named_in(text: &str) -> Vec<String> {
         let parts = text.split(|letter: char| letter.is_whitespace() || ",;<>|".contains(letter));
         parts.filter(|part| part.contains('@')).map(subject::normalise).collect()
     } else {
-        let one = text.split(':').next().unwrap_or_default();
+        // a channel and its thread; a way and the number that is reached by it
+        let one = match text.split_once(':') {
+            Some((_way, number)) if number.starts_with('+') => number,
+            Some((channel, _thread)) => channel,
+            None => text,
+        };
         vec![subject::normalise(one)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everybody_whom_a_target_names_is_found_in_one_form() {
+        for (text, expected) in [
+            ("C0SALES:1700000000.000100", vec!["C0SALES"]),
+            ("sms:+49 30 1234567", vec!["+49301234567"]),
+            ("Ana <Ana@Example.org>, ben@example.org", vec!["ana@example.org", "ben@example.org"]),
+            ("eve@evil.test|ana@example.org", vec!["ana@example.org", "eve@evil.test"]),
+            ("https://Hooks.example:8443/x?y#z", vec!["hooks.example"]),
+        ] {
+            assert_eq!(each(std::iter::once(text)), expected, "{text}");
+        }
     }
 }
 

@@ -67,9 +67,7 @@ impl About {
             Event::IntegrationDisconnected(body) => Self::integration(Some(body.integration)),
             Event::OutboundPaused(body) => Self::integration(body.integration),
             Event::OutboundResumed(body) => Self::integration(body.integration),
-            Event::NoticeQueued(body) if body.integration.is_some() => {
-                Self::integration(body.integration)
-            }
+            Event::NoticeQueued(b) if b.integration.is_some() => Self::integration(b.integration),
             Event::ActionRequested(_)
             | Event::RunStarted(_)
             | Event::TaskStarted(_)

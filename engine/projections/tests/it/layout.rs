@@ -14,22 +14,22 @@ use placet_model::nkey::UserKey;
 use placet_model::{Digest, Event, Iteration, StreamId, TaskPath};
 
 /// The first 12 hex digits over all rows of each table.
-const PINNED: [(&str, &str); 24] = [
-    ("proj_hot_v5", "43bbbf43194c"),
+const PINNED: [(&str, &str); 26] = [
+    ("proj_hot_v5", "eb8649e4af2b"),
     ("proj_runs_v5", "c8146788cddb"),
     ("proj_ended_v5", "472c94d8b6ce"),
     ("proj_due_v5", "17d70bcfdf4f"),
-    ("proj_decisions_v5", "8c15b538abb4"),
+    ("proj_decisions_v5", "2972281c2c1d"),
     ("proj_requests_v5", "7ca299d6d7af"),
     ("proj_nonces_v5", "4a4ae04a3e04"),
     ("proj_integrations_v5", "d88d3c112af0"),
     ("proj_located_v5", "b9056ed61f6f"),
     ("proj_workflows_v5", "29d262ea6f85"),
     ("proj_project_v5", "e1df2eaecc94"),
-    ("proj_arrivals_v5", "52ffa8253b8f"),
-    ("proj_arrival_types_v5", "64ae9e2c43da"),
-    ("proj_arrival_ids_v5", "e55b5e97f953"),
-    ("proj_listeners_v5", "7cb74d88fd12"),
+    ("proj_arrivals_v5", "e91f8cb81ee7"),
+    ("proj_arrival_types_v5", "351fff5fda1a"),
+    ("proj_arrival_ids_v5", "b6915fa2201d"),
+    ("proj_listeners_v5", "0d9e2df9ab78"),
     ("proj_orders_v5", "dde7aace2f72"),
     ("proj_inbox_v5", "31eb75cd80fd"),
     ("proj_shapes_v5", "f617cf92e66a"),
@@ -39,6 +39,8 @@ const PINNED: [(&str, &str); 24] = [
     ("proj_actions_v5", "75110cbc19ef"),
     ("proj_edited_v5", "84bd045ec454"),
     ("proj_standing_v5", "941fe64bc860"),
+    ("proj_tally_v5", "3f9dfc4aee4b"),
+    ("proj_told_v5", "42761746e9b2"),
 ];
 
 #[test]
