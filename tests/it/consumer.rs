@@ -130,6 +130,7 @@ fn a_client_that_is_not_ours_discovers_the_service_and_its_counts() {
         "placet.v1.inbox.*.decide",
         "placet.v1.inbox.*.get",
         "placet.v1.inbox.*.list",
+        "placet.v1.inbox.*.stats",
     ];
     assert_eq!(found["subjects"], json!(subjects));
     // what was refused is counted as such, and says so in body and headers

@@ -231,7 +231,7 @@ async fn nobody_is_shown_an_item_or_a_shape_that_does_not_concern_them() {
         json!({"filter": {"all": true}, "group": true}),
     ] {
         let page = list(&world, "bystander", &body);
-        let shown = page["items"].as_array().or(page["groups"].as_array()).unwrap();
+        let shown = page["items"].as_array().or_else(|| page["groups"].as_array()).unwrap();
         assert_eq!((shown.len(), &page["next"]), (0, &Value::Null), "{body}");
     }
     // who votes goes on seeing it, but is not asked again
