@@ -8,12 +8,13 @@ use placet_adapters::{Cause, Failed};
 use placet_executor::inbox::Caller;
 use placet_executor::{Clock, Transports, Vote};
 use placet_log::{Append, Expected, Log, NewEvent};
+use placet_model::approval::{Escalation, Threshold};
 use placet_model::decision::{Assurance, Verdict, Voter};
 use placet_model::draft::Mode;
 use placet_model::event::notice::{
     AlarmKind, ApproverAlarmRaised, NoticeAbout, NoticeFailed, NoticeFailure, NoticeQueued,
 };
-use placet_model::policy::{BreakGlass, NoticePayload, Policy};
+use placet_model::policy::{BreakGlass, NoticePayload, Policy, Require, Rule};
 use placet_model::project::{Channel, ProjectConfig};
 use placet_model::request::Body;
 use placet_model::{Actor, Digest, Duration, Event, EventId, Position, Revision, StreamId};
@@ -248,6 +249,43 @@ async fn what_is_decided_before_it_is_told_is_not_told() {
     world.handle.resume(&name("author"), None).await.unwrap();
     let events = until(&world, |events| sent(events) == 1).await;
     assert_eq!(queued(&events)[0].about, [(NoticeAbout::Waiting, 1)]);
+}
+
+#[tokio::test]
+async fn what_still_waits_is_told_again_and_to_those_whom_its_escalation_adds() {
+    let second = Duration::from_millis(1_000);
+    let mut policy = people();
+    let threshold = Threshold {
+        from: vec![name("approver")],
+        approve: 1,
+        deny: 1,
+        escalate: Some(Escalation { after: second, to: vec![name("second")] }),
+    };
+    let require =
+        Require { thresholds: vec![threshold], remind: Some(second), ..Require::default() };
+    policy.rules = vec![Rule { name: "soon".to_owned(), require, ..Rule::default() }];
+    let channels = [("ana-slack", channel("approver")), ("ben-slack", channel("second"))];
+    let mut config = config(&channels);
+    config.notify.interval = Some(Duration::from_millis(10));
+    let world = telling(config, open_log(None), policy).await;
+
+    ask(&world, Mode::Live).await;
+
+    let told = |events: &[Event], who: &str, about| {
+        let to = |queued: &&NoticeQueued| queued.to == name(who);
+        let names = |queued: &NoticeQueued| queued.about.contains(&(about, 1));
+        queued(events).into_iter().filter(to).any(names)
+    };
+    let events = until(&world, |events| {
+        told(events, "approver", NoticeAbout::Reminder)
+            && told(events, "second", NoticeAbout::Escalation)
+    })
+    .await;
+    assert!(told(&events, "approver", NoticeAbout::Waiting));
+    assert!(
+        !told(&events, "second", NoticeAbout::Waiting),
+        "it was not theirs before: {events:#?}"
+    );
 }
 
 #[tokio::test]
