@@ -9,13 +9,13 @@
 //! | `Reconcile` | `AttemptInDoubt` | executor: resend under the provider's key, or a person |
 //! | `Finished` | the end of a run | executor: whoever waits for it |
 //! | `Hear` | `WaitStarted`, and what does not end a wait | executor: what has come before, in order |
-//! | `Arrived` | `EventEmitted`, `EventReceived` | executor: whoever waits for such an event |
+//! | `Arrived` | `EventEmitted`, `EventReceived`, `InboundReceived` | executor: whoever waits for such an event |
 //! | `StartChild`, `CancelChild` | `ChildStarted`, `ChildDropped` | executor: the other run |
 
 use placet_model::approval::Requirement;
 use placet_model::decision::Settlement;
 use placet_model::event::decision::{DecisionRequested, DecisionSettled, RequirementRaised};
-use placet_model::{AttemptId, DecisionId, Event, RunId, Timestamp, people_event};
+use placet_model::{AttemptId, DecisionId, Event, RunId, Timestamp, inbound_event, people_event};
 
 /// What the core asks of the world.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,6 +108,11 @@ fn raised(body: &RequirementRaised) -> Vec<Effect> {
     effects
 }
 
+/// A provider posted something; the sum of what was refused tells nobody.
+fn came(event: &Event) -> Vec<Effect> {
+    if matches!(event, Event::InboundReceived(_)) { vec![Effect::Arrived] } else { vec![] }
+}
+
 /// The effects of a committed event. Live and replay run the same code; only a live engine
 /// performs them.
 #[expect(clippy::unnested_or_patterns, reason = "a macro stands for several events")]
@@ -132,6 +137,7 @@ pub fn react(event: &Event) -> Vec<Effect> {
         Event::EventMatched(body) if !body.ends => vec![Effect::Hear],
         Event::EventHandled(body) if !body.ends => vec![Effect::Hear],
         Event::EventEmitted(_) | Event::EventReceived(_) => vec![Effect::Arrived],
+        inbound_event!() => came(event),
         Event::ChildStarted(body) => vec![Effect::StartChild { child: body.child }],
         Event::ChildDropped(body) => vec![Effect::CancelChild { child: body.child }],
         Event::AttemptInDoubt(body) => vec![Effect::Reconcile { attempt: body.attempt }],

@@ -41,7 +41,9 @@ use crate::run::{Activity, Frame, FrameKind, Leaf};
 use crate::run::{Branch, Detached, Phase, Run, RunFacts};
 use placet_model::decision::{DecisionState, VoidReason};
 use placet_model::event::run::{FaultFact, RunMigrated, RunStarted};
-use placet_model::{Event, Iteration, PayloadRef, Revision, TaskPath, Timestamp, people_event};
+use placet_model::{
+    Event, Iteration, PayloadRef, Revision, TaskPath, Timestamp, inbound_event, people_event,
+};
 use std::sync::Arc;
 
 /// An event that cannot follow in this state: a bug when deciding, a corrupt log when replaying.
@@ -157,6 +159,7 @@ impl Run {
             | Event::EpochStarted(_)
             | Event::StandingEndorsed(_)
             | Event::BreakGlassReviewed(_)
+            | inbound_event!()
             | people_event!() => Err(No),
         }
     }
