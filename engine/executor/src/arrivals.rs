@@ -91,7 +91,7 @@ impl Handle {
         let envelope = envelope(*integration, event, self.now())?;
         let correlate = event.match_on.iter().filter_map(|name| {
             let value = event.correlate.get(name)?;
-            Some(self.sent_key(*integration, name, value))
+            Some(sent_key(&self.env.log, *integration, (name, value)))
         });
         let received = InboundReceived {
             integration: *integration,
@@ -107,11 +107,6 @@ impl Handle {
         let new = NewEvent::new(event_id(&identity), Actor::Engine, received).with_payload(content);
         let append = Append::new(StreamId::Events, Expected::Any, vec![new]);
         Ok(append.about(self.pseudonyms(&subjects)).with_key(self.env.log.new_data_key()?))
-    }
-
-    /// The key by which what was sent and what answers it are found to belong together.
-    fn sent_key(&self, integration: IntegrationId, name: &str, value: &str) -> Digest {
-        sent_key(&self.env.log, integration, (name, value))
     }
 
     /// Counts an arrival that was not taken; the sum is recorded later.
