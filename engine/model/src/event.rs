@@ -11,6 +11,7 @@ pub mod child;
 pub mod decision;
 pub mod governance;
 pub mod integration;
+pub mod lookup;
 pub mod notice;
 pub mod people;
 pub mod run;
@@ -36,6 +37,7 @@ use integration::{
     CredentialStored, CredentialUsed, HealthCheckFailed, IntegrationConnected, IntegrationDisabled,
     IntegrationDisconnected, IntegrationEnabled, IntegrationTested,
 };
+use lookup::{LookupEnded, LookupPlanned, LookupStarted};
 use notice::{ApproverAlarmRaised, NoticeFailed, NoticeQueued, NoticeSent};
 use people::{KeyRegistered, KeyRevoked};
 use run::{
@@ -122,6 +124,9 @@ macro_rules! for_each_event {
             NoticeFailed = 102,
             ApproverAlarmRaised = 103,
             ResolutionCast = 105,
+            LookupPlanned = 110,
+            LookupStarted = 111,
+            LookupEnded = 112,
         }
     };
 }
@@ -137,6 +142,16 @@ macro_rules! people_event {
             | $crate::Event::NoticeSent(_)
             | $crate::Event::NoticeFailed(_)
             | $crate::Event::ApproverAlarmRaised(_)
+    };
+}
+
+/// The events of look-ups, as a pattern.
+#[macro_export]
+macro_rules! lookup_event {
+    () => {
+        $crate::Event::LookupPlanned(_)
+            | $crate::Event::LookupStarted(_)
+            | $crate::Event::LookupEnded(_)
     };
 }
 
