@@ -4,7 +4,7 @@
 //! is acknowledged.
 
 use crate::policy::{self, Electorate};
-use crate::run::{Activity, Ask, Attempt, Branch, Run};
+use crate::run::{Activity, Ask, Attempt, Branch, LookupStage, Run};
 use placet_model::approval::Requirement;
 use placet_model::decision::{Settlement, Verdict, VoidReason};
 use placet_model::draft::{BoundField, DraftDocument};
@@ -113,7 +113,8 @@ pub fn claim(
     Claim::Decided(vec![decided])
 }
 
-/// The next try of an attempt in doubt, whose provider deduplicates on our key: the same bytes, and
+/// The next try of an attempt in doubt, whose provider deduplicates on our key, or has been asked and
+/// does not have it: the same bytes, and
 /// the same rules as for a claim. Where these say no the attempt stays in doubt, and
 /// [`Claim::Nothing`] leaves it to a person: it can be neither void nor asked again, since it may
 /// have been sent. The caller has checked that the key is still young enough.
@@ -122,6 +123,11 @@ pub fn again(run: &Run, attempt: AttemptId, circumstances: &Circumstances<'_>) -
     let Some((branch, _)) = run.attempts().find(mine) else { return Claim::Nothing };
     let Activity::InDoubt(_, last) = &branch.activity else { return Claim::Nothing };
     let Some(ask) = &last.ask else { return Claim::Nothing };
+    match run.lookup_stage(attempt) {
+        None | Some(LookupStage::Absent | LookupStage::Outdated | LookupStage::Over) => {}
+        // first what became of the last try
+        Some(LookupStage::Due(_) | LookupStage::UnderWay) => return Claim::Nothing,
+    }
     if let Some(hold) = hold(branch, circumstances) {
         return Claim::Hold(hold);
     }

@@ -22,7 +22,8 @@ use placet_model::event::inbound::{ENVELOPE, InboundReceived};
 use placet_model::event::run::{RunMigrated, RunStarted};
 use placet_model::event::wait::EventReceived;
 use placet_model::{
-    DecisionId, Event, PayloadRef, Position, RecordedEvent, Revision, RunId, StreamId, people_event,
+    DecisionId, Event, PayloadRef, Position, RecordedEvent, Revision, RunId, StreamId,
+    lookup_event, people_event,
 };
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -79,6 +80,7 @@ struct TouchedDecision {
 type Keys<const N: usize> = BTreeMap<[u8; N], bool>;
 
 impl Commit {
+    #[expect(clippy::unnested_or_patterns, reason = "a macro stands for several events")]
     fn event(&mut self, store: &mut Store<'_>, event: &RecordedEvent) -> Result<(), Error> {
         match &event.event {
             Event::RunStarted(body) => self.run_started(store, event, body),
@@ -123,7 +125,8 @@ impl Commit {
             | Event::AttemptInDoubt(_)
             | Event::VoteDelegated(_)
             | Event::ApproversReminded(_)
-            | Event::AttemptReconciled(_) => self.run_event(store, event),
+            | Event::AttemptReconciled(_)
+            | lookup_event!() => self.run_event(store, event),
             Event::StandingUsed(body) => self.standing_used(store, event, body),
             Event::RunMigrated(body) => self.run_migrated(store, event, body),
             Event::IntegrationConnected(_)

@@ -1,8 +1,8 @@
 //! A sentence for every type of event: a new type has none until it gets one here.
 
 use super::words::Teller;
-use super::{flow, gate, notice, project};
-use placet_model::{Event, IntegrationId, people_event};
+use super::{flow, gate, lookup, notice, project};
+use placet_model::{Event, IntegrationId, lookup_event, people_event};
 
 impl Teller<'_> {
     /// What the event says.
@@ -51,6 +51,7 @@ impl Teller<'_> {
             Event::AttemptDeferred(body) => gate::attempt_deferred(body),
             Event::AttemptInDoubt(body) => gate::attempt_in_doubt(self, body),
             Event::AttemptReconciled(body) => gate::attempt_reconciled(self, body),
+            lookup_event!() => lookup::sentence(self),
             Event::IntegrationConnected(body) => project::connected(self, body),
             Event::CredentialStored(body) => project::credential_stored(self, body),
             Event::CredentialUsed(body) => project::credential_used(self, body),
