@@ -14,6 +14,7 @@ mod acts;
 pub mod backup;
 mod checkpoints;
 pub mod clock;
+pub mod connections;
 pub mod deploy;
 mod engine;
 pub mod env;

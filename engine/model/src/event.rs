@@ -34,7 +34,7 @@ use governance::{
 };
 use integration::{
     CredentialStored, CredentialUsed, HealthCheckFailed, IntegrationConnected, IntegrationDisabled,
-    IntegrationDisconnected, IntegrationEnabled, IntegrationTested,
+    IntegrationDisconnected, IntegrationEnabled, IntegrationScoped, IntegrationTested,
 };
 use notice::{ApproverAlarmRaised, NoticeFailed, NoticeQueued, NoticeSent};
 use people::{KeyRegistered, KeyRevoked};
@@ -122,6 +122,7 @@ macro_rules! for_each_event {
             NoticeFailed = 102,
             ApproverAlarmRaised = 103,
             ResolutionCast = 105,
+            IntegrationScoped = 125,
         }
     };
 }

@@ -15,36 +15,36 @@ use placet_model::{Digest, Event, Iteration, StreamId, TaskPath};
 
 /// The first 12 hex digits over all rows of each table.
 const PINNED: [(&str, &str); 26] = [
-    ("proj_hot_v5", "eb8649e4af2b"),
-    ("proj_runs_v5", "c8146788cddb"),
-    ("proj_ended_v5", "472c94d8b6ce"),
-    ("proj_due_v5", "17d70bcfdf4f"),
-    ("proj_decisions_v5", "2972281c2c1d"),
-    ("proj_requests_v5", "7ca299d6d7af"),
-    ("proj_nonces_v5", "4a4ae04a3e04"),
-    ("proj_integrations_v5", "d88d3c112af0"),
-    ("proj_located_v5", "b9056ed61f6f"),
-    ("proj_workflows_v5", "29d262ea6f85"),
-    ("proj_project_v5", "e1df2eaecc94"),
-    ("proj_arrivals_v5", "e91f8cb81ee7"),
-    ("proj_arrival_types_v5", "351fff5fda1a"),
-    ("proj_arrival_ids_v5", "b6915fa2201d"),
-    ("proj_listeners_v5", "0d9e2df9ab78"),
-    ("proj_orders_v5", "dde7aace2f72"),
-    ("proj_inbox_v5", "31eb75cd80fd"),
-    ("proj_shapes_v5", "f617cf92e66a"),
-    ("proj_shaped_v5", "15133ed8ed0a"),
-    ("proj_asked_v5", "546b7dae4e25"),
-    ("proj_hands_v5", "dd115c905fdb"),
-    ("proj_actions_v5", "75110cbc19ef"),
-    ("proj_edited_v5", "84bd045ec454"),
-    ("proj_standing_v5", "941fe64bc860"),
-    ("proj_tally_v5", "3f9dfc4aee4b"),
-    ("proj_told_v5", "42761746e9b2"),
+    ("proj_hot_v6", "eb8649e4af2b"),
+    ("proj_runs_v6", "c8146788cddb"),
+    ("proj_ended_v6", "472c94d8b6ce"),
+    ("proj_due_v6", "17d70bcfdf4f"),
+    ("proj_decisions_v6", "2972281c2c1d"),
+    ("proj_requests_v6", "7ca299d6d7af"),
+    ("proj_nonces_v6", "4a4ae04a3e04"),
+    ("proj_integrations_v6", "4682081dbf62"),
+    ("proj_located_v6", "b9056ed61f6f"),
+    ("proj_workflows_v6", "29d262ea6f85"),
+    ("proj_project_v6", "e1df2eaecc94"),
+    ("proj_arrivals_v6", "e91f8cb81ee7"),
+    ("proj_arrival_types_v6", "351fff5fda1a"),
+    ("proj_arrival_ids_v6", "b6915fa2201d"),
+    ("proj_listeners_v6", "0d9e2df9ab78"),
+    ("proj_orders_v6", "dde7aace2f72"),
+    ("proj_inbox_v6", "31eb75cd80fd"),
+    ("proj_shapes_v6", "f617cf92e66a"),
+    ("proj_shaped_v6", "15133ed8ed0a"),
+    ("proj_asked_v6", "546b7dae4e25"),
+    ("proj_hands_v6", "dd115c905fdb"),
+    ("proj_actions_v6", "75110cbc19ef"),
+    ("proj_edited_v6", "84bd045ec454"),
+    ("proj_standing_v6", "941fe64bc860"),
+    ("proj_tally_v6", "3f9dfc4aee4b"),
+    ("proj_told_v6", "42761746e9b2"),
 ];
 
 #[test]
-fn the_bytes_of_every_kind_of_row_are_those_of_version_5() {
+fn the_bytes_of_every_kind_of_row_are_those_of_version_6() {
     let mut world = filled();
     gates(&mut world);
     lines(&mut world);
