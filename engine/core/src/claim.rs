@@ -71,7 +71,9 @@ impl Hold {
             Self::Paused => "outbound traffic of the project is paused",
             Self::IntegrationPaused => "outbound traffic of the integration is paused",
             Self::IntegrationDisabled => "the integration is disabled",
-            Self::IntegrationFailed => "the integration has failed and must be connected again",
+            Self::IntegrationFailed => {
+                "the integration has failed: it must be tested, given a new credential, or connected again"
+            }
             Self::ModeUnavailable => "this engine does not send in the run's mode",
             Self::RateLimited => "a rate limit or budget is used up",
             Self::Stopping => "the engine is stopping",

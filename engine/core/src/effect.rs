@@ -187,6 +187,7 @@ pub fn react(event: &Event) -> Vec<Effect> {
         | Event::IntegrationDisabled(_)
         | Event::IntegrationEnabled(_)
         | Event::IntegrationDisconnected(_)
+        | Event::IntegrationScoped(_)
         | Event::PolicyChanged(_)
         | Event::OutboundPaused(_)
         | Event::OutboundResumed(_)

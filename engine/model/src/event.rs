@@ -37,7 +37,7 @@ use governance::{
 use inbound::{InboundReceived, InboundRejected};
 use integration::{
     CredentialStored, CredentialUsed, HealthCheckFailed, IntegrationConnected, IntegrationDisabled,
-    IntegrationDisconnected, IntegrationEnabled, IntegrationTested,
+    IntegrationDisconnected, IntegrationEnabled, IntegrationScoped, IntegrationTested,
 };
 use lookup::{LookupEnded, LookupPlanned, LookupStarted};
 use notice::{ApproverAlarmRaised, NoticeFailed, NoticeQueued, NoticeSent};
@@ -131,6 +131,7 @@ macro_rules! for_each_event {
             LookupPlanned = 110,
             LookupStarted = 111,
             LookupEnded = 112,
+            IntegrationScoped = 125,
         }
     };
 }

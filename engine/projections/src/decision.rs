@@ -137,6 +137,7 @@ impl<'e> Change<'e> {
             | Event::IntegrationDisabled(_)
             | Event::IntegrationEnabled(_)
             | Event::IntegrationDisconnected(_)
+            | Event::IntegrationScoped(_)
             | Event::PolicyChanged(_)
             | Event::OutboundPaused(_)
             | Event::OutboundResumed(_)

@@ -136,6 +136,7 @@ impl Commit {
             | Event::IntegrationDisabled(_)
             | Event::IntegrationEnabled(_)
             | Event::IntegrationDisconnected(_)
+            | Event::IntegrationScoped(_)
             | Event::PolicyChanged(_)
             | Event::OutboundPaused(_)
             | Event::OutboundResumed(_)
@@ -351,6 +352,7 @@ fn of_project(store: &mut Store<'_>, event: &RecordedEvent) -> Result<(), Error>
         Event::IntegrationDisabled(body) => integrations::disabled(store, body.integration),
         Event::IntegrationEnabled(body) => integrations::enabled(store, body.integration),
         Event::IntegrationDisconnected(body) => integrations::disconnected(store, body.integration),
+        Event::IntegrationScoped(body) => integrations::scoped(store, body),
         Event::PolicyChanged(body) => project::policy_changed(store, event, body),
         Event::OutboundPaused(body) => project::outbound(store, body.integration, Outbound::Paused),
         Event::OutboundResumed(body) => {

@@ -80,6 +80,7 @@ impl About {
             Event::IntegrationDisabled(body) => Self::integration(Some(body.integration)),
             Event::IntegrationEnabled(body) => Self::integration(Some(body.integration)),
             Event::IntegrationDisconnected(body) => Self::integration(Some(body.integration)),
+            Event::IntegrationScoped(body) => Self::integration(Some(body.integration)),
             Event::OutboundPaused(body) => Self::integration(body.integration),
             Event::OutboundResumed(body) => Self::integration(body.integration),
             Event::NoticeQueued(b) if b.integration.is_some() => Self::integration(b.integration),

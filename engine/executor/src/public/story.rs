@@ -317,7 +317,8 @@ impl Around {
             | EventKind::IntegrationConnected
             | EventKind::IntegrationDisabled
             | EventKind::IntegrationEnabled
-            | EventKind::IntegrationDisconnected => during && mine,
+            | EventKind::IntegrationDisconnected
+            | EventKind::IntegrationScoped => during && mine,
             _ => false,
         }
     }

@@ -60,6 +60,7 @@ impl Teller<'_> {
             Event::IntegrationDisabled(body) => self.switched("off", body.integration),
             Event::IntegrationEnabled(body) => self.switched("on", body.integration),
             Event::IntegrationDisconnected(body) => project::disconnected(self, body),
+            Event::IntegrationScoped(body) => project::scoped(self, body),
             Event::PolicyChanged(body) => project::policy_changed(self, body),
             Event::OutboundPaused(body) => project::paused(self, body),
             Event::OutboundResumed(body) => project::resumed(self, body),
