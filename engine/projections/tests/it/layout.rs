@@ -23,7 +23,7 @@ const PINNED: [(&str, &str); 26] = [
     ("proj_decisions_v6", "95cad71132c6"),
     ("proj_requests_v6", "7ca299d6d7af"),
     ("proj_nonces_v6", "4a4ae04a3e04"),
-    ("proj_integrations_v6", "d88d3c112af0"),
+    ("proj_integrations_v6", "4682081dbf62"),
     ("proj_located_v6", "b9056ed61f6f"),
     ("proj_workflows_v6", "29d262ea6f85"),
     ("proj_project_v6", "e1df2eaecc94"),
