@@ -3,6 +3,7 @@
 
 mod actions;
 mod audit;
+pub(crate) mod authorize;
 pub(crate) mod backup;
 mod connect;
 mod events;
@@ -15,6 +16,7 @@ mod keys;
 mod manifests;
 mod policy;
 mod projections;
+mod revoke;
 mod runs;
 pub(crate) mod status;
 mod tokens;
@@ -59,6 +61,8 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/tokens", get(tokens::list).post(tokens::issue))
         .route("/tokens/{id}/revoke", post(tokens::revoke))
         .route("/integrations", get(integrations::list).post(integrations::connect))
+        .route("/integrations/{name}/authorize", post(authorize::begin))
+        .route("/authorizations/{id}", get(authorize::stage))
         .route("/integrations/{name}/enable", post(integrations::enable))
         .route("/integrations/{name}/disable", post(integrations::disable))
         .route("/integrations/{name}/disconnect", post(integrations::disconnect))
