@@ -55,8 +55,11 @@ fn provider(page: &mut String, manifest: &Manifest, tested: Option<Tested<'_>>) 
         None => "the credential's lineage",
     };
     put(page, &format!("- Acts as: {who}."));
+    if let Some(grant) = manifest.grant() {
+        put(page, &format!("- Connects by OAuth: {}.", grant.in_words()));
+    }
     if let Some(revoke) = manifest.revoke() {
-        put(page, &format!("- After a disconnect its credential is {}.", revoke.words()));
+        put(page, &format!("- After a disconnect its credential is {}.", revoke.in_words()));
     }
     put(page, &format!("- Inbound: {}.\n", inbound(manifest.inbound())));
 }

@@ -23,6 +23,7 @@ mod kill_loop;
 mod kit;
 mod language;
 mod notices;
+mod oauth;
 mod office;
 mod operator;
 mod policies;

@@ -3,6 +3,7 @@
 //! they are refused as *not built yet* and never ignored.
 
 use super::document_inbound::InboundDoc;
+use super::document_oauth::{OauthDoc, RevokeDoc};
 use crate::mock::MockTime;
 use placet_model::manifest::{DeliveryKind, Effect, Outcome};
 use serde::{Deserialize, Serialize};
@@ -50,7 +51,7 @@ pub(super) struct AuthDoc {
     pub(super) kind: AuthKind,
     pub(super) placement: Option<Spanned<PlacementDoc>>,
     pub(super) sign: Option<Spanned<SignDoc>>,
-    pub(super) oauth: NotBuilt,
+    pub(super) oauth: Option<Spanned<OauthDoc>>,
     pub(super) extra_headers: NotBuilt,
     pub(super) mode_from: NotBuilt,
 }
@@ -151,29 +152,6 @@ pub(super) struct ScopesFromDoc {
     pub(super) sep: Option<String>,
     /// A list of names in the body.
     pub(super) body: Option<String>,
-}
-
-/// What a disconnect can say about the credential that it forgets.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RevokeDoc {
-    pub(super) scope: RevokeScope,
-    /// Where a person revokes it.
-    pub(super) manual_url: Option<String>,
-    /// What else ends with it.
-    pub(super) shared_with: Option<String>,
-    pub(super) request: NotBuilt,
-    pub(super) also: NotBuilt,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum RevokeScope {
-    /// No call of ours takes it back.
-    None,
-    Token,
-    Grant,
-    Webhook,
 }
 
 #[derive(Debug, Deserialize)]

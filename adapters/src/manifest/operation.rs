@@ -3,6 +3,7 @@
 
 use crate::classify::{ErrorCode, Rule};
 use crate::mock::Mock;
+use crate::oauth::GrantSpec;
 use crate::pointer::Pointer;
 use crate::preview::PreviewSpec;
 use crate::reduce::Store;
@@ -32,6 +33,7 @@ pub struct Operation {
     pub(crate) config_schema: Option<Arc<Schema>>,
     pub(crate) hosts: Arc<[String]>,
     pub(crate) placement: Option<Placement>,
+    pub(crate) grant: Option<Arc<GrantSpec>>,
     pub(crate) signature: Option<Signature>,
     pub(crate) target: Option<TargetSpec>,
     pub(crate) recipients: Vec<Pointer>,
@@ -108,6 +110,11 @@ impl Operation {
 
     pub const fn mock(&self) -> &Mock {
         &self.mock
+    }
+
+    /// How the token behind its credential is renewed; none where it is not.
+    pub const fn grant(&self) -> Option<&Arc<GrantSpec>> {
+        self.grant.as_ref()
     }
 
     /// Hosts that a literal URL of this provider may name; a configured host is the settings'.

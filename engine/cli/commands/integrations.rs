@@ -1,6 +1,7 @@
 //! `placet integrations`: the configured connections of the project.
 
 mod life;
+mod oauth;
 
 use crate::exit::{Exit, invalid};
 use crate::link::{Link, Purpose, Target, encoded};
@@ -76,6 +77,8 @@ struct Connect {
     /// A field of its credential, `FIELD=@FILE` or `FIELD=env:VARIABLE`: never on the command line
     #[arg(long = "credential", value_name = "FIELD=@FILE|env:VARIABLE")]
     credential: Vec<String>,
+    #[command(flatten)]
+    person: Person,
     /// Steps that name no integration use it
     #[arg(long)]
     default: bool,
@@ -116,6 +119,26 @@ struct Scope {
     agents: Vec<String>,
     #[arg(long)]
     json: bool,
+}
+
+/// Connecting by OAuth.
+#[derive(Debug, clap::Args)]
+struct Person {
+    /// A person gives the grant at the provider: print a link for a browser, and wait
+    #[arg(long)]
+    oauth: bool,
+    /// With --oauth: the id of your own app at the provider
+    #[arg(long, value_name = "ID", requires = "oauth")]
+    client_id: Option<String>,
+    /// With --oauth: its secret, never on the command line
+    #[arg(long, value_name = "@FILE|env:VARIABLE", requires = "oauth")]
+    client_secret: Option<String>,
+    /// With --oauth: a set of scopes of the provider's manifest, or a single one of them
+    #[arg(long = "scope", value_name = "SET|SCOPE", requires = "oauth")]
+    scopes: Vec<String>,
+    /// With --oauth: under which of its names (serve.hosts) the provider sends people back
+    #[arg(long, value_name = "HOST", requires = "oauth")]
+    host: Option<String>,
 }
 
 pub(crate) async fn run(args: Args) -> Result<Exit> {
@@ -234,6 +257,9 @@ fn row(integration: &Value) -> Vec<String> {
 }
 
 async fn connected(link: &Link, connect: Connect) -> Result<()> {
+    if connect.person.oauth {
+        return oauth::connected(link, connect).await;
+    }
     let name = connect.name.unwrap_or_else(|| connect.provider.clone());
     let mut body = Map::from_iter([
         ("name".to_owned(), json!(name)),
@@ -264,19 +290,27 @@ fn credential(given: &[String]) -> Result<Value> {
     let mut fields = Map::new();
     for pair in given {
         let (field, place) = split(pair)?;
-        let secret = if let Some(path) = place.strip_prefix('@') {
-            project::read(Path::new(path))?.text().trim_end_matches(['\r', '\n']).to_owned()
-        } else if let Some(variable) = place.strip_prefix("env:") {
-            let value = std::env::var(variable);
-            value.map_err(|_unset| invalid(format!("the variable {variable} is not set")))?
-        } else {
-            let words = "a credential does not stand on the command line, where others can read \
-                         it: write FIELD=@FILE or FIELD=env:VARIABLE";
-            return Err(invalid(words));
-        };
-        fields.insert(field.to_owned(), json!(secret));
+        fields.insert(field.to_owned(), json!(secret(place)?));
     }
     Ok(Value::Object(fields))
+}
+
+/// A secret from where it stands, `@FILE` or `env:VARIABLE`.
+fn secret(place: &str) -> Result<String> {
+    if let Some(path) = place.strip_prefix('@') {
+        return Ok(project::read(Path::new(path))?
+            .text()
+            .trim_end_matches(['\r', '\n'])
+            .to_owned());
+    }
+    if let Some(variable) = place.strip_prefix("env:") {
+        let value = std::env::var(variable);
+        return value.map_err(|_unset| invalid(format!("the variable {variable} is not set")));
+    }
+    Err(invalid(
+        "a credential does not stand on the command line, where others can read it: write FIELD=@FILE \
+         or FIELD=env:VARIABLE",
+    ))
 }
 
 fn split(pair: &str) -> Result<(&str, &str)> {

@@ -14,6 +14,7 @@ mod destination;
 mod document;
 mod failure;
 mod headers;
+mod renewals;
 mod resolver;
 mod smtp;
 mod tokens;

@@ -5,6 +5,7 @@ use crate::config::EgressConfig;
 use crate::destination::{Destination, Reach, Source};
 use crate::failure::failed;
 use crate::headers;
+use crate::renewals::Renewals;
 use crate::resolver::{GuardedResolver, Lookup, SystemLookup};
 use crate::smtp;
 use crate::tokens::{self, Tokens, WithTokens};
@@ -24,12 +25,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 const REDIRECTS_MAX: usize = 5;
 
 /// The live transport. Cheap to share.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Egress {
     config: Arc<EgressConfig>,
-    clients: Clients,
+    clients: Arc<Clients>,
     holes: Arc<dyn FillHoles>,
-    pub(crate) kept_tokens: Tokens,
+    pub(crate) kept_tokens: Arc<Tokens>,
+    pub(crate) renewals: Arc<Renewals>,
 }
 
 impl Egress {
@@ -45,8 +47,8 @@ impl Egress {
         lookup: Arc<dyn Lookup>,
     ) -> Self {
         let config = Arc::new(config);
-        let clients = Clients::new(Arc::clone(&config), lookup);
-        Self { clients, config, holes, kept_tokens: Tokens::default() }
+        let clients = Arc::new(Clients::new(Arc::clone(&config), lookup));
+        Self { clients, config, holes, kept_tokens: Arc::default(), renewals: Arc::default() }
     }
 
     pub(crate) fn config(&self) -> &EgressConfig {
@@ -226,7 +228,15 @@ impl Egress {
 
 impl Transport for Egress {
     fn perform(&self, call: Call) -> Performing<'_> {
-        Box::pin(async move { self.run(&Errand::of(&call)).await })
+        Box::pin(async move {
+            let errand = Errand::of(&call);
+            let Some(spec) = call.operation.grant() else { return self.run(&errand).await };
+            self.run_granted(&errand, spec).await
+        })
+    }
+
+    fn ask(&self, request: FilledRequest) -> Performing<'_> {
+        Box::pin(self.ask_server(request))
     }
 }
 

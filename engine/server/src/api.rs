@@ -3,6 +3,7 @@
 
 mod actions;
 mod audit;
+pub(crate) mod authorize;
 pub(crate) mod backup;
 mod connect;
 mod connections;
@@ -16,6 +17,7 @@ mod keys;
 mod manifests;
 mod policy;
 mod projections;
+mod revoke;
 mod runs;
 pub(crate) mod status;
 mod tokens;
@@ -65,6 +67,8 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/integrations/{name}/uses", get(connections::uses))
         .route("/integrations/{name}/rotate", post(connections::rotate))
         .route("/integrations/{name}/scope", post(connections::scope))
+        .route("/integrations/{name}/authorize", post(authorize::begin))
+        .route("/authorizations/{id}", get(authorize::stage))
         .route("/integrations/{name}/enable", post(integrations::enable))
         .route("/integrations/{name}/disable", post(integrations::disable))
         .route("/integrations/{name}/disconnect", post(integrations::disconnect))

@@ -2,6 +2,7 @@
 //! may be lost at any time.
 
 use crate::access::Access;
+use crate::authorizations::Authorizations;
 use crate::hooks::Hooks;
 use crate::problem::Problem;
 use crate::rebuilds::Rebuilds;
@@ -31,6 +32,7 @@ pub(crate) struct App {
     pub(crate) handle: Handle,
     pub(crate) access: Access,
     pub(crate) sessions: Sessions,
+    pub(crate) authorizations: Authorizations,
     pub(crate) repeats: Repeats,
     pub(crate) vault: Option<Arc<Vault>>,
     pub(crate) live: Option<Arc<dyn Transport>>,
@@ -91,6 +93,7 @@ impl App {
             handle,
             access,
             sessions: Sessions::new(login_token.as_ref(), address.port()),
+            authorizations: Authorizations::new(address.port()),
             repeats: Repeats::default(),
             vault,
             live,

@@ -13,6 +13,8 @@
 mod access;
 mod api;
 mod app;
+mod authorizations;
+mod callback;
 mod caller;
 mod documents;
 mod extract;

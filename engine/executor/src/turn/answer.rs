@@ -20,6 +20,8 @@ use std::sync::Arc;
 /// Tries of an ungated read.
 const READ_TRIES_MAX: u32 = 3;
 
+/// Why an integration is held whose grant has ended.
+const GRANT_OVER: &str = "grant_over";
 /// Bytes of a provider's error code in an event.
 const CODE_BYTES_MAX: usize = 256;
 /// Bytes of what a provider says, kept as content; escaped they stay within the least limit.
@@ -71,7 +73,9 @@ impl Turn<'_> {
         if let OutcomeVerdict::Refused { reason: RefuseReason::Reconnect, code, .. } = &verdict {
             // the same draft stays spendable; until the integration is connected again it holds
             let code = code.clone().unwrap_or_else(|| "credential_refused".to_owned());
-            let gated = plan.target.integration.as_ref().filter(|_| plan.gated);
+            // a read that is refused tells of this read; a grant that is over, of every call
+            let for_all = plan.gated || code == GRANT_OVER;
+            let gated = plan.target.integration.as_ref().filter(|_| for_all);
             self.out.failed = gated.map(|integration| (integration.id, code));
         }
         let command = Command::Answered(Box::new(CoreAnswer {
@@ -114,8 +118,12 @@ impl Turn<'_> {
         classified: &Classified,
         sent: Sent<'_>,
     ) -> (OutcomeVerdict, Vec<Content>, Option<Fault>) {
-        let unfilled = answer.as_ref().err().filter(|failed| failed.cause == Cause::Hole);
-        if let Some(failed) = unfilled.filter(|failed| failed.phase == Phase::BeforeSend) {
+        let unsent = answer.as_ref().err().filter(|failed| failed.phase == Phase::BeforeSend);
+        if let Some(failed) = unsent.filter(|failed| failed.cause == Cause::Grant) {
+            let code = Some(GRANT_OVER.to_owned());
+            return self.not_sent(RefuseReason::Reconnect, Some(failed.detail.clone()), code);
+        }
+        if let Some(failed) = unsent.filter(|failed| failed.cause == Cause::Hole) {
             return self.not_sent(RefuseReason::Reconnect, Some(failed.detail.clone()), None);
         }
         let said = said(answer, classified);
@@ -249,6 +257,7 @@ fn defer_reason(answer: &Answer) -> DeferReason {
             Cause::Dns | Cause::Connect | Cause::Tls => DeferReason::Connect,
             Cause::Refused
             | Cause::Hole
+            | Cause::Grant
             | Cause::Timeout
             | Cause::Reset
             | Cause::TooLarge

@@ -65,7 +65,7 @@ impl Dice {
 
     fn of_integration(&mut self, integration: IntegrationId) -> Event {
         let identity = Identity { id: format!("U{}", self.below(3)), tenant: "T1".into() };
-        match self.below(11) {
+        match self.below(12) {
             0..=2 => IntegrationConnected {
                 integration,
                 name: format!("slack-{}", self.below(2)),
