@@ -10,6 +10,7 @@ mod backup;
 mod bad_data;
 mod cli;
 mod config;
+mod connections;
 mod consumer;
 mod deploy;
 mod documents;

@@ -35,6 +35,7 @@
 
 mod control;
 mod gate;
+mod lookup;
 mod wait;
 
 use crate::run::{Activity, Frame, FrameKind, Leaf};
@@ -42,7 +43,8 @@ use crate::run::{Branch, Detached, Phase, Run, RunFacts};
 use placet_model::decision::{DecisionState, VoidReason};
 use placet_model::event::run::{FaultFact, RunMigrated, RunStarted};
 use placet_model::{
-    Event, Iteration, PayloadRef, Revision, TaskPath, Timestamp, inbound_event, people_event,
+    Event, Iteration, PayloadRef, Revision, TaskPath, Timestamp, inbound_event, lookup_event,
+    people_event,
 };
 use std::sync::Arc;
 
@@ -135,6 +137,7 @@ impl Run {
             Event::AttemptDeferred(body) => self.attempt_deferred(body),
             Event::AttemptInDoubt(body) => self.attempt_in_doubt(body.attempt, body.try_number),
             Event::AttemptReconciled(body) => self.attempt_reconciled(body),
+            lookup_event!() => self.looked_up(event),
             Event::IntegrationConnected(_)
             | Event::CredentialStored(_)
             | Event::CredentialUsed(_)
@@ -143,6 +146,7 @@ impl Run {
             | Event::IntegrationDisabled(_)
             | Event::IntegrationEnabled(_)
             | Event::IntegrationDisconnected(_)
+            | Event::IntegrationScoped(_)
             | Event::PolicyChanged(_)
             | Event::OutboundPaused(_)
             | Event::OutboundResumed(_)

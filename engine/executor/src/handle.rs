@@ -4,6 +4,7 @@
 use crate::acts::Nonces;
 use crate::arrivals::{self, Refusing};
 use crate::checkpoints::Checkpoints;
+use crate::connections::Connections;
 use crate::env::Env;
 use crate::events::{self, Envelope};
 use crate::input::{ActTurn, Change, Input};
@@ -113,6 +114,19 @@ impl From<placet_log::Error> for Error {
 impl From<placet_projections::Error> for Error {
     fn from(error: placet_projections::Error) -> Self {
         Self::Env(error.into())
+    }
+}
+
+impl From<placet_vault::Error> for Error {
+    /// No error of the vault holds a secret.
+    fn from(error: placet_vault::Error) -> Self {
+        use placet_vault::Error as E;
+        let code = match &error {
+            E::FieldCount { .. } | E::FieldName { .. } | E::FieldSize { .. } => "PL4003",
+            _ => error.code().unwrap_or("PL9001"),
+        };
+        let words = crate::turn::describe(&error);
+        Self::Refused { code, detail: format!("the credential: {words}") }
     }
 }
 
@@ -235,6 +249,7 @@ pub struct Handle {
     notices: broadcast::WeakSender<Notice>,
     door: Arc<Semaphore>,
     pub(crate) agents: Arc<crate::actions::Agents>,
+    pub(crate) connections: Arc<Connections>,
     acts: Arc<Mutex<()>>,
     pub(crate) checkpoints: Checkpoints,
     /// Votes under way, by their nonces.
@@ -279,10 +294,16 @@ impl Handle {
             nonces: Nonces::default(),
             signed_only: Arc::default(),
             agents: Arc::default(),
+            connections: Arc::default(),
             schedules: Arc::default(),
             refusing: Refusing::default(),
             _alive: alive,
         }
+    }
+
+    /// The same, with a way to ask providers who we are.
+    pub(crate) fn through(self, connections: Arc<Connections>) -> Self {
+        Self { connections, ..self }
     }
 
     /// The operator's configuration.

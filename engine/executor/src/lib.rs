@@ -15,6 +15,7 @@ pub mod arrivals;
 pub mod backup;
 mod checkpoints;
 pub mod clock;
+pub mod connections;
 pub mod deploy;
 mod engine;
 pub mod env;

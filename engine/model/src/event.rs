@@ -12,6 +12,7 @@ pub mod decision;
 pub mod governance;
 pub mod inbound;
 pub mod integration;
+pub mod lookup;
 pub mod notice;
 pub mod people;
 pub mod run;
@@ -36,8 +37,9 @@ use governance::{
 use inbound::{InboundReceived, InboundRejected};
 use integration::{
     CredentialStored, CredentialUsed, HealthCheckFailed, IntegrationConnected, IntegrationDisabled,
-    IntegrationDisconnected, IntegrationEnabled, IntegrationTested,
+    IntegrationDisconnected, IntegrationEnabled, IntegrationScoped, IntegrationTested,
 };
+use lookup::{LookupEnded, LookupPlanned, LookupStarted};
 use notice::{ApproverAlarmRaised, NoticeFailed, NoticeQueued, NoticeSent};
 use people::{KeyRegistered, KeyRevoked};
 use run::{
@@ -126,6 +128,10 @@ macro_rules! for_each_event {
             NoticeFailed = 102,
             ApproverAlarmRaised = 103,
             ResolutionCast = 105,
+            LookupPlanned = 110,
+            LookupStarted = 111,
+            LookupEnded = 112,
+            IntegrationScoped = 125,
         }
     };
 }
@@ -149,6 +155,16 @@ macro_rules! people_event {
 macro_rules! inbound_event {
     () => {
         $crate::Event::InboundReceived(_) | $crate::Event::InboundRejected(_)
+    };
+}
+
+/// The events of look-ups, as a pattern.
+#[macro_export]
+macro_rules! lookup_event {
+    () => {
+        $crate::Event::LookupPlanned(_)
+            | $crate::Event::LookupStarted(_)
+            | $crate::Event::LookupEnded(_)
     };
 }
 

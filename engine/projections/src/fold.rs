@@ -22,7 +22,8 @@ use placet_model::event::inbound::{ENVELOPE, InboundReceived};
 use placet_model::event::run::{RunMigrated, RunStarted};
 use placet_model::event::wait::EventReceived;
 use placet_model::{
-    DecisionId, Event, PayloadRef, Position, RecordedEvent, Revision, RunId, StreamId, people_event,
+    DecisionId, Event, PayloadRef, Position, RecordedEvent, Revision, RunId, StreamId,
+    lookup_event, people_event,
 };
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -79,6 +80,7 @@ struct TouchedDecision {
 type Keys<const N: usize> = BTreeMap<[u8; N], bool>;
 
 impl Commit {
+    #[expect(clippy::unnested_or_patterns, reason = "a macro stands for several events")]
     fn event(&mut self, store: &mut Store<'_>, event: &RecordedEvent) -> Result<(), Error> {
         match &event.event {
             Event::RunStarted(body) => self.run_started(store, event, body),
@@ -123,7 +125,8 @@ impl Commit {
             | Event::AttemptInDoubt(_)
             | Event::VoteDelegated(_)
             | Event::ApproversReminded(_)
-            | Event::AttemptReconciled(_) => self.run_event(store, event),
+            | Event::AttemptReconciled(_)
+            | lookup_event!() => self.run_event(store, event),
             Event::StandingUsed(body) => self.standing_used(store, event, body),
             Event::RunMigrated(body) => self.run_migrated(store, event, body),
             Event::IntegrationConnected(_)
@@ -133,6 +136,7 @@ impl Commit {
             | Event::IntegrationDisabled(_)
             | Event::IntegrationEnabled(_)
             | Event::IntegrationDisconnected(_)
+            | Event::IntegrationScoped(_)
             | Event::PolicyChanged(_)
             | Event::OutboundPaused(_)
             | Event::OutboundResumed(_)
@@ -348,6 +352,7 @@ fn of_project(store: &mut Store<'_>, event: &RecordedEvent) -> Result<(), Error>
         Event::IntegrationDisabled(body) => integrations::disabled(store, body.integration),
         Event::IntegrationEnabled(body) => integrations::enabled(store, body.integration),
         Event::IntegrationDisconnected(body) => integrations::disconnected(store, body.integration),
+        Event::IntegrationScoped(body) => integrations::scoped(store, body),
         Event::PolicyChanged(body) => project::policy_changed(store, event, body),
         Event::OutboundPaused(body) => project::outbound(store, body.integration, Outbound::Paused),
         Event::OutboundResumed(body) => {

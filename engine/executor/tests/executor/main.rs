@@ -25,6 +25,7 @@ mod forks;
 mod gate;
 mod interleave;
 mod listing;
+mod lookups;
 mod notices;
 mod policy;
 mod reads;

@@ -15,6 +15,9 @@ use placet_model::event::decision::{
     VoteCast,
 };
 use placet_model::event::inbound::InboundReceived;
+use placet_model::event::lookup::{
+    AbsenceWorth, LookupEnded, LookupFinding, LookupPlanned, LookupStarted,
+};
 use placet_model::event::notice::{NoticeAbout, NoticeQueued, NoticeSent};
 use placet_model::event::run::{
     FaultCaught, FaultFact, RunCancelled, RunCompleted, RunFaulted, RunStarted, TaskCompleted,
@@ -391,4 +394,34 @@ pub(crate) fn in_doubt(id: AttemptId, try_number: u32) -> Event {
 pub(crate) fn reconciled(id: AttemptId, resolution: Resolution) -> Event {
     let output = (resolution == Resolution::Sent).then_some(content(6));
     AttemptReconciled { attempt: id, resolution, by: ReconciledBy::Person, output }.into()
+}
+
+pub(crate) fn planned(attempt: AttemptId, number: u32, due_at: Timestamp) -> Event {
+    LookupPlanned { attempt, number, operation: "slack.conversations.history".into(), due_at }
+        .into()
+}
+
+pub(crate) fn looking(attempt: AttemptId, number: u32) -> Event {
+    LookupStarted {
+        attempt,
+        number,
+        operation: "slack.conversations.history".into(),
+        operation_digest: digest("look-up"),
+        mode: Mode::Sandbox,
+        integration: None,
+        credential_version: 0,
+        with: content(1),
+        request: content(2),
+        request_digest: digest("request"),
+    }
+    .into()
+}
+
+pub(crate) fn looked_up(
+    (attempt, number): (AttemptId, u32),
+    (finding, worth): (LookupFinding, Option<AbsenceWorth>),
+    next_at: Option<Timestamp>,
+) -> Event {
+    let answer = AnswerFacts::default();
+    LookupEnded { attempt, number, finding, worth, count: 0, answer, detail: None, next_at }.into()
 }

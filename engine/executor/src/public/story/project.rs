@@ -10,11 +10,11 @@ use placet_model::event::governance::{
 use placet_model::event::inbound::{ENVELOPE, InboundReceived, InboundRejected, Refusals};
 use placet_model::event::integration::{
     CredentialStored, CredentialUsed, HealthCheckFailed, IntegrationConnected,
-    IntegrationDisconnected, IntegrationTested,
+    IntegrationDisconnected, IntegrationScoped, IntegrationTested,
 };
 use placet_model::event::people::{KeyRegistered, KeyRevoked};
 use placet_model::event::wait::{EventReceived, EventsDelivered};
-use placet_model::integration::Identity;
+use placet_model::integration::{Identity, UseScope};
 
 fn account(identity: &Identity) -> String {
     format!("{} of {}", identity.id, identity.tenant)
@@ -59,6 +59,11 @@ pub(super) fn failed(body: &HealthCheckFailed) -> String {
 pub(super) fn disconnected(teller: &Teller<'_>, body: &IntegrationDisconnected) -> String {
     let who = teller.who();
     format!("{who} disconnected {}: approvals that are bound to it are void", body.integration)
+}
+
+pub(super) fn scoped(teller: &Teller<'_>, body: &IntegrationScoped) -> String {
+    let (who, id) = (teller.who(), body.integration);
+    format!("{who} set where {id} may be used: {}", UseScope::from(body))
 }
 
 pub(super) fn policy_changed(teller: &Teller<'_>, body: &PolicyChanged) -> String {

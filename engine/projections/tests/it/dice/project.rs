@@ -14,7 +14,7 @@ use placet_model::event::governance::{
 use placet_model::event::inbound::{InboundRejected, Refusals, Refused};
 use placet_model::event::integration::{
     CredentialStored, CredentialUsed, HealthCheckFailed, IntegrationConnected, IntegrationDisabled,
-    IntegrationDisconnected, IntegrationEnabled, IntegrationTested,
+    IntegrationDisconnected, IntegrationEnabled, IntegrationScoped, IntegrationTested,
 };
 use placet_model::event::notice::{
     AlarmKind, ApproverAlarmRaised, NoticeAbout, NoticeFailed, NoticeFailure, NoticeQueued,
@@ -22,7 +22,7 @@ use placet_model::event::notice::{
 };
 use placet_model::event::people::{KeyRegistered, KeyRevoked};
 use placet_model::event::wait::Taken;
-use placet_model::integration::Identity;
+use placet_model::integration::{Identity, Visibility};
 use placet_model::nkey::UserKey;
 use placet_model::{Event, EventId, IntegrationId, PayloadRef, Position, RunId, StreamId};
 
@@ -98,6 +98,14 @@ impl Dice {
                 }
                 .into()
             }
+            10 => IntegrationScoped {
+                integration,
+                workstream: Some("sales".into()),
+                space: None,
+                visibility: Some(self.pick(Visibility::ALL)),
+                agents: vec![],
+            }
+            .into(),
             _ => IntegrationDisconnected { integration }.into(),
         }
     }
