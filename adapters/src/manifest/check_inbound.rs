@@ -50,6 +50,10 @@ pub(super) fn inbound(
         events.extend(self::event(event, provider, problems));
     }
     let lifecycle = lifecycle(shape, provider, operations, problems);
+    let each = match &shape.each {
+        Some(at) => Some(pointer(at, document, problems)?),
+        None => None,
+    };
     let handshake = match &shape.handshake {
         Some(handshake) => Some(self::handshake(handshake, problems)?),
         None => None,
@@ -62,6 +66,7 @@ pub(super) fn inbound(
             IntegrityDoc::SharedSecret => Integrity::SharedSecret,
         },
         handshake,
+        each,
         events,
         acks: acks(&shape.ack, &shape.never_return, problems)?,
         carries_content: shape.carries_content,

@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 pub(super) struct InboundDoc {
     pub(super) verify: Spanned<VerifyDoc>,
     pub(super) handshake: Option<Spanned<HandshakeDoc>>,
+    /// Where a list of events stands, when one message brings several.
+    pub(super) each: Option<String>,
     pub(super) events: Vec<Spanned<EventDoc>>,
     pub(super) carries_content: bool,
     pub(super) ack: Spanned<AckDoc>,

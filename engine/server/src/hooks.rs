@@ -19,7 +19,8 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use futures_util::StreamExt as _;
-use placet_adapters::inbound::{Ack, Arrival, Inbound, Received, Reply, Unverified};
+use futures_util::future::join_all;
+use placet_adapters::inbound::{self, Ack, Arrival, Inbound, Received, Reply, Unverified};
 use placet_adapters::{Manifest, SecretText};
 use placet_executor::arrivals::{self, Landed};
 use placet_model::event::inbound::Refused;
@@ -240,26 +241,48 @@ impl Hook {
             }
             Received::Own { .. } => Err((Ack::Stored, Refused::Own)),
             Received::Unknown => Err((Ack::Stored, Refused::Unknown)),
-            Received::Event(event) => {
-                let arrival = arrivals::Arrival {
-                    integration: self.integration.id,
-                    credential_version: self.integration.credential_version,
-                    event: *event,
-                };
-                let ack = match self.app.handle.arrival(arrival).await {
-                    Ok(Landed::Stored(_)) => Ack::Stored,
-                    Ok(Landed::Duplicate(_)) => Ack::Duplicate,
-                    Err(error) => {
-                        tracing::warn!(
-                            code = error.code(),
-                            "what a provider posted is not recorded; it is asked to come again"
-                        );
-                        Ack::RetryLater
+            Received::Event(event) => Ok(inbound.reply(self.land(vec![*event]).await)),
+            Received::Several(all) => {
+                let mut events = vec![];
+                for one in all {
+                    match one {
+                        Received::Event(event) => events.push(*event),
+                        Received::Own { .. } => self.count(Refused::Own),
+                        _ => self.count(Refused::Unknown),
                     }
-                };
-                Ok(inbound.reply(ack))
+                }
+                Ok(inbound.reply(self.land(events).await))
             }
         }
+    }
+
+    /// Records what came in one message. One that could not be recorded brings the whole message
+    /// again, of which the rest is known by then.
+    async fn land(&self, events: Vec<inbound::Event>) -> Ack {
+        let Integration { id, credential_version, .. } = self.integration;
+        let all = events.into_iter().map(|event| {
+            self.app.handle.arrival(arrivals::Arrival {
+                integration: id,
+                credential_version,
+                event,
+            })
+        });
+        let mut ack = Ack::Duplicate;
+        for landed in join_all(all).await {
+            match landed {
+                Ok(Landed::Stored(_)) => ack = Ack::Stored,
+                Ok(Landed::Duplicate(_)) => {}
+                Err(error) => {
+                    let code = error.code();
+                    tracing::warn!(
+                        code,
+                        "what a provider posted is not recorded; it is asked to come again"
+                    );
+                    return Ack::RetryLater;
+                }
+            }
+        }
+        ack
     }
 
     fn count(&self, reason: Refused) {
