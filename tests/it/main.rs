@@ -20,6 +20,7 @@ mod fuzz;
 mod kill_loop;
 mod kit;
 mod language;
+mod lookups;
 mod notices;
 mod office;
 mod operator;
