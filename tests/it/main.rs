@@ -17,6 +17,7 @@ mod erasure;
 mod evidence;
 mod exam;
 mod fuzz;
+mod hooks;
 mod kill_loop;
 mod kit;
 mod language;

@@ -10,13 +10,15 @@
 //! | `LookUp` | `LookupStarted` | executor: the transport, a read |
 //! | `Finished` | the end of a run | executor: whoever waits for it |
 //! | `Hear` | `WaitStarted`, and what does not end a wait | executor: what has come before, in order |
-//! | `Arrived` | `EventEmitted`, `EventReceived` | executor: whoever waits for such an event |
+//! | `Arrived` | `EventEmitted`, `EventReceived`, `InboundReceived` | executor: whoever waits for such an event |
 //! | `StartChild`, `CancelChild` | `ChildStarted`, `ChildDropped` | executor: the other run |
 
 use placet_model::approval::Requirement;
 use placet_model::decision::Settlement;
 use placet_model::event::decision::{DecisionRequested, DecisionSettled, RequirementRaised};
-use placet_model::{AttemptId, DecisionId, Event, RunId, Timestamp, lookup_event, people_event};
+use placet_model::{
+    AttemptId, DecisionId, Event, RunId, Timestamp, inbound_event, lookup_event, people_event,
+};
 
 /// What the core asks of the world.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,6 +118,11 @@ fn raised(body: &RequirementRaised) -> Vec<Effect> {
     effects
 }
 
+/// A provider posted something; the sum of what was refused tells nobody.
+fn came(event: &Event) -> Vec<Effect> {
+    if matches!(event, Event::InboundReceived(_)) { vec![Effect::Arrived] } else { vec![] }
+}
+
 #[expect(clippy::wildcard_enum_match_arm, reason = "the rest are no events of look-ups")]
 fn of_lookup(event: &Event) -> Option<Effect> {
     match event {
@@ -153,6 +160,7 @@ pub fn react(event: &Event) -> Vec<Effect> {
         Event::EventMatched(body) if !body.ends => vec![Effect::Hear],
         Event::EventHandled(body) if !body.ends => vec![Effect::Hear],
         Event::EventEmitted(_) | Event::EventReceived(_) => vec![Effect::Arrived],
+        inbound_event!() => came(event),
         Event::ChildStarted(body) => vec![Effect::StartChild { child: body.child }],
         Event::ChildDropped(body) => vec![Effect::CancelChild { child: body.child }],
         Event::AttemptInDoubt(body) => vec![Effect::Reconcile { attempt: body.attempt }],

@@ -43,7 +43,8 @@ use crate::run::{Branch, Detached, Phase, Run, RunFacts};
 use placet_model::decision::{DecisionState, VoidReason};
 use placet_model::event::run::{FaultFact, RunMigrated, RunStarted};
 use placet_model::{
-    Event, Iteration, PayloadRef, Revision, TaskPath, Timestamp, lookup_event, people_event,
+    Event, Iteration, PayloadRef, Revision, TaskPath, Timestamp, inbound_event, lookup_event,
+    people_event,
 };
 use std::sync::Arc;
 
@@ -161,6 +162,7 @@ impl Run {
             | Event::EpochStarted(_)
             | Event::StandingEndorsed(_)
             | Event::BreakGlassReviewed(_)
+            | inbound_event!()
             | people_event!() => Err(No),
         }
     }

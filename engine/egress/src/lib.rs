@@ -15,6 +15,7 @@ mod document;
 mod failure;
 mod headers;
 mod resolver;
+mod smtp;
 mod tokens;
 mod transport;
 

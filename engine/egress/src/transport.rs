@@ -5,7 +5,8 @@ use crate::config::EgressConfig;
 use crate::destination::{Destination, Reach, Source};
 use crate::failure::failed;
 use crate::headers;
-use crate::resolver::{Lookup, SystemLookup};
+use crate::resolver::{GuardedResolver, Lookup, SystemLookup};
+use crate::smtp;
 use crate::tokens::{self, Tokens, WithTokens};
 use placet_adapters::{
     Answer, Call, CallIntegration, Cause, Failed, FillHoles, FilledRequest, Performing, Redirects,
@@ -52,6 +53,14 @@ impl Egress {
         &self.config
     }
 
+    pub(crate) fn resolver(&self, reach: Reach) -> GuardedResolver {
+        self.clients.resolver(reach)
+    }
+
+    pub(crate) fn tls(&self) -> Result<Arc<rustls::ClientConfig>, String> {
+        self.clients.tls()
+    }
+
     pub(crate) fn holes(&self) -> &dyn FillHoles {
         &*self.holes
     }
@@ -59,6 +68,11 @@ impl Egress {
     /// Runs one errand. Its time begins when everything of ours is ready: what fails before that
     /// is before the send, whatever it took.
     pub(crate) async fn run(&self, errand: &Errand<'_>) -> Answer {
+        if smtp::takes(&errand.request.method) {
+            let filled = fill(errand.request, errand.integration, &*self.holes, now())
+                .map_err(|error| Failed::before(Cause::Hole, error.to_string()))?;
+            return self.mail(errand, &filled).await;
+        }
         if !tokens::any_in(errand.request) {
             let filled = self.filled(errand, BTreeMap::new())?;
             return self.run_filled(errand, filled).await;

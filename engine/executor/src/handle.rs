@@ -2,6 +2,7 @@
 //! answer comes after the commit. Cheap to clone.
 
 use crate::acts::Nonces;
+use crate::arrivals::{self, Refusing};
 use crate::checkpoints::Checkpoints;
 use crate::env::Env;
 use crate::events::{self, Envelope};
@@ -242,6 +243,8 @@ pub struct Handle {
     pub(crate) signed_only: Arc<AtomicBool>,
     /// Whether schedules start runs.
     pub(crate) schedules: Arc<AtomicBool>,
+    /// Arrivals that were not taken, counted.
+    pub(crate) refusing: Refusing,
     _alive: Arc<Alive>,
 }
 
@@ -277,6 +280,7 @@ impl Handle {
             signed_only: Arc::default(),
             agents: Arc::default(),
             schedules: Arc::default(),
+            refusing: Refusing::default(),
             _alive: alive,
         }
     }
@@ -566,6 +570,11 @@ impl Handle {
         let envelope = events::envelope(given, defaults);
         let Envelope { kind, identity, value } =
             envelope.map_err(|problem| malformed(format!("the event: {problem}")))?;
+        if value["source"].as_str().is_some_and(|source| source.starts_with(arrivals::SOURCE)) {
+            let detail =
+                format!("the event: sources `{}…` are the providers' own", arrivals::SOURCE);
+            return Err(malformed(detail));
+        }
         let revision = {
             let view = self.view()?;
             if let Some(known) = Views::new(&view)?.arrival_of(&identity)? {
@@ -616,6 +625,7 @@ impl Handle {
 
     /// Finishes what is under way, then ends the loop.
     pub async fn stop(&self) {
+        self.tell_refused().await;
         let (done, ended) = oneshot::channel();
         if self.inputs.send(Input::Stop(done)).is_ok() {
             let _ended_anyway = ended.await;

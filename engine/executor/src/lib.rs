@@ -11,6 +11,7 @@
 
 pub mod actions;
 mod acts;
+pub mod arrivals;
 pub mod backup;
 mod checkpoints;
 pub mod clock;

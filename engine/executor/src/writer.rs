@@ -200,6 +200,7 @@ impl Writer {
                 return ended;
             }
             Input::Appended { result, reply } => return self.appended(result, reply),
+            Input::Arrived(result) => return self.arrived(result),
             Input::Answered { run, plan, ending } => {
                 self.entry(run).calls -= 1;
                 let answered = crate::turn::Answered { plan: *plan, ending };

@@ -10,6 +10,7 @@ pub mod attempt;
 pub mod child;
 pub mod decision;
 pub mod governance;
+pub mod inbound;
 pub mod integration;
 pub mod lookup;
 pub mod notice;
@@ -33,6 +34,7 @@ use governance::{
     OperationRegistered, OutboundPaused, OutboundResumed, PayloadErased, PolicyChanged,
     StandingEndorsed, WorkflowDeployed,
 };
+use inbound::{InboundReceived, InboundRejected};
 use integration::{
     CredentialStored, CredentialUsed, HealthCheckFailed, IntegrationConnected, IntegrationDisabled,
     IntegrationDisconnected, IntegrationEnabled, IntegrationTested,
@@ -119,6 +121,8 @@ macro_rules! for_each_event {
             BreakGlassReviewed = 94,
             KeyRegistered = 95,
             KeyRevoked = 96,
+            InboundReceived = 97,
+            InboundRejected = 98,
             NoticeQueued = 100,
             NoticeSent = 101,
             NoticeFailed = 102,
@@ -142,6 +146,14 @@ macro_rules! people_event {
             | $crate::Event::NoticeSent(_)
             | $crate::Event::NoticeFailed(_)
             | $crate::Event::ApproverAlarmRaised(_)
+    };
+}
+
+/// The events about what providers post to us, as a pattern: none of them is an event of a run.
+#[macro_export]
+macro_rules! inbound_event {
+    () => {
+        $crate::Event::InboundReceived(_) | $crate::Event::InboundRejected(_)
     };
 }
 

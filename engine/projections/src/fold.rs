@@ -18,11 +18,12 @@ use crate::{DueRow, Error};
 use crate::{integrations, project, tally};
 use placet_model::event::decision::StandingUsed;
 use placet_model::event::governance::BreakGlassReviewed;
+use placet_model::event::inbound::{ENVELOPE, InboundReceived};
 use placet_model::event::run::{RunMigrated, RunStarted};
 use placet_model::event::wait::EventReceived;
 use placet_model::{
-    DecisionId, Event, Position, RecordedEvent, Revision, RunId, StreamId, lookup_event,
-    people_event,
+    DecisionId, Event, PayloadRef, Position, RecordedEvent, Revision, RunId, StreamId,
+    lookup_event, people_event,
 };
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -93,6 +94,7 @@ impl Commit {
             | Event::DraftEdited(_)
             | Event::ActionRequested(_) => self.beside_run(store, event),
             Event::EventReceived(body) => event_received(store, event, body),
+            Event::InboundReceived(body) => inbound_received(store, event, body),
             Event::EventsDelivered(body) => arrival::delivered(store, body.up_to),
             Event::ScheduleFired(body) => order::schedule_fired(store, event, body),
             Event::TaskStarted(_)
@@ -140,6 +142,7 @@ impl Commit {
             | Event::WorkflowDeployed(_)
             | Event::OperationRegistered(_) => of_project(store, event),
             Event::CredentialUsed(_)
+            | Event::InboundRejected(_)
             | Event::EngineStarted(_)
             | Event::ScheduleMatched(_)
             | Event::CheckpointSigned(_)
@@ -313,6 +316,15 @@ fn event_received(
 ) -> Result<(), Error> {
     let came = Came::of(&body.kind, &body.identity, (body.envelope, body.to));
     arrival::came(store, event, &came)
+}
+
+fn inbound_received(
+    store: &mut Store<'_>,
+    event: &RecordedEvent,
+    body: &InboundReceived,
+) -> Result<(), Error> {
+    let envelope = PayloadRef::new(event.revision, ENVELOPE);
+    arrival::came(store, event, &Came::of(&body.kind, &body.identity, (envelope, None)))
 }
 
 /// What an event about people means.

@@ -4,7 +4,9 @@
 use placet_model::event::Event;
 use placet_model::event::attempt::AttemptStarted;
 use placet_model::event::decision::DraftPrepared;
-use placet_model::{AttemptId, DecisionId, Digest, IntegrationId, lookup_event, people_event};
+use placet_model::{
+    AttemptId, DecisionId, Digest, IntegrationId, inbound_event, lookup_event, people_event,
+};
 
 /// What an event names itself; what follows from earlier events of its stream is not in here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -118,6 +120,16 @@ impl About {
             | Event::EpochStarted(_)
             | Event::StandingEndorsed(_)
             | people_event!() => Self::default(),
+            inbound_event!() => Self::posted(event),
+        }
+    }
+
+    /// What a provider posted, or what was refused of it.
+    fn posted(event: &Event) -> Self {
+        match event {
+            Event::InboundReceived(body) => Self::integration(Some(body.integration)),
+            Event::InboundRejected(body) => Self::integration(Some(body.integration)),
+            _ => Self::default(),
         }
     }
 

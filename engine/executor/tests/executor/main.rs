@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod actions;
+mod arrivals;
 mod bounds;
 mod branches;
 mod bulk;

@@ -80,7 +80,11 @@ impl History {
             let kind = ["order", "invoice", "other"][self.dice.below(3)].to_owned();
             let (identity, envelope) = (self.dice.identity(), content(1));
             let to = self.runs.keys().next().copied().filter(|_| self.dice.one_in(4));
-            group.push(EventReceived { kind, identity, envelope, to }.into());
+            if self.dice.one_in(2) {
+                group.push(EventReceived { kind, identity, envelope, to }.into());
+            } else {
+                group.push(posted(&kind, identity));
+            }
         }
         if self.dice.one_in(10) {
             let up_to = self.witness.arrivals.last().map_or(Position::START, |row| row.position);

@@ -14,6 +14,7 @@ use placet_model::event::decision::{
     DecisionRequested, DecisionSettled, DraftEdited, DraftOrigin, DraftPrepared, ResolutionCast,
     VoteCast,
 };
+use placet_model::event::inbound::InboundReceived;
 use placet_model::event::lookup::{
     AbsenceWorth, LookupEnded, LookupFinding, LookupPlanned, LookupStarted,
 };
@@ -153,6 +154,15 @@ pub(crate) fn ordered(task: &TaskPath, child: RunId, awaited: bool) -> Event {
 pub(crate) fn received(kind: &str, id: &str) -> Event {
     let (kind, identity) = (kind.to_owned(), digest(id));
     EventReceived { kind, identity, envelope: content(1), to: None }.into()
+}
+
+/// A provider posted an event.
+pub(crate) fn posted(kind: &str, identity: Digest) -> Event {
+    let (kind, event_key) = (kind.to_owned(), "communication.message.received".to_owned());
+    let integration = IntegrationId::from_bytes([3; 16]);
+    let correlate = vec![digest("thread")];
+    InboundReceived { integration, credential_version: 1, kind, event_key, identity, correlate }
+        .into()
 }
 
 pub(crate) fn completed(task: &TaskPath) -> Event {

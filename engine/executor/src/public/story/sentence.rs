@@ -67,6 +67,8 @@ impl Teller<'_> {
             Event::OperationRegistered(body) => project::operation_registered(body),
             Event::EngineStarted(body) => project::engine_started(body),
             Event::EventReceived(body) => project::event_received(self, body),
+            Event::InboundReceived(body) => project::inbound_received(self, body),
+            Event::InboundRejected(body) => project::inbound_rejected(body),
             Event::EventsDelivered(body) => project::events_delivered(body),
             Event::ScheduleFired(body) => project::schedule_fired(body),
             Event::ScheduleMatched(body) => project::schedule_matched(body),

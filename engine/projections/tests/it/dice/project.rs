@@ -11,6 +11,7 @@ use placet_model::event::governance::{
     OperationRegistered, OutboundPaused, OutboundResumed, PayloadErased, PolicyChanged, Review,
     StandingEndorsed, WorkflowDeployed,
 };
+use placet_model::event::inbound::{InboundRejected, Refusals, Refused};
 use placet_model::event::integration::{
     CredentialStored, CredentialUsed, HealthCheckFailed, IntegrationConnected, IntegrationDisabled,
     IntegrationDisconnected, IntegrationEnabled, IntegrationTested,
@@ -64,7 +65,7 @@ impl Dice {
 
     fn of_integration(&mut self, integration: IntegrationId) -> Event {
         let identity = Identity { id: format!("U{}", self.below(3)), tenant: "T1".into() };
-        match self.below(10) {
+        match self.below(11) {
             0..=2 => IntegrationConnected {
                 integration,
                 name: format!("slack-{}", self.below(2)),
@@ -87,6 +88,16 @@ impl Dice {
             6 => HealthCheckFailed { integration, code: "invalid_auth".into() }.into(),
             7 => IntegrationDisabled { integration }.into(),
             8 => IntegrationEnabled { integration }.into(),
+            9 => {
+                let refused = vec![Refusals { reason: Refused::Stale, count: 7 }];
+                InboundRejected {
+                    integration,
+                    credential_version: 1,
+                    since: placet_model::Timestamp::EPOCH,
+                    refused,
+                }
+                .into()
+            }
             _ => IntegrationDisconnected { integration }.into(),
         }
     }
