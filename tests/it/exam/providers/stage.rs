@@ -3,7 +3,7 @@
 #[path = "shown.rs"]
 mod shown;
 
-use super::cases::{Case, Fault};
+use super::cases::{Case, Fault, NOT_PLAYED};
 use placet_adapters::{
     Adapters, Call, FillError, FillHoles, Occurrence, Redirects, RenderInput, SecretText,
     Transport, WantedHole,
@@ -119,7 +119,7 @@ impl Stage {
         handle.apply_policy(&name("author"), people()).await.expect("the policy");
         let stage = Self { engine, handle, clock, provider };
         let providers: Vec<String> = stage.adapters().manifests().keys().cloned().collect();
-        for provider in providers.iter().filter(|provider| *provider != "http") {
+        for provider in providers.iter().filter(|one| !NOT_PLAYED.contains(&one.as_str())) {
             stage.connect(provider).await;
         }
         stage
