@@ -22,6 +22,7 @@ mod hooks;
 mod kill_loop;
 mod kit;
 mod language;
+mod lookups;
 mod notices;
 mod oauth;
 mod office;

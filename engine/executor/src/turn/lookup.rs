@@ -342,10 +342,9 @@ impl Turn<'_> {
     /// clock that nobody can set says as well that it has passed.
     fn worth(&self, absent: Absent, sought: &Sought, settled_at: Timestamp) -> AbsenceWorth {
         #[cfg(placet_mutants)]
-        let settled_at = match placet_mutants::Mutant::NoSettleWindow {
-            mutant if placet_mutants::is_planted(mutant) => self.now,
-            _ => settled_at,
-        };
+        if placet_mutants::is_planted(placet_mutants::Mutant::AbsenceIsProof) {
+            return AbsenceWorth::Proof;
+        }
         if self.now < settled_at {
             return AbsenceWorth::TooEarly;
         }
@@ -353,8 +352,6 @@ impl Turn<'_> {
         let passed = self.uptime.zip(sought.started.uptime);
         let passed = passed.and_then(|(now, then)| now.millis_since(then));
         let surely = passed.is_some_and(|passed| i64::try_from(passed).is_ok_and(|p| p >= window));
-        #[cfg(placet_mutants)]
-        let surely = surely || placet_mutants::is_planted(placet_mutants::Mutant::NoSettleWindow);
         match absent {
             Absent::Trusted if surely => AbsenceWorth::Proof,
             Absent::Trusted | Absent::Evidence => AbsenceWorth::Evidence,
