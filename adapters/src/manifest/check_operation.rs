@@ -91,6 +91,8 @@ pub(super) fn operation(
             None => Mock::default(),
         },
         timeout: timeout(shape, problems),
+        limits: Vec::new(),
+        undo: None,
     })
 }
 

@@ -12,6 +12,7 @@
 pub mod actions;
 mod acts;
 pub mod backup;
+mod budgets;
 mod checkpoints;
 pub mod clock;
 pub mod deploy;

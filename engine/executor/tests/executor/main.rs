@@ -4,6 +4,7 @@
 mod actions;
 mod bounds;
 mod branches;
+mod budgets;
 mod bulk;
 mod checkpoints;
 mod children;
