@@ -8,7 +8,7 @@ use super::operation::{HeaderPlacement, Placement, Scheme, Signature};
 use super::problem::Problems;
 use super::{
     LoadContext, LoadError, Manifest, Operation, ScopeSet, check_answer, check_inbound,
-    check_oauth, check_operation, check_request, lint,
+    check_limits, check_oauth, check_operation, check_request, check_undo, lint,
 };
 use crate::identity::{IdentityTest, NamedBy, ScopesFrom};
 use crate::oauth::GrantSpec;
@@ -58,12 +58,16 @@ pub(super) fn manifest(
     let shared = shared(&document, context, &mut problems);
     let mut operations = BTreeMap::new();
     for (name, operation) in &document.operations {
-        if let Some(checked) =
+        if let Some(mut checked) =
             check_operation::operation(name, operation, &shared, context, &mut problems)
         {
+            checked.limits = check_limits::of_operation(name, &document, &checked, &mut problems);
+            checked.undo = check_undo::undo(&document, &operation.value, &mut problems);
             operations.insert(checked.name().to_owned(), Arc::new(checked));
         }
     }
+    check_limits::check(&document, &[], &mut problems);
+    check_undo::planned(&document, &mut problems);
     lint::look_ups(&document, &operations, &mut problems);
     let test = document
         .test
@@ -118,7 +122,6 @@ fn parse(text: &str) -> Result<ManifestDoc, Problems> {
 
 fn refuse_what_is_not_built(document: &ManifestDoc, problems: &mut Problems) {
     problems.not_built(document.api_version.as_ref(), "api_version");
-    problems.not_built(document.limits.as_ref(), "limits");
 }
 
 fn shared(document: &ManifestDoc, context: LoadContext<'_>, problems: &mut Problems) -> Shared {

@@ -92,6 +92,8 @@ pub(super) fn operation(
             None => Mock::default(),
         },
         timeout: timeout(shape, problems),
+        limits: Vec::new(),
+        undo: None,
     })
 }
 

@@ -2,7 +2,9 @@
 //! stands in `check` and `lint`. Fields of later capabilities are known here by name, so that
 //! they are refused as *not built yet* and never ignored.
 
+use super::check_undo::UndoDoc;
 use super::document_inbound::InboundDoc;
+use super::document_limits::LimitDoc;
 use super::document_oauth::{OauthDoc, RevokeDoc};
 use crate::mock::MockTime;
 use placet_model::manifest::{DeliveryKind, Effect, Outcome};
@@ -35,7 +37,8 @@ pub(super) struct ManifestDoc {
     pub(super) operations: BTreeMap<String, Spanned<OperationDoc>>,
     pub(super) api_version: NotBuilt,
     pub(super) revoke: Option<Spanned<RevokeDoc>>,
-    pub(super) limits: NotBuilt,
+    #[serde(default)]
+    pub(super) limits: Vec<Spanned<LimitDoc>>,
     pub(super) inbound: Option<Spanned<InboundDoc>>,
 }
 
@@ -178,6 +181,7 @@ pub(super) struct OperationDoc {
     pub(super) vendor_dry_run: Option<Spanned<Value>>,
     pub(super) mock: Option<Spanned<MockDoc>>,
     pub(super) timeout_s: Option<Spanned<u32>>,
+    pub(super) undo: Option<Spanned<UndoDoc>>,
     pub(super) pagination: NotBuilt,
     pub(super) money: NotBuilt,
     pub(super) final_when: NotBuilt,

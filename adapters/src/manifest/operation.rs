@@ -2,6 +2,7 @@
 //! a caller can change.
 
 use crate::classify::{ErrorCode, Rule};
+use crate::limits::Limit;
 use crate::mock::Mock;
 use crate::oauth::GrantSpec;
 use crate::pointer::Pointer;
@@ -10,6 +11,7 @@ use crate::reduce::Store;
 use crate::target::Grammar;
 use crate::template::{Template, ValueTemplate};
 use crate::text_limits::TextLimit;
+use crate::undo::Undo;
 use crate::wait::WaitRule;
 use placet_model::Digest;
 use placet_model::manifest::{DeliveryKind, Effect, Outcome};
@@ -50,6 +52,8 @@ pub struct Operation {
     pub(crate) vendor_dry_run: Option<Value>,
     pub(crate) mock: Mock,
     pub(crate) timeout: Duration,
+    pub(crate) limits: Vec<Limit>,
+    pub(crate) undo: Option<Undo>,
 }
 
 impl Operation {

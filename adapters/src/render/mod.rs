@@ -89,11 +89,16 @@ pub fn render(operation: &Operation, given: RenderInput<'_>) -> Result<Rendered,
 
 /// The target that an input alone names; `None` where the settings have a say or there is none.
 pub fn target_of(operation: &Operation, input: &Value) -> Option<Target> {
+    target_under(operation, input, &Value::Null)
+}
+
+/// The target that an input names under these settings.
+pub fn target_under(operation: &Operation, input: &Value, settings: &Value) -> Option<Target> {
     let scope = Scope {
         input,
         response: &Value::Null,
         headers: &[],
-        config: &Value::Null,
+        config: settings,
         target: None,
         send_id: "",
         draft_time: Timestamp::EPOCH,

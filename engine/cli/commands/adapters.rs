@@ -6,7 +6,7 @@ use crate::out;
 use crate::project::Project;
 use anyhow::Result;
 use clap::Subcommand;
-use placet_adapters::{Adapters, Manifest};
+use placet_adapters::{Adapters, Manifest, Operation};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -87,6 +87,8 @@ fn to_json(manifest: &Manifest) -> Value {
             "effect": operation.effect(),
             "title": operation.title(),
             "digest": operation.digest(),
+            "reversibility": reversibility(operation),
+            "limits": limits(operation),
         })
     });
     json!({
@@ -94,23 +96,40 @@ fn to_json(manifest: &Manifest) -> Value {
         "title": manifest.title(),
         "category": manifest.category(),
         "planned": manifest.is_planned(),
+        "status": manifest.badge().word(),
         "operations": operations.collect::<Vec<_>>(),
         "settings_schema": manifest.config_schema().map(|schema| schema.document().clone()),
     })
 }
 
+/// Whether it can be taken back, and by which operation.
+fn reversibility(operation: &Operation) -> Value {
+    let found = operation.reversibility();
+    json!({ "is": found.word(), "by": found.by() })
+}
+
+/// What its provider allows within a time.
+fn limits(operation: &Operation) -> Vec<String> {
+    operation.limits().iter().map(ToString::to_string).collect()
+}
+
 fn show(adapters: &Adapters, name: &str, json: bool) -> Result<()> {
     let shown = match (adapters.manifest(name), adapters.catalogue().get(name)) {
         (Some(manifest), _) => to_json(manifest),
-        (None, Some(operation)) => json!({
+        (None, Some(operation)) => {
+            let checked = adapters.operation(name);
+            json!({
             "name": operation.name,
             "provider": operation.provider,
             "effect": operation.effect,
             "title": operation.title,
             "digest": operation.digest,
+            "reversibility": checked.map(|checked| reversibility(checked)),
+            "limits": checked.map(|checked| limits(checked)),
             "input_schema": operation.input_schema,
             "output_schema": operation.output_schema,
-        }),
+            })
+        }
         (None, None) => {
             let words = format!("there is no provider or operation {name}: placet adapters list");
             return Err(invalid(words));

@@ -95,7 +95,9 @@ impl Engine {
         parts.log.check_signed_head()?;
         let (env, transports, mode) = env_of(parts, mint);
         let modes = modes_of(&transports);
-        let world = Arc::new(RwLock::new(Arc::new(read_world(&env, modes)?)));
+        let world = read_world(&env, modes)?;
+        env.budgets.recall(&env, &world)?;
+        let world = Arc::new(RwLock::new(Arc::new(world)));
         let inputs = Inputs::default();
         let (notices, _) = broadcast::channel::<Notice>(NOTICES_MAX);
         let connections = Arc::new(Connections::new(transports.live.clone()));
@@ -256,6 +258,7 @@ fn env_of(parts: Parts, mint: Mint) -> (Arc<Env>, Transports, Mode) {
     let Parts { log, config, adapters, transports, clock, mode } = parts;
     let deadline = Duration::from_millis(config.limits.expression_ms_max);
     let output_bytes = usize::try_from(config.limits.output_bytes_max).unwrap_or(usize::MAX);
+    let budgets = crate::budgets::Budgets::new(clock.clone());
     let env = Env {
         install_id: log.install_id(),
         log,
@@ -268,6 +271,7 @@ fn env_of(parts: Parts, mint: Mint) -> (Arc<Env>, Transports, Mode) {
         mint,
         plans: RwLock::new(BTreeMap::new()),
         uses: crate::uses::Uses::default(),
+        budgets,
     };
     (Arc::new(env), transports, mode)
 }

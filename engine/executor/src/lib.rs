@@ -13,6 +13,7 @@ pub mod actions;
 mod acts;
 pub mod arrivals;
 pub mod backup;
+mod budgets;
 mod checkpoints;
 pub mod clock;
 pub mod connections;

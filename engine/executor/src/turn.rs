@@ -6,6 +6,7 @@
 
 mod answer;
 mod begin;
+mod budget;
 mod child;
 mod edit;
 mod emit;
@@ -88,6 +89,8 @@ pub(crate) enum Job {
     Remind(DecisionId),
     /// A try that was put off is due.
     Retry(AttemptId),
+    /// There may be room in a budget that was used up.
+    Room,
     /// The run's own timeout has passed.
     Deadline,
     /// The engine has restarted.
@@ -147,6 +150,8 @@ pub(crate) struct Turned {
     pub(crate) calls: Vec<CallPlan>,
     /// Why an approval stays unspent.
     pub(crate) held: Option<Hold>,
+    /// When there may be room in a budget that was used up.
+    pub(crate) room_at: Option<Timestamp>,
     /// Whether a claim or a read was worked out against the world.
     pub(crate) used_world: bool,
     /// Whether more is to be done after this append.
@@ -306,6 +311,7 @@ impl<'a> Turn<'a> {
             subjects: BTreeSet::new(),
             calls: vec![],
             held: None,
+            room_at: None,
             used_world: false,
             more: false,
             failed: None,
@@ -332,6 +338,7 @@ impl<'a> Turn<'a> {
             Job::Expire(decision) => self.command(Command::Expire(decision), vec![])?,
             Job::Remind(decision) => self.command(Command::Remind(decision), vec![])?,
             Job::Retry(attempt) => self.retry(attempt)?,
+            Job::Room => self.room()?,
             Job::Hear => self.hear()?,
             Job::Arrived(position) => self.arrived(position)?,
             Job::StartOrdered => self.start_ordered()?,

@@ -355,7 +355,10 @@ impl Writer {
 
     /// Takes the run back from a turn, with what its end means for the loop.
     fn settle(&mut self, id: RunId, turned: Turned) {
-        let Turned { run, values, held, broken, .. } = turned;
+        let Turned { run, values, held, room_at, broken, .. } = turned;
+        if let Some(at) = room_at {
+            self.state.dues.room_at(at, id, self.env.now());
+        }
         if let Some(error) = broken {
             self.cannot_go_on(id, &error);
         }

@@ -17,6 +17,8 @@ pub struct ProjectConfig {
     pub read_hosts: Vec<String>,
     /// `HOST:PORT` targets that may be private, loopback or plain HTTP.
     pub egress_allow: Vec<String>,
+    /// `PROVIDER:PERCENT` of the rates that its manifest declares; 0 keeps no budget.
+    pub egress_rates: Vec<String>,
     /// Secrets and the hosts they are bound to.
     pub secrets: BTreeMap<String, SecretBinding>,
     /// Bounds.
@@ -324,12 +326,22 @@ impl Default for Limits {
     }
 }
 
+impl ProjectConfig {
+    /// Per cent of a provider's declared rates that this engine may use.
+    pub fn rate_percent(&self, provider: &str) -> u32 {
+        let mut said = self.egress_rates.iter().rev().filter_map(|rate| rate.split_once(':'));
+        let said = said.find(|(of, _)| *of == provider);
+        said.and_then(|(_, percent)| percent.parse().ok()).unwrap_or(100)
+    }
+}
+
 impl Default for ProjectConfig {
     fn default() -> Self {
         Self {
             project: "default".to_owned(),
             read_hosts: vec![],
             egress_allow: vec![],
+            egress_rates: vec![],
             secrets: BTreeMap::new(),
             limits: Limits::default(),
             agents: Agents::default(),

@@ -68,6 +68,7 @@ impl Turn<'_> {
             send_id: &plan.send_id,
         };
         let classified = placet_adapters::classify(&plan.target.operation, answer, sent, self.now);
+        self.share_ended(plan, &classified, self.until(plan, &classified));
         let leaf = self.leaf_of(plan);
         let (verdict, payloads, fault) = self.verdict((plan, answer), &classified, sent);
         if let OutcomeVerdict::Refused { reason: RefuseReason::Reconnect, code, .. } = &verdict {
@@ -93,6 +94,7 @@ impl Turn<'_> {
 
     /// Nothing has left: the claim is weighed again, at once.
     fn not_begun(&mut self, plan: &CallPlan) -> Result<(), Error> {
+        self.give_back(&plan.share);
         let last_moment = plan.not_after.plus_millis(-1);
         let verdict = OutcomeVerdict::Deferred {
             until: self.now.min(last_moment),

@@ -1,5 +1,6 @@
 //! The claim, and what people do to a request or an attempt.
 
+use super::budget::Share;
 use super::perform::CallShape;
 use super::{Error, Turn};
 use crate::uptime::Stopwatch;
@@ -52,6 +53,8 @@ pub(crate) struct CallPlan {
     /// What it asks after, when it is the look-up of an attempt in doubt: then the attempt is that one,
     /// and the try the number of the look-up.
     pub(crate) sought: Option<Arc<Sought>>,
+    /// What it has taken of its provider's budgets.
+    pub(crate) share: Share,
 }
 
 /// A send that is looked up. The run may have let go of it when the answer comes.
@@ -73,6 +76,7 @@ impl CallPlan {
         target: CallTarget,
         (request, with): (Arc<PreparedRequest>, Arc<Value>),
         (world_version, weighed): (u64, Stopwatch),
+        share: Share,
     ) -> Self {
         Self {
             attempt: started.attempt,
@@ -88,6 +92,7 @@ impl CallPlan {
             world_version,
             weighed,
             sought: None,
+            share,
         }
     }
 
@@ -97,6 +102,7 @@ impl CallPlan {
         (target, (request, with)): (CallTarget, (Arc<PreparedRequest>, Arc<Value>)),
         (sought, now): (Sought, Timestamp),
         (world_version, weighed): (u64, Stopwatch),
+        share: Share,
     ) -> Self {
         Self {
             attempt: started.attempt,
@@ -112,6 +118,7 @@ impl CallPlan {
             world_version,
             weighed,
             sought: Some(Arc::new(sought)),
+            share,
         }
     }
 
@@ -170,6 +177,13 @@ impl Turn<'_> {
         let content = self.stored(ask)?;
         let content = content.as_ref().map(|(with, request)| (&**with, request));
         let resolved = self.resolved(action, integration.as_ref(), (call.approval, content))?;
+        let share = self.share_of(
+            (operation.as_deref(), integration.as_ref()),
+            (&ask.draft.task, &ask.draft.iteration),
+            ask.draft.with,
+        )?;
+        let hold = self.world.hold(self.mode(), integration.as_ref());
+        let hold = hold.or_else(|| self.take_share(&share));
         let circumstances = Circumstances {
             now: self.now,
             uptime: self.uptime,
@@ -182,17 +196,22 @@ impl Turn<'_> {
             approved: &approved,
             request_digest,
             operation_digest: operation_digest.unwrap_or_else(|| Digest::of(b"gone")),
-            hold: self.world.hold(self.mode(), integration.as_ref()),
+            hold,
         };
         self.out.used_world = true;
-        match law(&self.out.run, &circumstances)? {
+        let claim = law(&self.out.run, &circumstances)?;
+        let begins = |event: &Event| matches!(event, Event::AttemptStarted(_));
+        if !matches!(&claim, Claim::Decided(events) if events.iter().any(begins)) {
+            self.give_back(&share);
+        }
+        match claim {
             Claim::Nothing => Ok(false),
             Claim::Hold(hold) => {
                 self.out.held = Some(hold);
                 Ok(false)
             }
             Claim::Decided(events) => {
-                self.claimed(events, (ask, operation, integration))?;
+                self.claimed(events, (ask, operation, integration), &share)?;
                 Ok(true)
             }
         }
@@ -210,6 +229,7 @@ impl Turn<'_> {
         &mut self,
         events: Vec<Event>,
         (ask, operation, integration): (&Ask, Option<Arc<Operation>>, Option<Integration>),
+        share: &Share,
     ) -> Result<(), Error> {
         for event in events {
             if let (Event::AttemptStarted(started), Some(operation)) = (&event, &operation) {
@@ -219,7 +239,7 @@ impl Turn<'_> {
                     effect: ask.draft.effect,
                     integration: integration.clone(),
                 };
-                self.plan_call(started, target)?;
+                self.plan_call(started, target, share.clone())?;
             }
             self.note(event, vec![])?;
         }
@@ -227,14 +247,20 @@ impl Turn<'_> {
     }
 
     /// Makes ready the stored bytes of a try.
-    fn plan_call(&mut self, started: &AttemptStarted, target: CallTarget) -> Result<(), Error> {
+    fn plan_call(
+        &mut self,
+        started: &AttemptStarted,
+        target: CallTarget,
+        share: Share,
+    ) -> Result<(), Error> {
         let content = self.bytes(started.request)?;
         let request = PreparedRequest::from_bytes(content.bytes()).map_err(|error| {
             let source = serde::de::Error::custom(error.to_string());
             crate::values::Error::NotJson { reference: started.request, source }
         })?;
         let with = self.value(started.with)?;
-        let plan = CallPlan::new(started, target, (Arc::new(request), with), self.against());
+        let content = (Arc::new(request), with);
+        let plan = CallPlan::new(started, target, content, self.against(), share);
         self.out.calls.push(plan);
         Ok(())
     }
@@ -323,11 +349,17 @@ impl Turn<'_> {
         let Some(operation) = operation else {
             return self.cannot_read_again(started, "its operation is not known any more");
         };
+        let named = (Some(&*operation), integration.as_ref());
+        let share = self.share_of(named, (&started.task, &started.iteration), started.with)?;
+        if let Some(hold) = self.take_share(&share) {
+            self.out.held = Some(hold);
+            return Ok(());
+        }
         self.command(Command::Resend { attempt: started.attempt }, vec![])?;
         let next = self.out.run.attempt(started.attempt).map(|attempt| attempt.started.clone());
         let Some(next) = next else { return Ok(()) };
         let target = CallTarget { operation, effect: started.effect, integration };
-        self.plan_call(&next, target)
+        self.plan_call(&next, target, share)
     }
 
     /// The connection, if it is still the account that the bytes were made for.

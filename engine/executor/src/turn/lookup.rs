@@ -184,6 +184,13 @@ impl Turn<'_> {
         doubt: Doubt,
         (target, with, request): (CallTarget, Value, placet_model::request::PreparedRequest),
     ) -> Result<(), Error> {
+        let of = &doubt.attempt.started;
+        let named = (&*target.operation, target.integration.as_ref());
+        let share = self.share(named, (&of.task, &of.iteration), Some(&with));
+        if let Some(hold) = self.take_share(&share) {
+            self.out.held = Some(hold);
+            return Ok(());
+        }
         let bytes = request.to_bytes();
         let request_digest = Digest::of(&bytes);
         let with = Arc::new(with);
@@ -215,6 +222,7 @@ impl Turn<'_> {
             (target, (Arc::new(request), with)),
             (sought, self.now),
             self.against(),
+            share,
         );
         self.command(Command::LookUp(Box::new(started)), payloads)?;
         self.out.calls.push(plan);

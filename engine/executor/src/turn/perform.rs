@@ -169,8 +169,7 @@ impl Turn<'_> {
             let rendered = self.rendered(call, target.clone(), with.clone(), String::new());
             let rendered = or_fault!(Ok::<_, Error>(rendered));
             if self.env.may_read(&target.operation, &rendered.request) {
-                self.read(leaf, rendered)?;
-                return Ok(Ok(true));
+                return self.read(leaf, rendered).map(Ok);
             }
             target.effect = Effect::Write;
         }
@@ -287,9 +286,15 @@ impl Turn<'_> {
             .map_err(|error| Fault::new(FaultKind::Configuration, chain(&error)))
     }
 
-    /// Begins an ungated read.
-    fn read(&mut self, leaf: &Leaf, rendered: Rendered) -> Result<(), Error> {
+    /// Begins an ungated read. False when its provider's budget is used up.
+    fn read(&mut self, leaf: &Leaf, rendered: Rendered) -> Result<bool, Error> {
         let Rendered { target, with, request, .. } = rendered;
+        let named = (&*target.operation, target.integration.as_ref());
+        let share = self.share(named, (&leaf.task, &leaf.iteration), Some(&with));
+        if let Some(hold) = self.take_share(&share) {
+            self.out.held = Some(hold);
+            return Ok(false);
+        }
         let bytes = request.to_bytes();
         let request_digest = placet_model::Digest::of(&bytes);
         let mut payloads = vec![];
@@ -316,10 +321,10 @@ impl Turn<'_> {
             uptime: None,
         };
         let content = (Arc::new(request), with);
-        let plan = CallPlan::new(&started, target, content, self.against());
+        let plan = CallPlan::new(&started, target, content, self.against(), share);
         self.command(Command::Read(Box::new(started)), payloads)?;
         self.out.calls.push(plan);
-        Ok(())
+        Ok(true)
     }
 
     /// Puts a draft into the inbox.

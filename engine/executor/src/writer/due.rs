@@ -25,6 +25,8 @@ pub(super) struct Dues {
     /// Reminders that stand in no row.
     later: BTreeMap<(Timestamp, u64), (RunId, Job)>,
     serial: u64,
+    /// Runs for which a budget may have room then.
+    rooms: BTreeMap<RunId, Timestamp>,
 }
 
 impl Dues {
@@ -37,6 +39,16 @@ impl Dues {
     pub(super) fn later(&mut self, at: Timestamp, run: RunId, job: Job) {
         self.serial += 1;
         self.later.insert((at, self.serial), (run, job));
+    }
+
+    /// A budget may have room for this run then. What it was told before and is still to come holds,
+    /// unless this is sooner: a run that looks often is not woken more often.
+    pub(super) fn room_at(&mut self, at: Timestamp, run: RunId, now: Timestamp) {
+        if self.rooms.get(&run).is_some_and(|known| now < *known && *known <= at) {
+            return;
+        }
+        self.rooms.insert(run, at);
+        self.later(at, run, Job::Room);
     }
 
     /// Rows that were handed out and still stand, and reminders.
@@ -67,6 +79,7 @@ impl Dues {
 
     fn take_later(&mut self, now: Timestamp) -> Vec<(RunId, Job)> {
         let rest = self.later.split_off(&(now.plus_millis(1), 0));
+        self.rooms.retain(|_, at| *at > now);
         std::mem::replace(&mut self.later, rest).into_values().collect()
     }
 }

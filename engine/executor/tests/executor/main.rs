@@ -5,6 +5,7 @@ mod actions;
 mod arrivals;
 mod bounds;
 mod branches;
+mod budgets;
 mod bulk;
 mod checkpoints;
 mod children;

@@ -7,8 +7,8 @@ use placet_model::project::{DataPolicy, ProjectConfig};
 use serde_json::{Value, json};
 
 use super::hosts::{
-    Fits, is_grant, is_host, is_link, is_nats_url, is_path, is_target, is_variable, is_witness,
-    is_workflows,
+    Fits, is_grant, is_host, is_link, is_nats_url, is_path, is_rate, is_target, is_variable,
+    is_witness, is_workflows,
 };
 
 /// One key, by its path.
@@ -87,6 +87,11 @@ const OTHERS: &[Key] = &[
         path: "egress.allow",
         about: "HOST:PORT targets that may be on this machine, private, or plain http",
         kind: Kind::List(is_target, |config| &mut config.egress_allow),
+    },
+    Key {
+        path: "egress.rates",
+        about: "per cent of a provider's declared rates that are used: `PROVIDER:PERCENT`; `0` keeps no budget and leaves it to the provider's answers",
+        kind: Kind::List(is_rate, |config| &mut config.egress_rates),
     },
     Key {
         path: "agents.grants",
@@ -242,7 +247,7 @@ pub(super) const NOT_BUILT: &[(&str, &str)] = &[
 
 /// Every key, in the order of the reference.
 pub fn project_keys() -> impl Iterator<Item = &'static Key> {
-    let (first, rest) = OTHERS.split_at(3);
+    let (first, rest) = OTHERS.split_at(4);
     first.iter().chain(LIMITS).chain(rest)
 }
 
