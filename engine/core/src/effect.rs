@@ -123,6 +123,10 @@ fn came(event: &Event) -> Vec<Effect> {
     if matches!(event, Event::InboundReceived(_)) { vec![Effect::Arrived] } else { vec![] }
 }
 
+fn beside(event: &Event) -> Vec<Effect> {
+    of_lookup(event).into_iter().chain(came(event)).collect()
+}
+
 #[expect(clippy::wildcard_enum_match_arm, reason = "the rest are no events of look-ups")]
 fn of_lookup(event: &Event) -> Option<Effect> {
     match event {
@@ -143,7 +147,7 @@ pub fn react(event: &Event) -> Vec<Effect> {
         Event::RunStarted(body) => begun(body.deadline),
         Event::TimerArmed(body) => vec![Effect::Wake { at: body.due_at }],
         Event::AttemptDeferred(body) => vec![Effect::Wake { at: body.until }],
-        lookup_event!() => of_lookup(event).into_iter().collect(),
+        inbound_event!() | lookup_event!() => beside(event),
         Event::DecisionRequested(body) => requested(body),
         Event::VoteCast(body) => vec![Effect::Notify { decision: body.decision }],
         Event::DecisionReassigned(body) => vec![Effect::Notify { decision: body.decision }],
@@ -160,7 +164,6 @@ pub fn react(event: &Event) -> Vec<Effect> {
         Event::EventMatched(body) if !body.ends => vec![Effect::Hear],
         Event::EventHandled(body) if !body.ends => vec![Effect::Hear],
         Event::EventEmitted(_) | Event::EventReceived(_) => vec![Effect::Arrived],
-        inbound_event!() => came(event),
         Event::ChildStarted(body) => vec![Effect::StartChild { child: body.child }],
         Event::ChildDropped(body) => vec![Effect::CancelChild { child: body.child }],
         Event::AttemptInDoubt(body) => vec![Effect::Reconcile { attempt: body.attempt }],

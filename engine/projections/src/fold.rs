@@ -23,7 +23,7 @@ use placet_model::event::run::{RunMigrated, RunStarted};
 use placet_model::event::wait::EventReceived;
 use placet_model::{
     DecisionId, Event, PayloadRef, Position, RecordedEvent, Revision, RunId, StreamId,
-    lookup_event, people_event,
+    inbound_event, lookup_event, people_event,
 };
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -94,7 +94,7 @@ impl Commit {
             | Event::DraftEdited(_)
             | Event::ActionRequested(_) => self.beside_run(store, event),
             Event::EventReceived(body) => event_received(store, event, body),
-            Event::InboundReceived(body) => inbound_received(store, event, body),
+            inbound_event!() => inbound(store, event),
             Event::EventsDelivered(body) => arrival::delivered(store, body.up_to),
             Event::ScheduleFired(body) => order::schedule_fired(store, event, body),
             Event::TaskStarted(_)
@@ -143,7 +143,6 @@ impl Commit {
             | Event::WorkflowDeployed(_)
             | Event::OperationRegistered(_) => of_project(store, event),
             Event::CredentialUsed(_)
-            | Event::InboundRejected(_)
             | Event::EngineStarted(_)
             | Event::ScheduleMatched(_)
             | Event::CheckpointSigned(_)
@@ -317,6 +316,12 @@ fn event_received(
 ) -> Result<(), Error> {
     let came = Came::of(&body.kind, &body.identity, (body.envelope, body.to));
     arrival::came(store, event, &came)
+}
+
+/// What was refused of what a provider posted has no row.
+fn inbound(store: &mut Store<'_>, event: &RecordedEvent) -> Result<(), Error> {
+    let Event::InboundReceived(body) = &event.event else { return Ok(()) };
+    inbound_received(store, event, body)
 }
 
 fn inbound_received(

@@ -31,7 +31,7 @@ impl About {
         }
     }
 
-    fn looked_up(event: &Event) -> Self {
+    fn beside(event: &Event) -> Self {
         match event {
             Event::LookupPlanned(body) => Self::attempt(body.attempt),
             Event::LookupStarted(body) => {
@@ -39,7 +39,7 @@ impl About {
                 Self { attempt: Some(body.attempt), ..Self::integration(integration) }
             }
             Event::LookupEnded(body) => Self::attempt(body.attempt),
-            _ => Self::default(),
+            _ => Self::posted(event),
         }
     }
 
@@ -71,7 +71,7 @@ impl About {
             Event::AttemptDeferred(body) => Self::attempt(body.attempt),
             Event::AttemptInDoubt(body) => Self::attempt(body.attempt),
             Event::AttemptReconciled(body) => Self::attempt(body.attempt),
-            lookup_event!() => Self::looked_up(event),
+            inbound_event!() | lookup_event!() => Self::beside(event),
             Event::IntegrationConnected(body) => Self::integration(Some(body.integration)),
             Event::CredentialStored(body) => Self::integration(Some(body.integration)),
             Event::CredentialUsed(body) => Self::integration(Some(body.integration)),
@@ -121,7 +121,6 @@ impl About {
             | Event::EpochStarted(_)
             | Event::StandingEndorsed(_)
             | people_event!() => Self::default(),
-            inbound_event!() => Self::posted(event),
         }
     }
 

@@ -94,11 +94,12 @@ pub(super) async fn write_part(stream: &mut TcpStream, answer: &Answer) {
 
 /// Writes an answer a byte at a time.
 pub(super) async fn drip(stream: &mut TcpStream, answer: &Answer) {
+    let mut pace = tokio::time::interval(DRIP);
     for byte in bytes(answer) {
         if !write_raw(stream, &[byte]).await {
             return;
         }
-        tokio::time::sleep(DRIP).await;
+        pace.tick().await;
     }
 }
 

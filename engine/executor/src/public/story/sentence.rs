@@ -2,7 +2,7 @@
 
 use super::words::Teller;
 use super::{flow, gate, lookup, notice, project};
-use placet_model::{Event, IntegrationId, lookup_event, people_event};
+use placet_model::{Event, IntegrationId, inbound_event, lookup_event, people_event};
 
 impl Teller<'_> {
     /// What the event says.
@@ -68,8 +68,7 @@ impl Teller<'_> {
             Event::OperationRegistered(body) => project::operation_registered(body),
             Event::EngineStarted(body) => project::engine_started(body),
             Event::EventReceived(body) => project::event_received(self, body),
-            Event::InboundReceived(body) => project::inbound_received(self, body),
-            Event::InboundRejected(body) => project::inbound_rejected(body),
+            inbound_event!() => self.of_inbound(),
             Event::EventsDelivered(body) => project::events_delivered(body),
             Event::ScheduleFired(body) => project::schedule_fired(body),
             Event::ScheduleMatched(body) => project::schedule_matched(body),
@@ -78,6 +77,15 @@ impl Teller<'_> {
             Event::PayloadErased(body) => project::erased(self, body),
             Event::EpochStarted(body) => project::epoch_started(self, body),
             people_event!() => self.of_people(),
+        }
+    }
+
+    /// What a provider posted, or what was refused of it.
+    fn of_inbound(&self) -> String {
+        match &self.event.event {
+            Event::InboundReceived(body) => project::inbound_received(self, body),
+            Event::InboundRejected(body) => project::inbound_rejected(body),
+            other => other.type_name().to_owned(),
         }
     }
 
