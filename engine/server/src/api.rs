@@ -5,6 +5,7 @@ mod actions;
 mod audit;
 pub(crate) mod backup;
 mod connect;
+mod connections;
 mod events;
 mod evidence;
 mod govern;
@@ -59,6 +60,11 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/tokens", get(tokens::list).post(tokens::issue))
         .route("/tokens/{id}/revoke", post(tokens::revoke))
         .route("/integrations", get(integrations::list).post(integrations::connect))
+        .route("/integrations/{name}", get(connections::show))
+        .route("/integrations/{name}/test", post(connections::test))
+        .route("/integrations/{name}/uses", get(connections::uses))
+        .route("/integrations/{name}/rotate", post(connections::rotate))
+        .route("/integrations/{name}/scope", post(connections::scope))
         .route("/integrations/{name}/enable", post(integrations::enable))
         .route("/integrations/{name}/disable", post(integrations::disable))
         .route("/integrations/{name}/disconnect", post(integrations::disconnect))

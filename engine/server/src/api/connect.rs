@@ -50,7 +50,7 @@ pub(super) async fn connect_one(
     let settings = manifest.settings(&body.settings).map_err(|violations| {
         Problem::malformed(format!("settings of {}: {violations}", body.provider))
     })?;
-    let fields = credential(&manifest, &body.credential)?;
+    let fields = credential(Some(&manifest), &body.credential)?;
     let id = app.handle.integration_id(&body.name);
     let sealed = match fields {
         Some(fields) => {
@@ -130,9 +130,9 @@ fn is_first(world: &World, id: IntegrationId, provider: &str) -> bool {
     world.integration(provider, None).is_none_or(|usual| usual.id == id)
 }
 
-/// The fields of a credential as the manifest wants them.
-fn credential(
-    manifest: &Manifest,
+/// The fields of a credential, as the manifest wants them where it is given.
+pub(super) fn credential(
+    manifest: Option<&Manifest>,
     given: &Value,
 ) -> Result<Option<BTreeMap<String, SecretText>>, Problem> {
     let fields = match given {
@@ -151,7 +151,9 @@ fn credential(
         };
         secrets.insert(name.clone(), SecretText::new(text.as_str()));
     }
-    if let Some(schema) = manifest.credential_schema() {
+    if let Some(manifest) = manifest
+        && let Some(schema) = manifest.credential_schema()
+    {
         schema.validate(given).map_err(|violations| {
             Problem::malformed(format!("credential of {}: {violations}", manifest.provider()))
         })?;
