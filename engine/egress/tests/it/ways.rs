@@ -38,7 +38,6 @@ fn config(port: u16) -> EgressConfig {
 }
 
 #[tokio::test]
-#[expect(clippy::print_stdout, reason = "the count is what the exam shows")]
 async fn no_spelling_of_a_private_mail_server_is_dialled() {
     let v4 = StandIn::on("127.0.0.1:0", Behaviour::Silence).await;
     let v6 = StandIn::on("[::1]:0", Behaviour::Silence).await;
@@ -96,7 +95,6 @@ async fn a_password_goes_in_the_clear_to_this_machine_alone() {
 
 /// Runs itself with every variable that names a proxy, and the listener counts.
 #[test]
-#[expect(clippy::print_stdout, reason = "the count is what the exam shows")]
 fn no_proxy_of_the_environment_is_used() {
     let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
     proxy.set_nonblocking(true).unwrap();
@@ -117,7 +115,6 @@ fn no_proxy_of_the_environment_is_used() {
 
 /// The other half: what it asks for is answered by whom it asks, and by nobody between.
 #[tokio::test]
-#[expect(clippy::print_stdout, reason = "the other process reads it")]
 async fn behind_a_proxy() {
     let stand_in = StandIn::answering("200 OK", "", "direct").await;
     let listed = [stand_in.address.to_string().parse().unwrap()];
