@@ -74,7 +74,7 @@ impl Egress {
         (wish, login): (&Wish, &login::Login),
     ) -> Result<(), Stop> {
         session.greet(self, target).await?;
-        session.log_in(login, target).await?;
+        session.log_in(login).await?;
         match wish {
             Wish::Check => Ok(()),
             Wish::Send(mail) => session.hand_over(mail).await,

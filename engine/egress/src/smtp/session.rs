@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// Longest time for one reply before the dot.
-const REPLY_MAX: Duration = Duration::from_secs(60);
+const REPLY_MAX: Duration = Duration::from_mins(1);
 /// A server that has answered is told that we go, and not waited for.
 const QUIT_MAX: Duration = Duration::from_millis(500);
 /// How we introduce ourselves: what a client without a name says (RFC 5321 §4.1.3), so that nothing
@@ -100,7 +100,7 @@ impl Session {
         })
     }
 
-    pub(super) async fn log_in(&mut self, login: &Login, _target: &Target) -> Result<(), Stop> {
+    pub(super) async fn log_in(&mut self, login: &Login) -> Result<(), Stop> {
         if !self.wire()?.may_carry_secrets() {
             let words = "a password goes over no connection without TLS";
             return Err(Broken::new(Cause::Refused, words).into());

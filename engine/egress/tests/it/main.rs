@@ -10,3 +10,4 @@ mod phases;
 mod smtp;
 mod ssrf;
 mod tokens;
+mod ways;
