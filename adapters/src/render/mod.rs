@@ -140,8 +140,11 @@ fn from_template(
     }
     headers.extend(credential(operation, scope)?);
     let body = match &template.body {
-        Some(body) => {
-            let (bytes, media_type) = body::from_template(body, scope)?;
+        Some(body) => body::from_template(body, scope)?,
+        None => None,
+    };
+    let body = match body {
+        Some((bytes, media_type)) => {
             if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
                 headers.push(("Content-Type".to_owned(), HoledText::plain(media_type)));
             }
