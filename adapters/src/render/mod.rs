@@ -154,11 +154,13 @@ fn from_template(
             let fields = value.value(scope)?.unwrap_or(Value::Null);
             let mail = mail::mail(&fields, scope.send_id, scope.draft_time)?;
             headers.extend(mail.envelope);
-            headers.push(("Content-Type".to_owned(), HoledText::plain(mail::MEDIA_TYPE)));
-            Body::Bytes(mail.message)
+            Some((mail.message, mail::MEDIA_TYPE.to_owned()))
         }
-        Some(body) => {
-            let (bytes, media_type) = body::from_template(body, scope)?;
+        Some(body) => body::from_template(body, scope)?,
+        None => None,
+    };
+    let body = match body {
+        Some((bytes, media_type)) => {
             if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
                 headers.push(("Content-Type".to_owned(), HoledText::plain(media_type)));
             }

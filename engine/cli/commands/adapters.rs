@@ -1,5 +1,7 @@
 //! `placet adapters`: the providers and operations that workflows may call. Reads files only.
 
+mod import;
+
 use crate::compose;
 use crate::exit::{Exit, invalid};
 use crate::out;
@@ -33,11 +35,16 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Write a manifest and its schemas from an API's description (OpenAPI 3.0, 3.1, Swagger 2.0)
+    Import(import::Args),
     #[command(external_subcommand)]
     Later(Vec<String>),
 }
 
-pub(crate) fn run(args: Args) -> Result<Exit> {
+pub(crate) async fn run(args: Args) -> Result<Exit> {
+    if let Command::Import(args) = args.command {
+        return import::run(args).await;
+    }
     let adapters = Project::of(Path::new("."))?.adapters()?;
     match args.command {
         Command::List { table: true, .. } => {
@@ -45,9 +52,10 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
         }
         Command::List { json, .. } => list(&adapters, json)?,
         Command::Show { name, json } => show(&adapters, &name, json)?,
+        Command::Import(_) => unreachable!("it is done above, as it needs no adapters that load"),
         Command::Later(words) => {
             let word = words.first().map_or("", String::as_str);
-            return Err(invalid(format!("adapters {word} is not built yet: list or show")));
+            return Err(invalid(format!("adapters {word} is not built yet: list, show or import")));
         }
     }
     Ok(Exit::Done)

@@ -246,6 +246,7 @@ impl Turn<'_> {
         ending: &Ending,
     ) -> Result<(), Error> {
         let (attempt, number) = (plan.attempt, plan.try_number);
+        self.look_up_ended((plan, sought), ending);
         let still =
             self.out.run.lookups.get(&attempt).is_some_and(|known| {
                 (known.number, known.stage) == (number, LookupStage::UnderWay)
@@ -280,6 +281,17 @@ impl Turn<'_> {
         }
         // where its absence is proved the same bytes go again
         self.reconcile(Some(attempt))
+    }
+
+    /// It counted in its provider's budgets as any other read.
+    fn look_up_ended(&self, (plan, sought): (&CallPlan, &Sought), ending: &Ending) {
+        let answer = match ending {
+            Ending::Answer(answer) => answer,
+            Ending::NotBegun => return self.give_back(&plan.share),
+        };
+        let own = Sent { input: &plan.with, settings: &sought.settings, send_id: "" };
+        let classified = placet_adapters::classify(&plan.target.operation, answer, own, self.now);
+        self.share_ended(plan, &classified, self.until(plan, &classified));
     }
 
     fn read_look_up(&self, (plan, sought): (&CallPlan, &Sought), answer: &Answer) -> Option<Read> {
