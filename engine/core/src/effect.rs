@@ -118,6 +118,13 @@ fn raised(body: &RequirementRaised) -> Vec<Effect> {
     effects
 }
 
+/// A wait looks for what has come: while it was recorded, that was told to a wait that was not there.
+fn hear(event: &Event) -> Vec<Effect> {
+    let over = matches!(event, Event::EventMatched(body) if body.ends)
+        || matches!(event, Event::EventHandled(body) if body.ends);
+    if over { vec![] } else { vec![Effect::Hear] }
+}
+
 /// A provider posted something; the sum of what was refused tells nobody.
 fn came(event: &Event) -> Vec<Effect> {
     if matches!(event, Event::InboundReceived(_)) { vec![Effect::Arrived] } else { vec![] }
@@ -159,10 +166,7 @@ pub fn react(event: &Event) -> Vec<Effect> {
         Event::DecisionSettled(body) => settled(body),
         Event::AttemptStarted(body) => call(body.attempt, body.try_number),
         Event::RetryScheduled(body) => vec![Effect::Wake { at: body.due_at }],
-        Event::WaitStarted(_) => vec![Effect::Hear],
-        // what has come while this was recorded was told to a wait that was not there
-        Event::EventMatched(body) if !body.ends => vec![Effect::Hear],
-        Event::EventHandled(body) if !body.ends => vec![Effect::Hear],
+        Event::WaitStarted(_) | Event::EventMatched(_) | Event::EventHandled(_) => hear(event),
         Event::EventEmitted(_) | Event::EventReceived(_) => vec![Effect::Arrived],
         Event::ChildStarted(body) => vec![Effect::StartChild { child: body.child }],
         Event::ChildDropped(body) => vec![Effect::CancelChild { child: body.child }],
@@ -198,8 +202,6 @@ pub fn react(event: &Event) -> Vec<Effect> {
         | Event::OperationRegistered(_)
         | Event::EngineStarted(_)
         | Event::BranchFaulted(_)
-        | Event::EventMatched(_)
-        | Event::EventHandled(_)
         | Event::RunMigrated(_)
         | Event::ChildEnded(_)
         | Event::EventsDelivered(_)

@@ -43,8 +43,7 @@ use crate::run::{Branch, Detached, Phase, Run, RunFacts};
 use placet_model::decision::{DecisionState, VoidReason};
 use placet_model::event::run::{FaultFact, RunMigrated, RunStarted};
 use placet_model::{
-    Event, Iteration, PayloadRef, Revision, TaskPath, Timestamp, inbound_event, lookup_event,
-    people_event,
+    Event, Iteration, PayloadRef, Revision, TaskPath, Timestamp, beside_event, lookup_event,
 };
 use std::sync::Arc;
 
@@ -163,8 +162,7 @@ impl Run {
             | Event::EpochStarted(_)
             | Event::StandingEndorsed(_)
             | Event::BreakGlassReviewed(_)
-            | inbound_event!()
-            | people_event!() => Err(No),
+            | beside_event!() => Err(No),
         }
     }
 

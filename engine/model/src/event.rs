@@ -168,6 +168,14 @@ macro_rules! lookup_event {
     };
 }
 
+/// The events about people and about what providers post, as a pattern.
+#[macro_export]
+macro_rules! beside_event {
+    () => {
+        $crate::inbound_event!() | $crate::people_event!()
+    };
+}
+
 macro_rules! define_event {
     ($($name:ident = $id:literal,)+) => {
         /// Anything that can stand in the log.
