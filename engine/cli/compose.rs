@@ -115,6 +115,14 @@ impl Running {
         self.engine.handle()
     }
 
+    /// Has connections checked each night, where there is a way to.
+    pub(crate) fn watch_connections(&mut self) -> Result<()> {
+        if self.live.is_none() {
+            return Ok(());
+        }
+        self.engine.watch_connections().map_err(|error| refused(&error))
+    }
+
     /// Finishes what is under way, erases what is not kept past the end of its run, signs the log,
     /// and shows witnesses that.
     pub(crate) async fn stop(self) -> Result<()> {
@@ -257,6 +265,9 @@ pub(crate) async fn start_served(setup: Setup<'_>, log: Log) -> Result<Running> 
     let files = [setup.place.data.join(CHECKPOINT_FILE)].into_iter().chain(file).collect();
     let witnesses = Witnesses::of(&setup.project.config.audit.witnesses)?;
     engine.keep_checkpoints(files).map_err(|error| refused(&error))?;
+    if let Some(vault) = &vault {
+        engine.handle().keep_credentials(vault).map_err(|error| refused(&error))?;
+    }
     if tells {
         engine.tell_people(transports).map_err(|error| refused(&error))?;
     }

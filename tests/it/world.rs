@@ -1,6 +1,7 @@
 //! A live engine of a test's own: `placet dev --mode live` as a process, a Slack stand-in on loopback, and the ways to
 //! both that people have.
 
+pub(crate) mod hook;
 mod http;
 mod nats;
 

@@ -39,6 +39,7 @@ pub struct Inbound {
     pub(crate) acks: Acks,
     pub(crate) carries_content: bool,
     pub(crate) deadline: Duration,
+    pub(crate) body_max: usize,
     pub(crate) lifecycle: BTreeMap<LifecycleStep, LifecycleCall>,
 }
 
@@ -206,6 +207,16 @@ impl Inbound {
     /// The credential field without which nothing that comes in is believed.
     pub fn key_field(&self) -> &str {
         self.verify.key_field()
+    }
+
+    /// Every credential field that [`Self::receive`] may ask for.
+    pub fn key_fields(&self) -> Vec<String> {
+        vec![self.key_field().to_owned()]
+    }
+
+    /// Bytes of a body at most; a larger one is none of the provider's.
+    pub const fn body_max(&self) -> usize {
+        self.body_max
     }
 
     /// The events it can bring: `key` and `event_key`.

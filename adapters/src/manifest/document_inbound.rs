@@ -16,6 +16,8 @@ pub(super) struct InboundDoc {
     pub(super) ack: Spanned<AckDoc>,
     pub(super) never_return: Vec<Value>,
     pub(super) deadline_ms: Spanned<u32>,
+    /// Bytes of a body at most, where they are many.
+    pub(super) body_max: Option<Spanned<u32>>,
     pub(super) subscribe: Option<Spanned<LookupDoc>>,
     pub(super) renew: Option<Spanned<LookupDoc>>,
     pub(super) unsubscribe: Option<Spanned<LookupDoc>>,

@@ -227,6 +227,8 @@ pub(crate) enum BodyTemplate {
     RepeatingForm(ValueTemplate),
     /// `multipart/form-data`: fields and files.
     Multipart(ValueTemplate),
+    /// A mail for a mail server: the message, and its envelope beside it.
+    Mail(ValueTemplate),
 }
 
 /// What the provider offers against sending twice.

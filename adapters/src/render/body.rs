@@ -27,6 +27,7 @@ pub(super) fn from_template(
             let value = value.value(scope)?.unwrap_or(Value::Null);
             Ok((form(&repeated(value))?.into_bytes(), FORM.to_owned()))
         }
+        BodyTemplate::Mail(_) => Err(Error::Body { reason: "a mail goes to a mail server" }),
         BodyTemplate::Multipart(value) => {
             let value = value.value(scope)?.unwrap_or(Value::Null);
             multipart::body(&value, scope.send_id)

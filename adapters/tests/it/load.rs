@@ -84,7 +84,7 @@ fn a_field_of_a_later_capability_is_refused_as_not_built() {
         "20:15",
         "not built yet",
     );
-    refused("kind: json, value", "kind: graphql, value", "12:14", "multipart are built so far");
+    refused("kind: json, value", "kind: graphql, value", "12:14", "mime are built so far");
     refused(
         "    text_limits: none",
         "    pagination: {kind: cursor}\n    text_limits: none",

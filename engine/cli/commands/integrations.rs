@@ -1,9 +1,10 @@
 //! `placet integrations`: the configured connections of the project.
 
+mod life;
 mod oauth;
 
 use crate::exit::{Exit, invalid};
-use crate::link::{Link, Purpose, Target};
+use crate::link::{Link, Purpose, Target, encoded};
 use crate::out::{self, visible};
 use crate::project;
 use anyhow::{Context, Result};
@@ -33,9 +34,34 @@ enum Command {
     /// Hold everything that would go through it
     Disable { name: String },
     /// Take it away; approvals bound to it are void
-    Disconnect { name: String },
-    #[command(external_subcommand)]
-    Later(Vec<String>),
+    Disconnect {
+        name: String,
+        /// Do not ask, whatever depends on it
+        #[arg(long)]
+        yes: bool,
+    },
+    /// One integration: who it acts as, what its scopes enable, where it may be used
+    Show {
+        name: String,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Ask its provider who it is; exit 1 where the credential is refused
+    Test {
+        name: String,
+        #[arg(long)]
+        json: bool,
+    },
+    /// What depends on it: steps, open decisions, runs, policies, channels, starts
+    Uses {
+        name: String,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Give it a new credential, tested before it counts
+    Rotate(Rotate),
+    /// Set where it may be used; without options: the whole project
+    Scope(Scope),
 }
 
 #[derive(Debug, clap::Args)]
@@ -80,31 +106,115 @@ struct Person {
     host: Option<String>,
 }
 
+#[derive(Debug, clap::Args)]
+struct Rotate {
+    name: String,
+    /// A new field of its credential, `FIELD=@FILE` or `FIELD=env:VARIABLE`; the others stay
+    #[arg(long = "credential", value_name = "FIELD=@FILE|env:VARIABLE", required = true)]
+    credential: Vec<String>,
+    /// My word that it is the same account, where the provider does not say
+    #[arg(long, conflicts_with = "new_identity")]
+    same_account: bool,
+    /// Another account is meant; approvals for the one before are void
+    #[arg(long)]
+    new_identity: bool,
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct Scope {
+    name: String,
+    /// Only workflows of this workstream
+    #[arg(long)]
+    workstream: Option<String>,
+    /// Only workflows of this space of the workstream
+    #[arg(long, requires = "workstream")]
+    space: Option<String>,
+    /// Only where at most these can see it: internal, shared, client
+    #[arg(long)]
+    visibility: Option<String>,
+    /// Only for this agent, who then acts under it; may be given again
+    #[arg(long = "agent", value_name = "AGENT")]
+    agents: Vec<String>,
+    #[arg(long)]
+    json: bool,
+}
+
 pub(crate) async fn run(args: Args) -> Result<Exit> {
     let purpose = match &args.command {
-        Command::List { .. } => Purpose::Read,
-        Command::Later(words) => {
-            let word = words.first().map_or("", String::as_str);
-            return Err(invalid(format!("integrations {word} is not built yet")));
-        }
+        Command::List { .. } | Command::Show { .. } | Command::Uses { .. } => Purpose::Read,
         _ => Purpose::Change,
     };
     let link = args.target.open(purpose).await?;
     let done = act(&link, args.command).await;
     link.close().await?;
-    done.map(|()| Exit::Done)
+    done
 }
 
-async fn act(link: &Link, command: Command) -> Result<()> {
-    let (name, verb) = match command {
-        Command::List { json } => return list(link, json).await,
-        Command::Connect(connect) => return connected(link, connect).await,
-        Command::Enable { name } => (name, "enable"),
-        Command::Disable { name } => (name, "disable"),
-        Command::Disconnect { name } => (name, "disconnect"),
-        Command::Later(_) => return Ok(()),
-    };
-    let answer = link.post(&format!("/api/v1/integrations/{name}/{verb}"), &json!({})).await?;
+async fn act(link: &Link, command: Command) -> Result<Exit> {
+    match command {
+        Command::List { json } => list(link, json).await?,
+        Command::Connect(connect) => connected(link, connect).await?,
+        Command::Show { name, json } => life::show(link, &name, json).await?,
+        Command::Test { name, json } => return life::test(link, &name, json).await,
+        Command::Uses { name, json } => life::uses(link, &name, json).await?,
+        Command::Rotate(rotate) => rotated(link, rotate).await?,
+        Command::Scope(scope) => scoped(link, scope).await?,
+        Command::Enable { name } => set(link, &name, "enable").await?,
+        Command::Disable { name } => set(link, &name, "disable").await?,
+        Command::Disconnect { name, yes } => {
+            life::confirm(link, &name, yes).await?;
+            set(link, &name, "disconnect").await?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+async fn rotated(link: &Link, rotate: Rotate) -> Result<()> {
+    let mut body = json!({ "credential": credential(&rotate.credential)? });
+    if rotate.same_account {
+        body["account"] = json!("same");
+    } else if rotate.new_identity {
+        body["account"] = json!("new");
+    }
+    let answer = link.post(&path(&rotate.name, "rotate"), &body).await?;
+    life::say_changed(&answer);
+    if rotate.json {
+        return out::json(&answer);
+    }
+    let word = |value: &Value| visible(value.as_str().unwrap_or_default());
+    let identity = &answer["identity"];
+    out::data(&format!(
+        "{}: version {} of its credential is in force, acting as {} of {}",
+        rotate.name,
+        answer["credential_version"],
+        word(&identity["id"]),
+        word(&identity["tenant"])
+    ))
+}
+
+async fn scoped(link: &Link, scope: Scope) -> Result<()> {
+    let body = json!({
+        "workstream": scope.workstream,
+        "space": scope.space,
+        "visibility": scope.visibility,
+        "agents": scope.agents,
+    });
+    let answer = link.post(&path(&scope.name, "scope"), &body).await?;
+    if scope.json {
+        return out::json(&answer);
+    }
+    out::data(&format!("{}: {}", scope.name, life::scope_words(&answer["used_in"])))
+}
+
+/// The path of a verb on an integration.
+fn path(name: &str, verb: &str) -> String {
+    format!("/api/v1/integrations/{}/{verb}", encoded(name))
+}
+
+async fn set(link: &Link, name: &str, verb: &str) -> Result<()> {
+    let answer = link.post(&path(name, verb), &json!({})).await?;
     if let Some(words) = answer["credential"].as_str() {
         out::say(&format!("its credential is {}", visible(words)));
     }

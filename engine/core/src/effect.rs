@@ -3,19 +3,22 @@
 //! | effect | emitted for | performed by |
 //! | --- | --- | --- |
 //! | `Call` | `AttemptStarted` | executor: the transport, exactly the stored bytes |
-//! | `Wake` | `TimerArmed`, `DecisionRequested`, `AttemptDeferred`, `RunStarted` with a deadline | executor: the due row |
+//! | `Wake` | `TimerArmed`, `DecisionRequested`, `AttemptDeferred`, `LookupPlanned`, `RunStarted` with a deadline | executor: the due row |
 //! | `Notify` | whatever changes an inbox | bus, server: "something changed, fetch" |
 //! | `Claim` | `DecisionSettled(approved)` | executor: the claim, or a hold |
-//! | `Reconcile` | `AttemptInDoubt` | executor: resend under the provider's key, or a person |
+//! | `Reconcile` | `AttemptInDoubt` | executor: resend under the provider's key, look it up, or a person |
+//! | `LookUp` | `LookupStarted` | executor: the transport, a read |
 //! | `Finished` | the end of a run | executor: whoever waits for it |
 //! | `Hear` | `WaitStarted`, and what does not end a wait | executor: what has come before, in order |
-//! | `Arrived` | `EventEmitted`, `EventReceived` | executor: whoever waits for such an event |
+//! | `Arrived` | `EventEmitted`, `EventReceived`, `InboundReceived` | executor: whoever waits for such an event |
 //! | `StartChild`, `CancelChild` | `ChildStarted`, `ChildDropped` | executor: the other run |
 
 use placet_model::approval::Requirement;
 use placet_model::decision::Settlement;
 use placet_model::event::decision::{DecisionRequested, DecisionSettled, RequirementRaised};
-use placet_model::{AttemptId, DecisionId, Event, RunId, Timestamp, people_event};
+use placet_model::{
+    AttemptId, DecisionId, Event, RunId, Timestamp, inbound_event, lookup_event, people_event,
+};
 
 /// What the core asks of the world.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +49,13 @@ pub enum Effect {
     Reconcile {
         /// Which attempt.
         attempt: AttemptId,
+    },
+    /// Ask the provider whether it arrived.
+    LookUp {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// Which look-up of it.
+        number: u32,
     },
     /// The run is over.
     Finished,
@@ -108,6 +118,23 @@ fn raised(body: &RequirementRaised) -> Vec<Effect> {
     effects
 }
 
+/// A provider posted something; the sum of what was refused tells nobody.
+fn came(event: &Event) -> Vec<Effect> {
+    if matches!(event, Event::InboundReceived(_)) { vec![Effect::Arrived] } else { vec![] }
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "the rest are no events of look-ups")]
+fn of_lookup(event: &Event) -> Option<Effect> {
+    match event {
+        Event::LookupPlanned(body) => Some(Effect::Wake { at: body.due_at }),
+        Event::LookupStarted(body) => {
+            Some(Effect::LookUp { attempt: body.attempt, number: body.number })
+        }
+        Event::LookupEnded(body) => body.next_at.map(|at| Effect::Wake { at }),
+        _ => None,
+    }
+}
+
 /// The effects of a committed event. Live and replay run the same code; only a live engine
 /// performs them.
 #[expect(clippy::unnested_or_patterns, reason = "a macro stands for several events")]
@@ -116,6 +143,7 @@ pub fn react(event: &Event) -> Vec<Effect> {
         Event::RunStarted(body) => begun(body.deadline),
         Event::TimerArmed(body) => vec![Effect::Wake { at: body.due_at }],
         Event::AttemptDeferred(body) => vec![Effect::Wake { at: body.until }],
+        lookup_event!() => of_lookup(event).into_iter().collect(),
         Event::DecisionRequested(body) => requested(body),
         Event::VoteCast(body) => vec![Effect::Notify { decision: body.decision }],
         Event::DecisionReassigned(body) => vec![Effect::Notify { decision: body.decision }],
@@ -132,6 +160,7 @@ pub fn react(event: &Event) -> Vec<Effect> {
         Event::EventMatched(body) if !body.ends => vec![Effect::Hear],
         Event::EventHandled(body) if !body.ends => vec![Effect::Hear],
         Event::EventEmitted(_) | Event::EventReceived(_) => vec![Effect::Arrived],
+        inbound_event!() => came(event),
         Event::ChildStarted(body) => vec![Effect::StartChild { child: body.child }],
         Event::ChildDropped(body) => vec![Effect::CancelChild { child: body.child }],
         Event::AttemptInDoubt(body) => vec![Effect::Reconcile { attempt: body.attempt }],
@@ -158,6 +187,7 @@ pub fn react(event: &Event) -> Vec<Effect> {
         | Event::IntegrationDisabled(_)
         | Event::IntegrationEnabled(_)
         | Event::IntegrationDisconnected(_)
+        | Event::IntegrationScoped(_)
         | Event::PolicyChanged(_)
         | Event::OutboundPaused(_)
         | Event::OutboundResumed(_)

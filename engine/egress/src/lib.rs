@@ -16,6 +16,7 @@ mod failure;
 mod headers;
 mod renewals;
 mod resolver;
+mod smtp;
 mod tokens;
 mod transport;
 

@@ -6,7 +6,8 @@ use crate::destination::{Destination, Reach, Source};
 use crate::failure::failed;
 use crate::headers;
 use crate::renewals::Renewals;
-use crate::resolver::{Lookup, SystemLookup};
+use crate::resolver::{GuardedResolver, Lookup, SystemLookup};
+use crate::smtp;
 use crate::tokens::{self, Tokens, WithTokens};
 use placet_adapters::{
     Answer, Call, CallIntegration, Cause, Failed, FillHoles, FilledRequest, Performing, Redirects,
@@ -54,6 +55,14 @@ impl Egress {
         &self.config
     }
 
+    pub(crate) fn resolver(&self, reach: Reach) -> GuardedResolver {
+        self.clients.resolver(reach)
+    }
+
+    pub(crate) fn tls(&self) -> Result<Arc<rustls::ClientConfig>, String> {
+        self.clients.tls()
+    }
+
     pub(crate) fn holes(&self) -> &dyn FillHoles {
         &*self.holes
     }
@@ -61,6 +70,11 @@ impl Egress {
     /// Runs one errand. Its time begins when everything of ours is ready: what fails before that
     /// is before the send, whatever it took.
     pub(crate) async fn run(&self, errand: &Errand<'_>) -> Answer {
+        if smtp::takes(&errand.request.method) {
+            let filled = fill(errand.request, errand.integration, &*self.holes, now())
+                .map_err(|error| Failed::before(Cause::Hole, error.to_string()))?;
+            return self.mail(errand, &filled).await;
+        }
         if !tokens::any_in(errand.request) {
             let filled = self.filled(errand, BTreeMap::new())?;
             return self.run_filled(errand, filled).await;

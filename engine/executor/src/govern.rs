@@ -271,7 +271,7 @@ impl Handle {
         self.world().by_name(name).cloned().ok_or_else(|| unknown_integration(name))
     }
 
-    fn manifest(&self, provider: &str) -> Result<Arc<Manifest>, Error> {
+    pub(crate) fn manifest(&self, provider: &str) -> Result<Arc<Manifest>, Error> {
         let manifest = self.env.adapters.manifest(provider);
         manifest.cloned().ok_or_else(|| Error::Refused {
             code: "PL4012",

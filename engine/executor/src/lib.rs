@@ -11,9 +11,11 @@
 
 pub mod actions;
 mod acts;
+pub mod arrivals;
 pub mod backup;
 mod checkpoints;
 pub mod clock;
+pub mod connections;
 pub mod deploy;
 mod engine;
 pub mod env;

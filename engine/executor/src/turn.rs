@@ -15,6 +15,7 @@ mod finish;
 mod fork;
 mod gate;
 mod listen;
+mod lookup;
 mod perform;
 mod policy;
 mod resend;
@@ -95,6 +96,8 @@ pub(crate) enum Job {
     Reconcile(AttemptId),
     /// As [`Job::Reconcile`], for whatever is in doubt after a restart.
     ReconcileAny,
+    /// A look-up of an attempt in doubt is due.
+    LookUp(AttemptId),
     /// The run waits: take what has come before.
     Hear,
     /// An event has come, at this place in the log.
@@ -315,6 +318,7 @@ impl<'a> Turn<'a> {
     /// Does the job, then goes on until the run is parked or over.
     pub(crate) fn perform(mut self, job: Job) -> Result<Turned, Error> {
         let answer = matches!(job, Job::Answered(_));
+        let doubts = answer || matches!(job, Job::Recover | Job::Reconcile(_) | Job::ReconcileAny);
         match job {
             Job::Start(start) => self.start(*start, WorkflowInput::Asked)?,
             Job::Advance => {}
@@ -339,6 +343,10 @@ impl<'a> Turn<'a> {
             Job::Recover => self.command(Command::Recover { detail: None }, vec![])?,
             Job::Reconcile(attempt) => self.reconcile(Some(attempt))?,
             Job::ReconcileAny => self.reconcile(None)?,
+            Job::LookUp(attempt) => self.look_up(attempt)?,
+        }
+        if doubts {
+            self.plan_lookups()?;
         }
         match (&self.out.failed, answer) {
             (Some(_), _) => {}

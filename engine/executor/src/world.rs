@@ -135,10 +135,20 @@ impl World {
             Event::IntegrationTested(body) => next.change(body.integration, |i| {
                 i.identity = Identity::clone(&body.identity);
                 i.label.clone_from(&body.label);
+                i.scopes.clone_from(&body.scopes);
+                if i.status == IntegrationStatus::Failed {
+                    (i.status, i.reason) = (IntegrationStatus::Active, None);
+                }
             }),
-            Event::HealthCheckFailed(body) => next.change(body.integration, |i| {
-                i.status = IntegrationStatus::Failed;
-                i.reason = Some(body.code.clone());
+            Event::IntegrationScoped(body) => {
+                next.change(body.integration, |i| i.used_in = body.into());
+            }
+            Event::HealthCheckFailed(body) => next.change(body.integration, |i| match i.status {
+                IntegrationStatus::Active | IntegrationStatus::Failed => {
+                    i.status = IntegrationStatus::Failed;
+                    i.reason = Some(body.code.clone());
+                }
+                IntegrationStatus::Disabled | IntegrationStatus::Disconnected => {}
             }),
             Event::IntegrationDisabled(body) => {
                 next.set(body.integration, IntegrationStatus::Disabled);
@@ -181,8 +191,12 @@ impl World {
             }
         }
         let settings = serde_json::from_str(&body.settings).unwrap_or_default();
-        let credential_version =
-            self.integrations.get(&body.integration).map_or(0, |i| i.credential_version);
+        let known = self.integrations.get(&body.integration);
+        let credential_version = known.map_or(0, |i| i.credential_version);
+        let disabled = known.is_some_and(|i| i.status == IntegrationStatus::Disabled);
+        let status = if disabled { IntegrationStatus::Disabled } else { IntegrationStatus::Active };
+        let (scopes, used_in) =
+            known.map(|i| (i.scopes.clone(), i.used_in.clone())).unwrap_or_default();
         let integration = Integration {
             id: body.integration,
             name: body.name.clone(),
@@ -190,10 +204,12 @@ impl World {
             settings,
             identity: body.identity.clone(),
             label: body.label.clone(),
-            status: IntegrationStatus::Active,
+            status,
             reason: None,
             credential_version,
             is_default: body.is_default,
+            scopes,
+            used_in,
         };
         self.integrations.insert(body.integration, integration);
     }

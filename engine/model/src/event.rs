@@ -10,7 +10,9 @@ pub mod attempt;
 pub mod child;
 pub mod decision;
 pub mod governance;
+pub mod inbound;
 pub mod integration;
+pub mod lookup;
 pub mod notice;
 pub mod people;
 pub mod run;
@@ -32,10 +34,12 @@ use governance::{
     OperationRegistered, OutboundPaused, OutboundResumed, PayloadErased, PolicyChanged,
     StandingEndorsed, WorkflowDeployed,
 };
+use inbound::{InboundReceived, InboundRejected};
 use integration::{
     CredentialStored, CredentialUsed, HealthCheckFailed, IntegrationConnected, IntegrationDisabled,
-    IntegrationDisconnected, IntegrationEnabled, IntegrationTested,
+    IntegrationDisconnected, IntegrationEnabled, IntegrationScoped, IntegrationTested,
 };
+use lookup::{LookupEnded, LookupPlanned, LookupStarted};
 use notice::{ApproverAlarmRaised, NoticeFailed, NoticeQueued, NoticeSent};
 use people::{KeyRegistered, KeyRevoked};
 use run::{
@@ -117,11 +121,17 @@ macro_rules! for_each_event {
             BreakGlassReviewed = 94,
             KeyRegistered = 95,
             KeyRevoked = 96,
+            InboundReceived = 97,
+            InboundRejected = 98,
             NoticeQueued = 100,
             NoticeSent = 101,
             NoticeFailed = 102,
             ApproverAlarmRaised = 103,
             ResolutionCast = 105,
+            LookupPlanned = 110,
+            LookupStarted = 111,
+            LookupEnded = 112,
+            IntegrationScoped = 125,
         }
     };
 }
@@ -137,6 +147,24 @@ macro_rules! people_event {
             | $crate::Event::NoticeSent(_)
             | $crate::Event::NoticeFailed(_)
             | $crate::Event::ApproverAlarmRaised(_)
+    };
+}
+
+/// The events about what providers post to us, as a pattern: none of them is an event of a run.
+#[macro_export]
+macro_rules! inbound_event {
+    () => {
+        $crate::Event::InboundReceived(_) | $crate::Event::InboundRejected(_)
+    };
+}
+
+/// The events of look-ups, as a pattern.
+#[macro_export]
+macro_rules! lookup_event {
+    () => {
+        $crate::Event::LookupPlanned(_)
+            | $crate::Event::LookupStarted(_)
+            | $crate::Event::LookupEnded(_)
     };
 }
 

@@ -35,6 +35,8 @@ pub struct ProjectConfig {
     pub retention: Retention,
     /// When somebody's approving is worth an alarm.
     pub alarms: Alarms,
+    /// When connections are checked.
+    pub health: Health,
     /// How people hear of what waits for them.
     pub notify: Notify,
     /// Where they hear of it, by the name of the channel.
@@ -65,6 +67,22 @@ impl Default for Alarms {
             quick_decisions_min: 20,
             window: Some(Duration::from_millis(3_600_000)),
         }
+    }
+}
+
+/// When every connection is checked, once a day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Health {
+    /// Hour of the day, UTC; 24 is midnight.
+    pub hour: u64,
+    /// Minutes after it within which each connection has its own.
+    pub jitter_minutes: u64,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self { hour: 3, jitter_minutes: 60 }
     }
 }
 
@@ -321,6 +339,7 @@ impl Default for ProjectConfig {
             data: Data::default(),
             retention: Retention::default(),
             alarms: Alarms::default(),
+            health: Health::default(),
             notify: Notify::default(),
             channels: BTreeMap::new(),
         }

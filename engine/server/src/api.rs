@@ -6,6 +6,7 @@ mod audit;
 pub(crate) mod authorize;
 pub(crate) mod backup;
 mod connect;
+mod connections;
 mod events;
 mod evidence;
 mod govern;
@@ -63,6 +64,11 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/integrations", get(integrations::list).post(integrations::connect))
         .route("/integrations/{name}/authorize", post(authorize::begin))
         .route("/authorizations/{id}", get(authorize::stage))
+        .route("/integrations/{name}", get(connections::show))
+        .route("/integrations/{name}/test", post(connections::test))
+        .route("/integrations/{name}/uses", get(connections::uses))
+        .route("/integrations/{name}/rotate", post(connections::rotate))
+        .route("/integrations/{name}/scope", post(connections::scope))
         .route("/integrations/{name}/enable", post(integrations::enable))
         .route("/integrations/{name}/disable", post(integrations::disable))
         .route("/integrations/{name}/disconnect", post(integrations::disconnect))

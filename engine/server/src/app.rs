@@ -3,6 +3,7 @@
 
 use crate::access::Access;
 use crate::authorizations::Authorizations;
+use crate::hooks::Hooks;
 use crate::problem::Problem;
 use crate::rebuilds::Rebuilds;
 use crate::repeat::Repeats;
@@ -48,6 +49,7 @@ pub(crate) struct App {
     pub(crate) closing: watch::Receiver<bool>,
     pub(crate) streams: Arc<Semaphore>,
     pub(crate) audits: Semaphore,
+    pub(crate) hooks: Hooks,
     /// Making the derived tables again.
     pub(crate) rebuilds: Rebuilds,
     /// Connecting goes one at a time.
@@ -104,6 +106,7 @@ impl App {
             closing,
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             audits: Semaphore::new(AUDITS_MAX),
+            hooks: Hooks::default(),
             rebuilds: Rebuilds::default(),
             connecting: tokio::sync::Mutex::default(),
             backing_up: tokio::sync::Mutex::default(),

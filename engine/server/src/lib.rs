@@ -19,6 +19,7 @@ mod caller;
 mod documents;
 mod extract;
 mod guard;
+mod hooks;
 mod pages;
 mod problem;
 mod rebuilds;

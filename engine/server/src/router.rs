@@ -3,7 +3,7 @@
 
 use crate::app::{App, reading};
 use crate::problem::Problem;
-use crate::{api, callback, extract, guard, pages, repeat};
+use crate::{api, callback, extract, guard, hooks, pages, repeat};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::middleware::from_fn_with_state;
@@ -27,6 +27,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .layer(from_fn_with_state(Arc::clone(&app), repeat::repeat))
         .layer(DefaultBodyLimit::max(extract::BODY_BYTES_MAX))
         .layer(from_fn_with_state(Arc::clone(&app), guard::guard))
+        .merge(hooks::routes(&app))
         .with_state(app)
 }
 

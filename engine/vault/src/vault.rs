@@ -212,6 +212,14 @@ impl Vault {
         self.remove(integration, |_any| true)
     }
 
+    /// Forgets one version, which has never come into force.
+    ///
+    /// # Errors
+    /// As [`Self::forget`].
+    pub fn forget_version(&self, integration: IntegrationId, version: u32) -> Result<(), Error> {
+        self.remove(integration, |stored| stored == version)
+    }
+
     /// Forgets the versions before `version`, once a rotation is through.
     ///
     /// # Errors
@@ -225,6 +233,9 @@ impl Vault {
         integration: IntegrationId,
         is_gone: impl Fn(u32) -> bool,
     ) -> Result<(), Error> {
+        if !self.read_names(integration)?.iter().any(|name| is_gone(name.version)) {
+            return Ok(());
+        }
         self.file.guarded(FORGETTING, || {
             let db = self.db();
             let mut tx = db.begin_write().map_err(self.file.err(FORGETTING))?;

@@ -5,6 +5,8 @@
 mod authorization_server;
 mod common;
 mod document;
+mod mail_server;
 mod phases;
+mod smtp;
 mod ssrf;
 mod tokens;

@@ -4,7 +4,9 @@
 use placet_model::event::Event;
 use placet_model::event::attempt::AttemptStarted;
 use placet_model::event::decision::DraftPrepared;
-use placet_model::{AttemptId, DecisionId, Digest, IntegrationId, people_event};
+use placet_model::{
+    AttemptId, DecisionId, Digest, IntegrationId, inbound_event, lookup_event, people_event,
+};
 
 /// What an event names itself; what follows from earlier events of its stream is not in here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -26,6 +28,18 @@ impl About {
             attempt: Some(body.attempt),
             digest: body.digest,
             integration: body.integration.as_ref().map(|bound| bound.id),
+        }
+    }
+
+    fn looked_up(event: &Event) -> Self {
+        match event {
+            Event::LookupPlanned(body) => Self::attempt(body.attempt),
+            Event::LookupStarted(body) => {
+                let integration = body.integration.as_ref().map(|bound| bound.id);
+                Self { attempt: Some(body.attempt), ..Self::integration(integration) }
+            }
+            Event::LookupEnded(body) => Self::attempt(body.attempt),
+            _ => Self::default(),
         }
     }
 
@@ -57,6 +71,7 @@ impl About {
             Event::AttemptDeferred(body) => Self::attempt(body.attempt),
             Event::AttemptInDoubt(body) => Self::attempt(body.attempt),
             Event::AttemptReconciled(body) => Self::attempt(body.attempt),
+            lookup_event!() => Self::looked_up(event),
             Event::IntegrationConnected(body) => Self::integration(Some(body.integration)),
             Event::CredentialStored(body) => Self::integration(Some(body.integration)),
             Event::CredentialUsed(body) => Self::integration(Some(body.integration)),
@@ -65,6 +80,7 @@ impl About {
             Event::IntegrationDisabled(body) => Self::integration(Some(body.integration)),
             Event::IntegrationEnabled(body) => Self::integration(Some(body.integration)),
             Event::IntegrationDisconnected(body) => Self::integration(Some(body.integration)),
+            Event::IntegrationScoped(body) => Self::integration(Some(body.integration)),
             Event::OutboundPaused(body) => Self::integration(body.integration),
             Event::OutboundResumed(body) => Self::integration(body.integration),
             Event::NoticeQueued(b) if b.integration.is_some() => Self::integration(b.integration),
@@ -105,6 +121,16 @@ impl About {
             | Event::EpochStarted(_)
             | Event::StandingEndorsed(_)
             | people_event!() => Self::default(),
+            inbound_event!() => Self::posted(event),
+        }
+    }
+
+    /// What a provider posted, or what was refused of it.
+    fn posted(event: &Event) -> Self {
+        match event {
+            Event::InboundReceived(body) => Self::integration(Some(body.integration)),
+            Event::InboundRejected(body) => Self::integration(Some(body.integration)),
+            _ => Self::default(),
         }
     }
 

@@ -54,6 +54,9 @@ pub(crate) enum Ending {
 impl Turn<'_> {
     pub(super) fn answered(&mut self, answered: &Answered) -> Result<(), Error> {
         let plan = &answered.plan;
+        if let Some(sought) = &plan.sought {
+            return self.looked_up((plan, sought), &answered.ending);
+        }
         let answer = match &answered.ending {
             Ending::Answer(answer) => answer,
             Ending::NotBegun => return self.not_begun(plan),
@@ -204,7 +207,7 @@ impl Turn<'_> {
 
     /// When the next try may begin: what the provider says, or the manifest's own wait, doubled
     /// with each try, with jitter from the run's seed.
-    fn until(&self, plan: &CallPlan, classified: &Classified) -> Timestamp {
+    pub(super) fn until(&self, plan: &CallPlan, classified: &Classified) -> Timestamp {
         use placet_adapters::wait::WaitSource;
         let Some(wait) = classified.wait else { return self.now.plus_millis(1000) };
         let millis = match wait.source {
@@ -222,7 +225,7 @@ impl Turn<'_> {
     }
 }
 
-fn words(said: Option<String>) -> Vec<Content> {
+pub(super) fn words(said: Option<String>) -> Vec<Content> {
     let text = said.map(|text| Value::String(shortened(&text, WORDS_BYTES_MAX)));
     text.map(|text| Content::of_value(Arc::new(text))).into_iter().collect()
 }
@@ -235,7 +238,7 @@ fn noted(response: &Response) -> Option<Content> {
 }
 
 /// What the provider, or our own transport, said.
-fn said(answer: &Answer, classified: &Classified) -> Option<String> {
+pub(super) fn said(answer: &Answer, classified: &Classified) -> Option<String> {
     match answer {
         Err(failed) => Some(failed.to_string()),
         Ok(response) => {

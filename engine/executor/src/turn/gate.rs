@@ -12,6 +12,7 @@ use placet_core::{Command, Run};
 use placet_model::decision::Resolution;
 use placet_model::draft::{BoundIntegration, DraftDocument, Mode};
 use placet_model::event::attempt::AttemptStarted;
+use placet_model::event::lookup::LookupStarted;
 use placet_model::fault::FaultKind;
 use placet_model::integration::{Integration, IntegrationStatus};
 use placet_model::manifest::Effect;
@@ -48,6 +49,22 @@ pub(crate) struct CallPlan {
     pub(crate) world_version: u64,
     /// Since it was weighed.
     pub(crate) weighed: Stopwatch,
+    /// What it asks after, when it is the look-up of an attempt in doubt: then the attempt is that one,
+    /// and the try the number of the look-up.
+    pub(crate) sought: Option<Arc<Sought>>,
+}
+
+/// A send that is looked up. The run may have let go of it when the answer comes.
+#[derive(Debug)]
+pub(crate) struct Sought {
+    pub(super) operation: Arc<Operation>,
+    pub(super) with: Arc<Value>,
+    pub(super) settings: Value,
+    /// Its last try, and when that was recorded.
+    pub(super) started: AttemptStarted,
+    pub(super) started_at: Timestamp,
+    /// When the first try was recorded.
+    pub(super) first_started_at: Timestamp,
 }
 
 impl CallPlan {
@@ -70,6 +87,31 @@ impl CallPlan {
             not_after: started.not_after,
             world_version,
             weighed,
+            sought: None,
+        }
+    }
+
+    /// The look-up of an attempt in doubt.
+    pub(super) fn looking(
+        started: &LookupStarted,
+        (target, (request, with)): (CallTarget, (Arc<PreparedRequest>, Arc<Value>)),
+        (sought, now): (Sought, Timestamp),
+        (world_version, weighed): (u64, Stopwatch),
+    ) -> Self {
+        Self {
+            attempt: started.attempt,
+            try_number: started.number,
+            target,
+            request,
+            with,
+            send_id: String::new(),
+            mode: started.mode,
+            gated: false,
+            credential_version: started.credential_version,
+            not_after: now.plus_millis(super::perform::READ_MS_MAX),
+            world_version,
+            weighed,
+            sought: Some(Arc::new(sought)),
         }
     }
 
@@ -222,7 +264,8 @@ impl Turn<'_> {
     }
 
     /// An attempt is in doubt: where the provider deduplicates on our key, the same bytes go again
-    /// while the key is young; everything else waits for a person.
+    /// while the key is young, and where a look-up has proved that it does not have them; everything
+    /// else is looked up, or waits for a person.
     pub(super) fn reconcile(&mut self, attempt: Option<AttemptId>) -> Result<(), Error> {
         let in_doubt = self.out.run.attempts().filter_map(|(branch, known)| {
             let id = known.started.attempt;
@@ -242,8 +285,8 @@ impl Turn<'_> {
         let operation = self.env.operation(&started.operation, started.operation_digest);
         let Some(operation) = operation else { return Ok(()) };
         // what was sent between the copy and its restore, nobody knows: only a person may say
-        let restored = self.world.epoch.is_some_and(|epoch| last.first_started_at <= epoch.at);
-        let may_go = !restored && self.may_resend(&operation, last);
+        let may_go =
+            !self.is_restored(last) && (self.may_resend(&operation, last) || self.is_absent(last));
         let (Some(ask), true) = (&last.ask, may_go) else {
             return Ok(());
         };
@@ -253,7 +296,9 @@ impl Turn<'_> {
                 let law = |run: &Run, now: &Circumstances<'_>| {
                     Ok(placet_core::claim::again(run, id, now))
                 };
-                self.weigh(task, ask, law).map(|_| ())
+                let (went, held) = (self.weigh(task, ask, law)?, self.out.held.is_some());
+                // the law says no, now and later: what is left is to look
+                if went || held { Ok(()) } else { self.plan_lookup(last) }
             }
             None => Ok(()),
         }
@@ -286,7 +331,10 @@ impl Turn<'_> {
     }
 
     /// The connection, if it is still the account that the bytes were made for.
-    fn still_connected(&self, bound: &BoundIntegration) -> Result<Option<Integration>, Error> {
+    pub(super) fn still_connected(
+        &self,
+        bound: &BoundIntegration,
+    ) -> Result<Option<Integration>, Error> {
         let Some(now) = self.world.integrations.get(&bound.id) else { return Ok(None) };
         let same = now.status != IntegrationStatus::Disconnected
             && now.identity == bound.identity

@@ -22,7 +22,7 @@ use serde_json::Value;
 use std::sync::Arc;
 
 /// An ungated read that cannot be carried out within this time is given up.
-const READ_MS_MAX: i64 = 10 * 60 * 1000;
+pub(super) const READ_MS_MAX: i64 = 10 * 60 * 1000;
 
 /// A rendered call that is about to be proposed or begun.
 struct Rendered {

@@ -169,11 +169,13 @@ impl Writer {
     /// clock does not, so parked runs are not read for it.
     fn await_people(&mut self) -> Result<(), Error> {
         let view = self.env.view()?;
-        for row in Views::new(&view)?.open(None, usize::MAX)? {
-            self.state.people.insert(match row.in_doubt {
-                Some((attempt, _)) => Awaited::Doubt(attempt),
-                None => Awaited::Decision(row.decision),
-            });
+        let views = Views::new(&view)?;
+        for row in views.open(None, usize::MAX)? {
+            match row.in_doubt {
+                Some((attempt, _)) if views.is_looked_up(row.run, attempt)? => {}
+                Some((attempt, _)) => drop(self.state.people.insert(Awaited::Doubt(attempt))),
+                None => drop(self.state.people.insert(Awaited::Decision(row.decision))),
+            }
         }
         Ok(())
     }
@@ -196,6 +198,7 @@ const fn job_of(due: Due) -> Job {
         Due::Expiry(decision) => Job::Expire(decision),
         Due::Retry(attempt) => Job::Retry(attempt),
         Due::Notice(decision) => Job::Remind(decision),
+        Due::Lookup(attempt) => Job::LookUp(attempt),
         Due::RunDeadline => Job::Deadline,
     }
 }

@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod actions;
+mod arrivals;
 mod bounds;
 mod branches;
 mod bulk;
@@ -24,6 +25,7 @@ mod forks;
 mod gate;
 mod interleave;
 mod listing;
+mod lookups;
 mod notices;
 mod policy;
 mod reads;

@@ -92,7 +92,7 @@ pub(super) async fn connect_one(
     let fields = if let Some(granting) = body.granted.take() {
         Some(Sealing::from(granting))
     } else {
-        let fields = credential(&manifest, &body.credential)?;
+        let fields = credential(Some(&manifest), &body.credential)?;
         fields.map(|fields| Sealing { fields, grant: None })
     };
     let id = app.handle.integration_id(&body.name);
@@ -174,16 +174,18 @@ fn is_first(world: &World, id: IntegrationId, provider: &str) -> bool {
     world.integration(provider, None).is_none_or(|usual| usual.id == id)
 }
 
-/// The fields of a credential as the manifest wants them.
-fn credential(
-    manifest: &Manifest,
+/// The fields of a credential, as the manifest wants them where it is given.
+pub(super) fn credential(
+    manifest: Option<&Manifest>,
     given: &Value,
 ) -> Result<Option<BTreeMap<String, SecretText>>, Problem> {
     if given.is_null() {
         return Ok(None);
     }
     let secrets = texts("credential", given)?;
-    if let Some(schema) = manifest.credential_schema() {
+    if let Some(manifest) = manifest
+        && let Some(schema) = manifest.credential_schema()
+    {
         schema.validate(given).map_err(|violations| {
             Problem::malformed(format!("credential of {}: {violations}", manifest.provider()))
         })?;

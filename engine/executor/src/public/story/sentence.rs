@@ -1,8 +1,8 @@
 //! A sentence for every type of event: a new type has none until it gets one here.
 
 use super::words::Teller;
-use super::{flow, gate, notice, project};
-use placet_model::{Event, IntegrationId, people_event};
+use super::{flow, gate, lookup, notice, project};
+use placet_model::{Event, IntegrationId, lookup_event, people_event};
 
 impl Teller<'_> {
     /// What the event says.
@@ -51,6 +51,7 @@ impl Teller<'_> {
             Event::AttemptDeferred(body) => gate::attempt_deferred(body),
             Event::AttemptInDoubt(body) => gate::attempt_in_doubt(self, body),
             Event::AttemptReconciled(body) => gate::attempt_reconciled(self, body),
+            lookup_event!() => lookup::sentence(self),
             Event::IntegrationConnected(body) => project::connected(self, body),
             Event::CredentialStored(body) => project::credential_stored(self, body),
             Event::CredentialUsed(body) => project::credential_used(self, body),
@@ -59,6 +60,7 @@ impl Teller<'_> {
             Event::IntegrationDisabled(body) => self.switched("off", body.integration),
             Event::IntegrationEnabled(body) => self.switched("on", body.integration),
             Event::IntegrationDisconnected(body) => project::disconnected(self, body),
+            Event::IntegrationScoped(body) => project::scoped(self, body),
             Event::PolicyChanged(body) => project::policy_changed(self, body),
             Event::OutboundPaused(body) => project::paused(self, body),
             Event::OutboundResumed(body) => project::resumed(self, body),
@@ -66,6 +68,8 @@ impl Teller<'_> {
             Event::OperationRegistered(body) => project::operation_registered(body),
             Event::EngineStarted(body) => project::engine_started(body),
             Event::EventReceived(body) => project::event_received(self, body),
+            Event::InboundReceived(body) => project::inbound_received(self, body),
+            Event::InboundRejected(body) => project::inbound_rejected(body),
             Event::EventsDelivered(body) => project::events_delivered(body),
             Event::ScheduleFired(body) => project::schedule_fired(body),
             Event::ScheduleMatched(body) => project::schedule_matched(body),

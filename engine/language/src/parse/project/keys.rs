@@ -134,6 +134,16 @@ const OTHERS: &[Key] = &[
         kind: Kind::Period(|config| &mut config.retention.backups),
     },
     Key {
+        path: "health.hour",
+        about: "hour of the day (UTC, 24 is midnight) at which each connection is checked",
+        kind: Kind::Number(24, |config| &mut config.health.hour),
+    },
+    Key {
+        path: "health.jitter_minutes",
+        about: "minutes after that hour within which each connection has a moment of its own",
+        kind: Kind::Number(720, |config| &mut config.health.jitter_minutes),
+    },
+    Key {
         path: "alarms.minute_max",
         about: "approvals of one person within a minute that raise no alarm",
         kind: Kind::Number(1_000_000, |config| &mut config.alarms.minute_max),
