@@ -86,6 +86,26 @@ struct Connect {
     json: bool,
 }
 
+/// Connecting by OAuth.
+#[derive(Debug, clap::Args)]
+struct Person {
+    /// A person gives the grant at the provider: print a link for a browser, and wait
+    #[arg(long)]
+    oauth: bool,
+    /// With --oauth: the id of your own app at the provider
+    #[arg(long, value_name = "ID", requires = "oauth")]
+    client_id: Option<String>,
+    /// With --oauth: its secret, never on the command line
+    #[arg(long, value_name = "@FILE|env:VARIABLE", requires = "oauth")]
+    client_secret: Option<String>,
+    /// With --oauth: a set of scopes of the provider's manifest, or a single one of them
+    #[arg(long = "scope", value_name = "SET|SCOPE", requires = "oauth")]
+    scopes: Vec<String>,
+    /// With --oauth: under which of its names (serve.hosts) the provider sends people back
+    #[arg(long, value_name = "HOST", requires = "oauth")]
+    host: Option<String>,
+}
+
 #[derive(Debug, clap::Args)]
 struct Rotate {
     name: String,
@@ -119,26 +139,6 @@ struct Scope {
     agents: Vec<String>,
     #[arg(long)]
     json: bool,
-}
-
-/// Connecting by OAuth.
-#[derive(Debug, clap::Args)]
-struct Person {
-    /// A person gives the grant at the provider: print a link for a browser, and wait
-    #[arg(long)]
-    oauth: bool,
-    /// With --oauth: the id of your own app at the provider
-    #[arg(long, value_name = "ID", requires = "oauth")]
-    client_id: Option<String>,
-    /// With --oauth: its secret, never on the command line
-    #[arg(long, value_name = "@FILE|env:VARIABLE", requires = "oauth")]
-    client_secret: Option<String>,
-    /// With --oauth: a set of scopes of the provider's manifest, or a single one of them
-    #[arg(long = "scope", value_name = "SET|SCOPE", requires = "oauth")]
-    scopes: Vec<String>,
-    /// With --oauth: under which of its names (serve.hosts) the provider sends people back
-    #[arg(long, value_name = "HOST", requires = "oauth")]
-    host: Option<String>,
 }
 
 pub(crate) async fn run(args: Args) -> Result<Exit> {
