@@ -199,3 +199,44 @@ fn a_disconnect_shows_what_would_miss_it_and_asks() {
     live.until(&asked.run, "DecisionVoided");
     assert_eq!(live.provider.received_at(POST), []);
 }
+
+#[test]
+fn a_workflow_may_use_only_what_its_place_allows_at_check_deploy_draft_and_claim() {
+    let live = Live::start();
+    let (approved, open) = (held(&live), "ops/slack-notify");
+    let scope =
+        ["integrations", "scope", "slack", "--workstream", "sales", "--visibility", "shared"];
+    let said = live.done("author", &scope).stdout;
+    assert!(said.contains("workstream sales, shared eyes"), "{said}");
+
+    // claim: what was approved before is void
+    live.done("author", &["resume"]);
+    live.until(&approved.run, "DecisionVoided");
+    assert_eq!(live.posts(), []);
+    // draft: a plan that was deployed before
+    let input = json!({"channel": "C0SALES", "text": "Hello"}).to_string();
+    let started = live.json("author", &["start", open, "--input", &input]);
+    let run = started["run"].as_str().expect("a run");
+    live.until(run, "RunFaulted");
+    assert_eq!(live.inbox(), Vec::<Value>::new());
+    // check and deploy, with the place
+    let file = "workflows/slack-notify.yaml";
+    let text = std::fs::read_to_string(live.project.dir().join(file)).expect("the workflow");
+    let stands = |place: &str| {
+        let header = format!("version: '1.0.9', metadata: {{ place: {place} }} }}");
+        live.project.write(file, &text.replace("version: '1.0.0' }", &header));
+        live.placet(["deploy", ".", "--as", "author"]).run()
+    };
+    for place in ["{ workstream: ops }", "{ workstream: sales, visibility: client }"] {
+        let refused = stands(place).expect_code(1);
+        assert!(
+            refused.stderr.contains("PL2110") || refused.stdout.contains("PL2110"),
+            "{refused:?}"
+        );
+    }
+    drop(stands("{ workstream: sales, space: leads, visibility: shared }").expect_code(0));
+    let asked = live.ask("Hello");
+    live.approve(&asked);
+    live.until(&asked.run, "RunCompleted");
+    assert_eq!(live.posts().len(), 1);
+}

@@ -228,7 +228,7 @@ fn a_server_that_is_away_is_waited_for_and_a_disconnect_takes_the_token_back() {
     assert_eq!(slack.posts().len(), 0);
     slack.set(&json!({"away": false}));
     connect(&live, &slack);
-    let gone = live.done("author", &["integrations", "disconnect", "slack"]);
+    let gone = live.done("author", &["integrations", "disconnect", "slack", "--yes"]);
     assert!(gone.stderr.contains("the provider has taken it back"), "{}", gone.stderr);
     assert_eq!(slack.count("revoked"), 1);
 }

@@ -73,6 +73,26 @@ impl World {
         }
     }
 
+    /// The integration that a step means on behalf of somebody: an agent acts under a connection of
+    /// its own, where it has one and the step names none.
+    pub fn integration_for(
+        &self,
+        provider: &str,
+        name: Option<&str>,
+        who: Option<&Principal>,
+    ) -> Option<&Integration> {
+        let own = |i: &&Integration| {
+            i.provider == provider
+                && i.status != IntegrationStatus::Disconnected
+                && who.is_some_and(|who| i.used_in.agents.contains(who))
+        };
+        let its_own = match name {
+            Some(_) => None,
+            None => self.integrations.values().find(own),
+        };
+        its_own.or_else(|| self.integration(provider, name))
+    }
+
     /// The integration with this name, whatever its provider.
     pub fn by_name(&self, name: &str) -> Option<&Integration> {
         let mut found = self.integrations.values().filter(|i| i.name == name);

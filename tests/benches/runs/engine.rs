@@ -117,6 +117,7 @@ impl Bench {
         let environment = Environment {
             catalogue: &catalogue,
             integrations: None,
+            scopes: None,
             policy: None,
             schemas: self.handle.adapters().registry(),
         };

@@ -14,10 +14,11 @@ use placet_model::event::attempt::AttemptStarted;
 use placet_model::event::decision::{DraftOrigin, DraftPrepared};
 use placet_model::event::run::TimerKind;
 use placet_model::fault::FaultKind;
+use placet_model::integration::WorkflowPlace;
 use placet_model::manifest::{Effect, HTTP_OPERATION};
 use placet_model::plan::{Authentication, Call, DurationSpec, OpenApiCall, Task, TaskKind};
 use placet_model::request::PreparedRequest;
-use placet_model::{Duration, Fault};
+use placet_model::{Duration, Fault, Principal};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -232,19 +233,33 @@ impl Turn<'_> {
             return Ok(CallTarget { operation: Arc::clone(operation), effect, integration: None });
         }
         let wanted = call.integration;
-        let integration =
-            self.world.integration(operation.provider(), wanted).ok_or_else(|| {
+        let (place, requester) = self.stands();
+        let integration = self
+            .world
+            .integration_for(operation.provider(), wanted, requester.as_ref())
+            .ok_or_else(|| {
                 let provider = operation.provider();
                 configuration(match wanted {
                     Some(wanted) => format!("there is no integration {wanted} of {provider}"),
                     None => format!("there is no default integration of {provider}: connect one"),
                 })
             })?;
+        integration.used_in.allows(&place, requester.as_ref()).map_err(|why| {
+            let words = format!("the integration {} may not be used here: {why}", integration.name);
+            Fault::new(FaultKind::Authorization, words)
+        })?;
         Ok(CallTarget {
             operation: Arc::clone(operation),
             effect,
             integration: Some(integration.clone()),
         })
+    }
+
+    /// Where the run's workflow stands, and on whose behalf it runs.
+    pub(super) fn stands(&self) -> (WorkflowPlace, Option<Principal>) {
+        let place = self.out.plan.as_ref().and_then(|plan| plan.place.clone());
+        let requester = self.out.run.facts().map(|facts| facts.started.requester.clone());
+        (place.unwrap_or_default(), requester)
     }
 
     fn rendered(

@@ -184,6 +184,7 @@ impl World {
         let environment = Environment {
             catalogue: &catalogue,
             integrations: None,
+            scopes: None,
             policy: None,
             schemas: self.handle.adapters().registry(),
         };

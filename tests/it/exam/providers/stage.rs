@@ -235,6 +235,7 @@ impl Stage {
             catalogue: &catalogue,
             integrations: None,
             policy: None,
+            scopes: None,
             schemas: self.adapters().registry(),
         };
         let checked = placet_language::check(&Source::new("exam.yaml", &*text), &environment);
