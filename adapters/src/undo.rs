@@ -121,9 +121,7 @@ impl Manifest {
         if effects.peek().is_none() {
             return Badge::Planned;
         }
-        match effects.all(|effect| effect == Effect::Read) {
-            true => Badge::ReadOnly,
-            false => Badge::Active,
-        }
+        let reads = effects.all(|effect| effect == Effect::Read);
+        if reads { Badge::ReadOnly } else { Badge::Active }
     }
 }

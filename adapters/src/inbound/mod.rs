@@ -164,7 +164,7 @@ pub enum Received {
     Unknown,
     Event(Box<Event>),
     /// Several at once, in their order; each is one of the three before.
-    Several(Vec<Received>),
+    Several(Vec<Self>),
 }
 
 impl Inbound {

@@ -69,7 +69,7 @@ pub(crate) async fn run(args: Args) -> Result<Exit> {
     let setup = Setup { lost_vault, ..setup(&project, &place, adapters) };
     let mut running =
         out::with_progress("opening the project", compose::start_served(setup, log)).await?;
-    running.watch_connections()?;
+    running.watch_connections();
     // before anything says that the engine is there: from now on it ends in good order
     let stop = Stop::heard()?;
     let served = serve(&running, tokens, (&place, nats), stop).await;

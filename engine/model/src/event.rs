@@ -168,6 +168,19 @@ macro_rules! lookup_event {
     };
 }
 
+/// The events of an attempt, as a pattern; its look-ups are not among them.
+#[macro_export]
+macro_rules! attempt_event {
+    () => {
+        $crate::Event::AttemptStarted(_)
+            | $crate::Event::AttemptSucceeded(_)
+            | $crate::Event::AttemptRefused(_)
+            | $crate::Event::AttemptDeferred(_)
+            | $crate::Event::AttemptInDoubt(_)
+            | $crate::Event::AttemptReconciled(_)
+    };
+}
+
 /// The events about people and about what providers post, as a pattern.
 #[macro_export]
 macro_rules! beside_event {

@@ -21,7 +21,7 @@ use placet_model::event::decision::{
 use placet_model::manifest::Effect;
 use placet_model::{
     AttemptId, DecisionId, Digest, Event, IntegrationId, Iteration, PayloadRef, Principal,
-    RecordedEvent, Revision, RunId, TaskPath, Timestamp, inbound_event, lookup_event, people_event,
+    RecordedEvent, Revision, RunId, TaskPath, Timestamp, beside_event, lookup_event,
 };
 use serde::{Deserialize, Serialize};
 
@@ -164,9 +164,8 @@ impl<'e> Change<'e> {
             | Event::EpochStarted(_)
             | Event::StandingEndorsed(_)
             | Event::BreakGlassReviewed(_)
-            | inbound_event!()
             | lookup_event!()
-            | people_event!() => None,
+            | beside_event!() => None,
         }
     }
 }

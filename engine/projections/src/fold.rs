@@ -23,7 +23,7 @@ use placet_model::event::run::{RunMigrated, RunStarted};
 use placet_model::event::wait::EventReceived;
 use placet_model::{
     DecisionId, Event, PayloadRef, Position, RecordedEvent, Revision, RunId, StreamId,
-    inbound_event, lookup_event, people_event,
+    attempt_event, inbound_event, lookup_event, people_event,
 };
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -118,14 +118,9 @@ impl Commit {
             | Event::DecisionSettled(_)
             | Event::RequirementRaised(_)
             | Event::DecisionVoided(_)
-            | Event::AttemptStarted(_)
-            | Event::AttemptSucceeded(_)
-            | Event::AttemptRefused(_)
-            | Event::AttemptDeferred(_)
-            | Event::AttemptInDoubt(_)
             | Event::VoteDelegated(_)
             | Event::ApproversReminded(_)
-            | Event::AttemptReconciled(_)
+            | attempt_event!()
             | lookup_event!() => self.run_event(store, event),
             Event::StandingUsed(body) => self.standing_used(store, event, body),
             Event::RunMigrated(body) => self.run_migrated(store, event, body),

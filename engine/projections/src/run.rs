@@ -24,7 +24,7 @@ use placet_model::event::wait::{EventHandled, EventMatched, Taken, WaitStarted};
 use placet_model::plan::WorkflowName;
 use placet_model::{
     AttemptId, DecisionId, Digest, Event, Iteration, PayloadRef, Position, Principal, Revision,
-    RunId, TaskPath, TimerId, Timestamp, inbound_event, lookup_event, people_event,
+    RunId, TaskPath, TimerId, Timestamp, beside_event, lookup_event,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -468,8 +468,7 @@ impl State {
             | Event::EpochStarted(_)
             | Event::StandingEndorsed(_)
             | Event::BreakGlassReviewed(_)
-            | inbound_event!()
-            | people_event!() => Err("it is no event of a run"),
+            | beside_event!() => Err("it is no event of a run"),
         }
     }
 

@@ -4,6 +4,7 @@ use super::super::Error;
 use super::super::reference::follow;
 use super::super::resolve::is_json;
 use super::schema::{Way, bundle, sample};
+use placet_model::manifest::Effect;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -118,7 +119,7 @@ const PERMANENT: [u16; 14] = [400, 402, 403, 404, 405, 406, 410, 411, 412, 413, 
 const USUAL: [u16; 6] = [400, 403, 404, 405, 415, 422];
 
 /// The rules of `classify`, a line each.
-pub(super) fn rules(answers: &Answers, is_read: bool, has_credential: bool) -> Vec<Value> {
+pub(super) fn rules(answers: &Answers, effect: Effect, has_credential: bool) -> Vec<Value> {
     let mut rules = vec![json!({"when": {"transport": "before_send"}, "outcome": "refused_retry"})];
     rules.push(if answers.says_ok {
         json!({"when": {"status": "2xx", "body": {"at": "/ok", "is": true}}, "outcome": "sent"})
@@ -139,7 +140,7 @@ pub(super) fn rules(answers: &Answers, is_read: bool, has_credential: bool) -> V
     if !permanent.is_empty() {
         rules.push(json!({"when": {"status": permanent}, "outcome": "refused_permanent"}));
     }
-    rules.push(json!({"else": if is_read { "refused_retry" } else { "in_doubt" }}));
+    rules.push(json!({"else": if effect == Effect::Read { "refused_retry" } else { "in_doubt" }}));
     rules
 }
 

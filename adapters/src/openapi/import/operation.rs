@@ -112,7 +112,7 @@ impl Draft<'_> {
             line("preview", &flow(&json!({"title": preview_title(&title), "fields": fields})));
         }
         line("classify", "");
-        let rules = answers::rules(&self.answers, effect == Effect::Read, self.has_credential);
+        let rules = answers::rules(&self.answers, effect, self.has_credential);
         for rule in rules {
             writeln!(out, "      - {}", flow(&rule)).expect("writing to a string cannot fail");
         }

@@ -45,7 +45,7 @@ pub(super) fn request(
     let mut request = Request::default();
     let words = |error: Error| error.to_string();
     let declared = listed(place).map_err(words)?;
-    request.path = path.to_owned();
+    path.clone_into(&mut request.path);
     for parameter in &operation.parameters {
         let same = |given: &&&Value| {
             given["name"] == parameter.name.as_str() && is_in(given, parameter.place)

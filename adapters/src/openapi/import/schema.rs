@@ -1,4 +1,4 @@
-//! A schema of a document → one that stands alone: references become `$defs`, what OpenAPI 3.0 and
+//! A schema of a document → one that stands alone: references become `$defs`, what `OpenAPI` 3.0 and
 //! Swagger 2.0 say in their own words becomes JSON Schema 2020-12.
 
 use super::super::Error;

@@ -96,7 +96,7 @@ fn with_variables(text: &str, variables: &Value) -> String {
         if values.is_empty() {
             out.push_str("[A-Za-z0-9_-]+");
         } else {
-            out.push_str(&format!("({})", values.join("|")));
+            out.extend(["(", &values.join("|"), ")"]);
         }
         rest = after;
     }

@@ -103,7 +103,7 @@ impl Bucket {
             freed += weight;
             freed >= rest
         });
-        let first = enough.or(frees.last()).map_or(now, |(at, _)| *at);
+        let first = enough.or_else(|| frees.last()).map_or(now, |(at, _)| *at);
         let first = first.max(self.held_until).max(now + 1);
         Some(first.saturating_add(rounds.saturating_mul(window)))
     }

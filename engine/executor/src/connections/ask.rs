@@ -35,22 +35,24 @@ pub enum Said {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CannotAsk {
     /// An engine in sandbox mode.
-    NoWayOut,
+    InSandbox,
     /// The manifest names no call that would tell.
-    NoTest,
+    Unanswerable,
     /// There is nothing to ask with.
-    NoCredential,
+    WithoutCredential,
 }
 
 impl CannotAsk {
     pub(super) const fn words(self) -> &'static str {
         match self {
-            Self::NoWayOut => "an engine in sandbox mode asks nobody: start it with --mode live",
-            Self::NoTest => {
+            Self::InSandbox => "an engine in sandbox mode asks nobody: start it with --mode live",
+            Self::Unanswerable => {
                 "its provider has no call that tells whose a credential is; it acts under the \
                  credential's own lineage"
             }
-            Self::NoCredential => "it has no credential to ask with: placet integrations rotate",
+            Self::WithoutCredential => {
+                "it has no credential to ask with: placet integrations rotate"
+            }
         }
     }
 }
@@ -63,11 +65,11 @@ impl Connections {
         credential_version: u32,
     ) -> Result<&'m str, CannotAsk> {
         if self.live.is_none() {
-            return Err(CannotAsk::NoWayOut);
+            return Err(CannotAsk::InSandbox);
         }
-        let test = manifest.identity_test().ok_or(CannotAsk::NoTest)?;
+        let test = manifest.identity_test().ok_or(CannotAsk::Unanswerable)?;
         if credential_version == 0 {
-            return Err(CannotAsk::NoCredential);
+            return Err(CannotAsk::WithoutCredential);
         }
         Ok(test.operation().name())
     }

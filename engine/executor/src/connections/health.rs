@@ -62,10 +62,7 @@ struct Watcher {
 
 impl Engine {
     /// Checks connections from now on, at the hour that the configuration says.
-    ///
-    /// # Errors
-    /// When the project cannot be read.
-    pub fn watch_connections(&mut self) -> Result<(), Error> {
+    pub fn watch_connections(&mut self) {
         let handle = self.handle();
         let watcher = Arc::new(Watcher {
             env: Arc::clone(&handle.env),
@@ -77,7 +74,6 @@ impl Engine {
         let (stop, stopped) = watch::channel(false);
         let task = tokio::spawn(Arc::clone(&watcher).run(stopped));
         self.keep_watching(Keeper { stop, task, watcher });
-        Ok(())
     }
 
     /// Makes the checks that are due by the engine's clock, and answers when what they found is

@@ -111,8 +111,8 @@ impl Handle {
         let title = manifest.title();
         let operation = match self.connections.can_ask(manifest, version) {
             Ok(operation) => operation,
-            Err(CannotAsk::NoWayOut) => return Err(no_vault()),
-            Err(CannotAsk::NoTest | CannotAsk::NoCredential) => {
+            Err(CannotAsk::InSandbox) => return Err(no_vault()),
+            Err(CannotAsk::Unanswerable | CannotAsk::WithoutCredential) => {
                 return lineage(integration, (version, vec![]), account);
             }
         };

@@ -39,6 +39,7 @@ impl About {
                 Self { attempt: Some(body.attempt), ..Self::integration(integration) }
             }
             Event::LookupEnded(body) => Self::attempt(body.attempt),
+            Event::IntegrationScoped(body) => Self::integration(Some(body.integration)),
             _ => Self::posted(event),
         }
     }
@@ -71,7 +72,7 @@ impl About {
             Event::AttemptDeferred(body) => Self::attempt(body.attempt),
             Event::AttemptInDoubt(body) => Self::attempt(body.attempt),
             Event::AttemptReconciled(body) => Self::attempt(body.attempt),
-            inbound_event!() | lookup_event!() => Self::beside(event),
+            inbound_event!() | lookup_event!() | Event::IntegrationScoped(_) => Self::beside(event),
             Event::IntegrationConnected(body) => Self::integration(Some(body.integration)),
             Event::CredentialStored(body) => Self::integration(Some(body.integration)),
             Event::CredentialUsed(body) => Self::integration(Some(body.integration)),
@@ -80,7 +81,6 @@ impl About {
             Event::IntegrationDisabled(body) => Self::integration(Some(body.integration)),
             Event::IntegrationEnabled(body) => Self::integration(Some(body.integration)),
             Event::IntegrationDisconnected(body) => Self::integration(Some(body.integration)),
-            Event::IntegrationScoped(body) => Self::integration(Some(body.integration)),
             Event::OutboundPaused(body) => Self::integration(body.integration),
             Event::OutboundResumed(body) => Self::integration(body.integration),
             Event::NoticeQueued(b) if b.integration.is_some() => Self::integration(b.integration),

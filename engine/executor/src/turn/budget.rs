@@ -46,10 +46,7 @@ impl Turn<'_> {
         let Some(operation) = operation else { return Ok(Share::default()) };
         let today = self.env.adapters.operation(operation.name());
         let by_target = today.is_some_and(|today| today.limits_by_target());
-        let with = match by_target {
-            true => Some(self.value(with)?),
-            false => None,
-        };
+        let with = if by_target { Some(self.value(with)?) } else { None };
         Ok(self.share((operation, integration), task, with.as_deref()))
     }
 

@@ -182,7 +182,7 @@ impl Reader<'_> {
     fn in_scope(&mut self, provider: &str, name: Option<&str>, call: Span) {
         let Some(scopes) = self.environment.scopes else { return };
         let place = self.uses.place.clone().unwrap_or_default();
-        let agent = place.agent.as_ref().map(|agent| agent.as_str());
+        let agent = place.agent.as_ref().map(placet_model::Principal::as_str);
         let Some((name, used_in)) = scopes.meant(provider, name, agent) else { return };
         if let Err(why) = used_in.allows(&place, None) {
             let message = format!("the integration `{name}` may not be used here: {why}");

@@ -2,10 +2,11 @@
 
 use super::words::Teller;
 use super::{flow, gate, lookup, notice, project};
-use placet_model::{Event, IntegrationId, inbound_event, lookup_event, people_event};
+use placet_model::{Event, IntegrationId, beside_event, lookup_event};
 
 impl Teller<'_> {
     /// What the event says.
+    #[expect(clippy::unnested_or_patterns, reason = "a macro stands for several events")]
     pub(super) fn sentence(&self) -> String {
         match &self.event.event {
             Event::RunStarted(body) => flow::run_started(self, body),
@@ -68,7 +69,6 @@ impl Teller<'_> {
             Event::OperationRegistered(body) => project::operation_registered(body),
             Event::EngineStarted(body) => project::engine_started(body),
             Event::EventReceived(body) => project::event_received(self, body),
-            inbound_event!() => self.of_inbound(),
             Event::EventsDelivered(body) => project::events_delivered(body),
             Event::ScheduleFired(body) => project::schedule_fired(body),
             Event::ScheduleMatched(body) => project::schedule_matched(body),
@@ -76,7 +76,7 @@ impl Teller<'_> {
             Event::CheckpointCosigned(body) => project::checkpoint_cosigned(body),
             Event::PayloadErased(body) => project::erased(self, body),
             Event::EpochStarted(body) => project::epoch_started(self, body),
-            people_event!() => self.of_people(),
+            beside_event!() => self.of_beside(),
         }
     }
 
@@ -89,8 +89,8 @@ impl Teller<'_> {
         }
     }
 
-    /// What an event about people says.
-    fn of_people(&self) -> String {
+    /// What an event about people says, or about what a provider posted.
+    fn of_beside(&self) -> String {
         match &self.event.event {
             Event::KeyRegistered(body) => project::key_registered(self, body),
             Event::KeyRevoked(body) => project::key_revoked(self, body),
@@ -98,7 +98,7 @@ impl Teller<'_> {
             Event::NoticeSent(body) => notice::sent(body),
             Event::NoticeFailed(body) => notice::failed(body),
             Event::ApproverAlarmRaised(body) => notice::alarm(body),
-            other => other.type_name().to_owned(),
+            _ => self.of_inbound(),
         }
     }
 
