@@ -240,3 +240,29 @@ fn a_workflow_may_use_only_what_its_place_allows_at_check_deploy_draft_and_claim
     live.until(&asked.run, "RunCompleted");
     assert_eq!(live.posts().len(), 1);
 }
+
+#[test]
+fn an_agent_acts_under_a_connection_of_its_own_and_nobody_else_does() {
+    let live = Live::start();
+    live.provider.next_for(WHO, account("B0AGENT"));
+    let base = format!("api_base={}", live.provider.url("/api"));
+    let connect = ["integrations", "connect", "slack", "--name", "of-agent", "--set", &base];
+    let connect =
+        live.placet(connect).args(["--credential", "access_token=env:NEW", "--as", "author"]);
+    drop(connect.env("NEW", NEW_TOKEN).run().expect_code(0));
+    live.done("author", &["integrations", "scope", "of-agent", "--agent", "agent"]);
+    let person =
+        live.placet(["integrations", "scope", "of-agent", "--agent", "approver", "--as", "author"]);
+    assert!(person.run().expect_code(2).stderr.contains("is no agent"));
+
+    let input = json!({"channel": "C0SALES", "text": "Hello"}).to_string();
+    let mut asked = vec![];
+    for who in ["agent", "author"] {
+        let started = live.json(who, &["start", "ops/slack-notify", "--input", &input]);
+        let run = started["run"].as_str().expect("a run").to_owned();
+        let events = live.until(&run, "DecisionRequested");
+        let decision = events.last().expect("an event")["body"]["decision"].clone();
+        asked.push(live.card(decision.as_str().expect("an id"))["identity"]["id"].clone());
+    }
+    assert_eq!(asked, [json!("B0AGENT"), json!("B0PLACET")]);
+}

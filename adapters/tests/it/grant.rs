@@ -23,8 +23,8 @@ fn manifest(provider: &str) -> Arc<Manifest> {
     Arc::clone(Adapters::shipped().manifest(provider).unwrap())
 }
 
-fn settings(provider: &str, given: Value) -> Value {
-    manifest(provider).settings(&given).unwrap()
+fn settings(provider: &str, given: &Value) -> Value {
+    manifest(provider).settings(given).unwrap()
 }
 
 fn app() -> AppClient {
@@ -46,13 +46,14 @@ fn with<T>(provider: &str, act: impl FnOnce(&GrantSpec, &Asking<'_>) -> T) -> T 
     act(manifest.grant().unwrap(), &asking)
 }
 
-fn authorize(provider: &str, given: Value) -> (String, BTreeMap<String, String>) {
+fn authorize(provider: &str, given: &Value) -> (String, BTreeMap<String, String>) {
     let settings = settings(provider, given);
     let url = with(provider, |grant, asking| grant.authorize_url(&settings, asking).unwrap());
     let query = url.query_pairs().into_owned().collect();
     (format!("{}{}", url.host_str().unwrap(), url.path()), query)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it is an answer")]
 fn answered(status: u16, body: &Value) -> Answer {
     Ok(Response::new(status, vec![], body.to_string().into_bytes()))
 }
@@ -72,7 +73,7 @@ fn every_shipped_provider_whose_grant_a_person_gives_says_how() {
 
 #[test]
 fn a_person_is_sent_with_state_redirect_and_challenge_in_each_providers_own_words() {
-    let (at, query) = authorize("gmail", json!({}));
+    let (at, query) = authorize("gmail", &json!({}));
     assert_eq!(at, "accounts.google.com/o/oauth2/v2/auth");
     assert_eq!(query["code_challenge"], CHALLENGE, "RFC 7636, appendix B");
     assert_eq!(query["code_challenge_method"], "S256");
@@ -81,27 +82,27 @@ fn a_person_is_sent_with_state_redirect_and_challenge_in_each_providers_own_word
     assert_eq!((&*query["access_type"], &*query["prompt"]), ("offline", "consent"));
     assert_eq!(query["scope"], "one two");
 
-    let (at, query) = authorize("slack", json!({}));
+    let (at, query) = authorize("slack", &json!({}));
     assert_eq!((&*at, &*query["scope"]), ("slack.com/oauth/v2/authorize", "one,two"));
     assert!(!query.contains_key("code_challenge"), "an app that was not told of it refuses it");
-    let (_, query) = authorize("slack", json!({"pkce": true}));
+    let (_, query) = authorize("slack", &json!({"pkce": true}));
     assert_eq!(query["code_challenge"], CHALLENGE);
 
     for provider in ["helpscout", "intercom"] {
-        let (_, query) = authorize(provider, json!({}));
+        let (_, query) = authorize(provider, &json!({}));
         assert!(!query.contains_key("scope"), "{provider}: permissions are set on the app");
     }
-    assert_eq!(authorize("github", json!({})).0, "github.com/login/oauth/authorize");
+    assert_eq!(authorize("github", &json!({})).0, "github.com/login/oauth/authorize");
 }
 
 #[test]
 fn a_code_is_exchanged_with_its_verifier_and_the_very_redirect_and_no_secret_is_in_the_url() {
     let code = SecretText::new("co de");
-    let asked = |provider: &str, given: Value| {
+    let asked = |provider: &str, given: &Value| {
         let settings = settings(provider, given);
         with(provider, |grant, asking| grant.exchange(&settings, &code, asking).unwrap())
     };
-    let gmail = asked("gmail", json!({}));
+    let gmail = asked("gmail", &json!({}));
     assert_eq!(gmail.url.expose(), "https://oauth2.googleapis.com/token");
     let body = String::from_utf8(gmail.body).unwrap();
     let fields: BTreeMap<_, _> = url::form_urlencoded::parse(body.as_bytes()).collect();
@@ -109,7 +110,7 @@ fn a_code_is_exchanged_with_its_verifier_and_the_very_redirect_and_no_secret_is_
     assert_eq!((&*fields["code_verifier"], &*fields["redirect_uri"]), (VERIFIER, REDIRECT));
     assert_eq!((&*fields["client_id"], &*fields["client_secret"]), ("app id", "app/secret"));
 
-    let slack = asked("slack", json!({}));
+    let slack = asked("slack", &json!({}));
     let (_, basic) = slack.headers.iter().find(|(name, _)| name == "Authorization").unwrap();
     assert_eq!(basic.expose(), "Basic YXBwJTIwaWQ6YXBwJTJGc2VjcmV0");
     let body = String::from_utf8(slack.body).unwrap();
@@ -206,7 +207,7 @@ fn a_disconnect_asks_the_provider_to_take_it_back_or_says_that_nobody_can() {
         ("client_secret", "s"),
     ]);
     let asked = |provider: &str| {
-        let (manifest, settings) = (manifest(provider), settings(provider, json!({})));
+        let (manifest, settings) = (manifest(provider), settings(provider, &json!({})));
         let request = manifest.revoke().unwrap().request(&settings, &oauth)?;
         let header = |name: &str| {
             let found = request.headers.iter().find(|(key, _)| key == name);
@@ -303,7 +304,7 @@ fn a_file_that_would_send_a_person_or_a_secret_elsewhere_is_refused_with_its_lin
 
 #[test]
 fn a_parameter_of_the_manifest_never_takes_the_place_of_ours() {
-    let settings = settings("gmail", json!({}));
+    let settings = settings("gmail", &json!({}));
     let url: Url = with("gmail", |grant, asking| grant.authorize_url(&settings, asking).unwrap());
     let mut seen = BTreeSet::new();
     for (name, _) in url.query_pairs() {

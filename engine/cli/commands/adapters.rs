@@ -35,7 +35,7 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Write a manifest and its schemas from an API's description (OpenAPI 3.0, 3.1, Swagger 2.0)
+    /// Write a manifest and its schemas from an API's description (`OpenAPI` 3.0, 3.1, Swagger 2.0)
     Import(import::Args),
     #[command(external_subcommand)]
     Later(Vec<String>),

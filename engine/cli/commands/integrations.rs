@@ -107,6 +107,7 @@ struct Person {
 }
 
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 struct Rotate {
     name: String,
     /// A new field of its credential, `FIELD=@FILE` or `FIELD=env:VARIABLE`; the others stay

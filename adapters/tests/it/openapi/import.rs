@@ -37,7 +37,7 @@ fn shop() -> Value {
                     {"name": "ids", "in": "query", "explode": false, "schema": {"type": "array", "items": {"type": "string"}}},
                 ], "responses": {"200": answer(json!({"type": "object", "properties": {"data": {"type": "array", "items": one}}}))}},
                 "post": {"operationId": "orders/create", "requestBody": {"required": true, "content": {"application/json": {"schema": one}}},
-                    "responses": {"201": answer(one.clone()), "422": error}},
+                    "responses": {"201": answer(one), "422": error}},
             },
             "/orders/{id}": {
                 "parameters": [id],
@@ -48,7 +48,7 @@ fn shop() -> Value {
     })
 }
 
-fn wanted<'a>(operations: &'a [String]) -> Wanted<'a> {
+fn wanted(operations: &[String]) -> Wanted<'_> {
     Wanted { url: "https://shop.example/openapi.json", provider: None, operations }
 }
 
@@ -124,7 +124,7 @@ fn what_cannot_be_derived_is_written_as_none_and_the_report_says_what_was_left_o
     ] {
         assert!(text.contains(said), "{said}\n{text}");
     }
-    assert!(text.contains(r#"{path: /body/note, unit: chars, max: 40, over: refuse}"#), "{text}");
+    assert!(text.contains("{path: /body/note, unit: chars, max: 40, over: refuse}"), "{text}");
     assert!(text.contains("validation: {status: 422"), "{text}");
     assert!(text.contains("else: in_doubt"), "{text}");
     let left = &imported.report.left_out;
