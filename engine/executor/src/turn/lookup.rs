@@ -224,9 +224,12 @@ impl Turn<'_> {
             self.against(),
             share,
         );
-        self.command(Command::LookUp(Box::new(started)), payloads)?;
-        self.out.calls.push(plan);
-        Ok(())
+        let begun = self.command(Command::LookUp(Box::new(started)), payloads);
+        match begun {
+            Ok(()) => self.out.calls.push(plan),
+            Err(_) => self.give_back(&plan.share),
+        }
+        begun
     }
 
     /// The look-up cannot be made: a person is left with the doubt, and is told why.
