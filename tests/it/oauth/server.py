@@ -185,7 +185,10 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/control":
             with lock:
                 state.update(json.loads(body))
-            if not state["hold"]:
+            # a hold that was let go once holds again when it is asked for again
+            if state["hold"]:
+                release.clear()
+            else:
                 release.set()
             return self.answer(200, {})
         if self.path == "/api/oauth.v2.access":
