@@ -21,6 +21,7 @@ mod revoke;
 mod runs;
 pub(crate) mod status;
 mod tokens;
+mod vault;
 mod verbs;
 mod versions;
 mod workflows;
@@ -82,6 +83,8 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/backup", post(backup::make))
         .route("/erasures", post(govern::erase))
         .route("/compactions", post(govern::compact))
+        .route("/vault", get(vault::status))
+        .route("/vault/rotate", post(vault::rotate))
         .route("/audit/events", get(audit::events))
         .route("/audit/verify", post(audit::verify))
         .route("/audit/replay", get(audit::replay))
