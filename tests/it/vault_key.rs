@@ -238,7 +238,7 @@ fn no_core_dump_of_an_engine_is_ever_written() {
     let Some(strace) = strace_or_skip("no core dump") else { return };
     let log = live.project.dir().join("prctl.log");
     let watch = ["-f", "-qq", "-e", "trace=prctl", "-o", "prctl.log", PLACET, "explain", "PL1004"];
-    Placet::new(strace, &live.project).args(watch).run().expect_code(0);
+    let _ended = Placet::new(strace, &live.project).args(watch).run().expect_code(0);
     let seen = fs::read_to_string(log).expect("strace has written it");
     assert!(seen.contains("PR_SET_DUMPABLE, SUID_DUMP_DISABLE) = 0"), "{seen}");
 }
