@@ -21,7 +21,7 @@ mod uses;
 
 pub use ask::Said;
 pub use features::{Feature, features};
-pub use rotate::{Account, Rotate, Rotated};
+pub use rotate::{Account, GRACE, GRACE_MAX, Rotate, Rotated};
 pub use test::{Tested, UNATTENDED};
 pub use uses::Uses;
 
