@@ -5,6 +5,7 @@
 mod authorization_server;
 mod common;
 mod document;
+mod grants;
 mod mail_server;
 mod phases;
 mod smtp;
