@@ -1,6 +1,7 @@
 //! Integration tests of the root package: each module serves one reader.
 #![cfg(test)]
 
+mod api;
 mod approver;
 mod archive;
 mod auditor;

@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What `POST /integrations` takes.
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ConnectBody {
     name: String,
@@ -36,6 +36,7 @@ pub(super) struct ConnectBody {
     default: Option<bool>,
     /// What a person has given instead of a credential; never in a body.
     #[serde(skip)]
+    #[schema(ignore)]
     granted: Option<Granting>,
 }
 

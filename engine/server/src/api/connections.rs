@@ -17,6 +17,15 @@ use std::sync::Arc;
 
 /// `GET /integrations/{name}` → the integration, its features, when it was last heard of, and what
 /// has happened to it last.
+#[utoipa::path(
+    get,
+    path = "/integrations/{name}",
+    operation_id = "connections_show",
+    tag = "integrations",
+    summary = "Show a connection",
+    params(("name" = String, Path)),
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::Integration), crate::openapi::failures::Failures)
+)]
 pub(super) async fn show(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -45,6 +54,15 @@ fn shown(app: &App, name: &str) -> Result<Value, Problem> {
 }
 
 /// `POST /integrations/{name}/test` → what the provider says of it; a refusal is `ok: false`.
+#[utoipa::path(
+    post,
+    path = "/integrations/{name}/test",
+    operation_id = "connections_test",
+    tag = "integrations",
+    summary = "Ask the provider whose it is",
+    params(("name" = String, Path)),
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::Tested), crate::openapi::failures::Failures)
+)]
 pub(super) async fn test(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -56,6 +74,15 @@ pub(super) async fn test(
 }
 
 /// `GET /integrations/{name}/uses` → what depends on it.
+#[utoipa::path(
+    get,
+    path = "/integrations/{name}/uses",
+    operation_id = "connections_uses",
+    tag = "integrations",
+    summary = "What depends on it",
+    params(("name" = String, Path)),
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::Uses), crate::openapi::failures::Failures)
+)]
 pub(super) async fn uses(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -71,7 +98,7 @@ pub(super) async fn uses(
 }
 
 /// What `POST /integrations/{name}/rotate` takes.
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RotateBody {
     /// Field names and secrets; what is left out stays as it is.
@@ -82,6 +109,16 @@ pub(super) struct RotateBody {
 }
 
 /// `POST /integrations/{name}/rotate` → the version in force and whose it is.
+#[utoipa::path(
+    post,
+    path = "/integrations/{name}/rotate",
+    operation_id = "connections_rotate",
+    tag = "integrations",
+    summary = "Give it a new credential",
+    params(("name" = String, Path)),
+    request_body = RotateBody,
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::Rotated), crate::openapi::failures::Failures)
+)]
 pub(super) async fn rotate(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -103,17 +140,28 @@ pub(super) async fn rotate(
 }
 
 /// What `POST /integrations/{name}/scope` takes: the scope as a whole; nothing is the whole project.
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ScopeBody {
     workstream: Option<String>,
     space: Option<String>,
     visibility: Option<String>,
     #[serde(default)]
+    #[schema(value_type = Vec<String>)]
     agents: Vec<Principal>,
 }
 
 /// `POST /integrations/{name}/scope` → the integration.
+#[utoipa::path(
+    post,
+    path = "/integrations/{name}/scope",
+    operation_id = "connections_scope",
+    tag = "integrations",
+    summary = "Say where it may be used",
+    params(("name" = String, Path)),
+    request_body = ScopeBody,
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::Integration), crate::openapi::failures::Failures)
+)]
 pub(super) async fn scope(
     State(app): State<Arc<App>>,
     caller: Caller,

@@ -14,6 +14,14 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// `GET /integrations` → `{integrations}`, by name; those that are gone are left out.
+#[utoipa::path(
+    get,
+    path = "/integrations",
+    operation_id = "integrations_list",
+    tag = "integrations",
+    summary = "List connections",
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::Integrations), crate::openapi::failures::Failures)
+)]
 pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
     params.only(&[])?;
     let world = app.handle.world();
@@ -26,6 +34,15 @@ pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Pa
 }
 
 /// `POST /integrations` → 201 and the integration.
+#[utoipa::path(
+    post,
+    path = "/integrations",
+    operation_id = "integrations_connect",
+    tag = "integrations",
+    summary = "Connect",
+    request_body = ConnectBody,
+    responses((status = 201, description = "Done", body = crate::openapi::shapes::Integration), crate::openapi::failures::Failures)
+)]
 pub(super) async fn connect(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -36,6 +53,15 @@ pub(super) async fn connect(
 }
 
 /// `POST /integrations/{name}/enable`.
+#[utoipa::path(
+    post,
+    path = "/integrations/{name}/enable",
+    operation_id = "integrations_enable",
+    tag = "integrations",
+    summary = "Enable",
+    params(("name" = String, Path)),
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::IntegrationNow), crate::openapi::failures::Failures)
+)]
 pub(super) async fn enable(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -46,6 +72,15 @@ pub(super) async fn enable(
 }
 
 /// `POST /integrations/{name}/disable`.
+#[utoipa::path(
+    post,
+    path = "/integrations/{name}/disable",
+    operation_id = "integrations_disable",
+    tag = "integrations",
+    summary = "Disable",
+    params(("name" = String, Path)),
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::IntegrationNow), crate::openapi::failures::Failures)
+)]
 pub(super) async fn disable(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -56,6 +91,15 @@ pub(super) async fn disable(
 }
 
 /// `POST /integrations/{name}/disconnect`: first the fact, then the credential is forgotten.
+#[utoipa::path(
+    post,
+    path = "/integrations/{name}/disconnect",
+    operation_id = "integrations_disconnect",
+    tag = "integrations",
+    summary = "Disconnect",
+    params(("name" = String, Path)),
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::IntegrationNow), crate::openapi::failures::Failures)
+)]
 pub(super) async fn disconnect(
     State(app): State<Arc<App>>,
     caller: Caller,
