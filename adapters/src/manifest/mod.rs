@@ -7,6 +7,7 @@ mod check_delivery;
 mod check_inbound;
 mod check_operation;
 mod check_request;
+mod check_state;
 mod check_verify;
 mod document;
 mod document_inbound;
