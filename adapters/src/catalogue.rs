@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The manifests in the binary.
-const SHIPPED: [(&str, &str); 14] = [
+const SHIPPED: [(&str, &str); 15] = [
     ("adapters/manifests/github.yaml", include_str!("../manifests/github.yaml")),
     ("adapters/manifests/gmail.yaml", include_str!("../manifests/gmail.yaml")),
     ("adapters/manifests/helpscout.yaml", include_str!("../manifests/helpscout.yaml")),
@@ -19,6 +19,7 @@ const SHIPPED: [(&str, &str); 14] = [
     ("adapters/manifests/resend.yaml", include_str!("../manifests/resend.yaml")),
     ("adapters/manifests/sendgrid.yaml", include_str!("../manifests/sendgrid.yaml")),
     ("adapters/manifests/slack.yaml", include_str!("../manifests/slack.yaml")),
+    ("adapters/manifests/smtp.yaml", include_str!("../manifests/smtp.yaml")),
     ("adapters/manifests/stripe.yaml", include_str!("../manifests/stripe.yaml")),
     ("adapters/manifests/telegram.yaml", include_str!("../manifests/telegram.yaml")),
     ("adapters/manifests/twilio.yaml", include_str!("../manifests/twilio.yaml")),

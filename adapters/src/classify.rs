@@ -133,6 +133,7 @@ fn evidence_of(answer: &Answer) -> Evidence {
             Cause::TooLarge | Cause::Unreadable => Evidence::Answer,
             Cause::Refused
             | Cause::Hole
+            | Cause::Grant
             | Cause::Dns
             | Cause::Connect
             | Cause::Tls

@@ -139,7 +139,7 @@ fn text_of(fields: &Map<String, Value>, key: &str) -> Result<Option<String>, &'s
     }
 }
 
-fn list(value: Option<&Value>) -> Result<Vec<String>, &'static str> {
+pub(crate) fn list(value: Option<&Value>) -> Result<Vec<String>, &'static str> {
     let text = |value: &Value| scalar_text(value).ok_or("an address is no text");
     match value {
         None | Some(Value::Null) => Ok(Vec::new()),
@@ -148,8 +148,13 @@ fn list(value: Option<&Value>) -> Result<Vec<String>, &'static str> {
     }
 }
 
-/// `a@b`, or `Name <a@b>` with the name written so that nothing in it is taken for an address.
-fn address(text: &str) -> Result<String, &'static str> {
+/// The address alone, of `a@b` or `Name <a@b>`.
+pub(crate) fn bare_address(text: &str) -> Result<&str, &'static str> {
+    split_address(text).map(|(_name, address)| address)
+}
+
+/// Name and address; the name is empty where there is none.
+fn split_address(text: &str) -> Result<(&str, &str), &'static str> {
     let (name, address) = match text.split_once('<') {
         Some((name, rest)) => {
             (name.trim(), rest.strip_suffix('>').ok_or("an address is not closed")?)
@@ -160,6 +165,12 @@ fn address(text: &str) -> Result<String, &'static str> {
     if !plain || address.split('@').count() != 2 || name.chars().any(char::is_control) {
         return Err("an address is not one ASCII address");
     }
+    Ok((name, address))
+}
+
+/// `a@b`, or `Name <a@b>` with the name written so that nothing in it is taken for an address.
+fn address(text: &str) -> Result<String, &'static str> {
+    let (name, address) = split_address(text)?;
     Ok(match name {
         "" => address.to_owned(),
         name if !name.is_ascii() => format!("{} <{address}>", words(name)?),

@@ -2,6 +2,7 @@
 //! than they do.
 
 use crate::manifest::{Absent, Manifest, Operation};
+use crate::undo::Reversibility;
 use crate::{Adapters, inbound::Inbound};
 use placet_model::manifest::{DeliveryKind, Effect};
 use std::fmt::Write as _;
@@ -24,13 +25,20 @@ fn provider(page: &mut String, manifest: &Manifest, tested: Option<Tested<'_>>) 
         None => ("", ""),
     };
     put(page, &format!("## {}\n", manifest.title()));
-    put(page, &format!("| Operation | Effect | If nobody knows whether it went | Dry run |{head}"));
-    put(page, &format!("| --- | --- | --- | --- |{rule}"));
+    put(page, &format!("Status: {}.\n", manifest.badge()));
+    put(
+        page,
+        &format!(
+            "| Operation | Effect | Can it be undone | If nobody knows whether it went | Dry run |{head}"
+        ),
+    );
+    put(page, &format!("| --- | --- | --- | --- | --- |{rule}"));
     for operation in manifest.operations().values() {
         let mut row = format!(
-            "| `{}` | {} | {} | {} |",
+            "| `{}` | {} | {} | {} | {} |",
             operation.name(),
             operation.effect(),
+            undone(operation),
             guarantee(operation),
             dry_run(operation)
         );
@@ -41,6 +49,9 @@ fn provider(page: &mut String, manifest: &Manifest, tested: Option<Tested<'_>>) 
         put(page, &row);
     }
     put(page, "");
+    for operation in manifest.operations().values() {
+        limits(page, operation);
+    }
     for (name, set) in manifest.scopes() {
         let mut asked = set.list.clone();
         if !set.any_of.is_empty() {
@@ -55,10 +66,21 @@ fn provider(page: &mut String, manifest: &Manifest, tested: Option<Tested<'_>>) 
         None => "the credential's lineage",
     };
     put(page, &format!("- Acts as: {who}."));
+    if let Some(grant) = manifest.grant() {
+        put(page, &format!("- Connects by OAuth: {}.", grant.in_words()));
+    }
     if let Some(revoke) = manifest.revoke() {
-        put(page, &format!("- After a disconnect its credential is {}.", revoke.words()));
+        put(page, &format!("- After a disconnect its credential is {}.", revoke.in_words()));
     }
     put(page, &format!("- Inbound: {}.\n", inbound(manifest.inbound())));
+}
+
+/// What is waited for before a call of it is claimed.
+fn limits(page: &mut String, operation: &Operation) {
+    let limits: Vec<_> = operation.limits().iter().map(ToString::to_string).collect();
+    if !limits.is_empty() {
+        put(page, &format!("- At most, `{}`: {}.", operation.name(), limits.join("; ")));
+    }
 }
 
 fn put(page: &mut String, line: &str) {
@@ -83,6 +105,15 @@ fn guarantee(operation: &Operation) -> String {
         }
         (_, _, Some(look_up)) => look_up.to_owned(),
         _ => "a person decides".to_owned(),
+    }
+}
+
+fn undone(operation: &Operation) -> String {
+    match operation.reversibility() {
+        Reversibility::Nothing => "–".to_owned(),
+        Reversibility::Reversible { by } => format!("by `{by}`"),
+        Reversibility::Compensable { by } => format!("made up for by `{by}`"),
+        Reversibility::Irreversible => "no".to_owned(),
     }
 }
 

@@ -88,6 +88,12 @@ impl Grammar {
         self.regex.capture_names().flatten()
     }
 
+    /// The part that the format names first: where a target goes, before what in it.
+    pub fn first_part(&self) -> Option<&str> {
+        let first = named(&self.format).into_iter().next()?;
+        self.part_names().find(|name| *name == first)
+    }
+
     /// # Errors
     /// A text that the grammar does not match, or that would not come back the same.
     pub fn parse(&self, text: &str) -> Result<Target, Error> {

@@ -4,7 +4,9 @@
 //! A transport gets the request with its holes open. Only the live one can fill them, because only
 //! it is built with a [`FillHoles`]: the sandbox never holds a credential.
 
+use crate::fill::FilledRequest;
 use crate::manifest::Operation;
+use crate::oauth::KeepGrants;
 use crate::secret::SecretText;
 use placet_model::request::{Hole, PreparedRequest};
 use placet_model::{AttemptId, IntegrationId, Timestamp};
@@ -22,6 +24,13 @@ pub type Performing<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
 pub trait Transport: fmt::Debug + Send + Sync {
     /// The provider's answer, or how far the bytes got.
     fn perform(&self, call: Call) -> Performing<'_>;
+
+    /// Asks an authorization server of a manifest once, with secrets that are not kept yet or that are
+    /// being given back. Only the live transport does.
+    fn ask(&self, _request: FilledRequest) -> Performing<'_> {
+        let words = "this transport asks no authorization server";
+        Box::pin(async move { Err(Failed::before(Cause::Refused, words)) })
+    }
 }
 
 /// One try of one call.
@@ -159,6 +168,8 @@ pub enum Cause {
     Refused,
     /// A hole could not be filled.
     Hole,
+    /// The grant behind the credential is over: only a person can give another.
+    Grant,
     Dns,
     Connect,
     Tls,
@@ -178,6 +189,11 @@ pub trait FillHoles: fmt::Debug + Send + Sync {
     /// # Errors
     /// No such secret; a secret that is not bound to this host.
     fn fill(&self, wanted: &WantedHole<'_>) -> Result<SecretText, FillError>;
+
+    /// Where grants that are renewed are kept; none for a source that keeps none.
+    fn grants(&self) -> Option<&dyn KeepGrants> {
+        None
+    }
 }
 
 /// Which secret is asked for, by whom and towards where.

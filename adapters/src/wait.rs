@@ -134,15 +134,26 @@ fn thousandths(text: &str) -> Option<u64> {
     whole.parse::<u64>().ok()?.checked_mul(1000)?.checked_add(part)
 }
 
-/// `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §5.6.7, the one form that may be sent) as
-/// milliseconds since 1970.
+/// The three forms of RFC 9110 §5.6.7, all of which a recipient must read, as milliseconds since
+/// 1970: `Sun, 06 Nov 1994 08:49:37 GMT`, `Sunday, 06-Nov-94 08:49:37 GMT`, `Sun Nov  6 08:49:37 1994`.
 fn http_date(text: &str) -> Option<i64> {
     const MONTHS: [&str; 12] =
         ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let mut words = text.strip_suffix(" GMT")?.split(' ').skip(1);
-    let (day, month, year, time) = (words.next()?, words.next()?, words.next()?, words.next()?);
+    let words: Vec<&str> = text.split_ascii_whitespace().collect();
+    let (day, month, year, time) = match words.as_slice() {
+        [_, day, month, year, time, "GMT"] | [_, month, day, time, year] => {
+            (*day, *month, (*year).to_owned(), *time)
+        }
+        [_, date, time, "GMT"] => {
+            let mut parts = date.split('-');
+            let (day, month, short) = (parts.next()?, parts.next()?, parts.next()?);
+            let century = if short.parse::<u8>().ok()? < 70 { "20" } else { "19" };
+            (day, month, format!("{century}{short}"), *time)
+        }
+        _ => return None,
+    };
     let month = MONTHS.iter().position(|name| *name == month)? + 1;
-    let iso = format!("{year}-{month:02}-{day}T{time}Z");
+    let iso = format!("{year}-{month:02}-{day:0>2}T{time}Z");
     iso.parse::<Timestamp>().ok().map(Timestamp::as_millis)
 }
 
@@ -166,6 +177,21 @@ mod tests {
         assert_eq!(waited(Unit::Iso8601, "2026-01-01T00:01:00Z"), Some(60_000));
         assert_eq!(waited(Unit::HttpDate, "Thu, 01 Jan 2026 00:00:05 GMT"), Some(5000));
         assert_eq!(waited(Unit::EpochSeconds, "5"), Some(0));
+        for date in [
+            "Thu, 01 Jan 2026 00:00:05 GMT",
+            "Thursday, 01-Jan-26 00:00:05 GMT",
+            "Thu Jan  1 00:00:05 2026",
+        ] {
+            assert_eq!(waited(Unit::HttpDate, date), Some(5000), "{date}");
+        }
+        for bad in [
+            "Thu, 01 Foo 2026 00:00:05 GMT",
+            "Thu, 01 Jan 2026 00:00:05 CET",
+            "01-01-26",
+            "Thursday, 01-Jan GMT",
+        ] {
+            assert_eq!(waited(Unit::HttpDate, bad), None, "{bad}");
+        }
     }
 
     #[test]

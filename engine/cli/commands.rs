@@ -53,7 +53,7 @@ pub(crate) async fn run(command: Command) -> Result<Exit> {
         Command::Restore(args) => restore::run(&args),
         Command::Witness(args) => witness::run(args).await,
         Command::Integrations(args) => integrations::run(args).await,
-        Command::Adapters(args) => adapters::run(args),
+        Command::Adapters(args) => adapters::run(args).await,
         Command::Policy(args) => govern::policy(args).await,
         Command::Deploy(args) => deploy::run(args).await,
         Command::Pause(args) => govern::set_flow(args, Flow::Pause).await,

@@ -7,6 +7,7 @@ use crate::people::{self, AUTHOR};
 use crate::project::Project;
 use crate::witnesses::{Asking, Witnesses};
 use anyhow::{Context, Result};
+use placet_adapters::oauth::News;
 use placet_adapters::{Adapters, Manifest, Transport};
 use placet_egress::{Egress, EgressConfig, HostPort};
 use placet_executor::backup::VAULT_FILE;
@@ -25,8 +26,15 @@ use placet_vault::{Environment, HoleFiller, KekSource, Vault, VaultOptions};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokio::sync::mpsc::{Receiver, Sender};
+use tokio::task::JoinHandle;
 
 /// Where the data and the keys of a project live.
+/// Renewals of tokens that wait to be put on record.
+const NEWS_MAX: usize = 1024;
+/// What the credential was used for, in the record.
+const RENEWAL: &str = "oauth.renew";
+
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
     pub(crate) data: PathBuf,
@@ -99,6 +107,7 @@ pub(crate) struct Running {
     pub(crate) vault: Option<Arc<Vault>>,
     pub(crate) live: Option<Arc<dyn Transport>>,
     pub(crate) asking: Asking,
+    recording: Recording,
 }
 
 impl Running {
@@ -106,10 +115,18 @@ impl Running {
         self.engine.handle()
     }
 
+    /// Has connections checked each night, where there is a way to.
+    pub(crate) fn watch_connections(&mut self) {
+        if self.live.is_some() {
+            self.engine.watch_connections();
+        }
+    }
+
     /// Finishes what is under way, erases what is not kept past the end of its run, signs the log,
     /// and shows witnesses that.
     pub(crate) async fn stop(self) -> Result<()> {
         let retained = self.handle().enforce_retention().await;
+        self.recording.stop().await;
         if let Err(error) = self.engine.stop().await {
             self.asking.stop().await;
             return Err(refused(&error));
@@ -119,6 +136,30 @@ impl Running {
             Ok(_) | Err(placet_executor::Error::Stopping) => Ok(()),
             Err(error) => Err(refused(&error)),
         }
+    }
+}
+
+/// Puts on record what becomes of grants; ends with the engine.
+#[derive(Debug)]
+struct Recording(JoinHandle<()>);
+
+impl Recording {
+    fn of(handle: Handle, mut news: Receiver<News>) -> Self {
+        Self(tokio::spawn(async move {
+            while let Some(News::Renewed { integration, .. }) = news.recv().await {
+                let used = (integration.id, integration.credential_version);
+                let recorded = handle.credential_used(used, RENEWAL.to_owned()).await;
+                if let Err(error) = recorded {
+                    tracing::error!(%error, "that a token was renewed is not on record");
+                }
+            }
+        }))
+    }
+
+    /// Nothing here holds the log once this has returned.
+    async fn stop(self) {
+        self.0.abort();
+        drop(self.0.await);
     }
 }
 
@@ -199,11 +240,12 @@ pub(crate) async fn start_with(setup: Setup<'_>, log: Log) -> Result<Running> {
 /// Starts the engine of a log that is open already, whoever may come in to it.
 pub(crate) async fn start_served(setup: Setup<'_>, log: Log) -> Result<Running> {
     let sandbox: Arc<dyn Transport> = Arc::new(Sandbox::new(setup.seed));
+    let (tell, news) = tokio::sync::mpsc::channel(NEWS_MAX);
     let (live, vault) = match setup.mode {
         Mode::Sandbox => (None, None),
         Mode::Live => {
             let vault = Arc::new(open_vault(&setup, &log)?);
-            let live: Arc<dyn Transport> = Arc::new(live(&setup, Arc::clone(&vault))?);
+            let live: Arc<dyn Transport> = Arc::new(live(&setup, Arc::clone(&vault), tell)?);
             (Some(live), Some(vault))
         }
     };
@@ -222,11 +264,15 @@ pub(crate) async fn start_served(setup: Setup<'_>, log: Log) -> Result<Running> 
     let files = [setup.place.data.join(CHECKPOINT_FILE)].into_iter().chain(file).collect();
     let witnesses = Witnesses::of(&setup.project.config.audit.witnesses)?;
     engine.keep_checkpoints(files).map_err(|error| refused(&error))?;
+    if let Some(vault) = &vault {
+        engine.handle().keep_credentials(vault).map_err(|error| refused(&error))?;
+    }
     if tells {
         engine.tell_people(transports).map_err(|error| refused(&error))?;
     }
     let asking = witnesses.ask(engine.handle());
-    Ok(Running { engine, vault, live, asking })
+    let recording = Recording::of(engine.handle().clone(), news);
+    Ok(Running { engine, vault, live, asking, recording })
 }
 
 fn open_vault(setup: &Setup<'_>, log: &Log) -> Result<Vault> {
@@ -266,7 +312,7 @@ fn account_for_lost(file: &Path, setup: &Setup<'_>, log: &Log) -> Result<()> {
     Ok(())
 }
 
-fn live(setup: &Setup<'_>, vault: Arc<Vault>) -> Result<Egress> {
+fn live(setup: &Setup<'_>, vault: Arc<Vault>, tell: Sender<News>) -> Result<Egress> {
     let config = &setup.project.config;
     let mut rules = EgressConfig::allowing(listed(&config.egress_allow)?);
     rules.read_hosts.clone_from(&config.read_hosts);
@@ -274,6 +320,11 @@ fn live(setup: &Setup<'_>, vault: Arc<Vault>) -> Result<Egress> {
         rules.ports.clear();
     }
     let holes = HoleFiller::new(vault, config.secrets.clone(), Environment::process());
+    let holes = holes.telling(move |news| {
+        if tell.try_send(news).is_err() {
+            tracing::error!("that a token was renewed is not on record: too many at once");
+        }
+    });
     Ok(Egress::new(rules, Arc::new(holes)))
 }
 

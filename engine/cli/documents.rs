@@ -95,6 +95,7 @@ pub(crate) fn texts(source: &Source, dir: &Path) -> Result<BTreeMap<String, Stri
     let environment = Environment {
         catalogue: &catalogue,
         integrations: None,
+        scopes: None,
         policy: None,
         schemas: adapters.registry(),
     };

@@ -129,6 +129,7 @@ async fn deploy(handle: &Handle) -> Result<Digest, Failure> {
     let environment = Environment {
         catalogue: &catalogue,
         integrations: None,
+        scopes: None,
         policy: None,
         schemas: handle.adapters().registry(),
     };

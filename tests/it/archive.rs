@@ -29,7 +29,7 @@ use crate::kit::placet;
 const NOW: &str = "v0.1";
 const PROJECT: &str = "archive";
 /// Kinds that came after this version: the archive of the next one holds them.
-const LATER: [EventKind; 10] = [
+const LATER: [EventKind; 16] = [
     EventKind::NoticeQueued,
     EventKind::NoticeSent,
     EventKind::NoticeFailed,
@@ -40,6 +40,12 @@ const LATER: [EventKind; 10] = [
     EventKind::VoteDelegated,
     EventKind::ApproversReminded,
     EventKind::BreakGlassReviewed,
+    EventKind::InboundReceived,
+    EventKind::InboundRejected,
+    EventKind::LookupPlanned,
+    EventKind::LookupStarted,
+    EventKind::LookupEnded,
+    EventKind::IntegrationScoped,
 ];
 /// What is kept of a data directory.
 const FILES: [&str; 3] = ["log.redb", "keys.redb", "head"];

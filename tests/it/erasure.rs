@@ -109,6 +109,7 @@ fn an_erased_person_is_in_no_byte_of_data_keys_or_stream_and_the_log_still_verif
 #[test]
 fn a_call_whose_outcome_nobody_knows_is_settled_before_its_run_is_erased() {
     let live = Live::start();
+    live.cannot_be_looked_up();
     let asked = live.ask(MARKER);
     live.provider.next_for(POST, Behaviour::ApplyThenReset);
     live.approve(&asked);

@@ -1,6 +1,7 @@
 //! A live engine of a test's own: `placet dev --mode live` as a process, a Slack stand-in on loopback, and the ways to
 //! both that people have.
 
+pub(crate) mod hook;
 mod http;
 mod nats;
 
@@ -12,7 +13,7 @@ use std::path::PathBuf;
 use placet_test_support::dirs::{Project, copy_dir, fixture};
 use placet_test_support::nats::NatsServer;
 use placet_test_support::process::{Finished, Placet, Running};
-use placet_test_support::provider::{Provider, Received};
+use placet_test_support::provider::{Behaviour, Provider, Received};
 use serde_json::{Value, json};
 
 /// The binary under test.
@@ -23,6 +24,8 @@ pub(crate) const PROJECT: &str = "acme";
 const STATE: &str = "XDG_STATE_HOME";
 /// Where messages arrive at the stand-in.
 pub(crate) const POST: &str = "/api/chat.postMessage";
+/// Where the stand-in is asked what has arrived.
+pub(crate) const HISTORY: &str = "/api/conversations.history";
 /// The credential of the stand-in's account.
 pub(crate) const TOKEN: &str = "xoxb-e2e-0123456789";
 
@@ -229,6 +232,11 @@ impl Live {
         events.into_iter().take(end + 1).filter(|event| of_run(event, run)).collect()
     }
 
+    /// The next look-up lacks a scope: what is in doubt is a person's.
+    pub(crate) fn cannot_be_looked_up(&self) {
+        cannot_be_looked_up(&self.provider);
+    }
+
     /// Messages that the stand-in received, whatever became of them.
     pub(crate) fn posts(&self) -> Vec<Received> {
         self.provider.received_at(POST)
@@ -261,6 +269,12 @@ impl Live {
         let (running, _) = self.engine.take().expect("the engine runs");
         running.finish()
     }
+}
+
+/// The next look-up at this stand-in lacks a scope.
+pub(crate) fn cannot_be_looked_up(provider: &Provider) {
+    let refusal = json!({"ok": false, "error": "missing_scope"});
+    provider.next_for(HISTORY, Behaviour::refuse(200, &refusal));
 }
 
 fn project() -> Project {

@@ -13,7 +13,7 @@
 //! | a sandbox run calls nobody | [`Book::check_calls`] |
 
 use crate::project::{APPROVERS, name, policy};
-use crate::provider::{Ending, Made, Providers};
+use crate::provider::{Ending, LOOK_UP, Made, Providers};
 use placet_model::attempt::{Evidence, RefuseReason};
 use placet_model::decision::{Resolution, Settlement, Verdict};
 use placet_model::draft::Mode;
@@ -46,6 +46,8 @@ pub(crate) struct Book {
     drafts: BTreeMap<(RunId, Digest), DraftPrepared>,
     pub(crate) decisions: BTreeMap<DecisionId, DecisionFacts>,
     pub(crate) attempts: BTreeMap<AttemptId, AttemptFacts>,
+    /// Requests of look-ups that are recorded, and how often.
+    lookups: BTreeMap<Digest, usize>,
     nonces: BTreeSet<String>,
 }
 
@@ -169,6 +171,9 @@ impl Book {
                 self.decision(body.decision)?.standing = Standing::Denied;
             }
             Event::AttemptStarted(body) => self.start(run, body, at)?,
+            Event::LookupStarted(body) => {
+                *self.lookups.entry(body.request_digest).or_default() += 1;
+            }
             Event::RunCompleted(_) | Event::RunFaulted(_) | Event::RunCancelled(_) => {
                 self.runs.get_mut(&run).ok_or("over before it began")?.over = true;
             }
@@ -304,7 +309,14 @@ impl Book {
     /// Every call has its record and its approval, and none came twice into effect.
     pub(crate) fn check_calls(&self, providers: &Providers) -> Result<(), Violation> {
         let mut calls: BTreeMap<AttemptId, usize> = BTreeMap::new();
+        let mut looked_up: BTreeMap<Digest, usize> = BTreeMap::new();
         for made in providers.made() {
+            if made.operation == LOOK_UP {
+                let count = looked_up.entry(made.digest).or_default();
+                *count += 1;
+                let recorded = self.lookups.get(&made.digest).copied().unwrap_or(0);
+                claim(*count <= recorded, || "a look-up without a record".to_owned())?;
+            }
             let Some(id) = made.attempt else { continue };
             let attempt = self.attempts.get(&id).ok_or("a call without a record")?;
             let count = calls.entry(id).or_default();

@@ -184,6 +184,7 @@ fn checked(handle: &placet_executor::Handle, text: &str) -> Plan {
     let environment = Environment {
         catalogue: &catalogue,
         integrations: None,
+        scopes: None,
         policy: None,
         schemas: handle.adapters().registry(),
     };

@@ -8,12 +8,17 @@ use placet_adapters::{Answer, Call, Cause, Failed, Performing, Response, Transpo
 use placet_model::request::{Body, PreparedRequest};
 use placet_model::{AttemptId, Digest};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
 /// How long a provider with keys remembers one, as its manifest says.
 const KEY_TTL_MS: i64 = 86_400_000;
+/// How long after it took effect something is shown to whoever looks it up, at most; the manifest's own
+/// assumption is shorter.
+const LAG_MS_MAX: i64 = 30_000;
+/// The read that looks up what may have been sent.
+pub(crate) const LOOK_UP: &str = "slack.conversations.history";
 
 /// How a call ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,6 +111,25 @@ impl State {
         }
         self.effects.entry(made.send_id.clone()).or_default().push(self.now);
     }
+
+    /// What took effect, as far as it is shown yet. Each look-up has a lag of its own; to one in five
+    /// everything is shown twice, also what never arrived.
+    fn history(&self, place: usize) -> Response {
+        let lag = LAG_MS_MAX * i64::try_from(place % 4).unwrap_or(0) / 3;
+        let shown = |moments: &Vec<i64>| moments.iter().any(|at| at + lag <= self.now);
+        let doubled = place % 5 == 4;
+        let arrived = self.effects.iter().filter(|(_, moments)| shown(moments));
+        let mut ids: Vec<&str> = arrived.map(|(id, _)| id.as_str()).collect();
+        if doubled {
+            let sent = self.made.iter().map(|made| made.send_id.as_str());
+            ids = sent.filter(|id| !id.is_empty()).collect::<BTreeSet<_>>().into_iter().collect();
+            ids.extend(ids.clone());
+        }
+        let message = |(n, id): (usize, &str)| json!({"type": "message", "ts": format!("1700000000.{n:06}"), "metadata": {"event_payload": {"placet_send": id}}});
+        let messages: Vec<Value> = ids.into_iter().enumerate().map(message).collect();
+        let body = json!({"ok": true, "messages": messages}).to_string();
+        Response::new(200, vec![], body.into_bytes())
+    }
 }
 
 /// All providers, as the live transport reaches them.
@@ -189,8 +213,11 @@ impl Providers {
         }
         state.answered.0 += 1;
         let webhook = state.made[pending.made].operation.starts_with("webhook.");
+        let look_up = state.made[pending.made].operation == LOOK_UP;
         let answer = if webhook && ending == Ending::Refused {
             Ok(Response::new(410, vec![], vec![]))
+        } else if look_up && ending == Ending::Ok {
+            Ok(state.history(pending.made))
         } else {
             answer(ending, &pending.channel)
         };

@@ -6,6 +6,7 @@
 
 mod ack;
 mod event;
+mod multipart;
 mod verify;
 
 pub use ack::{Ack, Reply};
@@ -29,16 +30,21 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+/// Events of one message that are looked at; no provider is known to send more.
+const EACH_MAX: usize = 10_000;
+
 /// The `inbound` of a manifest. Made only by loading one.
 #[derive(Debug)]
 pub struct Inbound {
     pub(crate) verify: Verify,
     pub(crate) integrity: Integrity,
     pub(crate) handshake: Option<Handshake>,
+    pub(crate) each: Option<Pointer>,
     pub(crate) events: Vec<EventSpec>,
     pub(crate) acks: Acks,
     pub(crate) carries_content: bool,
     pub(crate) deadline: Duration,
+    pub(crate) body_max: usize,
     pub(crate) lifecycle: BTreeMap<LifecycleStep, LifecycleCall>,
 }
 
@@ -118,18 +124,25 @@ impl<'a> Arrival<'a> {
         url::form_urlencoded::parse(self.body).into_owned().collect()
     }
 
+    /// The boundary of a form with files.
+    fn boundary(&self) -> Option<String> {
+        multipart::boundary(self.header("content-type")?)
+    }
+
     fn is_form(&self) -> bool {
         let media = self.header("content-type").unwrap_or_default();
         media.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded")
     }
 
-    /// The body as JSON; a form is an object of its first values.
+    /// The body as JSON; a form is an object of its first values, without its files.
     pub(crate) fn read(&self) -> Option<Value> {
-        if !self.is_form() {
-            return serde_json::from_slice(self.body).ok();
-        }
+        let form = match self.boundary() {
+            Some(boundary) => multipart::fields(self.body, &boundary),
+            None if self.is_form() => self.form(),
+            None => return serde_json::from_slice(self.body).ok(),
+        };
         let mut fields = Map::new();
-        for (name, value) in self.form() {
+        for (name, value) in form {
             fields.entry(name).or_insert(Value::String(value));
         }
         Some(Value::Object(fields))
@@ -150,6 +163,8 @@ pub enum Received {
     /// The provider's, and nothing that this manifest knows.
     Unknown,
     Event(Box<Event>),
+    /// Several at once, in their order; each is one of the three before.
+    Several(Vec<Self>),
 }
 
 impl Inbound {
@@ -172,13 +187,21 @@ impl Inbound {
         {
             return Received::Handshake(handshake.reply(&observed));
         }
-        let Some(spec) = self.events.iter().find(|spec| spec.when.holds(&observed)) else {
+        let Some(each) = &self.each else { return self.one(&observed, own) };
+        let list = observed.body.as_ref().and_then(|body| each.get(body)?.as_array().cloned());
+        let items = list.unwrap_or_default().into_iter().take(EACH_MAX);
+        let read = items.map(|item| self.one(&Observed { answer: &answer, body: Some(item) }, own));
+        Received::Several(read.collect())
+    }
+
+    fn one(&self, observed: &Observed<'_>, own: Option<&Identity>) -> Received {
+        let Some(spec) = self.events.iter().find(|spec| spec.when.holds(observed)) else {
             return Received::Unknown;
         };
-        if spec.is_own(&observed, own) {
+        if spec.is_own(observed, own) {
             return Received::Own { key: spec.key.clone() };
         }
-        match spec.read(&observed) {
+        match spec.read(observed) {
             Some(event) => Received::Event(Box::new(event)),
             None => Received::Unknown,
         }
@@ -206,6 +229,16 @@ impl Inbound {
     /// The credential field without which nothing that comes in is believed.
     pub fn key_field(&self) -> &str {
         self.verify.key_field()
+    }
+
+    /// Every credential field that [`Self::receive`] may ask for.
+    pub fn key_fields(&self) -> Vec<String> {
+        vec![self.key_field().to_owned()]
+    }
+
+    /// Bytes of a body at most; a larger one is none of the provider's.
+    pub const fn body_max(&self) -> usize {
+        self.body_max
     }
 
     /// The events it can bring: `key` and `event_key`.

@@ -63,21 +63,11 @@ pub(crate) enum KeyForm {
 #[derive(Debug)]
 pub(crate) enum Given {
     /// A header: one signature after `prefix`, or several between `sep`.
-    Header {
-        name: String,
-        prefix: String,
-        sep: Option<String>,
-    },
+    Header { name: String, prefix: String, sep: Option<String> },
     /// A header of `name=value` pairs: `t=1,v1=ab,v1=cd`.
-    Pairs {
-        name: String,
-        sep: String,
-        timestamp: String,
-        signature: String,
-    },
-    Body {
-        at: Pointer,
-    },
+    Pairs { name: String, sep: String, timestamp: String, signature: String },
+    /// The first of these places that has one: a provider may have more than one layout.
+    Body { at: Vec<Pointer> },
 }
 
 /// A stretch of what is signed.
@@ -85,7 +75,7 @@ pub(crate) enum Given {
 pub(crate) enum Piece {
     Text(String),
     Header(String),
-    Body(Pointer),
+    Body(Vec<Pointer>),
     RawBody,
     /// The moment that stands beside the signature.
     Timestamp,
@@ -103,7 +93,7 @@ pub(crate) enum Encoding {
 #[derive(Debug)]
 pub(crate) enum Stamp {
     Header(String),
-    Body(Pointer),
+    Body(Vec<Pointer>),
     /// Beside the signature.
     Pair,
 }
@@ -206,7 +196,8 @@ impl Signed {
                 pairs(value, sep, timestamp, signature)
             }
             Given::Body { at } => {
-                let signature = text_at(arrival.read().as_ref(), at).ok_or(Unverified::Unsigned)?;
+                let signature =
+                    first_at(arrival.read().as_ref(), at).ok_or(Unverified::Unsigned)?;
                 (vec![signature], None)
             }
         };
@@ -236,7 +227,7 @@ impl Signed {
                     content.extend_from_slice(value.as_bytes());
                 }
                 Piece::Body(at) => {
-                    let value = text_at(body.as_ref(), at).ok_or(Unverified::Unsigned)?;
+                    let value = first_at(body.as_ref(), at).ok_or(Unverified::Unsigned)?;
                     content.extend_from_slice(value.as_bytes());
                 }
                 Piece::RawBody => content.extend_from_slice(arrival.body),
@@ -284,7 +275,7 @@ impl Signed {
         let Some((stamp, skew_s)) = &self.stamp else { return Ok(()) };
         let text = match stamp {
             Stamp::Header(name) => arrival.header(name).map(str::to_owned),
-            Stamp::Body(at) => text_at(arrival.read().as_ref(), at),
+            Stamp::Body(at) => first_at(arrival.read().as_ref(), at),
             Stamp::Pair => found.timestamp.clone(),
         };
         let signed_at: i64 =
@@ -295,6 +286,10 @@ impl Signed {
             Err(Unverified::Stale)
         }
     }
+}
+
+fn first_at(body: Option<&serde_json::Value>, places: &[Pointer]) -> Option<String> {
+    places.iter().find_map(|at| text_at(body, at))
 }
 
 fn pairs(

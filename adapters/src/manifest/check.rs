@@ -1,16 +1,17 @@
 //! From the shape of a file to a [`Manifest`]: the one constructor.
 
 use super::document::{
-    AuthDoc, AuthKind, BasicDoc, IdentityDoc, ManifestDoc, PlacementDoc, RevokeDoc, RevokeScope,
-    SchemaDoc, ScopesDoc, ScopesFromDoc, SignScheme, TestDoc, WhenDoc,
+    AuthDoc, AuthKind, BasicDoc, IdentityDoc, ManifestDoc, PlacementDoc, SchemaDoc, ScopesDoc,
+    ScopesFromDoc, SignScheme, TestDoc, WhenDoc,
 };
 use super::operation::{HeaderPlacement, Placement, Scheme, Signature};
 use super::problem::Problems;
 use super::{
-    LoadContext, LoadError, Manifest, Operation, Revoke, ScopeSet, check_answer, check_inbound,
-    check_operation, check_request, lint,
+    LoadContext, LoadError, Manifest, Operation, ScopeSet, check_answer, check_inbound,
+    check_limits, check_oauth, check_operation, check_request, check_undo, lint,
 };
 use crate::identity::{IdentityTest, NamedBy, ScopesFrom};
+use crate::oauth::GrantSpec;
 use crate::template::{Name, Template};
 use placet_schemas::Schema;
 use serde_saphyr::Spanned;
@@ -27,6 +28,7 @@ pub(super) struct Shared {
     pub(super) hosts: Arc<[String]>,
     pub(super) config_schema: Option<Arc<Schema>>,
     pub(super) placement: Option<Placement>,
+    pub(super) grant: Option<Arc<GrantSpec>>,
     pub(super) signature: Option<Signature>,
     /// The path segment that holds the secret, where a url does.
     pub(super) secret_segment: Option<String>,
@@ -56,18 +58,25 @@ pub(super) fn manifest(
     let shared = shared(&document, context, &mut problems);
     let mut operations = BTreeMap::new();
     for (name, operation) in &document.operations {
-        if let Some(checked) =
+        if let Some(mut checked) =
             check_operation::operation(name, operation, &shared, context, &mut problems)
         {
+            checked.limits = check_limits::of_operation(name, &document, &checked, &mut problems);
+            checked.undo = check_undo::undo(&document, &operation.value, &mut problems);
             operations.insert(checked.name().to_owned(), Arc::new(checked));
         }
     }
+    check_limits::check(&document, &[], &mut problems);
+    check_undo::planned(&document, &mut problems);
     lint::look_ups(&document, &operations, &mut problems);
     let test = document
         .test
         .as_ref()
         .and_then(|test| identity_test(test, &shared.provider, &operations, &mut problems));
-    let revoke = document.revoke.as_ref().map(|revoke| self::revoke(revoke, &mut problems));
+    let grant_hosts = grant_hosts(&document, &shared.hosts);
+    let revoke = document.revoke.as_ref().map(|revoke| {
+        check_oauth::revoke(revoke, (shared.placement.as_ref(), &grant_hosts), &mut problems)
+    });
     let inbound = document.inbound.as_ref().and_then(|inbound| {
         check_inbound::inbound(inbound, &shared.provider, &operations, &mut problems)
     });
@@ -89,6 +98,7 @@ pub(super) fn manifest(
             .collect(),
         test,
         revoke,
+        grant: shared.grant,
         inbound,
         operations,
         source: Arc::from(text),
@@ -112,7 +122,6 @@ fn parse(text: &str) -> Result<ManifestDoc, Problems> {
 
 fn refuse_what_is_not_built(document: &ManifestDoc, problems: &mut Problems) {
     problems.not_built(document.api_version.as_ref(), "api_version");
-    problems.not_built(document.limits.as_ref(), "limits");
 }
 
 fn shared(document: &ManifestDoc, context: LoadContext<'_>, problems: &mut Problems) -> Shared {
@@ -123,11 +132,20 @@ fn shared(document: &ManifestDoc, context: LoadContext<'_>, problems: &mut Probl
         }
     }
     let auth = &document.auth;
+    let placement = placement(auth, problems);
+    let grant = auth.value.oauth.as_ref().and_then(|oauth| {
+        if !matches!(auth.value.kind, AuthKind::Oauth2Code | AuthKind::Bearer) {
+            problems.at(oauth, "auth.oauth stands with auth.kind oauth2_code or bearer");
+        }
+        let hosts = grant_hosts(document, &[]);
+        check_oauth::oauth(oauth, (auth, placement.as_ref(), &hosts), problems)
+    });
     Shared {
         provider: document.provider.value.clone(),
         hosts: document.hosts.iter().map(|host| host.value.clone()).collect(),
         config_schema: schema(document.config.as_ref(), context, problems),
-        placement: placement(auth, problems),
+        placement,
+        grant,
         signature: auth.value.sign.as_ref().map(|sign| Signature {
             scheme: match sign.value.scheme {
                 SignScheme::StandardWebhooks => Scheme::StandardWebhooks,
@@ -147,8 +165,15 @@ fn shared(document: &ManifestDoc, context: LoadContext<'_>, problems: &mut Probl
     }
 }
 
+/// Hosts at which a grant is given, renewed and taken back: those of the manifest, and those of its
+/// authorization server, where nothing else is called.
+fn grant_hosts(document: &ManifestDoc, more: &[String]) -> Vec<String> {
+    let oauth = document.auth.value.oauth.as_ref().map(|oauth| oauth.value.hosts.iter());
+    let known = document.hosts.iter().map(|host| host.value.clone());
+    known.chain(oauth.into_iter().flatten().cloned()).chain(more.iter().cloned()).collect()
+}
+
 fn placement(auth: &Spanned<AuthDoc>, problems: &mut Problems) -> Option<Placement> {
-    problems.not_built(auth.value.oauth.as_ref(), "auth.oauth");
     problems.not_built(auth.value.extra_headers.as_ref(), "auth.extra_headers");
     problems.not_built(auth.value.mode_from.as_ref(), "auth.mode_from");
     let needs_placement = match auth.value.kind {
@@ -207,19 +232,6 @@ fn basic_placement(
         }
     };
     Some(Placement::Basic { user, password: field })
-}
-
-fn revoke(document: &Spanned<RevokeDoc>, problems: &mut Problems) -> Revoke {
-    let shape = &document.value;
-    problems.not_built(shape.request.as_ref(), "revoke.request");
-    problems.not_built(shape.also.as_ref(), "revoke.also");
-    if shape.scope != RevokeScope::None {
-        problems.at(document, "revoke.scope: only none is built so far");
-    }
-    if shape.manual_url.as_ref().is_some_and(|url| !url.starts_with("https://")) {
-        problems.at(document, "revoke.manual_url starts with https://");
-    }
-    Revoke { manual_url: shape.manual_url.clone(), shared_with: shape.shared_with.clone() }
 }
 
 /// A secret in the path stands in each operation's url ([`lint::secret_in_url`]).

@@ -50,6 +50,10 @@ pub(super) fn inbound(
         events.extend(self::event(event, provider, problems));
     }
     let lifecycle = lifecycle(shape, provider, operations, problems);
+    let each = match &shape.each {
+        Some(at) => Some(pointer(at, document, problems)?),
+        None => None,
+    };
     let handshake = match &shape.handshake {
         Some(handshake) => Some(self::handshake(handshake, problems)?),
         None => None,
@@ -62,12 +66,28 @@ pub(super) fn inbound(
             IntegrityDoc::SharedSecret => Integrity::SharedSecret,
         },
         handshake,
+        each,
         events,
         acks: acks(&shape.ack, &shape.never_return, problems)?,
         carries_content: shape.carries_content,
         deadline: Duration::from_millis(u64::from(shape.deadline_ms.value)),
+        body_max: body_max(shape, problems),
         lifecycle,
     })
+}
+
+/// Of most providers a message is small; a larger one is mail with what is attached.
+fn body_max(document: &InboundDoc, problems: &mut Problems) -> usize {
+    const USUAL: usize = 1 << 20;
+    const MOST: usize = 40 << 20;
+    let Some(given) = &document.body_max else { return USUAL };
+    match usize::try_from(given.value) {
+        Ok(bytes) if (1024..=MOST).contains(&bytes) => bytes,
+        _ => {
+            problems.at(given, format!("inbound.body_max is 1024 to {MOST} bytes"));
+            USUAL
+        }
+    }
 }
 
 fn handshake(document: &Spanned<HandshakeDoc>, problems: &mut Problems) -> Option<Handshake> {

@@ -63,6 +63,7 @@ pub(super) fn operation(
         config_schema: shared.config_schema.clone(),
         hosts: Arc::clone(&shared.hosts),
         placement: shared.placement.clone(),
+        grant: shared.grant.clone(),
         signature: shared.signature.clone(),
         target,
         recipients,
@@ -91,6 +92,8 @@ pub(super) fn operation(
             None => Mock::default(),
         },
         timeout: timeout(shape, problems),
+        limits: Vec::new(),
+        undo: None,
     })
 }
 

@@ -8,7 +8,7 @@ use super::operation::{BodyTemplate, RequestSpec, RequestTemplate, TargetSpec};
 use super::problem::Problems;
 use crate::pointer::Pointer;
 use crate::preview::{FieldSpec, PreviewSpec, WarnSpec, WarnTest};
-use crate::render::{is_header_name, is_method};
+use crate::render::{is_header_name, is_mail_method, is_method};
 use crate::target::Grammar;
 use crate::template::{Template, ValueTemplate};
 use crate::text_limits::{TextLimit, Unit};
@@ -93,7 +93,8 @@ pub(super) fn request(
         problems.at(document, "a request needs method and url");
         return None;
     };
-    if !is_method(method) {
+    mail_is_whole(shape, document, problems);
+    if !is_method(method) && !is_mail_method(method) {
         problems.at(document, format!("{method:?} is no method: write GET, POST …"));
     }
     let url = template(url, document, problems)?;
@@ -108,6 +109,19 @@ pub(super) fn request(
         headers: headers(&shape.headers, document, problems)?,
         body,
     })))
+}
+
+/// A mail goes to a mail server, and a mail server takes nothing else.
+fn mail_is_whole<T>(shape: &RequestDoc, place: &Spanned<T>, problems: &mut Problems) {
+    let mail = shape.body.as_ref().is_some_and(|body| body.kind == BodyKind::Mime);
+    let for_mail = shape.method.as_deref().is_some_and(is_mail_method);
+    let takes = shape.method.as_deref() == Some("MAIL");
+    if mail != takes || (for_mail && !mail && shape.body.is_some()) {
+        problems.at(place, "method MAIL and body.kind mime go together, and NOOP has no body");
+    }
+    if for_mail && !shape.query.is_empty() {
+        problems.at(place, "a mail server takes no query");
+    }
 }
 
 fn query<T>(
@@ -157,8 +171,10 @@ fn body<T>(
         }
         BodyKind::Form => Some(BodyTemplate::Form(value)),
         BodyKind::Multipart => Some(BodyTemplate::Multipart(value)),
-        BodyKind::Mime | BodyKind::Graphql => {
-            problems.at(place, "request.body.kind: json, form and multipart are built so far");
+        BodyKind::Mime => Some(BodyTemplate::Mail(value)),
+        BodyKind::Graphql => {
+            problems
+                .at(place, "request.body.kind: json, form, multipart and mime are built so far");
             None
         }
     }

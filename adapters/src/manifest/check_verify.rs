@@ -6,6 +6,7 @@ use super::problem::Problems;
 use crate::inbound::{
     Algorithm, Encoding, Given, KeyForm, Piece, SharedSecret, Signed, Stamp, Verify,
 };
+use crate::pointer::Pointer;
 use serde_json::{Map, Value};
 use serde_saphyr::Spanned;
 
@@ -78,7 +79,7 @@ fn given(document: &Spanned<VerifyDoc>, problems: &mut Problems) -> Option<Given
             prefix: shape.prefix.clone(),
             sep: shape.sep.clone(),
         }),
-        (None, Some(at), None) => Some(Given::Body { at: pointer(at, document, problems)? }),
+        (None, Some(at), None) => Some(Given::Body { at: places(at, document, problems)? }),
         (Some(name), None, Some(parse)) => {
             let role = |wanted: &str| {
                 parse.iter().find(|(_, role)| *role == wanted).map(|(name, _)| name.clone())
@@ -102,6 +103,15 @@ fn given(document: &Spanned<VerifyDoc>, problems: &mut Problems) -> Option<Given
     }
 }
 
+/// `/a|/b`: the first that is there.
+fn places(
+    text: &str,
+    document: &Spanned<VerifyDoc>,
+    problems: &mut Problems,
+) -> Option<Vec<Pointer>> {
+    text.split('|').map(|one| pointer(one.trim(), document, problems)).collect()
+}
+
 fn pieces(document: &Spanned<VerifyDoc>, problems: &mut Problems) -> Option<Vec<Piece>> {
     let mut pieces = Vec::new();
     for value in &document.value.signed {
@@ -111,7 +121,7 @@ fn pieces(document: &Spanned<VerifyDoc>, problems: &mut Problems) -> Option<Vec<
             Value::String(text) => Piece::Text(text.clone()),
             Value::Object(fields) => match only(fields) {
                 Some(("header", name)) => Piece::Header(name.to_owned()),
-                Some(("body", at)) => Piece::Body(pointer(at, document, problems)?),
+                Some(("body", at)) => Piece::Body(places(at, document, problems)?),
                 Some(("part", "timestamp")) => Piece::Timestamp,
                 _ => return unknown(document, problems),
             },
@@ -150,7 +160,7 @@ fn stamp(document: &Spanned<VerifyDoc>, problems: &mut Problems) -> Option<Optio
         (Some(fields), Some(skew_s), _) => {
             let stamp = match only(fields) {
                 Some(("header", name)) => Stamp::Header(name.to_owned()),
-                Some(("body", at)) => Stamp::Body(pointer(at, document, problems)?),
+                Some(("body", at)) => Stamp::Body(places(at, document, problems)?),
                 Some(("part", "timestamp")) => Stamp::Pair,
                 _ => {
                     problems

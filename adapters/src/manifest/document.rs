@@ -2,7 +2,10 @@
 //! stands in `check` and `lint`. Fields of later capabilities are known here by name, so that
 //! they are refused as *not built yet* and never ignored.
 
+use super::check_undo::UndoDoc;
 use super::document_inbound::InboundDoc;
+use super::document_limits::LimitDoc;
+use super::document_oauth::{OauthDoc, RevokeDoc};
 use crate::mock::{MockTime, StateVerb};
 use placet_model::manifest::{DeliveryKind, Effect, Outcome};
 use serde::{Deserialize, Serialize};
@@ -34,7 +37,8 @@ pub(super) struct ManifestDoc {
     pub(super) operations: BTreeMap<String, Spanned<OperationDoc>>,
     pub(super) api_version: NotBuilt,
     pub(super) revoke: Option<Spanned<RevokeDoc>>,
-    pub(super) limits: NotBuilt,
+    #[serde(default)]
+    pub(super) limits: Vec<Spanned<LimitDoc>>,
     pub(super) inbound: Option<Spanned<InboundDoc>>,
 }
 
@@ -50,7 +54,7 @@ pub(super) struct AuthDoc {
     pub(super) kind: AuthKind,
     pub(super) placement: Option<Spanned<PlacementDoc>>,
     pub(super) sign: Option<Spanned<SignDoc>>,
-    pub(super) oauth: NotBuilt,
+    pub(super) oauth: Option<Spanned<OauthDoc>>,
     pub(super) extra_headers: NotBuilt,
     pub(super) mode_from: NotBuilt,
 }
@@ -153,29 +157,6 @@ pub(super) struct ScopesFromDoc {
     pub(super) body: Option<String>,
 }
 
-/// What a disconnect can say about the credential that it forgets.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RevokeDoc {
-    pub(super) scope: RevokeScope,
-    /// Where a person revokes it.
-    pub(super) manual_url: Option<String>,
-    /// What else ends with it.
-    pub(super) shared_with: Option<String>,
-    pub(super) request: NotBuilt,
-    pub(super) also: NotBuilt,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum RevokeScope {
-    /// No call of ours takes it back.
-    None,
-    Token,
-    Grant,
-    Webhook,
-}
-
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OperationDoc {
@@ -200,6 +181,7 @@ pub(super) struct OperationDoc {
     pub(super) vendor_dry_run: Option<Spanned<Value>>,
     pub(super) mock: Option<Spanned<MockDoc>>,
     pub(super) timeout_s: Option<Spanned<u32>>,
+    pub(super) undo: Option<Spanned<UndoDoc>>,
     pub(super) pagination: NotBuilt,
     pub(super) money: NotBuilt,
     pub(super) final_when: NotBuilt,

@@ -11,11 +11,15 @@ use std::collections::BTreeMap;
 pub(super) struct InboundDoc {
     pub(super) verify: Spanned<VerifyDoc>,
     pub(super) handshake: Option<Spanned<HandshakeDoc>>,
+    /// Where a list of events stands, when one message brings several.
+    pub(super) each: Option<String>,
     pub(super) events: Vec<Spanned<EventDoc>>,
     pub(super) carries_content: bool,
     pub(super) ack: Spanned<AckDoc>,
     pub(super) never_return: Vec<Value>,
     pub(super) deadline_ms: Spanned<u32>,
+    /// Bytes of a body at most, where they are many.
+    pub(super) body_max: Option<Spanned<u32>>,
     pub(super) subscribe: Option<Spanned<LookupDoc>>,
     pub(super) renew: Option<Spanned<LookupDoc>>,
     pub(super) unsubscribe: Option<Spanned<LookupDoc>>,

@@ -5,24 +5,32 @@ mod check;
 mod check_answer;
 mod check_delivery;
 mod check_inbound;
+mod check_limits;
+mod check_oauth;
 mod check_operation;
 mod check_request;
 mod check_state;
+mod check_undo;
 mod check_verify;
 mod document;
 mod document_inbound;
+mod document_limits;
+mod document_oauth;
 mod lint;
 mod operation;
 mod problem;
+mod revoke;
 
 pub use operation::{Absent, Delivery, Operation, Reconcile, Scheme};
 pub(crate) use operation::{
     BodyTemplate, MatchHow, MatchTest, Placement, RequestSpec, RequestTemplate,
 };
 pub use problem::{LoadError, Problem};
+pub use revoke::{Revoke, Revoked};
 
 use crate::identity::IdentityTest;
 use crate::inbound::Inbound;
+use crate::oauth::GrantSpec;
 use placet_model::Digest;
 use placet_schemas::{Registry, Schema, Violations};
 use serde_json::Value;
@@ -41,34 +49,10 @@ pub struct Manifest {
     scopes: BTreeMap<String, ScopeSet>,
     test: Option<IdentityTest>,
     revoke: Option<Revoke>,
+    grant: Option<Arc<GrantSpec>>,
     inbound: Option<Inbound>,
     operations: BTreeMap<String, Arc<Operation>>,
     source: Arc<str>,
-}
-
-/// What becomes of a credential that is forgotten here, where no call of ours takes it back.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Revoke {
-    /// Where a person takes it back.
-    pub manual_url: Option<String>,
-    /// What else ends with it.
-    pub shared_with: Option<String>,
-}
-
-impl Revoke {
-    /// What a person must know after a disconnect.
-    pub fn words(&self) -> String {
-        let mut words = "forgotten here, still good at the provider".to_owned();
-        if let Some(url) = &self.manual_url {
-            words.push_str(": revoke it yourself at ");
-            words.push_str(url);
-        }
-        if let Some(shared) = &self.shared_with {
-            words.push_str("; it also ends ");
-            words.push_str(shared);
-        }
-        words
-    }
 }
 
 /// Scopes that are asked for together, and what they make possible.
@@ -154,6 +138,11 @@ impl Manifest {
     /// What a disconnect says about the credential.
     pub const fn revoke(&self) -> Option<&Revoke> {
         self.revoke.as_ref()
+    }
+
+    /// How a person gives an integration its grant; none where there is no way but a credential.
+    pub const fn grant(&self) -> Option<&Arc<GrantSpec>> {
+        self.grant.as_ref()
     }
 
     /// What the provider posts to us, and how it is known to be the provider.

@@ -2,13 +2,16 @@
 //! a caller can change.
 
 use crate::classify::{ErrorCode, Rule};
+use crate::limits::Limit;
 use crate::mock::Mock;
+use crate::oauth::GrantSpec;
 use crate::pointer::Pointer;
 use crate::preview::PreviewSpec;
 use crate::reduce::Store;
 use crate::target::Grammar;
 use crate::template::{Template, ValueTemplate};
 use crate::text_limits::TextLimit;
+use crate::undo::Undo;
 use crate::wait::WaitRule;
 use placet_model::Digest;
 use placet_model::manifest::{DeliveryKind, Effect, Outcome};
@@ -32,6 +35,7 @@ pub struct Operation {
     pub(crate) config_schema: Option<Arc<Schema>>,
     pub(crate) hosts: Arc<[String]>,
     pub(crate) placement: Option<Placement>,
+    pub(crate) grant: Option<Arc<GrantSpec>>,
     pub(crate) signature: Option<Signature>,
     pub(crate) target: Option<TargetSpec>,
     pub(crate) recipients: Vec<Pointer>,
@@ -48,6 +52,8 @@ pub struct Operation {
     pub(crate) vendor_dry_run: Option<Value>,
     pub(crate) mock: Mock,
     pub(crate) timeout: Duration,
+    pub(crate) limits: Vec<Limit>,
+    pub(crate) undo: Option<Undo>,
 }
 
 impl Operation {
@@ -108,6 +114,11 @@ impl Operation {
 
     pub const fn mock(&self) -> &Mock {
         &self.mock
+    }
+
+    /// How the token behind its credential is renewed; none where it is not.
+    pub const fn grant(&self) -> Option<&Arc<GrantSpec>> {
+        self.grant.as_ref()
     }
 
     /// Hosts that a literal URL of this provider may name; a configured host is the settings'.
@@ -220,6 +231,8 @@ pub(crate) enum BodyTemplate {
     RepeatingForm(ValueTemplate),
     /// `multipart/form-data`: fields and files.
     Multipart(ValueTemplate),
+    /// A mail for a mail server: the message, and its envelope beside it.
+    Mail(ValueTemplate),
 }
 
 /// What the provider offers against sending twice.

@@ -27,6 +27,12 @@ pub enum Proof {
     /// The client itself.
     Client,
     Refresh(SecretText),
+    /// What the provider gave the person's browser, once.
+    Code {
+        code: SecretText,
+        redirect_uri: String,
+        verifier: Option<SecretText>,
+    },
     Password {
         username: SecretText,
         password: SecretText,

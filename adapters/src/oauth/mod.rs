@@ -8,12 +8,20 @@
 mod client;
 mod endpoint;
 mod error;
+mod grant;
+mod keep;
 mod request;
 mod token;
 
 pub use client::{Client, Proof};
 pub use endpoint::{discovered, discovery_url, endpoint, is_listed, listed};
 pub use error::Error;
+pub(crate) use grant::Pkce;
+pub use grant::{
+    AppClient, Asking, CLIENT_ID, CLIENT_SECRET, GrantError, GrantSpec, Granted, REFRESH_TOKEN,
+    Rotates, provider_words, shown,
+};
+pub use keep::{KeepGrants, KeptGrant, News};
 pub use request::request;
 pub use token::{Token, token};
 

@@ -46,6 +46,15 @@ fn fields(client: &Client) -> Vec<(&'static str, Zeroizing<String>)> {
         Proof::Refresh(token) => {
             vec![("grant_type", text("refresh_token")), ("refresh_token", text(token.expose()))]
         }
+        Proof::Code { code, redirect_uri, verifier } => {
+            let mut fields = vec![
+                ("grant_type", text("authorization_code")),
+                ("code", text(code.expose())),
+                ("redirect_uri", text(redirect_uri)),
+            ];
+            fields.extend(verifier.iter().map(|one| ("code_verifier", text(one.expose()))));
+            fields
+        }
         Proof::Password { username, password } => vec![
             ("grant_type", text("password")),
             ("username", text(username.expose())),

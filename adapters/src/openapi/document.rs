@@ -21,10 +21,7 @@ const DEPTH_MAX: usize = 100;
 /// Text that is too large or cannot be read; an `OpenAPI` document of a version that is not known.
 /// What is wrong with one operation is kept beside it and stops only those who call it.
 pub fn document(url: &str, text: &str) -> Result<Document, Error> {
-    if text.len() > DOCUMENT_BYTES_MAX {
-        return Err(Error::TooLarge { size: text.len() });
-    }
-    let value = read(text.trim_start_matches('\u{feff}'))?;
+    let value = read_up_to(text.trim_start_matches('\u{feff}'), DOCUMENT_BYTES_MAX)?;
     if value.get("swagger").is_none() && value.get("openapi").is_none() {
         return Ok(Document::Json(value));
     }
@@ -57,7 +54,12 @@ fn inexact_as_text(value: &mut Value) {
     }
 }
 
-fn read(text: &str) -> Result<Value, Error> {
+/// # Errors
+/// More bytes than these; neither JSON nor YAML.
+pub(super) fn read_up_to(text: &str, bytes_max: usize) -> Result<Value, Error> {
+    if text.len() > bytes_max {
+        return Err(Error::TooLarge { size: text.len(), most: bytes_max });
+    }
     let unreadable = |reason: String| Error::Unreadable { reason };
     if text.trim_start().starts_with(['{', '[']) {
         return serde_json::from_str(text).map_err(|error| unreadable(error.to_string()));
@@ -69,9 +71,9 @@ fn read(text: &str) -> Result<Value, Error> {
         budget: serde_saphyr::budget! {
             max_depth: DEPTH_MAX,
             max_documents: 1,
-            max_nodes: 500_000,
-            max_events: 1_500_000,
-            max_total_scalar_bytes: 2 * DOCUMENT_BYTES_MAX,
+            max_nodes: bytes_max / 8,
+            max_events: bytes_max / 3,
+            max_total_scalar_bytes: 2 * bytes_max,
         },
     };
     serde_saphyr::from_str_with_options(text, options).map_err(|error| {

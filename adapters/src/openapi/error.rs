@@ -5,8 +5,12 @@ use placet_model::fault::FaultKind;
 /// What is wrong, in words for the author of a workflow.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    #[error("the document has {size} bytes, the most is {}", super::DOCUMENT_BYTES_MAX)]
-    TooLarge { size: usize },
+    #[error("the document has {size} bytes, the most is {most}")]
+    TooLarge { size: usize, most: usize },
+    #[error("the document has more operations than {most}: name those that you need")]
+    TooMany { most: usize },
+    #[error("no operation of the document can be imported: {reason}")]
+    NothingImported { reason: String },
     #[error("the document is neither JSON nor YAML: {reason}")]
     Unreadable { reason: String },
     #[error("the document's own URL cannot be used: {reason}")]
@@ -44,6 +48,8 @@ impl Error {
     pub const fn fault_kind(&self) -> FaultKind {
         match self {
             Self::TooLarge { .. }
+            | Self::TooMany { .. }
+            | Self::NothingImported { .. }
             | Self::Unreadable { .. }
             | Self::Location { .. }
             | Self::NotOpenApi

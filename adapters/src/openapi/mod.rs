@@ -9,6 +9,7 @@
 mod document;
 mod error;
 mod form;
+mod import;
 mod multipart;
 mod reference;
 mod request;
@@ -19,5 +20,6 @@ mod three;
 
 pub use document::{DOCUMENT_BYTES_MAX, document};
 pub use error::Error;
+pub use import::{Done, IMPORT_BYTES_MAX, Imported, LeftOut, Report, Wanted, import};
 pub use request::with;
 pub use resolve::resolve;

@@ -95,16 +95,22 @@ pub(super) fn version(document: &Value) -> Result<Version, Error> {
 
 /// Id, method, path and path item of every operation that has an id.
 fn entries(document: &Value) -> impl Iterator<Item = (&str, &'static str, &str, &Value)> {
-    let paths = document["paths"].as_object().into_iter().flatten();
-    paths.flat_map(move |(path, item)| {
-        let item = follow(document, item).unwrap_or(item);
-        METHODS.into_iter().filter_map(move |method| {
-            Some((item[method]["operationId"].as_str()?, method, path.as_str(), item))
-        })
+    every(document).filter_map(|(method, path, item)| {
+        Some((item[method]["operationId"].as_str()?, method, path, item))
     })
 }
 
-fn one(
+/// Method, path and path item of every operation.
+pub(super) fn every(document: &Value) -> impl Iterator<Item = (&'static str, &str, &Value)> {
+    let paths = document["paths"].as_object().into_iter().flatten();
+    paths.flat_map(move |(path, item)| {
+        let item = follow(document, item).unwrap_or(item);
+        let there = METHODS.into_iter().filter(move |method| item[method].is_object());
+        there.map(move |method| (method, path.as_str(), item))
+    })
+}
+
+pub(super) fn one(
     document: &Value,
     url: &str,
     (method, path, item): (&str, &str, &Value),

@@ -9,29 +9,26 @@ use serde_json::{Value, json};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// The bytes and their media type.
+/// The bytes and their media type; `None` where the whole of it is optional and absent.
 pub(super) fn from_template(
     template: &BodyTemplate,
     scope: &Scope<'_>,
-) -> Result<(Vec<u8>, String), Error> {
-    match template {
-        BodyTemplate::Json(value) => {
-            let value = value.value(scope)?.unwrap_or(Value::Null);
-            Ok((to_bytes(&value), "application/json".to_owned()))
+) -> Result<Option<(Vec<u8>, String)>, Error> {
+    let (BodyTemplate::Json(value)
+    | BodyTemplate::Form(value)
+    | BodyTemplate::RepeatingForm(value)
+    | BodyTemplate::Mail(value)
+    | BodyTemplate::Multipart(value)) = template;
+    let Some(value) = value.value(scope)? else { return Ok(None) };
+    Ok(Some(match template {
+        BodyTemplate::Json(_) => (to_bytes(&value), "application/json".to_owned()),
+        BodyTemplate::Form(_) => (form(&value)?.into_bytes(), FORM.to_owned()),
+        BodyTemplate::RepeatingForm(_) => (form(&repeated(value))?.into_bytes(), FORM.to_owned()),
+        BodyTemplate::Multipart(_) => multipart::body(&value, scope.send_id)?,
+        BodyTemplate::Mail(_) => {
+            return Err(Error::Body { reason: "a mail goes to a mail server" });
         }
-        BodyTemplate::Form(value) => {
-            let value = value.value(scope)?.unwrap_or(Value::Null);
-            Ok((form(&value)?.into_bytes(), FORM.to_owned()))
-        }
-        BodyTemplate::RepeatingForm(value) => {
-            let value = value.value(scope)?.unwrap_or(Value::Null);
-            Ok((form(&repeated(value))?.into_bytes(), FORM.to_owned()))
-        }
-        BodyTemplate::Multipart(value) => {
-            let value = value.value(scope)?.unwrap_or(Value::Null);
-            multipart::body(&value, scope.send_id)
-        }
-    }
+    }))
 }
 
 /// Each item of a list becomes a field of the list's name.

@@ -30,6 +30,11 @@ pub(crate) fn is_method(method: &str) -> bool {
     matches!(method, "GET" | "HEAD" | "OPTIONS" | "POST" | "PUT" | "PATCH" | "DELETE")
 }
 
+/// What a mail server is asked for: to take a mail, or nothing but who we are to it.
+pub(crate) fn is_mail_method(method: &str) -> bool {
+    matches!(method, "MAIL" | "NOOP")
+}
+
 /// HTTP clients add an Accept header of their own where there is none. It is said here, so that it
 /// stands in the approved bytes.
 pub(crate) fn accept(headers: &mut Vec<(String, HoledText)>, media: &str) {

@@ -7,20 +7,23 @@
 mod body;
 mod error;
 mod header;
+mod mail;
 mod multipart;
 mod url;
 
 pub(crate) use body::form as body_form;
 pub use error::Error;
 pub(crate) use header::{
-    accept as accept_header, check as check_header, is_method, is_name as is_header_name,
+    accept as accept_header, check as check_header, is_mail_method, is_method,
+    is_name as is_header_name,
 };
+pub use mail::{MAIL_FROM, RCPT_TO};
 pub(crate) use url::{append, checked as checked_url, encode, segment as path_segment, with_query};
 
 use crate::fill::BASIC;
 use crate::http_call;
 use crate::json::scalar_text;
-use crate::manifest::{Operation, Placement, RequestSpec, RequestTemplate};
+use crate::manifest::{BodyTemplate, Operation, Placement, RequestSpec, RequestTemplate};
 use crate::target::Target;
 use crate::template::{Name, Scope, Segment, Template};
 use placet_model::Timestamp;
@@ -86,11 +89,16 @@ pub fn render(operation: &Operation, given: RenderInput<'_>) -> Result<Rendered,
 
 /// The target that an input alone names; `None` where the settings have a say or there is none.
 pub fn target_of(operation: &Operation, input: &Value) -> Option<Target> {
+    target_under(operation, input, &Value::Null)
+}
+
+/// The target that an input names under these settings.
+pub fn target_under(operation: &Operation, input: &Value, settings: &Value) -> Option<Target> {
     let scope = Scope {
         input,
         response: &Value::Null,
         headers: &[],
-        config: &Value::Null,
+        config: settings,
         target: None,
         send_id: "",
         draft_time: Timestamp::EPOCH,
@@ -130,7 +138,9 @@ fn from_template(
     template: &RequestTemplate,
     scope: &Scope<'_>,
 ) -> Result<PreparedRequest, Error> {
-    let url = url::from_template(&template.url, &template.query, scope)?;
+    let for_mail = is_mail_method(&template.method);
+    let schemes = if for_mail { url::MAIL_SCHEMES } else { url::WEB_SCHEMES };
+    let url = url::from_template(&template.url, (&template.query, schemes), scope)?;
     url::check_host(&url, operation, &template.url)?;
     let mut headers = Vec::new();
     for (name, value) in &template.headers {
@@ -140,8 +150,17 @@ fn from_template(
     }
     headers.extend(credential(operation, scope)?);
     let body = match &template.body {
-        Some(body) => {
-            let (bytes, media_type) = body::from_template(body, scope)?;
+        Some(BodyTemplate::Mail(value)) => {
+            let fields = value.value(scope)?.unwrap_or(Value::Null);
+            let mail = mail::mail(&fields, scope.send_id, scope.draft_time)?;
+            headers.extend(mail.envelope);
+            Some((mail.message, mail::MEDIA_TYPE.to_owned()))
+        }
+        Some(body) => body::from_template(body, scope)?,
+        None => None,
+    };
+    let body = match body {
+        Some((bytes, media_type)) => {
             if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
                 headers.push(("Content-Type".to_owned(), HoledText::plain(media_type)));
             }
@@ -149,8 +168,10 @@ fn from_template(
         }
         None => Body::Empty,
     };
-    let answer = operation.output_schema().map_or("*/*", |_| "application/json");
-    header::accept(&mut headers, answer);
+    if !for_mail {
+        let answer = operation.output_schema().map_or("*/*", |_| "application/json");
+        header::accept(&mut headers, answer);
+    }
     for (name, value) in &headers {
         header::check(name, value)?;
     }

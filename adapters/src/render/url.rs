@@ -12,11 +12,16 @@ use url::Url;
 
 /// Longest URL that is sent.
 const URL_BYTES_MAX: usize = 8000;
+/// Schemes of what is asked over HTTP.
+pub(super) const WEB_SCHEMES: &[&str] = &["https", "http"];
+/// Schemes of mail servers: TLS from the first byte, TLS before anything is said, and none, which
+/// only a stand-in on this machine gets.
+pub(super) const MAIL_SCHEMES: &[&str] = &["smtps", "smtp", "smtp-plain"];
 
 /// The address; a secret in its path (a bot's token) stays a hole.
 pub(super) fn from_template(
     template: &Template,
-    query: &[(String, ValueTemplate)],
+    (query, schemes): (&[(String, ValueTemplate)], &[&str]),
     scope: &Scope<'_>,
 ) -> Result<HoledText, Error> {
     let mut before: Vec<HoledPart> = Vec::new();
@@ -57,11 +62,11 @@ pub(super) fn from_template(
         with_query(url, &pairs)
     };
     if before.is_empty() {
-        return Ok(HoledText::plain(checked(&url)?));
+        return Ok(HoledText::plain(checked_with(&url, schemes)?));
     }
     before.push(HoledPart::Text(url));
     // a secret is written as one segment; what stands around it must be a url with any of them
-    checked(&before.iter().map(stand_in).collect::<String>())?;
+    checked_with(&before.iter().map(stand_in).collect::<String>(), schemes)?;
     Ok(HoledText(before))
 }
 
@@ -121,6 +126,10 @@ pub(crate) fn with_query(mut url: String, pairs: &[(String, String)]) -> String 
 /// Anything but an absolute http or https URL without user info and fragment. Which schemes and
 /// addresses may be reached is decided again by the transport.
 pub(crate) fn checked(text: &str) -> Result<Url, Error> {
+    checked_with(text, WEB_SCHEMES)
+}
+
+fn checked_with(text: &str, schemes: &[&str]) -> Result<Url, Error> {
     let refuse = |reason| Error::Url { reason };
     if text.len() > URL_BYTES_MAX {
         return Err(refuse("it is longer than 8000 bytes"));
@@ -132,8 +141,8 @@ pub(crate) fn checked(text: &str) -> Result<Url, Error> {
         return Err(refuse("its path holds a dot segment or a backslash"));
     }
     let url = Url::parse(text).map_err(|_ignored| refuse("it cannot be parsed"))?;
-    if !matches!(url.scheme(), "https" | "http") {
-        return Err(refuse("its scheme is neither https nor http"));
+    if !schemes.contains(&url.scheme()) {
+        return Err(refuse("its scheme is neither https nor http, nor that of a mail server"));
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(refuse("it holds a user name or a password"));

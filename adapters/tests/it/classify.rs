@@ -29,6 +29,7 @@ fn a_posted_message_is_sent_with_its_ids() {
     assert_eq!(
         ids,
         [
+            ("channel", "C123"),
             ("external_id", "C123:1700000000.000100"),
             ("message_id", "1700000000.000100"),
             ("thread_id", "1700000000.000100"),

@@ -77,14 +77,13 @@ fn a_place_is_said_once_and_in_our_words() {
 
 #[test]
 fn a_field_of_a_later_capability_is_refused_as_not_built() {
-    refused("operations:", "limits: []\noperations:", "6:9", "limits is not built yet");
     refused(
         "    delivery: {kind: none}",
         "    delivery: {kind: client_id}",
         "20:15",
         "not built yet",
     );
-    refused("kind: json, value", "kind: graphql, value", "12:14", "multipart are built so far");
+    refused("kind: json, value", "kind: graphql, value", "12:14", "mime are built so far");
     refused(
         "    text_limits: none",
         "    pagination: {kind: cursor}\n    text_limits: none",
@@ -408,4 +407,78 @@ fn a_secret_in_a_url_stands_where_the_placement_says_so_and_once() {
         "12:14",
         "needs auth.placement.path",
     );
+}
+
+#[test]
+fn limits_name_operations_and_let_something_through() {
+    let limits = |entry: &str| format!("limits: [{entry}]\noperations:");
+    let bad = |entry: &str, words: &str| {
+        let column = 10 + entry.find("BAD").unwrap();
+        let entry = entry.replacen("BAD", "", 1);
+        refused("operations:", &limits(&entry), &format!("6:{column}"), words);
+    };
+    bad("{scope: account, rate: BAD0, window_s: 1}", "a rate of 0 lets nothing through");
+    bad("{scope: account, rate: 1, window_s: BAD0}", "window_s is 1 to 86400");
+    bad("{scope: account, rate: 1, window_s: BAD86401}", "window_s is 1 to 86400");
+    bad("{scope: account, rate: 5, window_s: 1, ops: [BADnotes.put]}", "no operation notes.put");
+    bad("{scope: account, rate: 5, window_s: 1, weight: BAD6}", "what weighs more could never go");
+    bad(
+        "{scope: account, rate: 5, window_s: 1, weight: BAD{notes.put: 2}}",
+        "no operation notes.put",
+    );
+    bad("{scope: account, rate: 5, window_s: 1, mode: BADlive}", "a mode of auth.mode_from");
+    bad("BAD{scope: channel, rate: 1, window_s: 1, ops: [notes.get]}", "no target to count by");
+    bad("{scope: BADplanet, rate: 1, window_s: 1}", "planet");
+}
+
+#[test]
+fn an_operation_knows_what_it_counts_in() {
+    let limits = "limits:\n  - {scope: channel, rate: 1, window_s: 1}\n  - {scope: account, rate: 200, window_s: 60, weight: {notes.create: 2}}\n  - {scope: method, rate: 50, window_s: 60, ops: [notes.get]}\noperations:";
+    let adapters = load(&GOOD.replacen("operations:", limits, 1)).unwrap();
+    let said = |name: &str| {
+        let operation = adapters.operation(name).unwrap();
+        operation.limits().iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    };
+    assert_eq!(
+        said("acme.notes.create"),
+        "1 in 1 s per channel; 200 in 60 s per account, counts 2"
+    );
+    assert_eq!(said("acme.notes.get"), "200 in 60 s per account; 50 in 60 s per method");
+}
+
+#[test]
+fn what_takes_an_operation_back_is_an_operation_that_changes_something() {
+    let undo = |by: &str| format!("    effect: write\n    undo: {{is: reversible, by: {by}}}\n");
+    refused("    effect: write\n", &undo("notes.put"), "9:32", "no operation notes.put");
+    refused("    effect: write\n", &undo("notes.get"), "9:32", "notes.get reads");
+    refused(
+        "    effect: read\n",
+        "    effect: read\n    undo: {is: compensable, by: notes.create}\n",
+        "25:11",
+        "a read has nothing to undo",
+    );
+    let adapters = load(&GOOD.replacen("    effect: write\n", &undo("notes.create"), 1)).unwrap();
+    let said = |name: &str| adapters.operation(name).unwrap().reversibility().to_string();
+    assert_eq!(said("acme.notes.create"), "can be taken back by acme.notes.create");
+    assert_eq!(said("acme.notes.get"), "changes nothing");
+    assert_eq!(
+        said("stripe.payment_intents.capture"),
+        "can be made up for by stripe.refunds.create"
+    );
+    assert_eq!(said("slack.chat.postMessage"), "cannot be undone", "what nobody says cannot be");
+}
+
+#[test]
+fn the_badge_of_a_provider_is_what_its_operations_are_and_no_word_of_its_own() {
+    let badge = |text: &str| load(text).unwrap().manifest("acme").unwrap().badge().word();
+    assert_eq!(badge(GOOD), "active");
+    let from = GOOD.find("  notes.create:").unwrap();
+    let reads = GOOD.find("  notes.get:").unwrap();
+    let read_only = format!("{}{}", &GOOD[..from], &GOOD[reads..]);
+    assert_eq!(badge(&read_only), "read-only");
+    let empty = GOOD[..from].replacen("operations:\n", "", 1);
+    assert_eq!(badge(&empty), "planned", "it need not say so");
+    assert_eq!(badge(&empty.replacen("title: Acme", "title: Acme\nplanned: true", 1)), "planned");
+    refused("title: Acme", "title: Acme\nplanned: true", "9:5", "without operations");
+    refused("title: Acme", "title: Acme\nstatus: active", "4:1", "status");
 }

@@ -5,6 +5,7 @@ mod answers;
 mod classify;
 mod delivery;
 mod fuzz;
+mod grant;
 mod holes;
 mod http;
 mod inbound;

@@ -1,12 +1,14 @@
 //! `placet adapters`: the providers and operations that workflows may call. Reads files only.
 
+mod import;
+
 use crate::compose;
 use crate::exit::{Exit, invalid};
 use crate::out;
 use crate::project::Project;
 use anyhow::Result;
 use clap::Subcommand;
-use placet_adapters::{Adapters, Manifest};
+use placet_adapters::{Adapters, Manifest, Operation};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -33,11 +35,16 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Write a manifest and its schemas from an API's description (`OpenAPI` 3.0, 3.1, Swagger 2.0)
+    Import(import::Args),
     #[command(external_subcommand)]
     Later(Vec<String>),
 }
 
-pub(crate) fn run(args: Args) -> Result<Exit> {
+pub(crate) async fn run(args: Args) -> Result<Exit> {
+    if let Command::Import(args) = args.command {
+        return import::run(args).await;
+    }
     let adapters = Project::of(Path::new("."))?.adapters()?;
     match args.command {
         Command::List { table: true, .. } => {
@@ -45,9 +52,10 @@ pub(crate) fn run(args: Args) -> Result<Exit> {
         }
         Command::List { json, .. } => list(&adapters, json)?,
         Command::Show { name, json } => show(&adapters, &name, json)?,
+        Command::Import(_) => unreachable!("it is done above, as it needs no adapters that load"),
         Command::Later(words) => {
             let word = words.first().map_or("", String::as_str);
-            return Err(invalid(format!("adapters {word} is not built yet: list or show")));
+            return Err(invalid(format!("adapters {word} is not built yet: list, show or import")));
         }
     }
     Ok(Exit::Done)
@@ -87,6 +95,8 @@ fn to_json(manifest: &Manifest) -> Value {
             "effect": operation.effect(),
             "title": operation.title(),
             "digest": operation.digest(),
+            "reversibility": reversibility(operation),
+            "limits": limits(operation),
         })
     });
     json!({
@@ -94,23 +104,40 @@ fn to_json(manifest: &Manifest) -> Value {
         "title": manifest.title(),
         "category": manifest.category(),
         "planned": manifest.is_planned(),
+        "status": manifest.badge().word(),
         "operations": operations.collect::<Vec<_>>(),
         "settings_schema": manifest.config_schema().map(|schema| schema.document().clone()),
     })
 }
 
+/// Whether it can be taken back, and by which operation.
+fn reversibility(operation: &Operation) -> Value {
+    let found = operation.reversibility();
+    json!({ "is": found.word(), "by": found.by() })
+}
+
+/// What its provider allows within a time.
+fn limits(operation: &Operation) -> Vec<String> {
+    operation.limits().iter().map(ToString::to_string).collect()
+}
+
 fn show(adapters: &Adapters, name: &str, json: bool) -> Result<()> {
     let shown = match (adapters.manifest(name), adapters.catalogue().get(name)) {
         (Some(manifest), _) => to_json(manifest),
-        (None, Some(operation)) => json!({
+        (None, Some(operation)) => {
+            let checked = adapters.operation(name);
+            json!({
             "name": operation.name,
             "provider": operation.provider,
             "effect": operation.effect,
             "title": operation.title,
             "digest": operation.digest,
+            "reversibility": checked.map(|checked| reversibility(checked)),
+            "limits": checked.map(|checked| limits(checked)),
             "input_schema": operation.input_schema,
             "output_schema": operation.output_schema,
-        }),
+            })
+        }
         (None, None) => {
             let words = format!("there is no provider or operation {name}: placet adapters list");
             return Err(invalid(words));

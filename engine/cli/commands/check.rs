@@ -11,6 +11,7 @@ use crate::project::{self, CONFIG_FILE, POLICY_FILE, Project, yaml_files};
 use crate::testing::find;
 use anyhow::Result;
 use placet_adapters::Adapters;
+use placet_language::Scopes;
 use placet_language::{
     Checked, Environment, Source, check, policy_schema, profile_schema, project_schema,
 };
@@ -132,6 +133,8 @@ pub(crate) struct Surroundings {
     pub(crate) adapters: std::sync::Arc<Adapters>,
     /// None while they cannot be known: another process has the project open.
     pub(crate) integrations: Option<BTreeMap<String, String>>,
+    /// Where these may be used.
+    pub(crate) scopes: Scopes,
     /// None outside a project: then names of approvers are not checked.
     pub(crate) policy: Option<Policy>,
 }
@@ -140,12 +143,15 @@ impl Surroundings {
     /// What the project's files and data say.
     pub(crate) fn of(project: &Project) -> Result<Self> {
         let adapters = project.adapters()?;
-        let integrations = integrations(project, &adapters);
+        let (integrations, scopes) = match integrations(project, &adapters) {
+            Some((known, scopes)) => (Some(known), scopes),
+            None => (None, Scopes::default()),
+        };
         let policy = match project.dir {
             Some(_) => project.policy()?.value,
             None => None,
         };
-        Ok(Self { adapters, integrations, policy })
+        Ok(Self { adapters, integrations, scopes, policy })
     }
 
     pub(crate) fn check(&self, source: &Source) -> Checked {
@@ -159,6 +165,7 @@ impl Surroundings {
         let environment = Environment {
             catalogue: &catalogue,
             integrations: self.integrations.as_ref(),
+            scopes: Some(&self.scopes),
             policy: self.policy.as_ref(),
             schemas: self.adapters.registry(),
         };
@@ -168,18 +175,22 @@ impl Surroundings {
 
 /// Integrations by name, with their providers: the default ones of the sandbox, and those of the
 /// project's data. None when the data cannot be opened just now.
-fn integrations(project: &Project, adapters: &Adapters) -> Option<BTreeMap<String, String>> {
+fn integrations(
+    project: &Project,
+    adapters: &Adapters,
+) -> Option<(BTreeMap<String, String>, Scopes)> {
     let mut known = sandbox_integrations(adapters);
     let data = project.data();
     if project.dir.is_none() || !data.join("log.redb").exists() {
-        return Some(known);
+        return Some((known, Scopes::default()));
     }
     let log = compose::open_log(project, &Place::to_read(data)).ok()?;
     let view = log.read().ok()?;
     let stored = Views::new(&view).ok()?.integrations().ok()?;
+    let scopes = Scopes::of(&stored);
     let usable = stored.into_iter().filter(|i| i.status != IntegrationStatus::Disconnected);
     known.extend(usable.map(|i| (i.name, i.provider)));
-    Some(known)
+    Some((known, scopes))
 }
 
 /// What `compose::connect_sandbox` makes.

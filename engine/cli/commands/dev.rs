@@ -83,7 +83,8 @@ pub(crate) async fn run(args: Args) -> Result<Exit> {
         lost_vault: LostVault::of(args.new_vault),
     };
     compose::unmark_virtual(&data);
-    let running = out::with_progress("opening the project", compose::start(setup)).await?;
+    let mut running = out::with_progress("opening the project", compose::start(setup)).await?;
+    running.watch_connections();
     // before anything says that the engine is there: from now on it ends in good order
     let stop = Stop::heard()?;
     let served = serve(&args, &running, &mut proposals, (&dir, &place), stop).await;

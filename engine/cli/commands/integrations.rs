@@ -1,7 +1,10 @@
 //! `placet integrations`: the configured connections of the project.
 
+mod life;
+mod oauth;
+
 use crate::exit::{Exit, invalid};
-use crate::link::{Link, Purpose, Target};
+use crate::link::{Link, Purpose, Target, encoded};
 use crate::out::{self, visible};
 use crate::project;
 use anyhow::{Context, Result};
@@ -31,9 +34,34 @@ enum Command {
     /// Hold everything that would go through it
     Disable { name: String },
     /// Take it away; approvals bound to it are void
-    Disconnect { name: String },
-    #[command(external_subcommand)]
-    Later(Vec<String>),
+    Disconnect {
+        name: String,
+        /// Do not ask, whatever depends on it
+        #[arg(long)]
+        yes: bool,
+    },
+    /// One integration: who it acts as, what its scopes enable, where it may be used
+    Show {
+        name: String,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Ask its provider who it is; exit 1 where the credential is refused
+    Test {
+        name: String,
+        #[arg(long)]
+        json: bool,
+    },
+    /// What depends on it: steps, open decisions, runs, policies, channels, starts
+    Uses {
+        name: String,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Give it a new credential, tested before it counts
+    Rotate(Rotate),
+    /// Set where it may be used; without options: the whole project
+    Scope(Scope),
 }
 
 #[derive(Debug, clap::Args)]
@@ -49,6 +77,8 @@ struct Connect {
     /// A field of its credential, `FIELD=@FILE` or `FIELD=env:VARIABLE`: never on the command line
     #[arg(long = "credential", value_name = "FIELD=@FILE|env:VARIABLE")]
     credential: Vec<String>,
+    #[command(flatten)]
+    person: Person,
     /// Steps that name no integration use it
     #[arg(long)]
     default: bool,
@@ -56,31 +86,136 @@ struct Connect {
     json: bool,
 }
 
+/// Connecting by OAuth.
+#[derive(Debug, clap::Args)]
+struct Person {
+    /// A person gives the grant at the provider: print a link for a browser, and wait
+    #[arg(long)]
+    oauth: bool,
+    /// With --oauth: the id of your own app at the provider
+    #[arg(long, value_name = "ID", requires = "oauth")]
+    client_id: Option<String>,
+    /// With --oauth: its secret, never on the command line
+    #[arg(long, value_name = "@FILE|env:VARIABLE", requires = "oauth")]
+    client_secret: Option<String>,
+    /// With --oauth: a set of scopes of the provider's manifest, or a single one of them
+    #[arg(long = "scope", value_name = "SET|SCOPE", requires = "oauth")]
+    scopes: Vec<String>,
+    /// With --oauth: under which of its names (serve.hosts) the provider sends people back
+    #[arg(long, value_name = "HOST", requires = "oauth")]
+    host: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+struct Rotate {
+    name: String,
+    /// A new field of its credential, `FIELD=@FILE` or `FIELD=env:VARIABLE`; the others stay
+    #[arg(long = "credential", value_name = "FIELD=@FILE|env:VARIABLE", required = true)]
+    credential: Vec<String>,
+    /// My word that it is the same account, where the provider does not say
+    #[arg(long, conflicts_with = "new_identity")]
+    same_account: bool,
+    /// Another account is meant; approvals for the one before are void
+    #[arg(long)]
+    new_identity: bool,
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct Scope {
+    name: String,
+    /// Only workflows of this workstream
+    #[arg(long)]
+    workstream: Option<String>,
+    /// Only workflows of this space of the workstream
+    #[arg(long, requires = "workstream")]
+    space: Option<String>,
+    /// Only where at most these can see it: internal, shared, client
+    #[arg(long)]
+    visibility: Option<String>,
+    /// Only for this agent, who then acts under it; may be given again
+    #[arg(long = "agent", value_name = "AGENT")]
+    agents: Vec<String>,
+    #[arg(long)]
+    json: bool,
+}
+
 pub(crate) async fn run(args: Args) -> Result<Exit> {
     let purpose = match &args.command {
-        Command::List { .. } => Purpose::Read,
-        Command::Later(words) => {
-            let word = words.first().map_or("", String::as_str);
-            return Err(invalid(format!("integrations {word} is not built yet")));
-        }
+        Command::List { .. } | Command::Show { .. } | Command::Uses { .. } => Purpose::Read,
         _ => Purpose::Change,
     };
     let link = args.target.open(purpose).await?;
     let done = act(&link, args.command).await;
     link.close().await?;
-    done.map(|()| Exit::Done)
+    done
 }
 
-async fn act(link: &Link, command: Command) -> Result<()> {
-    let (name, verb) = match command {
-        Command::List { json } => return list(link, json).await,
-        Command::Connect(connect) => return connected(link, connect).await,
-        Command::Enable { name } => (name, "enable"),
-        Command::Disable { name } => (name, "disable"),
-        Command::Disconnect { name } => (name, "disconnect"),
-        Command::Later(_) => return Ok(()),
-    };
-    let answer = link.post(&format!("/api/v1/integrations/{name}/{verb}"), &json!({})).await?;
+async fn act(link: &Link, command: Command) -> Result<Exit> {
+    match command {
+        Command::List { json } => list(link, json).await?,
+        Command::Connect(connect) => connected(link, connect).await?,
+        Command::Show { name, json } => life::show(link, &name, json).await?,
+        Command::Test { name, json } => return life::test(link, &name, json).await,
+        Command::Uses { name, json } => life::uses(link, &name, json).await?,
+        Command::Rotate(rotate) => rotated(link, rotate).await?,
+        Command::Scope(scope) => scoped(link, scope).await?,
+        Command::Enable { name } => set(link, &name, "enable").await?,
+        Command::Disable { name } => set(link, &name, "disable").await?,
+        Command::Disconnect { name, yes } => {
+            life::confirm(link, &name, yes).await?;
+            set(link, &name, "disconnect").await?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+async fn rotated(link: &Link, rotate: Rotate) -> Result<()> {
+    let mut body = json!({ "credential": credential(&rotate.credential)? });
+    if rotate.same_account {
+        body["account"] = json!("same");
+    } else if rotate.new_identity {
+        body["account"] = json!("new");
+    }
+    let answer = link.post(&path(&rotate.name, "rotate"), &body).await?;
+    life::say_changed(&answer);
+    if rotate.json {
+        return out::json(&answer);
+    }
+    let word = |value: &Value| visible(value.as_str().unwrap_or_default());
+    let identity = &answer["identity"];
+    out::data(&format!(
+        "{}: version {} of its credential is in force, acting as {} of {}",
+        rotate.name,
+        answer["credential_version"],
+        word(&identity["id"]),
+        word(&identity["tenant"])
+    ))
+}
+
+async fn scoped(link: &Link, scope: Scope) -> Result<()> {
+    let body = json!({
+        "workstream": scope.workstream,
+        "space": scope.space,
+        "visibility": scope.visibility,
+        "agents": scope.agents,
+    });
+    let answer = link.post(&path(&scope.name, "scope"), &body).await?;
+    if scope.json {
+        return out::json(&answer);
+    }
+    out::data(&format!("{}: {}", scope.name, life::scope_words(&answer["used_in"])))
+}
+
+/// The path of a verb on an integration.
+fn path(name: &str, verb: &str) -> String {
+    format!("/api/v1/integrations/{}/{verb}", encoded(name))
+}
+
+async fn set(link: &Link, name: &str, verb: &str) -> Result<()> {
+    let answer = link.post(&path(name, verb), &json!({})).await?;
     if let Some(words) = answer["credential"].as_str() {
         out::say(&format!("its credential is {}", visible(words)));
     }
@@ -123,6 +258,9 @@ fn row(integration: &Value) -> Vec<String> {
 }
 
 async fn connected(link: &Link, connect: Connect) -> Result<()> {
+    if connect.person.oauth {
+        return oauth::connected(link, connect).await;
+    }
     let name = connect.name.unwrap_or_else(|| connect.provider.clone());
     let mut body = Map::from_iter([
         ("name".to_owned(), json!(name)),
@@ -153,19 +291,27 @@ fn credential(given: &[String]) -> Result<Value> {
     let mut fields = Map::new();
     for pair in given {
         let (field, place) = split(pair)?;
-        let secret = if let Some(path) = place.strip_prefix('@') {
-            project::read(Path::new(path))?.text().trim_end_matches(['\r', '\n']).to_owned()
-        } else if let Some(variable) = place.strip_prefix("env:") {
-            let value = std::env::var(variable);
-            value.map_err(|_unset| invalid(format!("the variable {variable} is not set")))?
-        } else {
-            let words = "a credential does not stand on the command line, where others can read \
-                         it: write FIELD=@FILE or FIELD=env:VARIABLE";
-            return Err(invalid(words));
-        };
-        fields.insert(field.to_owned(), json!(secret));
+        fields.insert(field.to_owned(), json!(secret(place)?));
     }
     Ok(Value::Object(fields))
+}
+
+/// A secret from where it stands, `@FILE` or `env:VARIABLE`.
+fn secret(place: &str) -> Result<String> {
+    if let Some(path) = place.strip_prefix('@') {
+        return Ok(project::read(Path::new(path))?
+            .text()
+            .trim_end_matches(['\r', '\n'])
+            .to_owned());
+    }
+    if let Some(variable) = place.strip_prefix("env:") {
+        let value = std::env::var(variable);
+        return value.map_err(|_unset| invalid(format!("the variable {variable} is not set")));
+    }
+    Err(invalid(
+        "a credential does not stand on the command line, where others can read it: write FIELD=@FILE \
+         or FIELD=env:VARIABLE",
+    ))
 }
 
 fn split(pair: &str) -> Result<(&str, &str)> {

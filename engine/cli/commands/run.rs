@@ -20,7 +20,7 @@ use placet_log::KeyPlace;
 use placet_model::decision::DecisionState;
 use placet_model::draft::Mode;
 use placet_model::plan::{Plan, TaskKind, TaskList};
-use placet_model::{Digest, RunId};
+use placet_model::{AttemptId, Digest, RunId};
 use placet_projections::{DecisionRow, OrderedBy, RunStatus, Views, WaitingFor};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -317,8 +317,9 @@ async fn look(handle: &Handle, run: RunId, approve: Approve) -> Result<Option<Ex
     }
     let mut waits = false;
     for asked in open_of(handle, run)? {
-        if asked.in_doubt.is_some() {
-            waits = true;
+        if let Some((attempt, _)) = asked.in_doubt {
+            // the engine may still find out by itself
+            waits |= !is_looked_up(handle, asked.run, attempt)?;
         } else if asked.state == DecisionState::Requested {
             waits |= vote::answer(handle, asked.decision, approve).await? == Answered::Open;
         } else {
@@ -334,6 +335,11 @@ async fn look(handle: &Handle, run: RunId, approve: Approve) -> Result<Option<Ex
     // an event can come of a run that goes on; without one, and with nothing due, none will
     let listens = row.waiting_for == Some(WaitingFor::Event) && is_at_rest(handle).await?;
     Ok(listens.then_some(Exit::Waiting))
+}
+
+fn is_looked_up(handle: &Handle, run: RunId, attempt: AttemptId) -> Result<bool> {
+    let view = handle.view().map_err(|error| refused(&error))?;
+    Ok(Views::new(&view)?.is_looked_up(run, attempt)?)
 }
 
 /// What is open of a run and of the runs that it has ordered.

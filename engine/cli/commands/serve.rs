@@ -67,8 +67,9 @@ pub(crate) async fn run(args: Args) -> Result<Exit> {
     let adapters = adapters(&args, &log, &tokens)?;
     let lost_vault = LostVault::of(args.new_vault);
     let setup = Setup { lost_vault, ..setup(&project, &place, adapters) };
-    let running =
+    let mut running =
         out::with_progress("opening the project", compose::start_served(setup, log)).await?;
+    running.watch_connections();
     // before anything says that the engine is there: from now on it ends in good order
     let stop = Stop::heard()?;
     let served = serve(&running, tokens, (&place, nats), stop).await;

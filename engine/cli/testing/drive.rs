@@ -110,6 +110,11 @@ impl<'a> Drive<'a> {
             Next::At(at) => moments.push(at),
         }
         for row in views.open(None, usize::MAX)? {
+            if let Some((attempt, _)) = row.in_doubt
+                && views.is_looked_up(row.run, attempt)?
+            {
+                continue;
+            }
             match self.answer(&row).await? {
                 Answer::Said => return Ok(Look::Acted),
                 Answer::Wrong(failure) => return Ok(Look::Stuck(failure)),

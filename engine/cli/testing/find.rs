@@ -203,6 +203,7 @@ fn surroundings(integrations: &BTreeMap<String, Spanned<String>>, ground: &Groun
     Surroundings {
         adapters: std::sync::Arc::clone(&ground.adapters),
         integrations: Some(known),
+        scopes: placet_language::Scopes::default(),
         policy: ground.project.dir.is_some().then(|| ground.policy.clone()),
     }
 }

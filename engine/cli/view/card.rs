@@ -22,6 +22,18 @@ fn doubt(evidence: &Value, lines: &mut Vec<String>) {
     }
 }
 
+/// What the provider said when it was asked, and when it is asked next.
+fn lookups(doubt: &Value, lines: &mut Vec<String>) {
+    for lookup in doubt["lookups"].as_array().into_iter().flatten() {
+        let detail = lookup["detail"].as_str().map(|detail| format!(" ({detail})"));
+        let (at, words) = (word(lookup, "at"), word(lookup, "words"));
+        lines.push(format!("  looked up at {at}: {words}{}", detail.unwrap_or_default()));
+    }
+    if let Some(at) = doubt["next_lookup_at"].as_str() {
+        lines.push(format!("  the engine looks it up from {at} on; nobody needs to answer before"));
+    }
+}
+
 /// The card as text.
 pub(crate) fn text(card: &Value, now: Timestamp, stream: Stream) -> String {
     let mut lines = vec![];
@@ -31,6 +43,7 @@ pub(crate) fn text(card: &Value, now: Timestamp, stream: Stream) -> String {
         lines.push(format!("  {}", word(&card["in_doubt"], "words")));
         lines.push(format!("  since {}", word(&card["in_doubt"], "since")));
         doubt(&card["in_doubt"]["evidence"], &mut lines);
+        lookups(&card["in_doubt"], &mut lines);
     }
     section("what will be sent, in full", stream, &mut lines);
     lines.extend(request::lines(&card["request"], "  "));

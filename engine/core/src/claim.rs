@@ -4,7 +4,7 @@
 //! is acknowledged.
 
 use crate::policy::{self, Electorate};
-use crate::run::{Activity, Ask, Attempt, Branch, Run};
+use crate::run::{Activity, Ask, Attempt, Branch, LookupStage, Run};
 use placet_model::approval::Requirement;
 use placet_model::decision::{Settlement, Verdict, VoidReason};
 use placet_model::draft::{BoundField, DraftDocument};
@@ -71,7 +71,9 @@ impl Hold {
             Self::Paused => "outbound traffic of the project is paused",
             Self::IntegrationPaused => "outbound traffic of the integration is paused",
             Self::IntegrationDisabled => "the integration is disabled",
-            Self::IntegrationFailed => "the integration has failed and must be connected again",
+            Self::IntegrationFailed => {
+                "the integration has failed: it must be tested, given a new credential, or connected again"
+            }
             Self::ModeUnavailable => "this engine does not send in the run's mode",
             Self::RateLimited => "a rate limit or budget is used up",
             Self::Stopping => "the engine is stopping",
@@ -113,7 +115,8 @@ pub fn claim(
     Claim::Decided(vec![decided])
 }
 
-/// The next try of an attempt in doubt, whose provider deduplicates on our key: the same bytes, and
+/// The next try of an attempt in doubt, whose provider deduplicates on our key, or has been asked and
+/// does not have it: the same bytes, and
 /// the same rules as for a claim. Where these say no the attempt stays in doubt, and
 /// [`Claim::Nothing`] leaves it to a person: it can be neither void nor asked again, since it may
 /// have been sent. The caller has checked that the key is still young enough.
@@ -122,6 +125,11 @@ pub fn again(run: &Run, attempt: AttemptId, circumstances: &Circumstances<'_>) -
     let Some((branch, _)) = run.attempts().find(mine) else { return Claim::Nothing };
     let Activity::InDoubt(_, last) = &branch.activity else { return Claim::Nothing };
     let Some(ask) = &last.ask else { return Claim::Nothing };
+    match run.lookup_stage(attempt) {
+        None | Some(LookupStage::Absent | LookupStage::Outdated | LookupStage::Over) => {}
+        // first what became of the last try
+        Some(LookupStage::Due(_) | LookupStage::UnderWay) => return Claim::Nothing,
+    }
     if let Some(hold) = hold(branch, circumstances) {
         return Claim::Hold(hold);
     }

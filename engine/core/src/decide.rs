@@ -7,6 +7,7 @@
 
 mod advance;
 mod edit;
+mod lookup;
 mod outcome;
 mod resolve;
 mod stop;
@@ -19,11 +20,13 @@ use crate::run::Run;
 use placet_model::decision::{Ballot, Resolution, Settlement, Voter};
 use placet_model::event::attempt::AttemptStarted;
 use placet_model::event::decision::{DecisionRequested, DraftPrepared, SignedVote};
+use placet_model::event::lookup::{LookupPlanned, LookupStarted};
 use placet_model::policy::Policy;
 use placet_model::{
     AttemptId, DecisionId, Digest, Event, Fault, PayloadRef, Principal, Timestamp, Uptime,
 };
 
+pub use lookup::{Found, LookedUp};
 pub use outcome::{Answer, Verdict as OutcomeVerdict};
 
 /// What somebody, or the executor, wants of a run.
@@ -74,6 +77,12 @@ pub enum Command {
         /// Which attempt.
         attempt: AttemptId,
     },
+    /// An attempt in doubt is to be looked up; its number is given here.
+    PlanLookup(Box<LookupPlanned>),
+    /// A look-up that is due begins.
+    LookUp(Box<LookupStarted>),
+    /// A look-up has ended.
+    LookedUp(Box<LookedUp>),
     /// A person settles an attempt in doubt.
     Resolve {
         /// What the person says.
@@ -206,6 +215,9 @@ pub fn decide(run: &Run, command: Command, context: Context<'_>) -> Result<Vec<E
         Command::Answered(answer) => outcome::record(run, *answer)?,
         Command::Recover { detail } => outcome::recover(run, detail, context.now),
         Command::Resend { attempt } => outcome::resend(run, attempt, context.now)?,
+        Command::PlanLookup(planned) => lookup::plan(run, *planned)?,
+        Command::LookUp(started) => lookup::begin(run, *started, context.now)?,
+        Command::LookedUp(looked_up) => lookup::end(run, *looked_up)?,
         Command::Resolve { said, output } => resolve::resolve(run, *said, output, context)?,
         Command::Cancel { by, reason } => stop::cancel(run, &by, reason, context.policy)?,
         Command::Abandon { inside } => stop::abandon(run, &inside),
@@ -236,6 +248,7 @@ fn grants(event: &Event) -> bool {
                 | Event::DraftEdited(_)
                 | Event::DecisionReassigned(_)
                 | Event::AttemptStarted(_)
+                | Event::LookupStarted(_)
                 | Event::RunMigrated(_)
         )
 }

@@ -3,19 +3,22 @@
 //! | effect | emitted for | performed by |
 //! | --- | --- | --- |
 //! | `Call` | `AttemptStarted` | executor: the transport, exactly the stored bytes |
-//! | `Wake` | `TimerArmed`, `DecisionRequested`, `AttemptDeferred`, `RunStarted` with a deadline | executor: the due row |
+//! | `Wake` | `TimerArmed`, `DecisionRequested`, `AttemptDeferred`, `LookupPlanned`, `RunStarted` with a deadline | executor: the due row |
 //! | `Notify` | whatever changes an inbox | bus, server: "something changed, fetch" |
 //! | `Claim` | `DecisionSettled(approved)` | executor: the claim, or a hold |
-//! | `Reconcile` | `AttemptInDoubt` | executor: resend under the provider's key, or a person |
+//! | `Reconcile` | `AttemptInDoubt` | executor: resend under the provider's key, look it up, or a person |
+//! | `LookUp` | `LookupStarted` | executor: the transport, a read |
 //! | `Finished` | the end of a run | executor: whoever waits for it |
 //! | `Hear` | `WaitStarted`, and what does not end a wait | executor: what has come before, in order |
-//! | `Arrived` | `EventEmitted`, `EventReceived` | executor: whoever waits for such an event |
+//! | `Arrived` | `EventEmitted`, `EventReceived`, `InboundReceived` | executor: whoever waits for such an event |
 //! | `StartChild`, `CancelChild` | `ChildStarted`, `ChildDropped` | executor: the other run |
 
 use placet_model::approval::Requirement;
 use placet_model::decision::Settlement;
 use placet_model::event::decision::{DecisionRequested, DecisionSettled, RequirementRaised};
-use placet_model::{AttemptId, DecisionId, Event, RunId, Timestamp, people_event};
+use placet_model::{
+    AttemptId, DecisionId, Event, RunId, Timestamp, inbound_event, lookup_event, people_event,
+};
 
 /// What the core asks of the world.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +49,13 @@ pub enum Effect {
     Reconcile {
         /// Which attempt.
         attempt: AttemptId,
+    },
+    /// Ask the provider whether it arrived.
+    LookUp {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// Which look-up of it.
+        number: u32,
     },
     /// The run is over.
     Finished,
@@ -108,6 +118,34 @@ fn raised(body: &RequirementRaised) -> Vec<Effect> {
     effects
 }
 
+/// A wait looks for what has come: while it was recorded, that was told to a wait that was not there.
+fn hear(event: &Event) -> Vec<Effect> {
+    let over = matches!(event, Event::EventMatched(body) if body.ends)
+        || matches!(event, Event::EventHandled(body) if body.ends);
+    if over { vec![] } else { vec![Effect::Hear] }
+}
+
+/// A provider posted something; the sum of what was refused tells nobody.
+fn came(event: &Event) -> Vec<Effect> {
+    if matches!(event, Event::InboundReceived(_)) { vec![Effect::Arrived] } else { vec![] }
+}
+
+fn beside(event: &Event) -> Vec<Effect> {
+    of_lookup(event).into_iter().chain(came(event)).collect()
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "the rest are no events of look-ups")]
+fn of_lookup(event: &Event) -> Option<Effect> {
+    match event {
+        Event::LookupPlanned(body) => Some(Effect::Wake { at: body.due_at }),
+        Event::LookupStarted(body) => {
+            Some(Effect::LookUp { attempt: body.attempt, number: body.number })
+        }
+        Event::LookupEnded(body) => body.next_at.map(|at| Effect::Wake { at }),
+        _ => None,
+    }
+}
+
 /// The effects of a committed event. Live and replay run the same code; only a live engine
 /// performs them.
 #[expect(clippy::unnested_or_patterns, reason = "a macro stands for several events")]
@@ -116,6 +154,7 @@ pub fn react(event: &Event) -> Vec<Effect> {
         Event::RunStarted(body) => begun(body.deadline),
         Event::TimerArmed(body) => vec![Effect::Wake { at: body.due_at }],
         Event::AttemptDeferred(body) => vec![Effect::Wake { at: body.until }],
+        inbound_event!() | lookup_event!() => beside(event),
         Event::DecisionRequested(body) => requested(body),
         Event::VoteCast(body) => vec![Effect::Notify { decision: body.decision }],
         Event::DecisionReassigned(body) => vec![Effect::Notify { decision: body.decision }],
@@ -127,10 +166,7 @@ pub fn react(event: &Event) -> Vec<Effect> {
         Event::DecisionSettled(body) => settled(body),
         Event::AttemptStarted(body) => call(body.attempt, body.try_number),
         Event::RetryScheduled(body) => vec![Effect::Wake { at: body.due_at }],
-        Event::WaitStarted(_) => vec![Effect::Hear],
-        // what has come while this was recorded was told to a wait that was not there
-        Event::EventMatched(body) if !body.ends => vec![Effect::Hear],
-        Event::EventHandled(body) if !body.ends => vec![Effect::Hear],
+        Event::WaitStarted(_) | Event::EventMatched(_) | Event::EventHandled(_) => hear(event),
         Event::EventEmitted(_) | Event::EventReceived(_) => vec![Effect::Arrived],
         Event::ChildStarted(body) => vec![Effect::StartChild { child: body.child }],
         Event::ChildDropped(body) => vec![Effect::CancelChild { child: body.child }],
@@ -158,6 +194,7 @@ pub fn react(event: &Event) -> Vec<Effect> {
         | Event::IntegrationDisabled(_)
         | Event::IntegrationEnabled(_)
         | Event::IntegrationDisconnected(_)
+        | Event::IntegrationScoped(_)
         | Event::PolicyChanged(_)
         | Event::OutboundPaused(_)
         | Event::OutboundResumed(_)
@@ -165,8 +202,6 @@ pub fn react(event: &Event) -> Vec<Effect> {
         | Event::OperationRegistered(_)
         | Event::EngineStarted(_)
         | Event::BranchFaulted(_)
-        | Event::EventMatched(_)
-        | Event::EventHandled(_)
         | Event::RunMigrated(_)
         | Event::ChildEnded(_)
         | Event::EventsDelivered(_)

@@ -35,13 +35,16 @@
 
 mod control;
 mod gate;
+mod lookup;
 mod wait;
 
 use crate::run::{Activity, Frame, FrameKind, Leaf};
 use crate::run::{Branch, Detached, Phase, Run, RunFacts};
 use placet_model::decision::{DecisionState, VoidReason};
 use placet_model::event::run::{FaultFact, RunMigrated, RunStarted};
-use placet_model::{Event, Iteration, PayloadRef, Revision, TaskPath, Timestamp, people_event};
+use placet_model::{
+    Event, Iteration, PayloadRef, Revision, TaskPath, Timestamp, beside_event, lookup_event,
+};
 use std::sync::Arc;
 
 /// An event that cannot follow in this state: a bug when deciding, a corrupt log when replaying.
@@ -133,6 +136,7 @@ impl Run {
             Event::AttemptDeferred(body) => self.attempt_deferred(body),
             Event::AttemptInDoubt(body) => self.attempt_in_doubt(body.attempt, body.try_number),
             Event::AttemptReconciled(body) => self.attempt_reconciled(body),
+            lookup_event!() => self.looked_up(event),
             Event::IntegrationConnected(_)
             | Event::CredentialStored(_)
             | Event::CredentialUsed(_)
@@ -141,6 +145,7 @@ impl Run {
             | Event::IntegrationDisabled(_)
             | Event::IntegrationEnabled(_)
             | Event::IntegrationDisconnected(_)
+            | Event::IntegrationScoped(_)
             | Event::PolicyChanged(_)
             | Event::OutboundPaused(_)
             | Event::OutboundResumed(_)
@@ -157,7 +162,7 @@ impl Run {
             | Event::EpochStarted(_)
             | Event::StandingEndorsed(_)
             | Event::BreakGlassReviewed(_)
-            | people_event!() => Err(No),
+            | beside_event!() => Err(No),
         }
     }
 

@@ -43,6 +43,8 @@ pub struct Run {
     branches: Vec<Branch>,
     /// Attempts whose task is gone (cancelled, timed out): they still end in a known outcome.
     pub detached: BTreeMap<AttemptId, Detached>,
+    /// Look-ups of attempts in doubt; also one under way of an attempt that somebody has settled.
+    pub lookups: BTreeMap<AttemptId, Lookup>,
     /// Timers that are armed.
     pub timers: BTreeMap<TimerId, Timer>,
     /// Last draft revision of each action; counts on across the workflow's own retries.
@@ -156,6 +158,30 @@ pub struct Detached {
     pub in_doubt: bool,
 }
 
+/// How the look-ups of an attempt stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lookup {
+    /// The last one that was planned or begun.
+    pub number: u32,
+    /// How it stands.
+    pub stage: LookupStage,
+}
+
+/// How a look-up stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LookupStage {
+    /// It is to begin at this moment.
+    Due(Timestamp),
+    /// It has left.
+    UnderWay,
+    /// No further one is made: a person says what became of the attempt.
+    Over,
+    /// It has proved that nothing was sent: the same bytes may go again.
+    Absent,
+    /// The same bytes went again since: what was found before says nothing about that.
+    Outdated,
+}
+
 /// A refusal by the provider.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Refused {
@@ -200,6 +226,7 @@ impl Run {
             phase: Phase::Absent,
             branches: vec![Branch::new(BranchKey::main())],
             detached: BTreeMap::new(),
+            lookups: BTreeMap::new(),
             timers: BTreeMap::new(),
             drafts: BTreeMap::new(),
             requests: BTreeMap::new(),
@@ -319,6 +346,18 @@ impl Run {
             .map(|(_, attempt)| attempt)
             .find(|attempt| attempt.started.attempt == id)
             .or_else(|| self.detached.get(&id).map(|detached| &detached.attempt))
+    }
+
+    /// Whether the outcome of this attempt is in doubt, whether or not its task is still there.
+    pub fn is_in_doubt(&self, id: AttemptId) -> bool {
+        let mine = |attempt: &Attempt| attempt.started.attempt == id;
+        let mut current = self.branches.iter().filter_map(|branch| branch.activity.in_doubt());
+        current.any(mine) || self.detached.get(&id).is_some_and(|detached| detached.in_doubt)
+    }
+
+    /// How the look-up of this attempt stands.
+    pub fn lookup_stage(&self, id: AttemptId) -> Option<LookupStage> {
+        self.lookups.get(&id).map(|lookup| lookup.stage)
     }
 
     /// The attempt in doubt that this decision led to.

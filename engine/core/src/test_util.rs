@@ -105,6 +105,8 @@ impl World {
                 reason: None,
                 credential_version: 1,
                 is_default: true,
+                scopes: vec![],
+                used_in: placet_model::integration::UseScope::default(),
             }),
             settings_digest: Some(settings_digest),
             request_digest: Digest::of(b"request"),

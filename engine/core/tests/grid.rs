@@ -24,6 +24,9 @@ use placet_model::event::decision::{
 };
 use placet_model::event::governance::{EngineStarted, OutboundPaused};
 use placet_model::event::integration::{CredentialUsed, IntegrationDisabled};
+use placet_model::event::lookup::{
+    AbsenceWorth, LookupEnded, LookupFinding, LookupPlanned, LookupStarted,
+};
 use placet_model::event::run::{
     FaultCaught, FaultFact, IterationStarted, RunCancelled, RunCompleted, RunFaulted,
     TaskCompleted, TaskFaulted, TaskShape, TaskSkipped, TaskStarted, Then, TimerArmed, TimerFired,
@@ -78,8 +81,34 @@ fn states() -> Vec<(&'static str, Scene)> {
         ("cancelled + detached attempt", Scene::new().attempting().cancel("op").after),
         ("cancelled + detached in doubt", doubtful().cancel("op").after),
     ];
+    states.extend(lookup_states());
     states.extend(flow::states());
     states
+}
+
+/// The stages of a look-up, with the task and without.
+fn lookup_states() -> Vec<(&'static str, Scene)> {
+    let then = |scene: &Scene, made: Event| scene.clone().record(made);
+    let doubtful = Scene::new().attempting().doubt().after;
+    let due = then(&doubtful, planned(&doubtful));
+    let under_way = then(&due, looking(&due));
+    let over = then(&under_way, looked_up(&under_way, LookupFinding::Several, None));
+    let absent = then(&under_way, looked_up(&under_way, LookupFinding::Absent, None));
+    let outdated = then(&absent, next_try(&absent).into());
+    let again = outdated.clone().doubt().after;
+    let settled = |scene: &Scene| scene.clone().resolve("op", Resolution::GiveUp).after;
+    vec![
+        ("in doubt (gated) + look-up due", due.clone()),
+        ("in doubt (gated) + look-up under way", under_way.clone()),
+        ("in doubt (gated) + looked up", over),
+        ("in doubt (gated) + proved absent", absent),
+        ("attempting (gated) + look-up outdated", outdated),
+        ("in doubt (gated) + look-up outdated", again),
+        ("given up", settled(&due)),
+        ("given up + look-up under way", settled(&under_way)),
+        ("cancelled + detached in doubt + look-up due", due.cancel("op").after),
+        ("cancelled + detached in doubt + look-up under way", under_way.cancel("op").after),
+    ]
 }
 
 fn waited() -> Scene {
@@ -202,6 +231,45 @@ fn resolution_cast(scene: &Scene) -> Event {
         signed: None,
     }
     .into()
+}
+
+fn planned(scene: &Scene) -> Event {
+    let (attempt, last) = looked_at(scene);
+    let (operation, due_at) = ("slack.conversations.history".into(), scene.now);
+    LookupPlanned { attempt, number: last + 1, operation, due_at }.into()
+}
+
+fn looking(scene: &Scene) -> Event {
+    let (attempt, number) = looked_at(scene);
+    LookupStarted {
+        attempt,
+        number,
+        operation: "slack.conversations.history".into(),
+        operation_digest: Digest::of(b"operation"),
+        mode: scene.run.facts().map_or(Mode::Live, |facts| facts.started.mode),
+        integration: None,
+        credential_version: 0,
+        with: scene.content(),
+        request: scene.content(),
+        request_digest: Digest::of(b"request"),
+    }
+    .into()
+}
+
+fn looked_up(scene: &Scene, finding: LookupFinding, next_at: Option<Timestamp>) -> Event {
+    let (attempt, number) = looked_at(scene);
+    let worth = (finding == LookupFinding::Absent).then_some(match next_at {
+        Some(_) => AbsenceWorth::TooEarly,
+        None => AbsenceWorth::Proof,
+    });
+    let answer = AnswerFacts::default();
+    LookupEnded { attempt, number, finding, worth, count: 0, answer, detail: None, next_at }.into()
+}
+
+/// The attempt that is looked up, or could be, and the number of its last look-up.
+fn looked_at(scene: &Scene) -> (AttemptId, u32) {
+    let known = scene.run.lookups.iter().next();
+    known.map_or_else(|| (attempt(scene).0, 0), |(id, known)| (*id, known.number))
 }
 
 fn next_try(scene: &Scene) -> AttemptStarted {
@@ -348,6 +416,10 @@ fn attempt_events() -> Vec<(&'static str, Fitting)> {
             let (evidence, answer) = (Evidence::Reset, AnswerFacts::default());
             AttemptInDoubt { attempt, try_number, evidence, answer, detail: None }.into()
         }),
+        ("LookupPlanned", planned),
+        ("LookupStarted", looking),
+        ("LookupEnded(found)", |s| looked_up(s, LookupFinding::Found, None)),
+        ("LookupEnded(absent, again)", |s| looked_up(s, LookupFinding::Absent, Some(s.now))),
         ("ResolutionCast", resolution_cast),
         ("AttemptReconciled(sent)", |s| reconciled(s, Resolution::Sent)),
         ("AttemptReconciled(not_sent)", |s| reconciled(s, Resolution::NotSent)),
@@ -437,7 +509,10 @@ fn the_grid_has_every_phase_activity_and_event_of_a_run() {
 
     let scene = Scene::new().started();
     let kinds: BTreeSet<_> = events().iter().map(|(_, make)| make(&scene).kind()).collect();
-    let of_runs = |kind: &EventKind| kind.type_id() < 50 || *kind == EventKind::ResolutionCast;
+    let of_runs = |kind: &EventKind| {
+        let id = kind.type_id();
+        id < 50 || *kind == EventKind::ResolutionCast || (110..=112).contains(&id)
+    };
     let of_runs: BTreeSet<_> = EventKind::ALL.iter().copied().filter(of_runs).collect();
     assert_eq!(kinds, of_runs);
 }

@@ -4,7 +4,10 @@ use crate::config::EgressConfig;
 use crate::destination::Reach;
 use crate::headers::RESPONSE_HEADERS_MAX;
 use crate::resolver::{GuardedResolver, Lookup};
-use reqwest::Client;
+use reqwest::{Certificate, Client};
+use rustls::ClientConfig;
+use rustls::pki_types::CertificateDer;
+use rustls_platform_verifier::Verifier;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::Duration;
@@ -48,12 +51,13 @@ pub(crate) struct Clients {
     config: Arc<EgressConfig>,
     lookup: Arc<dyn Lookup>,
     made: Mutex<BTreeMap<Kind, Client>>,
+    tls: Mutex<Option<Arc<ClientConfig>>>,
 }
 
 impl Clients {
     pub(crate) fn new(config: Arc<EgressConfig>, lookup: Arc<dyn Lookup>) -> Self {
         install_crypto_once();
-        Self { config, lookup, made: Mutex::new(BTreeMap::new()) }
+        Self { config, lookup, made: Mutex::new(BTreeMap::new()), tls: Mutex::new(None) }
     }
 
     /// # Errors
@@ -68,17 +72,43 @@ impl Clients {
         Ok(client)
     }
 
+    /// Checks names as every client does.
+    pub(crate) fn resolver(&self, reach: Reach) -> GuardedResolver {
+        let (lookup, config) = (Arc::clone(&self.lookup), Arc::clone(&self.config));
+        GuardedResolver { lookup, config, reach }
+    }
+
+    /// TLS for what is not HTTP: certificates are judged as the platform does.
+    pub(crate) fn tls(&self) -> Result<Arc<ClientConfig>, String> {
+        let mut made = self.tls.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(config) = &*made {
+            return Ok(Arc::clone(config));
+        }
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let authorities = self.config.authorities.iter().cloned().map(CertificateDer::from);
+        let verifier = Verifier::new_with_extra_roots(authorities, Arc::clone(&provider))
+            .map_err(|error| error.to_string())?;
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| error.to_string())?
+            .dangerous() // the name of rustls for any verifier that is not its own
+            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_no_client_auth();
+        let config = Arc::new(config);
+        *made = Some(Arc::clone(&config));
+        Ok(config)
+    }
+
     fn make(&self, kind: Kind) -> Result<Client, reqwest::Error> {
-        let resolver = GuardedResolver {
-            lookup: Arc::clone(&self.lookup),
-            config: Arc::clone(&self.config),
-            reach: kind.reach,
-        };
+        let resolver = self.resolver(kind.reach);
         let idle = match kind.connection {
             Connection::Fresh => 0,
             Connection::Pooled => IDLE_PER_HOST,
         };
+        let authorities = self.config.authorities.iter();
+        let authorities = authorities.map(|der| Certificate::from_der(der));
         Client::builder()
+            .tls_certs_merge(authorities.collect::<Result<Vec<_>, _>>()?)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .no_proxy()

@@ -7,6 +7,9 @@ use std::str::FromStr;
 
 /// Ports that public targets may have; others are listed as HOST:PORT.
 const PORTS_DEFAULT: [u16; 2] = [443, 8443];
+/// The same of mail servers that take mail from clients. Port 25 is where servers meet: it is listed,
+/// or not spoken to.
+const MAIL_PORTS_DEFAULT: [u16; 3] = [465, 587, 2525];
 
 /// The operator's rules for outgoing calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +18,10 @@ pub struct EgressConfig {
     pub allow: BTreeSet<HostPort>,
     /// Ports of public https targets.
     pub ports: BTreeSet<u16>,
+    /// Ports of public mail servers.
+    pub mail_ports: BTreeSet<u16>,
+    /// Certificates (DER) of authorities that are believed besides the machine's own.
+    pub authorities: Vec<Vec<u8>>,
     /// Hosts that are asked without a vote (GATE.md §1), each `host` or `host:port`: to these a read
     /// in an author's own words is redirected, and at these tokens are asked for. For tokens the
     /// targets of `allow` count too.
@@ -23,7 +30,13 @@ pub struct EgressConfig {
 
 impl Default for EgressConfig {
     fn default() -> Self {
-        Self { allow: BTreeSet::new(), ports: PORTS_DEFAULT.into(), read_hosts: Vec::new() }
+        Self {
+            allow: BTreeSet::new(),
+            ports: PORTS_DEFAULT.into(),
+            mail_ports: MAIL_PORTS_DEFAULT.into(),
+            authorities: Vec::new(),
+            read_hosts: Vec::new(),
+        }
     }
 }
 

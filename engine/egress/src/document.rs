@@ -33,6 +33,19 @@ impl Egress {
         url: &str,
         authentication: Option<&Authentication>,
     ) -> Result<String, DocumentError> {
+        self.document_up_to(url, authentication, openapi::DOCUMENT_BYTES_MAX).await
+    }
+
+    /// The same with another bound: what is imported is larger than what a workflow names.
+    ///
+    /// # Errors
+    /// As [`Egress::document`].
+    pub async fn document_up_to(
+        &self,
+        url: &str,
+        authentication: Option<&Authentication>,
+        bytes_max: usize,
+    ) -> Result<String, DocumentError> {
         let url = || url.to_owned();
         let request = http_call::read_request(&url(), authentication)
             .map_err(|error| DocumentError::Request { url: url(), reason: error.story() })?;
@@ -41,7 +54,7 @@ impl Egress {
             integration: None,
             redirects: Redirects::Follow,
             timeout: TIMEOUT,
-            bytes_max: openapi::DOCUMENT_BYTES_MAX,
+            bytes_max,
         };
         let answer = self.run(&errand).await;
         let response =

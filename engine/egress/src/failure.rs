@@ -11,11 +11,7 @@ pub(crate) fn failed(error: &reqwest::Error) -> Failed {
         return Failed::before(Cause::Refused, "the request cannot be built");
     }
     if let Some(resolve) = find::<ResolveError>(error) {
-        let cause = match resolve {
-            ResolveError::NotPublic | ResolveError::NotListed => Cause::Refused,
-            ResolveError::Failed { .. } => Cause::Dns,
-        };
-        return Failed::before(cause, resolve.to_string());
+        return Failed::before(resolve.cause(), resolve.to_string());
     }
     if error.is_connect() {
         let cause = match find::<rustls::Error>(error) {

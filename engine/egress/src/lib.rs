@@ -14,7 +14,9 @@ mod destination;
 mod document;
 mod failure;
 mod headers;
+mod renewals;
 mod resolver;
+mod smtp;
 mod tokens;
 mod transport;
 

@@ -4,6 +4,7 @@
 use crate::address::is_public;
 use crate::config::EgressConfig;
 use crate::destination::Reach;
+use placet_adapters::Cause;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::fmt;
 use std::future::Future;
@@ -46,6 +47,15 @@ pub(crate) enum ResolveError {
     Failed { reason: String },
 }
 
+impl ResolveError {
+    pub(crate) const fn cause(&self) -> Cause {
+        match self {
+            Self::NotPublic | Self::NotListed => Cause::Refused,
+            Self::Failed { .. } => Cause::Dns,
+        }
+    }
+}
+
 /// The resolver of one client: it returns allowed addresses only.
 #[derive(Debug, Clone)]
 pub(crate) struct GuardedResolver {
@@ -66,7 +76,7 @@ impl Resolve for GuardedResolver {
 }
 
 impl GuardedResolver {
-    async fn allowed(&self, name: &str) -> Result<Vec<IpAddr>, ResolveError> {
+    pub(crate) async fn allowed(&self, name: &str) -> Result<Vec<IpAddr>, ResolveError> {
         if self.reach == Reach::Listed && !self.config.lists_host(name) {
             return Err(ResolveError::NotListed);
         }

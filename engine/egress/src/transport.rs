@@ -5,7 +5,9 @@ use crate::config::EgressConfig;
 use crate::destination::{Destination, Reach, Source};
 use crate::failure::failed;
 use crate::headers;
-use crate::resolver::{Lookup, SystemLookup};
+use crate::renewals::Renewals;
+use crate::resolver::{GuardedResolver, Lookup, SystemLookup};
+use crate::smtp;
 use crate::tokens::{self, Tokens, WithTokens};
 use placet_adapters::{
     Answer, Call, CallIntegration, Cause, Failed, FillHoles, FilledRequest, Performing, Redirects,
@@ -23,12 +25,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 const REDIRECTS_MAX: usize = 5;
 
 /// The live transport. Cheap to share.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Egress {
     config: Arc<EgressConfig>,
-    clients: Clients,
+    clients: Arc<Clients>,
     holes: Arc<dyn FillHoles>,
-    pub(crate) kept_tokens: Tokens,
+    pub(crate) kept_tokens: Arc<Tokens>,
+    pub(crate) renewals: Arc<Renewals>,
 }
 
 impl Egress {
@@ -44,12 +47,20 @@ impl Egress {
         lookup: Arc<dyn Lookup>,
     ) -> Self {
         let config = Arc::new(config);
-        let clients = Clients::new(Arc::clone(&config), lookup);
-        Self { clients, config, holes, kept_tokens: Tokens::default() }
+        let clients = Arc::new(Clients::new(Arc::clone(&config), lookup));
+        Self { clients, config, holes, kept_tokens: Arc::default(), renewals: Arc::default() }
     }
 
     pub(crate) fn config(&self) -> &EgressConfig {
         &self.config
+    }
+
+    pub(crate) fn resolver(&self, reach: Reach) -> GuardedResolver {
+        self.clients.resolver(reach)
+    }
+
+    pub(crate) fn tls(&self) -> Result<Arc<rustls::ClientConfig>, String> {
+        self.clients.tls()
     }
 
     pub(crate) fn holes(&self) -> &dyn FillHoles {
@@ -59,6 +70,11 @@ impl Egress {
     /// Runs one errand. Its time begins when everything of ours is ready: what fails before that
     /// is before the send, whatever it took.
     pub(crate) async fn run(&self, errand: &Errand<'_>) -> Answer {
+        if smtp::takes(&errand.request.method) {
+            let filled = fill(errand.request, errand.integration, &*self.holes, now())
+                .map_err(|error| Failed::before(Cause::Hole, error.to_string()))?;
+            return self.mail(errand, &filled).await;
+        }
         if !tokens::any_in(errand.request) {
             let filled = self.filled(errand, BTreeMap::new())?;
             return self.run_filled(errand, filled).await;
@@ -212,7 +228,15 @@ impl Egress {
 
 impl Transport for Egress {
     fn perform(&self, call: Call) -> Performing<'_> {
-        Box::pin(async move { self.run(&Errand::of(&call)).await })
+        Box::pin(async move {
+            let errand = Errand::of(&call);
+            let Some(spec) = call.operation.grant() else { return self.run(&errand).await };
+            self.run_granted(&errand, spec).await
+        })
+    }
+
+    fn ask(&self, request: FilledRequest) -> Performing<'_> {
+        Box::pin(self.ask_server(request))
     }
 }
 

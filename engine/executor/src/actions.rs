@@ -239,7 +239,8 @@ impl Handle {
             "http".to_owned()
         } else {
             let provider = operation.provider();
-            let found = world.integration(provider, action.integration.as_deref());
+            let wanted = action.integration.as_deref();
+            let found = world.integration_for(provider, wanted, Some(agent));
             let missing = || match &action.integration {
                 Some(wanted) => format!("there is no integration {wanted} of {provider}"),
                 None => format!("there is no default integration of {provider}"),
@@ -371,6 +372,7 @@ fn plan(action: &Action) -> Plan {
         secrets: vec![],
         operations: BTreeMap::new(),
         schedule: None,
+        place: None,
     }
 }
 

@@ -96,6 +96,7 @@ impl Handle {
     ) -> Result<Change, Error> {
         let turn = self.act_turn().await;
         self.demand_deployer(actor)?;
+        self.check_scopes(&plan)?;
         let bytes = plan_bytes(&plan)?;
         let digest = Digest::of(&bytes);
         let stream = StreamId::Workflow(plan.workflow.family());

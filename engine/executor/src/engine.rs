@@ -2,6 +2,7 @@
 
 use crate::checkpoints::Keeper;
 use crate::clock::Clock;
+use crate::connections::Connections;
 use crate::env::Env;
 use crate::handle::{Error, Handle, Notice, ProjectFact};
 use crate::inputs::Inputs;
@@ -65,6 +66,7 @@ pub struct Engine {
     thread: Option<JoinHandle<Ended>>,
     keeper: Option<Keeper>,
     telling: Option<crate::notices::Keeper>,
+    watching: Option<crate::connections::Keeper>,
 }
 
 impl Engine {
@@ -93,12 +95,16 @@ impl Engine {
         parts.log.check_signed_head()?;
         let (env, transports, mode) = env_of(parts, mint);
         let modes = modes_of(&transports);
-        let world = Arc::new(RwLock::new(Arc::new(read_world(&env, modes)?)));
+        let world = read_world(&env, modes)?;
+        env.budgets.recall(&env, &world)?;
+        let world = Arc::new(RwLock::new(Arc::new(world)));
         let inputs = Inputs::default();
         let (notices, _) = broadcast::channel::<Notice>(NOTICES_MAX);
+        let connections = Arc::new(Connections::new(transports.live.clone()));
         let caller = Caller::new(Arc::clone(&env), Arc::clone(&world), transports, inputs.clone());
+        let (notes, known) = (notices.downgrade(), Arc::clone(&world));
         let handle =
-            Handle::new(Arc::clone(&env), inputs.clone(), Arc::clone(&world), notices.downgrade());
+            Handle::new(Arc::clone(&env), inputs.clone(), known, notes).through(connections);
         let submitter = Submitter {
             env: Arc::clone(&env),
             inputs: inputs.clone(),
@@ -113,7 +119,8 @@ impl Engine {
             .name("writer".to_owned())
             .spawn(move || writer.run())
             .map_err(|error| Error::Refused { code: "PL9001", detail: error.to_string() })?;
-        let engine = Self { handle, thread: Some(thread), keeper: None, telling: None };
+        let engine =
+            Self { handle, thread: Some(thread), keeper: None, telling: None, watching: None };
         if let Err(error) = engine.record_start(mode).await {
             // the caller may open the project again at once: nothing of this one is left behind
             return Err(match (error, engine.stop().await) {
@@ -159,6 +166,15 @@ impl Engine {
         self.telling = Some(telling);
     }
 
+    /// Holds on to what checks connections.
+    pub(crate) fn keep_watching(&mut self, watching: crate::connections::Keeper) {
+        self.watching = Some(watching);
+    }
+
+    pub(crate) const fn watching(&self) -> Option<&crate::connections::Keeper> {
+        self.watching.as_ref()
+    }
+
     /// Finishes what is under way and ends. Tells whether the log is still good.
     ///
     /// # Errors
@@ -167,6 +183,9 @@ impl Engine {
     pub async fn stop(mut self) -> Result<(), Error> {
         if let Some(telling) = self.telling.take() {
             telling.stop().await;
+        }
+        if let Some(watching) = self.watching.take() {
+            watching.stop().await;
         }
         self.handle.stop().await;
         let Some(thread) = self.thread.take() else { return Ok(()) };
@@ -239,6 +258,7 @@ fn env_of(parts: Parts, mint: Mint) -> (Arc<Env>, Transports, Mode) {
     let Parts { log, config, adapters, transports, clock, mode } = parts;
     let deadline = Duration::from_millis(config.limits.expression_ms_max);
     let output_bytes = usize::try_from(config.limits.output_bytes_max).unwrap_or(usize::MAX);
+    let budgets = crate::budgets::Budgets::new(clock.clone());
     let env = Env {
         install_id: log.install_id(),
         log,
@@ -251,6 +271,7 @@ fn env_of(parts: Parts, mint: Mint) -> (Arc<Env>, Transports, Mode) {
         mint,
         plans: RwLock::new(BTreeMap::new()),
         uses: crate::uses::Uses::default(),
+        budgets,
     };
     (Arc::new(env), transports, mode)
 }

@@ -1,19 +1,24 @@
 //! What every turn needs: the log, the adapters, the evaluator, the clock. Shared, immutable.
 
+use crate::budgets::Budgets;
 use crate::clock::Clock;
 use crate::mint::Mint;
 use crate::uses::Uses;
-use placet_adapters::{Adapters, LoadContext, Manifest, Operation, Origin, http_call};
+use placet_adapters::limits::{Caller, Charge};
+use placet_adapters::{
+    Adapters, LoadContext, Manifest, Operation, Origin, http_call, target_under,
+};
 use placet_language::Evaluator;
 use placet_log::{Log, ReadView};
 use placet_model::draft::Mode;
+use placet_model::integration::Integration;
 use placet_model::manifest::Effect;
 use placet_model::plan::Plan;
 use placet_model::project::ProjectConfig;
 use placet_model::request::PreparedRequest;
 use placet_model::{Digest, Timestamp};
 use placet_projections::Views;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
@@ -35,6 +40,8 @@ pub(crate) struct Env {
     pub(crate) plans: RwLock<BTreeMap<Digest, Arc<Plan>>>,
     /// Uses of standing approvals that are under way.
     pub(crate) uses: Uses,
+    /// What providers allow within a time.
+    pub(crate) budgets: Budgets,
 }
 
 /// A plan or an operation that a run pins and that cannot be had.
@@ -132,6 +139,30 @@ impl Env {
         let read = json!({"method": "GET", "endpoint": request.url.to_string()});
         let gate = http_call::gate(&read, &self.config.read_hosts);
         gate.is_ok_and(|gate| gate.effect == Effect::Read)
+    }
+
+    /// The budgets that a call counts in, by the operation as it is declared today: limits are no
+    /// part of what an approval binds. `with` is looked at only where a budget is a destination's.
+    pub(crate) fn charges(
+        &self,
+        operation: &Operation,
+        integration: &Integration,
+        with: Option<&Value>,
+    ) -> Vec<Charge> {
+        let today = self.adapters.operation(operation.name());
+        let operation = today.map_or(operation, |today| &**today);
+        let target = with.filter(|_| operation.limits_by_target());
+        let target = target.and_then(|with| target_under(operation, with, &integration.settings));
+        let caller = Caller { integration, target: target.as_ref(), mode: None };
+        let mut charges = operation.charges(caller);
+        let percent = self.config.rate_percent(operation.provider());
+        for charge in charges.iter_mut().filter(|charge| charge.rate > 0) {
+            let rate = u64::from(charge.rate) * u64::from(percent);
+            // rounded up to one call: less would be none at all
+            let rate = if percent == 0 { 0 } else { (rate / 100).max(u64::from(charge.weight)) };
+            charge.rate = u32::try_from(rate).unwrap_or(u32::MAX);
+        }
+        charges
     }
 
     /// The operation with this digest: the one of today, if it is still the same, else the one of

@@ -115,9 +115,13 @@ pub(crate) fn envelope(given: Map<String, Value>, defaults: Defaults) -> Result<
     Ok(Envelope { kind, identity, value: Value::Object(value) })
 }
 
+/// Whether a text can be an attribute.
+pub(crate) fn is_text(text: &str) -> bool {
+    (1..=ATTRIBUTE_BYTES_MAX).contains(&text.len()) && !text.contains(char::is_control)
+}
+
 fn check_text(name: &str, text: &str) -> Result<(), Problem> {
-    let fits = (1..=ATTRIBUTE_BYTES_MAX).contains(&text.len()) && !text.contains(char::is_control);
-    if fits { Ok(()) } else { Err(Problem::Unfit { name: name.to_owned() }) }
+    if is_text(text) { Ok(()) } else { Err(Problem::Unfit { name: name.to_owned() }) }
 }
 
 /// `eventKey` is our one attribute with a capital letter.

@@ -16,8 +16,8 @@ use placet_model::event::governance::{
     OutboundPaused, OutboundResumed, PolicyChanged, StandingEndorsed,
 };
 use placet_model::event::integration::{
-    CredentialStored, IntegrationConnected, IntegrationDisabled, IntegrationDisconnected,
-    IntegrationEnabled,
+    CredentialStored, CredentialUsed, IntegrationConnected, IntegrationDisabled,
+    IntegrationDisconnected, IntegrationEnabled,
 };
 use placet_model::integration::{Identity, Integration, IntegrationStatus};
 use placet_model::policy::{Policy, Standing};
@@ -229,6 +229,21 @@ impl Handle {
         self.act(actor, facts, (None, turn)).await.map(|_| ())
     }
 
+    /// Records that the engine used a credential outside an attempt.
+    ///
+    /// # Errors
+    /// When nothing can be recorded.
+    pub async fn credential_used(
+        &self,
+        (integration, version): (IntegrationId, u32),
+        operation: String,
+    ) -> Result<(), Error> {
+        let turn = self.act_turn().await;
+        let used = CredentialUsed { integration, version, operation };
+        let facts = vec![(StreamId::Integration(integration), used.into(), vec![])];
+        self.govern(&Actor::Engine, facts, None, turn).await.map(|_| ())
+    }
+
     /// An integration keeps its provider for life, and a name means one integration: an approval
     /// that is bound to an id must never come to mean another provider's account.
     fn check_name(&self, id: IntegrationId, connect: &Connect) -> Result<(), Error> {
@@ -256,7 +271,7 @@ impl Handle {
         self.world().by_name(name).cloned().ok_or_else(|| unknown_integration(name))
     }
 
-    fn manifest(&self, provider: &str) -> Result<Arc<Manifest>, Error> {
+    pub(crate) fn manifest(&self, provider: &str) -> Result<Arc<Manifest>, Error> {
         let manifest = self.env.adapters.manifest(provider);
         manifest.cloned().ok_or_else(|| Error::Refused {
             code: "PL4012",

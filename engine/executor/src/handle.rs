@@ -2,7 +2,9 @@
 //! answer comes after the commit. Cheap to clone.
 
 use crate::acts::Nonces;
+use crate::arrivals::{self, Refusing};
 use crate::checkpoints::Checkpoints;
+use crate::connections::Connections;
 use crate::env::Env;
 use crate::events::{self, Envelope};
 use crate::input::{ActTurn, Change, Input};
@@ -112,6 +114,19 @@ impl From<placet_log::Error> for Error {
 impl From<placet_projections::Error> for Error {
     fn from(error: placet_projections::Error) -> Self {
         Self::Env(error.into())
+    }
+}
+
+impl From<placet_vault::Error> for Error {
+    /// No error of the vault holds a secret.
+    fn from(error: placet_vault::Error) -> Self {
+        use placet_vault::Error as E;
+        let code = match &error {
+            E::FieldCount { .. } | E::FieldName { .. } | E::FieldSize { .. } => "PL4003",
+            _ => error.code().unwrap_or("PL9001"),
+        };
+        let words = crate::turn::describe(&error);
+        Self::Refused { code, detail: format!("the credential: {words}") }
     }
 }
 
@@ -234,6 +249,7 @@ pub struct Handle {
     notices: broadcast::WeakSender<Notice>,
     door: Arc<Semaphore>,
     pub(crate) agents: Arc<crate::actions::Agents>,
+    pub(crate) connections: Arc<Connections>,
     acts: Arc<Mutex<()>>,
     pub(crate) checkpoints: Checkpoints,
     /// Votes under way, by their nonces.
@@ -242,6 +258,8 @@ pub struct Handle {
     pub(crate) signed_only: Arc<AtomicBool>,
     /// Whether schedules start runs.
     pub(crate) schedules: Arc<AtomicBool>,
+    /// Arrivals that were not taken, counted.
+    pub(crate) refusing: Refusing,
     _alive: Arc<Alive>,
 }
 
@@ -276,9 +294,16 @@ impl Handle {
             nonces: Nonces::default(),
             signed_only: Arc::default(),
             agents: Arc::default(),
+            connections: Arc::default(),
             schedules: Arc::default(),
+            refusing: Refusing::default(),
             _alive: alive,
         }
+    }
+
+    /// The same, with a way to ask providers who we are.
+    pub(crate) fn through(self, connections: Arc<Connections>) -> Self {
+        Self { connections, ..self }
     }
 
     /// The operator's configuration.
@@ -566,6 +591,11 @@ impl Handle {
         let envelope = events::envelope(given, defaults);
         let Envelope { kind, identity, value } =
             envelope.map_err(|problem| malformed(format!("the event: {problem}")))?;
+        if value["source"].as_str().is_some_and(|source| source.starts_with(arrivals::SOURCE)) {
+            let detail =
+                format!("the event: sources `{}…` are the providers' own", arrivals::SOURCE);
+            return Err(malformed(detail));
+        }
         let revision = {
             let view = self.view()?;
             if let Some(known) = Views::new(&view)?.arrival_of(&identity)? {
@@ -616,6 +646,7 @@ impl Handle {
 
     /// Finishes what is under way, then ends the loop.
     pub async fn stop(&self) {
+        self.tell_refused().await;
         let (done, ended) = oneshot::channel();
         if self.inputs.send(Input::Stop(done)).is_ok() {
             let _ended_anyway = ended.await;

@@ -31,6 +31,8 @@ pub(crate) enum Input {
     Governed { result: AppendResult, reply: ReplyTo, turn: Option<ActTurn> },
     /// An append that was made beside the loop, and that changes nothing in it, has come to something.
     Appended { result: AppendResult, reply: ReplyTo },
+    /// Something that a provider posted has come to something; whoever waits knows already.
+    Arrived(AppendResult),
     /// A call has ended.
     Answered { run: RunId, plan: Box<CallPlan>, ending: Ending },
     /// Say how much is in memory.

@@ -11,9 +11,12 @@
 
 pub mod actions;
 mod acts;
+pub mod arrivals;
 pub mod backup;
+mod budgets;
 mod checkpoints;
 pub mod clock;
+pub mod connections;
 pub mod deploy;
 mod engine;
 pub mod env;

@@ -11,6 +11,8 @@ pub mod select;
 pub mod story;
 mod through;
 
+pub(crate) use story::found;
+
 use placet_model::event::{Event, RecordedEvent};
 use placet_model::for_each_event;
 use serde::Serialize;

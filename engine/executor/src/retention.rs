@@ -273,7 +273,7 @@ impl Handle {
                     erasure.runs.push(RunPart { run, workflow, status, payloads });
                 }
             }
-            (Sort::Events, _, Event::EventReceived(_)) => {
+            (Sort::Events, _, Event::EventReceived(_) | Event::InboundReceived(_)) => {
                 let position = event.position;
                 let payloads = view.payloads_of(&Erasable::Arrival(position))?;
                 if payloads > 0 {

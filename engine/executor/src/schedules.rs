@@ -190,6 +190,7 @@ fn listener(plan: &Plan) -> Plan {
         secrets: vec![],
         operations: BTreeMap::new(),
         schedule: None,
+        place: None,
     }
 }
 

@@ -11,7 +11,9 @@ use crate::values::Content;
 use crate::world::World;
 use placet_core::effect::{Effect, react};
 use placet_log::{Append, AppendResult, Expected, NewEvent, SUBJECTS_MAX};
-use placet_model::{Digest, EventId, RecordedEvent, Revision, RunId, StreamId, Timestamp};
+use placet_model::{
+    AttemptId, Digest, EventId, RecordedEvent, Revision, RunId, StreamId, Timestamp,
+};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::ThreadId;
@@ -235,9 +237,20 @@ impl Begun {
 fn due_calls(events: &[RecordedEvent], mut calls: Vec<CallPlan>) -> Vec<CallPlan> {
     let effects = events.iter().flat_map(|event| react(&event.event));
     let due = effects.filter_map(|effect| {
-        let Effect::Call { attempt, try_number } = effect else { return None };
-        let wanted = |plan: &CallPlan| (plan.attempt, plan.try_number) == (attempt, try_number);
+        let wanted = wanted(&effect)?;
+        let wanted =
+            |plan: &CallPlan| (plan.attempt, plan.try_number, plan.sought.is_some()) == wanted;
         calls.iter().position(wanted).map(|place| calls.swap_remove(place))
     });
     due.collect()
+}
+
+/// Which attempt, which try or look-up of it, and which of the two.
+#[expect(clippy::wildcard_enum_match_arm, reason = "two effects are calls")]
+fn wanted(effect: &Effect) -> Option<(AttemptId, u32, bool)> {
+    match effect {
+        Effect::Call { attempt, try_number } => Some((*attempt, *try_number, false)),
+        Effect::LookUp { attempt, number } => Some((*attempt, *number, true)),
+        _ => None,
+    }
 }

@@ -6,6 +6,7 @@
 
 mod answer;
 mod begin;
+mod budget;
 mod child;
 mod edit;
 mod emit;
@@ -15,6 +16,7 @@ mod finish;
 mod fork;
 mod gate;
 mod listen;
+mod lookup;
 mod perform;
 mod policy;
 mod resend;
@@ -87,6 +89,8 @@ pub(crate) enum Job {
     Remind(DecisionId),
     /// A try that was put off is due.
     Retry(AttemptId),
+    /// There may be room in a budget that was used up.
+    Room,
     /// The run's own timeout has passed.
     Deadline,
     /// The engine has restarted.
@@ -95,6 +99,8 @@ pub(crate) enum Job {
     Reconcile(AttemptId),
     /// As [`Job::Reconcile`], for whatever is in doubt after a restart.
     ReconcileAny,
+    /// A look-up of an attempt in doubt is due.
+    LookUp(AttemptId),
     /// The run waits: take what has come before.
     Hear,
     /// An event has come, at this place in the log.
@@ -144,6 +150,8 @@ pub(crate) struct Turned {
     pub(crate) calls: Vec<CallPlan>,
     /// Why an approval stays unspent.
     pub(crate) held: Option<Hold>,
+    /// When there may be room in a budget that was used up.
+    pub(crate) room_at: Option<Timestamp>,
     /// Whether a claim or a read was worked out against the world.
     pub(crate) used_world: bool,
     /// Whether more is to be done after this append.
@@ -303,6 +311,7 @@ impl<'a> Turn<'a> {
             subjects: BTreeSet::new(),
             calls: vec![],
             held: None,
+            room_at: None,
             used_world: false,
             more: false,
             failed: None,
@@ -315,6 +324,7 @@ impl<'a> Turn<'a> {
     /// Does the job, then goes on until the run is parked or over.
     pub(crate) fn perform(mut self, job: Job) -> Result<Turned, Error> {
         let answer = matches!(job, Job::Answered(_));
+        let doubts = answer || matches!(job, Job::Recover | Job::Reconcile(_) | Job::ReconcileAny);
         match job {
             Job::Start(start) => self.start(*start, WorkflowInput::Asked)?,
             Job::Advance => {}
@@ -328,6 +338,7 @@ impl<'a> Turn<'a> {
             Job::Expire(decision) => self.command(Command::Expire(decision), vec![])?,
             Job::Remind(decision) => self.command(Command::Remind(decision), vec![])?,
             Job::Retry(attempt) => self.retry(attempt)?,
+            Job::Room => self.room()?,
             Job::Hear => self.hear()?,
             Job::Arrived(position) => self.arrived(position)?,
             Job::StartOrdered => self.start_ordered()?,
@@ -339,6 +350,10 @@ impl<'a> Turn<'a> {
             Job::Recover => self.command(Command::Recover { detail: None }, vec![])?,
             Job::Reconcile(attempt) => self.reconcile(Some(attempt))?,
             Job::ReconcileAny => self.reconcile(None)?,
+            Job::LookUp(attempt) => self.look_up(attempt)?,
+        }
+        if doubts {
+            self.plan_lookups()?;
         }
         match (&self.out.failed, answer) {
             (Some(_), _) => {}

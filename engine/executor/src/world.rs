@@ -73,6 +73,26 @@ impl World {
         }
     }
 
+    /// The integration that a step means on behalf of somebody: an agent acts under a connection of
+    /// its own, where it has one and the step names none.
+    pub fn integration_for(
+        &self,
+        provider: &str,
+        name: Option<&str>,
+        who: Option<&Principal>,
+    ) -> Option<&Integration> {
+        let own = |i: &&Integration| {
+            i.provider == provider
+                && i.status != IntegrationStatus::Disconnected
+                && who.is_some_and(|who| i.used_in.agents.contains(who))
+        };
+        let its_own = match name {
+            Some(_) => None,
+            None => self.integrations.values().find(own),
+        };
+        its_own.or_else(|| self.integration(provider, name))
+    }
+
     /// The integration with this name, whatever its provider.
     pub fn by_name(&self, name: &str) -> Option<&Integration> {
         let mut found = self.integrations.values().filter(|i| i.name == name);
@@ -135,10 +155,20 @@ impl World {
             Event::IntegrationTested(body) => next.change(body.integration, |i| {
                 i.identity = Identity::clone(&body.identity);
                 i.label.clone_from(&body.label);
+                i.scopes.clone_from(&body.scopes);
+                if i.status == IntegrationStatus::Failed {
+                    (i.status, i.reason) = (IntegrationStatus::Active, None);
+                }
             }),
-            Event::HealthCheckFailed(body) => next.change(body.integration, |i| {
-                i.status = IntegrationStatus::Failed;
-                i.reason = Some(body.code.clone());
+            Event::IntegrationScoped(body) => {
+                next.change(body.integration, |i| i.used_in = body.into());
+            }
+            Event::HealthCheckFailed(body) => next.change(body.integration, |i| match i.status {
+                IntegrationStatus::Active | IntegrationStatus::Failed => {
+                    i.status = IntegrationStatus::Failed;
+                    i.reason = Some(body.code.clone());
+                }
+                IntegrationStatus::Disabled | IntegrationStatus::Disconnected => {}
             }),
             Event::IntegrationDisabled(body) => {
                 next.set(body.integration, IntegrationStatus::Disabled);
@@ -181,8 +211,12 @@ impl World {
             }
         }
         let settings = serde_json::from_str(&body.settings).unwrap_or_default();
-        let credential_version =
-            self.integrations.get(&body.integration).map_or(0, |i| i.credential_version);
+        let known = self.integrations.get(&body.integration);
+        let credential_version = known.map_or(0, |i| i.credential_version);
+        let disabled = known.is_some_and(|i| i.status == IntegrationStatus::Disabled);
+        let status = if disabled { IntegrationStatus::Disabled } else { IntegrationStatus::Active };
+        let (scopes, used_in) =
+            known.map(|i| (i.scopes.clone(), i.used_in.clone())).unwrap_or_default();
         let integration = Integration {
             id: body.integration,
             name: body.name.clone(),
@@ -190,10 +224,12 @@ impl World {
             settings,
             identity: body.identity.clone(),
             label: body.label.clone(),
-            status: IntegrationStatus::Active,
+            status,
             reason: None,
             credential_version,
             is_default: body.is_default,
+            scopes,
+            used_in,
         };
         self.integrations.insert(body.integration, integration);
     }

@@ -200,6 +200,7 @@ impl Writer {
                 return ended;
             }
             Input::Appended { result, reply } => return self.appended(result, reply),
+            Input::Arrived(result) => return self.arrived(result),
             Input::Answered { run, plan, ending } => {
                 self.entry(run).calls -= 1;
                 let answered = crate::turn::Answered { plan: *plan, ending };
@@ -354,7 +355,10 @@ impl Writer {
 
     /// Takes the run back from a turn, with what its end means for the loop.
     fn settle(&mut self, id: RunId, turned: Turned) {
-        let Turned { run, values, held, broken, .. } = turned;
+        let Turned { run, values, held, room_at, broken, .. } = turned;
+        if let Some(at) = room_at {
+            self.state.dues.room_at(at, id, self.env.now());
+        }
         if let Some(error) = broken {
             self.cannot_go_on(id, &error);
         }
@@ -397,6 +401,13 @@ impl Writer {
 
     fn effects(&mut self, run: RunId, event: &RecordedEvent) {
         self.watch(event);
+        if let Event::LookupEnded(body) = &event.event
+            && body.next_at.is_none()
+            && let Some(decision) = self.decision_of(run, body.attempt)
+        {
+            // now it is a person who has to say
+            self.tell(Notice::Inbox { run, decision });
+        }
         for effect in react(&event.event) {
             match effect {
                 Effect::Wake { at } => self.state.dues.note(at),
@@ -430,7 +441,7 @@ impl Writer {
                 }
                 Effect::CancelChild { child } => self.post(child, Job::Drop, None),
                 // it began with the commit; the turn that settled it has claimed it, or found a hold
-                Effect::Call { .. } | Effect::Claim { .. } => {}
+                Effect::Call { .. } | Effect::LookUp { .. } | Effect::Claim { .. } => {}
             }
         }
     }
@@ -451,6 +462,13 @@ impl Writer {
         asks.find(of_attempt).map(|ask| ask.decision)
     }
 
+    /// Whether an attempt of a run in memory is in doubt.
+    fn is_in_doubt(&self, stream: &StreamId, attempt: AttemptId) -> bool {
+        let StreamId::Run(run) = stream else { return false };
+        let known = self.state.active.get(run).and_then(|entry| entry.state.as_ref());
+        known.is_some_and(|(run, _)| run.is_in_doubt(attempt))
+    }
+
     /// Keeps count of what waits for people, for a virtual clock.
     fn watch(&mut self, event: &RecordedEvent) {
         if !self.env.clock.is_virtual() {
@@ -459,6 +477,10 @@ impl Writer {
         let unspent = match &event.event {
             Event::AttemptRefused(body) => self.unspent_by(&event.stream, body.attempt),
             _ => None,
+        };
+        let in_doubt = match &event.event {
+            Event::LookupEnded(body) => self.is_in_doubt(&event.stream, body.attempt),
+            _ => false,
         };
         let people = &mut self.state.people;
         match &event.event {
@@ -488,6 +510,13 @@ impl Writer {
             }
             Event::AttemptReconciled(body) => {
                 people.remove(&Awaited::Doubt(body.attempt));
+            }
+            Event::LookupPlanned(body) => {
+                people.remove(&Awaited::Doubt(body.attempt));
+            }
+            // found, it is settled in the same commit
+            Event::LookupEnded(body) if body.next_at.is_none() => {
+                people.extend(in_doubt.then_some(Awaited::Doubt(body.attempt)));
             }
             _ => {}
         }

@@ -102,8 +102,13 @@ fn called(tasks: usize) -> String {
 fn documents(rounds: usize) {
     let catalogue = catalogue();
     let schemas = Registry::new();
-    let environment =
-        Environment { catalogue: &catalogue, integrations: None, policy: None, schemas: &schemas };
+    let environment = Environment {
+        catalogue: &catalogue,
+        integrations: None,
+        scopes: None,
+        policy: None,
+        schemas: &schemas,
+    };
     let plan = |text: &str| -> Plan {
         let checked = check(&Source::new("bench.yaml", text), &environment);
         let findings = checked.diagnostics;

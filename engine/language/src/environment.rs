@@ -6,6 +6,8 @@ use placet_model::manifest::Catalogue;
 use placet_model::policy::Policy;
 use placet_schemas::Registry;
 
+use crate::reach::Scopes;
+
 /// What is known of the project while a document is checked.
 #[derive(Clone, Copy, Debug)]
 pub struct Environment<'a> {
@@ -14,6 +16,8 @@ pub struct Environment<'a> {
     /// Providers of the project's integrations, by the integration's name. `None` while no project
     /// is known: then names of integrations are not checked.
     pub integrations: Option<&'a BTreeMap<String, String>>,
+    /// Where they may be used. `None` while that is not known: then it is seen at deploy.
+    pub scopes: Option<&'a Scopes>,
     /// The policy in force. `None` while no project is known: then approvers are not checked.
     pub policy: Option<&'a Policy>,
     /// Compiles and keeps schemas.

@@ -19,6 +19,7 @@ mod expr;
 pub mod graph;
 mod parse;
 mod profile;
+mod reach;
 pub mod source;
 mod syntax;
 pub mod test_file;
@@ -32,4 +33,5 @@ pub use parse::{
     unknown_override,
 };
 pub use profile::profile_schema;
+pub use reach::Scopes;
 pub use source::{Source, Span};

@@ -132,6 +132,8 @@ fn concerned(
         Event::AttemptDeferred(body) => attempts.contains(&body.attempt),
         Event::AttemptInDoubt(body) => attempts.contains(&body.attempt),
         Event::AttemptReconciled(body) => attempts.contains(&body.attempt),
+        Event::LookupStarted(body) => attempts.contains(&body.attempt),
+        Event::LookupEnded(body) => attempts.contains(&body.attempt),
         _ => false,
     };
     events.iter().filter(move |event| concerns(&event.event))

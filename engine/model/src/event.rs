@@ -10,7 +10,9 @@ pub mod attempt;
 pub mod child;
 pub mod decision;
 pub mod governance;
+pub mod inbound;
 pub mod integration;
+pub mod lookup;
 pub mod notice;
 pub mod people;
 pub mod run;
@@ -32,10 +34,12 @@ use governance::{
     OperationRegistered, OutboundPaused, OutboundResumed, PayloadErased, PolicyChanged,
     StandingEndorsed, WorkflowDeployed,
 };
+use inbound::{InboundReceived, InboundRejected};
 use integration::{
     CredentialStored, CredentialUsed, HealthCheckFailed, IntegrationConnected, IntegrationDisabled,
-    IntegrationDisconnected, IntegrationEnabled, IntegrationTested,
+    IntegrationDisconnected, IntegrationEnabled, IntegrationScoped, IntegrationTested,
 };
+use lookup::{LookupEnded, LookupPlanned, LookupStarted};
 use notice::{ApproverAlarmRaised, NoticeFailed, NoticeQueued, NoticeSent};
 use people::{KeyRegistered, KeyRevoked};
 use run::{
@@ -117,11 +121,17 @@ macro_rules! for_each_event {
             BreakGlassReviewed = 94,
             KeyRegistered = 95,
             KeyRevoked = 96,
+            InboundReceived = 97,
+            InboundRejected = 98,
             NoticeQueued = 100,
             NoticeSent = 101,
             NoticeFailed = 102,
             ApproverAlarmRaised = 103,
             ResolutionCast = 105,
+            LookupPlanned = 110,
+            LookupStarted = 111,
+            LookupEnded = 112,
+            IntegrationScoped = 125,
         }
     };
 }
@@ -137,6 +147,45 @@ macro_rules! people_event {
             | $crate::Event::NoticeSent(_)
             | $crate::Event::NoticeFailed(_)
             | $crate::Event::ApproverAlarmRaised(_)
+    };
+}
+
+/// The events about what providers post to us, as a pattern: none of them is an event of a run.
+#[macro_export]
+macro_rules! inbound_event {
+    () => {
+        $crate::Event::InboundReceived(_) | $crate::Event::InboundRejected(_)
+    };
+}
+
+/// The events of look-ups, as a pattern.
+#[macro_export]
+macro_rules! lookup_event {
+    () => {
+        $crate::Event::LookupPlanned(_)
+            | $crate::Event::LookupStarted(_)
+            | $crate::Event::LookupEnded(_)
+    };
+}
+
+/// The events of an attempt, as a pattern; its look-ups are not among them.
+#[macro_export]
+macro_rules! attempt_event {
+    () => {
+        $crate::Event::AttemptStarted(_)
+            | $crate::Event::AttemptSucceeded(_)
+            | $crate::Event::AttemptRefused(_)
+            | $crate::Event::AttemptDeferred(_)
+            | $crate::Event::AttemptInDoubt(_)
+            | $crate::Event::AttemptReconciled(_)
+    };
+}
+
+/// The events about people and about what providers post, as a pattern.
+#[macro_export]
+macro_rules! beside_event {
+    () => {
+        $crate::inbound_event!() | $crate::people_event!()
     };
 }
 

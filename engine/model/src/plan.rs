@@ -23,6 +23,7 @@ pub use retry::{Backoff, Jitter, RetryLimit, RetryPolicy};
 
 use crate::approval::ApprovalMetadata;
 use crate::canonical;
+use crate::integration::WorkflowPlace;
 use crate::{Digest, Duration, TaskPath};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -101,6 +102,9 @@ pub struct Plan {
     /// What starts runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule: Option<Schedule>,
+    /// Where it stands in the project: it decides which integrations it may use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<WorkflowPlace>,
 }
 
 /// Version of the plan's form that this code writes.

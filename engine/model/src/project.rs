@@ -17,6 +17,8 @@ pub struct ProjectConfig {
     pub read_hosts: Vec<String>,
     /// `HOST:PORT` targets that may be private, loopback or plain HTTP.
     pub egress_allow: Vec<String>,
+    /// `PROVIDER:PERCENT` of the rates that its manifest declares; 0 keeps no budget.
+    pub egress_rates: Vec<String>,
     /// Secrets and the hosts they are bound to.
     pub secrets: BTreeMap<String, SecretBinding>,
     /// Bounds.
@@ -35,6 +37,8 @@ pub struct ProjectConfig {
     pub retention: Retention,
     /// When somebody's approving is worth an alarm.
     pub alarms: Alarms,
+    /// When connections are checked.
+    pub health: Health,
     /// How people hear of what waits for them.
     pub notify: Notify,
     /// Where they hear of it, by the name of the channel.
@@ -65,6 +69,22 @@ impl Default for Alarms {
             quick_decisions_min: 20,
             window: Some(Duration::from_millis(3_600_000)),
         }
+    }
+}
+
+/// When every connection is checked, once a day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Health {
+    /// Hour of the day, UTC; 24 is midnight.
+    pub hour: u64,
+    /// Minutes after it within which each connection has its own.
+    pub jitter_minutes: u64,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self { hour: 3, jitter_minutes: 60 }
     }
 }
 
@@ -306,12 +326,22 @@ impl Default for Limits {
     }
 }
 
+impl ProjectConfig {
+    /// Per cent of a provider's declared rates that this engine may use.
+    pub fn rate_percent(&self, provider: &str) -> u32 {
+        let mut said = self.egress_rates.iter().rev().filter_map(|rate| rate.split_once(':'));
+        let said = said.find(|(of, _)| *of == provider);
+        said.and_then(|(_, percent)| percent.parse().ok()).unwrap_or(100)
+    }
+}
+
 impl Default for ProjectConfig {
     fn default() -> Self {
         Self {
             project: "default".to_owned(),
             read_hosts: vec![],
             egress_allow: vec![],
+            egress_rates: vec![],
             secrets: BTreeMap::new(),
             limits: Limits::default(),
             agents: Agents::default(),
@@ -321,6 +351,7 @@ impl Default for ProjectConfig {
             data: Data::default(),
             retention: Retention::default(),
             alarms: Alarms::default(),
+            health: Health::default(),
             notify: Notify::default(),
             channels: BTreeMap::new(),
         }

@@ -21,7 +21,7 @@ use placet_model::event::decision::{
 use placet_model::manifest::Effect;
 use placet_model::{
     AttemptId, DecisionId, Digest, Event, IntegrationId, Iteration, PayloadRef, Principal,
-    RecordedEvent, Revision, RunId, TaskPath, Timestamp, people_event,
+    RecordedEvent, Revision, RunId, TaskPath, Timestamp, beside_event, lookup_event,
 };
 use serde::{Deserialize, Serialize};
 
@@ -137,6 +137,7 @@ impl<'e> Change<'e> {
             | Event::IntegrationDisabled(_)
             | Event::IntegrationEnabled(_)
             | Event::IntegrationDisconnected(_)
+            | Event::IntegrationScoped(_)
             | Event::PolicyChanged(_)
             | Event::OutboundPaused(_)
             | Event::OutboundResumed(_)
@@ -163,7 +164,8 @@ impl<'e> Change<'e> {
             | Event::EpochStarted(_)
             | Event::StandingEndorsed(_)
             | Event::BreakGlassReviewed(_)
-            | people_event!() => None,
+            | lookup_event!()
+            | beside_event!() => None,
         }
     }
 }

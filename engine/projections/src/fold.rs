@@ -18,10 +18,12 @@ use crate::{DueRow, Error};
 use crate::{integrations, project, tally};
 use placet_model::event::decision::StandingUsed;
 use placet_model::event::governance::BreakGlassReviewed;
+use placet_model::event::inbound::{ENVELOPE, InboundReceived};
 use placet_model::event::run::{RunMigrated, RunStarted};
 use placet_model::event::wait::EventReceived;
 use placet_model::{
-    DecisionId, Event, Position, RecordedEvent, Revision, RunId, StreamId, people_event,
+    DecisionId, Event, PayloadRef, Position, RecordedEvent, Revision, RunId, StreamId,
+    attempt_event, inbound_event, lookup_event, people_event,
 };
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -78,6 +80,7 @@ struct TouchedDecision {
 type Keys<const N: usize> = BTreeMap<[u8; N], bool>;
 
 impl Commit {
+    #[expect(clippy::unnested_or_patterns, reason = "a macro stands for several events")]
     fn event(&mut self, store: &mut Store<'_>, event: &RecordedEvent) -> Result<(), Error> {
         match &event.event {
             Event::RunStarted(body) => self.run_started(store, event, body),
@@ -91,6 +94,7 @@ impl Commit {
             | Event::DraftEdited(_)
             | Event::ActionRequested(_) => self.beside_run(store, event),
             Event::EventReceived(body) => event_received(store, event, body),
+            inbound_event!() => inbound(store, event),
             Event::EventsDelivered(body) => arrival::delivered(store, body.up_to),
             Event::ScheduleFired(body) => order::schedule_fired(store, event, body),
             Event::TaskStarted(_)
@@ -114,14 +118,10 @@ impl Commit {
             | Event::DecisionSettled(_)
             | Event::RequirementRaised(_)
             | Event::DecisionVoided(_)
-            | Event::AttemptStarted(_)
-            | Event::AttemptSucceeded(_)
-            | Event::AttemptRefused(_)
-            | Event::AttemptDeferred(_)
-            | Event::AttemptInDoubt(_)
             | Event::VoteDelegated(_)
             | Event::ApproversReminded(_)
-            | Event::AttemptReconciled(_) => self.run_event(store, event),
+            | attempt_event!()
+            | lookup_event!() => self.run_event(store, event),
             Event::StandingUsed(body) => self.standing_used(store, event, body),
             Event::RunMigrated(body) => self.run_migrated(store, event, body),
             Event::IntegrationConnected(_)
@@ -131,6 +131,7 @@ impl Commit {
             | Event::IntegrationDisabled(_)
             | Event::IntegrationEnabled(_)
             | Event::IntegrationDisconnected(_)
+            | Event::IntegrationScoped(_)
             | Event::PolicyChanged(_)
             | Event::OutboundPaused(_)
             | Event::OutboundResumed(_)
@@ -312,6 +313,21 @@ fn event_received(
     arrival::came(store, event, &came)
 }
 
+/// What was refused of what a provider posted has no row.
+fn inbound(store: &mut Store<'_>, event: &RecordedEvent) -> Result<(), Error> {
+    let Event::InboundReceived(body) = &event.event else { return Ok(()) };
+    inbound_received(store, event, body)
+}
+
+fn inbound_received(
+    store: &mut Store<'_>,
+    event: &RecordedEvent,
+    body: &InboundReceived,
+) -> Result<(), Error> {
+    let envelope = PayloadRef::new(event.revision, ENVELOPE);
+    arrival::came(store, event, &Came::of(&body.kind, &body.identity, (envelope, None)))
+}
+
 /// What an event about people means.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the rest is matched by the commit")]
 fn of_people(store: &mut Store<'_>, event: &RecordedEvent) -> Result<(), Error> {
@@ -336,6 +352,7 @@ fn of_project(store: &mut Store<'_>, event: &RecordedEvent) -> Result<(), Error>
         Event::IntegrationDisabled(body) => integrations::disabled(store, body.integration),
         Event::IntegrationEnabled(body) => integrations::enabled(store, body.integration),
         Event::IntegrationDisconnected(body) => integrations::disconnected(store, body.integration),
+        Event::IntegrationScoped(body) => integrations::scoped(store, body),
         Event::PolicyChanged(body) => project::policy_changed(store, event, body),
         Event::OutboundPaused(body) => project::outbound(store, body.integration, Outbound::Paused),
         Event::OutboundResumed(body) => {

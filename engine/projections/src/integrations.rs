@@ -5,6 +5,7 @@
 //!                            place of the provider's old one
 //! IntegrationTested        failed → active
 //! HealthCheckFailed        active → failed, with the code as the reason
+//! IntegrationScoped        where it may be used, as a whole
 //! IntegrationDisabled      active, failed → disabled
 //! IntegrationEnabled       disabled, failed → active
 //! IntegrationDisconnected  → disconnected, no credential, no default; only connecting it brings it back
@@ -18,9 +19,9 @@ use crate::store::Store;
 use crate::table::TableName;
 use placet_model::IntegrationId;
 use placet_model::event::integration::{
-    CredentialStored, HealthCheckFailed, IntegrationConnected, IntegrationTested,
+    CredentialStored, HealthCheckFailed, IntegrationConnected, IntegrationScoped, IntegrationTested,
 };
-use placet_model::integration::{Identity, Integration, IntegrationStatus};
+use placet_model::integration::{Identity, Integration, IntegrationStatus, UseScope};
 use serde::{Deserialize, Serialize};
 
 const TABLE: TableName = TableName::Integrations;
@@ -38,10 +39,12 @@ pub(crate) struct Stored {
     reason: Option<String>,
     credential_version: u32,
     is_default: bool,
+    scopes: Vec<String>,
+    used_in: UseScope,
 }
 
 impl Stored {
-    const fn unconnected() -> Self {
+    fn unconnected() -> Self {
         Self {
             name: String::new(),
             provider: String::new(),
@@ -52,6 +55,8 @@ impl Stored {
             reason: None,
             credential_version: 0,
             is_default: false,
+            scopes: vec![],
+            used_in: UseScope::default(),
         }
     }
 
@@ -71,6 +76,8 @@ impl Stored {
             reason: self.reason,
             credential_version: self.credential_version,
             is_default: self.is_default,
+            scopes: self.scopes,
+            used_in: self.used_in,
         }))
     }
 
@@ -113,6 +120,7 @@ pub(crate) fn tested(store: &mut Store<'_>, body: &IntegrationTested) -> Result<
     change(store, body.integration, |row| {
         row.identity = body.identity.clone();
         row.label.clone_from(&body.label);
+        row.scopes.clone_from(&body.scopes);
         if row.status == IntegrationStatus::Failed {
             row.set_status(IntegrationStatus::Active, None);
         }
@@ -126,6 +134,10 @@ pub(crate) fn failed(store: &mut Store<'_>, body: &HealthCheckFailed) -> Result<
         }
         IntegrationStatus::Disabled | IntegrationStatus::Disconnected => {}
     })
+}
+
+pub(crate) fn scoped(store: &mut Store<'_>, body: &IntegrationScoped) -> Result<(), Error> {
+    change(store, body.integration, |row| row.used_in = body.into())
 }
 
 pub(crate) fn disabled(store: &mut Store<'_>, id: IntegrationId) -> Result<(), Error> {

@@ -102,6 +102,7 @@ impl DueRow {
             Due::Expiry(decision) => (3, decision.to_bytes()),
             Due::Retry(attempt) => (4, attempt.to_bytes()),
             Due::Notice(decision) => (5, decision.to_bytes()),
+            Due::Lookup(attempt) => (6, attempt.to_bytes()),
         };
         let mut key = [0; DUE_LEN];
         key[..8].copy_from_slice(&moment(self.at));
@@ -123,6 +124,7 @@ impl DueRow {
             (3, _) => Due::Expiry(DecisionId::from_bytes(id)),
             (4, _) => Due::Retry(AttemptId::from_bytes(id)),
             (5, _) => Due::Notice(DecisionId::from_bytes(id)),
+            (6, _) => Due::Lookup(AttemptId::from_bytes(id)),
             (_, _) => return None,
         };
         let at = Timestamp::from_millis((u64::from_be_bytes(*at) ^ (1 << 63)).cast_signed());
@@ -145,6 +147,7 @@ mod tests {
                 Due::Expiry(DecisionId::from_bytes([2; 16])),
                 Due::Retry(AttemptId::from_bytes([3; 16])),
                 Due::Notice(DecisionId::from_bytes([4; 16])),
+                Due::Lookup(AttemptId::from_bytes([5; 16])),
             ] {
                 rows.push(DueRow { at: Timestamp::from_millis(at), run, due });
             }

@@ -245,6 +245,8 @@ pub enum Due {
     Retry(AttemptId),
     /// People are to hear again of an open request.
     Notice(DecisionId),
+    /// The next look-up of an attempt in doubt.
+    Lookup(AttemptId),
 }
 
 /// One moment at which a run must be looked at.

@@ -24,7 +24,7 @@ use placet_model::event::wait::{EventHandled, EventMatched, Taken, WaitStarted};
 use placet_model::plan::WorkflowName;
 use placet_model::{
     AttemptId, DecisionId, Digest, Event, Iteration, PayloadRef, Position, Principal, Revision,
-    RunId, TaskPath, TimerId, Timestamp, people_event,
+    RunId, TaskPath, TimerId, Timestamp, beside_event, lookup_event,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -54,6 +54,8 @@ pub(crate) struct State {
     pub(crate) lines: Vec<Line>,
     /// Attempts whose task is gone.
     pub(crate) detached: Vec<Detached>,
+    /// Look-ups of attempts in doubt.
+    lookups: Vec<Lookup>,
     /// What is waited for besides people, timers and answers.
     pub(crate) waits: Vec<Wait>,
 }
@@ -116,6 +118,14 @@ enum Stage {
     UnderWay,
     Deferred(Timestamp),
     InDoubt,
+}
+
+/// A look-up of an attempt in doubt that is due or under way.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Lookup {
+    attempt: AttemptId,
+    /// When it is to begin; none while it is under way.
+    due_at: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -187,6 +197,7 @@ impl State {
             timers: Vec::new(),
             lines: vec![Line::new(TaskPath::root())],
             detached: Vec::new(),
+            lookups: Vec::new(),
             waits: Vec::new(),
         }
     }
@@ -195,7 +206,7 @@ impl State {
 
     /// Whether no further event is expected.
     pub(crate) const fn is_settled(&self) -> bool {
-        self.is_over() && self.detached.is_empty()
+        self.is_over() && self.detached.is_empty() && self.lookups.is_empty()
     }
 
     const fn is_over(&self) -> bool {
@@ -239,7 +250,8 @@ impl State {
         if self.is_ready() {
             marks.push(Mark::Ready(run));
         }
-        if stage(Stage::UnderWay) || detached(false) {
+        let looking = self.lookups.iter().any(|lookup| lookup.due_at.is_none());
+        if stage(Stage::UnderWay) || detached(false) || looking {
             marks.push(Mark::InFlight(run));
         }
         if stage(Stage::InDoubt) || detached(true) {
@@ -258,7 +270,9 @@ impl State {
         let expiry = self.lines.iter().filter_map(|line| line.expiry);
         let expiry = expiry.map(|(decision, at)| (at, Due::Expiry(decision)));
         let timers = self.timers.iter().map(|timer| (timer.due_at, Due::Timer(timer.id)));
-        let all = deadline.into_iter().chain(timers).chain(expiry).chain(retry);
+        let lookups = self.lookups.iter();
+        let lookups = lookups.filter_map(|one| Some((one.due_at?, Due::Lookup(one.attempt))));
+        let all = deadline.into_iter().chain(timers).chain(expiry).chain(retry).chain(lookups);
         all.map(|(at, due)| DueRow { at, run, due }).collect()
     }
 
@@ -427,6 +441,7 @@ impl State {
             | Event::AttemptDeferred(_)
             | Event::AttemptInDoubt(_)
             | Event::AttemptReconciled(_) => self.apply_to_gate(event),
+            lookup_event!() => self.looked_up(event),
             Event::RunStarted(_) => Err("the run has begun already"),
             Event::IntegrationConnected(_)
             | Event::CredentialStored(_)
@@ -436,6 +451,7 @@ impl State {
             | Event::IntegrationDisabled(_)
             | Event::IntegrationEnabled(_)
             | Event::IntegrationDisconnected(_)
+            | Event::IntegrationScoped(_)
             | Event::PolicyChanged(_)
             | Event::OutboundPaused(_)
             | Event::OutboundResumed(_)
@@ -452,7 +468,7 @@ impl State {
             | Event::EpochStarted(_)
             | Event::StandingEndorsed(_)
             | Event::BreakGlassReviewed(_)
-            | people_event!() => Err("it is no event of a run"),
+            | beside_event!() => Err("it is no event of a run"),
         }
     }
 

@@ -41,13 +41,13 @@ macro_rules! tables {
             /// Its name in redb, and in errors.
             pub(crate) const fn live(self) -> &'static str {
                 match self {
-                    $(Self::$table => concat!("proj_", $name, "_v5"),)+
+                    $(Self::$table => concat!("proj_", $name, "_v6"),)+
                 }
             }
 
             const fn next(self) -> &'static str {
                 match self {
-                    $(Self::$table => concat!("proj_", $name, "_v5_next"),)+
+                    $(Self::$table => concat!("proj_", $name, "_v6_next"),)+
                 }
             }
         }
@@ -239,7 +239,7 @@ mod tests {
             let mut flipped = row.clone();
             flipped[at] ^= 0x10;
             let error = open(b"key", &flipped).unwrap_err().to_string();
-            assert!(error.contains("6b6579 of proj_requests_v5"), "{error}");
+            assert!(error.contains("6b6579 of proj_requests_v6"), "{error}");
         }
     }
 

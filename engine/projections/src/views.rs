@@ -18,7 +18,7 @@ use crate::table::TableName;
 use crate::{DecisionRow, Error, RunFilter, RunRow, RunStatus, Spent};
 use placet_log::ReadView;
 use placet_model::signed::Act;
-use placet_model::{DecisionId, Digest, Principal, RunId};
+use placet_model::{AttemptId, DecisionId, Digest, Principal, RunId};
 use std::iter::Peekable;
 use std::ops::Bound;
 
@@ -66,6 +66,18 @@ impl<'a> Views<'a> {
                 None => self.snapshot.open(TableName::Ended)?.need(&key)?,
             };
             Ok(Some(run_row(id, facts, state)))
+        })
+    }
+
+    /// Whether the engine is about to ask, or is asking, the provider of an attempt in doubt.
+    ///
+    /// # Errors
+    /// A damaged row.
+    pub fn is_looked_up(&self, run: RunId, attempt: AttemptId) -> Result<bool, Error> {
+        guarded(|| {
+            let live = self.snapshot.open(TableName::Hot)?;
+            let live = live.get::<State>(&key::live(run.to_bytes()))?;
+            Ok(live.is_some_and(|state| state.is_looked_up(attempt)))
         })
     }
 

@@ -3,8 +3,10 @@
 
 mod actions;
 mod audit;
+pub(crate) mod authorize;
 pub(crate) mod backup;
 mod connect;
+mod connections;
 mod events;
 mod evidence;
 mod govern;
@@ -15,6 +17,7 @@ mod keys;
 mod manifests;
 mod policy;
 mod projections;
+mod revoke;
 mod runs;
 pub(crate) mod status;
 mod tokens;
@@ -59,6 +62,13 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/tokens", get(tokens::list).post(tokens::issue))
         .route("/tokens/{id}/revoke", post(tokens::revoke))
         .route("/integrations", get(integrations::list).post(integrations::connect))
+        .route("/integrations/{name}/authorize", post(authorize::begin))
+        .route("/authorizations/{id}", get(authorize::stage))
+        .route("/integrations/{name}", get(connections::show))
+        .route("/integrations/{name}/test", post(connections::test))
+        .route("/integrations/{name}/uses", get(connections::uses))
+        .route("/integrations/{name}/rotate", post(connections::rotate))
+        .route("/integrations/{name}/scope", post(connections::scope))
         .route("/integrations/{name}/enable", post(integrations::enable))
         .route("/integrations/{name}/disable", post(integrations::disable))
         .route("/integrations/{name}/disconnect", post(integrations::disconnect))

@@ -2,6 +2,8 @@
 //! may be lost at any time.
 
 use crate::access::Access;
+use crate::authorizations::Authorizations;
+use crate::hooks::Hooks;
 use crate::problem::Problem;
 use crate::rebuilds::Rebuilds;
 use crate::repeat::Repeats;
@@ -30,6 +32,7 @@ pub(crate) struct App {
     pub(crate) handle: Handle,
     pub(crate) access: Access,
     pub(crate) sessions: Sessions,
+    pub(crate) authorizations: Authorizations,
     pub(crate) repeats: Repeats,
     pub(crate) vault: Option<Arc<Vault>>,
     pub(crate) live: Option<Arc<dyn Transport>>,
@@ -46,6 +49,7 @@ pub(crate) struct App {
     pub(crate) closing: watch::Receiver<bool>,
     pub(crate) streams: Arc<Semaphore>,
     pub(crate) audits: Semaphore,
+    pub(crate) hooks: Hooks,
     /// Making the derived tables again.
     pub(crate) rebuilds: Rebuilds,
     /// Connecting goes one at a time.
@@ -89,6 +93,7 @@ impl App {
             handle,
             access,
             sessions: Sessions::new(login_token.as_ref(), address.port()),
+            authorizations: Authorizations::new(address.port()),
             repeats: Repeats::default(),
             vault,
             live,
@@ -101,6 +106,7 @@ impl App {
             closing,
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             audits: Semaphore::new(AUDITS_MAX),
+            hooks: Hooks::default(),
             rebuilds: Rebuilds::default(),
             connecting: tokio::sync::Mutex::default(),
             backing_up: tokio::sync::Mutex::default(),

@@ -32,7 +32,22 @@ const ANSWER_HEADERS: &[(&str, &str)] = &[
 
 /// The outermost layer.
 pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let mut response = match check(Ours { address: app.address, hosts: &app.hosts }, &request) {
+    let checked = check(Ours { address: app.address, hosts: &app.hosts }, &request);
+    guarded(checked, request, next).await
+}
+
+/// The outermost layer of what other services post to: they have no page and no session of ours.
+pub(crate) async fn host_only(
+    State(app): State<Arc<App>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let checked = host(Ours { address: app.address, hosts: &app.hosts }, &request);
+    guarded(checked, request, next).await
+}
+
+async fn guarded(checked: Result<(), Problem>, request: Request, next: Next) -> Response {
+    let mut response = match checked {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
@@ -44,16 +59,22 @@ pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
 }
 
 fn check(ours: Ours<'_>, request: &Request) -> Result<(), Problem> {
+    host(ours, request)?;
+    let headers = request.headers();
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        same_origin(ours, headers)?;
+        small_enough(headers)?;
+    }
+    Ok(())
+}
+
+fn host(ours: Ours<'_>, request: &Request) -> Result<(), Problem> {
     let headers = request.headers();
     let host = one(headers, header::HOST.as_str())?
         .ok_or_else(|| Problem::malformed("the Host header is missing"))?;
     let target = request.uri().authority().map(axum::http::uri::Authority::as_str);
     if !ours.is(host) || target.is_some_and(|target| !ours.is(target)) {
         return Err(Problem::new("PL4015", "the Host header names another host"));
-    }
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        same_origin(ours, headers)?;
-        small_enough(headers)?;
     }
     Ok(())
 }

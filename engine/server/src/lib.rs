@@ -13,10 +13,13 @@
 mod access;
 mod api;
 mod app;
+mod authorizations;
+mod callback;
 mod caller;
 mod documents;
 mod extract;
 mod guard;
+mod hooks;
 mod pages;
 mod problem;
 mod rebuilds;

@@ -135,7 +135,7 @@ pub(crate) async fn error_page(Place(name): Place<String>) -> Result<Html<String
 }
 
 /// A page; `text` is HTML that was made here.
-fn page(title: &str, text: &str) -> Html<String> {
+pub(crate) fn page(title: &str, text: &str) -> Html<String> {
     let title = escape(title);
     Html(format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title>\
@@ -144,7 +144,7 @@ fn page(title: &str, text: &str) -> Html<String> {
     ))
 }
 
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {

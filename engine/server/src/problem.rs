@@ -56,6 +56,10 @@ impl Problem {
         Self::new("PL9001", "see the log of the engine")
     }
 
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     pub(crate) const fn code(&self) -> &'static str {
         self.code
     }

@@ -3,7 +3,7 @@
 
 use crate::app::{App, reading};
 use crate::problem::Problem;
-use crate::{api, extract, guard, pages, repeat};
+use crate::{api, callback, extract, guard, hooks, pages, repeat};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::middleware::from_fn_with_state;
@@ -19,12 +19,15 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/login", get(pages::login))
         .route("/style.css", get(pages::style))
         .route("/errors/{code}", get(pages::error_page))
+        .route("/integrations/{provider}/start", get(callback::start))
+        .route("/integrations/{provider}/callback", get(callback::callback))
         .nest("/api/v1", api::routes())
         .fallback(async || Problem::new("PL4012", "there is nothing here"))
         .method_not_allowed_fallback(async || Problem::new("PL4016", "not with this method"))
         .layer(from_fn_with_state(Arc::clone(&app), repeat::repeat))
         .layer(DefaultBodyLimit::max(extract::BODY_BYTES_MAX))
         .layer(from_fn_with_state(Arc::clone(&app), guard::guard))
+        .merge(hooks::routes(&app))
         .with_state(app)
 }
 

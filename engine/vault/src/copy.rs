@@ -3,8 +3,11 @@
 
 use crate::Error;
 use crate::file::{Db, File};
-use crate::tables::{CREDENTIALS, META};
-use redb::{Database, ReadableDatabase as _, ReadableTable as _};
+use crate::tables::{CREDENTIALS, GRANTS, META};
+use redb::{
+    Database, ReadTransaction, ReadableDatabase as _, ReadableTable as _, TableError,
+    WriteTransaction,
+};
 use std::path::Path;
 
 const COPYING: &str = "copying the vault";
@@ -34,6 +37,7 @@ pub(crate) fn copy_rows(db: &Db, file: &File, to: &Path) -> Result<(), Error> {
                 let (key, value) = row.map_err(file.err(COPYING))?;
                 into.insert(key.value(), value.value()).map_err(target.err(COPYING))?;
             }
+            copy_grants(&from, &tx, (file, &target))?;
             let (rows, mut into) = (
                 from.open_table(META).map_err(file.err(COPYING))?,
                 tx.open_table(META).map_err(target.err(COPYING))?,
@@ -45,4 +49,21 @@ pub(crate) fn copy_rows(db: &Db, file: &File, to: &Path) -> Result<(), Error> {
         }
         tx.commit().map_err(target.err(COPYING))
     })
+}
+
+fn copy_grants(
+    from: &ReadTransaction,
+    tx: &WriteTransaction,
+    (file, target): (&File, &File),
+) -> Result<(), Error> {
+    let rows = match from.open_table(GRANTS) {
+        Err(TableError::TableDoesNotExist(_)) => return Ok(()),
+        opened => opened.map_err(file.err(COPYING))?,
+    };
+    let mut into = tx.open_table(GRANTS).map_err(target.err(COPYING))?;
+    for row in rows.iter().map_err(file.err(COPYING))? {
+        let (key, value) = row.map_err(file.err(COPYING))?;
+        into.insert(key.value(), value.value()).map_err(target.err(COPYING))?;
+    }
+    Ok(())
 }

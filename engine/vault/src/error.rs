@@ -187,6 +187,19 @@ pub enum Error {
         /// Which field.
         field: String,
     },
+    /// Another renewal was first.
+    #[error(
+        "the grant of version {version} of the credential of {integration} is not of generation {after} \
+         any more: another renewal was first"
+    )]
+    GrantMoved {
+        /// Whose.
+        integration: IntegrationId,
+        /// Which version.
+        version: u32,
+        /// The generation that was expected.
+        after: u64,
+    },
     /// The row was moved, changed or damaged.
     #[error(
         "{field:?} of version {version} of the credential of {integration} does not open: the row \

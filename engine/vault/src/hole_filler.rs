@@ -7,36 +7,67 @@
 use crate::{Environment, Error, Vault};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use placet_adapters::{FillError, FillHoles, SecretText, WantedHole};
+use placet_adapters::oauth::{
+    AppClient, CLIENT_ID, CLIENT_SECRET, KeepGrants, KeptGrant, News, REFRESH_TOKEN,
+};
+use placet_adapters::{CallIntegration, FillError, FillHoles, SecretText, WantedHole};
 use placet_model::project::SecretBinding;
 use placet_model::request::{Hole, HoleKind};
+use placet_model::{IntegrationId, Timestamp};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 use zeroize::Zeroizing;
 
 /// The live engine's source of secrets. The sandbox is never given one.
-#[derive(Debug)]
 pub struct HoleFiller {
     vault: Arc<Vault>,
     secrets: BTreeMap<String, SecretBinding>,
     environment: Environment,
+    news: Box<TellNews>,
+}
+
+type TellNews = dyn Fn(News) + Send + Sync;
+
+impl fmt::Debug for HoleFiller {
+    /// Where it takes from; no secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HoleFiller").field("vault", &self.vault).finish_non_exhaustive()
+    }
 }
 
 impl HoleFiller {
     /// Fills from this vault and, for the operator's `secrets`, from this environment.
-    pub const fn new(
+    pub fn new(
         vault: Arc<Vault>,
         secrets: BTreeMap<String, SecretBinding>,
         environment: Environment,
     ) -> Self {
-        Self { vault, secrets, environment }
+        Self { vault, secrets, environment, news: Box::new(|_nobody| {}) }
+    }
+
+    /// The same, and what becomes of grants is told.
+    #[must_use]
+    pub fn telling(self, tell: impl Fn(News) + Send + Sync + 'static) -> Self {
+        Self { news: Box::new(tell), ..self }
+    }
+
+    /// A token from its grant, where the credential has one; any other field from the credential.
+    fn token(&self, (id, version): (IntegrationId, u32), field: &str) -> Result<SecretText, Error> {
+        let grant = self.vault.grant(id, version)?;
+        let token = grant.and_then(|grant| match field {
+            REFRESH_TOKEN => grant.refresh,
+            field => (grant.access_field == field).then_some(grant.access),
+        });
+        token.map_or_else(|| self.vault.secret(id, version, field), Ok)
     }
 
     fn credential(&self, wanted: &WantedHole<'_>, field: &str) -> Result<SecretText, FillError> {
         let Some(call) = wanted.integration else {
             return Err(unusable(wanted.hole, "the call names no integration"));
         };
-        self.vault.secret(call.id, call.credential_version, field).map_err(|error| {
+        self.token((call.id, call.credential_version), field).map_err(|error| {
             let reason = format!("integration {}: {}", call.name, with_sources(&error));
             unusable(wanted.hole, reason)
         })
@@ -127,6 +158,41 @@ impl FillHoles for HoleFiller {
             // and a token is asked for where there is a way out
             HoleKind::Timestamp | HoleKind::Token => Err(FillError::Unknown { hole: hole.clone() }),
         }
+    }
+
+    fn grants(&self) -> Option<&dyn KeepGrants> {
+        Some(self)
+    }
+}
+
+impl KeepGrants for HoleFiller {
+    fn grant(&self, of: &CallIntegration) -> Result<Option<KeptGrant>, String> {
+        let grant = self.vault.grant(of.id, of.credential_version);
+        grant.map_err(|error| with_sources(&error))
+    }
+
+    fn client(&self, of: &CallIntegration) -> Result<AppClient, String> {
+        let read = |field: &str| self.vault.secret(of.id, of.credential_version, field);
+        let id = read(CLIENT_ID).map_err(|error| with_sources(&error))?;
+        let secret = match read(CLIENT_SECRET) {
+            Err(Error::NoSuchField { .. }) => None,
+            read => Some(read.map_err(|error| with_sources(&error))?),
+        };
+        Ok(AppClient { id: id.expose().to_owned(), secret })
+    }
+
+    fn keep(&self, of: &CallIntegration, after: u64, grant: &KeptGrant) -> Result<(), String> {
+        let kept = self.vault.keep_grant((of.id, of.credential_version), after, grant);
+        kept.map_err(|error| with_sources(&error))
+    }
+
+    fn tell(&self, news: News) {
+        (self.news)(news);
+    }
+
+    fn now(&self) -> Timestamp {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
 }
 

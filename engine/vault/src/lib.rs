@@ -11,6 +11,7 @@ mod copy;
 mod environment;
 mod error;
 mod file;
+mod grants;
 mod hole_filler;
 mod kek;
 mod kek_source;

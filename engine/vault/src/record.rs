@@ -44,7 +44,7 @@ impl Place<'_> {
         Aad::from(bytes.expect("strings and a 32-bit number always have a canonical form"))
     }
 
-    fn refused(&self) -> Error {
+    pub(crate) fn refused(&self) -> Error {
         let Self { integration, version, field, .. } = *self;
         Error::RowRefused { integration, version, field: field.to_owned() }
     }

@@ -15,6 +15,14 @@ const FORMAT: u16 = 1;
 pub(crate) const CREDENTIALS: TableDefinition<'_, CredentialKey<'_>, &[u8]> =
     TableDefinition::new("credentials");
 
+/// `(integration, credential version) → (generation, record)`; see [`crate::grants`]. Made with its first
+/// row: a vault of before there were grants has none.
+pub(crate) const GRANTS: TableDefinition<'_, GrantKey<'_>, (u64, &[u8])> =
+    TableDefinition::new("grants");
+
+/// Sorted by integration, then version.
+pub(crate) type GrantKey<'a> = (&'a [u8; 16], u32);
+
 /// Sorted by integration, then version, then field.
 pub(crate) type CredentialKey<'a> = (&'a [u8; 16], u32, &'a str);
 

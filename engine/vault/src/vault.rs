@@ -6,12 +6,14 @@
 //! [`Vault::compact`] packs the file.
 
 use crate::file::{Db, File};
+use crate::grants;
 use crate::kek::Keks;
 use crate::open::{self, VaultOptions};
 use crate::record::{self, Place};
 use crate::tables::{CREDENTIALS, CredentialKey};
 use crate::{Error, limits};
 use placet_adapters::SecretText;
+use placet_adapters::oauth::KeptGrant;
 use placet_model::IntegrationId;
 use redb::{ReadableDatabase as _, ReadableTable};
 use ring::rand::SystemRandom;
@@ -28,7 +30,7 @@ pub struct Vault {
     /// Held for writing only while the file is packed, which redb does for whoever has it alone.
     db: RwLock<Db>,
     file: File,
-    keks: Keks,
+    keks: RwLock<Keks>,
     project: String,
     random: SystemRandom,
 }
@@ -51,7 +53,7 @@ impl Vault {
         let random = SystemRandom::new();
         let project = options.project.clone();
         let open::Opened { db, file, keks } = open::open(options, &random)?;
-        Ok(Self { db: RwLock::new(db), file, keks, project, random })
+        Ok(Self { db: RwLock::new(db), file, keks: RwLock::new(keks), project, random })
     }
 
     /// Seals a new version of a credential; durable before this returns, all fields or none.
@@ -66,11 +68,36 @@ impl Vault {
         version: u32,
         fields: &BTreeMap<String, SecretText>,
     ) -> Result<(), Error> {
+        self.store_with((integration, version), fields, None)
+    }
+
+    /// The same, with the first tokens of its grant.
+    ///
+    /// # Errors
+    /// As [`Self::store`].
+    pub fn store_granted(
+        &self,
+        integration: IntegrationId,
+        version: u32,
+        (fields, grant): (&BTreeMap<String, SecretText>, &KeptGrant),
+    ) -> Result<(), Error> {
+        self.store_with((integration, version), fields, Some(grant))
+    }
+
+    fn store_with(
+        &self,
+        (integration, version): (IntegrationId, u32),
+        fields: &BTreeMap<String, SecretText>,
+        grant: Option<&KeptGrant>,
+    ) -> Result<(), Error> {
         limits::check(version, fields)?;
+        let granted =
+            grant.map(|grant| self.seal_grant(integration, version, grant)).transpose()?;
         let mut rows = Vec::with_capacity(fields.len());
         for (field, text) in fields {
             let place = self.place(integration, version, field);
-            rows.push((field, record::seal(self.keks.current(), &place, text, &self.random)?));
+            let sealed = |keks: &Keks| record::seal(keks.current(), &place, text, &self.random);
+            rows.push((field, self.with_keks(sealed)?));
         }
         self.file.guarded(STORING, || {
             let db = self.db();
@@ -86,6 +113,10 @@ impl Vault {
                         .insert((&integration.to_bytes(), version, field.as_str()), &**record)
                         .map_err(self.file.err(STORING))?;
                 }
+            }
+            if let (Some(grant), Some(row)) = (grant, &granted) {
+                let row = ((integration, version), grant.generation, row.as_slice());
+                grants::insert(&tx, &self.file, row)?;
             }
             tx.commit().map_err(self.file.err(STORING))
         })
@@ -109,7 +140,20 @@ impl Vault {
         db.pack(&self.file)
     }
 
-    fn db(&self) -> RwLockReadGuard<'_, Db> {
+    pub(crate) const fn file(&self) -> &File {
+        &self.file
+    }
+
+    pub(crate) const fn random(&self) -> &SystemRandom {
+        &self.random
+    }
+
+    /// Gives the keys to `act`; they do not change meanwhile.
+    pub(crate) fn with_keks<T>(&self, act: impl FnOnce(&Keks) -> T) -> T {
+        act(&self.keks.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn db(&self) -> RwLockReadGuard<'_, Db> {
         // a panic of redb is caught before it gets here, and leaves its file as it was
         self.db.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -130,11 +174,8 @@ impl Vault {
             let table = tx.open_table(CREDENTIALS).map_err(self.file.err(READING))?;
             let key = (&integration.to_bytes(), version, field);
             if let Some(row) = table.get(key).map_err(self.file.err(READING))? {
-                return record::open(
-                    &self.keks,
-                    &self.place(integration, version, field),
-                    row.value(),
-                );
+                let place = self.place(integration, version, field);
+                return self.with_keks(|keks| record::open(keks, &place, row.value()));
             }
             let names = self.names(&table, integration)?;
             Err(if names.iter().any(|name| name.version == version) {
@@ -171,6 +212,14 @@ impl Vault {
         self.remove(integration, |_any| true)
     }
 
+    /// Forgets one version, which has never come into force.
+    ///
+    /// # Errors
+    /// As [`Self::forget`].
+    pub fn forget_version(&self, integration: IntegrationId, version: u32) -> Result<(), Error> {
+        self.remove(integration, |stored| stored == version)
+    }
+
     /// Forgets the versions before `version`, once a rotation is through.
     ///
     /// # Errors
@@ -184,6 +233,9 @@ impl Vault {
         integration: IntegrationId,
         is_gone: impl Fn(u32) -> bool,
     ) -> Result<(), Error> {
+        if !self.read_names(integration)?.iter().any(|name| is_gone(name.version)) {
+            return Ok(());
+        }
         self.file.guarded(FORGETTING, || {
             let db = self.db();
             let mut tx = db.begin_write().map_err(self.file.err(FORGETTING))?;
@@ -196,6 +248,7 @@ impl Vault {
                     table.remove(key).map_err(self.file.err(FORGETTING))?;
                 }
             }
+            grants::remove(&tx, &self.file, (integration, &is_gone))?;
             tx.commit().map_err(self.file.err(FORGETTING))
         })
     }
@@ -228,7 +281,12 @@ impl Vault {
         Ok(names)
     }
 
-    fn place<'a>(&'a self, integration: IntegrationId, version: u32, field: &'a str) -> Place<'a> {
+    pub(crate) fn place<'a>(
+        &'a self,
+        integration: IntegrationId,
+        version: u32,
+        field: &'a str,
+    ) -> Place<'a> {
         Place { project: &self.project, integration, version, field }
     }
 }

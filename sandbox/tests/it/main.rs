@@ -2,5 +2,6 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a helper of tests stops the test")]
 
 mod answers;
+mod import;
 mod schemas;
 mod state;

@@ -69,7 +69,12 @@ impl Bench {
         )?;
         let parts = Parts {
             log,
-            config: ProjectConfig { project: "bench".to_owned(), ..ProjectConfig::default() },
+            config: ProjectConfig {
+                project: "bench".to_owned(),
+                // the stand-in has no rates
+                egress_rates: vec!["slack:0".to_owned()],
+                ..ProjectConfig::default()
+            },
             adapters: Arc::new(Adapters::shipped()),
             transports: Transports { sandbox: None, live: Some(Arc::new(answers()?)) },
             clock: Clock::System,
@@ -112,6 +117,7 @@ impl Bench {
         let environment = Environment {
             catalogue: &catalogue,
             integrations: None,
+            scopes: None,
             policy: None,
             schemas: self.handle.adapters().registry(),
         };

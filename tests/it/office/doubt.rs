@@ -13,6 +13,7 @@ use crate::world::POST;
 
 /// An action that was approved, and whose message the provider took without answering.
 async fn doubted(office: &Office, key: &str) -> (String, String) {
+    crate::world::cannot_be_looked_up(&office.provider);
     office.provider.next_for(POST, Behaviour::ApplyThenReset);
     let (run, decision) = office.asked(key).await;
     let card = office.card("ana", &decision).await;

@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
-pub use behaviour::{Answer, Behaviour};
+pub use behaviour::{Answer, Behaviour, Play};
 pub use http::Received;
 
 use crate::DEADLINE;
@@ -272,7 +272,8 @@ async fn converse(mut stream: TcpStream, shared: Arc<Shared>) {
     while let Some(request) = http::read(&mut stream, &mut buffer).await {
         let mut behaviour = shared.record(&request);
         let reaction = loop {
-            let reaction = behaviour.reaction(&request, &shared.ledger().applied);
+            let applied = shared.ledger().applied.clone();
+            let reaction = behaviour.reaction(&request, &applied);
             match reaction {
                 Reaction::Wait(then) => {
                     let permit = shared.gate.acquire().await.expect("the gate is never closed");
@@ -313,6 +314,16 @@ async fn react(
         }
         Reaction::Reset => {
             reset(stream);
+            false
+        }
+        Reaction::ApplyThenTruncate(answer) => {
+            shared.apply(request);
+            http::write_part(stream, &answer).await;
+            false
+        }
+        Reaction::ApplyThenDrip(answer) => {
+            shared.apply(request);
+            http::drip(stream, &answer).await;
             false
         }
         Reaction::ApplyThenGarbage => {

@@ -16,6 +16,7 @@ use anyhow::Result;
 use placet_adapters::Transport;
 use placet_executor::Handle;
 use placet_executor::deploy::{Change, Standing};
+use placet_language::Scopes;
 use placet_model::integration::IntegrationStatus;
 use placet_model::policy::Policy;
 use std::collections::{BTreeMap, BTreeSet};
@@ -236,6 +237,7 @@ fn surroundings(handle: &Handle) -> Surroundings {
     Surroundings {
         adapters: Arc::clone(handle.adapters()),
         integrations: Some(integrations),
+        scopes: Scopes::of(world.integrations.values()),
         policy: Some(Policy::clone(&world.policy)),
     }
 }

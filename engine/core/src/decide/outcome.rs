@@ -139,9 +139,11 @@ pub(super) fn record(run: &Run, answer: Answer) -> Result<Vec<Event>, Refusal> {
     }])
 }
 
-/// After a restart every try without a result is in doubt; an ungated read is read again.
+/// After a restart every try without a result is in doubt; an ungated read is read again, and what was
+/// being looked up is looked up again.
 pub(super) fn recover(run: &Run, detail: Option<PayloadRef>, now: Timestamp) -> Vec<Event> {
-    all_under_way(run).map(|attempt| recovered(attempt, detail, now)).collect()
+    let tries = all_under_way(run).map(|attempt| recovered(attempt, detail, now));
+    tries.chain(super::lookup::recover(run, now)).collect()
 }
 
 fn recovered(attempt: &Attempt, detail: Option<PayloadRef>, now: Timestamp) -> Event {

@@ -229,6 +229,7 @@ impl Run {
         if !mine || !here || self.facts().is_none_or(|facts| facts.started.mode != body.mode) {
             return Err(No);
         }
+        self.lookup_outdated(body.attempt)?;
         if let Some(ask) = &ask {
             self.closed.insert(ask.decision, DecisionState::Consumed);
         }
@@ -263,11 +264,11 @@ impl Run {
 
     pub(super) fn attempt_succeeded(&mut self, body: &AttemptSucceeded) -> Step {
         let (id, try_number) = (body.attempt, body.try_number);
-        if self.take_detached(id, try_number).is_some() {
-            return Ok(());
+        if self.take_detached(id, try_number).is_none() {
+            let UnderWay { leaf, activity, .. } = self.under_way(id, try_number)?;
+            *activity = Activity::Answered(leaf, body.output);
         }
-        let UnderWay { leaf, activity, .. } = self.under_way(id, try_number)?;
-        *activity = Activity::Answered(leaf, body.output);
+        self.lookup_needless(id);
         Ok(())
     }
 
@@ -345,6 +346,12 @@ impl Run {
     }
 
     pub(super) fn attempt_reconciled(&mut self, body: &AttemptReconciled) -> Step {
+        self.doubt_settled(body)?;
+        self.lookup_needless(body.attempt);
+        Ok(())
+    }
+
+    fn doubt_settled(&mut self, body: &AttemptReconciled) -> Step {
         if self.detached.get(&body.attempt).is_some_and(|detached| detached.in_doubt) {
             self.detached.remove(&body.attempt);
             return Ok(());

@@ -1,7 +1,7 @@
 //! Events and states in words, for claims and for the grid.
 
 use super::Scene;
-use crate::run::{Activity, Attempt, Phase, Run};
+use crate::run::{Activity, Attempt, LookupStage, Phase, Run};
 use placet_model::Event;
 
 /// An event's kind, and what tells it from others of its kind.
@@ -32,6 +32,7 @@ pub fn describe(event: &Event) -> String {
         Event::AttemptInDoubt(body) => body.evidence.to_string(),
         Event::ResolutionCast(body) => body.resolution.to_string(),
         Event::AttemptReconciled(body) => body.resolution.to_string(),
+        Event::LookupEnded(body) => body.finding.to_string(),
         other => return other.type_name().to_owned(),
     };
     format!("{}({what})", event.type_name())
@@ -54,6 +55,15 @@ pub fn state(run: &Run) -> String {
     };
     for detached in run.detached.values() {
         words += if detached.in_doubt { " + detached in doubt" } else { " + detached attempt" };
+    }
+    for lookup in run.lookups.values() {
+        words += match lookup.stage {
+            LookupStage::Due(_) => " + look-up due",
+            LookupStage::UnderWay => " + look-up under way",
+            LookupStage::Over => " + looked up",
+            LookupStage::Absent => " + proved absent",
+            LookupStage::Outdated => " + look-up outdated",
+        };
     }
     words
 }

@@ -153,6 +153,7 @@ pub(crate) fn plan(tasks: Vec<Sketch>) -> Plan {
         secrets: vec![],
         operations: BTreeMap::new(),
         schedule: None,
+        place: None,
     }
 }
 

@@ -5,6 +5,9 @@
 mod authorization_server;
 mod common;
 mod document;
+mod mail_server;
 mod phases;
+mod smtp;
 mod ssrf;
 mod tokens;
+mod ways;

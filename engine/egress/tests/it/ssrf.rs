@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Spellings of addresses that are this machine, its network or its cloud's metadata.
-const SPELLINGS: [&str; 52] = [
+pub(crate) const SPELLINGS: [&str; 52] = [
     "127.0.0.1",
     "127.1",
     "127.0.1",
@@ -70,13 +70,13 @@ const SPELLINGS: [&str; 52] = [
 
 /// Answers every name with the same addresses, and counts the questions.
 #[derive(Debug)]
-struct Lies {
+pub(crate) struct Lies {
     answers: Vec<Vec<IpAddr>>,
-    asked: AtomicUsize,
+    pub(crate) asked: AtomicUsize,
 }
 
 impl Lies {
-    fn new(answers: &[&[&str]]) -> Arc<Self> {
+    pub(crate) fn new(answers: &[&[&str]]) -> Arc<Self> {
         let answers = answers
             .iter()
             .map(|list| list.iter().map(|ip| ip.parse().unwrap()).collect())

@@ -98,7 +98,7 @@ impl Handle {
         };
         let more = json!({
             "effect": row.effect,
-            "reversibility": reversibility(row.effect),
+            "reversibility": self.reversibility(row),
             "identity": identity,
             "requester": row.requester,
             "request": content.request.as_ref().map_or_else(|| json!(ERASED), PreparedRequest::to_view),
@@ -156,6 +156,18 @@ impl Handle {
             return Ok(plain);
         }
         Ok(described(plain, &rendered, preview(operation, &with, settings, &rendered)))
+    }
+}
+
+impl Handle {
+    /// What it does to the world, and the operation that takes it back, where there is one.
+    fn reversibility(&self, row: &DecisionRow) -> String {
+        let words = effect_words(row.effect);
+        let operation = self.adapters().operation(&row.operation);
+        match operation.map(|operation| operation.reversibility()) {
+            Some(found) if found.by().is_some() => format!("{words}; {found}"),
+            Some(_) | None => words.to_owned(),
+        }
     }
 }
 
@@ -221,7 +233,7 @@ pub(super) fn state_word(row: &DecisionRow) -> &'static str {
     if row.in_doubt.is_some() { "in_doubt" } else { row.state.word() }
 }
 
-const fn reversibility(effect: Effect) -> &'static str {
+const fn effect_words(effect: Effect) -> &'static str {
     match effect {
         Effect::Read => "changes nothing",
         Effect::Write => "changes a record elsewhere",

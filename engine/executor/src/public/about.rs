@@ -4,7 +4,9 @@
 use placet_model::event::Event;
 use placet_model::event::attempt::AttemptStarted;
 use placet_model::event::decision::DraftPrepared;
-use placet_model::{AttemptId, DecisionId, Digest, IntegrationId, people_event};
+use placet_model::{
+    AttemptId, DecisionId, Digest, IntegrationId, inbound_event, lookup_event, people_event,
+};
 
 /// What an event names itself; what follows from earlier events of its stream is not in here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -26,6 +28,19 @@ impl About {
             attempt: Some(body.attempt),
             digest: body.digest,
             integration: body.integration.as_ref().map(|bound| bound.id),
+        }
+    }
+
+    fn beside(event: &Event) -> Self {
+        match event {
+            Event::LookupPlanned(body) => Self::attempt(body.attempt),
+            Event::LookupStarted(body) => {
+                let integration = body.integration.as_ref().map(|bound| bound.id);
+                Self { attempt: Some(body.attempt), ..Self::integration(integration) }
+            }
+            Event::LookupEnded(body) => Self::attempt(body.attempt),
+            Event::IntegrationScoped(body) => Self::integration(Some(body.integration)),
+            _ => Self::posted(event),
         }
     }
 
@@ -57,6 +72,7 @@ impl About {
             Event::AttemptDeferred(body) => Self::attempt(body.attempt),
             Event::AttemptInDoubt(body) => Self::attempt(body.attempt),
             Event::AttemptReconciled(body) => Self::attempt(body.attempt),
+            inbound_event!() | lookup_event!() | Event::IntegrationScoped(_) => Self::beside(event),
             Event::IntegrationConnected(body) => Self::integration(Some(body.integration)),
             Event::CredentialStored(body) => Self::integration(Some(body.integration)),
             Event::CredentialUsed(body) => Self::integration(Some(body.integration)),
@@ -105,6 +121,15 @@ impl About {
             | Event::EpochStarted(_)
             | Event::StandingEndorsed(_)
             | people_event!() => Self::default(),
+        }
+    }
+
+    /// What a provider posted, or what was refused of it.
+    fn posted(event: &Event) -> Self {
+        match event {
+            Event::InboundReceived(body) => Self::integration(Some(body.integration)),
+            Event::InboundRejected(body) => Self::integration(Some(body.integration)),
+            _ => Self::default(),
         }
     }
 

@@ -88,6 +88,8 @@ pub fn integration(integration: &Integration, paused: bool) -> Value {
         "reason": integration.reason,
         "credential_version": integration.credential_version,
         "is_default": integration.is_default,
+        "scopes": integration.scopes,
+        "used_in": integration.used_in,
         "paused": paused,
     })
 }

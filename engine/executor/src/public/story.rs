@@ -6,6 +6,7 @@
 
 mod flow;
 mod gate;
+mod lookup;
 mod notice;
 mod project;
 mod sentence;
@@ -15,6 +16,7 @@ use super::about::About;
 use super::render;
 use crate::handle::Error;
 use crate::inbox::one_line;
+pub(crate) use lookup::found;
 use placet_core::Refusal;
 use placet_log::ReadView;
 use placet_model::event::{Event, EventKind};
@@ -315,7 +317,8 @@ impl Around {
             | EventKind::IntegrationConnected
             | EventKind::IntegrationDisabled
             | EventKind::IntegrationEnabled
-            | EventKind::IntegrationDisconnected => during && mine,
+            | EventKind::IntegrationDisconnected
+            | EventKind::IntegrationScoped => during && mine,
             _ => false,
         }
     }

@@ -20,6 +20,8 @@ use std::sync::Arc;
 /// Tries of an ungated read.
 const READ_TRIES_MAX: u32 = 3;
 
+/// Why an integration is held whose grant has ended.
+const GRANT_OVER: &str = "grant_over";
 /// Bytes of a provider's error code in an event.
 const CODE_BYTES_MAX: usize = 256;
 /// Bytes of what a provider says, kept as content; escaped they stay within the least limit.
@@ -52,6 +54,9 @@ pub(crate) enum Ending {
 impl Turn<'_> {
     pub(super) fn answered(&mut self, answered: &Answered) -> Result<(), Error> {
         let plan = &answered.plan;
+        if let Some(sought) = &plan.sought {
+            return self.looked_up((plan, sought), &answered.ending);
+        }
         let answer = match &answered.ending {
             Ending::Answer(answer) => answer,
             Ending::NotBegun => return self.not_begun(plan),
@@ -63,12 +68,15 @@ impl Turn<'_> {
             send_id: &plan.send_id,
         };
         let classified = placet_adapters::classify(&plan.target.operation, answer, sent, self.now);
+        self.share_ended(plan, &classified, self.until(plan, &classified));
         let leaf = self.leaf_of(plan);
         let (verdict, payloads, fault) = self.verdict((plan, answer), &classified, sent);
         if let OutcomeVerdict::Refused { reason: RefuseReason::Reconnect, code, .. } = &verdict {
             // the same draft stays spendable; until the integration is connected again it holds
             let code = code.clone().unwrap_or_else(|| "credential_refused".to_owned());
-            let gated = plan.target.integration.as_ref().filter(|_| plan.gated);
+            // a read that is refused tells of this read; a grant that is over, of every call
+            let for_all = plan.gated || code == GRANT_OVER;
+            let gated = plan.target.integration.as_ref().filter(|_| for_all);
             self.out.failed = gated.map(|integration| (integration.id, code));
         }
         let command = Command::Answered(Box::new(CoreAnswer {
@@ -86,6 +94,7 @@ impl Turn<'_> {
 
     /// Nothing has left: the claim is weighed again, at once.
     fn not_begun(&mut self, plan: &CallPlan) -> Result<(), Error> {
+        self.give_back(&plan.share);
         let last_moment = plan.not_after.plus_millis(-1);
         let verdict = OutcomeVerdict::Deferred {
             until: self.now.min(last_moment),
@@ -111,8 +120,12 @@ impl Turn<'_> {
         classified: &Classified,
         sent: Sent<'_>,
     ) -> (OutcomeVerdict, Vec<Content>, Option<Fault>) {
-        let unfilled = answer.as_ref().err().filter(|failed| failed.cause == Cause::Hole);
-        if let Some(failed) = unfilled.filter(|failed| failed.phase == Phase::BeforeSend) {
+        let unsent = answer.as_ref().err().filter(|failed| failed.phase == Phase::BeforeSend);
+        if let Some(failed) = unsent.filter(|failed| failed.cause == Cause::Grant) {
+            let code = Some(GRANT_OVER.to_owned());
+            return self.not_sent(RefuseReason::Reconnect, Some(failed.detail.clone()), code);
+        }
+        if let Some(failed) = unsent.filter(|failed| failed.cause == Cause::Hole) {
             return self.not_sent(RefuseReason::Reconnect, Some(failed.detail.clone()), None);
         }
         let said = said(answer, classified);
@@ -196,7 +209,7 @@ impl Turn<'_> {
 
     /// When the next try may begin: what the provider says, or the manifest's own wait, doubled
     /// with each try, with jitter from the run's seed.
-    fn until(&self, plan: &CallPlan, classified: &Classified) -> Timestamp {
+    pub(super) fn until(&self, plan: &CallPlan, classified: &Classified) -> Timestamp {
         use placet_adapters::wait::WaitSource;
         let Some(wait) = classified.wait else { return self.now.plus_millis(1000) };
         let millis = match wait.source {
@@ -214,7 +227,7 @@ impl Turn<'_> {
     }
 }
 
-fn words(said: Option<String>) -> Vec<Content> {
+pub(super) fn words(said: Option<String>) -> Vec<Content> {
     let text = said.map(|text| Value::String(shortened(&text, WORDS_BYTES_MAX)));
     text.map(|text| Content::of_value(Arc::new(text))).into_iter().collect()
 }
@@ -227,7 +240,7 @@ fn noted(response: &Response) -> Option<Content> {
 }
 
 /// What the provider, or our own transport, said.
-fn said(answer: &Answer, classified: &Classified) -> Option<String> {
+pub(super) fn said(answer: &Answer, classified: &Classified) -> Option<String> {
     match answer {
         Err(failed) => Some(failed.to_string()),
         Ok(response) => {
@@ -246,6 +259,7 @@ fn defer_reason(answer: &Answer) -> DeferReason {
             Cause::Dns | Cause::Connect | Cause::Tls => DeferReason::Connect,
             Cause::Refused
             | Cause::Hole
+            | Cause::Grant
             | Cause::Timeout
             | Cause::Reset
             | Cause::TooLarge

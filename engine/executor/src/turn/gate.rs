@@ -1,5 +1,6 @@
 //! The claim, and what people do to a request or an attempt.
 
+use super::budget::Share;
 use super::perform::CallShape;
 use super::{Error, Turn};
 use crate::uptime::Stopwatch;
@@ -12,6 +13,7 @@ use placet_core::{Command, Run};
 use placet_model::decision::Resolution;
 use placet_model::draft::{BoundIntegration, DraftDocument, Mode};
 use placet_model::event::attempt::AttemptStarted;
+use placet_model::event::lookup::LookupStarted;
 use placet_model::fault::FaultKind;
 use placet_model::integration::{Integration, IntegrationStatus};
 use placet_model::manifest::Effect;
@@ -48,6 +50,24 @@ pub(crate) struct CallPlan {
     pub(crate) world_version: u64,
     /// Since it was weighed.
     pub(crate) weighed: Stopwatch,
+    /// What it asks after, when it is the look-up of an attempt in doubt: then the attempt is that one,
+    /// and the try the number of the look-up.
+    pub(crate) sought: Option<Arc<Sought>>,
+    /// What it has taken of its provider's budgets.
+    pub(crate) share: Share,
+}
+
+/// A send that is looked up. The run may have let go of it when the answer comes.
+#[derive(Debug)]
+pub(crate) struct Sought {
+    pub(super) operation: Arc<Operation>,
+    pub(super) with: Arc<Value>,
+    pub(super) settings: Value,
+    /// Its last try, and when that was recorded.
+    pub(super) started: AttemptStarted,
+    pub(super) started_at: Timestamp,
+    /// When the first try was recorded.
+    pub(super) first_started_at: Timestamp,
 }
 
 impl CallPlan {
@@ -56,6 +76,7 @@ impl CallPlan {
         target: CallTarget,
         (request, with): (Arc<PreparedRequest>, Arc<Value>),
         (world_version, weighed): (u64, Stopwatch),
+        share: Share,
     ) -> Self {
         Self {
             attempt: started.attempt,
@@ -70,6 +91,34 @@ impl CallPlan {
             not_after: started.not_after,
             world_version,
             weighed,
+            sought: None,
+            share,
+        }
+    }
+
+    /// The look-up of an attempt in doubt.
+    pub(super) fn looking(
+        started: &LookupStarted,
+        (target, (request, with)): (CallTarget, (Arc<PreparedRequest>, Arc<Value>)),
+        (sought, now): (Sought, Timestamp),
+        (world_version, weighed): (u64, Stopwatch),
+        share: Share,
+    ) -> Self {
+        Self {
+            attempt: started.attempt,
+            try_number: started.number,
+            target,
+            request,
+            with,
+            send_id: String::new(),
+            mode: started.mode,
+            gated: false,
+            credential_version: started.credential_version,
+            not_after: now.plus_millis(super::perform::READ_MS_MAX),
+            world_version,
+            weighed,
+            sought: Some(Arc::new(sought)),
+            share,
         }
     }
 
@@ -122,12 +171,22 @@ impl Turn<'_> {
         let bound = ask.draft.integration.as_ref().map(|bound| bound.id);
         let provider = ask.draft.operation.split('.').next().unwrap_or_default();
         let integration = bound.and_then(|id| self.world.integrations.get(&id));
-        let integration = integration.filter(|now| now.provider == provider).cloned();
+        let (place, requester) = self.stands();
+        // out of scope by now is gone for this approval
+        let may = |now: &&Integration| now.used_in.allows(&place, requester.as_ref()).is_ok();
+        let integration = integration.filter(|now| now.provider == provider).filter(may).cloned();
         let settings_digest = integration.as_ref().map(Integration::settings_digest).transpose()?;
         let action = (ask.draft.operation.as_str(), ask.draft.effect);
         let content = self.stored(ask)?;
         let content = content.as_ref().map(|(with, request)| (&**with, request));
         let resolved = self.resolved(action, integration.as_ref(), (call.approval, content))?;
+        let share = self.share_of(
+            (operation.as_deref(), integration.as_ref()),
+            (&ask.draft.task, &ask.draft.iteration),
+            ask.draft.with,
+        )?;
+        let hold = self.world.hold(self.mode(), integration.as_ref());
+        let hold = hold.or_else(|| self.take_share(&share));
         let circumstances = Circumstances {
             now: self.now,
             uptime: self.uptime,
@@ -140,17 +199,22 @@ impl Turn<'_> {
             approved: &approved,
             request_digest,
             operation_digest: operation_digest.unwrap_or_else(|| Digest::of(b"gone")),
-            hold: self.world.hold(self.mode(), integration.as_ref()),
+            hold,
         };
         self.out.used_world = true;
-        match law(&self.out.run, &circumstances)? {
+        let claim = law(&self.out.run, &circumstances)?;
+        let begins = |event: &Event| matches!(event, Event::AttemptStarted(_));
+        if !matches!(&claim, Claim::Decided(events) if events.iter().any(begins)) {
+            self.give_back(&share);
+        }
+        match claim {
             Claim::Nothing => Ok(false),
             Claim::Hold(hold) => {
                 self.out.held = Some(hold);
                 Ok(false)
             }
             Claim::Decided(events) => {
-                self.claimed(events, (ask, operation, integration))?;
+                self.claimed(events, (ask, operation, integration), &share)?;
                 Ok(true)
             }
         }
@@ -168,6 +232,7 @@ impl Turn<'_> {
         &mut self,
         events: Vec<Event>,
         (ask, operation, integration): (&Ask, Option<Arc<Operation>>, Option<Integration>),
+        share: &Share,
     ) -> Result<(), Error> {
         for event in events {
             if let (Event::AttemptStarted(started), Some(operation)) = (&event, &operation) {
@@ -177,7 +242,7 @@ impl Turn<'_> {
                     effect: ask.draft.effect,
                     integration: integration.clone(),
                 };
-                self.plan_call(started, target)?;
+                self.plan_call(started, target, share.clone())?;
             }
             self.note(event, vec![])?;
         }
@@ -185,14 +250,20 @@ impl Turn<'_> {
     }
 
     /// Makes ready the stored bytes of a try.
-    fn plan_call(&mut self, started: &AttemptStarted, target: CallTarget) -> Result<(), Error> {
+    fn plan_call(
+        &mut self,
+        started: &AttemptStarted,
+        target: CallTarget,
+        share: Share,
+    ) -> Result<(), Error> {
         let content = self.bytes(started.request)?;
         let request = PreparedRequest::from_bytes(content.bytes()).map_err(|error| {
             let source = serde::de::Error::custom(error.to_string());
             crate::values::Error::NotJson { reference: started.request, source }
         })?;
         let with = self.value(started.with)?;
-        let plan = CallPlan::new(started, target, (Arc::new(request), with), self.against());
+        let content = (Arc::new(request), with);
+        let plan = CallPlan::new(started, target, content, self.against(), share);
         self.out.calls.push(plan);
         Ok(())
     }
@@ -222,7 +293,8 @@ impl Turn<'_> {
     }
 
     /// An attempt is in doubt: where the provider deduplicates on our key, the same bytes go again
-    /// while the key is young; everything else waits for a person.
+    /// while the key is young, and where a look-up has proved that it does not have them; everything
+    /// else is looked up, or waits for a person.
     pub(super) fn reconcile(&mut self, attempt: Option<AttemptId>) -> Result<(), Error> {
         let in_doubt = self.out.run.attempts().filter_map(|(branch, known)| {
             let id = known.started.attempt;
@@ -242,8 +314,8 @@ impl Turn<'_> {
         let operation = self.env.operation(&started.operation, started.operation_digest);
         let Some(operation) = operation else { return Ok(()) };
         // what was sent between the copy and its restore, nobody knows: only a person may say
-        let restored = self.world.epoch.is_some_and(|epoch| last.first_started_at <= epoch.at);
-        let may_go = !restored && self.may_resend(&operation, last);
+        let may_go =
+            !self.is_restored(last) && (self.may_resend(&operation, last) || self.is_absent(last));
         let (Some(ask), true) = (&last.ask, may_go) else {
             return Ok(());
         };
@@ -253,7 +325,9 @@ impl Turn<'_> {
                 let law = |run: &Run, now: &Circumstances<'_>| {
                     Ok(placet_core::claim::again(run, id, now))
                 };
-                self.weigh(task, ask, law).map(|_| ())
+                let (went, held) = (self.weigh(task, ask, law)?, self.out.held.is_some());
+                // the law says no, now and later: what is left is to look
+                if went || held { Ok(()) } else { self.plan_lookup(last) }
             }
             None => Ok(()),
         }
@@ -278,15 +352,24 @@ impl Turn<'_> {
         let Some(operation) = operation else {
             return self.cannot_read_again(started, "its operation is not known any more");
         };
+        let named = (Some(&*operation), integration.as_ref());
+        let share = self.share_of(named, (&started.task, &started.iteration), started.with)?;
+        if let Some(hold) = self.take_share(&share) {
+            self.out.held = Some(hold);
+            return Ok(());
+        }
         self.command(Command::Resend { attempt: started.attempt }, vec![])?;
         let next = self.out.run.attempt(started.attempt).map(|attempt| attempt.started.clone());
         let Some(next) = next else { return Ok(()) };
         let target = CallTarget { operation, effect: started.effect, integration };
-        self.plan_call(&next, target)
+        self.plan_call(&next, target, share)
     }
 
     /// The connection, if it is still the account that the bytes were made for.
-    fn still_connected(&self, bound: &BoundIntegration) -> Result<Option<Integration>, Error> {
+    pub(super) fn still_connected(
+        &self,
+        bound: &BoundIntegration,
+    ) -> Result<Option<Integration>, Error> {
         let Some(now) = self.world.integrations.get(&bound.id) else { return Ok(None) };
         let same = now.status != IntegrationStatus::Disconnected
             && now.identity == bound.identity

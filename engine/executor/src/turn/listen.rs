@@ -5,6 +5,7 @@
 //! expected revision, so an arrival and a timeout cannot both win.
 
 mod filter;
+mod reply;
 
 use super::begin::Held;
 use super::scope::Place;
@@ -17,6 +18,7 @@ use placet_model::event::wait::{EventHandled, EventMatched, Taken, WaitStarted};
 use placet_model::plan::{Listen, Task, TaskKind, Until};
 use placet_model::{Iteration, PayloadRef, Position, Timestamp};
 use placet_projections::{ArrivalRow, Views};
+use reply::REPLY_TO;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -190,8 +192,11 @@ impl Turn<'_> {
             Err(placet_log::Error::Erased { .. }) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let event = serde_json::from_slice(payload.as_bytes())
+        let mut event: Value = serde_json::from_slice(payload.as_bytes())
             .map_err(|source| crate::values::Error::NotJson { reference, source })?;
+        if let Some(task) = self.replied(arrival)? {
+            event[REPLY_TO] = Value::String(task.to_string());
+        }
         Ok(Some(Arc::new(event)))
     }
 

@@ -14,15 +14,16 @@ use placet_model::event::attempt::AttemptStarted;
 use placet_model::event::decision::{DraftOrigin, DraftPrepared};
 use placet_model::event::run::TimerKind;
 use placet_model::fault::FaultKind;
+use placet_model::integration::WorkflowPlace;
 use placet_model::manifest::{Effect, HTTP_OPERATION};
 use placet_model::plan::{Authentication, Call, DurationSpec, OpenApiCall, Task, TaskKind};
 use placet_model::request::PreparedRequest;
-use placet_model::{Duration, Fault};
+use placet_model::{Duration, Fault, Principal};
 use serde_json::Value;
 use std::sync::Arc;
 
 /// An ungated read that cannot be carried out within this time is given up.
-const READ_MS_MAX: i64 = 10 * 60 * 1000;
+pub(super) const READ_MS_MAX: i64 = 10 * 60 * 1000;
 
 /// A rendered call that is about to be proposed or begun.
 struct Rendered {
@@ -169,8 +170,7 @@ impl Turn<'_> {
             let rendered = self.rendered(call, target.clone(), with.clone(), String::new());
             let rendered = or_fault!(Ok::<_, Error>(rendered));
             if self.env.may_read(&target.operation, &rendered.request) {
-                self.read(leaf, rendered)?;
-                return Ok(Ok(true));
+                return self.read(leaf, rendered).map(Ok);
             }
             target.effect = Effect::Write;
         }
@@ -233,19 +233,33 @@ impl Turn<'_> {
             return Ok(CallTarget { operation: Arc::clone(operation), effect, integration: None });
         }
         let wanted = call.integration;
-        let integration =
-            self.world.integration(operation.provider(), wanted).ok_or_else(|| {
+        let (place, requester) = self.stands();
+        let integration = self
+            .world
+            .integration_for(operation.provider(), wanted, requester.as_ref())
+            .ok_or_else(|| {
                 let provider = operation.provider();
                 configuration(match wanted {
                     Some(wanted) => format!("there is no integration {wanted} of {provider}"),
                     None => format!("there is no default integration of {provider}: connect one"),
                 })
             })?;
+        integration.used_in.allows(&place, requester.as_ref()).map_err(|why| {
+            let words = format!("the integration {} may not be used here: {why}", integration.name);
+            Fault::new(FaultKind::Authorization, words)
+        })?;
         Ok(CallTarget {
             operation: Arc::clone(operation),
             effect,
             integration: Some(integration.clone()),
         })
+    }
+
+    /// Where the run's workflow stands, and on whose behalf it runs.
+    pub(super) fn stands(&self) -> (WorkflowPlace, Option<Principal>) {
+        let place = self.out.plan.as_ref().and_then(|plan| plan.place.clone());
+        let requester = self.out.run.facts().map(|facts| facts.started.requester.clone());
+        (place.unwrap_or_default(), requester)
     }
 
     fn rendered(
@@ -287,9 +301,15 @@ impl Turn<'_> {
             .map_err(|error| Fault::new(FaultKind::Configuration, chain(&error)))
     }
 
-    /// Begins an ungated read.
-    fn read(&mut self, leaf: &Leaf, rendered: Rendered) -> Result<(), Error> {
+    /// Begins an ungated read. False when its provider's budget is used up.
+    fn read(&mut self, leaf: &Leaf, rendered: Rendered) -> Result<bool, Error> {
         let Rendered { target, with, request, .. } = rendered;
+        let named = (&*target.operation, target.integration.as_ref());
+        let share = self.share(named, (&leaf.task, &leaf.iteration), Some(&with));
+        if let Some(hold) = self.take_share(&share) {
+            self.out.held = Some(hold);
+            return Ok(false);
+        }
         let bytes = request.to_bytes();
         let request_digest = placet_model::Digest::of(&bytes);
         let mut payloads = vec![];
@@ -316,10 +336,10 @@ impl Turn<'_> {
             uptime: None,
         };
         let content = (Arc::new(request), with);
-        let plan = CallPlan::new(&started, target, content, self.against());
+        let plan = CallPlan::new(&started, target, content, self.against(), share);
         self.command(Command::Read(Box::new(started)), payloads)?;
         self.out.calls.push(plan);
-        Ok(())
+        Ok(true)
     }
 
     /// Puts a draft into the inbox.

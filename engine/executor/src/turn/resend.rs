@@ -9,11 +9,11 @@
 use super::Turn;
 use crate::perform::LEASE;
 use placet_adapters::Operation;
-use placet_core::run::Attempt;
+use placet_core::run::{Attempt, LookupStage};
 use placet_model::manifest::DeliveryKind;
 use std::time::Duration;
 
-/// Tries of one attempt whose provider deduplicates on our key.
+/// Tries of one attempt whose provider deduplicates on our key, or proves that it does not have it.
 const RESENDS_MAX: u32 = 5;
 
 impl Turn<'_> {
@@ -35,6 +35,12 @@ impl Turn<'_> {
         let young = self.young_for_mutants(last, ttl).unwrap_or(young);
         let timely = self.now < last.started.not_after;
         keyed && young && timely && last.started.try_number < RESENDS_MAX
+    }
+
+    /// Whether a look-up has proved that the provider does not have it, and the approval still holds.
+    pub(super) fn is_absent(&self, last: &Attempt) -> bool {
+        let proved = self.out.run.lookup_stage(last.started.attempt) == Some(LookupStage::Absent);
+        proved && self.now < last.started.not_after && last.started.try_number < RESENDS_MAX
     }
 
     /// At least as old as the key is; none where that cannot be known.

@@ -120,6 +120,9 @@ impl Turn<'_> {
             let operation = &call.started.operation;
             return refuse(format!("a call of {operation} is under way; wait for its answer"));
         }
+        if !run.lookups.is_empty() {
+            return refuse("a look-up at a provider is under way; wait for its answer".to_owned());
+        }
         if run.facts().is_none() {
             return refuse("it has not begun; cancel whoever has ordered it".to_owned());
         }

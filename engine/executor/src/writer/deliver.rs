@@ -4,12 +4,12 @@
 //! leaves untold is told again at the next start; a run takes an event once. Where it cannot be read
 //! whom to tell, the loop ends, and nothing is recorded as told.
 
-use super::Writer;
+use super::{Ended, Writer};
 use crate::env::Error;
 use crate::input::Change;
 use crate::turn::Job;
 use placet_core::effect::{Effect, react};
-use placet_log::{Append, Expected, NewEvent};
+use placet_log::{Append, AppendResult, Expected, NewEvent, Novelty};
 use placet_model::event::wait::EventsDelivered;
 use placet_model::{Actor, Event, Position, RecordedEvent, RunId, StreamId, Timestamp};
 use placet_projections::{OrderRow, OrderStage, OrderedBy, Views};
@@ -51,10 +51,33 @@ impl Writer {
         }
     }
 
+    /// What a provider posted is on disk, or was there before and then everybody was told of it.
+    pub(super) fn arrived(&mut self, result: AppendResult) -> Option<Ended> {
+        match result {
+            Ok(appended) => {
+                if let Some(last) = appended.events.last() {
+                    self.env.not_before(last.recorded_at);
+                }
+                if appended.novelty == Novelty::Written {
+                    for event in &appended.events {
+                        self.project_effects(event);
+                    }
+                }
+                None
+            }
+            Err(error) if error.wrote_nothing() => {
+                tracing::error!(%error, "what a provider posted could not be recorded; it was asked to come again");
+                None
+            }
+            Err(error) => Some(self.commit_failed(&error, None)),
+        }
+    }
+
     fn listeners(&self, event: &RecordedEvent) -> Result<BTreeSet<RunId>, Error> {
         let (kind, to) = match &event.event {
             Event::EventEmitted(body) => (&body.kind, None),
             Event::EventReceived(body) => (&body.kind, body.to),
+            Event::InboundReceived(body) => (&body.kind, None),
             _ => return Ok(BTreeSet::new()),
         };
         let view = self.env.view()?;

@@ -25,6 +25,8 @@ pub(super) struct Dues {
     /// Reminders that stand in no row.
     later: BTreeMap<(Timestamp, u64), (RunId, Job)>,
     serial: u64,
+    /// Runs for which a budget may have room then.
+    rooms: BTreeMap<RunId, Timestamp>,
 }
 
 impl Dues {
@@ -37,6 +39,16 @@ impl Dues {
     pub(super) fn later(&mut self, at: Timestamp, run: RunId, job: Job) {
         self.serial += 1;
         self.later.insert((at, self.serial), (run, job));
+    }
+
+    /// A budget may have room for this run then. What it was told before and is still to come holds,
+    /// unless this is sooner: a run that looks often is not woken more often.
+    pub(super) fn room_at(&mut self, at: Timestamp, run: RunId, now: Timestamp) {
+        if self.rooms.get(&run).is_some_and(|known| now < *known && *known <= at) {
+            return;
+        }
+        self.rooms.insert(run, at);
+        self.later(at, run, Job::Room);
     }
 
     /// Rows that were handed out and still stand, and reminders.
@@ -67,6 +79,7 @@ impl Dues {
 
     fn take_later(&mut self, now: Timestamp) -> Vec<(RunId, Job)> {
         let rest = self.later.split_off(&(now.plus_millis(1), 0));
+        self.rooms.retain(|_, at| *at > now);
         std::mem::replace(&mut self.later, rest).into_values().collect()
     }
 }
@@ -169,11 +182,13 @@ impl Writer {
     /// clock does not, so parked runs are not read for it.
     fn await_people(&mut self) -> Result<(), Error> {
         let view = self.env.view()?;
-        for row in Views::new(&view)?.open(None, usize::MAX)? {
-            self.state.people.insert(match row.in_doubt {
-                Some((attempt, _)) => Awaited::Doubt(attempt),
-                None => Awaited::Decision(row.decision),
-            });
+        let views = Views::new(&view)?;
+        for row in views.open(None, usize::MAX)? {
+            match row.in_doubt {
+                Some((attempt, _)) if views.is_looked_up(row.run, attempt)? => {}
+                Some((attempt, _)) => drop(self.state.people.insert(Awaited::Doubt(attempt))),
+                None => drop(self.state.people.insert(Awaited::Decision(row.decision))),
+            }
         }
         Ok(())
     }
@@ -196,6 +211,7 @@ const fn job_of(due: Due) -> Job {
         Due::Expiry(decision) => Job::Expire(decision),
         Due::Retry(attempt) => Job::Retry(attempt),
         Due::Notice(decision) => Job::Remind(decision),
+        Due::Lookup(attempt) => Job::LookUp(attempt),
         Due::RunDeadline => Job::Deadline,
     }
 }

@@ -84,8 +84,9 @@ async fn busy(transport: Arc<Turnstile>) -> World {
 async fn ask(world: &World, texts: &[&str]) -> Vec<(RunId, DecisionRow)> {
     let plan = world.deploy(&fixture("ok/slack-notify.yaml")).await;
     let mut starts = JoinSet::new();
-    for text in texts {
-        let input = json!({"channel": "C0123", "text": text});
+    for (number, text) in texts.iter().enumerate() {
+        // a channel each: Slack takes one message a second for a channel
+        let input = json!({"channel": format!("C{number}"), "text": text});
         let start = Start { plan, input, requester: name("author"), mode: Mode::Live, seed: 0 };
         let handle = world.handle.clone();
         starts.spawn(async move { handle.start(start).await.unwrap() });

@@ -238,8 +238,10 @@ impl Teller<'_> {
         // a log that has stopped is not read any more: the next life looks
         let Ok(view) = world.handle.view() else { return };
         let events = view.events(Position::new(1));
-        let recorded = events
-            .filter(|event| matches!(event.as_ref().unwrap().event, Event::AttemptStarted(_)));
+        let recorded = events.filter(|event| {
+            let event = &event.as_ref().unwrap().event;
+            matches!(event, Event::AttemptStarted(_) | Event::LookupStarted(_))
+        });
         let recorded = recorded.count();
         assert!(self.recorder.count() <= recorded, "{} calls", self.recorder.count());
     }
@@ -298,7 +300,7 @@ struct Told {
 }
 
 fn told(report: &Value, recorder: &Recorder) -> Told {
-    let seen = recorder.seen.lock().unwrap();
+    let seen = recorder.sends();
     let (reads, sends): (Vec<_>, Vec<_>) = seen.iter().partition(|r| {
         let url = r.url.to_string();
         url.contains("auth.test") || url.contains("conversations.list")
@@ -351,7 +353,7 @@ async fn survives_every_crash(story: Story, sends_once: bool) {
             }
             assert_eq!(found, expected, "{kill:?} {report:#}");
             if sends_once {
-                let seen = teller.recorder.seen.lock().unwrap();
+                let seen = teller.recorder.sends();
                 let gated = seen.len() - reads(&seen);
                 assert_eq!(gated, expected.sends, "{kill:?}: sent twice");
             }

@@ -240,7 +240,7 @@ async fn an_unanswered_send_is_in_doubt_and_a_person_settles_it() {
         assert!(world.open_items()[0].in_doubt.is_some());
         world.handle.resolve(row.decision, resolution, name("approver")).await.unwrap();
         assert_eq!(world.finished(run).await["status"], status);
-        assert_eq!(world.recorder.count(), 1, "never sent again by itself");
+        assert_eq!(world.recorder.sends().len(), 1, "never sent again by itself");
     }
 }
 
@@ -257,10 +257,10 @@ async fn not_sent_asks_again_with_a_new_send_id_and_a_new_digest() {
     let second = world.open_items().remove(0);
     assert_eq!((first.draft_revision, second.draft_revision), (1, 2));
     assert_ne!(first.digest, second.digest);
-    assert_eq!(world.recorder.count(), 1);
+    assert_eq!(world.recorder.sends().len(), 1);
     world.vote(&second, "approver", Verdict::Approve).await.unwrap();
     assert_eq!(world.finished(run).await["status"], "completed");
-    let seen = world.recorder.seen.lock().unwrap();
+    let seen = world.recorder.sends();
     assert_ne!(seen[0], seen[1], "the send id is part of the bytes");
 }
 

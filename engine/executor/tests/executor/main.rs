@@ -2,8 +2,10 @@
 #![cfg(test)]
 
 mod actions;
+mod arrivals;
 mod bounds;
 mod branches;
+mod budgets;
 mod bulk;
 mod checkpoints;
 mod children;
@@ -24,6 +26,7 @@ mod forks;
 mod gate;
 mod interleave;
 mod listing;
+mod lookups;
 mod notices;
 mod policy;
 mod reads;

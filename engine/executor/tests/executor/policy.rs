@@ -39,6 +39,11 @@ async fn send(world: &mut World, channel: &str, text: &str) -> (RunId, Value) {
     (run, report)
 }
 
+/// Slack takes the next message for the same channel.
+fn a_moment_later(world: &World) {
+    world.advance_to(world.handle.now().plus_millis(2_000));
+}
+
 /// The open request of a run.
 fn item(world: &World, run: RunId) -> DecisionRow {
     let row = world.open_items().into_iter().find(|row| row.run == run);
@@ -167,6 +172,7 @@ async fn t13_a_standing_approval_needs_the_votes_that_it_replaces_and_sends_then
     assert_eq!(item(&world, waits).state, DecisionState::Requested);
     world.handle.endorse(&voter("approver"), "status").await.unwrap();
     for count in [1, 2] {
+        a_moment_later(&world);
         let (run, report) = send(&mut world, "C0STATUS", "up").await;
         assert_eq!(report["status"], "completed", "{report:#}");
         let view = world.handle.view().unwrap();
@@ -205,6 +211,7 @@ async fn a_restart_does_not_reset_the_count_of_the_day() {
     // somebody is waited for, so the clock stands still
     send(&mut world, "C0OTHER", "up").await;
     for _ in 0..2 {
+        a_moment_later(&world);
         assert_eq!(send(&mut world, "C0STATUS", "up").await.1["status"], "completed");
     }
     world.engine.stop().await.unwrap();

@@ -54,6 +54,9 @@ impl Reader<'_> {
         let with = node.get("with");
         let operation = self.operation(name, span)?;
         let integration = self.integration(with, &operation, span);
+        if let Ok(named) = &integration {
+            self.in_scope(&operation.provider, named.as_deref(), span);
+        }
         let built = match with {
             None => Some(Template::Literal(Value::Object(serde_json::Map::new()))),
             Some(with) => self.with(with),
@@ -172,6 +175,20 @@ impl Reader<'_> {
                 self.report(codes::INTEGRATION, node.span, message, help);
                 Err(Reported)
             }
+        }
+    }
+
+    /// The integration that a call means may be used where the workflow stands.
+    fn in_scope(&mut self, provider: &str, name: Option<&str>, call: Span) {
+        let Some(scopes) = self.environment.scopes else { return };
+        let place = self.uses.place.clone().unwrap_or_default();
+        let agent = place.agent.as_ref().map(placet_model::Principal::as_str);
+        let Some((name, used_in)) = scopes.meant(provider, name, agent) else { return };
+        if let Err(why) = used_in.allows(&place, None) {
+            let message = format!("the integration `{name}` may not be used here: {why}");
+            let help = "say where the workflow stands with document.metadata.place, or name an \
+                        integration that may be used there";
+            self.report(codes::INTEGRATION, call, message, help);
         }
     }
 

@@ -61,6 +61,7 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &Node) -> Option<Plan> {
         secrets: reader.uses.secrets.clone(),
         operations: reader.operations.clone(),
         schedule,
+        place: reader.uses.place.take(),
     };
     reader.has_digest(&plan, root).then_some(plan)
 }
@@ -89,6 +90,9 @@ impl Reader<'_> {
             self.approval_typo(metadata);
             if let Some(approval) = metadata.get("approval") {
                 self.uses.approval = self.approval(approval).unwrap_or_default();
+            }
+            if let Some(place) = metadata.get("place") {
+                self.uses.place = self.place(place);
             }
         }
         let namespace = self.label(node, "namespace");

@@ -21,6 +21,7 @@ mod names;
 mod oauth;
 mod openapi;
 mod outside;
+mod place;
 mod policy;
 mod project;
 mod reach;

@@ -59,8 +59,13 @@ fn read(
     let mut sink = Sink::new(source);
     let Some(root) = load::load(&mut sink) else { return (None, sink.finish()) };
     let (catalogue, schemas) = (Catalogue::default(), Registry::new());
-    let environment =
-        Environment { catalogue: &catalogue, integrations: None, policy: None, schemas: &schemas };
+    let environment = Environment {
+        catalogue: &catalogue,
+        integrations: None,
+        scopes: None,
+        policy: None,
+        schemas: &schemas,
+    };
     let mut reader = policy_reader(sink, environment);
     let mut policy =
         Policy { principals: principals.cloned().unwrap_or_default(), ..Policy::default() };

@@ -115,8 +115,13 @@ fn read(source: &Source, overrides: &[Override]) -> CheckedProject {
 
 fn with_reader(sink: Sink<'_>, read: impl FnOnce(&mut Reader<'_>)) -> (Vec<Diagnostic>, bool) {
     let (catalogue, schemas) = (Catalogue::default(), Registry::new());
-    let environment =
-        Environment { catalogue: &catalogue, integrations: None, policy: None, schemas: &schemas };
+    let environment = Environment {
+        catalogue: &catalogue,
+        integrations: None,
+        scopes: None,
+        policy: None,
+        schemas: &schemas,
+    };
     let mut reader = Reader::new(sink, environment);
     reader.shape_code = codes::PROJECT;
     read(&mut reader);

@@ -57,8 +57,13 @@ fn read(source: &Source) -> (Option<TestFile>, Vec<Diagnostic>) {
     let mut sink = Sink::new(source);
     let Some(root) = load::load(&mut sink) else { return (None, sink.finish()) };
     let (catalogue, schemas) = (Catalogue::default(), Registry::new());
-    let environment =
-        Environment { catalogue: &catalogue, integrations: None, policy: None, schemas: &schemas };
+    let environment = Environment {
+        catalogue: &catalogue,
+        integrations: None,
+        scopes: None,
+        policy: None,
+        schemas: &schemas,
+    };
     let mut reader = TestReader(Reader::new(sink, environment));
     let file = reader.test_file(&root);
     let (diagnostics, has_errors) = reader.0.finish();

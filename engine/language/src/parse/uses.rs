@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use placet_model::approval::ApprovalMetadata;
+use placet_model::integration::WorkflowPlace;
 use placet_model::plan::{Authentication, DurationSpec, RaiseSpec, RetryPolicy};
 
 use super::names::Place;
@@ -34,6 +35,8 @@ pub(super) struct Uses {
     pub(super) catalogs: BTreeMap<String, String>,
     /// `document.metadata.approval`.
     pub(super) approval: Option<ApprovalMetadata>,
+    /// `document.metadata.place`.
+    pub(super) place: Option<WorkflowPlace>,
     /// Every entry as `kind/name` with its place.
     declared: BTreeMap<String, Span>,
 }

@@ -192,8 +192,13 @@ fn line_ends_of_windows_and_a_byte_order_mark_change_nothing() {
 #[test]
 fn an_empty_catalogue_still_gives_a_plan_for_what_needs_no_operation() {
     let (catalogue, schemas) = (Catalogue::default(), Registry::new());
-    let environment =
-        Environment { catalogue: &catalogue, integrations: None, policy: None, schemas: &schemas };
+    let environment = Environment {
+        catalogue: &catalogue,
+        integrations: None,
+        scopes: None,
+        policy: None,
+        schemas: &schemas,
+    };
     let text = format!("{HEADER}do: [{{ a: {{ set: '${{ . }}' }} }}]\n");
     let plan = check(&Source::new("t.yaml", text), &environment).plan.expect("a plan");
     assert!(matches!(plan.tasks.0[0].kind, TaskKind::Set(Template::Expression(_))));

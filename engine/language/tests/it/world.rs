@@ -78,6 +78,7 @@ impl World {
         Environment {
             catalogue: &self.catalogue,
             integrations: Some(&self.integrations),
+            scopes: None,
             policy: Some(&self.policy),
             schemas: &self.schemas,
         }

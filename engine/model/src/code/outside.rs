@@ -33,6 +33,21 @@ pub(super) const CODES: &[Code] = codes! {
         what: "Several copies of the stream were asked for, so the servers are to be relied on, but they write to disk at intervals: a power cut loses what they have acknowledged. The log of this engine is not concerned."
         help: "set jetstream { sync_interval: always } on each, or ask for one copy (nats.replicas)"
         next: "`placet nats config` prints a configuration that has it. With one copy the engine goes on and the status says that the server syncs at intervals.";
+    "PL5030" 422 "the integration cannot be connected by OAuth like this"
+        at: "`placet integrations connect … --oauth`, `POST /api/v1/integrations/{provider}/authorize`"
+        what: "The provider's manifest has no `auth.oauth`, or its settings give no address of the authorization server, or the id or secret of your own app at the provider is missing."
+        help: "see the detail; your app's id and secret are given with --client-id and --client-secret"
+        next: "Register an app at the provider, with the redirect address that the command prints, and give its id and secret: they are sealed with the credential. `adapters/PROVIDERS.md` says which providers can be connected so; the others take a credential.";
+    "PL5031" 410 "the authorization is over"
+        at: "`placet integrations connect … --oauth`; the page on which a provider's answer arrives"
+        what: "A link to a provider is good for ten minutes, for the browser that opens it first, for one answer. This one was used, is too old, was replaced by a newer one, or came back in another browser or from another provider."
+        help: "ask for a new link"
+        next: "Run the command again and open the link that it prints in the browser in which you are logged in at the provider. If you did not ask for a link yourself and were sent one, do not open it.";
+    "PL5032" 502 "the provider gave no grant"
+        at: "`placet integrations connect … --oauth`; the page on which a provider's answer arrives"
+        what: "The provider refused, the person declined, its answer was of another server than expected, or its token endpoint gave no token that can be used. Nothing is connected, and what was connected before stands as it was."
+        help: "see the detail, which has the provider's own words"
+        next: "`access_denied` means that the person declined. `redirect_uri` in the words: register the redirect address that the command printed, letter by letter. `invalid_client`: the id or secret of your app is wrong. Then ask for a new link.";
     "PL6001" 422 "the manifest cannot be used"
         at: "`placet check`, `placet deploy`, `placet dev`"
         what: "A provider's manifest in `adapters/` has a member that is unknown or contradicts another one, or lacks one that its operations need."

@@ -123,4 +123,24 @@ pub(super) const CODES: &[Code] = codes! {
         what: "The operation or the integration is not among those that this agent may ask for, or the policy blocks the operation for everybody."
         help: "the operator lists it under agents in placet.toml"
         next: "A grant only lets the agent ask: what it asks for still waits for a person.";
+    "PL4060" 409 "the integration cannot be tested"
+        at: "`placet integrations test`"
+        what: "There is nobody to ask, or nothing to ask with: an engine in sandbox mode, a provider that has no call which tells whose a credential is, or an integration without a credential. Nothing was recorded."
+        help: "see the detail"
+        next: "Test a connection on an engine that was started with --mode live. Where a provider has no such call, the connection acts under the lineage of its credential, and its first send shows whether that is good.";
+    "PL4061" 502 "the provider was not heard"
+        at: "`placet integrations test`, `rotate`"
+        what: "The provider was not reached, or had no time for the question. That says nothing about the credential, so nothing about the integration was changed."
+        help: "try again later"
+        next: "The detail has what came instead. If it goes on, look at the way out: DNS, TLS, egress.allow, and the provider's own status page.";
+    "PL4062" 409 "the credential may be another account's"
+        at: "`placet integrations rotate`"
+        what: "The new credential acts as another account than the one in force, or the provider does not say whose it is. It was forgotten again, and the one in force stays. Approvals bind whose account sends, so this is never taken for granted."
+        help: "use a credential of the same account, or say what is meant"
+        next: "If another account is meant, add --new-identity: approvals that are bound to the one before are void at their claim. Where the provider does not tell, --same-account is your word that it is the same one.";
+    "PL4063" 403 "the integration may not be used here"
+        at: "deploying, drafts, and claims"
+        what: "An operator has limited the integration to a workstream, a space, what certain eyes can see, or certain agents, and this workflow or this requester is outside of that."
+        help: "use an integration that may be used here, or have an operator widen its scope"
+        next: "`placet integrations show NAME` tells where it may be used, `placet integrations scope NAME` sets it. A workflow says where it stands with document.metadata.place.";
 };

@@ -1,7 +1,7 @@
 //! Events of integrations. No credential ever stands here: names of its fields and its version do.
 
-use crate::IntegrationId;
-use crate::integration::Identity;
+use crate::integration::{Identity, UseScope, Visibility};
+use crate::{IntegrationId, Principal};
 use serde::{Deserialize, Serialize};
 
 /// An integration was configured or configured again.
@@ -88,4 +88,30 @@ pub struct IntegrationEnabled {
 pub struct IntegrationDisconnected {
     /// Which integration.
     pub integration: IntegrationId,
+}
+
+/// Where it may be used was set; what is not given does not matter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IntegrationScoped {
+    /// Which integration.
+    pub integration: IntegrationId,
+    /// Only by workflows of this workstream.
+    pub workstream: Option<String>,
+    /// Only by workflows of this space of the workstream.
+    pub space: Option<String>,
+    /// Only where at most these can see it.
+    pub visibility: Option<Visibility>,
+    /// Only for these agents.
+    pub agents: Vec<Principal>,
+}
+
+impl From<&IntegrationScoped> for UseScope {
+    fn from(body: &IntegrationScoped) -> Self {
+        Self {
+            workstream: body.workstream.clone(),
+            space: body.space.clone(),
+            visibility: body.visibility,
+            agents: body.agents.clone(),
+        }
+    }
 }

@@ -1,12 +1,12 @@
 //! What decisions and attempts mean for where a run stands.
 
-use super::{Attempt, Line, NO_ATTEMPT, Stage, Stands, State, Step};
+use super::{Attempt, Line, Lookup, NO_ATTEMPT, Stage, Stands, State, Step};
 use crate::WaitingFor;
-use placet_model::AttemptId;
 use placet_model::attempt::RefuseReason;
 use placet_model::decision::Settlement;
 use placet_model::event::attempt::{AttemptDeferred, AttemptRefused, AttemptStarted};
 use placet_model::event::decision::DecisionSettled;
+use placet_model::{AttemptId, Event};
 
 impl State {
     pub(super) fn settled(&mut self, body: &DecisionSettled) -> Step {
@@ -29,6 +29,7 @@ impl State {
     }
 
     pub(super) fn attempt_started(&mut self, body: &AttemptStarted) -> Step {
+        self.lookup_needless(body.attempt);
         self.stand(&body.task, Stands::Waiting(WaitingFor::Answer))?;
         let place = self.line(&body.task);
         let line = &mut self.lines[place];
@@ -61,6 +62,7 @@ impl State {
     }
 
     pub(super) fn attempt_ended(&mut self, id: AttemptId) -> Step {
+        self.lookup_needless(id);
         if let Some((line, _)) = self.take(id)? {
             line.stands = Stands::Ready;
         }
@@ -106,5 +108,34 @@ impl State {
         let detached = self.detached.iter_mut().find(|detached| detached.id == id);
         detached.ok_or(NO_ATTEMPT)?.in_doubt = true;
         Ok(())
+    }
+
+    /// Whether a look-up of this attempt is due or under way.
+    pub(crate) fn is_looked_up(&self, attempt: AttemptId) -> bool {
+        self.lookups.iter().any(|lookup| lookup.attempt == attempt)
+    }
+
+    /// A look-up is due, is under way, or has ended.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the rest are no events of look-ups")]
+    pub(super) fn looked_up(&mut self, event: &Event) -> Step {
+        let (attempt, due_at) = match event {
+            Event::LookupPlanned(body) => (body.attempt, Some(Some(body.due_at))),
+            Event::LookupStarted(body) => (body.attempt, Some(None)),
+            Event::LookupEnded(body) => (body.attempt, body.next_at.map(Some)),
+            _ => return Err("it is no event of a look-up"),
+        };
+        let known = self.is_looked_up(attempt);
+        if !known && self.known(attempt).is_none_or(|known| !known.in_doubt) {
+            return Err(NO_ATTEMPT);
+        }
+        self.lookups.retain(|lookup| lookup.attempt != attempt);
+        self.lookups.extend(due_at.map(|due_at| Lookup { attempt, due_at }));
+        Ok(())
+    }
+
+    /// It is known what became of the attempt, or it goes again: what was due is not made. What is
+    /// under way still ends.
+    fn lookup_needless(&mut self, attempt: AttemptId) {
+        self.lookups.retain(|lookup| lookup.attempt != attempt || lookup.due_at.is_none());
     }
 }

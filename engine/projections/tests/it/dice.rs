@@ -2,6 +2,7 @@
 
 mod flow;
 mod leaf;
+mod lookup;
 mod project;
 
 use crate::make::*;
@@ -74,6 +75,11 @@ impl Dice {
             let asked = self.one_in(3).then(|| ActionRequested { key, content }.into());
             let begins = started_with(self.pick(&["a", "b"]), deadline);
             return std::iter::once(begins).chain(asked).collect();
+        }
+        if self.one_in(3)
+            && let Some(event) = self.looks(run)
+        {
+            return vec![event];
         }
         if !run.detached.is_empty() && self.one_in(3) {
             let detached: Vec<_> = run.detached.values().collect();

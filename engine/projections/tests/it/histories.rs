@@ -9,6 +9,7 @@ use crate::{dice::Dice, oracle, witness::Witness};
 use placet_core::Run;
 use placet_model::event::EventKind;
 use placet_model::event::child::{ScheduleFired, Trigger};
+use placet_model::event::lookup::LookupFinding;
 use placet_model::event::wait::{EventReceived, EventsDelivered};
 use placet_model::{Event, Position, RunId, StreamId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,7 +41,9 @@ impl History {
 
     /// Runs of which more can come.
     fn live(&self) -> impl Iterator<Item = &Run> {
-        self.runs.values().filter(|run| !run.is_over() || !run.detached.is_empty())
+        let more =
+            |run: &&Run| !run.is_over() || !run.detached.is_empty() || !run.lookups.is_empty();
+        self.runs.values().filter(more)
     }
 
     /// Some runs each get up to four events in one commit.
@@ -77,7 +80,11 @@ impl History {
             let kind = ["order", "invoice", "other"][self.dice.below(3)].to_owned();
             let (identity, envelope) = (self.dice.identity(), content(1));
             let to = self.runs.keys().next().copied().filter(|_| self.dice.one_in(4));
-            group.push(EventReceived { kind, identity, envelope, to }.into());
+            if self.dice.one_in(2) {
+                group.push(EventReceived { kind, identity, envelope, to }.into());
+            } else {
+                group.push(posted(&kind, identity));
+            }
         }
         if self.dice.one_in(10) {
             let up_to = self.witness.arrivals.last().map_or(Position::START, |row| row.position);
@@ -234,6 +241,11 @@ fn once_every_run_is_over_nothing_is_due_and_nobody_must_be_looked_at() {
             for attempt in run.detached.clone().into_values() {
                 events.extend(apply_all(run, vec![Dice::answer(&attempt)], now));
             }
+            for (id, lookup) in run.lookups.clone() {
+                let nothing = (LookupFinding::Unanswered, None);
+                let ended = looked_up((id, lookup.number), nothing, None);
+                events.extend(apply_all(run, vec![ended], now));
+            }
             if !events.is_empty() {
                 group.push((StreamId::Run(*id), events));
             }
@@ -243,8 +255,8 @@ fn once_every_run_is_over_nothing_is_due_and_nobody_must_be_looked_at() {
         let status = placet_projections::status(&history.world.view()).unwrap();
         for (table, rows) in status.tables {
             let left = match table {
-                "proj_hot_v5" => Some(1), // the cursor
-                "proj_due_v5" | "proj_listeners_v5" => Some(0),
+                "proj_hot_v6" => Some(1), // the cursor
+                "proj_due_v6" | "proj_listeners_v6" => Some(0),
                 _ => None,
             };
             assert!(left.is_none_or(|left| rows == left), "{table} has {rows} rows");

@@ -14,6 +14,10 @@ use placet_model::event::decision::{
     DecisionRequested, DecisionSettled, DraftEdited, DraftOrigin, DraftPrepared, ResolutionCast,
     VoteCast,
 };
+use placet_model::event::inbound::InboundReceived;
+use placet_model::event::lookup::{
+    AbsenceWorth, LookupEnded, LookupFinding, LookupPlanned, LookupStarted,
+};
 use placet_model::event::notice::{NoticeAbout, NoticeQueued, NoticeSent};
 use placet_model::event::run::{
     FaultCaught, FaultFact, RunCancelled, RunCompleted, RunFaulted, RunStarted, TaskCompleted,
@@ -150,6 +154,15 @@ pub(crate) fn ordered(task: &TaskPath, child: RunId, awaited: bool) -> Event {
 pub(crate) fn received(kind: &str, id: &str) -> Event {
     let (kind, identity) = (kind.to_owned(), digest(id));
     EventReceived { kind, identity, envelope: content(1), to: None }.into()
+}
+
+/// A provider posted an event.
+pub(crate) fn posted(kind: &str, identity: Digest) -> Event {
+    let (kind, event_key) = (kind.to_owned(), "communication.message.received".to_owned());
+    let integration = IntegrationId::from_bytes([3; 16]);
+    let correlate = vec![digest("thread")];
+    InboundReceived { integration, credential_version: 1, kind, event_key, identity, correlate }
+        .into()
 }
 
 pub(crate) fn completed(task: &TaskPath) -> Event {
@@ -381,4 +394,34 @@ pub(crate) fn in_doubt(id: AttemptId, try_number: u32) -> Event {
 pub(crate) fn reconciled(id: AttemptId, resolution: Resolution) -> Event {
     let output = (resolution == Resolution::Sent).then_some(content(6));
     AttemptReconciled { attempt: id, resolution, by: ReconciledBy::Person, output }.into()
+}
+
+pub(crate) fn planned(attempt: AttemptId, number: u32, due_at: Timestamp) -> Event {
+    LookupPlanned { attempt, number, operation: "slack.conversations.history".into(), due_at }
+        .into()
+}
+
+pub(crate) fn looking(attempt: AttemptId, number: u32) -> Event {
+    LookupStarted {
+        attempt,
+        number,
+        operation: "slack.conversations.history".into(),
+        operation_digest: digest("look-up"),
+        mode: Mode::Sandbox,
+        integration: None,
+        credential_version: 0,
+        with: content(1),
+        request: content(2),
+        request_digest: digest("request"),
+    }
+    .into()
+}
+
+pub(crate) fn looked_up(
+    (attempt, number): (AttemptId, u32),
+    (finding, worth): (LookupFinding, Option<AbsenceWorth>),
+    next_at: Option<Timestamp>,
+) -> Event {
+    let answer = AnswerFacts::default();
+    LookupEnded { attempt, number, finding, worth, count: 0, answer, detail: None, next_at }.into()
 }

@@ -3,7 +3,7 @@
 use crate::support::{NOW, World};
 use crate::witness::Witness;
 use placet_core::Run;
-use placet_core::run::{Activity, Branch, Fork, Frame, FrameKind, Phase};
+use placet_core::run::{Activity, Branch, Fork, Frame, FrameKind, LookupStage, Phase};
 use placet_model::decision::DecisionState;
 use placet_model::{DecisionId, Position, RunId, TaskPath, Timestamp};
 use placet_projections::{Due, DueRow, RunStatus, Source, WaitingFor};
@@ -309,6 +309,9 @@ impl Lists {
                 self.in_flight.insert(run.id);
             }
         }
+        if run.lookups.values().any(|lookup| lookup.stage == LookupStage::UnderWay) {
+            self.in_flight.insert(run.id);
+        }
         for branch in run.branches() {
             if let Activity::Approved(_, ask) = &branch.activity {
                 self.approved.insert(ask.decision);
@@ -362,6 +365,10 @@ fn due(run: &Run) -> Vec<(Timestamp, Due)> {
     due.extend(open.filter_map(|ask| {
         let (at, ..) = ask.notices_due().into_iter().next()?;
         (at < ask.expires_at).then_some((at, Due::Notice(ask.decision)))
+    }));
+    due.extend(run.lookups.iter().filter_map(|(id, lookup)| match lookup.stage {
+        LookupStage::Due(at) => Some((at, Due::Lookup(*id))),
+        _ => None,
     }));
     for branch in run.branches() {
         let Activity::Deferred(_, attempt, until) = &branch.activity else { continue };

@@ -9,7 +9,7 @@ use placet_model::event::integration::{
     CredentialStored, CredentialUsed, HealthCheckFailed, IntegrationConnected, IntegrationDisabled,
     IntegrationDisconnected, IntegrationEnabled, IntegrationTested,
 };
-use placet_model::integration::{Identity, Integration, IntegrationStatus};
+use placet_model::integration::{Identity, Integration, IntegrationStatus, UseScope};
 use placet_model::{Event, PayloadRef, StreamId};
 use placet_projections::{Located, Pauses};
 use std::collections::BTreeSet;
@@ -54,7 +54,8 @@ fn failed(n: u128) -> Event {
 
 fn tested(n: u128, id: &str) -> Event {
     let (identity, label) = (identity(id), "Sales team".into());
-    IntegrationTested { integration: integration(n), identity, label, scopes: vec![] }.into()
+    let scopes = vec!["chat:write".into()];
+    IntegrationTested { integration: integration(n), identity, label, scopes }.into()
 }
 
 fn of(n: u128) -> StreamId {
@@ -92,6 +93,8 @@ fn an_integration_carries_what_was_connected_tested_and_stored() {
         reason: None,
         credential_version: 2,
         is_default: true,
+        scopes: vec!["chat:write".into()],
+        used_in: UseScope::default(),
     };
     assert_eq!(all(&world), [expected]);
     world.append(of(1), [connected(1, "slack", true)]);

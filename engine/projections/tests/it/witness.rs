@@ -2,9 +2,10 @@
 //! single run does not know.
 
 use placet_model::event::child::{ChildStarted, ScheduleFired};
+use placet_model::event::inbound::ENVELOPE;
 use placet_model::integration::IntegrationStatus;
 use placet_model::{
-    Digest, Event, IntegrationId, Position, RecordedEvent, RunId, StreamId, TaskPath,
+    Digest, Event, IntegrationId, PayloadRef, Position, RecordedEvent, RunId, StreamId, TaskPath,
 };
 use placet_projections::{ArrivalRow, Located, OrderRow, OrderStage, OrderedBy, Pauses};
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,6 +52,11 @@ impl Witness {
         match &event.event {
             Event::EventReceived(body) => {
                 let row = row(event, (&body.kind, body.to), body.envelope);
+                self.came(body.identity, row);
+            }
+            Event::InboundReceived(body) => {
+                let own = PayloadRef::new(event.revision, ENVELOPE);
+                let row = row(event, (&body.kind, None), own);
                 self.came(body.identity, row);
             }
             Event::EventsDelivered(body) => self.delivered = body.up_to,
@@ -188,7 +194,7 @@ impl Witness {
 fn row(
     event: &RecordedEvent,
     (kind, to): (&str, Option<RunId>),
-    payload: placet_model::PayloadRef,
+    payload: PayloadRef,
 ) -> ArrivalRow {
     ArrivalRow {
         position: event.position,

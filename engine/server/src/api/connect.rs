@@ -8,6 +8,7 @@ use super::identity::{self, Asked};
 use crate::app::{App, reading};
 use crate::caller::Caller;
 use crate::problem::{Problem, with_sources};
+use placet_adapters::oauth::KeptGrant;
 use placet_adapters::{CallIntegration, Manifest, SecretText};
 use placet_executor::govern::Connect;
 use placet_executor::world::World;
@@ -16,7 +17,7 @@ use placet_model::integration::{Identity, Integration};
 use placet_model::{IntegrationId, Principal};
 use serde::Deserialize;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What `POST /integrations` takes.
@@ -33,24 +34,67 @@ pub(super) struct ConnectBody {
     /// Whether steps that name no integration use it; when it is left out, the provider's first
     /// one does.
     default: Option<bool>,
+    /// What a person has given instead of a credential; never in a body.
+    #[serde(skip)]
+    granted: Option<Granting>,
+}
+
+/// What is sealed together: fields, and a grant with the names of its tokens.
+struct Sealing {
+    fields: BTreeMap<String, SecretText>,
+    grant: Option<(KeptGrant, Vec<String>)>,
+}
+
+impl From<Granting> for Sealing {
+    fn from(given: Granting) -> Self {
+        Self { fields: given.fields, grant: Some((given.grant, given.names)) }
+    }
+}
+
+/// Tokens of a grant, and what is kept beside them.
+pub(super) struct Granting {
+    pub(super) fields: BTreeMap<String, SecretText>,
+    pub(super) grant: KeptGrant,
+    /// Names of the fields in which its tokens stand.
+    pub(super) names: Vec<String>,
+}
+
+impl ConnectBody {
+    pub(super) fn granted(
+        (name, provider): (String, String),
+        settings: Value,
+        granting: Granting,
+    ) -> Self {
+        let (credential, default) = (Value::Null, None);
+        Self { name, provider, settings, credential, default, granted: Some(granting) }
+    }
+
+    pub(super) fn with_default(self, default: Option<bool>) -> Self {
+        Self { default, ..self }
+    }
 }
 
 /// Connects, or connects again under the same id.
 pub(super) async fn connect_one(
     app: &Arc<App>,
     caller: &Caller,
-    body: ConnectBody,
+    mut body: ConnectBody,
 ) -> Result<Integration, Problem> {
     // one at a time: a name is looked up, then given
     let _turn = app.connecting.lock().await;
     app.handle.demand(&caller.principal, Role::Operator)?;
     let world = app.handle.world();
-    let manifest = manifest(app, &body)?;
-    check_name(&world, &body)?;
+    let manifest = manifest(app, &body.provider)?;
+    check_name(&world, (&body.name, &body.provider))?;
     let settings = manifest.settings(&body.settings).map_err(|violations| {
         Problem::malformed(format!("settings of {}: {violations}", body.provider))
     })?;
-    let fields = credential(&manifest, &body.credential)?;
+    let fields = if let Some(granting) = body.granted.take() {
+        Some(Sealing::from(granting))
+    } else {
+        let fields = credential(Some(&manifest), &body.credential)?;
+        fields.map(|fields| Sealing { fields, grant: None })
+    };
     let id = app.handle.integration_id(&body.name);
     let sealed = match fields {
         Some(fields) => {
@@ -95,25 +139,25 @@ pub(super) async fn connect_one(
     Ok(app.handle.connect(&caller.principal, id, connect).await?)
 }
 
-fn manifest(app: &App, body: &ConnectBody) -> Result<Arc<Manifest>, Problem> {
-    let manifest = app.handle.adapters().manifest(&body.provider);
+pub(super) fn manifest(app: &App, provider: &str) -> Result<Arc<Manifest>, Problem> {
+    let manifest = app.handle.adapters().manifest(provider);
     manifest.cloned().ok_or_else(|| {
         Problem::new(
             "PL4012",
-            format!("there is no provider {:?}; see `placet adapters list`", body.provider),
+            format!("there is no provider {provider:?}; see `placet adapters list`"),
         )
     })
 }
 
 /// A name is written in workflows and on cards; it keeps its provider.
-fn check_name(world: &World, body: &ConnectBody) -> Result<(), Problem> {
-    body.name.parse::<Principal>().map_err(|_error| {
+pub(super) fn check_name(world: &World, (name, provider): (&str, &str)) -> Result<(), Problem> {
+    name.parse::<Principal>().map_err(|_error| {
         Problem::malformed(
             "name: use 1 to 63 of a-z, 0-9, _ and -, starting with a letter or digit",
         )
     })?;
-    match world.by_name(&body.name) {
-        Some(known) if known.provider != body.provider => {
+    match world.by_name(name) {
+        Some(known) if known.provider != provider => {
             let detail = format!(
                 "the integration {} is of {}; disconnect it first",
                 known.name, known.provider
@@ -130,28 +174,18 @@ fn is_first(world: &World, id: IntegrationId, provider: &str) -> bool {
     world.integration(provider, None).is_none_or(|usual| usual.id == id)
 }
 
-/// The fields of a credential as the manifest wants them.
-fn credential(
-    manifest: &Manifest,
+/// The fields of a credential, as the manifest wants them where it is given.
+pub(super) fn credential(
+    manifest: Option<&Manifest>,
     given: &Value,
 ) -> Result<Option<BTreeMap<String, SecretText>>, Problem> {
-    let fields = match given {
-        Value::Null => return Ok(None),
-        Value::Object(fields) => fields,
-        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-            return Err(Problem::malformed(
-                "credential: an object of field names and texts is needed",
-            ));
-        }
-    };
-    let mut secrets = BTreeMap::new();
-    for (name, value) in fields {
-        let Value::String(text) = value else {
-            return Err(Problem::malformed(format!("credential: {name} must be a text")));
-        };
-        secrets.insert(name.clone(), SecretText::new(text.as_str()));
+    if given.is_null() {
+        return Ok(None);
     }
-    if let Some(schema) = manifest.credential_schema() {
+    let secrets = texts("credential", given)?;
+    if let Some(manifest) = manifest
+        && let Some(schema) = manifest.credential_schema()
+    {
         schema.validate(given).map_err(|violations| {
             Problem::malformed(format!("credential of {}: {violations}", manifest.provider()))
         })?;
@@ -159,12 +193,32 @@ fn credential(
     Ok(Some(secrets))
 }
 
+/// Field names and secrets; nothing is none.
+pub(super) fn texts(what: &str, given: &Value) -> Result<BTreeMap<String, SecretText>, Problem> {
+    let fields = match given {
+        Value::Null => return Ok(BTreeMap::new()),
+        Value::Object(fields) => fields,
+        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            let words = format!("{what}: an object of field names and texts is needed");
+            return Err(Problem::malformed(words));
+        }
+    };
+    let mut secrets = BTreeMap::new();
+    for (name, value) in fields {
+        let Value::String(text) = value else {
+            return Err(Problem::malformed(format!("{what}: {name} must be a text")));
+        };
+        secrets.insert(name.clone(), SecretText::new(text.as_str()));
+    }
+    Ok(secrets)
+}
+
 /// Seals the version after every one that the vault has or the log names: a vault that was lost, or
 /// came back from a backup, does not know them all. Durable when this returns.
 async fn seal(
     app: &Arc<App>,
     (id, known): (IntegrationId, u32),
-    fields: BTreeMap<String, SecretText>,
+    Sealing { fields, grant }: Sealing,
 ) -> Result<(u32, Vec<String>), Problem> {
     let vault = app.vault.clone();
     let vault = vault.ok_or_else(|| {
@@ -175,8 +229,13 @@ async fn seal(
     reading(app, move |_app| {
         let last = vault.latest_version(id).map_err(|error| vault_problem(&error))?;
         let version = last.unwrap_or(0).max(known) + 1;
-        vault.store(id, version, &fields).map_err(|error| vault_problem(&error))?;
-        Ok((version, fields.into_keys().collect()))
+        let (stored, names) = match &grant {
+            Some((grant, names)) => (vault.store_granted(id, version, (&fields, grant)), names),
+            None => (vault.store(id, version, &fields), &Vec::new()),
+        };
+        stored.map_err(|error| vault_problem(&error))?;
+        let names: BTreeSet<String> = fields.into_keys().chain(names.iter().cloned()).collect();
+        Ok((version, names.into_iter().collect()))
     })
     .await
 }

@@ -1,7 +1,7 @@
 //! Integrations: list, connect, enable, disable, disconnect.
 
 use super::connect::{ConnectBody, connect_one};
-use super::{Answer, connect};
+use super::{Answer, connect, revoke};
 use crate::app::{App, reading};
 use crate::caller::Caller;
 use crate::extract::{Json, Nothing, Params, Place};
@@ -65,9 +65,8 @@ pub(super) async fn disconnect(
     let integration = app.handle.named(&name)?;
     let id = integration.id;
     let mut answer = set(&app, &caller, name, IntegrationStatus::Disconnected).await?;
-    let manifest = app.handle.adapters().manifest(&integration.provider);
-    if let Some(revoke) = manifest.and_then(|manifest| manifest.revoke()) {
-        answer["credential"] = revoke.words().into();
+    if let Some(words) = revoke::take_back(&app, &integration).await {
+        answer["credential"] = words.into();
     }
     if let Some(vault) = app.vault.clone() {
         reading(&app, move |_app| vault.forget(id).map_err(|e| connect::vault_problem(&e))).await?;
@@ -82,6 +81,6 @@ async fn set(app: &App, caller: &Caller, name: String, status: IntegrationStatus
 }
 
 /// An integration as the API shows it; it holds no secret.
-fn to_json(world: &World, integration: &Integration) -> Value {
+pub(super) fn to_json(world: &World, integration: &Integration) -> Value {
     rows::integration(integration, world.paused_integrations.contains(&integration.id))
 }

@@ -7,7 +7,7 @@ use crate::documents::Documents;
 use crate::extract::{Json, Params};
 use crate::problem::Problem;
 use axum::extract::State;
-use placet_language::{Checked, Diagnostic, DocumentAt, Environment, Source};
+use placet_language::{Checked, Diagnostic, DocumentAt, Environment, Scopes, Source};
 use placet_model::Digest;
 use placet_model::integration::IntegrationStatus;
 use placet_model::plan::Plan;
@@ -143,6 +143,7 @@ async fn check_once(
             .filter(|integration| integration.status != IntegrationStatus::Disconnected)
             .map(|integration| (integration.name.clone(), integration.provider.clone()));
         let integrations: BTreeMap<String, String> = connected.collect();
+        let scopes = Scopes::of(world.integrations.values());
         let adapters = app.handle.adapters();
         let mut catalogue = adapters.catalogue();
         documents.put_into(&mut catalogue);
@@ -150,6 +151,7 @@ async fn check_once(
         let environment = Environment {
             catalogue: &catalogue,
             integrations: Some(&integrations),
+            scopes: Some(&scopes),
             policy: has_people.then_some(&*world.policy),
             schemas: adapters.registry(),
         };

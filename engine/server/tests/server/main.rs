@@ -11,6 +11,7 @@ mod browser;
 mod deploy;
 mod evidence;
 mod fuzz;
+mod hooks;
 mod http;
 mod inbox;
 mod integrations;

@@ -57,6 +57,12 @@ mutants! {
     PutOffReadExpires,
     /// A restart does not look at the calls that were under way.
     RestartForgetsCalls,
+    /// What a look-up does not find is taken for unsent at once: it may still arrive, or be seen later.
+    AbsenceIsProof,
+    /// Of several matches of a look-up nobody is asked: one is as good as another.
+    AnyMatchWillDo,
+    /// A look-up without an answer is taken for one that found nothing.
+    SilenceIsAbsence,
 }
 
 /// From now on this one is on, in the whole process.

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use std::sync::Arc;
+
 use super::http::Received;
 
 const POST: &str = "chat.postMessage";
@@ -30,8 +32,33 @@ pub enum Behaviour {
         /// Value of the header.
         retry_after_s: u32,
     },
+    /// Takes effect and answers with less than it has announced, then closes.
+    ApplyThenTruncate(Answer),
+    /// Takes effect and answers a byte at a time, for longer than anybody waits.
+    ApplyThenDrip(Answer),
+    /// Does what this says of the request and of what has taken effect before.
+    Play(Play),
     /// Keeps the request waiting for [`super::Provider::release`], then does the rest.
     HoldThen(Box<Self>),
+}
+
+/// A provider that a test plays.
+#[derive(Clone)]
+pub struct Play(Arc<Plays>);
+
+type Plays = dyn Fn(&Received, &[Received]) -> Behaviour + Send + Sync;
+
+impl Play {
+    /// What it does with each request; never another play.
+    pub fn new(does: impl Fn(&Received, &[Received]) -> Behaviour + Send + Sync + 'static) -> Self {
+        Self(Arc::new(does))
+    }
+}
+
+impl std::fmt::Debug for Play {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Play")
+    }
 }
 
 /// A canned answer.
@@ -54,6 +81,8 @@ pub(super) enum Reaction {
     ApplyThenSilence,
     ApplyThenReset,
     ApplyThenGarbage,
+    ApplyThenTruncate(Answer),
+    ApplyThenDrip(Answer),
     Reset,
 }
 
@@ -105,6 +134,9 @@ impl Behaviour {
                     Answer::status(429, &body).header("Retry-After", &retry_after_s.to_string()),
                 )
             }
+            Self::ApplyThenTruncate(answer) => Reaction::ApplyThenTruncate(answer),
+            Self::ApplyThenDrip(answer) => Reaction::ApplyThenDrip(answer),
+            Self::Play(play) => (play.0)(request, applied).reaction(request, applied),
             Self::HoldThen(then) => Reaction::Wait(*then),
         }
     }

@@ -6,6 +6,8 @@ use tokio::net::TcpStream;
 
 use super::behaviour::Answer;
 
+/// Between two bytes of an answer that drips.
+const DRIP: std::time::Duration = std::time::Duration::from_millis(100);
 /// Requests above this are not read: a test that needs more says so here.
 const REQUEST_BYTES_MAX: usize = 16 * 1024 * 1024;
 
@@ -77,6 +79,31 @@ pub(super) async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option
 
 /// Writes an answer; says whether the connection still stands.
 pub(super) async fn write(stream: &mut TcpStream, answer: &Answer) -> bool {
+    write_raw(stream, &bytes(answer)).await
+}
+
+/// Writes an answer without its last byte.
+pub(super) async fn write_part(stream: &mut TcpStream, answer: &Answer) {
+    let answer = Answer {
+        body: if answer.body.is_empty() { vec![b' '] } else { answer.body.clone() },
+        ..answer.clone()
+    };
+    let bytes = bytes(&answer);
+    write_raw(stream, &bytes[..bytes.len() - 1]).await;
+}
+
+/// Writes an answer a byte at a time.
+pub(super) async fn drip(stream: &mut TcpStream, answer: &Answer) {
+    let mut pace = tokio::time::interval(DRIP);
+    for byte in bytes(answer) {
+        if !write_raw(stream, &[byte]).await {
+            return;
+        }
+        pace.tick().await;
+    }
+}
+
+fn bytes(answer: &Answer) -> Vec<u8> {
     let mut head =
         format!("HTTP/1.1 {} Scripted\r\nContent-Length: {}\r\n", answer.status, answer.body.len());
     for (name, value) in &answer.headers {
@@ -85,7 +112,7 @@ pub(super) async fn write(stream: &mut TcpStream, answer: &Answer) -> bool {
     head.push_str("\r\n");
     let mut bytes = head.into_bytes();
     bytes.extend_from_slice(&answer.body);
-    write_raw(stream, &bytes).await
+    bytes
 }
 
 /// Writes bytes as they are; says whether the connection still stands.

@@ -75,6 +75,11 @@ fn said(event: &RecordedEvent) -> Option<String> {
         Event::KeyRevoked(body) => {
             format!("the key {} of {} was revoked", body.key, body.principal)
         }
+        Event::LookupStarted(body) => format!(
+            "it was looked up with {} in {} mode, by the request {}",
+            body.operation, body.mode, body.request_digest
+        ),
+        Event::LookupEnded(body) => format!("the look-up ended: {}", body.finding),
         Event::AttemptReconciled(body) => format!("the doubt was settled: {}", body.resolution),
         _ => return None,
     })

@@ -17,7 +17,7 @@ use placet_model::event::decision::{
 use placet_model::event::governance::{BreakGlassReviewed, Review, StandingEndorsed};
 
 /// Whose account: ` as U1 of T1 (int_…)`.
-fn account(integration: Option<&BoundIntegration>) -> String {
+pub(super) fn account(integration: Option<&BoundIntegration>) -> String {
     let words = |bound: &BoundIntegration| {
         format!(" as {} of {} ({})", bound.identity.id, bound.identity.tenant, bound.id)
     };
@@ -211,7 +211,7 @@ pub(super) fn attempt_started(teller: &Teller<'_>, body: &AttemptStarted) -> Str
     )
 }
 
-fn answered(answer: &AnswerFacts) -> String {
+pub(super) fn answered(answer: &AnswerFacts) -> String {
     if answer.status == 0 { String::new() } else { format!(" (the answer was {})", answer.status) }
 }
 

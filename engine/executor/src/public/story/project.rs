@@ -1,18 +1,20 @@
 //! Sentences about the project: integrations, policy, deployments, the engine, the log itself.
 
 use super::words::{Teller, brief, moment};
+use placet_model::PayloadRef;
 use placet_model::event::child::{ScheduleFired, ScheduleMatched, Trigger};
 use placet_model::event::governance::{
     CheckpointCosigned, CheckpointSigned, EngineStarted, EpochStarted, OperationRegistered,
     OutboundPaused, OutboundResumed, PayloadErased, PolicyChanged, WorkflowDeployed,
 };
+use placet_model::event::inbound::{ENVELOPE, InboundReceived, InboundRejected, Refusals};
 use placet_model::event::integration::{
     CredentialStored, CredentialUsed, HealthCheckFailed, IntegrationConnected,
-    IntegrationDisconnected, IntegrationTested,
+    IntegrationDisconnected, IntegrationScoped, IntegrationTested,
 };
 use placet_model::event::people::{KeyRegistered, KeyRevoked};
 use placet_model::event::wait::{EventReceived, EventsDelivered};
-use placet_model::integration::Identity;
+use placet_model::integration::{Identity, UseScope};
 
 fn account(identity: &Identity) -> String {
     format!("{} of {}", identity.id, identity.tenant)
@@ -59,6 +61,11 @@ pub(super) fn disconnected(teller: &Teller<'_>, body: &IntegrationDisconnected) 
     format!("{who} disconnected {}: approvals that are bound to it are void", body.integration)
 }
 
+pub(super) fn scoped(teller: &Teller<'_>, body: &IntegrationScoped) -> String {
+    let (who, id) = (teller.who(), body.integration);
+    format!("{who} set where {id} may be used: {}", UseScope::from(body))
+}
+
 pub(super) fn policy_changed(teller: &Teller<'_>, body: &PolicyChanged) -> String {
     format!("{} put the policy {} into force", teller.who(), brief(body.digest))
 }
@@ -98,6 +105,23 @@ pub(super) fn event_received(teller: &Teller<'_>, body: &EventReceived) -> Strin
     let to = body.to.map(|run| format!(" for the run {run} alone")).unwrap_or_default();
     let gone = teller.unless_readable("the event itself is", body.envelope);
     format!("{} sent an event of the type {}{to}{gone}", teller.who(), body.kind)
+}
+
+pub(super) fn inbound_received(teller: &Teller<'_>, body: &InboundReceived) -> String {
+    let own = PayloadRef::new(teller.event.revision, ENVELOPE);
+    let gone = teller.unless_readable("the event itself is", own);
+    let (integration, kind, version) = (body.integration, &body.kind, body.credential_version);
+    format!(
+        "the provider of {integration} sent an event of the type {kind}, proven by version \
+         {version} of the credential{gone}"
+    )
+}
+
+pub(super) fn inbound_rejected(body: &InboundRejected) -> String {
+    let counted = |one: &Refusals| format!("{} {}", one.count, one.reason.word());
+    let counts: Vec<String> = body.refused.iter().map(counted).collect();
+    let (since, integration) = (moment(body.since), body.integration);
+    format!("since {since} what was posted for {integration} was not taken: {}", counts.join(", "))
 }
 
 pub(super) fn events_delivered(body: &EventsDelivered) -> String {

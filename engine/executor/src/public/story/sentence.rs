@@ -1,11 +1,12 @@
 //! A sentence for every type of event: a new type has none until it gets one here.
 
 use super::words::Teller;
-use super::{flow, gate, notice, project};
-use placet_model::{Event, IntegrationId, people_event};
+use super::{flow, gate, lookup, notice, project};
+use placet_model::{Event, IntegrationId, beside_event, lookup_event};
 
 impl Teller<'_> {
     /// What the event says.
+    #[expect(clippy::unnested_or_patterns, reason = "a macro stands for several events")]
     pub(super) fn sentence(&self) -> String {
         match &self.event.event {
             Event::RunStarted(body) => flow::run_started(self, body),
@@ -51,6 +52,7 @@ impl Teller<'_> {
             Event::AttemptDeferred(body) => gate::attempt_deferred(body),
             Event::AttemptInDoubt(body) => gate::attempt_in_doubt(self, body),
             Event::AttemptReconciled(body) => gate::attempt_reconciled(self, body),
+            lookup_event!() => lookup::sentence(self),
             Event::IntegrationConnected(body) => project::connected(self, body),
             Event::CredentialStored(body) => project::credential_stored(self, body),
             Event::CredentialUsed(body) => project::credential_used(self, body),
@@ -59,6 +61,7 @@ impl Teller<'_> {
             Event::IntegrationDisabled(body) => self.switched("off", body.integration),
             Event::IntegrationEnabled(body) => self.switched("on", body.integration),
             Event::IntegrationDisconnected(body) => project::disconnected(self, body),
+            Event::IntegrationScoped(body) => project::scoped(self, body),
             Event::PolicyChanged(body) => project::policy_changed(self, body),
             Event::OutboundPaused(body) => project::paused(self, body),
             Event::OutboundResumed(body) => project::resumed(self, body),
@@ -73,12 +76,21 @@ impl Teller<'_> {
             Event::CheckpointCosigned(body) => project::checkpoint_cosigned(body),
             Event::PayloadErased(body) => project::erased(self, body),
             Event::EpochStarted(body) => project::epoch_started(self, body),
-            people_event!() => self.of_people(),
+            beside_event!() => self.of_beside(),
         }
     }
 
-    /// What an event about people says.
-    fn of_people(&self) -> String {
+    /// What a provider posted, or what was refused of it.
+    fn of_inbound(&self) -> String {
+        match &self.event.event {
+            Event::InboundReceived(body) => project::inbound_received(self, body),
+            Event::InboundRejected(body) => project::inbound_rejected(body),
+            other => other.type_name().to_owned(),
+        }
+    }
+
+    /// What an event about people says, or about what a provider posted.
+    fn of_beside(&self) -> String {
         match &self.event.event {
             Event::KeyRegistered(body) => project::key_registered(self, body),
             Event::KeyRevoked(body) => project::key_revoked(self, body),
@@ -86,7 +98,7 @@ impl Teller<'_> {
             Event::NoticeSent(body) => notice::sent(body),
             Event::NoticeFailed(body) => notice::failed(body),
             Event::ApproverAlarmRaised(body) => notice::alarm(body),
-            other => other.type_name().to_owned(),
+            _ => self.of_inbound(),
         }
     }
 

@@ -52,6 +52,19 @@ pub(super) fn is_grant(text: &str) -> Result<(), &'static str> {
     }
 }
 
+/// `PROVIDER:PERCENT`, at most a hundred times the declared rate.
+pub(super) fn is_rate(text: &str) -> Result<(), &'static str> {
+    let is_provider = |name: &str| {
+        name.starts_with(|first: char| first.is_ascii_lowercase())
+            && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    };
+    let is_percent = |text: &str| text.parse::<u32>().is_ok_and(|percent| percent <= 10_000);
+    match text.split_once(':') {
+        Some((provider, percent)) if is_provider(provider) && is_percent(percent) => Ok(()),
+        Some(_) | None => Err("write PROVIDER:PERCENT, such as github:300 or slack:50"),
+    }
+}
+
 /// Name of an environment variable.
 pub(super) fn is_variable(text: &str) -> Result<(), &'static str> {
     let start = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');

@@ -7,8 +7,8 @@ use placet_model::project::{DataPolicy, ProjectConfig};
 use serde_json::{Value, json};
 
 use super::hosts::{
-    Fits, is_grant, is_host, is_link, is_nats_url, is_path, is_target, is_variable, is_witness,
-    is_workflows,
+    Fits, is_grant, is_host, is_link, is_nats_url, is_path, is_rate, is_target, is_variable,
+    is_witness, is_workflows,
 };
 
 /// One key, by its path.
@@ -89,6 +89,11 @@ const OTHERS: &[Key] = &[
         kind: Kind::List(is_target, |config| &mut config.egress_allow),
     },
     Key {
+        path: "egress.rates",
+        about: "per cent of a provider's declared rates that are used: `PROVIDER:PERCENT`; `0` keeps no budget and leaves it to the provider's answers",
+        kind: Kind::List(is_rate, |config| &mut config.egress_rates),
+    },
+    Key {
         path: "agents.grants",
         about: "connections that agents may use for actions of their own: `AGENT:INTEGRATION`, `*` for every one, `AGENT:http` for plain calls",
         kind: Kind::List(is_grant, |config| &mut config.agents.grants),
@@ -132,6 +137,16 @@ const OTHERS: &[Key] = &[
         path: "retention.backups",
         about: "how long you keep a backup: erasing says until when one may hold destroyed keys",
         kind: Kind::Period(|config| &mut config.retention.backups),
+    },
+    Key {
+        path: "health.hour",
+        about: "hour of the day (UTC, 24 is midnight) at which each connection is checked",
+        kind: Kind::Number(24, |config| &mut config.health.hour),
+    },
+    Key {
+        path: "health.jitter_minutes",
+        about: "minutes after that hour within which each connection has a moment of its own",
+        kind: Kind::Number(720, |config| &mut config.health.jitter_minutes),
     },
     Key {
         path: "alarms.minute_max",
@@ -232,7 +247,7 @@ pub(super) const NOT_BUILT: &[(&str, &str)] = &[
 
 /// Every key, in the order of the reference.
 pub fn project_keys() -> impl Iterator<Item = &'static Key> {
-    let (first, rest) = OTHERS.split_at(3);
+    let (first, rest) = OTHERS.split_at(4);
     first.iter().chain(LIMITS).chain(rest)
 }
 

@@ -8,6 +8,7 @@ const TOKEN: &str = "^[a-z0-9][a-z0-9_-]{0,62}$";
 const HOST: &str = r"^([a-z0-9.-]+|\[[^\]]+\])(:[0-9]{1,5})?$";
 const TARGET: &str = r"^([a-z0-9.-]+|\[[^\]]+\]):[0-9]{1,5}$";
 const BARE_HOST: &str = r"^([a-z0-9.-]+|\[[^\]]+\])$";
+const RATE: &str = r"^[a-z][a-z0-9-]*:(0|[1-9][0-9]{0,3}|10000)$";
 const GRANT: &str = r"^([a-z0-9][a-z0-9_-]{0,62}|\*):([a-z0-9][a-z0-9_-]{0,62}|\*)$";
 const WITNESS: &str = r"^https?://\S+ [^+\s]+\+[0-9a-f]{8}\+\S+$";
 const WORKFLOWS: &str = r"^[a-z0-9-]+/([a-z0-9-]+|\*)$";
@@ -48,6 +49,7 @@ fn of_key(key: &Key) -> Value {
         Kind::List(..) if key.path == "egress.allow" => texts(TARGET),
         Kind::List(..) if key.path == "audit.witnesses" => texts(WITNESS),
         Kind::List(..) if key.path == "agents.grants" => texts(GRANT),
+        Kind::List(..) if key.path == "egress.rates" => texts(RATE),
         Kind::List(..) if key.path == "data.keep" => texts(WORKFLOWS),
         Kind::List(..) => texts(HOST),
         Kind::Number(max, _) => json!({ "type": "integer", "minimum": 1, "maximum": max }),

@@ -11,9 +11,10 @@ use placet_model::event::governance::{
     OperationRegistered, OutboundPaused, OutboundResumed, PayloadErased, PolicyChanged, Review,
     StandingEndorsed, WorkflowDeployed,
 };
+use placet_model::event::inbound::{InboundRejected, Refusals, Refused};
 use placet_model::event::integration::{
     CredentialStored, CredentialUsed, HealthCheckFailed, IntegrationConnected, IntegrationDisabled,
-    IntegrationDisconnected, IntegrationEnabled, IntegrationTested,
+    IntegrationDisconnected, IntegrationEnabled, IntegrationScoped, IntegrationTested,
 };
 use placet_model::event::notice::{
     AlarmKind, ApproverAlarmRaised, NoticeAbout, NoticeFailed, NoticeFailure, NoticeQueued,
@@ -21,7 +22,7 @@ use placet_model::event::notice::{
 };
 use placet_model::event::people::{KeyRegistered, KeyRevoked};
 use placet_model::event::wait::Taken;
-use placet_model::integration::Identity;
+use placet_model::integration::{Identity, Visibility};
 use placet_model::nkey::UserKey;
 use placet_model::{Event, EventId, IntegrationId, PayloadRef, Position, RunId, StreamId};
 
@@ -64,7 +65,7 @@ impl Dice {
 
     fn of_integration(&mut self, integration: IntegrationId) -> Event {
         let identity = Identity { id: format!("U{}", self.below(3)), tenant: "T1".into() };
-        match self.below(10) {
+        match self.below(12) {
             0..=2 => IntegrationConnected {
                 integration,
                 name: format!("slack-{}", self.below(2)),
@@ -87,6 +88,24 @@ impl Dice {
             6 => HealthCheckFailed { integration, code: "invalid_auth".into() }.into(),
             7 => IntegrationDisabled { integration }.into(),
             8 => IntegrationEnabled { integration }.into(),
+            9 => {
+                let refused = vec![Refusals { reason: Refused::Stale, count: 7 }];
+                InboundRejected {
+                    integration,
+                    credential_version: 1,
+                    since: placet_model::Timestamp::EPOCH,
+                    refused,
+                }
+                .into()
+            }
+            10 => IntegrationScoped {
+                integration,
+                workstream: Some("sales".into()),
+                space: None,
+                visibility: Some(self.pick(Visibility::ALL)),
+                agents: vec![],
+            }
+            .into(),
             _ => IntegrationDisconnected { integration }.into(),
         }
     }

@@ -1,0 +1,185 @@
+//! What is said of an integration's life: its test, its scopes, what depends on it.
+
+use super::path;
+use crate::exit::{Exit, invalid};
+use crate::link::{Link, encoded};
+use crate::out::{self, Stream, Tone, visible};
+use anyhow::Result;
+use serde_json::{Value, json};
+use std::io::{BufRead as _, IsTerminal as _};
+
+/// One integration, as a page.
+pub(super) async fn show(link: &Link, name: &str, json: bool) -> Result<()> {
+    let answer = link.get(&format!("/api/v1/integrations/{}", encoded(name))).await?;
+    if json {
+        return out::json(&answer);
+    }
+    let mut status = word(&answer["status"]);
+    if let Some(reason) = answer["reason"].as_str() {
+        status = format!("{status}: {}", visible(reason));
+    }
+    let tested = match (answer["tested_at"].as_str(), answer["tested_ok"].as_bool()) {
+        (Some(at), Some(true)) => format!("{at}, good"),
+        (Some(at), _) => format!("{at}, refused"),
+        (None, _) => "never".to_owned(),
+    };
+    let mut rows = vec![
+        pair("name", word(&answer["name"])),
+        pair("provider", word(&answer["provider"])),
+        pair("status", status),
+        pair("acts as", account(&answer["identity"])),
+        pair("label", word(&answer["label"])),
+        pair("used in", scope_words(&answer["used_in"])),
+        pair("credential", format!("version {}", answer["credential_version"])),
+        pair("tested", tested),
+    ];
+    rows.extend(features(&answer));
+    out::rows(2, &rows)
+}
+
+/// Asks the provider, and says what came of it.
+pub(super) async fn test(link: &Link, name: &str, json: bool) -> Result<Exit> {
+    let answer = link.post(&path(name, "test"), &json!({})).await?;
+    let ok = answer["ok"] == true;
+    say_changed(&answer);
+    if json {
+        out::json(&answer)?;
+    } else {
+        let mut rows = vec![
+            pair("acts as", account(&answer["identity"])),
+            pair("label", word(&answer["label"])),
+            pair("status", word(&answer["status"])),
+        ];
+        if !ok {
+            let words = "its provider refuses the credential; sends through it wait";
+            rows.push(pair("refused", format!("{} ({words})", word(&answer["reason"]))));
+        }
+        rows.extend(features(&answer));
+        out::rows(2, &rows)?;
+    }
+    Ok(if ok { Exit::Done } else { Exit::Negative })
+}
+
+/// Another account than before is never said in passing.
+pub(super) fn say_changed(answer: &Value) {
+    if answer["was"].is_null() {
+        return;
+    }
+    let words = format!(
+        "ANOTHER ACCOUNT: it acts as {}, and acted as {} before. Approvals that were given for the one \
+         before are void and must be asked for again.",
+        account(&answer["identity"]),
+        account(&answer["was"])
+    );
+    out::say(&Stream::Err.paint(Tone::Bad, &words));
+}
+
+/// What depends on it.
+pub(super) async fn uses(link: &Link, name: &str, json: bool) -> Result<()> {
+    let answer = link.get(&format!("/api/v1/integrations/{}/uses", encoded(name))).await?;
+    if json {
+        return out::json(&answer);
+    }
+    let lines = use_lines(&answer);
+    if lines.is_empty() {
+        out::say("nothing uses it");
+    }
+    out::rows(2, &lines)
+}
+
+/// Shows what depends on it, and asks; where nobody can answer, `--yes` is needed.
+pub(super) async fn confirm(link: &Link, name: &str, yes: bool) -> Result<()> {
+    let answer = link.get(&format!("/api/v1/integrations/{}/uses", encoded(name))).await?;
+    let lines = use_lines(&answer);
+    if lines.is_empty() || yes {
+        return Ok(());
+    }
+    out::say(&format!("{name} is in use:"));
+    for line in &lines {
+        out::say(&format!("  {}", line.join("  ")));
+    }
+    if !std::io::stdin().is_terminal() {
+        return Err(invalid("say --yes to disconnect it all the same"));
+    }
+    out::say("approvals that are bound to it will be void; type its name to disconnect it");
+    let mut line = String::new();
+    let _length = std::io::stdin().lock().read_line(&mut line)?;
+    if line.trim() == name { Ok(()) } else { Err(invalid("it stays connected")) }
+}
+
+fn use_lines(uses: &Value) -> Vec<Vec<String>> {
+    let list = |key: &str| uses[key].as_array().cloned().unwrap_or_default();
+    let mut lines = vec![];
+    for step in list("steps") {
+        let by = if step["by"] == "default" { " (as the provider's default)" } else { "" };
+        let (task, operation) = (word(&step["task"]), word(&step["operation"]));
+        lines.push(pair("step", format!("{} {task} {operation}{by}", word(&step["workflow"]))));
+    }
+    for start in list("starts") {
+        let words = format!("{} starts by {}", word(&start["workflow"]), word(&start["when"]));
+        lines.push(pair("start", words));
+    }
+    if uses["open"].as_u64().is_some_and(|open| open > 0) {
+        lines.push(pair("open", format!("{} in the inbox", uses["open"])));
+    }
+    let plain = [
+        ("decision", "decisions"),
+        ("run", "runs"),
+        ("policy", "policies"),
+        ("channel", "channels"),
+        ("agent", "agents"),
+    ];
+    for (title, key) in plain {
+        lines.extend(list(key).iter().map(|item| pair(title, word(item))));
+    }
+    lines
+}
+
+/// What its scopes enable, a line for each set.
+fn features(answer: &Value) -> Vec<Vec<String>> {
+    let texts = |value: &Value| {
+        let items = value.as_array().into_iter().flatten();
+        items.filter_map(Value::as_str).map(visible).collect::<Vec<_>>().join(", ")
+    };
+    let mut rows = vec![];
+    if answer["scopes"].as_array().is_some_and(|scopes| !scopes.is_empty()) {
+        rows.push(pair("scopes", texts(&answer["scopes"])));
+    }
+    for feature in answer["features"].as_array().into_iter().flatten() {
+        let what = format!("{} ({})", word(&feature["set"]), texts(&feature["buys"]));
+        let (title, words) = match feature["granted"].as_bool() {
+            Some(true) => ("enabled", what),
+            Some(false) => ("lacks", format!("{what}: needs {}", needed(feature, texts))),
+            None => ("unknown", format!("{what}: the provider does not tell its scopes")),
+        };
+        rows.push(pair(title, words));
+    }
+    rows
+}
+
+fn needed(feature: &Value, texts: impl Fn(&Value) -> String) -> String {
+    let (all, one) = (texts(&feature["missing"]), texts(&feature["missing_one_of"]));
+    match (all.is_empty(), one.is_empty()) {
+        (false, false) => format!("{all} and one of {one}"),
+        (true, false) => format!("one of {one}"),
+        (_, true) => all,
+    }
+}
+
+/// Where it may be used, in words.
+pub(super) fn scope_words(used_in: &Value) -> String {
+    let scope = serde_json::from_value::<placet_model::integration::UseScope>(used_in.clone());
+    scope.map_or_else(|_old| "the whole project".to_owned(), |scope| scope.to_string())
+}
+
+fn account(identity: &Value) -> String {
+    format!("{} of {}", word(&identity["id"]), word(&identity["tenant"]))
+}
+
+fn word(value: &Value) -> String {
+    visible(value.as_str().unwrap_or_default())
+}
+
+fn pair(title: &str, words: String) -> Vec<String> {
+    vec![title.to_owned(), words]
+}

@@ -1,0 +1,300 @@
+//! Tokens of grants, renewed before a call that needs them: shortly before they end, by one request for
+//! all that wait, and never used before the next refresh token is on disk.
+//!
+//! A refresh token that is used once is lost if the process ends between the provider's answer and our
+//! disk; nothing can prevent that, because the two have no transaction. So it is noted beforehand that an
+//! answer is awaited. Whoever finds the note tries once more with what there is: some providers allow for
+//! that, and where this one does not, the grant is over, and a person is told what has happened.
+//!
+//! A renewal goes on when those who wait for it have run out of time: its answer must not be lost.
+
+use crate::transport::{Egress, Errand};
+use placet_adapters::oauth::{GrantError, GrantSpec, KeepGrants, KeptGrant, News};
+use placet_adapters::{Answer, CallIntegration, Cause, Failed, FilledRequest, Phase, Redirects};
+use placet_model::request::{Body, HoledText, PreparedRequest};
+use placet_model::{IntegrationId, Timestamp};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// From the first look-up to the last byte of an authorization server's answer.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// Bytes of its answer.
+const ANSWER_BYTES_MAX: usize = 256 << 10;
+/// A token in hand serves until so long before its end, should its server be away.
+const LAST_USE: Duration = Duration::from_secs(10);
+/// No server is asked again so soon after it was away.
+const PAUSE: Duration = Duration::from_secs(5);
+/// Why a grant is over, at the head of the words about it.
+const LOST: &str = "the answer to a renewal was lost (the engine ended, or the connection broke, before \
+                    it was on disk), and the refresh token was used up by it";
+
+/// The renewals under way, one at a time for each credential version.
+#[derive(Debug, Default)]
+pub(crate) struct Renewals {
+    slots: Mutex<BTreeMap<(IntegrationId, u32), SharedSlot>>,
+}
+
+type SharedSlot = Arc<tokio::sync::Mutex<Slot>>;
+
+/// Whoever holds the lock is the only one who asks.
+#[derive(Debug, Default)]
+struct Slot {
+    /// How long this process has had a token, by a clock that nobody sets.
+    had_since: Option<(u64, Instant)>,
+    /// When its server was away last.
+    away_since: Option<Instant>,
+    /// The provider has refused this generation's token though it should be good.
+    refused: Option<u64>,
+    /// This generation took the place of one that was refused: if it is refused too, no renewal helps.
+    after_refusal: Option<u64>,
+}
+
+/// A token that may be used now.
+#[derive(Debug, Clone, Copy)]
+struct InHand {
+    generation: u64,
+    renewable: bool,
+}
+
+impl Renewals {
+    fn slot(&self, of: &CallIntegration) -> SharedSlot {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(slots.entry((of.id, of.credential_version)).or_default())
+    }
+}
+
+impl Egress {
+    /// Runs an errand with a token that is good, as far as we can tell.
+    pub(crate) async fn run_granted(&self, errand: &Errand<'_>, spec: &Arc<GrantSpec>) -> Answer {
+        let Some(integration) = errand.integration else { return self.run(errand).await };
+        let token = self.fresh(integration, spec, errand.timeout / 2).await?;
+        let answer = self.run(errand).await;
+        let refused = answer.as_ref().is_ok_and(|response| response.status == 401);
+        let Some(token) = token.filter(|token| refused && token.renewable) else { return answer };
+        let slot = self.renewals.slot(integration);
+        let mut slot = slot.lock().await;
+        if slot.after_refusal == Some(token.generation) {
+            return answer;
+        }
+        // a clock that was set back makes a token look younger than it is
+        slot.refused = Some(token.generation);
+        let words = "the provider refused the token and so did nothing (status 401); it is renewed for \
+                     the next try";
+        Err(Failed::before(Cause::Connect, words))
+    }
+
+    /// The token in hand, renewed within `limit` if it is time; none where the
+    /// credential has no grant.
+    async fn fresh(
+        &self,
+        of: &CallIntegration,
+        spec: &Arc<GrantSpec>,
+        limit: Duration,
+    ) -> Result<Option<InHand>, Failed> {
+        if self.holes().grants().is_none() {
+            return Ok(None);
+        }
+        let (egress, of, spec) = (self.clone(), of.clone(), Arc::clone(spec));
+        let renewing = tokio::spawn(async move { egress.renewed(&of, &spec).await });
+        match tokio::time::timeout(limit, renewing).await {
+            Ok(Ok(done)) => done,
+            Ok(Err(_ended)) => {
+                Err(Failed::before(Cause::Connect, "the renewal of a token has ended"))
+            }
+            Err(_elapsed) => {
+                let words = format!("no token within {} ms", limit.as_millis());
+                Err(Failed::before(Cause::Timeout, words))
+            }
+        }
+    }
+
+    async fn renewed(
+        &self,
+        of: &CallIntegration,
+        spec: &GrantSpec,
+    ) -> Result<Option<InHand>, Failed> {
+        let slot = self.renewals.slot(of);
+        let mut slot = slot.lock().await;
+        let Some(keeper) = self.holes().grants() else { return Ok(None) };
+        let kept = keeper.grant(of).map_err(|words| Failed::before(Cause::Hole, words))?;
+        let Some(grant) = kept else { return Ok(None) };
+        if let Some(over) = &grant.over {
+            return Err(ended(of, over));
+        }
+        let need = slot.need(&grant, spec, (keeper.now(), of));
+        let renewable = grant.refresh.is_some();
+        let in_hand = |generation| Ok(Some(InHand { generation, renewable }));
+        if need == Need::None || !renewable {
+            return in_hand(grant.generation);
+        }
+        let spare = need == Need::Soon;
+        if slot.away_since.is_some_and(|since| since.elapsed() < PAUSE) {
+            let away =
+                || Failed::before(Cause::Connect, "the authorization server was away just now");
+            return if spare { in_hand(grant.generation) } else { Err(away()) };
+        }
+        match self.renew((of, spec), keeper, &grant).await {
+            Ok(next) => {
+                let after_refusal = slot.refused.map(|_| next);
+                let had_since = Some((next, Instant::now()));
+                *slot = Slot { had_since, after_refusal, ..Slot::default() };
+                in_hand(next)
+            }
+            Err(failed) if failed.cause != Cause::Grant && spare => {
+                slot.away_since = Some(Instant::now());
+                tracing::warn!(integration = %of.id, error = %failed, "a token could not be renewed yet");
+                in_hand(grant.generation)
+            }
+            Err(failed) => {
+                slot.away_since = Some(Instant::now());
+                Err(failed)
+            }
+        }
+    }
+
+    /// Asks for the next tokens: noted first, kept second, used third.
+    async fn renew(
+        &self,
+        (of, spec): (&CallIntegration, &GrantSpec),
+        keeper: &dyn KeepGrants,
+        grant: &KeptGrant,
+    ) -> Result<u64, Failed> {
+        let hole = |words: String| Failed::before(Cause::Hole, words);
+        let refused = |error: GrantError| hole(error.to_string());
+        let refresh = grant.refresh.as_ref().ok_or_else(|| hole("no refresh token".to_owned()))?;
+        let client = keeper.client(of).map_err(hole)?;
+        let request = spec.renewal(&grant.settings, &client, refresh).map_err(refused)?;
+        let host = spec.host(&grant.settings);
+        let noted = KeptGrant {
+            generation: grant.generation + 1,
+            asking_since: grant.asking_since.or_else(|| Some(keeper.now())),
+            ..grant.clone()
+        };
+        keeper.keep(of, grant.generation, &noted).map_err(hole)?;
+        let answer = self.ask_server(request).await;
+        let now = keeper.now();
+        let given = match spec.granted(&host, &answer) {
+            Ok(given) => given,
+            Err(error) => return Err(not_renewed((of, keeper), (grant, noted), &error)),
+        };
+        let next = KeptGrant {
+            generation: noted.generation + 1,
+            access: given.access,
+            refresh: given.refresh.or_else(|| grant.refresh.clone()),
+            issued_at: now,
+            expires_at: given.expires_in.map(|life| after(now, life)),
+            asking_since: None,
+            ..grant.clone()
+        };
+        keeper.keep(of, noted.generation, &next).map_err(hole)?;
+        keeper.tell(News::Renewed { integration: of.clone(), generation: next.generation });
+        Ok(next.generation)
+    }
+
+    /// Asks an authorization server once.
+    pub(crate) async fn ask_server(&self, request: FilledRequest) -> Answer {
+        // the path may hold a secret: what is checked and shown is where it goes
+        let shown = url::Url::parse(request.url.expose())
+            .map_err(|_no_url| Failed::before(Cause::Refused, "the url cannot be parsed"))?;
+        let shown = PreparedRequest {
+            method: request.method.clone(),
+            url: HoledText::plain(format!("{}/", shown.origin().ascii_serialization())),
+            headers: Vec::new(),
+            body: Body::Empty,
+        };
+        let errand = Errand {
+            request: &shown,
+            integration: None,
+            redirects: Redirects::Never,
+            timeout: TIMEOUT,
+            bytes_max: ANSWER_BYTES_MAX,
+        };
+        self.run_filled(&errand, request).await
+    }
+}
+
+/// How urgently a token is renewed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Need {
+    None,
+    /// It still serves.
+    Soon,
+    Now,
+}
+
+impl Slot {
+    /// By the wall clock, and by how long this process has had the token: whichever says so first. A
+    /// clock that is set back does not make a token last.
+    fn need(
+        &self,
+        grant: &KeptGrant,
+        spec: &GrantSpec,
+        (now, of): (Timestamp, &CallIntegration),
+    ) -> Need {
+        if grant.asking_since.is_some() || self.refused == Some(grant.generation) {
+            return Need::Now;
+        }
+        let Some(expires_at) = grant.expires_at else { return Need::None };
+        let due = spec.due_at(grant.issued_at, expires_at, of.id.to_bytes()[15]);
+        let had = self.had_since.filter(|(generation, _)| *generation == grant.generation);
+        let by_use = had.map(|(_, since)| after(grant.issued_at, since.elapsed()));
+        // before it was issued: the clock was set back, and nothing is known of its age
+        let now = by_use.map_or(now, |by_use| now.max(by_use));
+        let unknown = now < grant.issued_at;
+        if unknown || now >= expires_at.plus_millis(-millis(LAST_USE)) {
+            Need::Now
+        } else if now >= due {
+            Need::Soon
+        } else {
+            Need::None
+        }
+    }
+}
+
+/// What a renewal that came to nothing leaves behind.
+fn not_renewed(
+    (of, keeper): (&CallIntegration, &dyn KeepGrants),
+    (grant, noted): (&KeptGrant, KeptGrant),
+    error: &GrantError,
+) -> Failed {
+    let left = |left: KeptGrant| {
+        let next = KeptGrant { generation: noted.generation + 1, ..left };
+        if let Err(words) = keeper.keep(of, noted.generation, &next) {
+            tracing::error!(integration = %of.id, words, "what became of a renewal is not on disk");
+        }
+    };
+    match error {
+        GrantError::Over { .. } => {
+            let words = match grant.asking_since {
+                Some(since) => format!("{LOST} (asked at {since}); {error}"),
+                None => error.to_string(),
+            };
+            left(KeptGrant { over: Some(words.clone()), asking_since: None, ..grant.clone() });
+            ended(of, &words)
+        }
+        // it is not known whether the refresh token is used up: the note stays
+        GrantError::Lost { .. } => Failed::before(Cause::Connect, error.to_string()),
+        GrantError::Unavailable { .. } => {
+            left(grant.clone());
+            Failed::before(Cause::Connect, error.to_string())
+        }
+        GrantError::Refused { .. } | GrantError::Unusable { .. } | GrantError::Settings => {
+            left(grant.clone());
+            Failed::before(Cause::Hole, error.to_string())
+        }
+    }
+}
+
+fn ended(of: &CallIntegration, words: &str) -> Failed {
+    let words = format!("integration {}: {words}; connect it again", of.name);
+    Failed { phase: Phase::BeforeSend, cause: Cause::Grant, detail: words }
+}
+
+fn after(moment: Timestamp, span: Duration) -> Timestamp {
+    moment.plus_millis(millis(span))
+}
+
+fn millis(span: Duration) -> i64 {
+    i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
+}

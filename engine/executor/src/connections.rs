@@ -1,0 +1,57 @@
+//! The life of a connection after it was made: who the provider says we are, what its scopes are good
+//! for, what depends on it, a new credential, and where it may be used. Connecting itself is in
+//! `govern`, and asks in the same way.
+//!
+//! Invariants:
+//!
+//! * A credential is tested before it counts: a version that the provider refuses is forgotten, and
+//!   the one before it stays in force.
+//! * Every use of a credential is on record before it leaves (`CredentialUsed`), and never the value.
+//! * What holds sends is a refusal, never silence: a provider that cannot be reached says nothing about
+//!   a credential.
+//! * An account that has changed without anybody asking holds its sends until a person has looked.
+
+mod ask;
+mod features;
+mod health;
+mod rotate;
+mod scope;
+mod test;
+mod uses;
+
+pub use ask::Said;
+pub use features::{Feature, features};
+pub use rotate::{Account, Rotate, Rotated};
+pub use test::{Tested, UNATTENDED};
+pub use uses::Uses;
+
+pub(crate) use health::Keeper;
+
+use placet_adapters::Transport;
+use placet_vault::Vault;
+use std::sync::{Arc, OnceLock};
+use tokio::sync::Mutex;
+
+/// What asking takes besides the project. Without a live way out nobody is asked.
+#[derive(Debug, Default)]
+pub(crate) struct Connections {
+    live: Option<Arc<dyn Transport>>,
+    vault: OnceLock<Arc<Vault>>,
+    /// Credentials change one at a time.
+    turn: Mutex<()>,
+}
+
+impl Connections {
+    pub(crate) fn new(live: Option<Arc<dyn Transport>>) -> Self {
+        Self { live, ..Self::default() }
+    }
+
+    /// Takes the vault of a live engine; the first one stays.
+    pub(crate) fn keep(&self, vault: Arc<Vault>) {
+        let _is_kept = self.vault.set(vault);
+    }
+
+    fn vault(&self) -> Option<Arc<Vault>> {
+        self.vault.get().cloned()
+    }
+}

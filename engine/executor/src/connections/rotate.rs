@@ -1,0 +1,271 @@
+//! A new credential for a connection that stays what it is: sealed, tested, and only then in force.
+//! Runs pick it up at their next attempt, since a claim takes the version that is in force. The old
+//! one is forgotten when no call that began with it is under way.
+
+use super::ask::{CannotAsk, Said};
+use super::test::used;
+use crate::env::Env;
+use crate::handle::{Error, Handle};
+use placet_adapters::{Manifest, SecretText};
+use placet_model::actor::Role;
+use placet_model::event::integration::{CredentialStored, IntegrationTested};
+use placet_model::integration::{Identity, Integration};
+use placet_model::{Actor, Event, IntegrationId, Principal, RunId};
+use placet_projections::Views;
+use placet_vault::Vault;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+/// Between two looks at whether a call with an old credential is still under way.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What the operator says about whose the new credential is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Account {
+    /// Nothing: the provider says, and another account is refused.
+    #[default]
+    Unsaid,
+    /// The same account as before.
+    Same,
+    /// Another one is meant: approvals that are bound to the one before are void.
+    New,
+}
+
+/// A credential that is to take the place of the one in force.
+#[derive(Debug)]
+pub struct Rotate {
+    /// Its fields; what is left out stays as it is.
+    pub fields: BTreeMap<String, SecretText>,
+    /// Whose it is.
+    pub account: Account,
+}
+
+/// What a rotation has come to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Rotated {
+    /// Its name.
+    pub name: String,
+    /// The version in force now.
+    pub credential_version: u32,
+    /// Who it acts as.
+    pub identity: Identity,
+    /// Who it acted as before, where that is another account: approvals bound to it are void.
+    pub was: Option<Identity>,
+    /// Whether the provider has said whose it is.
+    pub confirmed: bool,
+}
+
+impl Handle {
+    /// Gives a connection a new credential. One that its provider refuses, or that belongs to another
+    /// account than is meant, never counts.
+    ///
+    /// # Errors
+    /// When the actor may not, the credential does not fit, or it is not what is meant.
+    pub async fn rotate(
+        &self,
+        actor: &Principal,
+        name: &str,
+        rotate: Rotate,
+    ) -> Result<Rotated, Error> {
+        self.demand(actor, Role::Operator)?;
+        let _turn = self.connections.turn.lock().await;
+        let integration = self.named(name)?;
+        let manifest = self.manifest(&integration.provider)?;
+        let vault = self.connections.vault().ok_or_else(no_vault)?;
+        let (version, fields) = seal(&vault, &manifest, &integration, rotate.fields).await?;
+        let tried = self.tried(actor, (&manifest, &integration), version, rotate.account).await;
+        let (identity, label, scopes, confirmed) = match tried {
+            Ok(tried) => tried,
+            Err(error) => {
+                let id = integration.id;
+                blocking(move || Ok(vault.forget_version(id, version)?)).await?;
+                return Err(error);
+            }
+        };
+        let was = (identity != integration.identity).then(|| integration.identity.clone());
+        let id = integration.id;
+        // as connecting has it: an account that a credential stands for is named by its lineage
+        let lineage = if confirmed { id.to_string() } else { identity.id.clone() };
+        let facts: Vec<Event> = vec![
+            CredentialStored { integration: id, version, lineage, fields }.into(),
+            IntegrationTested { integration: id, identity: identity.clone(), label, scopes }.into(),
+        ];
+        self.record(&Actor::Principal(actor.clone()), &integration, facts).await?;
+        self.forget_when_unused(id, version, &vault)?;
+        let name = integration.name;
+        Ok(Rotated { name, credential_version: version, identity, was, confirmed })
+    }
+
+    /// Whose the new credential is, in the provider's words or the operator's.
+    async fn tried(
+        &self,
+        actor: &Principal,
+        (manifest, integration): (&Manifest, &Integration),
+        version: u32,
+        account: Account,
+    ) -> Result<(Identity, String, Vec<String>, bool), Error> {
+        let refused = |code, detail| Err(Error::Refused { code, detail });
+        let title = manifest.title();
+        let operation = match self.connections.can_ask(manifest, version) {
+            Ok(operation) => operation,
+            Err(CannotAsk::InSandbox) => return Err(no_vault()),
+            Err(CannotAsk::Unanswerable | CannotAsk::WithoutCredential) => {
+                return lineage(integration, (version, vec![]), account);
+            }
+        };
+        let by = Actor::Principal(actor.clone());
+        self.record(&by, integration, vec![used(integration, version, operation)]).await?;
+        match self.connections.ask(manifest, (integration, version), self.now()).await {
+            Said::Account(told) => {
+                if told.identity != integration.identity && account != Account::New {
+                    let (now, was) = (&told.identity, &integration.identity);
+                    let detail = format!(
+                        "this credential is of {} ({} of {}), and {} acts as {} of {}: if another \
+                         account is meant, say so with --new-identity; approvals for the old one are void then",
+                        told.label, now.id, now.tenant, integration.name, was.id, was.tenant
+                    );
+                    return refused("PL4062", detail);
+                }
+                Ok((told.identity, told.label, told.scopes.unwrap_or_default(), true))
+            }
+            Said::Good(scopes) => {
+                lineage(integration, (version, scopes.unwrap_or_default()), account)
+            }
+            Said::Refused(code) => {
+                let detail = format!(
+                    "{title} refuses this credential ({code}); version {} stays in force",
+                    integration.credential_version
+                );
+                refused("PL6005", detail)
+            }
+            Said::Nothing(why) => refused("PL4061", format!("{title} was not heard: {why}")),
+        }
+    }
+
+    /// Takes the vault of a live engine, and forgets versions that nothing can name any more: what
+    /// was under way when an engine ends is never sent again with the credential of then.
+    ///
+    /// # Errors
+    /// What the vault says.
+    pub fn keep_credentials(&self, vault: &Arc<Vault>) -> Result<(), Error> {
+        self.connections.keep(Arc::clone(vault));
+        for integration in self.world().integrations.values() {
+            if integration.credential_version > 0 {
+                vault.forget_before(integration.id, integration.credential_version)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Every later claim takes the new version, so only calls that are under way now can hold an old
+    /// one.
+    fn forget_when_unused(
+        &self,
+        id: IntegrationId,
+        version: u32,
+        vault: &Arc<Vault>,
+    ) -> Result<(), Error> {
+        let mut under_way: BTreeSet<RunId> = {
+            let view = self.view()?;
+            Views::new(&view)?.in_flight()?.into_iter().collect()
+        };
+        let (env, vault) = (Arc::downgrade(&self.env), Arc::downgrade(vault));
+        tokio::spawn(async move {
+            while let Some(left) = still_under_way(&env, &under_way) {
+                under_way = left;
+                if under_way.is_empty() {
+                    let Some(vault) = vault.upgrade() else { return };
+                    let forgotten = blocking(move || Ok(vault.forget_before(id, version)?)).await;
+                    if let Err(error) = forgotten {
+                        // the next start forgets it
+                        tracing::warn!(%error, integration = %id, "an old credential stays in the vault");
+                    }
+                    return;
+                }
+                tokio::time::sleep(LOOK).await;
+            }
+        });
+        Ok(())
+    }
+}
+
+/// Which of these runs still have a call under way; none when the engine has ended.
+fn still_under_way(env: &Weak<Env>, runs: &BTreeSet<RunId>) -> Option<BTreeSet<RunId>> {
+    let env = env.upgrade()?;
+    let view = env.view().ok()?;
+    let now: BTreeSet<RunId> = Views::new(&view).ok()?.in_flight().ok()?.into_iter().collect();
+    Some(runs.intersection(&now).copied().collect())
+}
+
+/// Where nobody but the operator can say whose a credential is.
+fn lineage(
+    integration: &Integration,
+    (version, scopes): (u32, Vec<String>),
+    account: Account,
+) -> Result<(Identity, String, Vec<String>, bool), Error> {
+    let label = integration.label.clone();
+    match account {
+        Account::Same => Ok((integration.identity.clone(), label, scopes, false)),
+        Account::New => {
+            let id = format!("{}.v{version}", integration.id);
+            let tenant = integration.identity.tenant.clone();
+            Ok((Identity { id, tenant }, label, scopes, false))
+        }
+        Account::Unsaid => {
+            let detail = format!(
+                "{} does not say whose a credential is: say --same-account, or --new-identity, and \
+                 approvals for the account before are void",
+                integration.provider
+            );
+            Err(Error::Refused { code: "PL4062", detail })
+        }
+    }
+}
+
+/// Seals the version after every one that the vault has or the log names; durable when it returns.
+async fn seal(
+    vault: &Arc<Vault>,
+    manifest: &Arc<Manifest>,
+    integration: &Integration,
+    given: BTreeMap<String, SecretText>,
+) -> Result<(u32, Vec<String>), Error> {
+    let (vault, manifest) = (Arc::clone(vault), Arc::clone(manifest));
+    let (id, known) = (integration.id, integration.credential_version);
+    blocking(move || {
+        let mut fields = BTreeMap::new();
+        for field in vault.fields(id, known)? {
+            let secret = vault.secret(id, known, &field)?;
+            fields.insert(field, secret);
+        }
+        fields.extend(given);
+        if let Some(schema) = manifest.credential_schema() {
+            let whole = fields.iter().map(|(name, text)| (name.clone(), text.expose().into()));
+            let whole = Value::Object(whole.collect::<Map<_, _>>());
+            schema.validate(&whole).map_err(|violations| Error::Refused {
+                code: "PL4003",
+                detail: format!("credential of {}: {violations}", manifest.provider()),
+            })?;
+        }
+        let version = vault.latest_version(id)?.unwrap_or(0).max(known) + 1;
+        vault.store(id, version, &fields)?;
+        Ok((version, fields.into_keys().collect()))
+    })
+    .await
+}
+
+fn no_vault() -> Error {
+    let detail = "an engine in sandbox mode keeps no credentials: start it with --mode live";
+    Error::Refused { code: "PL4011", detail: detail.to_owned() }
+}
+
+/// The vault blocks on the disk.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Error::Refused { code: "PL9001", detail: error.to_string() })?
+}
