@@ -100,7 +100,7 @@ pub fn classify(
         } else {
             BTreeMap::new()
         },
-        stored: reduce::stored(&operation.store, &observed),
+        stored: stored(operation, &observed),
         error: error_of(operation, &observed, outcome),
         evidence: (outcome == Outcome::InDoubt).then(|| evidence_of(answer)),
     }
@@ -138,6 +138,17 @@ fn evidence_of(answer: &Answer) -> Evidence {
             | Cause::Connect
             | Cause::Tls
             | Cause::Reset => Evidence::Reset,
+        },
+    }
+}
+
+/// What the manifest keeps of an answer; of no answer, where on its way the call ended.
+fn stored(operation: &Operation, observed: &Observed<'_>) -> Value {
+    match observed.answer {
+        Ok(_) => reduce::stored(&operation.store, observed),
+        Err(failed) => match failed.stage {
+            Some(stage) => serde_json::json!({"transport": {"stage": stage.as_str()}}),
+            None => Value::Null,
         },
     }
 }

@@ -252,6 +252,9 @@ pub(super) fn attempt_deferred(body: &AttemptDeferred) -> String {
         DeferReason::BeforeSend => "it failed before the first byte",
         DeferReason::NotProcessed => "the provider says that it did nothing",
         DeferReason::Restart => "the engine stopped while it was reading",
+        DeferReason::Resolve => "the host's address could not be had",
+        DeferReason::Tls => "the TLS handshake came to nothing",
+        DeferReason::Queue => "other calls to this host took all of its time",
     };
     let (number, attempt, until) = (body.try_number, body.attempt, moment(body.until));
     format!(
