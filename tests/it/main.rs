@@ -34,5 +34,6 @@ mod sandbox;
 mod serve;
 mod signing;
 mod tooling;
+mod vault_key;
 mod verbs;
 mod world;

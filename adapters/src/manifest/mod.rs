@@ -26,7 +26,7 @@ pub(crate) use operation::{
     BodyTemplate, MatchHow, MatchTest, Placement, RequestSpec, RequestTemplate,
 };
 pub use problem::{LoadError, Problem};
-pub use revoke::{Revoke, Revoked};
+pub use revoke::{Revoke, RevokeAlso, Revoked};
 
 use crate::identity::IdentityTest;
 use crate::inbound::Inbound;

@@ -60,6 +60,8 @@ pub enum Hold {
     ModeUnavailable,
     /// A rate or budget is used up, or the provider said to wait.
     RateLimited,
+    /// The token of the integration is being renewed.
+    TokenRenewed,
     /// The engine is stopping.
     Stopping,
 }
@@ -76,6 +78,7 @@ impl Hold {
             }
             Self::ModeUnavailable => "this engine does not send in the run's mode",
             Self::RateLimited => "a rate limit or budget is used up",
+            Self::TokenRenewed => "the token of the integration is being renewed",
             Self::Stopping => "the engine is stopping",
         }
     }

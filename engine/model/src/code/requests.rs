@@ -123,6 +123,16 @@ pub(super) const CODES: &[Code] = codes! {
         what: "The operation or the integration is not among those that this agent may ask for, or the policy blocks the operation for everybody."
         help: "the operator lists it under agents in placet.toml"
         next: "A grant only lets the agent ask: what it asks for still waits for a person.";
+    "PL4050" 409 "there is no new vault key to rotate to"
+        at: "`placet vault rotate`"
+        what: "The key comes from the environment or from a file of yours, and what is given there is the key that seals already. A rotation leads to another one, which only you can give."
+        help: "give a new key as PLACET_VAULT_KEY or PLACET_VAULT_KEY_FILE, the one of now with _OLD, and rotate again"
+        next: "Make a key with `openssl rand -hex 32`. Start the engine with both, run `placet vault rotate`, and take the old one away when `placet vault status` shows no record under it.";
+    "PL4051" 502 "the vault key command did not do its work"
+        at: "starting an engine, and `placet vault`"
+        what: "The key is kept by a command of yours (PLACET_VAULT_KEY_COMMAND), and it did not start, did not end in time or with status 0, or did not answer with what it is for. What it said is not shown, because a key may be in it."
+        help: "run the command by hand with `wrap` or `unwrap` to see what it says"
+        next: "The README's section on keys tells what the command reads and answers. Nothing was changed, and nothing that was sealed is lost as long as your KMS can unwrap the `.wrapped` file in the key directory.";
     "PL4060" 409 "the integration cannot be tested"
         at: "`placet integrations test`"
         what: "There is nobody to ask, or nothing to ask with: an engine in sandbox mode, a provider that has no call which tells whose a credential is, or an integration without a credential. Nothing was recorded."

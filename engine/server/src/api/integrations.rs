@@ -109,7 +109,7 @@ pub(super) async fn disconnect(
     let integration = app.handle.named(&name)?;
     let id = integration.id;
     let mut answer = set(&app, &caller, name, IntegrationStatus::Disconnected).await?;
-    if let Some(words) = revoke::take_back(&app, &integration).await {
+    if let Some(words) = revoke::take_back(&app, &caller.principal, &integration).await {
         answer["credential"] = words.into();
     }
     if let Some(vault) = app.vault.clone() {
