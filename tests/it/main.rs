@@ -34,4 +34,5 @@ mod serve;
 mod signing;
 mod tooling;
 mod verbs;
+mod walk;
 mod world;

@@ -103,6 +103,11 @@ impl Live {
         }
     }
 
+    /// As [`Live::stopped`], with a NATS server for its engine.
+    pub(crate) fn stopped_on(server: &NatsServer) -> Self {
+        Self { nats: Some(server.url()), ..Self::stopped() }
+    }
+
     /// Another project of the same user, whose engine listens at this address.
     pub(crate) fn beside(first: &Self, address: &str) -> Self {
         let mut live = Self::stopped();
