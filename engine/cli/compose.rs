@@ -369,6 +369,7 @@ pub(crate) async fn connect_sandbox(handle: &Handle) -> Result<()> {
             label: "sandbox: nothing leaves".to_owned(),
             is_default: true,
             credential: None,
+            scopes: None,
         };
         let id = handle.integration_id(provider);
         handle.connect(&author, id, connect).await.map_err(|error| refused(&error))?;

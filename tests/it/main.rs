@@ -36,4 +36,5 @@ mod signing;
 mod tooling;
 mod vault_key;
 mod verbs;
+mod walk;
 mod world;

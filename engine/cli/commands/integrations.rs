@@ -52,7 +52,7 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// What depends on it: steps, open decisions, runs, policies, channels, starts
+    /// What depends on it: steps, open decisions, runs that wait, policies, channels, starts
     Uses {
         name: String,
         #[arg(long)]
@@ -64,7 +64,16 @@ enum Command {
     Scope(Scope),
 }
 
+const CONNECT_HELP: &str = "\
+Examples:
+  placet integrations connect slack --credential access_token=env:SLACK_TOKEN \\
+      --credential signing_secret=env:SLACK_SIGNING_SECRET
+  placet integrations connect slack --oauth --client-id ID --client-secret @FILE --scope base --scope inbound
+
+`placet adapters show PROVIDER` has the settings and the fields of its credential.";
+
 #[derive(Debug, clap::Args)]
+#[command(after_help = CONNECT_HELP)]
 struct Connect {
     /// Its provider
     provider: String,
@@ -242,11 +251,13 @@ fn row(integration: &Value) -> Vec<String> {
     let word = |value: &Value| visible(value.as_str().unwrap_or_default());
     let name = word(&integration["name"]);
     let default = if integration["is_default"] == true { " (default)" } else { "" };
-    let status = if integration["paused"] == true {
-        format!("{}, paused", word(&integration["status"]))
-    } else {
-        word(&integration["status"])
-    };
+    let mut status = word(&integration["status"]);
+    if integration["reason"].is_string() {
+        status = format!("{status}: {}", word(&integration["reason"]));
+    }
+    if integration["paused"] == true {
+        status.push_str(", paused");
+    }
     vec![
         format!("{name}{default}"),
         word(&integration["provider"]),
@@ -274,7 +285,7 @@ async fn connected(link: &Link, connect: Connect) -> Result<()> {
         body.insert("default".to_owned(), json!(true));
     }
     let answer = link.post("/api/v1/integrations", &Value::Object(body)).await?;
-    if connect.json { out::json(&answer) } else { out::data(&row(&answer).join("  ")) }
+    if connect.json { out::json(&answer) } else { life::connected(&answer) }
 }
 
 fn settings(given: &[String]) -> Result<Value> {

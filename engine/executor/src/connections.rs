@@ -14,6 +14,7 @@
 mod ask;
 mod features;
 mod health;
+mod hears;
 mod rotate;
 mod scope;
 mod test;

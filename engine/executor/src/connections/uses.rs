@@ -1,5 +1,6 @@
 //! What depends on a connection: read from what is deployed, what is open, what is in force.
 
+use super::hears::Brings;
 use crate::handle::{Error, Handle};
 use crate::world::World;
 use placet_model::integration::Integration;
@@ -12,6 +13,8 @@ use std::collections::BTreeSet;
 
 /// Kinds of open items that are looked at.
 const SHAPES_MAX: usize = 10_000;
+/// Runs whose waits are looked at.
+const LISTENERS_MAX: usize = 10_000;
 /// Open items that are named; of all there is the count.
 const NAMED_MAX: usize = 100;
 
@@ -26,11 +29,15 @@ pub struct Uses {
     pub decisions: Vec<DecisionId>,
     /// The runs that wait with these.
     pub runs: Vec<RunId>,
+    /// Runs that wait for something that it brings in.
+    pub waiting: u64,
+    /// The first of them, with the waits in question.
+    pub waits: Vec<Wait>,
     /// Rules and standing approvals of the policy in force that name it.
     pub policies: Vec<String>,
     /// Channels over which people are told something.
     pub channels: Vec<String>,
-    /// Deployed workflows that start by themselves and use it.
+    /// Deployed workflows that start by themselves and use it, or are started by what it brings in.
     pub starts: Vec<Start>,
     /// Agents that may ask for actions through it.
     pub agents: Vec<String>,
@@ -49,6 +56,17 @@ pub struct Step {
     pub by: By,
 }
 
+/// A run that waits for something that it brings in.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Wait {
+    /// The run.
+    pub run: RunId,
+    /// `namespace/name@version`.
+    pub workflow: String,
+    /// Its waits that may take such an event.
+    pub tasks: Vec<TaskPath>,
+}
+
 /// How a step comes to use it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -64,7 +82,7 @@ pub enum By {
 pub struct Start {
     /// `namespace/name@version`.
     pub workflow: String,
-    /// `time` or `event`.
+    /// `time`, `event`, or `its events` where what starts it may come from here.
     pub when: &'static str,
 }
 
@@ -84,21 +102,58 @@ impl Handle {
         let (world, integration) = (self.world(), self.named(name)?);
         let view = self.view()?;
         let views = Views::new(&view)?;
+        let manifest = self.adapters().manifest(&integration.provider);
+        let brings = Brings::of(manifest.map(AsRef::as_ref), &integration);
         let mut uses = Uses::default();
         for row in views.workflows()? {
             let plan = self.env.plan(row.plan_digest)?;
             let before = uses.steps.len();
             steps(&plan, &integration, &plan.tasks, &mut uses.steps);
-            if let (Some(schedule), true) = (&plan.schedule, uses.steps.len() > before) {
-                let when = if schedule.on.is_some() { "event" } else { "time" };
-                uses.starts.push(Start { workflow: plan.workflow.to_string(), when });
-            }
+            let sends = uses.steps.len() > before;
+            let when = match &plan.schedule {
+                Some(_) if brings.starts(&plan) => Some("its events"),
+                Some(schedule) if sends && schedule.on.is_some() => Some("event"),
+                Some(_) if sends => Some("time"),
+                Some(_) | None => None,
+            };
+            let start = when.map(|when| Start { workflow: plan.workflow.to_string(), when });
+            uses.starts.extend(start);
         }
         open(&views, &integration, &mut uses)?;
+        self.waiting(&views, (&integration, &brings), &mut uses)?;
         uses.policies = policies(&world, &integration);
         uses.channels = self.channels(&world, &integration);
         uses.agents = self.granted(&integration);
         Ok(uses)
+    }
+
+    /// Runs that wait now, of whatever version they are.
+    fn waiting(
+        &self,
+        views: &Views<'_>,
+        (integration, brings): (&Integration, &Brings),
+        uses: &mut Uses,
+    ) -> Result<(), Error> {
+        let mut runs = BTreeSet::new();
+        for kind in brings.kinds() {
+            runs.extend(views.listeners(kind)?.into_keys());
+        }
+        for run in runs.into_iter().take(LISTENERS_MAX) {
+            let Some(row) = views.run(run)? else { continue };
+            let plan = self.env.plan(row.plan_digest)?;
+            let mut own = vec![];
+            steps(&plan, integration, &plan.tasks, &mut own);
+            let sends = own.iter().map(|step| step.task.to_string()).collect();
+            let tasks = brings.waits(&plan.tasks, &sends);
+            if tasks.is_empty() {
+                continue;
+            }
+            uses.waiting += 1;
+            if uses.waits.len() < NAMED_MAX {
+                uses.waits.push(Wait { run, workflow: row.workflow.to_string(), tasks });
+            }
+        }
+        Ok(())
     }
 
     fn channels(&self, world: &World, integration: &Integration) -> Vec<String> {
@@ -164,11 +219,24 @@ fn open(views: &Views<'_>, integration: &Integration, uses: &mut Uses) -> Result
     Ok(())
 }
 
+/// Rules and standing approvals that name it, or what can go through nothing else.
 fn policies(world: &World, integration: &Integration) -> Vec<String> {
-    let named = |matches: &Match| matches.integration.contains(&integration.name);
+    let prefix = format!("{}.", integration.provider);
+    let how = |matches: &Match| {
+        if matches.integration.contains(&integration.name) {
+            return Some("");
+        }
+        let by_operation = matches.operation.iter().any(|name| name.starts_with(&prefix));
+        let by_provider = matches.provider.contains(&integration.provider) || by_operation;
+        (by_provider && matches.integration.is_empty()).then_some(", by its provider")
+    };
     let rules = world.policy.rules.iter().enumerate();
-    let rules = rules.filter(|(_, rule)| named(&rule.matches));
-    let rules = rules.map(|(index, _)| format!("rule {}", index + 1));
-    let standing = world.policy.standing.iter().filter(|standing| named(&standing.matches));
-    rules.chain(standing.map(|standing| format!("standing approval {}", standing.name))).collect()
+    let rules = rules.filter_map(|(index, rule)| {
+        Some(format!("rule {} ({}){}", index + 1, rule.name, how(&rule.matches)?))
+    });
+    let standing = world.policy.standing.iter();
+    let standing = standing.filter_map(|standing| {
+        Some(format!("standing approval {}{}", standing.name, how(&standing.matches)?))
+    });
+    rules.chain(standing).collect()
 }

@@ -153,4 +153,14 @@ pub(super) const CODES: &[Code] = codes! {
         what: "An operator has limited the integration to a workstream, a space, what certain eyes can see, or certain agents, and this workflow or this requester is outside of that."
         help: "use an integration that may be used here, or have an operator widen its scope"
         next: "`placet integrations show NAME` tells where it may be used, `placet integrations scope NAME` sets it. A workflow says where it stands with document.metadata.place.";
+    "PL4064" 409 "the connection needs a credential"
+        at: "`placet integrations connect`, on an engine with --mode live"
+        what: "The provider's manifest asks for a credential and none was given, so that nothing could ever be sent or heard through the connection. Nothing was recorded."
+        help: "give each required field as --credential FIELD=env:VARIABLE or FIELD=@FILE, or add --oauth where the provider has it"
+        next: "The detail names the fields; `placet adapters show PROVIDER` has their schema. To try workflows without an account, start the engine in sandbox mode: it connects every provider by itself.";
+    "PL4065" 404 "unknown provider"
+        at: "`placet integrations connect`"
+        what: "No manifest has this name: neither one that ships nor one of the project's own that is deployed."
+        help: "list them with `placet adapters list`"
+        next: "The detail names the nearest, where one is near. A manifest of your own stands in adapters/ and holds from the engine's next start after it was deployed.";
 };

@@ -327,7 +327,7 @@ fn scopes(
 
 /// The address that a provider sends people back to: one of the names under which this engine is
 /// reached, and no other.
-fn base(app: &App, host: Option<&str>) -> Result<String, Problem> {
+pub(super) fn base(app: &App, host: Option<&str>) -> Result<String, Problem> {
     let near = format!("127.0.0.1:{}", app.address.port());
     match host {
         None => Ok(match app.hosts.first() {

@@ -1,15 +1,16 @@
 //! The life of an integration: test, uses, rotate, scope. The engine does it; this is the door.
 
-use super::Answer;
 use super::connect::credential;
+use super::{Answer, authorize};
 use crate::app::{App, reading};
 use crate::caller::Caller;
 use crate::extract::{Json, Nothing, Params, Place};
 use crate::problem::Problem;
 use axum::extract::State;
+use placet_adapters::Manifest;
 use placet_executor::connections::{Account, Rotate, features};
 use placet_executor::public::rows;
-use placet_model::integration::UseScope;
+use placet_model::integration::{Integration, UseScope};
 use placet_model::{Principal, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -38,7 +39,8 @@ pub(super) async fn show(
     Ok(axum::Json(shown.await?))
 }
 
-fn shown(app: &App, name: &str) -> Result<Value, Problem> {
+/// The page of an integration, after it was connected as well.
+pub(super) fn shown(app: &App, name: &str) -> Result<Value, Problem> {
     let integration = app.handle.named(name)?;
     let world = app.handle.world();
     let mut row =
@@ -48,9 +50,26 @@ fn shown(app: &App, name: &str) -> Result<Value, Problem> {
     let features = manifest.map(|manifest| features(manifest, scopes)).unwrap_or_default();
     let (heard, good) = app.handle.heard_of(integration.id)?;
     row["features"] = json!(features);
+    row["hook"] = manifest.map_or(Value::Null, |manifest| hook(app, manifest, &integration));
     row["tested_at"] = json!(heard);
     row["tested_ok"] = json!(heard.map(|_at: Timestamp| good));
     Ok(row)
+}
+
+/// Where its provider posts to, and whether there is something to believe it by.
+fn hook(app: &App, manifest: &Manifest, integration: &Integration) -> Value {
+    let Some(inbound) = manifest.inbound() else { return Value::Null };
+    let (id, version) = (integration.id, integration.credential_version);
+    let fields = app.vault.as_ref().and_then(|vault| vault.fields(id, version).ok());
+    let proof = inbound.key_field();
+    let events: Vec<&str> = inbound.events().map(|(kind, _)| kind).collect();
+    let path = format!("/hooks/{}/{}", integration.provider, integration.name);
+    json!({
+        "url": authorize::base(app, None).map(|base| format!("{base}{path}")).ok(),
+        "proof": proof,
+        "believed": fields.is_some_and(|fields| fields.iter().any(|field| field == proof)),
+        "events": events,
+    })
 }
 
 /// `POST /integrations/{name}/test` → what the provider says of it; a refusal is `ok: false`.

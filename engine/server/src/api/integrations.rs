@@ -1,7 +1,7 @@
 //! Integrations: list, connect, enable, disable, disconnect.
 
 use super::connect::{ConnectBody, connect_one};
-use super::{Answer, connect, revoke};
+use super::{Answer, connect, connections, revoke};
 use crate::app::{App, reading};
 use crate::caller::Caller;
 use crate::extract::{Json, Nothing, Params, Place};
@@ -49,7 +49,8 @@ pub(super) async fn connect(
     Json(body): Json<ConnectBody>,
 ) -> Result<(StatusCode, axum::Json<Value>), crate::problem::Problem> {
     let integration = connect_one(&app, &caller, body).await?;
-    Ok((StatusCode::CREATED, axum::Json(to_json(&app.handle.world(), &integration))))
+    let shown = reading(&app, move |app| connections::shown(app, &integration.name)).await?;
+    Ok((StatusCode::CREATED, axum::Json(shown)))
 }
 
 /// `POST /integrations/{name}/enable`.
