@@ -79,6 +79,7 @@ embed! {
     "providers/mailgun/events.list.output.json",
     "providers/mailgun/messages.send.input.json",
     "providers/mailgun/messages.send.output.json",
+    "providers/notify/send.input.json",
     "providers/postmark/config.json",
     "providers/postmark/credentials.json",
     "providers/postmark/email.send.input.json",

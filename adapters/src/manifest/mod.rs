@@ -6,6 +6,7 @@ mod check_answer;
 mod check_delivery;
 mod check_inbound;
 mod check_limits;
+mod check_notify;
 mod check_oauth;
 mod check_operation;
 mod check_request;
@@ -29,6 +30,7 @@ pub use revoke::{Revoke, Revoked};
 
 use crate::identity::IdentityTest;
 use crate::inbound::Inbound;
+use crate::notify::NotifyRoute;
 use crate::oauth::GrantSpec;
 use placet_model::Digest;
 use placet_schemas::{Registry, Schema, Violations};
@@ -50,6 +52,7 @@ pub struct Manifest {
     revoke: Option<Revoke>,
     grant: Option<Arc<GrantSpec>>,
     inbound: Option<Inbound>,
+    notify: Option<NotifyRoute>,
     operations: BTreeMap<String, Arc<Operation>>,
     source: Arc<str>,
 }
@@ -147,6 +150,11 @@ impl Manifest {
     /// What the provider posts to us, and how it is known to be the provider.
     pub const fn inbound(&self) -> Option<&Inbound> {
         self.inbound.as_ref()
+    }
+
+    /// Which channel the provider carries, for telling a project's own people something.
+    pub const fn notify(&self) -> Option<&NotifyRoute> {
+        self.notify.as_ref()
     }
 
     /// By full name, sorted.
