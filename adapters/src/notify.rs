@@ -10,10 +10,10 @@ use placet_model::Timestamp;
 use placet_model::integration::Integration;
 use placet_model::manifest::{Effect, OperationInfo};
 use placet_model::route::{Carrier, Carriers, NOTIFY_OPERATION};
-use placet_schemas::Schema;
+use placet_schemas::Violations;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 /// Where its schema stands.
 const INPUT: &str = "schemas/providers/notify/send.input.json";
@@ -97,12 +97,16 @@ impl Adapters {
         }
     }
 
-    /// The schema of what `notify.send` takes.
+    /// Whether this is what `notify.send` takes.
+    ///
+    /// # Errors
+    /// What its schema refuses.
     ///
     /// # Panics
-    /// If the shipped schema is broken: a bug that the test of the catalogue finds.
-    pub fn notify_schema(&self) -> Arc<Schema> {
-        self.registry().shipped(INPUT).expect("the shipped schema compiles")
+    /// If the shipped schema is broken: a bug that the test of the shipped schemas finds.
+    pub fn check_notify(&self, with: &Value) -> Result<(), Violations> {
+        let form = self.registry().shipped(INPUT).expect("the shipped schema compiles");
+        form.validate(with)
     }
 }
 

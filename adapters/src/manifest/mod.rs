@@ -5,6 +5,7 @@ mod check;
 mod check_answer;
 mod check_delivery;
 mod check_inbound;
+mod check_lifecycle;
 mod check_limits;
 mod check_notify;
 mod check_oauth;
