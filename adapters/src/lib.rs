@@ -17,6 +17,7 @@ pub mod lookup;
 pub mod manifest;
 mod mime;
 pub mod mock;
+pub mod notify;
 pub mod oauth;
 pub mod openapi;
 pub mod pointer;

@@ -8,7 +8,7 @@ use super::operation::{HeaderPlacement, Placement, Scheme, Signature};
 use super::problem::Problems;
 use super::{
     LoadContext, LoadError, Manifest, Operation, ScopeSet, check_answer, check_inbound,
-    check_limits, check_oauth, check_operation, check_request, check_undo, lint,
+    check_limits, check_notify, check_oauth, check_operation, check_request, check_undo, lint,
 };
 use crate::identity::{IdentityTest, NamedBy, ScopesFrom};
 use crate::oauth::GrantSpec;
@@ -80,6 +80,9 @@ pub(super) fn manifest(
     let inbound = document.inbound.as_ref().and_then(|inbound| {
         check_inbound::inbound(inbound, &shared.provider, &operations, &mut problems)
     });
+    let notify = document.notify.as_ref().and_then(|notify| {
+        check_notify::notify(notify, &shared.provider, &operations, &mut problems)
+    });
     let credential_schema = schema(document.credentials.as_ref(), context, &mut problems);
     if !problems.is_empty() {
         return Err(problems.into_error(file));
@@ -100,6 +103,7 @@ pub(super) fn manifest(
         revoke,
         grant: shared.grant,
         inbound,
+        notify,
         operations,
         source: Arc::from(text),
     })

@@ -2,6 +2,7 @@
 //! stands in `check` and `lint`. Fields of later capabilities are known here by name, so that
 //! they are refused as *not built yet* and never ignored.
 
+use super::check_notify::NotifyDoc;
 use super::check_undo::UndoDoc;
 use super::document_inbound::InboundDoc;
 use super::document_limits::LimitDoc;
@@ -40,6 +41,7 @@ pub(super) struct ManifestDoc {
     #[serde(default)]
     pub(super) limits: Vec<Spanned<LimitDoc>>,
     pub(super) inbound: Option<Spanned<InboundDoc>>,
+    pub(super) notify: Option<Spanned<NotifyDoc>>,
 }
 
 #[derive(Debug, Deserialize)]

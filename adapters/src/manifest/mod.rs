@@ -5,7 +5,9 @@ mod check;
 mod check_answer;
 mod check_delivery;
 mod check_inbound;
+mod check_lifecycle;
 mod check_limits;
+mod check_notify;
 mod check_oauth;
 mod check_operation;
 mod check_request;
@@ -30,6 +32,7 @@ pub use revoke::{Revoke, RevokeAlso, Revoked};
 
 use crate::identity::IdentityTest;
 use crate::inbound::Inbound;
+use crate::notify::NotifyRoute;
 use crate::oauth::GrantSpec;
 use placet_model::Digest;
 use placet_schemas::{Registry, Schema, Violations};
@@ -51,6 +54,7 @@ pub struct Manifest {
     revoke: Option<Revoke>,
     grant: Option<Arc<GrantSpec>>,
     inbound: Option<Inbound>,
+    notify: Option<NotifyRoute>,
     operations: BTreeMap<String, Arc<Operation>>,
     source: Arc<str>,
 }
@@ -148,6 +152,11 @@ impl Manifest {
     /// What the provider posts to us, and how it is known to be the provider.
     pub const fn inbound(&self) -> Option<&Inbound> {
         self.inbound.as_ref()
+    }
+
+    /// Which channel the provider carries, for telling a project's own people something.
+    pub const fn notify(&self) -> Option<&NotifyRoute> {
+        self.notify.as_ref()
     }
 
     /// By full name, sorted.

@@ -1,5 +1,6 @@
 //! `placet integrations`: the configured connections of the project.
 
+mod hooks;
 mod life;
 mod oauth;
 
@@ -62,6 +63,8 @@ enum Command {
     Rotate(Rotate),
     /// Set where it may be used; without options: the whole project
     Scope(Scope),
+    /// What its provider posts here: show it, ask for it (on), have it taken away (off)
+    Hooks(hooks::Hooks),
 }
 
 const CONNECT_HELP: &str = "\
@@ -154,6 +157,7 @@ struct Scope {
 pub(crate) async fn run(args: Args) -> Result<Exit> {
     let purpose = match &args.command {
         Command::List { .. } | Command::Show { .. } | Command::Uses { .. } => Purpose::Read,
+        Command::Hooks(hooks) if hooks.only_shows() => Purpose::Read,
         _ => Purpose::Change,
     };
     let link = args.target.open(purpose).await?;
@@ -171,6 +175,7 @@ async fn act(link: &Link, command: Command) -> Result<Exit> {
         Command::Uses { name, json } => life::uses(link, &name, json).await?,
         Command::Rotate(rotate) => rotated(link, rotate).await?,
         Command::Scope(scope) => scoped(link, scope).await?,
+        Command::Hooks(hooks) => hooks::run(link, hooks).await?,
         Command::Enable { name } => set(link, &name, "enable").await?,
         Command::Disable { name } => set(link, &name, "disable").await?,
         Command::Disconnect { name, yes } => {
@@ -227,6 +232,9 @@ async fn set(link: &Link, name: &str, verb: &str) -> Result<()> {
     let answer = link.post(&path(name, verb), &json!({})).await?;
     if let Some(words) = answer["credential"].as_str() {
         out::say(&format!("its credential is {}", visible(words)));
+    }
+    if let Some(words) = answer["webhook"].as_str() {
+        out::say(&visible(words));
     }
     out::data(&format!("{name}: {}", answer["status"].as_str().unwrap_or_default()))
 }

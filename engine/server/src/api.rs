@@ -20,6 +20,7 @@ mod projections;
 mod revoke;
 mod runs;
 pub(crate) mod status;
+mod subscriptions;
 mod tokens;
 mod vault;
 mod verbs;
@@ -134,6 +135,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/integrations/{name}/uses", get(connections::uses))
         .route("/integrations/{name}/rotate", post(connections::rotate))
         .route("/integrations/{name}/scope", post(connections::scope))
+        .route("/integrations/{name}/hooks", get(subscriptions::list).post(subscriptions::set))
         .route("/integrations/{name}/enable", post(integrations::enable))
         .route("/integrations/{name}/disable", post(integrations::disable))
         .route("/integrations/{name}/disconnect", post(integrations::disconnect))

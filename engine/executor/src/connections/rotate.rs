@@ -226,7 +226,7 @@ fn lineage(
 }
 
 /// Seals the version after every one that the vault has or the log names; durable when it returns.
-async fn seal(
+pub(super) async fn seal(
     vault: &Arc<Vault>,
     manifest: &Arc<Manifest>,
     integration: &Integration,
@@ -256,7 +256,7 @@ async fn seal(
     .await
 }
 
-fn no_vault() -> Error {
+pub(super) fn no_vault() -> Error {
     let detail = "an engine in sandbox mode keeps no credentials: start it with --mode live";
     Error::Refused { code: "PL4011", detail: detail.to_owned() }
 }

@@ -109,14 +109,32 @@ pub(super) async fn disconnect(
 ) -> Answer {
     let integration = app.handle.named(&name)?;
     let id = integration.id;
+    let left = no_more(&app, &caller, &name).await;
     let mut answer = set(&app, &caller, name, IntegrationStatus::Disconnected).await?;
     if let Some(words) = revoke::take_back(&app, &caller.principal, &integration).await {
+        answer["credential"] = words.into();
+    }
+
+    if let Some(words) = left {
+        answer["webhook"] = words.into();
+    }
+    if let Some(words) = revoke::take_back(&app, &integration).await {
         answer["credential"] = words.into();
     }
     if let Some(vault) = app.vault.clone() {
         reading(&app, move |_app| vault.forget(id).map_err(|e| connect::vault_problem(&e))).await?;
     }
     Ok(answer)
+}
+
+/// Whatever posts here is taken away at its provider while there still is a credential to ask with; what
+/// could not be is said, and holds up nothing.
+async fn no_more(app: &App, caller: &Caller, name: &str) -> Option<String> {
+    match app.handle.unsubscribe(&caller.principal, name).await {
+        Ok(gone) if gone.is_empty() => None,
+        Ok(_) => Some("what its provider posted here was taken away".to_owned()),
+        Err(error) => Some(format!("what its provider posts here may still stand: {error}")),
+    }
 }
 
 async fn set(app: &App, caller: &Caller, name: String, status: IntegrationStatus) -> Answer {
