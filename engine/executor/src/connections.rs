@@ -14,6 +14,7 @@
 mod ask;
 mod features;
 mod health;
+mod mode;
 mod rotate;
 mod scope;
 mod test;
@@ -21,6 +22,7 @@ mod uses;
 
 pub use ask::Said;
 pub use features::{Feature, features};
+pub use mode::NoMode;
 pub use rotate::{Account, Rotate, Rotated};
 pub use test::{Tested, UNATTENDED};
 pub use uses::Uses;

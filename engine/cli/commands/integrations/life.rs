@@ -30,7 +30,7 @@ pub(super) async fn show(link: &Link, name: &str, json: bool) -> Result<()> {
         pair("acts as", account(&answer["identity"])),
         pair("label", word(&answer["label"])),
         pair("used in", scope_words(&answer["used_in"])),
-        pair("credential", format!("version {}", answer["credential_version"])),
+        pair("credential", credential(&answer)),
         pair("tested", tested),
     ];
     rows.extend(features(&answer));
@@ -170,6 +170,14 @@ fn needed(feature: &Value, texts: impl Fn(&Value) -> String) -> String {
 pub(super) fn scope_words(used_in: &Value) -> String {
     let scope = serde_json::from_value::<placet_model::integration::UseScope>(used_in.clone());
     scope.map_or_else(|_old| "the whole project".to_owned(), |scope| scope.to_string())
+}
+
+fn credential(answer: &Value) -> String {
+    let version = &answer["credential_version"];
+    match answer["credential_mode"].as_str() {
+        Some(mode) => format!("version {version}, a {} key", visible(mode)),
+        None => format!("version {version}"),
+    }
 }
 
 fn account(identity: &Value) -> String {

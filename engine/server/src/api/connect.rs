@@ -124,7 +124,10 @@ pub(super) async fn connect_one(
     let lineage = || Identity { id: id.to_string(), tenant: body.provider.clone() };
     let (identity, label) = match account {
         Some(account) => (account.identity, account.label),
-        None => (lineage(), manifest.title().to_owned()),
+        None => {
+            let mode = identity::mode(app, &manifest, (id, version)).await?;
+            (lineage().in_mode(mode.as_deref()), manifest.title().to_owned())
+        }
     };
     let is_default = body.default.unwrap_or_else(|| is_first(&world, id, &body.provider));
     let connect = Connect {
