@@ -165,10 +165,8 @@ pub(crate) fn result_ids(
         response: observed.body.as_ref().unwrap_or(&none),
         headers: observed.answer.as_ref().map_or(&[], |response| &response.headers),
         config: sent.settings,
-        target: None,
         send_id: sent.send_id,
-        draft_time: Timestamp::EPOCH,
-        sent_at: None,
+        ..Scope::NOTHING
     };
     operation
         .result

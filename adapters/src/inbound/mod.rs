@@ -240,16 +240,7 @@ impl Handshake {
 }
 
 const fn empty_scope() -> Scope<'static> {
-    Scope {
-        input: &Value::Null,
-        response: &Value::Null,
-        headers: &[],
-        config: &Value::Null,
-        target: None,
-        send_id: "",
-        draft_time: Timestamp::EPOCH,
-        sent_at: None,
-    }
+    Scope::NOTHING
 }
 
 /// The value at a place of an arrival's body, as text.

@@ -3,6 +3,7 @@
 
 mod check;
 mod check_answer;
+mod check_auth;
 mod check_delivery;
 mod check_inbound;
 mod check_lifecycle;
@@ -15,6 +16,7 @@ mod check_state;
 mod check_undo;
 mod check_verify;
 mod document;
+mod document_auth;
 mod document_inbound;
 mod document_limits;
 mod document_oauth;
@@ -23,14 +25,14 @@ mod operation;
 mod problem;
 mod revoke;
 
-pub use operation::{Absent, Delivery, Operation, Reconcile, Scheme};
+pub use operation::{Absent, ClientCertificate, Delivery, Operation, Reconcile, Scheme};
 pub(crate) use operation::{
     BodyTemplate, MatchHow, MatchTest, Placement, RequestSpec, RequestTemplate,
 };
 pub use problem::{LoadError, Problem};
 pub use revoke::{Revoke, RevokeAlso, Revoked};
 
-use crate::identity::IdentityTest;
+use crate::identity::{IdentityTest, ModeFrom};
 use crate::inbound::Inbound;
 use crate::notify::NotifyRoute;
 use crate::oauth::GrantSpec;
@@ -52,6 +54,7 @@ pub struct Manifest {
     scopes: BTreeMap<String, ScopeSet>,
     test: Option<IdentityTest>,
     revoke: Option<Revoke>,
+    mode_from: Option<ModeFrom>,
     grant: Option<Arc<GrantSpec>>,
     inbound: Option<Inbound>,
     notify: Option<NotifyRoute>,
@@ -137,6 +140,11 @@ impl Manifest {
     /// How to ask who an integration acts as; `None` binds the credential's lineage instead.
     pub const fn identity_test(&self) -> Option<&IdentityTest> {
         self.test.as_ref()
+    }
+
+    /// How a credential shows its mode (test, live); none where a provider has one mode.
+    pub const fn mode_from(&self) -> Option<&ModeFrom> {
+        self.mode_from.as_ref()
     }
 
     /// What a disconnect says about the credential.

@@ -65,6 +65,13 @@ fn head(card: &Value, stream: Stream, lines: &mut Vec<String>) {
     lines.push(format!("{title}  [{}]", word(card, "state")));
     lines.push(format!("  to        {}", destination(card)));
     lines.push(format!("  as        {}", identity(&card["identity"])));
+    if let Some(mode) = card["identity"]["mode"].as_str() {
+        let tone = if mode == "live" { Tone::Warn } else { Tone::Dim };
+        lines.push(format!(
+            "  key       {}",
+            stream.paint(tone, &format!("a {} key", one_line(mode)))
+        ));
+    }
     lines.push(format!("  does      {}: {}", word(card, "operation"), word(card, "reversibility")));
     if let Some(channel) = card["routed"]["channel"].as_str() {
         let asked = word(&card["routed"], "operation");

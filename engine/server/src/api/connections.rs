@@ -51,6 +51,8 @@ pub(super) fn shown(app: &App, name: &str) -> Result<Value, Problem> {
     let (heard, good) = app.handle.heard_of(integration.id)?;
     row["features"] = json!(features);
     row["hook"] = manifest.map_or(Value::Null, |manifest| hook(app, manifest, &integration));
+    let has_modes = manifest.is_some_and(|manifest| manifest.mode_from().is_some());
+    row["credential_mode"] = json!(integration.identity.mode().filter(|_| has_modes));
     row["tested_at"] = json!(heard);
     row["tested_ok"] = json!(heard.map(|_at: Timestamp| good));
     Ok(row)
