@@ -6,7 +6,6 @@
 
 use crate::catalogue::Adapters;
 use crate::template::{Scope, ValueTemplate};
-use placet_model::Timestamp;
 use placet_model::integration::Integration;
 use placet_model::manifest::{Effect, OperationInfo};
 use placet_model::route::{Carrier, Carriers, NOTIFY_OPERATION};
@@ -78,16 +77,7 @@ impl Adapters {
         let route = self.manifest(provider).and_then(|manifest| manifest.notify());
         let route = route.ok_or_else(|| Error::CarriesNothing { provider: provider.clone() })?;
         let input = given(with);
-        let scope = Scope {
-            input: &input,
-            response: &Value::Null,
-            headers: &[],
-            config: settings,
-            target: None,
-            send_id: "",
-            draft_time: Timestamp::EPOCH,
-            sent_at: None,
-        };
+        let scope = Scope { input: &input, config: settings, ..Scope::NOTHING };
         match route.with.value(&scope) {
             Ok(concrete) => Ok(concrete.unwrap_or_else(|| json!({}))),
             Err(crate::EvalError::Missing { name: missing }) => {

@@ -7,7 +7,8 @@ use super::document::{
 use super::operation::{ClientCertificate, HeaderPlacement, Placement, Scheme, Signature};
 use super::problem::Problems;
 use super::{
-    LoadContext, LoadError, Manifest, Operation, ScopeSet, check_answer, check_inbound, check_limits, check_notify, check_oauth, check_operation, check_request, check_undo, lint, check_auth,
+    LoadContext, LoadError, Manifest, Operation, ScopeSet, check_answer, check_auth, check_inbound,
+    check_limits, check_notify, check_oauth, check_operation, check_request, check_undo, lint,
 };
 use crate::identity::{IdentityTest, ModeFrom, NamedBy, ScopesFrom};
 use crate::oauth::GrantSpec;
@@ -97,7 +98,6 @@ pub(super) fn manifest(
     let notify = document.notify.as_ref().and_then(|notify| {
         check_notify::notify(notify, &shared.provider, &operations, &mut problems)
     });
-    let credential_schema = schema(document.credentials.as_ref(), context, &mut problems);
     if !problems.is_empty() {
         return Err(problems.into_error(file));
     }

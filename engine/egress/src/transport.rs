@@ -6,14 +6,14 @@ use crate::destination::{Destination, Reach, Source};
 use crate::failure::failed;
 use crate::headers;
 use crate::once;
-use crate::renewals::Renewals;
 use crate::renewals::{Obtain, Renewals};
 use crate::resolver::{GuardedResolver, Lookup, SystemLookup};
 use crate::smtp;
 use crate::timeouts::Clock;
 use crate::tokens::{self, Tokens, WithTokens};
 use placet_adapters::{
-    Answer, Call, CallIntegration, Cause, Failed, FillHoles, FilledRequest, Performing, Redirects, Response, SecretText, Stage, Transport, fill, oauth, Operation, Preparing,
+    Answer, Call, CallIntegration, Cause, Failed, FillHoles, FilledRequest, Operation, Performing,
+    Preparing, Redirects, Response, SecretText, Stage, Transport, fill, oauth,
 };
 use placet_model::Timestamp;
 use placet_model::request::PreparedRequest;

@@ -38,14 +38,15 @@ fn spellings(secret: &str) -> Vec<String> {
     all
 }
 
+/// Bytes by which spellings are found first.
+const HEAD: usize = 6;
+
 /// The spellings of all secrets, by their first bytes: what is searched is long.
 struct Search<'s> {
-    spelled: BTreeMap<[u8; Self::HEAD], Vec<(&'s str, String)>>,
+    spelled: BTreeMap<[u8; HEAD], Vec<(&'s str, String)>>,
 }
 
 impl<'s> Search<'s> {
-    const HEAD: usize = 6;
-
     fn of(secrets: &'s [String]) -> Self {
         let mut spelled: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for secret in secrets {
@@ -66,12 +67,12 @@ impl<'s> Search<'s> {
                 heads
             });
         let mut places = Vec::new();
-        for at in 0..bytes.len().saturating_sub(Self::HEAD) {
+        for at in 0..bytes.len().saturating_sub(HEAD) {
             let rest = &bytes[at..];
             if !heads[usize::from(u16::from_be_bytes([rest[0], rest[1]]))] {
                 continue;
             }
-            let head: [u8; Self::HEAD] = rest[..Self::HEAD].try_into().expect("as long as it is");
+            let head: [u8; HEAD] = rest[..HEAD].try_into().expect("as long as it is");
             for (secret, spelling) in self.spelled.get(&head).into_iter().flatten() {
                 if rest.starts_with(spelling.as_bytes()) {
                     places.push(format!("{}… is in {place} as {spelling}", &secret[..6]));

@@ -111,7 +111,8 @@ impl Handle {
         for row in views.workflows()? {
             let plan = self.env.plan(row.plan_digest)?;
             let before = uses.steps.len();
-            steps(&plan, &integration, &plan.tasks, &mut uses.steps);
+            let ground = (&*world, self.adapters().as_ref());
+            steps((&plan, ground), &integration, &plan.tasks, &mut uses.steps);
             let sends = uses.steps.len() > before;
             let when = match &plan.schedule {
                 Some(_) if brings.starts(&plan) => Some("its events"),
@@ -121,15 +122,9 @@ impl Handle {
             };
             let start = when.map(|when| Start { workflow: plan.workflow.to_string(), when });
             uses.starts.extend(start);
-            let ground = (&*world, self.adapters().as_ref());
-            steps((&plan, ground), &integration, &plan.tasks, &mut uses.steps);
-            if let (Some(schedule), true) = (&plan.schedule, uses.steps.len() > before) {
-                let when = if schedule.on.is_some() { "event" } else { "time" };
-                uses.starts.push(Start { workflow: plan.workflow.to_string(), when });
-            }
         }
         open(&views, &integration, &mut uses)?;
-        self.waiting(&views, (&integration, &brings), &mut uses)?;
+        self.waiting(&views, (&world, &integration, &brings), &mut uses)?;
         uses.policies = policies(&world, &integration);
         uses.channels = self.channels(&world, &integration);
         uses.agents = self.granted(&integration);
@@ -140,7 +135,7 @@ impl Handle {
     fn waiting(
         &self,
         views: &Views<'_>,
-        (integration, brings): (&Integration, &Brings),
+        (world, integration, brings): (&World, &Integration, &Brings),
         uses: &mut Uses,
     ) -> Result<(), Error> {
         let mut runs = BTreeSet::new();
@@ -151,7 +146,8 @@ impl Handle {
             let Some(row) = views.run(run)? else { continue };
             let plan = self.env.plan(row.plan_digest)?;
             let mut own = vec![];
-            steps(&plan, integration, &plan.tasks, &mut own);
+            let ground = (world, self.adapters().as_ref());
+            steps((&plan, ground), integration, &plan.tasks, &mut own);
             let sends = own.iter().map(|step| step.task.to_string()).collect();
             let tasks = brings.waits(&plan.tasks, &sends);
             if tasks.is_empty() {

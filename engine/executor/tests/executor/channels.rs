@@ -45,6 +45,7 @@ async fn connect(world: &World, connection: &str, provider: &str, settings: Valu
         label: "Test".into(),
         is_default: true,
         credential: None,
+        scopes: None,
     };
     let id = world.handle.integration_id(connection);
     world.handle.connect(&name("author"), id, connect).await.unwrap();

@@ -114,12 +114,8 @@ pub(super) async fn disconnect(
     if let Some(words) = revoke::take_back(&app, &caller.principal, &integration).await {
         answer["credential"] = words.into();
     }
-
     if let Some(words) = left {
         answer["webhook"] = words.into();
-    }
-    if let Some(words) = revoke::take_back(&app, &integration).await {
-        answer["credential"] = words.into();
     }
     if let Some(vault) = app.vault.clone() {
         reading(&app, move |_app| vault.forget(id).map_err(|e| connect::vault_problem(&e))).await?;

@@ -12,6 +12,15 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// `GET /integrations/{name}/hooks` → `{hooks}`: what stands at the provider, by this log.
+#[utoipa::path(
+    get,
+    path = "/integrations/{name}/hooks",
+    operation_id = "subscriptions_list",
+    tag = "integrations",
+    summary = "Webhooks at the provider",
+    params(("name" = String, Path)),
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::Hooks), crate::openapi::failures::Failures)
+)]
 pub(super) async fn list(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -25,7 +34,7 @@ pub(super) async fn list(
 }
 
 /// What `POST /integrations/{name}/hooks` takes.
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct HooksBody {
     /// Whether the provider is to post here.
@@ -37,6 +46,16 @@ pub(super) struct HooksBody {
 }
 
 /// `POST /integrations/{name}/hooks` → `{hooks}`, when what came of it is recorded.
+#[utoipa::path(
+    post,
+    path = "/integrations/{name}/hooks",
+    operation_id = "subscriptions_set",
+    tag = "integrations",
+    summary = "Ask for webhooks, or have them taken away",
+    params(("name" = String, Path)),
+    request_body = HooksBody,
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::Hooks), crate::openapi::failures::Failures)
+)]
 pub(super) async fn set(
     State(app): State<Arc<App>>,
     caller: Caller,

@@ -745,3 +745,26 @@ pub(crate) struct Rebuild {
     head: u64,
     detail: Option<String>,
 }
+
+/// Which key seals how many credentials.
+#[derive(ToSchema)]
+pub(crate) struct Vault {
+    key: String,
+    /// Each `{key, records, out_of_reach}`.
+    records: Vec<Value>,
+    rotating: bool,
+}
+
+#[derive(ToSchema)]
+pub(crate) struct VaultRotated {
+    key: String,
+    moved: u64,
+    /// What no key at hand opens.
+    stuck: Value,
+}
+
+/// What stands at the provider, by the log.
+#[derive(ToSchema)]
+pub(crate) struct Hooks {
+    hooks: Vec<Value>,
+}
