@@ -369,6 +369,7 @@ pub(crate) async fn connect_sandbox(handle: &Handle) -> Result<()> {
             label: "sandbox: nothing leaves".to_owned(),
             is_default: true,
             credential: None,
+            scopes: None,
         };
         let id = handle.integration_id(provider);
         handle.connect(&author, id, connect).await.map_err(|error| refused(&error))?;
@@ -390,7 +391,24 @@ fn sandbox_settings(manifest: &Manifest) -> Value {
     });
     let candidates = [Some(json!({})), Some(example), generated];
     let fits = |settings: &Value| manifest.settings(settings).is_ok();
-    candidates.into_iter().flatten().find(fits).unwrap_or_default()
+    let mut settings = candidates.into_iter().flatten().find(fits).unwrap_or_default();
+    for (name, value) in told_examples(manifest) {
+        let mut more = settings.clone();
+        more[name] = value;
+        if fits(&more) {
+            settings = more;
+        }
+    }
+    settings
+}
+
+/// Whom `notify.send` tells in the sandbox, and from whom it is: what the manifest's settings give as
+/// an example.
+fn told_examples(manifest: &Manifest) -> Vec<(String, Value)> {
+    let properties = manifest.config_schema().map(|schema| schema.document()["properties"].clone());
+    let properties = properties.as_ref().and_then(Value::as_object).cloned().unwrap_or_default();
+    let told = properties.into_iter().filter(|(name, _)| name.starts_with("notify_"));
+    told.filter_map(|(name, form)| Some((name, form["examples"].get(0)?.clone()))).collect()
 }
 
 /// Makes a directory that only its owner can enter.

@@ -116,6 +116,11 @@ impl Live {
         self.log = Some("trace".to_owned());
     }
 
+    /// As [`Live::stopped`], with a NATS server for its engine.
+    pub(crate) fn stopped_on(server: &NatsServer) -> Self {
+        Self { nats: Some(server.url()), ..Self::stopped() }
+    }
+
     /// Another project of the same user, whose engine listens at this address.
     pub(crate) fn beside(first: &Self, address: &str) -> Self {
         let mut live = Self::stopped();

@@ -111,6 +111,7 @@ fn credential_field(placement: &Placement) -> Option<String> {
             let field = fields.next();
             field.filter(|_| fields.next().is_none())
         }
+        Placement::Query { field, .. } => Some(field.clone()),
         Placement::Basic { .. } => None,
     }
 }

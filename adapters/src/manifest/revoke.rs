@@ -9,7 +9,6 @@ use crate::template::{Name, Scope, Segment, Template};
 use crate::transport::Answer;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use placet_model::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use zeroize::Zeroizing;
@@ -230,17 +229,7 @@ fn filled(
     (settings, fields): (&Value, &BTreeMap<String, SecretText>),
     write: fn(&str) -> String,
 ) -> Option<SecretText> {
-    let nothing = Value::Null;
-    let scope = Scope {
-        input: &nothing,
-        response: &nothing,
-        headers: &[],
-        config: settings,
-        target: None,
-        send_id: "",
-        draft_time: Timestamp::EPOCH,
-        sent_at: None,
-    };
+    let scope = Scope { config: settings, ..Scope::NOTHING };
     let mut out = Zeroizing::new(String::new());
     for segment in template.segments(&scope).ok()?? {
         match segment {

@@ -13,7 +13,7 @@
 
 use crate::transport::{Egress, Errand};
 use placet_adapters::oauth::{GrantError, GrantSpec, KeepGrants, KeptGrant, News};
-use placet_adapters::{Answer, CallIntegration, Cause, Failed, FilledRequest, Phase, Redirects};
+use placet_adapters::{Answer, CallIntegration, Cause, Failed, FilledRequest, Redirects};
 use placet_model::request::{Body, HoledText, PreparedRequest};
 use placet_model::{IntegrationId, Timestamp};
 use std::collections::BTreeMap;
@@ -359,7 +359,7 @@ fn not_renewed(
 
 fn ended(of: &CallIntegration, words: &str) -> Failed {
     let words = format!("integration {}: {words}; connect it again", of.name);
-    Failed { phase: Phase::BeforeSend, cause: Cause::Grant, detail: words }
+    Failed::before(Cause::Grant, words)
 }
 
 fn after(moment: Timestamp, span: Duration) -> Timestamp {

@@ -155,7 +155,7 @@ impl Env {
         let operation = today.map_or(operation, |today| &**today);
         let target = with.filter(|_| operation.limits_by_target());
         let target = target.and_then(|with| target_under(operation, with, &integration.settings));
-        let caller = Caller { integration, target: target.as_ref(), mode: None };
+        let caller = Caller { integration, target: target.as_ref() };
         let mut charges = operation.charges(caller);
         let percent = self.config.rate_percent(operation.provider());
         for charge in charges.iter_mut().filter(|charge| charge.rate > 0) {

@@ -21,6 +21,7 @@ mod perform;
 mod policy;
 mod resend;
 mod retry;
+mod route;
 mod scope;
 mod start;
 mod stop;
@@ -30,6 +31,7 @@ pub(crate) use edit::proposal;
 pub(crate) use gate::{CallPlan, Wanted};
 pub(crate) use perform::CallShape;
 pub(crate) use policy::subject as policy_subject;
+pub(crate) use route::{astray, literal};
 pub(crate) use start::StartRun;
 use start::WorkflowInput;
 

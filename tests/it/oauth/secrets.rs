@@ -38,7 +38,7 @@ fn spellings(secret: &str) -> Vec<String> {
     all
 }
 
-/// Bytes of a spelling by which it is looked up.
+/// Bytes by which spellings are found first.
 const HEAD: usize = 6;
 
 /// The spellings of all secrets, by their first bytes: what is searched is long.

@@ -186,7 +186,7 @@ impl Turn<'_> {
         let action = (ask.draft.operation.as_str(), ask.draft.effect);
         let content = self.stored(ask)?;
         let content = content.as_ref().map(|(with, request)| (&**with, request));
-        let resolved = self.resolved(action, integration.as_ref(), (call.approval, content))?;
+        let resolved = self.resolved(action, integration.as_ref(), (call, content))?;
         let share = self.share_of(
             (operation.as_deref(), integration.as_ref()),
             (&ask.draft.task, &ask.draft.iteration),
@@ -201,7 +201,8 @@ impl Turn<'_> {
             project: &self.env.config.project,
             policy: &self.world.policy,
             requirement: resolved.requirement,
-            forbidden: !resolved.refused_by.is_empty(),
+            forbidden: !resolved.refused_by.is_empty() || self.is_blocked(call),
+            rerouted: self.is_rerouted(call, ask),
             integration: integration.as_ref(),
             settings_digest,
             approved: &approved,
@@ -247,6 +248,11 @@ impl Turn<'_> {
         }
         self.out.wanted = Some(Wanted { integration, operation });
         Some(Hold::TokenRenewed)
+    }
+
+    /// Whether the policy blocks the name under which it was asked for.
+    fn is_blocked(&self, call: CallShape<'_>) -> bool {
+        call.via().is_some_and(|name| self.world.policy.blocked.contains(name))
     }
 
     /// The document that was approved, as stored.

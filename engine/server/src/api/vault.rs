@@ -14,6 +14,14 @@ use std::sync::Arc;
 
 /// `GET /vault` → `{key, records: [{key, records, out_of_reach}], rotating}` (operator, admin). While a
 /// rotation is under way, what is left to do stands under the keys of before.
+#[utoipa::path(
+    get,
+    path = "/vault",
+    operation_id = "vault_status",
+    tag = "upkeep",
+    summary = "How the vault is sealed",
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::Vault), crate::openapi::failures::Failures)
+)]
 pub(super) async fn status(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
     params.only(&[])?;
     caller.demand_any(&app.handle.world(), &[Role::Operator, Role::Admin])?;
@@ -30,6 +38,14 @@ pub(super) async fn status(State(app): State<Arc<App>>, caller: Caller, params: 
 }
 
 /// `POST /vault/rotate` `{}` → `{key, moved, stuck}` (operator, admin), when it is through.
+#[utoipa::path(
+    post,
+    path = "/vault/rotate",
+    operation_id = "vault_rotate",
+    tag = "upkeep",
+    summary = "Seal it by a new key",
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::VaultRotated), crate::openapi::failures::Failures)
+)]
 pub(super) async fn rotate(State(app): State<Arc<App>>, caller: Caller, _: Nothing) -> Answer {
     caller.demand_any(&app.handle.world(), &[Role::Operator, Role::Admin])?;
     let vault = vault_of(&app)?;
