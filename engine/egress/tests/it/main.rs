@@ -7,6 +7,7 @@ mod bombs;
 mod common;
 mod document;
 mod http2;
+mod grants;
 mod mail_server;
 mod phases;
 mod pool;
