@@ -7,7 +7,7 @@ use crate::manifest::Operation;
 use crate::pointer::Pointer;
 use crate::predicate::{Observed, When};
 use crate::reduce;
-use crate::template::Scope;
+use crate::template::{Scope, Template};
 use crate::transport::{Answer, Cause, Phase};
 use crate::wait::{Wait, wait};
 use placet_model::manifest::Outcome;
@@ -31,10 +31,21 @@ pub(crate) struct ErrorCode {
     pub(crate) message: Option<Pointer>,
 }
 
+/// What an outcome is known from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Basis {
+    /// The answer to the call itself.
+    Answer,
+    /// The provider has what the call would make: its answer is a refusal, and no output.
+    Exists,
+}
+
 /// What a try came to.
 #[derive(Clone, PartialEq)]
 pub struct Classified {
     pub outcome: Outcome,
+    /// What it is known from.
+    pub basis: Basis,
     /// Index of the rule that decided; the manifest's order.
     pub rule: Option<usize>,
     /// The HTTP status, if there was an answer.
@@ -92,6 +103,7 @@ pub fn classify(
     let (rule, outcome) = decide(operation, &observed);
     Classified {
         outcome,
+        basis: Basis::Answer,
         rule,
         status: answer.as_ref().ok().map(|response| response.status),
         wait: (outcome == Outcome::RefusedRetry).then(|| wait(&operation.waits, &observed, now)),
@@ -148,6 +160,14 @@ pub(crate) fn result_ids(
     observed: &Observed<'_>,
     sent: Sent<'_>,
 ) -> BTreeMap<String, String> {
+    named(&operation.result, observed, sent)
+}
+
+pub(crate) fn named(
+    names: &BTreeMap<String, Template>,
+    observed: &Observed<'_>,
+    sent: Sent<'_>,
+) -> BTreeMap<String, String> {
     let none = Value::Null;
     let scope = Scope {
         input: sent.input,
@@ -159,8 +179,7 @@ pub(crate) fn result_ids(
         draft_time: Timestamp::EPOCH,
         sent_at: None,
     };
-    operation
-        .result
+    names
         .iter()
         .filter_map(|(name, template)| Some((name.clone(), template.text(&scope).ok()??)))
         .collect()

@@ -4,7 +4,7 @@ use super::check::{Shared, schema_at};
 use super::document::OperationDoc;
 use super::operation::{Operation, RequestSpec};
 use super::problem::Problems;
-use super::{LoadContext, check_answer, check_delivery, check_request, lint};
+use super::{LoadContext, check_again, check_answer, check_delivery, check_request, lint};
 use crate::mock::Mock;
 use crate::pointer::Pointer;
 use placet_model::{Digest, canonical};
@@ -40,11 +40,19 @@ pub(super) fn operation(
         None => None,
     };
     let delivery = shape.delivery.as_ref();
-    let delivery = delivery.map_or_else(
+    let mut delivery = delivery.map_or_else(
         || Some(check_delivery::no_delivery()),
         |said| check_delivery::delivery(said, problems),
     )?;
     lint::key_is_sent(&request, shape, problems);
+    check_again::field_is_sent(&request, shape, problems);
+    let final_when = match &shape.final_when {
+        Some(said) => Some(check_answer::body_test(&said.value, said, problems)?),
+        None => None,
+    };
+    if let Some(reconcile) = &mut delivery.reconcile {
+        reconcile.final_when.clone_from(&final_when);
+    }
     let digest = semantic_digest(&full_name, shape, shared)
         .map_err(|error| problems.at(document, error.to_string()))
         .ok()?;
@@ -86,6 +94,7 @@ pub(super) fn operation(
         store: check_answer::store(shape.store.as_deref().unwrap_or_default(), problems),
         output,
         delivery,
+        final_when,
         vendor_dry_run: vendor_dry_run(shape),
         mock: match &shape.mock {
             Some(mock) => check_delivery::mock(mock, problems)?,
@@ -126,7 +135,7 @@ fn check_shape(name: &str, document: &Spanned<OperationDoc>, problems: &mut Prob
     }
     problems.not_built(shape.pagination.as_ref(), "pagination");
     problems.not_built(shape.money.as_ref(), "money");
-    problems.not_built(shape.final_when.as_ref(), "final_when");
+    lint::final_when(shape, problems);
     lint::completeness(document, problems);
     lint::last_rule(shape, document, problems);
     lint::vendor_dry_run(shape, problems);
@@ -148,7 +157,7 @@ fn semantic_digest(
     shape: &OperationDoc,
     shared: &Shared,
 ) -> Result<Digest, canonical::Error> {
-    canonical::digest(&json!({
+    let mut part = json!({
         "v": 1,
         "operation": full_name,
         "effect": shape.effect.value,
@@ -158,5 +167,10 @@ fn semantic_digest(
         "delivery": shape.delivery.as_ref().map(|delivery| &delivery.value),
         "auth": shared.auth_digest_part,
         "hosts": &*shared.hosts,
-    }))
+    });
+    // what an operation does not have leaves its digest as it was before there was such a thing
+    if let Some(said) = &shape.final_when {
+        part["final_when"] = json!(said.value);
+    }
+    canonical::digest(&part)
 }

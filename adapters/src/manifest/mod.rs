@@ -2,6 +2,7 @@
 //! comes through it has been checked whole.
 
 mod check;
+mod check_again;
 mod check_answer;
 mod check_delivery;
 mod check_inbound;
@@ -20,9 +21,9 @@ mod operation;
 mod problem;
 mod revoke;
 
-pub use operation::{Absent, Delivery, Operation, Reconcile, Scheme};
+pub use operation::{Absent, Delivery, Operation, Reconcile, Resend, Scheme};
 pub(crate) use operation::{
-    BodyTemplate, MatchHow, MatchTest, Placement, RequestSpec, RequestTemplate,
+    BodyTemplate, MatchHow, MatchTest, Placement, RequestSpec, RequestTemplate, Shown,
 };
 pub use problem::{LoadError, Problem};
 pub use revoke::{Revoke, Revoked};

@@ -39,6 +39,9 @@ impl About {
                 Self { attempt: Some(body.attempt), ..Self::integration(integration) }
             }
             Event::LookupEnded(body) => Self::attempt(body.attempt),
+            Event::EvidenceArrived(body) => {
+                Self { attempt: Some(body.attempt), ..Self::integration(Some(body.integration)) }
+            }
             Event::IntegrationScoped(body) => Self::integration(Some(body.integration)),
             _ => Self::posted(event),
         }

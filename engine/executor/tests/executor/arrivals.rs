@@ -2,8 +2,10 @@
 //! answer to what a run has sent.
 
 use crate::branches::document;
+use crate::lookups::{marker, page};
 use crate::world::{World, start};
 use placet_adapters::inbound::Event;
+use placet_adapters::{Cause, Failed};
 use placet_executor::arrivals::{Arrival, Landed};
 use placet_model::decision::Verdict;
 use placet_model::draft::Mode;
@@ -39,6 +41,7 @@ fn message(world: &World, id: &str, (channel, thread): (&str, &str)) -> Arrival 
             data: json!({"event_id": id, "channel": channel, "thread_ts": thread}),
             stored: json!({}),
             refetch: None,
+            told: None,
         },
     }
 }
@@ -100,4 +103,32 @@ async fn no_address_of_a_person_stands_in_the_body_and_erasing_the_person_erases
         let held = view.subject(&world.handle.log().pseudonym(who)).unwrap();
         assert_eq!(held, [placet_log::Erasable::Arrival(place)], "{who}");
     }
+}
+
+const SEND_BESIDE_LISTEN: &str = "  - both:
+      fork:
+        branches:
+          - send: { call: slack.chat.postMessage, with: { channel: C1, text: hi } }
+          - reply: { listen: { to: { one: { with: { type: slack.message, replyto: /do/0/both/fork/branches/0/send } } } } }
+";
+
+#[tokio::test]
+async fn an_answer_that_came_before_its_message_was_found_is_looked_at_again_when_it_is() {
+    let mut world = start().await;
+    let run = world.run(&document(SEND_BESIDE_LISTEN), Value::Null, Mode::Live).await;
+    let item = world.item(|row| row.run == run).await;
+    // given an answer to a message of which nobody knows yet that it arrived
+    let thread = "1700000000.000100";
+    world.handle.arrival(message(&world, "mine", ("C1", thread))).await.unwrap();
+    world.handle.load().await.unwrap();
+    let failed = Failed::after(Cause::Reset, "connection reset");
+    world.recorder.fail(failed);
+    let found = page(&[&marker(&world, &item)]);
+    world.recorder.answer(200, &found);
+    // when a look-up finds the message
+    world.vote(&item, "approver", Verdict::Approve).await.unwrap();
+    let report = world.finished(run).await;
+    assert_eq!(report["status"], "completed", "{report:#}");
+    assert!(report["output"].to_string().contains("mine"), "{report:#}");
+    assert_eq!(world.recorder.sends().len(), 1);
 }
