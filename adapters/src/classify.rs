@@ -112,7 +112,7 @@ pub fn classify(
         } else {
             BTreeMap::new()
         },
-        stored: reduce::stored(&operation.store, &observed),
+        stored: stored(operation, &observed),
         error: error_of(operation, &observed, outcome),
         evidence: (outcome == Outcome::InDoubt).then(|| evidence_of(answer)),
     }
@@ -154,6 +154,17 @@ fn evidence_of(answer: &Answer) -> Evidence {
     }
 }
 
+/// What the manifest keeps of an answer; of no answer, where on its way the call ended.
+fn stored(operation: &Operation, observed: &Observed<'_>) -> Value {
+    match observed.answer {
+        Ok(_) => reduce::stored(&operation.store, observed),
+        Err(failed) => match failed.stage {
+            Some(stage) => serde_json::json!({"transport": {"stage": stage.as_str()}}),
+            None => Value::Null,
+        },
+    }
+}
+
 /// Names of the result; one that cannot be read is left out.
 pub(crate) fn result_ids(
     operation: &Operation,
@@ -161,6 +172,22 @@ pub(crate) fn result_ids(
     sent: Sent<'_>,
 ) -> BTreeMap<String, String> {
     named(&operation.result, observed, sent)
+}
+
+/// What an answer to a call names besides its result, from what was sent and what came of it. It may
+/// name people: it is compared, and kept nowhere.
+pub fn answered(operation: &Operation, sent: Sent<'_>, output: &Value) -> BTreeMap<String, String> {
+    let scope = Scope {
+        input: sent.input,
+        response: output,
+        config: sent.settings,
+        send_id: sent.send_id,
+        ..Scope::NOTHING
+    };
+    let names = operation.answered.iter();
+    names
+        .filter_map(|(name, template)| Some((name.clone(), template.text(&scope).ok()??)))
+        .collect()
 }
 
 pub(crate) fn named(
@@ -174,10 +201,8 @@ pub(crate) fn named(
         response: observed.body.as_ref().unwrap_or(&none),
         headers: observed.answer.as_ref().map_or(&[], |response| &response.headers),
         config: sent.settings,
-        target: None,
         send_id: sent.send_id,
-        draft_time: Timestamp::EPOCH,
-        sent_at: None,
+        ..Scope::NOTHING
     };
     names
         .iter()

@@ -122,8 +122,8 @@ impl Source {
             }
             Self::Mail(name, places) => {
                 let body = observed.body.as_ref()?;
-                let mail = places.iter().find_map(|at| at.get(body)?.as_str())?;
-                super::mail::header(mail, name).map(Value::String)
+                let mail = places.iter().find_map(|at| at.get(body))?;
+                super::mail::named(mail, name).map(Value::String)
             }
         }
     }

@@ -1,7 +1,21 @@
 //! The headers of a mail that a provider hands on as text (RFC 5322 2.2).
 
+use serde_json::Value;
+
 /// Bytes of a mail in which its headers are looked for.
 const HEADERS_MAX: usize = 256 << 10;
+
+/// The first header with this name, of a mail as text or of a list of `{Name, Value}`.
+pub(super) fn named(mail: &Value, name: &str) -> Option<String> {
+    if let Some(text) = mail.as_str() {
+        return header(text, name);
+    }
+    let mine = mail
+        .as_array()?
+        .iter()
+        .find(|one| one["Name"].as_str().is_some_and(|other| other.eq_ignore_ascii_case(name)));
+    mine?["Value"].as_str().filter(|value| !value.is_empty()).map(str::to_owned)
+}
 
 /// The first header with this name, unfolded; none where it is empty or the headers have ended.
 pub(super) fn header(mail: &str, name: &str) -> Option<String> {
@@ -38,5 +52,8 @@ mod tests {
             assert_eq!(header(mail, none), None, "{none}");
         }
         assert_eq!(header("Empty:\n\n", "Empty"), None);
+        let list = serde_json::json!([{"Name": "X", "Value": ""}, {"Name": "in-reply-to", "Value": "<2@a>"}]);
+        assert_eq!(named(&list, "In-Reply-To").as_deref(), Some("<2@a>"));
+        assert_eq!((named(&list, "X"), named(&serde_json::json!({}), "X")), (None, None));
     }
 }

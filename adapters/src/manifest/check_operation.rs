@@ -4,7 +4,9 @@ use super::check::{Shared, schema_at};
 use super::document::OperationDoc;
 use super::operation::{Operation, RequestSpec};
 use super::problem::Problems;
-use super::{LoadContext, check_again, check_answer, check_delivery, check_request, lint};
+use super::{
+    LoadContext, check_again, check_answer, check_auth, check_delivery, check_request, lint,
+};
 use crate::mock::Mock;
 use crate::pointer::Pointer;
 use placet_model::{Digest, canonical};
@@ -71,6 +73,10 @@ pub(super) fn operation(
         config_schema: shared.config_schema.clone(),
         hosts: Arc::clone(&shared.hosts),
         placement: shared.placement.clone(),
+        client_certificate: shared.client_certificate.clone(),
+        shared_headers: Arc::clone(&shared.headers),
+        api_version: shared.api_version.clone(),
+        modes: shared.modes(),
         grant: shared.grant.clone(),
         signature: shared.signature.clone(),
         target,
@@ -89,6 +95,10 @@ pub(super) fn operation(
         waits: check_answer::waits(&shape.wait_from, problems),
         result: match &shape.result {
             Some(result) => check_answer::templates(&result.value, result, problems)?,
+            None => BTreeMap::new(),
+        },
+        answered: match &shape.answered {
+            Some(answered) => check_answer::templates(&answered.value, answered, problems)?,
             None => BTreeMap::new(),
         },
         store: check_answer::store(shape.store.as_deref().unwrap_or_default(), problems),
@@ -115,6 +125,7 @@ fn lint_request(
     let RequestSpec::Template(template) = request else { return };
     lint::hosts(template, &document.value, shared, problems);
     lint::secret_in_url(template, &document.value, shared, problems);
+    check_auth::fits(template, &document.value, shared, problems);
     lint::sign_has_key(template, &document.value, shared, problems);
     lint::read_is_believable(template, document, (full_name, context.origin), problems);
 }
@@ -168,7 +179,10 @@ fn semantic_digest(
         "auth": shared.auth_digest_part,
         "hosts": &*shared.hosts,
     });
-    // what an operation does not have leaves its digest as it was before there was such a thing
+    // only where it is said: what says nothing of it keeps the digest that it always had
+    if let Some(version) = &shared.api_version_part {
+        part["api_version"] = version.clone();
+    }
     if let Some(said) = &shape.final_when {
         part["final_when"] = json!(said.value);
     }

@@ -36,6 +36,12 @@ pub struct Operation {
     pub(crate) config_schema: Option<Arc<Schema>>,
     pub(crate) hosts: Arc<[String]>,
     pub(crate) placement: Option<Placement>,
+    pub(crate) client_certificate: Option<ClientCertificate>,
+    /// Of every request of the provider: the API's version, and what else it is told.
+    pub(crate) shared_headers: Arc<[(String, Template)]>,
+    pub(crate) api_version: Option<Arc<str>>,
+    /// The modes that a credential of this provider can have.
+    pub(crate) modes: Arc<[String]>,
     pub(crate) grant: Option<Arc<GrantSpec>>,
     pub(crate) signature: Option<Signature>,
     pub(crate) target: Option<TargetSpec>,
@@ -47,6 +53,7 @@ pub struct Operation {
     pub(crate) error_code: Option<ErrorCode>,
     pub(crate) waits: Vec<WaitRule>,
     pub(crate) result: BTreeMap<String, Template>,
+    pub(crate) answered: BTreeMap<String, Template>,
     pub(crate) store: Store,
     pub(crate) output: Option<Vec<Pointer>>,
     pub(crate) delivery: Delivery,
@@ -118,6 +125,11 @@ impl Operation {
         &self.mock
     }
 
+    /// The certificate by which we are known on the connection; none where requests show who calls.
+    pub const fn client_certificate(&self) -> Option<&ClientCertificate> {
+        self.client_certificate.as_ref()
+    }
+
     /// How the token behind its credential is renewed; none where it is not.
     pub const fn grant(&self) -> Option<&Arc<GrantSpec>> {
         self.grant.as_ref()
@@ -152,6 +164,30 @@ pub(crate) enum Placement {
         user: Template,
         password: String,
     },
+    /// A parameter of the query, and the credential field of its value.
+    Query {
+        name: String,
+        field: String,
+    },
+}
+
+/// The credential fields of a certificate that is shown while the connection is made, and of its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCertificate {
+    pub(crate) chain: String,
+    pub(crate) key: String,
+}
+
+impl ClientCertificate {
+    /// The field that holds the chain, as PEM, our own certificate first.
+    pub fn chain(&self) -> &str {
+        &self.chain
+    }
+
+    /// The field that holds the private key, as PEM.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -241,6 +277,7 @@ pub(crate) enum BodyTemplate {
 #[derive(Debug)]
 pub struct Delivery {
     pub(crate) kind: DeliveryKind,
+    pub(crate) key_header: Option<String>,
     pub(crate) ttl: Option<Duration>,
     pub(crate) order: Order,
     pub(crate) conflict: Option<Conflict>,
@@ -282,6 +319,11 @@ const REWRITE_WITHIN: Duration = Duration::from_mins(10);
 impl Delivery {
     pub const fn kind(&self) -> DeliveryKind {
         self.kind
+    }
+
+    /// The header that carries our key.
+    pub fn key_header(&self) -> Option<&str> {
+        self.key_header.as_deref()
     }
 
     /// How long the provider remembers our key.

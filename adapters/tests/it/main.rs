@@ -18,6 +18,7 @@ mod output;
 mod parse;
 mod render;
 mod secrets;
+mod shared;
 mod signatures;
 mod support;
 mod table;

@@ -113,7 +113,8 @@ impl Handle {
             Ok(operation) => operation,
             Err(CannotAsk::InSandbox) => return Err(no_vault()),
             Err(CannotAsk::Unanswerable | CannotAsk::WithoutCredential) => {
-                return lineage(integration, (version, vec![]), account);
+                let mode = self.mode_of(manifest, (integration, version)).await?;
+                return lineage((integration, mode), (version, vec![]), account);
             }
         };
         let by = Actor::Principal(actor.clone());
@@ -132,7 +133,8 @@ impl Handle {
                 Ok((told.identity, told.label, told.scopes.unwrap_or_default(), true))
             }
             Said::Good(scopes) => {
-                lineage(integration, (version, scopes.unwrap_or_default()), account)
+                let mode = self.mode_of(manifest, (integration, version)).await?;
+                lineage((integration, mode), (version, scopes.unwrap_or_default()), account)
             }
             Said::Refused(code) => {
                 let detail = format!(
@@ -143,6 +145,15 @@ impl Handle {
             }
             Said::Nothing(why) => refused("PL4061", format!("{title} was not heard: {why}")),
         }
+    }
+
+    async fn mode_of(
+        &self,
+        manifest: &Manifest,
+        (integration, version): (&Integration, u32),
+    ) -> Result<Option<String>, Error> {
+        let mode = self.credential_mode(manifest, (integration.id, version)).await;
+        mode.map_err(|why| Error::Refused { code: "PL4003", detail: why.to_string() })
     }
 
     /// Takes the vault of a live engine, and forgets versions that nothing can name any more: what
@@ -202,17 +213,32 @@ fn still_under_way(env: &Weak<Env>, runs: &BTreeSet<RunId>) -> Option<BTreeSet<R
 
 /// Where nobody but the operator can say whose a credential is.
 fn lineage(
-    integration: &Integration,
+    (integration, mode): (&Integration, Option<String>),
     (version, scopes): (u32, Vec<String>),
     account: Account,
 ) -> Result<(Identity, String, Vec<String>, bool), Error> {
     let label = integration.label.clone();
+    let was = integration.identity.mode().map(str::to_owned);
     match account {
+        Account::Same if mode.is_some() && mode != was => {
+            let detail = format!(
+                "the new credential of {} is a {} key, which is another account than before: say \
+                 --new-identity, and approvals for the one before are void",
+                integration.name,
+                mode.unwrap_or_default()
+            );
+            Err(Error::Refused { code: "PL4062", detail })
+        }
         Account::Same => Ok((integration.identity.clone(), label, scopes, false)),
         Account::New => {
             let id = format!("{}.v{version}", integration.id);
-            let tenant = integration.identity.tenant.clone();
-            Ok((Identity { id, tenant }, label, scopes, false))
+            let identity = match mode {
+                Some(mode) => {
+                    Identity { id, tenant: integration.provider.clone() }.in_mode(Some(&mode))
+                }
+                None => Identity { id, tenant: integration.identity.tenant.clone() },
+            };
+            Ok((identity, label, scopes, false))
         }
         Account::Unsaid => {
             let detail = format!(
@@ -226,7 +252,7 @@ fn lineage(
 }
 
 /// Seals the version after every one that the vault has or the log names; durable when it returns.
-async fn seal(
+pub(super) async fn seal(
     vault: &Arc<Vault>,
     manifest: &Arc<Manifest>,
     integration: &Integration,
@@ -256,7 +282,7 @@ async fn seal(
     .await
 }
 
-fn no_vault() -> Error {
+pub(super) fn no_vault() -> Error {
     let detail = "an engine in sandbox mode keeps no credentials: start it with --mode live";
     Error::Refused { code: "PL4011", detail: detail.to_owned() }
 }

@@ -11,6 +11,7 @@ use placet_model::decision::Verdict;
 use placet_model::draft::Mode;
 use placet_model::{IntegrationId, RunId};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 const SEND_AND_LISTEN: &str =
     "  - send: { call: slack.chat.postMessage, with: { channel: C1, text: hi } }
@@ -131,4 +132,54 @@ async fn an_answer_that_came_before_its_message_was_found_is_looked_at_again_whe
     assert_eq!(report["status"], "completed", "{report:#}");
     assert!(report["output"].to_string().contains("mine"), "{report:#}");
     assert_eq!(world.recorder.sends().len(), 1);
+}
+
+/// What each provider tells of an answer, and what was sent before it.
+#[tokio::test]
+async fn an_answer_reaches_its_run_by_what_its_provider_tells_of_it_and_no_other_does() {
+    let sms = "{ call: twilio.messages.create, with: { to: '+4915112345678', from: '+15005550006', body: hi } }";
+    let comment =
+        "{ call: github.issues.comment, with: { owner: acme, repo: site, number: 12, body: hi } }";
+    let answers = [("number", "12"), ("repository", "acme/site")];
+    let people = [("from", "+4915112345678"), ("to", "+15005550006")];
+    for (provider, send, kind, names, other) in [
+        ("twilio", sms, "twilio.message", people, ("from", "+4915199999999")),
+        ("github", comment, "github.issue_comment", answers, ("number", "13")),
+    ] {
+        let mut world = start().await;
+        world.connect(provider).await;
+        let wait = format!(
+            "{{ listen: {{ to: {{ one: {{ with: {{ type: {kind}, replyto: /do/0/send }} }} }} }} }}"
+        );
+        let tasks = format!("  - send: {send}\n  - reply: {wait}\n");
+        let run = begin(&world, &tasks).await;
+        let item = world.item(|row| row.run == run).await;
+        world.vote(&item, "approver", Verdict::Approve).await.unwrap();
+        world.entry(run, "send", "completed").await;
+        let all = world.handle.world();
+        let through =
+            all.integrations.values().find(|known| known.provider == provider).unwrap().id;
+        let arrival = |id: &str, names: BTreeMap<&str, &str>| Arrival {
+            integration: through,
+            credential_version: 0,
+            event: Event {
+                key: kind.into(),
+                event_key: "communication.message.received".into(),
+                dedupe: id.into(),
+                match_on: names.keys().map(|name| (*name).to_owned()).collect(),
+                correlate: names.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+                data: json!({"id": id}),
+                stored: json!({}),
+                refetch: None,
+                told: None,
+            },
+        };
+        let mine = BTreeMap::from(names);
+        let mut others = mine.clone();
+        others.insert(other.0, other.1);
+        world.handle.arrival(arrival("other", others)).await.unwrap();
+        world.handle.arrival(arrival("mine", mine)).await.unwrap();
+        let report = world.finished(run).await;
+        assert_eq!(report["output"][0]["id"], "mine", "{report:#}");
+    }
 }

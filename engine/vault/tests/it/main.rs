@@ -4,7 +4,9 @@
 mod canary;
 mod credentials;
 mod filler;
+mod key_command;
 mod key_file;
 mod refused;
+mod rotate;
 mod rows;
 mod support;

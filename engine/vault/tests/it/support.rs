@@ -41,6 +41,13 @@ impl Install {
         self.key_dir().join("vault.key")
     }
 
+    /// A copy of the vault's file under another name.
+    pub(crate) fn dir_copy(&self, name: &str) -> PathBuf {
+        let copy = self.dir.path().join(name);
+        std::fs::copy(self.vault_file(), &copy).unwrap();
+        copy
+    }
+
     pub(crate) fn try_open_with(&self, key: KekSource) -> Result<Vault, Error> {
         Vault::open(VaultOptions { file: self.vault_file(), key, project: "sales".to_owned() })
     }
