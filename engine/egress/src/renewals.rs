@@ -114,6 +114,7 @@ impl Egress {
         grant.over.is_some()
             || grant.refresh.is_none()
             || slot.lately().is_some()
+            || slot.is_new(&grant)
             || slot.need(&grant, spec, (keeper.now(), of)) == Need::None
     }
 
@@ -139,7 +140,8 @@ impl Egress {
             return Err(ended(of, over));
         }
         let renewable = grant.refresh.is_some();
-        if renewable && slot.need(&grant, spec, (keeper.now(), of)) == Need::Now {
+        let need = slot.need(&grant, spec, (keeper.now(), of));
+        if renewable && need == Need::Now && !slot.is_new(&grant) {
             let ended = || {
                 let words = "the token ended before the call began; it is renewed for the next try";
                 Failed::before(Cause::Connect, words)
@@ -289,6 +291,14 @@ enum Need {
 }
 
 impl Slot {
+    /// Whether this process was given the token a moment ago: however short it lives, another one would
+    /// live no longer, and whoever waited for it uses it.
+    fn is_new(&self, grant: &KeptGrant) -> bool {
+        let good = grant.asking_since.is_none() && self.refused != Some(grant.generation);
+        let had = self.had_since.filter(|(generation, _)| *generation == grant.generation);
+        good && had.is_some_and(|(_, since)| since.elapsed() < PAUSE)
+    }
+
     /// What a renewal has failed with so lately that nobody is asked again.
     fn lately(&self) -> Option<&Failed> {
         let (at, failed) = self.failed.as_ref()?;
