@@ -41,7 +41,7 @@ use integration::{
 };
 use lookup::{LookupEnded, LookupPlanned, LookupStarted};
 use notice::{ApproverAlarmRaised, NoticeFailed, NoticeQueued, NoticeSent};
-use people::{KeyRegistered, KeyRevoked};
+use people::{KeyRegistered, KeyRevoked, RequestSigned};
 use run::{
     BranchFaulted, FaultCaught, IterationStarted, RetryScheduled, RunCancelled, RunCompleted,
     RunFaulted, RunMigrated, RunStarted, TaskCompleted, TaskFaulted, TaskSkipped, TaskStarted,
@@ -131,6 +131,7 @@ macro_rules! for_each_event {
             LookupPlanned = 110,
             LookupStarted = 111,
             LookupEnded = 112,
+            RequestSigned = 116,
             IntegrationScoped = 125,
         }
     };
@@ -143,6 +144,7 @@ macro_rules! people_event {
     () => {
         $crate::Event::KeyRegistered(_)
             | $crate::Event::KeyRevoked(_)
+            | $crate::Event::RequestSigned(_)
             | $crate::Event::NoticeQueued(_)
             | $crate::Event::NoticeSent(_)
             | $crate::Event::NoticeFailed(_)

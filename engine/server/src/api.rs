@@ -23,7 +23,10 @@ pub(crate) mod status;
 mod tokens;
 mod verbs;
 mod versions;
+mod words;
 mod workflows;
+
+pub(crate) use words::words;
 
 use crate::app::App;
 use crate::problem::Problem;

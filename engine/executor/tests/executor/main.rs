@@ -24,6 +24,7 @@ mod events;
 mod exam;
 mod forks;
 mod gate;
+mod health;
 mod interleave;
 mod listing;
 mod lookups;
