@@ -1,5 +1,6 @@
 //! `placet integrations`: the configured connections of the project.
 
+mod hooks;
 mod life;
 mod oauth;
 
@@ -62,6 +63,8 @@ enum Command {
     Rotate(Rotate),
     /// Set where it may be used; without options: the whole project
     Scope(Scope),
+    /// What its provider posts here: show it, ask for it (on), have it taken away (off)
+    Hooks(hooks::Hooks),
 }
 
 const CONNECT_HELP: &str = "\
@@ -128,6 +131,10 @@ struct Rotate {
     /// Another account is meant; approvals for the one before are void
     #[arg(long)]
     new_identity: bool,
+    /// For how many hours what the provider posts may still be signed with the secret of before (at
+    /// most 168; 24 if not said, 0 where that secret is known to others)
+    #[arg(long, value_name = "HOURS")]
+    grace_hours: Option<u16>,
     #[arg(long)]
     json: bool,
 }
@@ -154,6 +161,7 @@ struct Scope {
 pub(crate) async fn run(args: Args) -> Result<Exit> {
     let purpose = match &args.command {
         Command::List { .. } | Command::Show { .. } | Command::Uses { .. } => Purpose::Read,
+        Command::Hooks(hooks) if hooks.only_shows() => Purpose::Read,
         _ => Purpose::Change,
     };
     let link = args.target.open(purpose).await?;
@@ -171,6 +179,7 @@ async fn act(link: &Link, command: Command) -> Result<Exit> {
         Command::Uses { name, json } => life::uses(link, &name, json).await?,
         Command::Rotate(rotate) => rotated(link, rotate).await?,
         Command::Scope(scope) => scoped(link, scope).await?,
+        Command::Hooks(hooks) => hooks::run(link, hooks).await?,
         Command::Enable { name } => set(link, &name, "enable").await?,
         Command::Disable { name } => set(link, &name, "disable").await?,
         Command::Disconnect { name, yes } => {
@@ -188,8 +197,14 @@ async fn rotated(link: &Link, rotate: Rotate) -> Result<()> {
     } else if rotate.new_identity {
         body["account"] = json!("new");
     }
+    if let Some(hours) = rotate.grace_hours {
+        body["grace_hours"] = hours.into();
+    }
     let answer = link.post(&path(&rotate.name, "rotate"), &body).await?;
     life::say_changed(&answer);
+    if let Some(until) = answer["old_signatures_until"].as_str() {
+        out::say(&format!("what is still signed with the secret of before is taken until {until}"));
+    }
     if rotate.json {
         return out::json(&answer);
     }
@@ -227,6 +242,9 @@ async fn set(link: &Link, name: &str, verb: &str) -> Result<()> {
     let answer = link.post(&path(name, verb), &json!({})).await?;
     if let Some(words) = answer["credential"].as_str() {
         out::say(&format!("its credential is {}", visible(words)));
+    }
+    if let Some(words) = answer["webhook"].as_str() {
+        out::say(&visible(words));
     }
     out::data(&format!("{name}: {}", answer["status"].as_str().unwrap_or_default()))
 }

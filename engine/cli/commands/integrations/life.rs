@@ -63,6 +63,7 @@ fn page(answer: &Value) -> Result<()> {
                 Some(version) => format!("version {version}"),
             },
         ),
+        pair("credential", credential(&answer)),
         pair("tested", tested),
     ];
     rows.extend(hears(answer));
@@ -226,6 +227,14 @@ fn needed(feature: &Value) -> String {
 pub(super) fn scope_words(used_in: &Value) -> String {
     let scope = serde_json::from_value::<placet_model::integration::UseScope>(used_in.clone());
     scope.map_or_else(|_old| "the whole project".to_owned(), |scope| scope.to_string())
+}
+
+fn credential(answer: &Value) -> String {
+    let version = &answer["credential_version"];
+    match answer["credential_mode"].as_str() {
+        Some(mode) => format!("version {version}, a {} key", visible(mode)),
+        None => format!("version {version}"),
+    }
 }
 
 fn account(identity: &Value) -> String {

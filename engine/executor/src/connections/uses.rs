@@ -2,10 +2,13 @@
 
 use super::hears::Brings;
 use crate::handle::{Error, Handle};
+use crate::turn::literal;
 use crate::world::World;
+use placet_adapters::Adapters;
 use placet_model::integration::Integration;
-use placet_model::plan::{Plan, TaskKind, TaskList};
+use placet_model::plan::{Call, Plan, TaskKind, TaskList};
 use placet_model::policy::Match;
+use placet_model::route::{Channel, NOTIFY_OPERATION};
 use placet_model::{DecisionId, RunId, TaskPath};
 use placet_projections::{Source, Views};
 use serde::Serialize;
@@ -108,7 +111,8 @@ impl Handle {
         for row in views.workflows()? {
             let plan = self.env.plan(row.plan_digest)?;
             let before = uses.steps.len();
-            steps(&plan, &integration, &plan.tasks, &mut uses.steps);
+            let ground = (&*world, self.adapters().as_ref());
+            steps((&plan, ground), &integration, &plan.tasks, &mut uses.steps);
             let sends = uses.steps.len() > before;
             let when = match &plan.schedule {
                 Some(_) if brings.starts(&plan) => Some("its events"),
@@ -120,7 +124,7 @@ impl Handle {
             uses.starts.extend(start);
         }
         open(&views, &integration, &mut uses)?;
-        self.waiting(&views, (&integration, &brings), &mut uses)?;
+        self.waiting(&views, (&world, &integration, &brings), &mut uses)?;
         uses.policies = policies(&world, &integration);
         uses.channels = self.channels(&world, &integration);
         uses.agents = self.granted(&integration);
@@ -131,7 +135,7 @@ impl Handle {
     fn waiting(
         &self,
         views: &Views<'_>,
-        (integration, brings): (&Integration, &Brings),
+        (world, integration, brings): (&World, &Integration, &Brings),
         uses: &mut Uses,
     ) -> Result<(), Error> {
         let mut runs = BTreeSet::new();
@@ -142,7 +146,8 @@ impl Handle {
             let Some(row) = views.run(run)? else { continue };
             let plan = self.env.plan(row.plan_digest)?;
             let mut own = vec![];
-            steps(&plan, integration, &plan.tasks, &mut own);
+            let ground = (world, self.adapters().as_ref());
+            steps((&plan, ground), integration, &plan.tasks, &mut own);
             let sends = own.iter().map(|step| step.task.to_string()).collect();
             let tasks = brings.waits(&plan.tasks, &sends);
             if tasks.is_empty() {
@@ -178,28 +183,46 @@ impl Handle {
     }
 }
 
-fn steps(plan: &Plan, integration: &Integration, list: &TaskList, found: &mut Vec<Step>) {
+type Ground<'a> = (&'a World, &'a Adapters);
+
+fn steps(
+    (plan, ground): (&Plan, Ground<'_>),
+    integration: &Integration,
+    list: &TaskList,
+    found: &mut Vec<Step>,
+) {
     for task in &list.0 {
-        if let TaskKind::Call(call) = &task.kind {
-            let provider = call.operation.split('.').next();
-            let by = match &call.integration {
-                Some(name) if *name == integration.name => Some(By::Name),
-                None if integration.is_default => Some(By::Default),
-                Some(_) | None => None,
-            };
-            if let (Some(by), true) = (by, provider == Some(integration.provider.as_str())) {
-                found.push(Step {
-                    workflow: plan.workflow.to_string(),
-                    task: task.path.clone(),
-                    operation: call.operation.clone(),
-                    by,
-                });
-            }
+        if let TaskKind::Call(call) = &task.kind
+            && let Some(by) = used_by(ground, call, integration)
+        {
+            found.push(Step {
+                workflow: plan.workflow.to_string(),
+                task: task.path.clone(),
+                operation: call.operation.clone(),
+                by,
+            });
         }
         for inner in task.kind.lists() {
-            steps(plan, integration, inner, found);
+            steps((plan, ground), integration, inner, found);
         }
     }
+}
+
+/// How a call comes to use the integration, as far as that is written out.
+fn used_by((world, adapters): Ground<'_>, call: &Call, integration: &Integration) -> Option<By> {
+    if call.operation == NOTIFY_OPERATION {
+        let channel: Channel = literal(&call.with, "channel")?.as_str()?.parse().ok()?;
+        let (carries, _) = world.route(adapters, &channel, None).ok()?;
+        let by = if channel.integration.is_some() { By::Name } else { By::Default };
+        return (carries.id == integration.id).then_some(by);
+    }
+    let by = match &call.integration {
+        Some(name) if *name == integration.name => By::Name,
+        None if integration.is_default => By::Default,
+        Some(_) | None => return None,
+    };
+    let provider = call.operation.split('.').next();
+    (provider == Some(integration.provider.as_str())).then_some(by)
 }
 
 fn open(views: &Views<'_>, integration: &Integration, uses: &mut Uses) -> Result<(), Error> {

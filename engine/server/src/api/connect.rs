@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What `POST /integrations` takes.
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ConnectBody {
     name: String,
@@ -37,6 +37,7 @@ pub(super) struct ConnectBody {
     default: Option<bool>,
     /// What a person has given instead of a credential; never in a body.
     #[serde(skip)]
+    #[schema(ignore)]
     granted: Option<Granting>,
 }
 
@@ -129,7 +130,10 @@ pub(super) async fn connect_one(
     let lineage = || Identity { id: id.to_string(), tenant: body.provider.clone() };
     let (identity, label, scopes) = match account {
         Some(account) => (account.identity, account.label, account.scopes),
-        None => (lineage(), manifest.title().to_owned(), None),
+        None => {
+            let mode = identity::mode(app, &manifest, (id, version)).await?;
+            (lineage().in_mode(mode.as_deref()), manifest.title().to_owned(), None)
+        }
     };
     let is_default = body.default.unwrap_or_else(|| is_first(&world, id, &body.provider));
     let connect = Connect {
