@@ -187,6 +187,30 @@ fn an_answer_that_is_lost_to_kill_9_leaves_nothing_in_doubt_and_what_was_approve
     assert_eq!(posts, ["again", "late"]);
 }
 
+#[test]
+fn a_connection_by_oauth_is_not_rotated_by_hand_and_goes_on_as_it_was() {
+    let Some(slack) = Slack::start() else { return };
+    let live = engine(&slack);
+    connect(&live, &slack);
+    deploy(&live);
+    for field in ["access_token", "signing_secret"] {
+        let credential = format!("{field}=env:NEW");
+        let rotate =
+            ["integrations", "rotate", "slack", "--as", "author", "--credential", &credential];
+        let refused =
+            live.placet(rotate).env("NEW", "xoxb-by-hand-0123456789").run().expect_code(1);
+        assert!(
+            refused.stderr.contains("PL4003") && refused.stderr.contains("--oauth"),
+            "{}",
+            refused.stderr
+        );
+    }
+    assert_eq!(integration(&live)["credential_version"], 1);
+    let run = send(&live, "as before");
+    live.until(&run, "RunCompleted");
+    assert_eq!(slack.posts(), ["as before"]);
+}
+
 /// The connection, once it is held as failed.
 fn until_failed(live: &Live) -> Value {
     let until = Instant::now() + PATIENCE;

@@ -131,6 +131,10 @@ struct Rotate {
     /// Another account is meant; approvals for the one before are void
     #[arg(long)]
     new_identity: bool,
+    /// For how many hours what the provider posts may still be signed with the secret of before (at
+    /// most 168; 24 if not said, 0 where that secret is known to others)
+    #[arg(long, value_name = "HOURS")]
+    grace_hours: Option<u16>,
     #[arg(long)]
     json: bool,
 }
@@ -193,8 +197,14 @@ async fn rotated(link: &Link, rotate: Rotate) -> Result<()> {
     } else if rotate.new_identity {
         body["account"] = json!("new");
     }
+    if let Some(hours) = rotate.grace_hours {
+        body["grace_hours"] = hours.into();
+    }
     let answer = link.post(&path(&rotate.name, "rotate"), &body).await?;
     life::say_changed(&answer);
+    if let Some(until) = answer["old_signatures_until"].as_str() {
+        out::say(&format!("what is still signed with the secret of before is taken until {until}"));
+    }
     if rotate.json {
         return out::json(&answer);
     }

@@ -44,15 +44,18 @@ pub enum Error {
     },
     /// The key file is gone, and there are credentials that only it opens.
     #[error(
-        "the vault key {} is missing, and {} holds credentials sealed by it: put the key file back \
+        "the vault key {}{} is missing, and {} holds credentials sealed by it: put the key file back \
          from your backup, or name its directory with PLACET_KEY_DIR; if it is lost, move the vault \
          away and connect every integration again",
         path.display(),
+        or_rotated(*id),
         vault.display()
     )]
     KeyFileMissing {
         /// Where it was looked for.
         path: PathBuf,
+        /// Its id, where that is known.
+        id: Option<KekId>,
         /// The vault.
         vault: PathBuf,
     },
@@ -334,6 +337,11 @@ pub enum Error {
         /// What the panic said.
         panic: String,
     },
+}
+
+/// What a key is called that a rotation has made.
+fn or_rotated(id: Option<KekId>) -> String {
+    id.map_or_else(String::new, |id| format!(" (or vault-{id}.key beside it, after a rotation)"))
 }
 
 impl Error {

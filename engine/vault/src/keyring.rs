@@ -119,7 +119,7 @@ impl Keyring {
         };
         Ok(match other {
             Some(found) => Error::KeyFileWrong { path, vault, expected: id, found: found.id() },
-            None => Error::KeyFileMissing { path, vault },
+            None => Error::KeyFileMissing { path, id: Some(id), vault },
         })
     }
 
@@ -142,7 +142,8 @@ impl Keyring {
 
     /// A key file that somebody else makes.
     fn outside(&self, path: &Path) -> Result<Kek, Error> {
-        let missing = || Error::KeyFileMissing { path: path.to_owned(), vault: self.data.clone() };
+        let missing =
+            || Error::KeyFileMissing { path: path.to_owned(), id: None, vault: self.data.clone() };
         let key = key_file::read(path)?.ok_or_else(missing)?;
         let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
         let dir = file::canonical(dir.unwrap_or_else(|| Path::new(".")))?;

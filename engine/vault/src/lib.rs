@@ -21,6 +21,7 @@ mod keyring;
 mod limits;
 mod open;
 mod record;
+mod retired;
 mod rotate;
 mod tables;
 mod vault;

@@ -10,7 +10,7 @@ use crate::kek::{KekId, Keks};
 use crate::kek_source::KekSource;
 use crate::keyring::Keyring;
 use crate::record;
-use crate::tables::{CREDENTIALS, GRANTS, Meta};
+use crate::tables::{CREDENTIALS, GRANTS, Meta, RETIRED};
 use redb::{ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _, TableError};
 use ring::rand::SystemRandom;
 use std::collections::BTreeMap;
@@ -110,12 +110,23 @@ pub(crate) fn sealed_by(db: &Db, file: &File) -> Result<BTreeMap<KekId, u64>, Er
     for row in table.iter().map_err(file.err(OPENING))? {
         see(row.map_err(file.err(OPENING))?.1.value());
     }
-    let table = match tx.open_table(GRANTS) {
-        Err(TableError::TableDoesNotExist(_)) => return Ok(found),
-        opened => opened.map_err(file.err(OPENING))?,
-    };
-    for row in table.iter().map_err(file.err(OPENING))? {
-        see(row.map_err(file.err(OPENING))?.1.value().1);
+    match tx.open_table(GRANTS) {
+        Err(TableError::TableDoesNotExist(_)) => {}
+        opened => {
+            let table = opened.map_err(file.err(OPENING))?;
+            for row in table.iter().map_err(file.err(OPENING))? {
+                see(row.map_err(file.err(OPENING))?.1.value().1);
+            }
+        }
+    }
+    match tx.open_table(RETIRED) {
+        Err(TableError::TableDoesNotExist(_)) => {}
+        opened => {
+            let table = opened.map_err(file.err(OPENING))?;
+            for row in table.iter().map_err(file.err(OPENING))? {
+                see(row.map_err(file.err(OPENING))?.1.value().1);
+            }
+        }
     }
     Ok(found)
 }

@@ -14,10 +14,10 @@
 use crate::file::Db;
 use crate::kek::{Kek, KekId, Keks};
 use crate::record;
-use crate::tables::{CREDENTIALS, GRANTS, Meta};
-use crate::{Error, Vault, grants, open};
+use crate::tables::{CREDENTIALS, GRANTS, Meta, RETIRED};
+use crate::{Error, Vault, grants, open, retired};
 use placet_model::IntegrationId;
-use redb::{ReadableTable as _, TableError, WriteTransaction};
+use redb::{ReadableTable as _, WriteTransaction};
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
@@ -163,6 +163,7 @@ impl Vault {
             let mut batch = Batch::default();
             self.credentials(&tx, &keks, &mut batch)?;
             self.grants(&tx, &keks, &mut batch)?;
+            self.retired_anew(&tx, &keks, &mut batch)?;
             tx.commit().map_err(self.file().err(ROTATING))?;
             Ok(batch)
         })
@@ -199,10 +200,7 @@ impl Vault {
 
     fn grants(&self, tx: &WriteTransaction, keks: &Keks, batch: &mut Batch) -> Result<(), Error> {
         let err = self.file().err(ROTATING);
-        let mut table = match tx.open_table(GRANTS) {
-            Err(TableError::TableDoesNotExist(_)) => return Ok(()),
-            opened => opened.map_err(self.file().err(ROTATING))?,
-        };
+        let mut table = tx.open_table(GRANTS).map_err(self.file().err(ROTATING))?;
         let mut anew = Vec::new();
         for row in table.iter().map_err(self.file().err(ROTATING))? {
             let (key, value) = row.map_err(self.file().err(ROTATING))?;
@@ -220,6 +218,37 @@ impl Vault {
         }
         for (id, version, generation, record) in &anew {
             table.insert((id, *version), (*generation, record.as_slice())).map_err(&err)?;
+        }
+        batch.moved += anew.len() as u64;
+        Ok(())
+    }
+
+    fn retired_anew(
+        &self,
+        tx: &WriteTransaction,
+        keks: &Keks,
+        batch: &mut Batch,
+    ) -> Result<(), Error> {
+        let err = self.file().err(ROTATING);
+        let mut table = tx.open_table(RETIRED).map_err(self.file().err(ROTATING))?;
+        let mut anew = Vec::new();
+        for row in table.iter().map_err(self.file().err(ROTATING))? {
+            let (key, value) = row.map_err(self.file().err(ROTATING))?;
+            let ((id, version, field), (until, sealed)) = (key.value(), value.value());
+            let name = retired::field_of(until, field);
+            let place = self.place(IntegrationId::from_bytes(*id), version, &name);
+            match self.anew(keks, &place, sealed) {
+                Some(Ok(record)) => anew.push((*id, version, field.to_owned(), (until, record))),
+                Some(Err(error)) => batch.stuck.push(error.to_string()),
+                None => {}
+            }
+            if anew.len() == BATCH {
+                break;
+            }
+        }
+        for (id, version, field, (until, record)) in &anew {
+            let value = (*until, record.as_slice());
+            table.insert((id, *version, field.as_str()), value).map_err(&err)?;
         }
         batch.moved += anew.len() as u64;
         Ok(())

@@ -224,7 +224,8 @@ impl Vault {
     /// # Errors
     /// What redb says; after [`Error::Storage`] it is unknown whether it is forgotten.
     pub fn forget(&self, integration: IntegrationId) -> Result<(), Error> {
-        self.remove(integration, |_any| true)
+        self.remove(integration, |_any| true)?;
+        self.forget_retired_of(integration)
     }
 
     /// Forgets one version, which has never come into force.

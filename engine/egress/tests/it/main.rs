@@ -6,6 +6,7 @@ mod authorization_server;
 mod bombs;
 mod common;
 mod document;
+mod grants;
 mod http2;
 mod mail_server;
 mod phases;

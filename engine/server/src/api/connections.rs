@@ -8,13 +8,14 @@ use crate::extract::{Json, Nothing, Params, Place};
 use crate::problem::Problem;
 use axum::extract::State;
 use placet_adapters::Manifest;
-use placet_executor::connections::{Account, Rotate, features};
+use placet_executor::connections::{Account, GRACE, GRACE_MAX, Rotate, features};
 use placet_executor::public::rows;
 use placet_model::integration::{Integration, UseScope};
 use placet_model::{Principal, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// `GET /integrations/{name}` → the integration, its features, when it was last heard of, and what
 /// has happened to it last.
@@ -127,6 +128,8 @@ pub(super) struct RotateBody {
     credential: Value,
     /// `same` or `new`, where the provider is not to say.
     account: Option<String>,
+    /// For how many hours what comes in may still be signed with the secret of before; a day if not said.
+    grace_hours: Option<u16>,
 }
 
 /// `POST /integrations/{name}/rotate` → the version in force and whose it is.
@@ -156,7 +159,12 @@ pub(super) async fn rotate(
     };
     let needed = || Problem::malformed("credential: the new fields are needed");
     let fields = credential(None, &body.credential)?.ok_or_else(needed)?;
-    let rotate = Rotate { fields, account };
+    let hours = |hours: u16| Duration::from_secs(u64::from(hours) * 3600);
+    let grace = body.grace_hours.map_or(GRACE, hours);
+    if grace > GRACE_MAX {
+        return Err(Problem::malformed("grace_hours: a week (168) is the most"));
+    }
+    let rotate = Rotate { fields, account, grace };
     Ok(axum::Json(json!(app.handle.rotate(&caller.principal, &name, rotate).await?)))
 }
 

@@ -12,6 +12,9 @@ use placet_model::integration::{Integration, IntegrationStatus};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// What the credential is used for, in the record.
+const REVOKING: &str = "revoke";
+
 /// What a person is told when the vault could not be read: the words of a problem of ours are in the log.
 type Fields = Result<BTreeMap<String, SecretText>, String>;
 
@@ -24,6 +27,13 @@ pub(super) async fn take_back(
 ) -> Option<String> {
     let manifest = app.handle.adapters().manifest(&integration.provider).cloned()?;
     let revoke = manifest.revoke()?;
+    if integration.credential_version > 0 && app.live.is_some() {
+        // on record before anything is asked with it
+        let used = (integration.id, integration.credential_version);
+        if let Err(error) = app.handle.credential_used(used, REVOKING.to_owned()).await {
+            return Some(format!("forgotten here; the provider was not asked: {error}"));
+        }
+    }
     let fields = fields(app, integration).await.map_err(|problem| problem.detail().to_owned());
     let siblings = siblings(app, integration, (revoke, &fields)).await;
     // what else ends comes first: ending it may take the credential

@@ -7,6 +7,7 @@ mod filler;
 mod key_command;
 mod key_file;
 mod refused;
+mod retired;
 mod rotate;
 mod rows;
 mod support;
