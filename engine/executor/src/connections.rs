@@ -29,7 +29,6 @@ pub use features::{Feature, features};
 pub use hooks::{Subscription, Wish};
 pub use mode::NoMode;
 pub use rotate::{Account, GRACE, GRACE_MAX, Rotate, Rotated};
-pub use rotate::{Account, Rotate, Rotated};
 pub use test::{Tested, UNATTENDED};
 pub use uses::Uses;
 
