@@ -2,13 +2,17 @@
 
 use super::check::{Shared, schema_at};
 use super::document::OperationDoc;
-use super::operation::{Operation, RequestSpec};
+use super::operation::{Delivery, Operation, RequestSpec};
 use super::problem::Problems;
 use super::{
     LoadContext, check_again, check_answer, check_auth, check_delivery, check_request, lint,
 };
+use crate::classify::ErrorCode;
 use crate::mock::Mock;
 use crate::pointer::Pointer;
+use crate::predicate::BodyTest;
+use crate::preview::PreviewSpec;
+use crate::template::Template;
 use placet_model::{Digest, canonical};
 use serde_json::{Value, json};
 use serde_saphyr::Spanned;
@@ -41,20 +45,7 @@ pub(super) fn operation(
         Some(target) => Some(check_request::target(target, problems)?),
         None => None,
     };
-    let delivery = shape.delivery.as_ref();
-    let mut delivery = delivery.map_or_else(
-        || Some(check_delivery::no_delivery()),
-        |said| check_delivery::delivery(said, problems),
-    )?;
-    lint::key_is_sent(&request, shape, problems);
-    check_again::field_is_sent(&request, shape, problems);
-    let final_when = match &shape.final_when {
-        Some(said) => Some(check_answer::body_test(&said.value, said, problems)?),
-        None => None,
-    };
-    if let Some(reconcile) = &mut delivery.reconcile {
-        reconcile.final_when.clone_from(&final_when);
-    }
+    let (delivery, final_when) = delivery(shape, &request, problems)?;
     let digest = semantic_digest(&full_name, shape, shared)
         .map_err(|error| problems.at(document, error.to_string()))
         .ok()?;
@@ -83,24 +74,12 @@ pub(super) fn operation(
         recipients,
         request,
         text_limits: check_request::text_limits(shape, problems),
-        preview: shape
-            .preview
-            .as_ref()
-            .and_then(|preview| check_request::preview(preview, problems)),
+        preview: preview(shape, problems),
         rules: check_answer::rules(&shape.classify, problems)?,
-        error_code: shape
-            .error_code
-            .as_ref()
-            .and_then(|code| check_answer::error_code(code, problems)),
+        error_code: error_code(shape, problems),
         waits: check_answer::waits(&shape.wait_from, problems),
-        result: match &shape.result {
-            Some(result) => check_answer::templates(&result.value, result, problems)?,
-            None => BTreeMap::new(),
-        },
-        answered: match &shape.answered {
-            Some(answered) => check_answer::templates(&answered.value, answered, problems)?,
-            None => BTreeMap::new(),
-        },
+        result: names(shape.result.as_ref(), problems)?,
+        answered: names(shape.answered.as_ref(), problems)?,
         store: check_answer::store(shape.store.as_deref().unwrap_or_default(), problems),
         output,
         delivery,
@@ -114,6 +93,47 @@ pub(super) fn operation(
         limits: Vec::new(),
         undo: None,
     })
+}
+
+fn preview(shape: &OperationDoc, problems: &mut Problems) -> Option<PreviewSpec> {
+    shape.preview.as_ref().and_then(|preview| check_request::preview(preview, problems))
+}
+
+fn error_code(shape: &OperationDoc, problems: &mut Problems) -> Option<ErrorCode> {
+    shape.error_code.as_ref().and_then(|code| check_answer::error_code(code, problems))
+}
+
+/// Templates by name; none where nothing is said.
+fn names(
+    said: Option<&Spanned<BTreeMap<String, String>>>,
+    problems: &mut Problems,
+) -> Option<BTreeMap<String, Template>> {
+    match said {
+        Some(said) => check_answer::templates(&said.value, said, problems),
+        None => Some(BTreeMap::new()),
+    }
+}
+
+/// What the provider offers against sending twice, and what its last word is.
+fn delivery(
+    shape: &OperationDoc,
+    request: &RequestSpec,
+    problems: &mut Problems,
+) -> Option<(Delivery, Option<BodyTest>)> {
+    let mut delivery = match &shape.delivery {
+        Some(said) => check_delivery::delivery(said, problems)?,
+        None => check_delivery::no_delivery(),
+    };
+    lint::key_is_sent(request, shape, problems);
+    check_again::field_is_sent(request, shape, problems);
+    let final_when = match &shape.final_when {
+        Some(said) => Some(check_answer::body_test(&said.value, said, problems)?),
+        None => None,
+    };
+    if let Some(reconcile) = &mut delivery.reconcile {
+        reconcile.final_when.clone_from(&final_when);
+    }
+    Some((delivery, final_when))
 }
 
 fn lint_request(
