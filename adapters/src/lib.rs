@@ -50,5 +50,5 @@ pub use target::Target;
 pub use template::EvalError;
 pub use transport::{
     Answer, Call, CallIntegration, Cause, Failed, FillError, FillHoles, Occurrence, Performing,
-    Phase, Redirects, Response, Stage, Transport, WantedHole,
+    Phase, Redirects, Response, Stage, Transport, Turn, Waiting, WantedHole,
 };

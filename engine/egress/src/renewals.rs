@@ -8,6 +8,7 @@
 //!
 //! A renewal goes on when those who wait for it have run out of time: its answer must not be lost.
 
+use crate::smtp;
 use crate::transport::{Egress, Errand};
 use placet_adapters::oauth::{GrantError, GrantSpec, KeepGrants, KeptGrant, News};
 use placet_adapters::{Answer, CallIntegration, Cause, Failed, FilledRequest, Redirects};
@@ -70,7 +71,9 @@ impl Egress {
         let Some(integration) = errand.integration else { return self.run(errand).await };
         let token = self.fresh(integration, spec, errand.timeout / 2).await?;
         let answer = self.run(errand).await;
-        let refused = answer.as_ref().is_ok_and(|response| response.status == 401);
+        let refused = answer.as_ref().is_ok_and(|response| {
+            response.status == 401 || smtp::refuses_login(&errand.request.method, response)
+        });
         let Some(token) = token.filter(|token| refused && token.renewable) else { return answer };
         let slot = self.renewals.slot(integration);
         let mut slot = slot.lock().await;
@@ -79,8 +82,10 @@ impl Egress {
         }
         // a clock that was set back makes a token look younger than it is
         slot.refused = Some(token.generation);
-        let words = "the provider refused the token and so did nothing (status 401); it is renewed for \
-                     the next try";
+        let status = answer.as_ref().map_or(0, |response| response.status);
+        let words = format!(
+            "the provider refused the token and so did nothing (status {status}); it is renewed for the next try"
+        );
         Err(Failed::before(Cause::Connect, words))
     }
 
