@@ -46,6 +46,9 @@ impl fmt::Debug for Turn {
     }
 }
 
+/// What [`Transport::make_ready`] returns.
+pub type Preparing<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
 /// Performs one call, once. It never retries by itself: a retry is a recorded try of its own.
 pub trait Transport: fmt::Debug + Send + Sync {
     /// The provider's answer, or how far the bytes got.
@@ -63,12 +66,26 @@ pub trait Transport: fmt::Debug + Send + Sync {
         let words = "this transport asks no authorization server";
         Box::pin(async move { Err(Failed::before(Cause::Refused, words)) })
     }
+
+    /// Whether a gated call of this operation may be recorded now: what its credential needs beforehand
+    /// is at hand, or was just asked for in vain, which the call itself then says. What a gated call
+    /// needs is never obtained between its record and its bytes: a process that ends meanwhile would
+    /// leave a record of something that had not begun.
+    fn is_ready(&self, _of: &CallIntegration, _operation: &Operation) -> bool {
+        true
+    }
+
+    /// Obtains what [`Transport::is_ready`] misses, or finds that it cannot be had now.
+    fn make_ready(&self, _of: CallIntegration, _operation: Arc<Operation>) -> Preparing<'_> {
+        Box::pin(async {})
+    }
 }
 
 /// One try of one call.
 #[derive(Debug, Clone)]
 pub struct Call {
-    /// The attempt, where the call is gated; for traces, never for behaviour.
+    /// The attempt, where the call is gated: then what its credential needs was obtained before it was
+    /// recorded.
     pub attempt: Option<AttemptId>,
     /// The operation, with its schemas and its mock.
     pub operation: Arc<Operation>,

@@ -6,6 +6,7 @@ use crate::limits::Limit;
 use crate::mock::Mock;
 use crate::oauth::GrantSpec;
 use crate::pointer::Pointer;
+use crate::predicate::{BodyTest, When};
 use crate::preview::PreviewSpec;
 use crate::reduce::Store;
 use crate::target::Grammar;
@@ -35,6 +36,12 @@ pub struct Operation {
     pub(crate) config_schema: Option<Arc<Schema>>,
     pub(crate) hosts: Arc<[String]>,
     pub(crate) placement: Option<Placement>,
+    pub(crate) client_certificate: Option<ClientCertificate>,
+    /// Of every request of the provider: the API's version, and what else it is told.
+    pub(crate) shared_headers: Arc<[(String, Template)]>,
+    pub(crate) api_version: Option<Arc<str>>,
+    /// The modes that a credential of this provider can have.
+    pub(crate) modes: Arc<[String]>,
     pub(crate) grant: Option<Arc<GrantSpec>>,
     pub(crate) signature: Option<Signature>,
     pub(crate) target: Option<TargetSpec>,
@@ -46,9 +53,11 @@ pub struct Operation {
     pub(crate) error_code: Option<ErrorCode>,
     pub(crate) waits: Vec<WaitRule>,
     pub(crate) result: BTreeMap<String, Template>,
+    pub(crate) answered: BTreeMap<String, Template>,
     pub(crate) store: Store,
     pub(crate) output: Option<Vec<Pointer>>,
     pub(crate) delivery: Delivery,
+    pub(crate) final_when: Option<BodyTest>,
     pub(crate) vendor_dry_run: Option<Value>,
     pub(crate) mock: Mock,
     pub(crate) timeout: Duration,
@@ -116,6 +125,11 @@ impl Operation {
         &self.mock
     }
 
+    /// The certificate by which we are known on the connection; none where requests show who calls.
+    pub const fn client_certificate(&self) -> Option<&ClientCertificate> {
+        self.client_certificate.as_ref()
+    }
+
     /// How the token behind its credential is renewed; none where it is not.
     pub const fn grant(&self) -> Option<&Arc<GrantSpec>> {
         self.grant.as_ref()
@@ -150,6 +164,30 @@ pub(crate) enum Placement {
         user: Template,
         password: String,
     },
+    /// A parameter of the query, and the credential field of its value.
+    Query {
+        name: String,
+        field: String,
+    },
+}
+
+/// The credential fields of a certificate that is shown while the connection is made, and of its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCertificate {
+    pub(crate) chain: String,
+    pub(crate) key: String,
+}
+
+impl ClientCertificate {
+    /// The field that holds the chain, as PEM, our own certificate first.
+    pub fn chain(&self) -> &str {
+        &self.chain
+    }
+
+    /// The field that holds the private key, as PEM.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -239,18 +277,74 @@ pub(crate) enum BodyTemplate {
 #[derive(Debug)]
 pub struct Delivery {
     pub(crate) kind: DeliveryKind,
+    pub(crate) key_header: Option<String>,
     pub(crate) ttl: Option<Duration>,
+    pub(crate) order: Order,
+    pub(crate) conflict: Option<Conflict>,
+    pub(crate) moved_on: Option<Conflict>,
     pub(crate) reconcile: Option<Reconcile>,
 }
+
+/// What comes first when nobody knows whether it went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// The same bytes again, as long as the kind allows it.
+    SendFirst,
+    /// The look-up: only what it has proved absent goes again.
+    LookFirst,
+}
+
+/// An answer that tells more to who has sent these bytes before.
+#[derive(Debug)]
+pub(crate) struct Conflict {
+    pub(crate) when: When,
+    pub(crate) result: BTreeMap<String, Template>,
+}
+
+/// Whether the same bytes may go again by themselves while nobody knows what became of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resend {
+    /// Never: it is looked up, or a person decides.
+    Never,
+    /// While the first try is surely younger than this.
+    Within(Duration),
+    /// As long as the approval lasts: what they make can be made once only.
+    Always,
+}
+
+/// For how long a write that changes nothing the second time may be made a second time, where the
+/// manifest names no other window: whatever others have written since would be written over.
+const REWRITE_WITHIN: Duration = Duration::from_mins(10);
 
 impl Delivery {
     pub const fn kind(&self) -> DeliveryKind {
         self.kind
     }
 
+    /// The header that carries our key.
+    pub fn key_header(&self) -> Option<&str> {
+        self.key_header.as_deref()
+    }
+
     /// How long the provider remembers our key.
     pub const fn ttl(&self) -> Option<Duration> {
         self.ttl
+    }
+
+    /// Whether the same bytes may go again by themselves.
+    pub fn resend(&self) -> Resend {
+        if self.order == Order::LookFirst {
+            return Resend::Never;
+        }
+        match (self.kind, self.ttl) {
+            (DeliveryKind::KeyHeader, ttl) => Resend::Within(ttl.unwrap_or_default()),
+            (DeliveryKind::ClientId, None) => Resend::Always,
+            (DeliveryKind::ClientId, Some(ttl)) => Resend::Within(ttl),
+            (DeliveryKind::VersionGuard | DeliveryKind::NaturalKey, ttl) => {
+                Resend::Within(ttl.unwrap_or(REWRITE_WITHIN))
+            }
+            (DeliveryKind::MarkerLookup | DeliveryKind::None, _) => Resend::Never,
+        }
     }
 
     /// The look-up that answers "did it go?".
@@ -264,7 +358,7 @@ impl Delivery {
 pub struct Reconcile {
     pub(crate) operation: String,
     pub(crate) with: ValueTemplate,
-    pub(crate) list: Pointer,
+    pub(crate) shown: Shown,
     pub(crate) tests: Vec<MatchTest>,
     pub(crate) since: Option<Since>,
     /// Matches that agree here are one.
@@ -275,6 +369,17 @@ pub struct Reconcile {
     pub(crate) read_lag: Duration,
     pub(crate) absent_after: Duration,
     pub(crate) absent: Absent,
+    pub(crate) absent_when: Option<When>,
+    /// What an item must say for its outcome to be final.
+    pub(crate) final_when: Option<BodyTest>,
+}
+
+/// Where a look-up shows what there is.
+#[derive(Debug)]
+pub(crate) enum Shown {
+    List(Pointer),
+    /// One thing, by its own id.
+    Item(Pointer),
 }
 
 /// What an item of a look-up must say to be ours.

@@ -6,15 +6,15 @@ use crate::destination::{Destination, Reach, Source};
 use crate::failure::failed;
 use crate::headers;
 use crate::once;
-use crate::renewals::Renewals;
+use crate::renewals::{Obtain, Renewals};
 use crate::resolver::{GuardedResolver, Lookup, SystemLookup};
 use crate::smtp;
 use crate::timeouts::Clock;
 use crate::tokens::{self, Tokens, WithTokens};
 use crate::turns::{self, Turns};
 use placet_adapters::{
-    Answer, Call, CallIntegration, Cause, Failed, FillHoles, FilledRequest, Performing, Redirects,
-    Response, SecretText, Stage, Transport, Turn, Waiting, fill, oauth,
+    Answer, Call, CallIntegration, Cause, Failed, FillHoles, FilledRequest, Operation, Performing,
+    Preparing, Redirects, Response, SecretText, Stage, Transport, Turn, Waiting, fill, oauth,
 };
 use placet_model::Timestamp;
 use placet_model::request::PreparedRequest;
@@ -241,7 +241,8 @@ impl Transport for Egress {
         Box::pin(async move {
             let errand = Errand::of(&call);
             let Some(spec) = call.operation.grant() else { return self.run(&errand).await };
-            self.run_granted(&errand, spec).await
+            let obtain = if call.attempt.is_some() { Obtain::Ahead } else { Obtain::Now };
+            self.run_granted(&errand, spec, obtain).await
         })
     }
 
@@ -256,6 +257,18 @@ impl Transport for Egress {
 
     fn ask(&self, request: FilledRequest) -> Performing<'_> {
         Box::pin(self.ask_server(request))
+    }
+
+    fn is_ready(&self, of: &CallIntegration, operation: &Operation) -> bool {
+        operation.grant().is_none_or(|spec| self.has_token(of, spec))
+    }
+
+    fn make_ready(&self, of: CallIntegration, operation: Arc<Operation>) -> Preparing<'_> {
+        Box::pin(async move {
+            if let Some(spec) = operation.grant() {
+                self.renew_ahead(&of, spec).await;
+            }
+        })
     }
 }
 

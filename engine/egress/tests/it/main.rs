@@ -8,6 +8,7 @@ mod common;
 mod document;
 mod exits;
 mod fairness;
+mod grants;
 mod http2;
 mod mail_grant;
 mod mail_server;
