@@ -53,5 +53,5 @@ pub use target::Target;
 pub use template::EvalError;
 pub use transport::{
     Answer, Call, CallIntegration, Cause, Failed, FillError, FillHoles, Occurrence, Performing,
-    Phase, Preparing, Redirects, Response, Stage, Transport, WantedHole,
+    Phase, Preparing, Redirects, Response, Stage, Transport, Turn, Waiting, WantedHole,
 };

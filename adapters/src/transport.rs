@@ -20,6 +20,32 @@ use std::time::Duration;
 /// What [`Transport::perform`] returns: boxed, so that the trait stays object safe.
 pub type Performing<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
 
+/// What [`Transport::turn`] returns.
+pub type Waiting<'a> = Pin<Box<dyn Future<Output = Turn> + Send + 'a>>;
+
+/// A call's turn; dropping it passes it on.
+pub struct Turn {
+    _held: Option<Box<dyn Send>>,
+}
+
+impl Turn {
+    /// The turn of a transport that counts nothing.
+    pub const fn free() -> Self {
+        Self { _held: None }
+    }
+
+    /// A turn that is over when this is dropped.
+    pub fn holding(held: impl Send + 'static) -> Self {
+        Self { _held: Some(Box::new(held)) }
+    }
+}
+
+impl fmt::Debug for Turn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Turn")
+    }
+}
+
 /// What [`Transport::make_ready`] returns.
 pub type Preparing<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
@@ -27,6 +53,12 @@ pub type Preparing<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 pub trait Transport: fmt::Debug + Send + Sync {
     /// The provider's answer, or how far the bytes got.
     fn perform(&self, call: Call) -> Performing<'_>;
+
+    /// Waits for a call's turn: so many are under way at once towards a host, and of a credential.
+    /// Whoever makes the call asks before it is handed over, and holds the turn until it has ended.
+    fn turn<'a>(&'a self, _url: &'a str, _of: Option<&'a CallIntegration>) -> Waiting<'a> {
+        Box::pin(std::future::ready(Turn::free()))
+    }
 
     /// Asks an authorization server of a manifest once, with secrets that are not kept yet or that are
     /// being given back. Only the live transport does.

@@ -14,8 +14,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::Duration;
 
-/// Idle connections kept per host.
-const IDLE_PER_HOST: usize = 4;
+/// Idle connections kept per host: as many as one connection has turns there.
+const IDLE_PER_HOST: usize = 32;
 
 /// Which client a read needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -23,6 +23,7 @@ mod smtp;
 mod timeouts;
 mod tokens;
 mod transport;
+mod turns;
 
 pub use config::{EgressConfig, HostPort, ParseHostPortError};
 pub use destination::Refusal;
@@ -30,3 +31,4 @@ pub use document::DocumentError;
 pub use resolver::{Looking, Lookup, SystemLookup};
 pub use timeouts::Timeouts;
 pub use transport::Egress;
+pub use turns::TurnLimits;

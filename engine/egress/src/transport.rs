@@ -11,15 +11,17 @@ use crate::resolver::{GuardedResolver, Lookup, SystemLookup};
 use crate::smtp;
 use crate::timeouts::Clock;
 use crate::tokens::{self, Tokens, WithTokens};
+use crate::turns::{self, Turns};
 use placet_adapters::{
     Answer, Call, CallIntegration, Cause, Failed, FillHoles, FilledRequest, Operation, Performing,
-    Preparing, Redirects, Response, SecretText, Stage, Transport, fill, oauth,
+    Preparing, Redirects, Response, SecretText, Stage, Transport, Turn, Waiting, fill, oauth,
 };
 use placet_model::Timestamp;
 use placet_model::request::PreparedRequest;
 use reqwest::header::{AUTHORIZATION, COOKIE, HeaderMap, LOCATION};
 use reqwest::{Client, Method, StatusCode};
 use std::collections::BTreeMap;
+use std::future::ready;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -34,6 +36,7 @@ pub struct Egress {
     holes: Arc<dyn FillHoles>,
     pub(crate) kept_tokens: Arc<Tokens>,
     pub(crate) renewals: Arc<Renewals>,
+    turns: Arc<Turns>,
 }
 
 impl Egress {
@@ -50,7 +53,9 @@ impl Egress {
     ) -> Self {
         let config = Arc::new(config);
         let clients = Arc::new(Clients::new(Arc::clone(&config), lookup));
-        Self { clients, config, holes, kept_tokens: Arc::default(), renewals: Arc::default() }
+        let turns = Arc::new(Turns::new(config.turns));
+        let (kept_tokens, renewals) = Default::default();
+        Self { config, clients, holes, kept_tokens, renewals, turns }
     }
 
     pub(crate) fn config(&self) -> &EgressConfig {
@@ -239,6 +244,15 @@ impl Transport for Egress {
             let obtain = if call.attempt.is_some() { Obtain::Ahead } else { Obtain::Now };
             self.run_granted(&errand, spec, obtain).await
         })
+    }
+
+    fn turn<'a>(&'a self, url: &'a str, of: Option<&'a CallIntegration>) -> Waiting<'a> {
+        let lane = of.map(|integration| integration.id.to_string());
+        // what is no URL is refused when it is sent, and goes nowhere
+        let Some(host) = turns::host(url) else { return Box::pin(ready(Turn::free())) };
+        Box::pin(
+            async move { self.turns.wait(host, lane).await.map_or_else(Turn::free, Turn::holding) },
+        )
     }
 
     fn ask(&self, request: FilledRequest) -> Performing<'_> {

@@ -6,7 +6,7 @@ use crate::input::Input;
 use crate::inputs::Inputs;
 use crate::turn::{CallPlan, Ending, Job, Wanted};
 use crate::world::World;
-use placet_adapters::{Call, Cause, Failed, Occurrence, Performing, Redirects, Transport};
+use placet_adapters::{Call, Cause, Failed, Occurrence, Performing, Redirects, Transport, Turn};
 use placet_model::RunId;
 use placet_model::draft::Mode;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -93,6 +93,8 @@ impl Caller {
         let (inputs, permits) = (self.inputs.clone(), Arc::clone(&self.permits));
         let threshold = Threshold { env: Arc::clone(&self.env), world: Arc::clone(&self.world) };
         async move {
+            // a host that is slow holds up its own calls and takes no places from the others
+            let turn = turn(transport.as_deref(), &plan).await;
             let permit = permits.acquire().await;
             let ending = match &transport {
                 None => {
@@ -105,11 +107,21 @@ impl Caller {
                 },
             };
             // whoever hears of the last call may open the log again: nothing here holds it then
-            drop((permit, threshold, transport));
+            drop((permit, turn, threshold, transport));
             let answered = Input::Answered { run, plan: Box::new(plan), ending };
             let _the_loop_has_ended = inputs.send(answered);
         }
     }
+}
+
+/// The call's turn towards its host. Beyond its lease it need not wait: it would not be begun, and so
+/// it is weighed again.
+async fn turn(transport: Option<&dyn Transport>, plan: &CallPlan) -> Turn {
+    let Some(transport) = transport else { return Turn::free() };
+    let (url, integration) = (plan.request.url.to_string(), plan.integration());
+    let waiting = transport.turn(&url, integration.as_ref());
+    let left = LEASE.saturating_sub(plan.weighed.elapsed());
+    tokio::time::timeout(left, waiting).await.unwrap_or_else(|_elapsed| Turn::free())
 }
 
 /// The last look before the bytes leave.

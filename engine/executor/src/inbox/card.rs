@@ -36,6 +36,7 @@ impl Handle {
         row: &DecisionRow,
     ) -> Result<Value, Error> {
         let content = self.content(view, world, row)?;
+        let for_room = self.budget_wait(row);
         Ok(json!({
             "id": row.decision,
             "run": row.run,
@@ -57,7 +58,7 @@ impl Handle {
             "votes": row.votes.len(),
             "needed": approvals(&row.requirement),
             "missing": missing((world, self.now()), row),
-            "hold": hold(world, row),
+            "hold": hold(world, row).map(str::to_owned).or(for_room),
             "edited": row.editor.is_some(),
             "assigned": row.assigned,
             "out_of_reach": out_of_reach((world, self.now()), row),

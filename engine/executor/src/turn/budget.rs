@@ -2,6 +2,7 @@
 //! after it has ended. Where there is none, the call waits as for any other hold.
 
 use super::{CallPlan, Error, Turn};
+use crate::budgets;
 use placet_adapters::limits::Charge;
 use placet_adapters::wait::WaitSource;
 use placet_adapters::{Classified, Operation};
@@ -33,7 +34,7 @@ impl Turn<'_> {
             return Share::default();
         };
         let charges = self.env.charges(operation, integration, with).into();
-        Share { charges, by: format!("{} {task} {iteration:?}", self.out.run.id) }
+        Share { charges, by: budgets::caller(self.out.run.id, task, iteration) }
     }
 
     /// As [`Turn::share`], of a call whose `with` is stored.

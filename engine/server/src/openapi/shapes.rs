@@ -322,6 +322,8 @@ pub(crate) struct RunReport {
     error: Option<Value>,
     trace: Vec<TraceItem>,
     cancelled: Option<Value>,
+    /// Where what it waits for waits for its provider's budget: until when at least.
+    held: Option<String>,
 }
 
 #[derive(ToSchema)]
