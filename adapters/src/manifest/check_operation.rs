@@ -4,7 +4,10 @@ use super::check::{Shared, schema_at};
 use super::document::OperationDoc;
 use super::operation::{Operation, RequestSpec};
 use super::problem::Problems;
-use super::{LoadContext, check_answer, check_auth, check_delivery, check_request, lint};
+use super::{
+    LoadContext, check_answer, check_auth, check_delivery, check_read, check_request, lint,
+    references,
+};
 use crate::mock::Mock;
 use crate::pointer::Pointer;
 use placet_model::{Digest, canonical};
@@ -50,6 +53,17 @@ pub(super) fn operation(
         .ok()?;
     let output = shape.output.as_deref().map(|list| patterns(list, problems));
     let recipients = patterns(shape.recipients.as_deref().unwrap_or_default(), problems);
+    let known = (target.as_ref(), input_schema.as_deref(), shared);
+    references::of_request(document, &request, known, problems);
+    references::of_card(document, known, problems);
+    references::of_delivery(document, &delivery, known, problems);
+    let pages = shape.pagination.as_ref().and_then(|said| {
+        check_read::pagination(said, (shape, &request, shared.placement.as_ref()), problems)
+    });
+    let money = shape
+        .money
+        .as_ref()
+        .and_then(|said| check_read::money(said, (shape, input_schema.as_deref()), problems));
     let named = (recipients.as_slice(), target.as_ref());
     lint::recipients_are_named(document, input_schema.as_deref(), named, problems);
     Some(Operation {
@@ -73,10 +87,9 @@ pub(super) fn operation(
         recipients,
         request,
         text_limits: check_request::text_limits(shape, problems),
-        preview: shape
-            .preview
-            .as_ref()
-            .and_then(|preview| check_request::preview(preview, problems)),
+        preview: shape.preview.as_ref().and_then(|preview| {
+            check_request::preview(preview, (shape, &shared.modes()), problems)
+        }),
         rules: check_answer::rules(&shape.classify, problems)?,
         error_code: shape
             .error_code
@@ -98,6 +111,8 @@ pub(super) fn operation(
         timeout: timeout(shape, problems),
         limits: Vec::new(),
         undo: None,
+        pagination: pages,
+        money,
     })
 }
 
@@ -129,8 +144,6 @@ fn check_shape(name: &str, document: &Spanned<OperationDoc>, problems: &mut Prob
     if !lint::is_operation_name(name) {
         problems.at(document, format!("{name:?} is no operation name"));
     }
-    problems.not_built(shape.pagination.as_ref(), "pagination");
-    problems.not_built(shape.money.as_ref(), "money");
     problems.not_built(shape.final_when.as_ref(), "final_when");
     lint::completeness(document, problems);
     lint::last_rule(shape, document, problems);
@@ -167,6 +180,9 @@ fn semantic_digest(
     // only where it is said: what says nothing of it keeps the digest that it always had
     if let Some(version) = &shared.api_version_part {
         part["api_version"] = version.clone();
+    }
+    if let Some(pages) = &shape.pagination {
+        part["pagination"] = json!(pages.value);
     }
     canonical::digest(&part)
 }

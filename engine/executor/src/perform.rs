@@ -4,6 +4,7 @@
 use crate::env::Env;
 use crate::input::Input;
 use crate::inputs::Inputs;
+use crate::pages::Reader;
 use crate::turn::{CallPlan, Ending};
 use crate::world::World;
 use placet_adapters::{Call, Cause, Failed, Occurrence, Performing, Redirects, Transport};
@@ -74,7 +75,7 @@ impl Caller {
         }
     }
 
-    fn performed(&self, run: RunId, plan: CallPlan) -> impl Future<Output = ()> + Send + use<> {
+    fn performed(&self, run: RunId, mut plan: CallPlan) -> impl Future<Output = ()> + Send + use<> {
         let transport = match plan.mode {
             Mode::Sandbox => self.transports.sandbox.clone(),
             Mode::Live => self.transports.live.clone(),
@@ -89,7 +90,14 @@ impl Caller {
                     Ending::Answer(Err(Failed::before(Cause::Refused, words)))
                 }
                 Some(transport) => match threshold.step_over(&**transport, &plan) {
-                    Some(performing) => Ending::Answer(performing.await),
+                    Some(performing) => {
+                        let first = performing.await;
+                        let step_over = |plan: &CallPlan| threshold.step_over(&**transport, plan);
+                        let reader = Reader { env: &threshold.env, step_over: &step_over };
+                        let (answer, pages) = reader.follow(&plan, first).await;
+                        plan.pages = pages;
+                        Ending::Answer(answer)
+                    }
                     None => Ending::NotBegun,
                 },
             };

@@ -6,6 +6,7 @@ mod authorization_server;
 mod common;
 mod document;
 mod mail_server;
+mod mtls;
 mod phases;
 mod smtp;
 mod ssrf;

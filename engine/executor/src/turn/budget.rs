@@ -2,6 +2,7 @@
 //! after it has ended. Where there is none, the call waits as for any other hold.
 
 use super::{CallPlan, Error, Turn};
+use crate::env::Env;
 use placet_adapters::limits::Charge;
 use placet_adapters::wait::WaitSource;
 use placet_adapters::{Classified, Operation};
@@ -19,6 +20,25 @@ use std::sync::Arc;
 pub(crate) struct Share {
     charges: Arc<[Charge]>,
     by: String,
+}
+
+impl Share {
+    /// That of a further page of the same read, which is a call of its own.
+    pub(crate) fn of_page(&self, number: u32) -> Self {
+        Self { charges: Arc::clone(&self.charges), by: format!("{} page {number}", self.by) }
+    }
+
+    pub(crate) fn take(&self, env: &Env) -> Result<(), i64> {
+        env.budgets.take(&self.charges, &self.by)
+    }
+
+    pub(crate) fn give_back(&self, env: &Env) {
+        env.budgets.give_back(&self.charges, &self.by);
+    }
+
+    pub(crate) fn ended(&self, env: &Env) {
+        env.budgets.ended(&self.charges, &self.by);
+    }
 }
 
 impl Turn<'_> {
