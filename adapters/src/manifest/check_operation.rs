@@ -8,6 +8,9 @@ use super::{
     LoadContext, check_again, check_answer, check_auth, check_delivery, check_request, lint,
 };
 use crate::classify::ErrorCode;
+    LoadContext, check_answer, check_auth, check_delivery, check_read, check_request, lint,
+    references,
+};
 use crate::mock::Mock;
 use crate::pointer::Pointer;
 use crate::predicate::BodyTest;
@@ -51,6 +54,17 @@ pub(super) fn operation(
         .ok()?;
     let output = shape.output.as_deref().map(|list| patterns(list, problems));
     let recipients = patterns(shape.recipients.as_deref().unwrap_or_default(), problems);
+    let known = (target.as_ref(), input_schema.as_deref(), shared);
+    references::of_request(document, &request, known, problems);
+    references::of_card(document, known, problems);
+    references::of_delivery(document, &delivery, known, problems);
+    let pages = shape.pagination.as_ref().and_then(|said| {
+        check_read::pagination(said, (shape, &request, shared.placement.as_ref()), problems)
+    });
+    let money = shape
+        .money
+        .as_ref()
+        .and_then(|said| check_read::money(said, (shape, input_schema.as_deref()), problems));
     let named = (recipients.as_slice(), target.as_ref());
     lint::recipients_are_named(document, input_schema.as_deref(), named, problems);
     Some(Operation {
@@ -75,6 +89,9 @@ pub(super) fn operation(
         request,
         text_limits: check_request::text_limits(shape, problems),
         preview: preview(shape, problems),
+        preview: shape.preview.as_ref().and_then(|preview| {
+            check_request::preview(preview, (shape, &shared.modes()), problems)
+        }),
         rules: check_answer::rules(&shape.classify, problems)?,
         error_code: error_code(shape, problems),
         waits: check_answer::waits(&shape.wait_from, problems),
@@ -92,6 +109,8 @@ pub(super) fn operation(
         timeout: timeout(shape, problems),
         limits: Vec::new(),
         undo: None,
+        pagination: pages,
+        money,
     })
 }
 
@@ -167,6 +186,7 @@ fn check_shape(name: &str, document: &Spanned<OperationDoc>, problems: &mut Prob
     problems.not_built(shape.pagination.as_ref(), "pagination");
     problems.not_built(shape.money.as_ref(), "money");
     lint::final_when(shape, problems);
+    problems.not_built(shape.final_when.as_ref(), "final_when");
     lint::completeness(document, problems);
     lint::last_rule(shape, document, problems);
     lint::vendor_dry_run(shape, problems);
@@ -205,6 +225,10 @@ fn semantic_digest(
     }
     if let Some(said) = &shape.final_when {
         part["final_when"] = json!(said.value);
+    }
+
+    if let Some(pages) = &shape.pagination {
+        part["pagination"] = json!(pages.value);
     }
     canonical::digest(&part)
 }

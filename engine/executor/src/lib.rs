@@ -32,6 +32,7 @@ mod keys;
 pub mod lost;
 mod mint;
 mod notices;
+mod pages;
 mod perform;
 mod pool;
 pub mod public;
