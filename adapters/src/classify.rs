@@ -7,7 +7,7 @@ use crate::manifest::Operation;
 use crate::pointer::Pointer;
 use crate::predicate::{Observed, When};
 use crate::reduce;
-use crate::template::Scope;
+use crate::template::{Scope, Template};
 use crate::transport::{Answer, Cause, Phase};
 use crate::wait::{Wait, wait};
 use placet_model::manifest::Outcome;
@@ -31,10 +31,21 @@ pub(crate) struct ErrorCode {
     pub(crate) message: Option<Pointer>,
 }
 
+/// What an outcome is known from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Basis {
+    /// The answer to the call itself.
+    Answer,
+    /// The provider has what the call would make: its answer is a refusal, and no output.
+    Exists,
+}
+
 /// What a try came to.
 #[derive(Clone, PartialEq)]
 pub struct Classified {
     pub outcome: Outcome,
+    /// What it is known from.
+    pub basis: Basis,
     /// Index of the rule that decided; the manifest's order.
     pub rule: Option<usize>,
     /// The HTTP status, if there was an answer.
@@ -92,6 +103,7 @@ pub fn classify(
     let (rule, outcome) = decide(operation, &observed);
     Classified {
         outcome,
+        basis: Basis::Answer,
         rule,
         status: answer.as_ref().ok().map(|response| response.status),
         wait: (outcome == Outcome::RefusedRetry).then(|| wait(&operation.waits, &observed, now)),
@@ -100,7 +112,7 @@ pub fn classify(
         } else {
             BTreeMap::new()
         },
-        stored: reduce::stored(&operation.store, &observed),
+        stored: stored(operation, &observed),
         error: error_of(operation, &observed, outcome),
         evidence: (outcome == Outcome::InDoubt).then(|| evidence_of(answer)),
     }
@@ -142,9 +154,44 @@ fn evidence_of(answer: &Answer) -> Evidence {
     }
 }
 
+/// What the manifest keeps of an answer; of no answer, where on its way the call ended.
+fn stored(operation: &Operation, observed: &Observed<'_>) -> Value {
+    match observed.answer {
+        Ok(_) => reduce::stored(&operation.store, observed),
+        Err(failed) => match failed.stage {
+            Some(stage) => serde_json::json!({"transport": {"stage": stage.as_str()}}),
+            None => Value::Null,
+        },
+    }
+}
+
 /// Names of the result; one that cannot be read is left out.
 pub(crate) fn result_ids(
     operation: &Operation,
+    observed: &Observed<'_>,
+    sent: Sent<'_>,
+) -> BTreeMap<String, String> {
+    named(&operation.result, observed, sent)
+}
+
+/// What an answer to a call names besides its result, from what was sent and what came of it. It may
+/// name people: it is compared, and kept nowhere.
+pub fn answered(operation: &Operation, sent: Sent<'_>, output: &Value) -> BTreeMap<String, String> {
+    let scope = Scope {
+        input: sent.input,
+        response: output,
+        config: sent.settings,
+        send_id: sent.send_id,
+        ..Scope::NOTHING
+    };
+    let names = operation.answered.iter();
+    names
+        .filter_map(|(name, template)| Some((name.clone(), template.text(&scope).ok()??)))
+        .collect()
+}
+
+pub(crate) fn named(
+    names: &BTreeMap<String, Template>,
     observed: &Observed<'_>,
     sent: Sent<'_>,
 ) -> BTreeMap<String, String> {
@@ -157,8 +204,7 @@ pub(crate) fn result_ids(
         send_id: sent.send_id,
         ..Scope::NOTHING
     };
-    operation
-        .result
+    names
         .iter()
         .filter_map(|(name, template)| Some((name.clone(), template.text(&scope).ok()??)))
         .collect()

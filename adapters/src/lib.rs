@@ -5,6 +5,7 @@
 //! [`classify()`] says what the answer means and [`output()`] what the task gets. Nothing in here
 //! does I/O, reads a clock, or holds a credential longer than one call.
 
+mod again;
 mod catalogue;
 pub mod classify;
 mod fill;
@@ -18,6 +19,7 @@ pub mod manifest;
 mod mime;
 pub mod mock;
 pub mod money;
+pub mod notify;
 pub mod oauth;
 pub mod openapi;
 pub mod pages;
@@ -39,8 +41,9 @@ pub mod transport;
 pub mod undo;
 pub mod wait;
 
+pub use again::{Tried, classify_try};
 pub use catalogue::{Adapters, ManifestFile, shipped_schema};
-pub use classify::{Classified, ProviderError, Sent, classify};
+pub use classify::{Basis, Classified, ProviderError, Sent, answered, classify};
 pub use fill::{FilledRequest, fill};
 pub use lookup::Finding;
 pub use manifest::{LoadContext, LoadError, Manifest, Operation, Origin, Problem};
@@ -52,5 +55,5 @@ pub use target::Target;
 pub use template::EvalError;
 pub use transport::{
     Answer, Call, CallIntegration, Cause, Failed, FillError, FillHoles, Occurrence, Performing,
-    Phase, Redirects, Response, Transport, WantedHole,
+    Phase, Preparing, Redirects, Response, Stage, Transport, WantedHole,
 };

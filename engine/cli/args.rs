@@ -2,7 +2,8 @@
 
 use crate::commands::{
     adapters, audit, backup, check, compact, deploy, dev, erase, explain, govern, graph, inbox,
-    init, integrations, keys, nats, projections, restore, run, runs, serve, test, tokens, witness,
+    init, integrations, keys, nats, projections, restore, run, runs, serve, test, tokens, vault,
+    witness,
 };
 use clap::{Parser, Subcommand};
 
@@ -66,6 +67,8 @@ pub(crate) enum Command {
     Erase(erase::Args),
     /// Rewrite the files without what was erased
     Compact(compact::Args),
+    /// The key that seals credentials: which one, and a new one
+    Vault(vault::Args),
     /// The derived tables
     Projections(projections::Args),
     /// What an error code means and what to do

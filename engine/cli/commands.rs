@@ -25,6 +25,7 @@ pub(crate) mod runs;
 pub(crate) mod serve;
 pub(crate) mod test;
 pub(crate) mod tokens;
+pub(crate) mod vault;
 pub(crate) mod witness;
 
 use crate::args::Command;
@@ -62,5 +63,6 @@ pub(crate) async fn run(command: Command) -> Result<Exit> {
         Command::Explain(args) => explain::run(&args),
         Command::Erase(args) => erase::run(args).await,
         Command::Compact(args) => compact::run(args).await,
+        Command::Vault(args) => vault::run(args).await,
     }
 }

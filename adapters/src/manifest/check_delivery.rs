@@ -1,11 +1,13 @@
 //! Checks of `delivery` and `mock`.
 
-use super::check_answer::{phase, templates, unit};
+use super::check_again;
+use super::check_answer::{phase, templates, unit, when};
 use super::check_request::{pointer, template};
+use super::check_state;
 use super::document::{AbsentDoc, DeliveryDoc, MatchTestsDoc, MockDoc, MockErrorDoc, ReconcileDoc};
-use super::operation::{Absent, Delivery, MatchHow, MatchTest, Reconcile, Since};
+use super::operation::{Absent, Delivery, MatchHow, MatchTest, Order, Reconcile, Shown, Since};
 use super::problem::Problems;
-use crate::mock::{Alphabet, EchoFrom, Mock, MockError, MockId};
+use crate::mock::{Alphabet, Mock, MockError, MockId};
 use crate::template::ValueTemplate;
 use placet_model::manifest::DeliveryKind;
 use serde_json::Value;
@@ -14,7 +16,15 @@ use std::time::Duration;
 
 /// A read, which needs no delivery.
 pub(super) const fn no_delivery() -> Delivery {
-    Delivery { kind: DeliveryKind::None, ttl: None, reconcile: None }
+    Delivery {
+        kind: DeliveryKind::None,
+        key_header: None,
+        ttl: None,
+        order: Order::SendFirst,
+        conflict: None,
+        moved_on: None,
+        reconcile: None,
+    }
 }
 
 pub(super) fn delivery(
@@ -23,23 +33,7 @@ pub(super) fn delivery(
 ) -> Option<Delivery> {
     let shape = &document.value;
     problems.not_built(shape.replay_shows.as_ref(), "delivery.replay_shows");
-    problems.not_built(shape.field.as_ref(), "delivery.field");
-    match shape.kind {
-        DeliveryKind::KeyHeader if shape.header.is_none() || shape.ttl_s.is_none() => {
-            problems.at(document, "delivery.kind key_header needs header and ttl_s");
-        }
-        DeliveryKind::MarkerLookup if shape.marker.is_none() || shape.reconcile.is_none() => {
-            problems.at_with_help(
-                document,
-                "delivery.kind marker_lookup needs marker and reconcile",
-                "without a usable look-up the kind is none",
-            );
-        }
-        DeliveryKind::ClientId | DeliveryKind::VersionGuard | DeliveryKind::NaturalKey => {
-            problems.at(document, format!("delivery.kind {} is not built yet", shape.kind));
-        }
-        DeliveryKind::KeyHeader | DeliveryKind::MarkerLookup | DeliveryKind::None => {}
-    }
+    check_again::kind_has_its_fields(document, problems);
     if shape.max_len.is_some_and(|max| max < 40) {
         problems.at(document, "the send id has 40 letters, max_len is smaller");
     }
@@ -49,17 +43,28 @@ pub(super) fn delivery(
     };
     Some(Delivery {
         kind: shape.kind,
+        key_header: shape.header.clone(),
         ttl: shape.ttl_s.map(|seconds| Duration::from_secs(u64::from(seconds))),
+        order: check_again::order(shape),
+        conflict: check_again::exists(document, problems)?,
+        moved_on: check_again::conflict(shape.moved_on.as_ref(), document, problems)?,
         reconcile,
     })
 }
 
-fn reconcile<T>(
+fn reconcile(
     document: &ReconcileDoc,
-    place: &Spanned<T>,
+    place: &Spanned<DeliveryDoc>,
     problems: &mut Problems,
 ) -> Option<Reconcile> {
-    let with = Value::Object(document.request.with.clone());
+    let Some(request) = place.value.looks_with() else {
+        problems.at(place, "reconcile needs request, or the delivery a query");
+        return None;
+    };
+    if document.request.is_some() && place.value.query.is_some() {
+        problems.at(place, "delivery.query and reconcile.request say the same: write one of them");
+    }
+    let with = Value::Object(request.with.clone());
     let with = match ValueTemplate::parse(&with) {
         Ok(with) => with,
         Err(error) => {
@@ -68,9 +73,16 @@ fn reconcile<T>(
         }
     };
     Some(Reconcile {
-        operation: document.request.op.clone(),
+        operation: request.op.clone(),
         with,
-        list: pointer(&document.matching.list, place, problems)?,
+        shown: match (&document.matching.list, &document.matching.item) {
+            (Some(at), None) => Shown::List(pointer(at, place, problems)?),
+            (None, Some(at)) => Shown::Item(pointer(at, place, problems)?),
+            _ => {
+                problems.at(place, "match names either a list or an item");
+                return None;
+            }
+        },
         tests: match_tests(&document.matching.tests, place, problems)?,
         since: match &document.matching.since {
             Some(since) => Some(Since {
@@ -94,6 +106,11 @@ fn reconcile<T>(
             AbsentDoc::Evidence => Absent::Evidence,
             AbsentDoc::Human => Absent::Human,
         },
+        absent_when: match &document.absent_when {
+            Some(said) => Some(when(said, place, problems)?),
+            None => None,
+        },
+        final_when: None,
     })
 }
 
@@ -132,8 +149,10 @@ fn match_tests<T>(
 
 pub(super) fn mock(document: &Spanned<MockDoc>, problems: &mut Problems) -> Option<Mock> {
     let shape = &document.value;
-    problems.not_built(shape.state.as_ref(), "mock.state");
     let mut mock = Mock { status: shape.status, ..Mock::default() };
+    if let Some(state) = &shape.state {
+        mock.state = Some(check_state::state(state, document, problems)?);
+    }
     for (at, id) in &shape.ids {
         if let Some(header) = at.strip_prefix("header:") {
             mock.header_ids.push((header.to_owned(), mock_id(id, document, problems)?));
@@ -142,10 +161,7 @@ pub(super) fn mock(document: &Spanned<MockDoc>, problems: &mut Problems) -> Opti
         mock.ids.push((pointer(at, document, problems)?, mock_id(id, document, problems)?));
     }
     for (at, from) in &shape.echo {
-        let from = match from.strip_prefix("target.") {
-            Some(part) => EchoFrom::TargetPart(part.to_owned()),
-            None => EchoFrom::Input(pointer(from, document, problems)?),
-        };
+        let from = check_state::from(from, document, problems)?;
         mock.echo.push((pointer(at, document, problems)?, from));
     }
     for (at, value) in &shape.constants {

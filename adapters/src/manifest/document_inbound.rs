@@ -1,6 +1,6 @@
 //! The shape of `inbound`, as facts/manifest.md draws it.
 
-use super::document::{BodyTestDoc, LookupDoc, WhenDoc};
+use super::document::{BodyTestDoc, WaitUnit, WhenDoc};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use serde_saphyr::Spanned;
@@ -18,11 +18,48 @@ pub(super) struct InboundDoc {
     pub(super) ack: Spanned<AckDoc>,
     pub(super) never_return: Vec<Value>,
     pub(super) deadline_ms: Spanned<u32>,
+    /// What comes as a form, where that is proven in another way than the rest.
+    pub(super) by_form: Option<Box<Spanned<InboundDoc>>>,
     /// Bytes of a body at most, where they are many.
     pub(super) body_max: Option<Spanned<u32>>,
-    pub(super) subscribe: Option<Spanned<LookupDoc>>,
-    pub(super) renew: Option<Spanned<LookupDoc>>,
-    pub(super) unsubscribe: Option<Spanned<LookupDoc>>,
+    pub(super) subscribe: Option<Spanned<LifecycleDoc>>,
+    pub(super) renew: Option<Spanned<LifecycleDoc>>,
+    pub(super) unsubscribe: Option<Spanned<LifecycleDoc>>,
+    /// What stands at the provider: how a subscription that nobody remembers is found again.
+    pub(super) find: Option<Spanned<LifecycleDoc>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LifecycleDoc {
+    pub(super) op: String,
+    #[serde(default)]
+    pub(super) with: Map<String, Value>,
+    /// Where the answer has the provider's own id: of the one made, or of each in the list.
+    pub(super) id: Option<String>,
+    /// When it ends by itself.
+    pub(super) expires: Option<ExpiresDoc>,
+    /// Made again so often, at the latest.
+    pub(super) every_s: Option<u32>,
+    /// A secret that the provider makes, and the credential field that keeps it.
+    pub(super) secret: Option<MadeSecretDoc>,
+    /// Of `find`: where the list stands, and where each has its address.
+    pub(super) list: Option<String>,
+    pub(super) url: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExpiresDoc {
+    pub(super) at: String,
+    pub(super) unit: WaitUnit,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MadeSecretDoc {
+    pub(super) at: String,
+    pub(super) field: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -137,6 +174,19 @@ pub(super) struct EventDoc {
     #[serde(default)]
     pub(super) data: BTreeMap<String, String>,
     pub(super) refetch: Option<String>,
+    /// Where it shows which of our sends it is about.
+    pub(super) evidence: Option<EvidenceDoc>,
+}
+
+/// An event that bears the mark of what we have sent: it has arrived.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EvidenceDoc {
+    pub(super) send_id: String,
+    /// What the event must say for the outcome to be final.
+    pub(super) final_when: Option<BodyTestDoc>,
+    #[serde(default)]
+    pub(super) result: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -2,15 +2,19 @@
 //! comes through it has been checked whole.
 
 mod check;
+mod check_again;
 mod check_answer;
 mod check_auth;
 mod check_delivery;
 mod check_inbound;
+mod check_lifecycle;
 mod check_limits;
+mod check_notify;
 mod check_oauth;
 mod check_operation;
 mod check_read;
 mod check_request;
+mod check_state;
 mod check_undo;
 mod check_verify;
 mod document;
@@ -25,15 +29,16 @@ mod problem;
 mod references;
 mod revoke;
 
-pub use operation::{Absent, ClientCertificate, Delivery, Operation, Reconcile, Scheme};
+pub use operation::{Absent, ClientCertificate, Delivery, Operation, Reconcile, Resend, Scheme};
 pub(crate) use operation::{
-    BodyTemplate, MatchHow, MatchTest, Placement, RequestSpec, RequestTemplate,
+    BodyTemplate, MatchHow, MatchTest, Placement, RequestSpec, RequestTemplate, Shown,
 };
 pub use problem::{LoadError, Problem};
-pub use revoke::{Revoke, Revoked};
+pub use revoke::{Revoke, RevokeAlso, Revoked};
 
 use crate::identity::{IdentityTest, ModeFrom};
 use crate::inbound::Inbound;
+use crate::notify::NotifyRoute;
 use crate::oauth::GrantSpec;
 use placet_model::Digest;
 use placet_schemas::{Registry, Schema, Violations};
@@ -56,6 +61,7 @@ pub struct Manifest {
     mode_from: Option<ModeFrom>,
     grant: Option<Arc<GrantSpec>>,
     inbound: Option<Inbound>,
+    notify: Option<NotifyRoute>,
     operations: BTreeMap<String, Arc<Operation>>,
     source: Arc<str>,
 }
@@ -158,6 +164,11 @@ impl Manifest {
     /// What the provider posts to us, and how it is known to be the provider.
     pub const fn inbound(&self) -> Option<&Inbound> {
         self.inbound.as_ref()
+    }
+
+    /// Which channel the provider carries, for telling a project's own people something.
+    pub const fn notify(&self) -> Option<&NotifyRoute> {
+        self.notify.as_ref()
     }
 
     /// By full name, sorted.

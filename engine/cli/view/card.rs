@@ -73,6 +73,10 @@ fn head(card: &Value, stream: Stream, lines: &mut Vec<String>) {
         ));
     }
     lines.push(format!("  does      {}: {}", word(card, "operation"), word(card, "reversibility")));
+    if let Some(channel) = card["routed"]["channel"].as_str() {
+        let asked = word(&card["routed"], "operation");
+        lines.push(format!("  by        {asked}, channel {}", one_line(channel)));
+    }
     lines.push(format!("  mode      {}", mode(card)));
     if let Some(words) = card["money"]["words"].as_str() {
         let way = if card["money"]["direction"] == "in" { "comes in" } else { "goes out" };

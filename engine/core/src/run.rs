@@ -12,13 +12,14 @@ pub use activity::{Activity, Fork, Leaf};
 pub use branch::{Branch, BranchKey, Frame, FrameKind, Tries, Wait};
 
 use placet_model::approval::Requirement;
-use placet_model::attempt::RefuseReason;
+use placet_model::attempt::{Evidence, RefuseReason};
 use placet_model::decision::{DecisionState, VoidReason};
 use placet_model::draft::{ActionId, BoundField, DraftDocument};
 use placet_model::event::attempt::{AttemptRefused, AttemptStarted};
 use placet_model::event::decision::{
     DraftPrepared, NoticeKind, ResolutionCast, StandingUsed, VoteCast,
 };
+use placet_model::event::route::SendRouted;
 use placet_model::event::run::{FaultFact, RunStarted, TimerKind};
 use placet_model::{
     AttemptId, DecisionId, Digest, Iteration, PayloadRef, Position, Principal, Revision, RunId,
@@ -49,6 +50,8 @@ pub struct Run {
     pub timers: BTreeMap<TimerId, Timer>,
     /// Last draft revision of each action; counts on across the workflow's own retries.
     pub drafts: BTreeMap<(TaskPath, Iteration), u32>,
+    /// Where calls by a channel were led.
+    pub routes: BTreeMap<(TaskPath, Iteration), SendRouted>,
     /// Votes by (voter, request id): the same request id gives the same answer.
     pub requests: BTreeMap<(String, String), VoteCast>,
     /// The same of what was said of attempts in doubt.
@@ -147,6 +150,8 @@ pub struct Attempt {
     /// Whether one of its tries has been in doubt: then no later try can prove that nothing was
     /// sent.
     pub doubted: bool,
+    /// Why the last of them was: what has moved on, or is there and not final, does not go again.
+    pub doubt: Option<Evidence>,
 }
 
 /// An attempt whose task is gone.
@@ -229,6 +234,7 @@ impl Run {
             lookups: BTreeMap::new(),
             timers: BTreeMap::new(),
             drafts: BTreeMap::new(),
+            routes: BTreeMap::new(),
             requests: BTreeMap::new(),
             resolutions: BTreeMap::new(),
             closed: BTreeMap::new(),

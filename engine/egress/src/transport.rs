@@ -1,24 +1,27 @@
 //! [`Egress`]: check, fill the holes, send once, read within bounds.
 
-use crate::client::{Clients, Connection, Kind};
+use crate::client::{Clients, Kind, Speaking};
 use crate::client_certificate;
 use crate::config::EgressConfig;
 use crate::destination::{Destination, Reach, Source};
 use crate::failure::failed;
 use crate::headers;
-use crate::renewals::Renewals;
+use crate::once;
+use crate::renewals::{Obtain, Renewals};
 use crate::resolver::{GuardedResolver, Lookup, SystemLookup};
 use crate::smtp;
+use crate::timeouts::Clock;
 use crate::tokens::{self, Tokens, WithTokens};
 use placet_adapters::manifest::ClientCertificate;
 use placet_adapters::{
-    Answer, Call, CallIntegration, Cause, Failed, FillHoles, FilledRequest, Performing, Redirects,
-    Response, SecretText, Transport, fill, oauth,
+    Answer, Call, CallIntegration, Cause, Failed, FillHoles, FilledRequest, Operation, Performing,
+    Preparing, Redirects, Response, SecretText, Stage, Transport, fill, oauth,
 };
 use placet_model::Timestamp;
 use placet_model::request::PreparedRequest;
 use reqwest::header::{AUTHORIZATION, COOKIE, HeaderMap, LOCATION};
 use reqwest::{Client, Method, StatusCode};
+use rustls::ClientConfig;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -61,8 +64,8 @@ impl Egress {
         self.clients.resolver(reach)
     }
 
-    pub(crate) fn tls(&self) -> Result<Arc<rustls::ClientConfig>, String> {
-        self.clients.tls()
+    pub(crate) fn tls(&self, speaking: Speaking) -> Result<Arc<rustls::ClientConfig>, String> {
+        self.clients.tls(speaking)
     }
 
     pub(crate) fn holes(&self) -> &dyn FillHoles {
@@ -108,6 +111,13 @@ impl Egress {
     /// Sends a request whose holes are filled.
     pub(crate) async fn run_filled(&self, errand: &Errand<'_>, filled: FilledRequest) -> Answer {
         let hop = self.first_hop(errand, filled)?;
+        if errand.redirects == Redirects::Never {
+            // a gated call never shares a connection: on one that the server may have closed already,
+            // nobody can tell a call that never left from one that was lost
+            let secured = self.secured(errand, &hop)?;
+            let clock = Clock::start(self.config.timeouts, errand.timeout);
+            return self.send_once(errand, (&hop, secured), &clock).await;
+        }
         self.client(errand, &hop)?;
         match tokio::time::timeout(errand.timeout, self.travel(errand, hop)).await {
             Ok(answer) => answer,
@@ -157,23 +167,32 @@ impl Egress {
 
     /// The client for a hop; made when it is first needed, which takes time.
     fn client(&self, errand: &Errand<'_>, hop: &Hop) -> Result<Client, Failed> {
-        let connection = match errand.redirects {
-            Redirects::Never => Connection::Fresh,
-            Redirects::Follow | Redirects::FollowListed => Connection::Pooled,
-        };
-        let kind = Kind::new(hop.destination.reach, connection, errand.timeout);
+        let kind = Kind::new(hop.destination.reach, self.config.timeouts, errand.timeout);
         if let Some(certificate) = errand.certificate
             && self.is_first(errand, hop)?
         {
             let url = &hop.destination.url;
             let own = client_certificate::identity(&*self.holes, (errand, certificate), url)?;
-            return self.clients.showing(kind, own).map_err(|_unsaid| {
-                Failed::before(Cause::Hole, "the credential's key does not fit its certificate")
-            });
+            let client = self.clients.showing(kind, own);
+            return client.map_err(|_unsaid| client_certificate::unfit());
         }
-        self.clients.get(kind).map_err(|_ignored| {
-            Failed::before(Cause::Tls, "the platform's certificates cannot be read")
-        })
+        self.clients.get(kind).map_err(|_ignored| no_certificates())
+    }
+
+    /// TLS for a connection of our own, with the certificate that the provider asks for; none where
+    /// the address is plain.
+    fn secured(&self, errand: &Errand<'_>, hop: &Hop) -> Result<Option<Arc<ClientConfig>>, Failed> {
+        let url = &hop.destination.url;
+        let config = match errand.certificate {
+            Some(certificate) => {
+                let pair = client_certificate::pair(&*self.holes, (errand, certificate), url)?;
+                let config = self.clients.tls_showing(pair);
+                config.map(|fits| fits.ok_or_else(client_certificate::unfit))
+            }
+            None if url.scheme() == "https" => self.tls(Speaking::Http).map(Ok),
+            None => return Ok(None),
+        };
+        config.map_err(|_unreadable| no_certificates())?.map(Some)
     }
 
     /// Whether a hop goes to the origin that the request names; a redirect elsewhere gets no
@@ -249,12 +268,25 @@ impl Transport for Egress {
         Box::pin(async move {
             let errand = Errand::of(&call);
             let Some(spec) = call.operation.grant() else { return self.run(&errand).await };
-            self.run_granted(&errand, spec).await
+            let obtain = if call.attempt.is_some() { Obtain::Ahead } else { Obtain::Now };
+            self.run_granted(&errand, spec, obtain).await
         })
     }
 
     fn ask(&self, request: FilledRequest) -> Performing<'_> {
         Box::pin(self.ask_server(request))
+    }
+
+    fn is_ready(&self, of: &CallIntegration, operation: &Operation) -> bool {
+        operation.grant().is_none_or(|spec| self.has_token(of, spec))
+    }
+
+    fn make_ready(&self, of: CallIntegration, operation: Arc<Operation>) -> Preparing<'_> {
+        Box::pin(async move {
+            if let Some(spec) = operation.grant() {
+                self.renew_ahead(&of, spec).await;
+            }
+        })
     }
 }
 
@@ -284,11 +316,15 @@ impl<'a> Errand<'a> {
 }
 
 /// One request on its way.
-struct Hop {
-    method: Method,
-    destination: Destination,
-    headers: HeaderMap,
-    body: Vec<u8>,
+pub(crate) struct Hop {
+    pub(crate) method: Method,
+    pub(crate) destination: Destination,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+fn no_certificates() -> Failed {
+    Failed::before(Cause::Tls, "the platform's certificates cannot be read")
 }
 
 fn method(filled: &FilledRequest) -> Result<Method, Failed> {
@@ -309,24 +345,25 @@ fn drop_credentials(headers: &mut HeaderMap, request: &PreparedRequest) {
 
 async fn read(mut response: reqwest::Response, bytes_max: usize) -> Answer {
     let status = response.status().as_u16();
+    let notes = once::unpacked_note(response.headers());
     let headers = headers::incoming(response.headers())?;
+    if response.content_length().is_some_and(|length| length > bytes_max as u64) {
+        return Err(headers::too_large(bytes_max));
+    }
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| after(&error))? {
         if body.len() + chunk.len() > bytes_max {
-            return Err(Failed::after(
-                Cause::TooLarge,
-                format!("the answer is larger than {bytes_max} bytes"),
-            ));
+            return Err(headers::too_large(bytes_max));
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Response::new(status, headers, body))
+    Ok(Response { notes, ..Response::new(status, headers, body) })
 }
 
 /// Whatever breaks while an answer is read comes after the send.
 fn after(error: &reqwest::Error) -> Failed {
     let Failed { cause, detail, .. } = failed(error);
-    Failed::after(cause, detail)
+    Failed::after(cause, detail).at(Stage::Body)
 }
 
 /// This try's moment, for timestamp and signature holes.

@@ -6,7 +6,7 @@ use crate::mint::Mint;
 use crate::uses::Uses;
 use placet_adapters::limits::{Caller, Charge};
 use placet_adapters::{
-    Adapters, LoadContext, Manifest, Operation, Origin, http_call, target_under,
+    Adapters, LoadContext, Manifest, Operation, Origin, Transport, http_call, target_under,
 };
 use placet_language::Evaluator;
 use placet_log::{Log, ReadView};
@@ -42,6 +42,8 @@ pub(crate) struct Env {
     pub(crate) uses: Uses,
     /// What providers allow within a time.
     pub(crate) budgets: Budgets,
+    /// The live way out, to be asked whether a call may be recorded.
+    pub(crate) live: Option<Arc<dyn Transport>>,
 }
 
 /// A plan or an operation that a run pins and that cannot be had.

@@ -7,6 +7,7 @@
 mod deliver;
 mod due;
 mod entry;
+mod marks;
 mod schedules;
 
 use crate::engine::Pace;
@@ -22,6 +23,7 @@ use crate::world::World;
 use deliver::Deliveries;
 use due::Dues;
 use entry::Entry;
+use marks::Marks;
 use placet_core::effect::{Effect, react};
 use placet_core::run::{Activity, Ask, Branch};
 use placet_log::{Append, AppendError, AppendResult, Expected, NewEvent};
@@ -64,6 +66,8 @@ pub(crate) struct State {
     /// Runs with an attempt in doubt that could not be sent again because of a hold.
     held_doubts: BTreeSet<RunId>,
     deliveries: Deliveries,
+    /// What is in doubt, by the mark that it bears.
+    marks: Marks,
     /// None while schedules start no runs.
     schedules: Option<Schedules>,
     stopping: Option<(oneshot::Sender<()>, Instant)>,
@@ -355,7 +359,10 @@ impl Writer {
 
     /// Takes the run back from a turn, with what its end means for the loop.
     fn settle(&mut self, id: RunId, turned: Turned) {
-        let Turned { run, values, held, room_at, broken, .. } = turned;
+        let Turned { run, values, held, wanted, room_at, broken, .. } = turned;
+        if let Some(wanted) = wanted {
+            self.submitter.caller.make_ready(id, wanted);
+        }
         if let Some(at) = room_at {
             self.state.dues.room_at(at, id, self.env.now());
         }
@@ -371,6 +378,7 @@ impl Writer {
             let put_off = run.attempts().filter_map(|(_, attempt)| attempt.started.decision);
             self.state.people.extend(put_off.map(Awaited::Decision));
         }
+        self.state.marks.note(&self.env.log, &run);
         self.entry(id).state = Some((run, values));
     }
 

@@ -15,6 +15,12 @@ wire_enum! {
         NotProcessed = 4 "not_processed",
         /// The engine stopped during an ungated read, which may be read again.
         Restart = 5 "restart",
+        /// The host's address could not be had.
+        Resolve = 6 "resolve",
+        /// The TLS handshake came to nothing.
+        Tls = 7 "tls",
+        /// Its turn at this host did not come in time.
+        Queue = 8 "queue",
     }
 }
 
@@ -33,6 +39,11 @@ wire_enum! {
         LeaseExpired = 5 "lease_expired",
         /// The result could not be recorded.
         CommitUnknown = 6 "commit_unknown",
+        /// The same bytes went again, and what they are a condition on has moved on since: by the try
+        /// before it, or by somebody else.
+        MovedOn = 7 "moved_on",
+        /// The provider has it, and has not said yet how it ends.
+        NotFinal = 8 "not_final",
     }
 }
 

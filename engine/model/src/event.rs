@@ -10,11 +10,13 @@ pub mod attempt;
 pub mod child;
 pub mod decision;
 pub mod governance;
+pub mod hook;
 pub mod inbound;
 pub mod integration;
 pub mod lookup;
 pub mod notice;
 pub mod people;
+pub mod route;
 pub mod run;
 pub mod wait;
 
@@ -34,14 +36,16 @@ use governance::{
     OperationRegistered, OutboundPaused, OutboundResumed, PayloadErased, PolicyChanged,
     StandingEndorsed, WorkflowDeployed,
 };
+use hook::{SubscriptionChanged, SyncCompleted};
 use inbound::{InboundReceived, InboundRejected};
 use integration::{
     CredentialStored, CredentialUsed, HealthCheckFailed, IntegrationConnected, IntegrationDisabled,
     IntegrationDisconnected, IntegrationEnabled, IntegrationScoped, IntegrationTested,
 };
-use lookup::{LookupEnded, LookupPlanned, LookupStarted};
+use lookup::{EvidenceArrived, LookupEnded, LookupPlanned, LookupStarted};
 use notice::{ApproverAlarmRaised, NoticeFailed, NoticeQueued, NoticeSent};
 use people::{KeyRegistered, KeyRevoked};
+use route::SendRouted;
 use run::{
     BranchFaulted, FaultCaught, IterationStarted, RetryScheduled, RunCancelled, RunCompleted,
     RunFaulted, RunMigrated, RunStarted, TaskCompleted, TaskFaulted, TaskSkipped, TaskStarted,
@@ -123,6 +127,7 @@ macro_rules! for_each_event {
             KeyRevoked = 96,
             InboundReceived = 97,
             InboundRejected = 98,
+            EvidenceArrived = 99,
             NoticeQueued = 100,
             NoticeSent = 101,
             NoticeFailed = 102,
@@ -131,6 +136,9 @@ macro_rules! for_each_event {
             LookupPlanned = 110,
             LookupStarted = 111,
             LookupEnded = 112,
+            SendRouted = 120,
+            SubscriptionChanged = 121,
+            SyncCompleted = 122,
             IntegrationScoped = 125,
         }
     };
@@ -158,13 +166,22 @@ macro_rules! inbound_event {
     };
 }
 
-/// The events of look-ups, as a pattern.
+/// The events of what a provider is asked to tell us, as a pattern: none of them is an event of a run.
+#[macro_export]
+macro_rules! hook_event {
+    () => {
+        $crate::Event::SubscriptionChanged(_) | $crate::Event::SyncCompleted(_)
+    };
+}
+
+/// The events of look-ups, and of evidence that came by itself, as a pattern.
 #[macro_export]
 macro_rules! lookup_event {
     () => {
         $crate::Event::LookupPlanned(_)
             | $crate::Event::LookupStarted(_)
             | $crate::Event::LookupEnded(_)
+            | $crate::Event::EvidenceArrived(_)
     };
 }
 
@@ -181,11 +198,11 @@ macro_rules! attempt_event {
     };
 }
 
-/// The events about people and about what providers post, as a pattern.
+/// The events about people, about what providers post and about what they are asked to, as a pattern.
 #[macro_export]
 macro_rules! beside_event {
     () => {
-        $crate::inbound_event!() | $crate::people_event!()
+        $crate::inbound_event!() | $crate::people_event!() | $crate::hook_event!()
     };
 }
 

@@ -20,6 +20,7 @@ mod documents;
 mod extract;
 mod guard;
 mod hooks;
+mod openapi;
 mod pages;
 mod problem;
 mod rebuilds;

@@ -2,7 +2,7 @@
 
 use super::{No, Step};
 use crate::run::{Activity, Ask, Attempt, Denial, Detached, Leaf, Refused, Run};
-use placet_model::attempt::RefuseReason;
+use placet_model::attempt::{Evidence, RefuseReason};
 use placet_model::decision::{DecisionState, Resolution, Settlement, Verdict, VoidReason};
 use placet_model::event::attempt::{
     AttemptDeferred, AttemptReconciled, AttemptRefused, AttemptStarted, AttemptSucceeded,
@@ -12,6 +12,7 @@ use placet_model::event::decision::{
     DraftEdited, DraftOrigin, DraftPrepared, RequirementRaised, ResolutionCast, StandingUsed,
     VoteCast, VoteDelegated,
 };
+use placet_model::event::route::SendRouted;
 use placet_model::manifest::Effect;
 use placet_model::{AttemptId, DecisionId, TaskPath, Timestamp, Uptime};
 
@@ -21,6 +22,7 @@ struct Startable {
     ask: Option<Ask>,
     first: Option<(Timestamp, Option<Uptime>)>,
     doubted: bool,
+    doubt: Option<Evidence>,
 }
 
 impl Run {
@@ -38,6 +40,17 @@ impl Run {
             activity.unsettled().is_some_and(|ask| ask.decision == decision)
         };
         activities.into_iter().find(mine).ok_or(No)
+    }
+
+    /// It says where the draft that follows goes; the state stays the same.
+    pub(super) fn send_routed(&mut self, body: &SendRouted) -> Step {
+        let activity = self.activity_of(&body.task)?;
+        let Activity::Started(leaf) = &*activity else { return Err(No) };
+        if leaf.task != body.task || leaf.iteration != body.iteration {
+            return Err(No);
+        }
+        self.routes.insert((body.task.clone(), body.iteration.clone()), body.clone());
+        Ok(())
     }
 
     pub(super) fn draft_prepared(&mut self, body: &DraftPrepared) -> Step {
@@ -220,7 +233,7 @@ impl Run {
 
     pub(super) fn attempt_started(&mut self, body: &AttemptStarted, at: Timestamp) -> Step {
         let activity = self.activity_of(&body.task)?;
-        let Startable { leaf, ask, first, doubted } = startable(activity, body).ok_or(No)?;
+        let Startable { leaf, ask, first, doubted, doubt } = startable(activity, body).ok_or(No)?;
         let mine = match &ask {
             Some(ask) => is_of(body, ask),
             None => is_ungated_read(body),
@@ -235,8 +248,15 @@ impl Run {
         }
         let (first_started_at, first_uptime) = first.unwrap_or((at, body.uptime));
         let started = body.clone();
-        let attempt =
-            Attempt { started, started_at: at, first_started_at, first_uptime, ask, doubted };
+        let attempt = Attempt {
+            started,
+            started_at: at,
+            first_started_at,
+            first_uptime,
+            ask,
+            doubted,
+            doubt,
+        };
         *self.activity_of(&body.task)? = Activity::Attempting(leaf, Box::new(attempt));
         Ok(())
     }
@@ -310,16 +330,22 @@ impl Run {
         Ok(())
     }
 
-    pub(super) fn attempt_in_doubt(&mut self, id: AttemptId, try_number: u32) -> Step {
+    pub(super) fn attempt_in_doubt(
+        &mut self,
+        (id, try_number): (AttemptId, u32),
+        doubt: Evidence,
+    ) -> Step {
         if let Some(mut detached) = self.take_detached(id, try_number) {
             can_be_in_doubt(&detached.attempt)?;
             detached.attempt.doubted = true;
+            detached.attempt.doubt = Some(doubt);
             self.detached.insert(id, Detached { in_doubt: true, ..detached });
             return Ok(());
         }
         let UnderWay { leaf, mut attempt, activity } = self.under_way(id, try_number)?;
         can_be_in_doubt(&attempt)?;
         attempt.doubted = true;
+        attempt.doubt = Some(doubt);
         #[cfg(placet_mutants)]
         if placet_mutants::is_planted(placet_mutants::Mutant::ApprovalNotConsumed) {
             let mut ask = attempt.ask.ok_or(No)?;
@@ -400,8 +426,13 @@ fn spendable(activity: &Activity) -> Result<(Leaf, Ask), No> {
 /// Whose try this may be: the first of an ungated read, the first of an unspent approval, or the
 /// next of an attempt that was put off or is in doubt.
 fn startable(activity: &Activity, body: &AttemptStarted) -> Option<Startable> {
-    let fresh =
-        |leaf: &Leaf, ask| Startable { leaf: leaf.clone(), ask, first: None, doubted: false };
+    let fresh = |leaf: &Leaf, ask| Startable {
+        leaf: leaf.clone(),
+        ask,
+        first: None,
+        doubted: false,
+        doubt: None,
+    };
     let id = (body.attempt, body.try_number);
     if let Activity::Started(leaf) = activity {
         return (body.try_number == 1).then(|| fresh(leaf, None));
@@ -419,6 +450,7 @@ fn startable(activity: &Activity, body: &AttemptStarted) -> Option<Startable> {
         ask: last.ask.clone(),
         first: Some((last.first_started_at, last.first_uptime)),
         doubted: last.doubted,
+        doubt: last.doubt,
     })
 }
 

@@ -104,6 +104,7 @@ impl Handle {
         };
         let more = json!({
             "effect": row.effect,
+            "routed": routed(view, row)?,
             "reversibility": self.reversibility(row),
             "identity": identity,
             "requester": row.requester,
@@ -377,6 +378,19 @@ fn votes(view: &ReadView, row: &DecisionRow) -> Result<Vec<Value>, Error> {
         }));
     }
     Ok(votes)
+}
+
+/// How the step asked for it, where that was by a channel: the call by which it came to this one.
+fn routed(view: &ReadView, row: &DecisionRow) -> Result<Value, Error> {
+    let mut routed = Value::Null;
+    for event in view.stream(&StreamId::Run(row.run), Revision::START) {
+        if let Event::SendRouted(body) = event?.event
+            && (&body.task, &body.iteration) == (&row.task, &row.iteration)
+        {
+            routed = json!({"operation": body.operation, "channel": body.channel, "to": body.to});
+        }
+    }
+    Ok(routed)
 }
 
 /// What has happened to the action so far, a line per event.

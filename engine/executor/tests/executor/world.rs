@@ -168,12 +168,14 @@ impl World {
             provider: provider.to_owned(),
             settings: match provider {
                 "webhook" => json!({"url": "https://example.com/hooks/1"}),
+                "twilio" => json!({"account_sid": "AC0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a"}),
                 _ => Value::Null,
             },
             identity: Identity { id: "B1".into(), tenant: "T1".into() },
             label: "Test".into(),
             is_default: true,
             credential: None,
+            scopes: None,
         };
         let id = self.handle.integration_id(provider);
         self.handle.connect(&name("author"), id, connect).await.unwrap();
