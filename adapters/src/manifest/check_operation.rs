@@ -10,6 +10,8 @@ use super::{
 };
 use crate::classify::ErrorCode;
 use crate::mock::Mock;
+use crate::money::MoneySpec;
+use crate::pages::Pagination;
 use crate::pointer::Pointer;
 use crate::predicate::BodyTest;
 use crate::template::Template;
@@ -52,16 +54,8 @@ pub(super) fn operation(
     let output = shape.output.as_deref().map(|list| patterns(list, problems));
     let recipients = patterns(shape.recipients.as_deref().unwrap_or_default(), problems);
     let known = (target.as_ref(), input_schema.as_deref(), shared);
-    references::of_request(document, &request, known, problems);
-    references::of_card(document, known, problems);
-    references::of_delivery(document, &delivery, known, problems);
-    let pages = shape.pagination.as_ref().and_then(|said| {
-        check_read::pagination(said, (shape, &request, shared.placement.as_ref()), problems)
-    });
-    let money = shape
-        .money
-        .as_ref()
-        .and_then(|said| check_read::money(said, (shape, input_schema.as_deref()), problems));
+    references::all(document, (&request, &delivery), known, problems);
+    let (pagination, money) = read_and_money(shape, (&request, known), problems);
     let named = (recipients.as_slice(), target.as_ref());
     lint::recipients_are_named(document, input_schema.as_deref(), named, problems);
     Some(Operation {
@@ -85,14 +79,14 @@ pub(super) fn operation(
         recipients,
         request,
         text_limits: check_request::text_limits(shape, problems),
-        preview: shape.preview.as_ref().and_then(|preview| {
-            check_request::preview(preview, (shape, &shared.modes()), problems)
-        }),
+        preview: check_request::preview(shape, &shared.modes(), problems),
         rules: check_answer::rules(&shape.classify, problems)?,
         error_code: error_code(shape, problems),
         waits: check_answer::waits(&shape.wait_from, problems),
         result: names(shape.result.as_ref(), problems)?,
         answered: names(shape.answered.as_ref(), problems)?,
+        result: named_templates(shape.result.as_ref(), problems)?,
+        answered: named_templates(shape.answered.as_ref(), problems)?,
         store: check_answer::store(shape.store.as_deref().unwrap_or_default(), problems),
         output,
         delivery,
@@ -105,7 +99,7 @@ pub(super) fn operation(
         timeout: timeout(shape, problems),
         limits: Vec::new(),
         undo: None,
-        pagination: pages,
+        pagination,
         money,
     })
 }
@@ -126,6 +120,7 @@ fn names(
 }
 
 /// What the provider offers against sending twice, and what its last word is.
+/// What it offers against sending twice, and what a good answer must say to be final.
 fn delivery(
     shape: &OperationDoc,
     request: &RequestSpec,
@@ -145,6 +140,30 @@ fn delivery(
         reconcile.final_when.clone_from(&final_when);
     }
     Some((delivery, final_when))
+}
+
+/// How it goes on, where it is a read, and what it moves, where it is none.
+fn read_and_money(
+    shape: &OperationDoc,
+    (request, (_, input, shared)): (&RequestSpec, references::Known<'_>),
+    problems: &mut Problems,
+) -> (Option<Pagination>, Option<MoneySpec>) {
+    let pagination = shape.pagination.as_ref().and_then(|said| {
+        check_read::pagination(said, (shape, request, shared.placement.as_ref()), problems)
+    });
+    let money = shape.money.as_ref();
+    let money = money.and_then(|said| check_read::money(said, (shape, input), problems));
+    (pagination, money)
+}
+
+fn named_templates(
+    said: Option<&Spanned<BTreeMap<String, String>>>,
+    problems: &mut Problems,
+) -> Option<BTreeMap<String, Template>> {
+    match said {
+        Some(said) => check_answer::templates(&said.value, said, problems),
+        None => Some(BTreeMap::new()),
+    }
 }
 
 fn lint_request(
@@ -217,6 +236,13 @@ fn semantic_digest(
     }
     if let Some(pages) = &shape.pagination {
         part["pagination"] = json!(pages.value);
+    }
+
+    if let Some(pages) = &shape.pagination {
+        part["pagination"] = json!(pages.value);
+    }
+    if let Some(said) = &shape.final_when {
+        part["final_when"] = json!(said.value);
     }
     canonical::digest(&part)
 }

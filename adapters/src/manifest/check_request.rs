@@ -1,8 +1,8 @@
 //! Checks of the outgoing half of an operation: target, request, limits, preview.
 
 use super::document::{
-    BodyDoc, BodyKind, FromDoc, ListsDoc, OperationDoc, Over, PreviewDoc, RequestCode, RequestDoc,
-    TargetDoc, TextLimitDoc, TextLimitsDoc, TextUnit, WarnWhenDoc,
+    BodyDoc, BodyKind, FromDoc, ListsDoc, OperationDoc, Over, RequestCode, RequestDoc, TargetDoc,
+    TextLimitDoc, TextLimitsDoc, TextUnit, WarnWhenDoc,
 };
 use super::operation::{BodyTemplate, RequestSpec, RequestTemplate, TargetSpec};
 use super::problem::Problems;
@@ -223,10 +223,11 @@ fn text_limit<T>(
 }
 
 pub(super) fn preview(
-    document: &Spanned<PreviewDoc>,
-    (shape, modes): (&OperationDoc, &[String]),
+    shape: &OperationDoc,
+    modes: &[String],
     problems: &mut Problems,
 ) -> Option<PreviewSpec> {
+    let document = shape.preview.as_ref()?;
     problems.not_built(document.value.lookup.as_ref(), "preview.lookup");
     if document.value.money.is_some() {
         problems.at(

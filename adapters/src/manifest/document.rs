@@ -205,6 +205,10 @@ pub(super) struct OperationDoc {
     pub(super) final_when: Option<Spanned<BodyTestDoc>>,
     pub(super) pagination: Option<Spanned<PaginationDoc>>,
     pub(super) money: Option<Spanned<MoneyDoc>>,
+    pub(super) pagination: Option<Spanned<PaginationDoc>>,
+    pub(super) money: Option<Spanned<MoneyDoc>>,
+    /// What a 2xx must say besides, for the outcome to be final.
+    pub(super) final_when: Option<Spanned<BodyTestDoc>>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]

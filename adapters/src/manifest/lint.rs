@@ -332,6 +332,11 @@ pub(super) fn look_ups(
                 let pages = look_up.pagination().map(|pages| pages.items().as_str());
                 let reconcile = delivery.value.reconcile.as_ref();
                 let list = reconcile.and_then(|reconcile| reconcile.matching.list.as_deref());
+                let list = delivery
+                    .value
+                    .reconcile
+                    .as_ref()
+                    .and_then(|said| said.matching.list.as_deref());
                 if pages.is_some() && list.is_some() && pages != list {
                     let words = format!("match.list is not the list of which {full} reads pages");
                     problems.at(delivery, words);

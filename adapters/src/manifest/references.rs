@@ -48,11 +48,26 @@ fn says_fields(schema: &Value) -> bool {
     schema["properties"].is_object() || schema["$ref"].is_string() || schema.get("items").is_some()
 }
 
+/// What an operation's own templates can name: its target, its input's schema, and what all share.
+pub(super) type Known<'a> = (Option<&'a TargetSpec>, Option<&'a Schema>, &'a Shared);
+
+/// Everything that the request, the card and the look-up of an operation name.
+pub(super) fn all(
+    document: &Spanned<OperationDoc>,
+    (request, delivery): (&RequestSpec, &Delivery),
+    known: Known<'_>,
+    problems: &mut Problems,
+) {
+    of_request(document, request, known, problems);
+    of_card(document, known, problems);
+    of_delivery(document, delivery, known, problems);
+}
+
 /// Everything that a request names.
-pub(super) fn of_request(
+fn of_request(
     document: &Spanned<OperationDoc>,
     request: &RequestSpec,
-    (target, input, shared): (Option<&TargetSpec>, Option<&Schema>, &Shared),
+    (target, input, shared): Known<'_>,
     problems: &mut Problems,
 ) {
     let RequestSpec::Template(template) = request else { return };
@@ -105,11 +120,7 @@ fn is_of_app(name: &Name) -> bool {
 }
 
 /// What the title of a card names; what only cards know is checked with the preview.
-pub(super) fn of_card(
-    document: &Spanned<OperationDoc>,
-    known: (Option<&TargetSpec>, Option<&Schema>, &Shared),
-    problems: &mut Problems,
-) {
+fn of_card(document: &Spanned<OperationDoc>, known: Known<'_>, problems: &mut Problems) {
     let Some(preview) = &document.value.preview else { return };
     let Ok(title) = Template::parse(&preview.value.title) else { return };
     let of_cards = |name: &Name| matches!(name, Name::Mode | Name::Money | Name::Lookup(_));
@@ -119,10 +130,10 @@ pub(super) fn of_card(
 }
 
 /// What a marker and a look-up name of the call that they are about.
-pub(super) fn of_delivery(
+fn of_delivery(
     document: &Spanned<OperationDoc>,
     delivery: &Delivery,
-    known: (Option<&TargetSpec>, Option<&Schema>, &Shared),
+    known: Known<'_>,
     problems: &mut Problems,
 ) {
     let Some(place) = &document.value.delivery else { return };
@@ -138,10 +149,10 @@ pub(super) fn of_delivery(
 }
 
 /// The names of one template, at this place of the file.
-pub(super) fn of_name<T>(
+fn of_name<T>(
     name: &Name,
     place: &Spanned<T>,
-    (target, input, shared): (Option<&TargetSpec>, Option<&Schema>, &Shared),
+    (target, input, shared): Known<'_>,
     problems: &mut Problems,
 ) {
     let missing = match name {

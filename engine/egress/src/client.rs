@@ -1,6 +1,7 @@
 //! reqwest's clients, for reads: one per reach and connect timeout, made when first needed. Gated calls
 //! have a connection each ([`once`](crate::once)).
 
+use crate::client_certificate::Pair;
 use crate::config::EgressConfig;
 use crate::destination::Reach;
 use crate::headers::{HEADER_LIST_BYTES_MAX, RESPONSE_HEADERS_MAX};
@@ -8,7 +9,9 @@ use crate::resolver::{GuardedResolver, Lookup};
 use crate::timeouts::Timeouts;
 use reqwest::{Certificate, Client, Identity};
 use rustls::ClientConfig;
+use rustls::client::WantsClientCert;
 use rustls::pki_types::CertificateDer;
+use rustls::{ClientConfig, ConfigBuilder};
 use rustls_platform_verifier::Verifier;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Once, PoisonError};
@@ -98,20 +101,38 @@ impl Clients {
         if let Some(config) = made.get(&speaking) {
             return Ok(Arc::clone(config));
         }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let authorities = self.config.authorities.iter().cloned().map(CertificateDer::from);
-        let verifier = Verifier::new_with_extra_roots(authorities, Arc::clone(&provider))
-            .map_err(|error| error.to_string())?;
-        let mut config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| error.to_string())?
-            .dangerous() // the name of rustls for any verifier that is not its own
-            .with_custom_certificate_verifier(Arc::new(verifier))
-            .with_no_client_auth();
+        let mut config = self.judging()?.with_no_client_auth();
         config.alpn_protocols = speaking.offers();
         let config = Arc::new(config);
         made.insert(speaking, Arc::clone(&config));
         Ok(config)
+    }
+
+    /// As [`Clients::tls`], for HTTP, showing a certificate of ours; it is kept nowhere.
+    ///
+    /// # Errors
+    /// `None` where the key is not the certificate's; else what the platform says.
+    pub(crate) fn tls_showing(
+        &self,
+        (chain, key): Pair,
+    ) -> Result<Option<Arc<ClientConfig>>, String> {
+        let Ok(mut config) = self.judging()?.with_client_auth_cert(chain, key) else {
+            return Ok(None);
+        };
+        config.alpn_protocols = Speaking::Http.offers();
+        Ok(Some(Arc::new(config)))
+    }
+
+    fn judging(&self) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, String> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let authorities = self.config.authorities.iter().cloned().map(CertificateDer::from);
+        let verifier = Verifier::new_with_extra_roots(authorities, Arc::clone(&provider))
+            .map_err(|error| error.to_string())?;
+        Ok(ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| error.to_string())?
+            .dangerous() // the name of rustls for any verifier that is not its own
+            .with_custom_certificate_verifier(Arc::new(verifier)))
     }
 
     fn make(&self, kind: Kind, own: Option<Identity>) -> Result<Client, reqwest::Error> {

@@ -22,6 +22,7 @@ use placet_model::Timestamp;
 use placet_model::request::PreparedRequest;
 use reqwest::header::{AUTHORIZATION, COOKIE, HeaderMap, LOCATION};
 use reqwest::{Client, Method, StatusCode};
+use rustls::ClientConfig;
 use std::collections::BTreeMap;
 use std::future::ready;
 use std::sync::Arc;
@@ -118,11 +119,9 @@ impl Egress {
         if errand.redirects == Redirects::Never {
             // a gated call never shares a connection: on one that the server may have closed already,
             // nobody can tell a call that never left from one that was lost
-            if hop.destination.url.scheme() == "https" {
-                self.tls(Speaking::Http).map_err(|_unreadable| no_certificates())?;
-            }
+            let secured = self.secured(errand, &hop)?;
             let clock = Clock::start(self.config.timeouts, errand.timeout);
-            return self.send_once(errand, &hop, &clock).await;
+            return self.send_once(errand, (&hop, secured), &clock).await;
         }
         self.client(errand, &hop)?;
         match tokio::time::timeout(errand.timeout, self.travel(errand, hop)).await {
@@ -179,11 +178,26 @@ impl Egress {
         {
             let url = &hop.destination.url;
             let own = client_certificate::identity(&*self.holes, (errand, certificate), url)?;
-            return self.clients.showing(kind, own).map_err(|_unsaid| {
-                Failed::before(Cause::Hole, "the credential's key does not fit its certificate")
-            });
+            let client = self.clients.showing(kind, own);
+            return client.map_err(|_unsaid| client_certificate::unfit());
         }
         self.clients.get(kind).map_err(|_ignored| no_certificates())
+    }
+
+    /// TLS for a connection of our own, with the certificate that the provider asks for; none where
+    /// the address is plain.
+    fn secured(&self, errand: &Errand<'_>, hop: &Hop) -> Result<Option<Arc<ClientConfig>>, Failed> {
+        let url = &hop.destination.url;
+        let config = match errand.certificate {
+            Some(certificate) => {
+                let pair = client_certificate::pair(&*self.holes, (errand, certificate), url)?;
+                let config = self.clients.tls_showing(pair);
+                config.map(|fits| fits.ok_or_else(client_certificate::unfit))
+            }
+            None if url.scheme() == "https" => self.tls(Speaking::Http).map(Ok),
+            None => return Ok(None),
+        };
+        config.map_err(|_unreadable| no_certificates())?.map(Some)
     }
 
     /// Whether a hop goes to the origin that the request names; a redirect elsewhere gets no

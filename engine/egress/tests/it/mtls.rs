@@ -17,6 +17,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const PYTHON: &str = "PLACET_TEST_SMTP_PYTHON";
+/// A gated call has a connection of its own, a read one of the pool.
+const GATED: (&str, Redirects) = ("https", Redirects::Never);
+const READ: (&str, Redirects) = ("https", Redirects::Follow);
 const MANIFEST: &str = r#"manifest: 1
 provider: bank
 title: Bank
@@ -62,7 +65,12 @@ impl Server {
     }
 
     /// What comes of a call with this certificate and this key.
-    async fn call(&self, scheme: &str, certificate: &str, key: &str) -> Answer {
+    async fn call(
+        &self,
+        (scheme, redirects): (&str, Redirects),
+        certificate: &str,
+        key: &str,
+    ) -> Answer {
         let port = &self.told["port"];
         let mut config = EgressConfig::allowing([format!("localhost:{port}").parse().unwrap()]);
         config.authorities.push(BASE64.decode(self.told["authority"].as_str().unwrap()).unwrap());
@@ -70,11 +78,11 @@ impl Server {
         let secrets = secrets.map(|(name, text)| (name.to_owned(), text.to_owned()));
         let egress = Egress::new(config, Arc::new(Secrets(secrets.into())));
         let settings = json!({"api_base": format!("{scheme}://localhost:{port}")});
-        egress.perform(call(&settings)).await
+        egress.perform(call(&settings, redirects)).await
     }
 }
 
-fn call(settings: &Value) -> Call {
+fn call(settings: &Value, redirects: Redirects) -> Call {
     let schemas = |path: &str| {
         Some(match path {
             "config.json" => r#"{"type": "object", "properties": {"api_base": {"type": "string", "pattern": "^https?://localhost:[0-9]+$"}}}"#.to_owned(),
@@ -105,7 +113,7 @@ fn call(settings: &Value) -> Call {
         request: Arc::new(request),
         input: Arc::new(input),
         occurrence: Occurrence { seen: None, now: Timestamp::EPOCH },
-        redirects: Redirects::Never,
+        redirects,
         timeout: Duration::from_secs(10),
         response_bytes_max: 1 << 16,
     }
@@ -114,8 +122,8 @@ fn call(settings: &Value) -> Call {
 #[tokio::test]
 async fn a_server_that_demands_a_certificate_is_shown_ours_and_knows_us_by_it() {
     let Some(server) = Server::start() else { return };
-    for who in ["ours", "other"] {
-        let answer = server.call("https", &server.pem(who, "chain"), &server.pem(who, "key")).await;
+    for (who, way) in [("ours", GATED), ("other", GATED), ("ours", READ), ("other", READ)] {
+        let answer = server.call(way, &server.pem(who, "chain"), &server.pem(who, "key")).await;
         let response = answer.unwrap_or_else(|failed| panic!("{who}: {failed}"));
         let name = if who == "ours" { "placet" } else { "other" };
         assert_eq!(response.json().unwrap()["who"], name);
@@ -126,9 +134,11 @@ async fn a_server_that_demands_a_certificate_is_shown_ours_and_knows_us_by_it() 
 async fn a_certificate_of_another_authority_is_not_let_in() {
     let Some(server) = Server::start() else { return };
     let (chain, key) = (server.pem("stranger", "chain"), server.pem("stranger", "key"));
-    let failed = server.call("https", &chain, &key).await.unwrap_err();
     let secret = key.lines().nth(1).unwrap();
-    assert!(!format!("{failed} {failed:?}").contains(secret), "no letter of the key is said");
+    for way in [GATED, READ] {
+        let failed = server.call(way, &chain, &key).await.unwrap_err();
+        assert!(!format!("{failed} {failed:?}").contains(secret), "no letter of the key is said");
+    }
 }
 
 #[tokio::test]
@@ -142,11 +152,13 @@ async fn what_is_no_certificate_and_key_is_refused_before_anything_leaves_and_is
         (chain.as_str(), other.as_str()),
         (chain.as_str(), "-----BEGIN PRIVATE KEY-----\nplanted-secret\n-----END PRIVATE KEY-----"),
     ] {
-        let failed = server.call("https", certificate, key).await.unwrap_err();
-        assert_eq!((failed.phase, failed.cause), (Phase::BeforeSend, Cause::Hole), "{failed}");
-        let said = format!("{failed} {failed:?}");
-        let secret = key.lines().nth(1).unwrap_or(key);
-        assert!(!said.contains("planted") && !said.contains(secret), "{said}");
+        for way in [GATED, READ] {
+            let failed = server.call(way, certificate, key).await.unwrap_err();
+            assert_eq!((failed.phase, failed.cause), (Phase::BeforeSend, Cause::Hole), "{failed}");
+            let said = format!("{failed} {failed:?}");
+            let secret = key.lines().nth(1).unwrap_or(key);
+            assert!(!said.contains("planted") && !said.contains(secret), "{said}");
+        }
     }
 }
 
@@ -154,7 +166,9 @@ async fn what_is_no_certificate_and_key_is_refused_before_anything_leaves_and_is
 async fn without_tls_no_certificate_is_shown_and_nothing_leaves() {
     let Some(server) = Server::start() else { return };
     let (chain, key) = (server.pem("ours", "chain"), server.pem("ours", "key"));
-    let failed = server.call("http", &chain, &key).await.unwrap_err();
-    assert_eq!((failed.phase, failed.cause), (Phase::BeforeSend, Cause::Refused), "{failed}");
-    assert!(failed.detail.contains("over TLS"), "{failed}");
+    for way in [("http", Redirects::Never), ("http", Redirects::Follow)] {
+        let failed = server.call(way, &chain, &key).await.unwrap_err();
+        assert_eq!((failed.phase, failed.cause), (Phase::BeforeSend, Cause::Refused), "{failed}");
+        assert!(failed.detail.contains("over TLS"), "{failed}");
+    }
 }
