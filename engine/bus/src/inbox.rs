@@ -58,7 +58,7 @@ pub enum Verb {
 }
 
 /// One request, parsed as far as NATS goes.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct InboxRequest {
     /// Whose inbox: the subject's `<user>`.
     pub user: Principal,
@@ -70,6 +70,16 @@ pub struct InboxRequest {
     pub request_id: Option<String>,
     /// The JSON object of the request.
     pub body: Map<String, Value>,
+}
+
+impl fmt::Debug for InboxRequest {
+    /// Without the body, which may hold a credential or what people have written.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InboxRequest")
+            .field("user", &self.user)
+            .field("verb", &self.verb)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A lawful no.
@@ -87,7 +97,7 @@ pub struct InboxRefusal {
 pub type Operate = Arc<dyn Fn(Operation) -> Answer + Send + Sync>;
 
 /// A word of a connection's life, from somebody of whom the server has said who it is.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Operation {
     /// Who asks.
     pub user: Principal,
@@ -99,6 +109,16 @@ pub struct Operation {
     pub word: Word,
     /// The JSON object of the request.
     pub body: Map<String, Value>,
+}
+
+impl fmt::Debug for Operation {
+    /// Without the body, which may hold a credential.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Operation")
+            .field("user", &self.user)
+            .field("word", &self.word)
+            .finish_non_exhaustive()
+    }
 }
 
 /// An answer on its way.

@@ -13,6 +13,7 @@ use placet_executor::inbox;
 use placet_model::decision::Assurance;
 use placet_model::{Digest, Principal, canonical};
 use serde_json::{Map, Value};
+use std::fmt;
 use std::sync::Arc;
 
 /// A member of a body that holds secrets, and those of what surrounds it.
@@ -22,7 +23,6 @@ const SALT: &str = "salt";
 const SALT_LEN: usize = 32;
 
 /// One request.
-#[derive(Debug)]
 pub struct Request {
     /// Who asks.
     pub user: Principal,
@@ -35,6 +35,16 @@ pub struct Request {
     pub word: &'static str,
     /// The body, or `{document, signature, body}`.
     pub body: Map<String, Value>,
+}
+
+impl fmt::Debug for Request {
+    /// Without the body, which may hold a credential.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("user", &self.user)
+            .field("word", &self.word)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Whether a credential may stand in a message.
