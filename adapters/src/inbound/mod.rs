@@ -8,11 +8,15 @@ mod ack;
 mod event;
 mod lifecycle;
 mod multipart;
+mod sync;
+mod token;
 mod verify;
 
 pub use ack::{Ack, Reply};
 pub use event::Event;
 pub use lifecycle::{LifecycleCall, LifecycleStep, Subscribed, Subscribing};
+pub use sync::{Page, Sync, SyncCall, later};
+pub use token::Token;
 pub use verify::Unverified;
 
 pub(crate) use ack::Acks;
@@ -49,6 +53,7 @@ pub struct Inbound {
     pub(crate) deadline: Duration,
     pub(crate) body_max: usize,
     pub(crate) lifecycle: BTreeMap<LifecycleStep, LifecycleCall>,
+    pub(crate) sync: Option<Sync>,
 }
 
 /// What the check of an arrival proves; shown to people.
@@ -125,6 +130,8 @@ impl<'a> Arrival<'a> {
 pub enum Received {
     /// Not proven to be the provider's: nothing of it is believed.
     Unverified(Unverified),
+    /// There is something to read; what it was is not said, or not believed.
+    Hint,
     /// Answered at once, and nothing else.
     Handshake(Reply),
     /// Our own message coming back.
@@ -149,6 +156,9 @@ impl Inbound {
     ) -> Received {
         if let Err(why) = self.verify.check(arrival, keys) {
             return Received::Unverified(why);
+        }
+        if self.sync.is_some() {
+            return Received::Hint;
         }
         let response = Response::new(200, arrival.headers.to_vec(), arrival.body.to_vec());
         let answer: Answer = Ok(response);
@@ -205,6 +215,14 @@ impl Inbound {
     /// Every credential field that [`Self::receive`] may ask for.
     pub fn key_fields(&self) -> Vec<String> {
         vec![self.key_field().to_owned()]
+    }
+
+    /// The token that proves who posts, where it is one: its keys are published, not kept.
+    pub const fn token(&self) -> Option<&Token> {
+        match &self.verify {
+            Verify::Token(token) => Some(token),
+            Verify::Signed(_) | Verify::Shared(_) => None,
+        }
     }
 
     /// Bytes of a body at most; a larger one is none of the provider's.

@@ -50,6 +50,10 @@ pub(super) fn inbound(
         events.extend(self::event(event, provider, problems));
     }
     let lifecycle = lifecycle(shape, provider, operations, problems);
+    let sync = match &shape.sync {
+        Some(sync) => Some(super::check_sync::sync(sync, (provider, operations), problems)?),
+        None => None,
+    };
     let each = match &shape.each {
         Some(at) => Some(pointer(at, document, problems)?),
         None => None,
@@ -73,6 +77,7 @@ pub(super) fn inbound(
         deadline: Duration::from_millis(u64::from(shape.deadline_ms.value)),
         body_max: body_max(shape, problems),
         lifecycle,
+        sync,
     })
 }
 

@@ -13,6 +13,7 @@ mod check_oauth;
 mod check_operation;
 mod check_request;
 mod check_state;
+mod check_sync;
 mod check_undo;
 mod check_verify;
 mod document;

@@ -20,3 +20,4 @@ mod shared;
 mod signatures;
 mod support;
 mod table;
+mod tokens;

@@ -128,6 +128,7 @@ impl Server {
             tracing::warn!(%error, "copies for backups that nobody has taken are not removed");
         }
         let app = Arc::new(App::new(options, address, closing.clone()));
+        crate::hooks::read_what_came(&app);
         let serving = axum::serve(listener, router(app)).with_graceful_shutdown(closed(closing));
         let mut serving = pin!(serving.into_future());
         tokio::select! {
