@@ -40,6 +40,9 @@ impl About {
                 Self { attempt: Some(body.attempt), ..Self::integration(integration) }
             }
             Event::LookupEnded(body) => Self::attempt(body.attempt),
+            Event::EvidenceArrived(body) => {
+                Self { attempt: Some(body.attempt), ..Self::integration(Some(body.integration)) }
+            }
             Event::SubscriptionChanged(body) => Self::integration(Some(body.integration)),
             Event::SyncCompleted(body) => Self::integration(Some(body.integration)),
             _ => Self::posted(event),
