@@ -26,6 +26,7 @@ mod kill_loop;
 mod kit;
 mod language;
 mod lookups;
+mod mailbox;
 mod notices;
 mod oauth;
 mod office;

@@ -52,6 +52,10 @@ pub(super) fn inbound(
         events.extend(self::event(event, provider, problems));
     }
     let lifecycle = lifecycle(shape, provider, operations, problems);
+    let sync = match &shape.sync {
+        Some(sync) => Some(super::check_sync::sync(sync, (provider, operations), problems)?),
+        None => None,
+    };
     let by_form = match &shape.by_form {
         Some(form) if form.value.by_form.is_none() => {
             Some(Box::new(inbound(form, provider, operations, problems)?))
@@ -86,6 +90,7 @@ pub(super) fn inbound(
         deadline: Duration::from_millis(u64::from(shape.deadline_ms.value)),
         body_max: body_max(shape, problems),
         lifecycle,
+        sync,
     })
 }
 

@@ -15,6 +15,7 @@ mod check_operation;
 mod check_read;
 mod check_request;
 mod check_state;
+mod check_sync;
 mod check_undo;
 mod check_verify;
 mod document;

@@ -25,3 +25,4 @@ mod shared;
 mod signatures;
 mod support;
 mod table;
+mod tokens;

@@ -78,6 +78,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .routes(routes!(connections::rotate))
         .routes(routes!(connections::scope))
         .routes(routes!(subscriptions::list, subscriptions::set))
+        .routes(routes!(subscriptions::sync))
         .routes(routes!(integrations::enable))
         .routes(routes!(integrations::disable))
         .routes(routes!(integrations::disconnect))

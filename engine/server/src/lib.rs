@@ -29,6 +29,7 @@ mod router;
 mod server;
 mod session;
 mod token;
+mod token_keys;
 mod tokens;
 mod waits;
 mod witness;

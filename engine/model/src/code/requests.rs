@@ -188,4 +188,9 @@ pub(super) const CODES: &[Code] = codes! {
         what: "The provider was asked to post here, or to post no more, and its answer was not heard. What may stand there is on record; the engine looks for it, by the address that is this integration's alone, and takes it away."
         help: "ask again when the provider is reached"
         next: "`placet integrations hooks NAME` shows how it stands. After a disconnect the credential is gone: look in the provider's console for the address that the detail names.";
+    "PL4073" 409 "the provider is not read"
+        at: "`placet integrations sync`"
+        what: "This provider posts what it has to say, or has no inbound part at all; there is nothing that could be read from a position on."
+        help: "see `placet adapters show PROVIDER`"
+        next: "Reading is for providers whose notices are only hints, such as Gmail. For the others: `placet integrations hooks NAME on`.";
 };
