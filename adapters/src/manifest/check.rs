@@ -8,7 +8,7 @@ use super::operation::{ClientCertificate, HeaderPlacement, Placement, Scheme, Si
 use super::problem::Problems;
 use super::{
     LoadContext, LoadError, Manifest, Operation, ScopeSet, check_answer, check_auth, check_inbound,
-    check_limits, check_notify, check_oauth, check_operation, check_request, check_undo, lint,
+    check_limits, check_notify, check_oauth, check_operation, check_request, check_undo, lint, references,
 };
 use crate::identity::{IdentityTest, ModeFrom, NamedBy, ScopesFrom};
 use crate::oauth::GrantSpec;
@@ -71,6 +71,7 @@ pub(super) fn manifest(
         problems.at(provider, "a provider is named with a-z, 0-9 and -, starting with a letter");
     }
     let shared = shared(&document, context, &mut problems);
+    references::of_auth(&document, &shared, &mut problems);
     let mut operations = BTreeMap::new();
     for (name, operation) in &document.operations {
         if let Some(mut checked) =

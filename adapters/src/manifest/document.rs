@@ -9,6 +9,8 @@ use super::document_inbound::InboundDoc;
 use super::document_limits::LimitDoc;
 use super::document_oauth::{OauthDoc, RevokeDoc};
 use crate::mock::{MockTime, StateVerb};
+use super::document_read::{MoneyDoc, PaginationDoc};
+use crate::mock::MockTime;
 use placet_model::manifest::{DeliveryKind, Effect, Outcome};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -204,6 +206,9 @@ pub(super) struct OperationDoc {
     pub(super) money: NotBuilt,
     /// What a 2xx must say besides, for the outcome to be final.
     pub(super) final_when: Option<Spanned<BodyTestDoc>>,
+    pub(super) pagination: Option<Spanned<PaginationDoc>>,
+    pub(super) money: Option<Spanned<MoneyDoc>>,
+    pub(super) final_when: NotBuilt,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -333,6 +338,8 @@ pub(super) struct WarnWhenDoc {
     pub(super) input: Option<String>,
     pub(super) is: Option<Value>,
     pub(super) absent: Option<String>,
+    /// The mode of the credential.
+    pub(super) mode: Option<String>,
 }
 
 /// `{when, outcome}` or `{else}`.
@@ -488,7 +495,7 @@ pub(super) enum IdFormatDoc {
 pub(super) enum ConflictDoc {
     Status(u16),
     Statuses(Vec<u16>),
-    When(ConflictWhenDoc),
+    When(Box<ConflictWhenDoc>),
 }
 
 #[derive(Debug, Deserialize, Serialize)]

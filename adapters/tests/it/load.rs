@@ -136,9 +136,9 @@ fn a_field_of_a_later_capability_is_refused_as_not_built() {
     refused("kind: json, value", "kind: graphql, value", "12:14", "mime are built so far");
     refused(
         "    text_limits: none",
-        "    pagination: {kind: cursor}\n    text_limits: none",
+        "    final_when: {at: /status, in: [done]}\n    text_limits: none",
         "13:17",
-        "pagination is not built",
+        "final_when is not built",
     );
 }
 

@@ -35,6 +35,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// The manifest's JSON Schema, for editors
+    Schema,
     /// Write a manifest and its schemas from an API's description (`OpenAPI` 3.0, 3.1, Swagger 2.0)
     Import(import::Args),
     #[command(external_subcommand)]
@@ -45,6 +47,11 @@ pub(crate) async fn run(args: Args) -> Result<Exit> {
     if let Command::Import(args) = args.command {
         return import::run(args).await;
     }
+    if matches!(args.command, Command::Schema) {
+        let schema = placet_schemas::embedded(placet_schemas::MANIFEST);
+        out::data(schema.expect("the manifest's schema ships with the binary").trim_end())?;
+        return Ok(Exit::Done);
+    }
     let adapters = Project::of(Path::new("."))?.adapters()?;
     match args.command {
         Command::List { table: true, .. } => {
@@ -52,10 +59,14 @@ pub(crate) async fn run(args: Args) -> Result<Exit> {
         }
         Command::List { json, .. } => list(&adapters, json)?,
         Command::Show { name, json } => show(&adapters, &name, json)?,
-        Command::Import(_) => unreachable!("it is done above, as it needs no adapters that load"),
+        Command::Import(_) | Command::Schema => {
+            unreachable!("it is done above, as it needs no adapters that load")
+        }
         Command::Later(words) => {
             let word = words.first().map_or("", String::as_str);
-            return Err(invalid(format!("adapters {word} is not built yet: list, show or import")));
+            return Err(invalid(format!(
+                "adapters {word} is not built yet: list, show, schema or import"
+            )));
         }
     }
     Ok(Exit::Done)

@@ -6,7 +6,7 @@ use crate::destination::Reach;
 use crate::headers::{HEADER_LIST_BYTES_MAX, RESPONSE_HEADERS_MAX};
 use crate::resolver::{GuardedResolver, Lookup};
 use crate::timeouts::Timeouts;
-use reqwest::{Certificate, Client};
+use reqwest::{Certificate, Client, Identity};
 use rustls::ClientConfig;
 use rustls::pki_types::CertificateDer;
 use rustls_platform_verifier::Verifier;
@@ -72,9 +72,18 @@ impl Clients {
         if let Some(client) = made.get(&kind) {
             return Ok(client.clone());
         }
-        let client = self.make(kind)?;
+        let client = self.make(kind, None)?;
         made.insert(kind, client.clone());
         Ok(client)
+    }
+
+    /// A client that shows a certificate of ours. It is kept nowhere: neither it nor its connections
+    /// are another call's.
+    ///
+    /// # Errors
+    /// As [`Clients::get`], and a key that does not fit its certificate.
+    pub(crate) fn showing(&self, kind: Kind, own: Identity) -> Result<Client, reqwest::Error> {
+        self.make(kind, Some(own))
     }
 
     /// Checks names as every client does.
@@ -105,11 +114,15 @@ impl Clients {
         Ok(config)
     }
 
-    fn make(&self, kind: Kind) -> Result<Client, reqwest::Error> {
+    fn make(&self, kind: Kind, own: Option<Identity>) -> Result<Client, reqwest::Error> {
         let resolver = self.resolver(kind.reach);
         let authorities = self.config.authorities.iter();
         let authorities = authorities.map(|der| Certificate::from_der(der));
-        Client::builder()
+        let builder = match own {
+            Some(own) => Client::builder().identity(own),
+            None => Client::builder(),
+        };
+        builder
             .tls_certs_merge(authorities.collect::<Result<Vec<_>, _>>()?)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())

@@ -10,6 +10,7 @@
 
 pub mod address;
 mod client;
+mod client_certificate;
 mod config;
 pub mod control;
 mod destination;

@@ -279,6 +279,7 @@ impl Egress {
             redirects: Redirects::Never,
             timeout: TIMEOUT,
             bytes_max: ANSWER_BYTES_MAX,
+            certificate: None,
         };
         self.run_filled(&errand, request).await
     }

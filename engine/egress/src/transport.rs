@@ -1,6 +1,7 @@
 //! [`Egress`]: check, fill the holes, send once, read within bounds.
 
-use crate::client::{Clients, Kind, Speaking};
+use crate::client::{Clients, Kind, Speaking, Connection};
+use crate::client_certificate;
 use crate::config::EgressConfig;
 use crate::destination::{Destination, Reach, Source};
 use crate::failure::failed;
@@ -12,6 +13,7 @@ use crate::smtp;
 use crate::timeouts::Clock;
 use crate::tokens::{self, Tokens, WithTokens};
 use crate::turns::{self, Turns};
+use placet_adapters::manifest::ClientCertificate;
 use placet_adapters::{
     Answer, Call, CallIntegration, Cause, Failed, FillHoles, FilledRequest, Operation, Performing,
     Preparing, Redirects, Response, SecretText, Stage, Transport, Turn, Waiting, fill, oauth,
@@ -173,6 +175,30 @@ impl Egress {
     fn client(&self, errand: &Errand<'_>, hop: &Hop) -> Result<Client, Failed> {
         let kind = Kind::new(hop.destination.reach, self.config.timeouts, errand.timeout);
         self.clients.get(kind).map_err(|_ignored| no_certificates())
+        let connection = match errand.redirects {
+            Redirects::Never => Connection::Fresh,
+            Redirects::Follow | Redirects::FollowListed => Connection::Pooled,
+        };
+        let kind = Kind::new(hop.destination.reach, connection, errand.timeout);
+        if let Some(certificate) = errand.certificate
+            && self.is_first(errand, hop)?
+        {
+            let url = &hop.destination.url;
+            let own = client_certificate::identity(&*self.holes, (errand, certificate), url)?;
+            return self.clients.showing(kind, own).map_err(|_unsaid| {
+                Failed::before(Cause::Hole, "the credential's key does not fit its certificate")
+            });
+        }
+        self.clients.get(kind).map_err(|_ignored| {
+            Failed::before(Cause::Tls, "the platform's certificates cannot be read")
+        })
+    }
+
+    /// Whether a hop goes to the origin that the request names; a redirect elsewhere gets no
+    /// credential.
+    fn is_first(&self, errand: &Errand<'_>, hop: &Hop) -> Result<bool, Failed> {
+        let first = self.checked(&errand.request.url.to_string(), Source::Request)?;
+        Ok(hop.destination.same_origin(&first))
     }
 
     async fn send(&self, errand: &Errand<'_>, hop: &Hop) -> Result<reqwest::Response, Failed> {
@@ -280,6 +306,8 @@ pub(crate) struct Errand<'a> {
     pub(crate) redirects: Redirects,
     pub(crate) timeout: Duration,
     pub(crate) bytes_max: usize,
+    /// Shown while the connection is made, to the origin that the request names.
+    pub(crate) certificate: Option<&'a ClientCertificate>,
 }
 
 impl<'a> Errand<'a> {
@@ -290,6 +318,7 @@ impl<'a> Errand<'a> {
             redirects: call.redirects,
             timeout: call.timeout,
             bytes_max: call.response_bytes_max,
+            certificate: call.operation.client_certificate(),
         }
     }
 }

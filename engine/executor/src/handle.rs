@@ -22,8 +22,8 @@ use placet_model::event::wait::EventReceived;
 use placet_model::project::ProjectConfig;
 use placet_model::signed::{Act, Salt};
 use placet_model::{
-    Actor, AttemptId, DecisionId, Digest, Event, PayloadRef, Position, Principal, RecordedEvent,
-    Revision, RunId, StreamId, Timestamp, subject,
+    Actor, AttemptId, DecisionId, Digest, Event, IntegrationId, PayloadRef, Position, Principal,
+    RecordedEvent, Revision, RunId, StreamId, Timestamp, subject,
 };
 use placet_projections::{DecisionRow, RunRow, RunStatus, Views, WaitingFor};
 use serde_json::Value;
@@ -59,6 +59,11 @@ pub enum Notice {
     Parked {
         /// The run.
         run: RunId,
+    },
+    /// A connection has come to stand otherwise: failed, good again, switched off or on, gone.
+    Integration {
+        /// Which.
+        integration: IntegrationId,
     },
     /// The run is over.
     Finished {

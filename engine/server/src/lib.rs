@@ -32,6 +32,7 @@ mod token;
 mod tokens;
 mod waits;
 mod witness;
+pub mod words;
 
 pub use access::Access;
 pub use documents::Documents;

@@ -12,6 +12,7 @@ mod grants;
 mod http2;
 mod mail_grant;
 mod mail_server;
+mod mtls;
 mod phases;
 mod pool;
 mod secure;

@@ -3,6 +3,7 @@
 
 use super::{CallPlan, Error, Turn};
 use crate::budgets;
+use crate::env::Env;
 use placet_adapters::limits::Charge;
 use placet_adapters::wait::WaitSource;
 use placet_adapters::{Classified, Operation};
@@ -20,6 +21,25 @@ use std::sync::Arc;
 pub(crate) struct Share {
     charges: Arc<[Charge]>,
     by: String,
+}
+
+impl Share {
+    /// That of a further page of the same read, which is a call of its own.
+    pub(crate) fn of_page(&self, number: u32) -> Self {
+        Self { charges: Arc::clone(&self.charges), by: format!("{} page {number}", self.by) }
+    }
+
+    pub(crate) fn take(&self, env: &Env) -> Result<(), i64> {
+        env.budgets.take(&self.charges, &self.by)
+    }
+
+    pub(crate) fn give_back(&self, env: &Env) {
+        env.budgets.give_back(&self.charges, &self.by);
+    }
+
+    pub(crate) fn ended(&self, env: &Env) {
+        env.budgets.ended(&self.charges, &self.by);
+    }
 }
 
 impl Turn<'_> {

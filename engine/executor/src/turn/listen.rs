@@ -188,7 +188,7 @@ impl Turn<'_> {
     }
 
     /// The event behind an arrival; none when it was erased.
-    fn event(&self, arrival: &ArrivalRow) -> Result<Option<Arc<Value>>, Error> {
+    fn event(&mut self, arrival: &ArrivalRow) -> Result<Option<Arc<Value>>, Error> {
         let reference = arrival.envelope.payload;
         let payload = match self.env.view()?.payload(&arrival.envelope.stream, reference) {
             Ok(payload) => payload,

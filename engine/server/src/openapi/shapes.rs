@@ -552,6 +552,9 @@ pub(crate) struct Rotated {
     identity: Identity,
     was: Option<Identity>,
     confirmed: bool,
+    /// Until when what is posted may be signed with the secret of before.
+    #[schema(format = DateTime)]
+    old_signatures_until: Option<String>,
 }
 
 /// A link for a person's browser; good once.

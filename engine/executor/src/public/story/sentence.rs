@@ -97,6 +97,7 @@ impl Teller<'_> {
         match &self.event.event {
             Event::KeyRegistered(body) => project::key_registered(self, body),
             Event::KeyRevoked(body) => project::key_revoked(self, body),
+            Event::RequestSigned(body) => project::request_signed(body),
             Event::NoticeQueued(body) => notice::queued(body),
             Event::NoticeSent(body) => notice::sent(body),
             Event::NoticeFailed(body) => notice::failed(body),
