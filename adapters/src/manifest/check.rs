@@ -8,7 +8,8 @@ use super::operation::{ClientCertificate, HeaderPlacement, Placement, Scheme, Si
 use super::problem::Problems;
 use super::{
     LoadContext, LoadError, Manifest, Operation, ScopeSet, check_answer, check_auth, check_inbound,
-    check_limits, check_notify, check_oauth, check_operation, check_request, check_undo, lint, references,
+    check_limits, check_notify, check_oauth, check_operation, check_request, check_undo, lint,
+    references,
 };
 use crate::identity::{IdentityTest, ModeFrom, NamedBy, ScopesFrom};
 use crate::oauth::GrantSpec;

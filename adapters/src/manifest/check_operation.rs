@@ -5,16 +5,13 @@ use super::document::OperationDoc;
 use super::operation::{Delivery, Operation, RequestSpec};
 use super::problem::Problems;
 use super::{
-    LoadContext, check_again, check_answer, check_auth, check_delivery, check_request, lint,
+    LoadContext, check_again, check_answer, check_auth, check_delivery, check_read, check_request,
+    lint, references,
 };
 use crate::classify::ErrorCode;
-    LoadContext, check_answer, check_auth, check_delivery, check_read, check_request, lint,
-    references,
-};
 use crate::mock::Mock;
 use crate::pointer::Pointer;
 use crate::predicate::BodyTest;
-use crate::preview::PreviewSpec;
 use crate::template::Template;
 use placet_model::{Digest, canonical};
 use serde_json::{Value, json};
@@ -88,7 +85,6 @@ pub(super) fn operation(
         recipients,
         request,
         text_limits: check_request::text_limits(shape, problems),
-        preview: preview(shape, problems),
         preview: shape.preview.as_ref().and_then(|preview| {
             check_request::preview(preview, (shape, &shared.modes()), problems)
         }),
@@ -112,10 +108,6 @@ pub(super) fn operation(
         pagination: pages,
         money,
     })
-}
-
-fn preview(shape: &OperationDoc, problems: &mut Problems) -> Option<PreviewSpec> {
-    shape.preview.as_ref().and_then(|preview| check_request::preview(preview, problems))
 }
 
 fn error_code(shape: &OperationDoc, problems: &mut Problems) -> Option<ErrorCode> {
@@ -183,10 +175,7 @@ fn check_shape(name: &str, document: &Spanned<OperationDoc>, problems: &mut Prob
     if !lint::is_operation_name(name) {
         problems.at(document, format!("{name:?} is no operation name"));
     }
-    problems.not_built(shape.pagination.as_ref(), "pagination");
-    problems.not_built(shape.money.as_ref(), "money");
     lint::final_when(shape, problems);
-    problems.not_built(shape.final_when.as_ref(), "final_when");
     lint::completeness(document, problems);
     lint::last_rule(shape, document, problems);
     lint::vendor_dry_run(shape, problems);
@@ -226,7 +215,6 @@ fn semantic_digest(
     if let Some(said) = &shape.final_when {
         part["final_when"] = json!(said.value);
     }
-
     if let Some(pages) = &shape.pagination {
         part["pagination"] = json!(pages.value);
     }

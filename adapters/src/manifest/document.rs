@@ -8,9 +8,8 @@ use super::document_auth::{ApiVersionDoc, ModeFromDoc};
 use super::document_inbound::InboundDoc;
 use super::document_limits::LimitDoc;
 use super::document_oauth::{OauthDoc, RevokeDoc};
-use crate::mock::{MockTime, StateVerb};
 use super::document_read::{MoneyDoc, PaginationDoc};
-use crate::mock::MockTime;
+use crate::mock::{MockTime, StateVerb};
 use placet_model::manifest::{DeliveryKind, Effect, Outcome};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -202,13 +201,10 @@ pub(super) struct OperationDoc {
     pub(super) mock: Option<Spanned<MockDoc>>,
     pub(super) timeout_s: Option<Spanned<u32>>,
     pub(super) undo: Option<Spanned<UndoDoc>>,
-    pub(super) pagination: NotBuilt,
-    pub(super) money: NotBuilt,
     /// What a 2xx must say besides, for the outcome to be final.
     pub(super) final_when: Option<Spanned<BodyTestDoc>>,
     pub(super) pagination: Option<Spanned<PaginationDoc>>,
     pub(super) money: Option<Spanned<MoneyDoc>>,
-    pub(super) final_when: NotBuilt,
 }
 
 #[derive(Debug, Deserialize, Serialize)]

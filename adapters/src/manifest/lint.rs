@@ -330,7 +330,9 @@ pub(super) fn look_ups(
         match operations.get(&full) {
             Some(look_up) if look_up.effect == Effect::Read => {
                 let pages = look_up.pagination().map(|pages| pages.items().as_str());
-                if pages.is_some_and(|items| items != reconcile.matching.list) {
+                let reconcile = delivery.value.reconcile.as_ref();
+                let list = reconcile.and_then(|reconcile| reconcile.matching.list.as_deref());
+                if pages.is_some() && list.is_some() && pages != list {
                     let words = format!("match.list is not the list of which {full} reads pages");
                     problems.at(delivery, words);
                 }

@@ -1,6 +1,6 @@
 //! [`Egress`]: check, fill the holes, send once, read within bounds.
 
-use crate::client::{Clients, Kind, Speaking, Connection};
+use crate::client::{Clients, Kind, Speaking};
 use crate::client_certificate;
 use crate::config::EgressConfig;
 use crate::destination::{Destination, Reach, Source};
@@ -174,12 +174,6 @@ impl Egress {
     /// The client for a hop; made when it is first needed, which takes time.
     fn client(&self, errand: &Errand<'_>, hop: &Hop) -> Result<Client, Failed> {
         let kind = Kind::new(hop.destination.reach, self.config.timeouts, errand.timeout);
-        self.clients.get(kind).map_err(|_ignored| no_certificates())
-        let connection = match errand.redirects {
-            Redirects::Never => Connection::Fresh,
-            Redirects::Follow | Redirects::FollowListed => Connection::Pooled,
-        };
-        let kind = Kind::new(hop.destination.reach, connection, errand.timeout);
         if let Some(certificate) = errand.certificate
             && self.is_first(errand, hop)?
         {
@@ -189,9 +183,7 @@ impl Egress {
                 Failed::before(Cause::Hole, "the credential's key does not fit its certificate")
             });
         }
-        self.clients.get(kind).map_err(|_ignored| {
-            Failed::before(Cause::Tls, "the platform's certificates cannot be read")
-        })
+        self.clients.get(kind).map_err(|_ignored| no_certificates())
     }
 
     /// Whether a hop goes to the origin that the request names; a redirect elsewhere gets no

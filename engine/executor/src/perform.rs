@@ -4,8 +4,8 @@
 use crate::env::Env;
 use crate::input::Input;
 use crate::inputs::Inputs;
-use crate::turn::{CallPlan, Ending, Job, Wanted};
 use crate::pages::Reader;
+use crate::turn::{CallPlan, Ending, Job, Wanted};
 use crate::world::World;
 use placet_adapters::{Call, Cause, Failed, Occurrence, Performing, Redirects, Transport, Turn};
 use placet_model::RunId;
@@ -84,41 +84,6 @@ impl Caller {
             drop(live);
             let _the_loop_has_ended = inputs.send(Input::Job { run, job: Job::Room, reply: None });
         });
-    }
-
-    fn performed(&self, run: RunId, plan: CallPlan) -> impl Future<Output = ()> + Send + use<> {
-        let transport = match plan.mode {
-            Mode::Sandbox => self.transports.sandbox.clone(),
-            Mode::Live => self.transports.live.clone(),
-        };
-        let (inputs, permits) = (self.inputs.clone(), Arc::clone(&self.permits));
-        let threshold = Threshold { env: Arc::clone(&self.env), world: Arc::clone(&self.world) };
-        async move {
-            // a host that is slow holds up its own calls and takes no places from the others
-            let turn = turn(transport.as_deref(), &plan).await;
-            let permit = permits.acquire().await;
-            let ending = match &transport {
-                None => {
-                    let words = "this engine does not send in this mode";
-                    Ending::Answer(Err(Failed::before(Cause::Refused, words)))
-                }
-                Some(transport) => match threshold.step_over(&**transport, &plan) {
-                    Some(performing) => {
-                        let first = performing.await;
-                        let step_over = |plan: &CallPlan| threshold.step_over(&**transport, plan);
-                        let reader = Reader { env: &threshold.env, step_over: &step_over };
-                        let (answer, pages) = reader.follow(&plan, first).await;
-                        plan.pages = pages;
-                        Ending::Answer(answer)
-                    }
-                    None => Ending::NotBegun,
-                },
-            };
-            // whoever hears of the last call may open the log again: nothing here holds it then
-            drop((permit, turn, threshold, transport));
-            let answered = Input::Answered { run, plan: Box::new(plan), ending };
-            let _the_loop_has_ended = inputs.send(answered);
-        }
     }
 
     fn performed(&self, run: RunId, mut plan: CallPlan) -> impl Future<Output = ()> + Send + use<> {

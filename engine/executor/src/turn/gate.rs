@@ -6,7 +6,7 @@ use super::{Error, Turn};
 use crate::pages::PagesRead;
 use crate::uptime::Stopwatch;
 use crate::values::Content;
-use placet_adapters::{CallIntegration, Operation, Answer, Finding, Sent};
+use placet_adapters::{Answer, CallIntegration, Finding, Operation, Sent};
 use placet_core::claim::{Circumstances, Claim, Hold};
 use placet_core::decide::{ResolveCommand, VoteCommand};
 use placet_core::run::{Activity, Ask, Attempt, Branch};
