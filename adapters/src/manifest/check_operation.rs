@@ -80,6 +80,9 @@ pub(super) fn operation(
         request,
         text_limits: check_request::text_limits(shape, problems),
         preview: check_request::preview(shape, &shared.modes(), problems),
+        preview: shape.preview.as_ref().and_then(|preview| {
+            check_request::preview(preview, (shape, &shared.modes()), problems)
+        }),
         rules: check_answer::rules(&shape.classify, problems)?,
         error_code: error_code(shape, problems),
         waits: check_answer::waits(&shape.wait_from, problems),
