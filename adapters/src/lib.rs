@@ -49,6 +49,6 @@ pub use secret::SecretText;
 pub use target::Target;
 pub use template::EvalError;
 pub use transport::{
-    Answer, Call, CallIntegration, Cause, Failed, FillError, FillHoles, Occurrence, Performing,
-    Phase, Redirects, Response, Transport, WantedHole,
+    Answer, Call, CallIntegration, Cause, Failed, FillError, FillHoles, Occurrence, OfRun, Past,
+    Performing, Phase, Redirects, Response, Ticket, Transport, WantedHole,
 };

@@ -35,6 +35,7 @@ mod notices;
 mod perform;
 mod pool;
 pub mod public;
+mod recall;
 mod resolve;
 mod retention;
 pub mod schedules;
