@@ -16,6 +16,7 @@ mod link;
 mod out;
 mod people;
 mod project;
+mod scenarios;
 mod signing;
 mod state;
 mod testing;
