@@ -54,6 +54,5 @@ pub use secret::SecretText;
 pub use target::Target;
 pub use template::EvalError;
 pub use transport::{
-    Answer, Call, CallIntegration, Cause, Failed, FillError, FillHoles, Occurrence, Performing,
-    Phase, Preparing, Redirects, Response, Stage, Transport, Turn, Waiting, WantedHole,
+    Answer, Call, CallIntegration, Cause, Failed, FillError, FillHoles, Occurrence, Performing, Phase, Preparing, Redirects, Response, Stage, Transport, Turn, Waiting, WantedHole, OfRun, Past, Ticket,
 };

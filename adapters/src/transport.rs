@@ -9,7 +9,7 @@ use crate::manifest::Operation;
 use crate::oauth::KeepGrants;
 use crate::secret::SecretText;
 use placet_model::request::{Hole, PreparedRequest};
-use placet_model::{AttemptId, IntegrationId, Timestamp};
+use placet_model::{AttemptId, IntegrationId, RunId, Timestamp};
 use serde_json::Value;
 use std::fmt;
 use std::future::Future;
@@ -60,6 +60,12 @@ pub trait Transport: fmt::Debug + Send + Sync {
         Box::pin(std::future::ready(Turn::free()))
     }
 
+    /// The same of a call that is one of a run's. The sandbox keeps each run's world apart, and makes
+    /// it again from what the log tells; for everybody else it is a call like any other.
+    fn perform_of(&self, _run: OfRun, call: Call) -> Performing<'_> {
+        self.perform(call)
+    }
+
     /// Asks an authorization server of a manifest once, with secrets that are not kept yet or that are
     /// being given back. Only the live transport does.
     fn ask(&self, _request: FilledRequest) -> Performing<'_> {
@@ -103,6 +109,30 @@ pub struct Call {
     pub timeout: Duration,
     /// Bytes of a response body; more is an [`Cause::TooLarge`] failure.
     pub response_bytes_max: usize,
+}
+
+/// Whose call it is, which one, and where those before it stand.
+#[derive(Debug, Clone)]
+pub struct OfRun {
+    pub run: RunId,
+    pub ticket: Ticket,
+    pub past: Arc<dyn Past>,
+}
+
+/// Which try of which attempt, or which look-up of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticket {
+    pub attempt: AttemptId,
+    /// Of the try, or of the look-up, from 1.
+    pub number: u32,
+    pub is_look_up: bool,
+}
+
+/// The calls of a run as the log tells them.
+pub trait Past: fmt::Debug + Send + Sync {
+    /// Every call that has begun, in the order in which that was recorded: the one that asks is among
+    /// them. Calls whose content is erased, and tries that never left, are not.
+    fn calls(&self, run: RunId) -> Vec<(Ticket, Call)>;
 }
 
 /// The connection that a call uses.

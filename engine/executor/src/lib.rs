@@ -37,6 +37,7 @@ mod perform;
 mod pool;
 pub mod public;
 mod requests;
+mod recall;
 mod resolve;
 mod retention;
 pub mod schedules;

@@ -8,6 +8,12 @@ use crate::pages::Reader;
 use crate::turn::{CallPlan, Ending, Job, Wanted};
 use crate::world::World;
 use placet_adapters::{Call, Cause, Failed, Occurrence, Performing, Redirects, Transport, Turn};
+use crate::recall::Recalled;
+use crate::turn::{CallPlan, Ending};
+use crate::world::World;
+use placet_adapters::{
+    Call, Cause, Failed, Occurrence, OfRun, Past, Performing, Redirects, Ticket, Transport,
+};
 use placet_model::RunId;
 use placet_model::draft::Mode;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,7 +28,7 @@ pub(crate) const LEASE: Duration = Duration::from_secs(30);
 /// Calls under way at once.
 const CALLS_MAX: usize = 512;
 /// Bytes of an answer.
-const ANSWER_BYTES_MAX: usize = 1 << 20;
+pub(crate) const ANSWER_BYTES_MAX: usize = 1 << 20;
 
 /// The two ways into the world; a mode without one is held at the claim.
 #[derive(Debug, Clone, Default)]
@@ -42,6 +48,7 @@ pub(crate) struct Caller {
     runtime: tokio::runtime::Handle,
     inputs: Inputs,
     permits: Arc<Semaphore>,
+    past: Arc<dyn Past>,
 }
 
 impl Caller {
@@ -53,7 +60,8 @@ impl Caller {
     ) -> Self {
         let runtime = tokio::runtime::Handle::current();
         let permits = Arc::new(Semaphore::new(CALLS_MAX));
-        Self { env, world, transports, runtime, inputs, permits }
+        let past = Arc::new(Recalled::new(Arc::clone(&env), Arc::clone(&world)));
+        Self { env, world, transports, runtime, inputs, permits, past }
     }
 
     /// Makes the call; its end comes back as an [`Input::Answered`].
@@ -92,6 +100,15 @@ impl Caller {
             Mode::Live => self.transports.live.clone(),
         };
         let (inputs, permits) = (self.inputs.clone(), Arc::clone(&self.permits));
+        let of = OfRun {
+            run,
+            ticket: Ticket {
+                attempt: plan.attempt,
+                number: plan.try_number,
+                is_look_up: plan.sought.is_some(),
+            },
+            past: Arc::clone(&self.past),
+        };
         let threshold = Threshold { env: Arc::clone(&self.env), world: Arc::clone(&self.world) };
         async move {
             // a host that is slow holds up its own calls and takes no places from the others
@@ -111,6 +128,10 @@ impl Caller {
                         plan.pages = pages;
                         Ending::Answer(answer)
                     }
+                    None => Ending::NotBegun,
+                },
+                Some(transport) => match threshold.step_over(&**transport, of, &plan) {
+                    Some(performing) => Ending::Answer(performing.await),
                     None => Ending::NotBegun,
                 },
             };
@@ -149,12 +170,13 @@ impl Threshold {
     fn step_over<'t>(
         &self,
         transport: &'t dyn Transport,
+        of: OfRun,
         plan: &CallPlan,
     ) -> Option<Performing<'t>> {
         let world = self.world.read().unwrap_or_else(PoisonError::into_inner);
         let as_claimed = world.version == plan.world_version;
         let in_time = plan.weighed.elapsed() <= LEASE && self.env.now() < plan.not_after;
-        (as_claimed && in_time).then(|| transport.perform(self.prepared(plan)))
+        (as_claimed && in_time).then(|| transport.perform_of(of, self.prepared(plan)))
     }
 
     fn prepared(&self, plan: &CallPlan) -> Call {
@@ -166,7 +188,14 @@ impl Threshold {
             integration: plan.integration(),
             request: Arc::clone(&plan.request),
             input: Arc::clone(&plan.with),
-            occurrence: Occurrence { seen: None, now: self.env.now() },
+            // the sandbox answers the same when it is asked again: as of the record
+            occurrence: Occurrence {
+                seen: None,
+                now: match plan.mode {
+                    Mode::Sandbox => plan.begun_at,
+                    Mode::Live => self.env.now(),
+                },
+            },
             redirects: match (plan.gated, own_words) {
                 (true, _) => Redirects::Never,
                 // the author's own request goes on only to hosts that the operator has listed

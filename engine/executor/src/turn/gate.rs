@@ -54,6 +54,8 @@ pub(crate) struct CallPlan {
     pub(crate) credential_version: u32,
     /// The approval, or the read, ends here.
     pub(crate) not_after: Timestamp,
+    /// When its beginning was recorded.
+    pub(crate) begun_at: Timestamp,
     /// The project against which the claim was weighed.
     pub(crate) world_version: u64,
     /// Since it was weighed.
@@ -114,6 +116,7 @@ impl CallPlan {
             gated: started.decision.is_some(),
             credential_version: started.credential_version,
             not_after: started.not_after,
+            begun_at: Timestamp::EPOCH,
             world_version,
             weighed,
             sought: None,
@@ -141,6 +144,7 @@ impl CallPlan {
             gated: false,
             credential_version: started.credential_version,
             not_after: now.plus_millis(super::perform::READ_MS_MAX),
+            begun_at: Timestamp::EPOCH,
             world_version,
             weighed,
             sought: Some(Arc::new(sought)),
