@@ -54,5 +54,7 @@ pub use secret::SecretText;
 pub use target::Target;
 pub use template::EvalError;
 pub use transport::{
-    Answer, Call, CallIntegration, Cause, Failed, FillError, FillHoles, Occurrence, Performing, Phase, Preparing, Redirects, Response, Stage, Transport, Turn, Waiting, WantedHole, OfRun, Past, Ticket,
+    Answer, Call, CallIntegration, Cause, Failed, FillError, FillHoles, Occurrence, OfRun, Past,
+    Performing, Phase, Preparing, Redirects, Response, Stage, Ticket, Transport, Turn, Waiting,
+    WantedHole,
 };

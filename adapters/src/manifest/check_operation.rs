@@ -8,7 +8,6 @@ use super::{
     LoadContext, check_again, check_answer, check_auth, check_delivery, check_read, check_request,
     lint, references,
 };
-use crate::classify::ErrorCode;
 use crate::mock::Mock;
 use crate::money::MoneySpec;
 use crate::pages::Pagination;
@@ -80,14 +79,12 @@ pub(super) fn operation(
         request,
         text_limits: check_request::text_limits(shape, problems),
         preview: check_request::preview(shape, &shared.modes(), problems),
-        preview: shape.preview.as_ref().and_then(|preview| {
-            check_request::preview(preview, (shape, &shared.modes()), problems)
-        }),
         rules: check_answer::rules(&shape.classify, problems)?,
-        error_code: error_code(shape, problems),
+        error_code: shape
+            .error_code
+            .as_ref()
+            .and_then(|code| check_answer::error_code(code, problems)),
         waits: check_answer::waits(&shape.wait_from, problems),
-        result: names(shape.result.as_ref(), problems)?,
-        answered: names(shape.answered.as_ref(), problems)?,
         result: named_templates(shape.result.as_ref(), problems)?,
         answered: named_templates(shape.answered.as_ref(), problems)?,
         store: check_answer::store(shape.store.as_deref().unwrap_or_default(), problems),
@@ -107,22 +104,6 @@ pub(super) fn operation(
     })
 }
 
-fn error_code(shape: &OperationDoc, problems: &mut Problems) -> Option<ErrorCode> {
-    shape.error_code.as_ref().and_then(|code| check_answer::error_code(code, problems))
-}
-
-/// Templates by name; none where nothing is said.
-fn names(
-    said: Option<&Spanned<BTreeMap<String, String>>>,
-    problems: &mut Problems,
-) -> Option<BTreeMap<String, Template>> {
-    match said {
-        Some(said) => check_answer::templates(&said.value, said, problems),
-        None => Some(BTreeMap::new()),
-    }
-}
-
-/// What the provider offers against sending twice, and what its last word is.
 /// What it offers against sending twice, and what a good answer must say to be final.
 fn delivery(
     shape: &OperationDoc,
@@ -234,13 +215,6 @@ fn semantic_digest(
     if let Some(version) = &shared.api_version_part {
         part["api_version"] = version.clone();
     }
-    if let Some(said) = &shape.final_when {
-        part["final_when"] = json!(said.value);
-    }
-    if let Some(pages) = &shape.pagination {
-        part["pagination"] = json!(pages.value);
-    }
-
     if let Some(pages) = &shape.pagination {
         part["pagination"] = json!(pages.value);
     }

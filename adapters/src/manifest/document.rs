@@ -201,10 +201,6 @@ pub(super) struct OperationDoc {
     pub(super) mock: Option<Spanned<MockDoc>>,
     pub(super) timeout_s: Option<Spanned<u32>>,
     pub(super) undo: Option<Spanned<UndoDoc>>,
-    /// What a 2xx must say besides, for the outcome to be final.
-    pub(super) final_when: Option<Spanned<BodyTestDoc>>,
-    pub(super) pagination: Option<Spanned<PaginationDoc>>,
-    pub(super) money: Option<Spanned<MoneyDoc>>,
     pub(super) pagination: Option<Spanned<PaginationDoc>>,
     pub(super) money: Option<Spanned<MoneyDoc>>,
     /// What a 2xx must say besides, for the outcome to be final.
@@ -495,7 +491,7 @@ pub(super) enum IdFormatDoc {
 pub(super) enum ConflictDoc {
     Status(u16),
     Statuses(Vec<u16>),
-    When(Box<ConflictWhenDoc>),
+    When(ConflictWhenDoc),
 }
 
 #[derive(Debug, Deserialize, Serialize)]

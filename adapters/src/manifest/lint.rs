@@ -330,8 +330,6 @@ pub(super) fn look_ups(
         match operations.get(&full) {
             Some(look_up) if look_up.effect == Effect::Read => {
                 let pages = look_up.pagination().map(|pages| pages.items().as_str());
-                let reconcile = delivery.value.reconcile.as_ref();
-                let list = reconcile.and_then(|reconcile| reconcile.matching.list.as_deref());
                 let list = delivery
                     .value
                     .reconcile

@@ -61,13 +61,11 @@ pub(crate) async fn run(args: Args) -> Result<Exit> {
             out::data(placet_adapters::table::markdown(&adapters, None).trim_end())?;
         }
         Command::List { json, .. } => list(&adapters, json)?,
-        Command::Show { name, json } => show(&adapters, &name, json)?,
+        Command::Show { name, json, scenarios: true } => scenarios(&adapters, &name, json)?,
+        Command::Show { name, json, .. } => show(&adapters, &name, json)?,
         Command::Import(_) | Command::Schema => {
             unreachable!("it is done above, as it needs no adapters that load")
         }
-        Command::Show { name, json, scenarios: true } => scenarios(&adapters, &name, json)?,
-        Command::Show { name, json, .. } => show(&adapters, &name, json)?,
-        Command::Import(_) => unreachable!("it is done above, as it needs no adapters that load"),
         Command::Later(words) => {
             let word = words.first().map_or("", String::as_str);
             return Err(invalid(format!(

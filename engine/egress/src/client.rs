@@ -8,7 +8,6 @@ use crate::headers::{HEADER_LIST_BYTES_MAX, RESPONSE_HEADERS_MAX};
 use crate::resolver::{GuardedResolver, Lookup};
 use crate::timeouts::Timeouts;
 use reqwest::{Certificate, Client, Identity};
-use rustls::ClientConfig;
 use rustls::client::WantsClientCert;
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, ConfigBuilder};

@@ -69,7 +69,7 @@ impl Egress {
         self.clients.resolver(reach)
     }
 
-    pub(crate) fn tls(&self, speaking: Speaking) -> Result<Arc<rustls::ClientConfig>, String> {
+    pub(crate) fn tls(&self, speaking: Speaking) -> Result<Arc<ClientConfig>, String> {
         self.clients.tls(speaking)
     }
 

@@ -5,14 +5,11 @@ use crate::env::Env;
 use crate::input::Input;
 use crate::inputs::Inputs;
 use crate::pages::Reader;
+use crate::recall::Recalled;
 use crate::turn::{CallPlan, Ending, Job, Wanted};
 use crate::world::World;
-use placet_adapters::{Call, Cause, Failed, Occurrence, Performing, Redirects, Transport, Turn};
-use crate::recall::Recalled;
-use crate::turn::{CallPlan, Ending};
-use crate::world::World;
 use placet_adapters::{
-    Call, Cause, Failed, Occurrence, OfRun, Past, Performing, Redirects, Ticket, Transport,
+    Call, Cause, Failed, Occurrence, OfRun, Past, Performing, Redirects, Ticket, Transport, Turn,
 };
 use placet_model::RunId;
 use placet_model::draft::Mode;
@@ -119,19 +116,16 @@ impl Caller {
                     let words = "this engine does not send in this mode";
                     Ending::Answer(Err(Failed::before(Cause::Refused, words)))
                 }
-                Some(transport) => match threshold.step_over(&**transport, &plan) {
+                Some(transport) => match threshold.step_over(&**transport, of.clone(), &plan) {
                     Some(performing) => {
                         let first = performing.await;
-                        let step_over = |plan: &CallPlan| threshold.step_over(&**transport, plan);
+                        let step_over =
+                            |plan: &CallPlan| threshold.step_over(&**transport, of.clone(), plan);
                         let reader = Reader { env: &threshold.env, step_over: &step_over };
                         let (answer, pages) = reader.follow(&plan, first).await;
                         plan.pages = pages;
                         Ending::Answer(answer)
                     }
-                    None => Ending::NotBegun,
-                },
-                Some(transport) => match threshold.step_over(&**transport, of, &plan) {
-                    Some(performing) => Ending::Answer(performing.await),
                     None => Ending::NotBegun,
                 },
             };

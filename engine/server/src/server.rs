@@ -136,13 +136,6 @@ impl Server {
         let Self { listener, address, app, close } = self;
         let failed = |source| Error::Serve { address, source };
         let closing = close.subscribe();
-        let (close, closing) = watch::channel(false);
-        if let Some(data) = options.handle.log().directory()
-            && let Err(error) = backup::clear(data)
-        {
-            tracing::warn!(%error, "copies for backups that nobody has taken are not removed");
-        }
-        let app = Arc::new(App::new(options, address, closing.clone()));
         crate::hooks::read_what_came(&app);
         let serving = axum::serve(listener, router(app)).with_graceful_shutdown(closed(closing));
         let mut serving = pin!(serving.into_future());

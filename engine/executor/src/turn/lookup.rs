@@ -327,10 +327,6 @@ impl Turn<'_> {
                 let words = format!("it was found, and the manifest calls that {outcome}");
                 read.unanswered(self, Some(words));
             }
-            // what was not read is not absent
-            Finding::Absent(_) if plan.pages.as_ref().is_some_and(|pages| !pages.is_whole()) => {
-                read.in_part(self, (plan, reconcile));
-            }
             Finding::NotFinal => {
                 let words = "it is there, and the provider has not said yet how it ends";
                 read.unanswered(self, Some(words.to_owned()));
@@ -428,16 +424,6 @@ impl Read {
     fn unanswered(&mut self, turn: &Turn<'_>, said: Option<String>) {
         self.say(said);
         self.found = Found::Unanswered { detail: self.detail(turn) };
-    }
-
-    /// There are pages that were not read; one that was lost may come the next time.
-    fn in_part(&mut self, turn: &Turn<'_>, (plan, reconcile): (&CallPlan, &Reconcile)) {
-        let pages = plan.pages.as_ref();
-        self.unanswered(turn, pages.map(PagesRead::words));
-        let may_come = matches!(pages.map(|pages| &pages.end), Some(PagesEnd::Lost(_)));
-        if may_come && plan.try_number < LOOKUPS_MAX {
-            self.next_at = Some(plus(turn.now, pause(reconcile, plan.try_number)));
-        }
     }
 
     fn say(&mut self, said: Option<String>) {
