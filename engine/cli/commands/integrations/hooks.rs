@@ -63,3 +63,19 @@ fn row(hook: &Value) -> Vec<String> {
     let word = |key: &str| visible(hook[key].as_str().unwrap_or_default());
     vec![word("step"), word("resource"), word("url"), word("expires_at"), word("code")]
 }
+
+/// Reads what came, and says how much that was.
+pub(super) async fn sync(link: &Link, name: &str, json: bool) -> Result<()> {
+    let answer = link.post(&path(name, "sync"), &json!({})).await?;
+    if json {
+        return out::json(&answer);
+    }
+    let position = visible(answer["position"].as_str().unwrap_or_default());
+    out::data(&match answer["kind"].as_str() {
+        Some("baseline") => format!("{name}: read from {position} on"),
+        _ => format!(
+            "{name}: {} of {} messages are new, read up to {position}",
+            answer["taken"], answer["seen"]
+        ),
+    })
+}

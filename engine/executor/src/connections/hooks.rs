@@ -173,6 +173,10 @@ impl Desk {
             let detail = format!("{title} is told where to post in its own console, not by a call");
             return Err(refused("PL4071", detail));
         }
+        if remote.manifest().inbound().is_some_and(|inbound| inbound.sync().is_some()) {
+            // the reading begins before the hints do, so that the first of them is no beginning
+            let _synced = self.sync(integration).await?;
+        }
         let base = wish.base.trim_end_matches('/');
         let url = format!("{base}/hooks/{}/{}", integration.provider, integration.id);
         let known = self.subscriptions(integration.id)?.remove(&wish.resource);

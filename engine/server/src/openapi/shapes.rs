@@ -322,6 +322,8 @@ pub(crate) struct RunReport {
     error: Option<Value>,
     trace: Vec<TraceItem>,
     cancelled: Option<Value>,
+    /// Where what it waits for waits for its provider's budget: until when at least.
+    held: Option<String>,
 }
 
 #[derive(ToSchema)]
@@ -521,6 +523,8 @@ pub(crate) struct IntegrationNow {
     status: IntegrationStatus,
     /// Of a disconnect: what became of the credential at the provider.
     credential: Option<String>,
+    /// Of a disconnect: what became of what the provider posted here.
+    webhook: Option<String>,
 }
 
 #[derive(ToSchema)]
@@ -770,4 +774,18 @@ pub(crate) struct VaultRotated {
 #[derive(ToSchema)]
 pub(crate) struct Hooks {
     hooks: Vec<Value>,
+}
+
+/// How a mailbox was read.
+#[derive(ToSchema)]
+pub(crate) struct Synced {
+    name: String,
+    /// `baseline`, `changes` or `full`.
+    kind: String,
+    /// Up to where, in the provider's own words.
+    position: String,
+    /// Messages that were looked at.
+    seen: u32,
+    /// Those of them that are new.
+    taken: u32,
 }
