@@ -268,7 +268,11 @@ impl Hook {
         let (Some(url), Some(key_id)) = (url, key_id) else { return Some(vec![]) };
         let adapters = self.app.handle.adapters();
         let published = self.app.hooks.tokens.get((&url, &key_id), (adapters, &live)).await?;
-        let all = token.asked().into_iter().zip([Some(published), audience, account]);
+        let all = placet_adapters::inbound::Token::asked().into_iter().zip([
+            Some(published),
+            audience,
+            account,
+        ]);
         let given = all.filter_map(|(name, text)| Some((name.to_owned(), SecretText::new(text?))));
         Some(given.collect())
     }
