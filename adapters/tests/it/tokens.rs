@@ -73,10 +73,12 @@ fn configured(name: &str) -> Vec<SecretText> {
     vec![SecretText::new(text)]
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "made where it is given")]
 fn check(what: &str, authorization: Option<String>, expected: &Received) {
     assert_eq!(received(authorization.as_deref(), &configured), *expected, "{what}");
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a header that may be absent")]
 fn bearer(signer: &str, head: &Value, claims: &Value) -> Option<String> {
     Some(format!("Bearer {}", signed(signer, head, claims)))
 }

@@ -379,7 +379,9 @@ impl Desk {
 
     fn is_to_renew(&self, remote: &Remote<'_>, subscription: &Subscription) -> bool {
         let Some(expires_at) = subscription.expires_at else { return false };
-        let every = remote.call(LifecycleStep::Subscribe).and_then(|call| call.every());
+        let every = remote
+            .call(LifecycleStep::Subscribe)
+            .and_then(placet_adapters::inbound::LifecycleCall::every);
         let every = every.and_then(|every| i64::try_from(every.as_millis()).ok());
         let now = self.env.now();
         let old = every.is_some_and(|every| now.millis_since(subscription.since) >= every);

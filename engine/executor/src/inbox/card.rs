@@ -134,6 +134,21 @@ impl Handle {
         Ok(card)
     }
 
+    /// Why an approved request has not gone yet.
+    fn hold(&self, world: &World, row: &DecisionRow) -> Option<&'static str> {
+        if row.state != DecisionState::Approved {
+            return None;
+        }
+        let integration = row.integration.and_then(|id| world.integrations.get(&id));
+        let operation = self.env.adapters.operation(&row.operation);
+        let renewed = || {
+            let live = self.env.live.as_ref().filter(|_| row.mode == Mode::Live)?;
+            let ready = live.is_ready(&as_called(integration?), operation?);
+            (!ready).then_some(Hold::TokenRenewed)
+        };
+        world.hold(row.mode, integration).or_else(renewed).map(Hold::words)
+    }
+
     /// Reads the stored bytes. Title, target and fields are believed only when rendering the stored
     /// `with` anew gives the very same bytes; else the card shows the bytes alone.
     fn content(&self, view: &ReadView, world: &World, row: &DecisionRow) -> Result<Content, Error> {
@@ -223,23 +238,6 @@ fn missing((world, now): (&World, Timestamp), row: &DecisionRow) -> Vec<String> 
 fn out_of_reach((world, now): (&World, Timestamp), row: &DecisionRow) -> Vec<String> {
     let open = row.state == DecisionState::Requested;
     if open { electorate(world, row, now).out_of_reach() } else { vec![] }
-}
-
-impl Handle {
-    /// Why an approved request has not gone yet.
-    fn hold(&self, world: &World, row: &DecisionRow) -> Option<&'static str> {
-        if row.state != DecisionState::Approved {
-            return None;
-        }
-        let integration = row.integration.and_then(|id| world.integrations.get(&id));
-        let operation = self.env.adapters.operation(&row.operation);
-        let renewed = || {
-            let live = self.env.live.as_ref().filter(|_| row.mode == Mode::Live)?;
-            let ready = live.is_ready(&as_called(integration?), operation?);
-            (!ready).then_some(Hold::TokenRenewed)
-        };
-        world.hold(row.mode, integration).or_else(renewed).map(Hold::words)
-    }
 }
 
 /// The connection as a transport knows it.
