@@ -148,5 +148,5 @@ fn check_says_where_a_channel_leads_nowhere() {
         text.contains("PL2110") && text.contains("no provider carries the channel pager"),
         "{text}"
     );
-    assert!(text.contains("5"), "it names the line: {text}");
+    assert!(text.contains('5'), "it names the line: {text}");
 }

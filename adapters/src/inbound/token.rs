@@ -39,7 +39,7 @@ impl Token {
     }
 
     /// Names under which a check asks for them, in the same order.
-    pub const fn asked(&self) -> [&'static str; 3] {
+    pub const fn asked() -> [&'static str; 3] {
         [KEYS, AUDIENCE, ACCOUNT]
     }
 

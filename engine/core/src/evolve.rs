@@ -43,7 +43,8 @@ use crate::run::{Branch, Detached, Phase, Run, RunFacts};
 use placet_model::decision::{DecisionState, VoidReason};
 use placet_model::event::run::{FaultFact, RunMigrated, RunStarted};
 use placet_model::{
-    Event, Iteration, PayloadRef, Revision, TaskPath, Timestamp, beside_event, lookup_event,
+    Event, Iteration, PayloadRef, Revision, TaskPath, Timestamp, beside_event, integration_event,
+    lookup_event,
 };
 use std::sync::Arc;
 
@@ -140,15 +141,7 @@ impl Run {
             }
             Event::AttemptReconciled(body) => self.attempt_reconciled(body),
             lookup_event!() => self.looked_up(event),
-            Event::IntegrationConnected(_)
-            | Event::CredentialStored(_)
-            | Event::CredentialUsed(_)
-            | Event::IntegrationTested(_)
-            | Event::HealthCheckFailed(_)
-            | Event::IntegrationDisabled(_)
-            | Event::IntegrationEnabled(_)
-            | Event::IntegrationDisconnected(_)
-            | Event::IntegrationScoped(_)
+            integration_event!()
             | Event::PolicyChanged(_)
             | Event::OutboundPaused(_)
             | Event::OutboundResumed(_)

@@ -21,7 +21,8 @@ use placet_model::event::decision::{
 use placet_model::manifest::Effect;
 use placet_model::{
     AttemptId, DecisionId, Digest, Event, IntegrationId, Iteration, PayloadRef, Principal,
-    RecordedEvent, Revision, RunId, TaskPath, Timestamp, beside_event, lookup_event,
+    RecordedEvent, Revision, RunId, TaskPath, Timestamp, beside_event, integration_event,
+    lookup_event,
 };
 use serde::{Deserialize, Serialize};
 
@@ -130,15 +131,7 @@ impl<'e> Change<'e> {
             | Event::DraftPrepared(_)
             | Event::DraftEdited(_)
             | Event::ActionRequested(_)
-            | Event::IntegrationConnected(_)
-            | Event::CredentialStored(_)
-            | Event::CredentialUsed(_)
-            | Event::IntegrationTested(_)
-            | Event::HealthCheckFailed(_)
-            | Event::IntegrationDisabled(_)
-            | Event::IntegrationEnabled(_)
-            | Event::IntegrationDisconnected(_)
-            | Event::IntegrationScoped(_)
+            | integration_event!()
             | Event::PolicyChanged(_)
             | Event::OutboundPaused(_)
             | Event::OutboundResumed(_)

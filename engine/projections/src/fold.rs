@@ -145,10 +145,10 @@ impl Commit {
             | Event::CheckpointCosigned(_)
             | Event::PayloadErased(_)
             | Event::EpochStarted(_)
-            | Event::StandingEndorsed(_) => Ok(()),
+            | Event::StandingEndorsed(_)
+            | hook_event!() => Ok(()),
             Event::BreakGlassReviewed(body) => self.reviewed(store, event, body),
             people_event!() => of_people(store, event),
-            hook_event!() => Ok(()),
         }
     }
 

@@ -41,7 +41,7 @@ const BODIES_KIB_MAX: usize = 64 << 10;
 const LOOKED_AT_MAX: usize = 32;
 /// Before each try of a reading.
 const READ_AGAIN: [Duration; 4] =
-    [Duration::ZERO, Duration::from_secs(5), Duration::from_secs(30), Duration::from_secs(120)];
+    [Duration::ZERO, Duration::from_secs(5), Duration::from_secs(30), Duration::from_mins(2)];
 
 /// What all hooks share.
 #[derive(Debug)]
@@ -268,7 +268,7 @@ impl Hook {
         let (Some(url), Some(key_id)) = (url, key_id) else { return Some(vec![]) };
         let adapters = self.app.handle.adapters();
         let published = self.app.hooks.tokens.get((&url, &key_id), (adapters, &live)).await?;
-        let all = token.asked().into_iter().zip([Some(published), audience, account]);
+        let all = Token::asked().into_iter().zip([Some(published), audience, account]);
         let given = all.filter_map(|(name, text)| Some((name.to_owned(), SecretText::new(text?))));
         Some(given.collect())
     }

@@ -33,7 +33,7 @@ pub fn signed(signer: &str, claims: &Value) -> String {
 /// Base64 with padding, as Pub/Sub writes its data.
 pub fn base64(bytes: &[u8]) -> String {
     let mut text = encode(bytes, PLAIN);
-    while text.len() % 4 != 0 {
+    while !text.len().is_multiple_of(4) {
         text.push('=');
     }
     text

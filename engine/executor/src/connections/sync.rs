@@ -107,14 +107,14 @@ impl Desk {
         self.record(integration.id, vec![remote.used_for(sync.changes.operation())]).await?;
         let Some(stand) = stand else { return self.baseline(&remote, sync).await };
         let mut found = Found::default();
-        let reach = match self.changes(&remote, sync, &stand.position, &mut found).await? {
-            Some(position) => (SyncKind::Changes, position),
-            None => {
-                let position = self.position(&remote, sync).await?;
-                let since = stand.at.plus_millis(-OVERLAP_MS);
-                self.all(&remote, sync, since, &mut found).await?;
-                (SyncKind::Full, position)
-            }
+        let came = self.changes(&remote, sync, &stand.position, &mut found).await?;
+        let reach = if let Some(position) = came {
+            (SyncKind::Changes, position)
+        } else {
+            let position = self.position(&remote, sync).await?;
+            let since = stand.at.plus_millis(-OVERLAP_MS);
+            self.all(&remote, sync, since, &mut found).await?;
+            (SyncKind::Full, position)
         };
         self.completed(&remote, Some(&stand), reach, found).await
     }

@@ -5,8 +5,8 @@ use placet_model::event::Event;
 use placet_model::event::attempt::AttemptStarted;
 use placet_model::event::decision::DraftPrepared;
 use placet_model::{
-    AttemptId, DecisionId, Digest, IntegrationId, hook_event, inbound_event, lookup_event,
-    people_event,
+    AttemptId, DecisionId, Digest, IntegrationId, hook_event, inbound_event, integration_event,
+    lookup_event, people_event,
 };
 
 /// What an event names itself; what follows from earlier events of its stream is not in here.
@@ -43,6 +43,16 @@ impl About {
             Event::EvidenceArrived(body) => {
                 Self { attempt: Some(body.attempt), ..Self::integration(Some(body.integration)) }
             }
+            Event::SendRouted(body) => Self::integration(Some(body.integration)),
+            Event::IntegrationConnected(body) => Self::integration(Some(body.integration)),
+            Event::CredentialStored(body) => Self::integration(Some(body.integration)),
+            Event::CredentialUsed(body) => Self::integration(Some(body.integration)),
+            Event::IntegrationTested(body) => Self::integration(Some(body.integration)),
+            Event::HealthCheckFailed(body) => Self::integration(Some(body.integration)),
+            Event::IntegrationDisabled(body) => Self::integration(Some(body.integration)),
+            Event::IntegrationEnabled(body) => Self::integration(Some(body.integration)),
+            Event::IntegrationDisconnected(body) => Self::integration(Some(body.integration)),
+            Event::IntegrationScoped(body) => Self::integration(Some(body.integration)),
             Event::SubscriptionChanged(body) => Self::integration(Some(body.integration)),
             Event::SyncCompleted(body) => Self::integration(Some(body.integration)),
             _ => Self::posted(event),
@@ -78,16 +88,7 @@ impl About {
             Event::AttemptInDoubt(body) => Self::attempt(body.attempt),
             Event::AttemptReconciled(body) => Self::attempt(body.attempt),
             inbound_event!() | lookup_event!() | hook_event!() => Self::beside(event),
-            Event::SendRouted(body) => Self::integration(Some(body.integration)),
-            Event::IntegrationScoped(body) => Self::integration(Some(body.integration)),
-            Event::IntegrationConnected(body) => Self::integration(Some(body.integration)),
-            Event::CredentialStored(body) => Self::integration(Some(body.integration)),
-            Event::CredentialUsed(body) => Self::integration(Some(body.integration)),
-            Event::IntegrationTested(body) => Self::integration(Some(body.integration)),
-            Event::HealthCheckFailed(body) => Self::integration(Some(body.integration)),
-            Event::IntegrationDisabled(body) => Self::integration(Some(body.integration)),
-            Event::IntegrationEnabled(body) => Self::integration(Some(body.integration)),
-            Event::IntegrationDisconnected(body) => Self::integration(Some(body.integration)),
+            integration_event!() | Event::SendRouted(_) => Self::beside(event),
             Event::OutboundPaused(body) => Self::integration(body.integration),
             Event::OutboundResumed(body) => Self::integration(body.integration),
             Event::NoticeQueued(b) if b.integration.is_some() => Self::integration(b.integration),
