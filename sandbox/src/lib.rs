@@ -17,5 +17,5 @@ mod world;
 
 pub use script::{Rule, Turn};
 pub use seed::GENERATOR;
-pub use transport::Sandbox;
+pub use transport::{Pass, Sandbox};
 pub use world::{Asked, Unknown, World};

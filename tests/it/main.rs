@@ -34,6 +34,8 @@ mod operator;
 mod policies;
 mod recovery;
 mod sandbox;
+mod sandbox_state;
+mod scenarios;
 mod serve;
 mod signing;
 mod tooling;

@@ -171,28 +171,25 @@ fn event(
         store,
         data,
         refetch: shape.refetch.clone(),
-        evidence: evidence(document, problems)?,
+        evidence: evidence(document, problems),
     })
 }
 
-/// What is about our own sends alone tells of them, or of nothing.
-fn evidence(document: &Spanned<EventDoc>, problems: &mut Problems) -> Option<Option<EvidenceSpec>> {
+/// Where it bears the mark of what we have sent, if it does (what is wrong with that is noted). What is
+/// about our own sends alone tells of them, or of nothing.
+fn evidence(document: &Spanned<EventDoc>, problems: &mut Problems) -> Option<EvidenceSpec> {
     let Some(said) = &document.value.evidence else {
         if document.value.key.ends_with(ECHO) {
             problems.at(document, format!("a key that ends in {ECHO} needs evidence"));
         }
-        return Some(None);
+        return None;
     };
     let final_when = match &said.final_when {
         Some(test) => Some(body_test(test, document, problems)?),
         None => None,
     };
     let result = templates(&said.result, document, problems)?;
-    Some(Some(EvidenceSpec {
-        send_id: source(&said.send_id, document, problems)?,
-        final_when,
-        result,
-    }))
+    Some(EvidenceSpec { send_id: source(&said.send_id, document, problems)?, final_when, result })
 }
 
 /// Rule 7: an event's data are the places of `store` and `correlate`, all of them and no others.

@@ -19,7 +19,7 @@ pub(super) struct InboundDoc {
     pub(super) never_return: Vec<Value>,
     pub(super) deadline_ms: Spanned<u32>,
     /// What comes as a form, where that is proven in another way than the rest.
-    pub(super) by_form: Option<Box<Spanned<InboundDoc>>>,
+    pub(super) by_form: Option<Box<Spanned<Self>>>,
     /// Bytes of a body at most, where they are many.
     pub(super) body_max: Option<Spanned<u32>>,
     pub(super) subscribe: Option<Spanned<LifecycleDoc>>,

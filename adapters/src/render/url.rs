@@ -21,7 +21,7 @@ pub(super) const MAIL_SCHEMES: &[&str] = &["smtps", "smtp", "smtp-plain"];
 /// The address; a secret in its path (a bot's token) stays a hole.
 pub(super) fn from_template(
     template: &Template,
-    (query, schemes): (&[(String, ValueTemplate)], &[&str]),
+    (query, page, schemes): (&[(String, ValueTemplate)], Option<(&str, &str)>, &[&str]),
     scope: &Scope<'_>,
 ) -> Result<HoledText, Error> {
     let mut before: Vec<HoledPart> = Vec::new();
@@ -51,6 +51,10 @@ pub(super) fn from_template(
         if let Some(value) = value.value(scope)? {
             append(&mut pairs, name, &value)?;
         }
+    }
+    if let Some((name, cursor)) = page {
+        pairs.retain(|(known, _)| known != name);
+        pairs.push((name.to_owned(), cursor.to_owned()));
     }
     let asks = before.iter().any(|part| stand_in(part).contains('?'));
     let url = if asks {

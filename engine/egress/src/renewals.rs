@@ -11,6 +11,7 @@
 //!
 //! A renewal goes on when those who wait for it have run out of time: its answer must not be lost.
 
+use crate::smtp;
 use crate::transport::{Egress, Errand};
 use placet_adapters::oauth::{GrantError, GrantSpec, KeepGrants, KeptGrant, News};
 use placet_adapters::{Answer, CallIntegration, Cause, Failed, FilledRequest, Redirects};
@@ -90,7 +91,9 @@ impl Egress {
             Obtain::Ahead => self.in_hand(integration, spec).await?,
         };
         let answer = self.run(errand).await;
-        let refused = answer.as_ref().is_ok_and(|response| response.status == 401);
+        let refused = answer.as_ref().is_ok_and(|response| {
+            response.status == 401 || smtp::refuses_login(&errand.request.method, response)
+        });
         let Some(token) = token.filter(|token| refused && token.renewable) else { return answer };
         let slot = self.renewals.slot(integration);
         let mut slot = slot.lock().await;
@@ -99,8 +102,10 @@ impl Egress {
         }
         // a clock that was set back makes a token look younger than it is
         slot.refused = Some(token.generation);
-        let words = "the provider refused the token and so did nothing (status 401); it is renewed for \
-                     the next try";
+        let status = answer.as_ref().map_or(0, |response| response.status);
+        let words = format!(
+            "the provider refused the token and so did nothing (status {status}); it is renewed for the next try"
+        );
         Err(Failed::before(Cause::Connect, words))
     }
 
@@ -274,6 +279,7 @@ impl Egress {
             redirects: Redirects::Never,
             timeout: TIMEOUT,
             bytes_max: ANSWER_BYTES_MAX,
+            certificate: None,
         };
         self.run_filled(&errand, request).await
     }

@@ -335,6 +335,7 @@ fn inbound_received(
 fn of_people(store: &mut Store<'_>, event: &RecordedEvent) -> Result<(), Error> {
     match &event.event {
         Event::KeyRegistered(_) | Event::KeyRevoked(_) => project::keys_changed(store, event),
+        Event::RequestSigned(body) => nonce::taken(store, body),
         Event::NoticeQueued(body) => tally::queued(store, body, event),
         Event::NoticeSent(body) => tally::sent(store, body, event),
         Event::NoticeFailed(body) => tally::failed(store, body),

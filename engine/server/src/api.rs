@@ -25,7 +25,10 @@ mod tokens;
 mod vault;
 mod verbs;
 mod versions;
+mod words;
 mod workflows;
+
+pub(crate) use words::words;
 
 use crate::app::App;
 use crate::openapi;

@@ -33,6 +33,7 @@ mod token_keys;
 mod tokens;
 mod waits;
 mod witness;
+pub mod words;
 
 pub use access::Access;
 pub use documents::Documents;

@@ -3,5 +3,8 @@
 
 mod answers;
 mod import;
+mod measures;
+mod recall;
 mod schemas;
+mod scripts;
 mod state;

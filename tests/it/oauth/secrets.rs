@@ -39,7 +39,6 @@ fn spellings(secret: &str) -> Vec<String> {
 }
 
 /// Bytes by which spellings are found first.
-/// Bytes of a spelling by which it is looked up.
 const HEAD: usize = 6;
 
 /// The spellings of all secrets, by their first bytes: what is searched is long.

@@ -25,6 +25,8 @@ struct Content {
     target: Option<String>,
     fields: Vec<Value>,
     warnings: Vec<String>,
+    /// What it moves, where it moves money.
+    money: Option<Value>,
 }
 
 impl Handle {
@@ -36,6 +38,7 @@ impl Handle {
         row: &DecisionRow,
     ) -> Result<Value, Error> {
         let content = self.content(view, world, row)?;
+        let for_room = self.budget_wait(row);
         Ok(json!({
             "id": row.decision,
             "run": row.run,
@@ -49,6 +52,7 @@ impl Handle {
             "mode": row.mode,
             "target": content.target,
             "summary": visible(&content.title),
+            "money": content.money,
             "requested_at": row.requested_at,
             "expires_at": row.expires_at,
             "revision": row.draft_revision,
@@ -57,7 +61,7 @@ impl Handle {
             "votes": row.votes.len(),
             "needed": approvals(&row.requirement),
             "missing": missing((world, self.now()), row),
-            "hold": hold(world, row),
+            "hold": hold(world, row).map(str::to_owned).or(for_room),
             "edited": row.editor.is_some(),
             "assigned": row.assigned,
             "out_of_reach": out_of_reach((world, self.now()), row),
@@ -140,6 +144,7 @@ impl Handle {
             target: None,
             fields: vec![],
             warnings: vec![],
+            money: None,
             request: Some(request),
         };
         let Some(operation) = self.env.adapters.operation(&row.operation) else { return Ok(plain) };
@@ -159,7 +164,11 @@ impl Handle {
         if Some(&rendered.request) != plain.request.as_ref() {
             return Ok(plain);
         }
-        Ok(described(plain, &rendered, preview(operation, &with, settings, &rendered)))
+        let bound = &document["integration"]["identity"];
+        let bound = serde_json::from_value::<Identity>(bound.clone()).ok();
+        let mode = bound.as_ref().and_then(|bound| operation.mode_of(bound));
+        let preview = preview(operation, (&with, settings), mode, &rendered);
+        Ok(described(plain, &rendered, preview))
     }
 }
 
@@ -186,7 +195,8 @@ impl Handle {
 impl Content {
     fn erased() -> Self {
         let title = ERASED.to_owned();
-        Self { request: None, title, target: None, fields: vec![], warnings: vec![] }
+        let (fields, warnings) = (vec![], vec![]);
+        Self { request: None, title, target: None, fields, warnings, money: None }
     }
 }
 
@@ -236,6 +246,7 @@ fn described(plain: Content, rendered: &Rendered, preview: placet_adapters::Prev
             .map(|f| json!({"name": f.name, "value": f.value}))
             .collect(),
         warnings: preview.warnings,
+        money: preview.money.map(|money| money.to_view()),
         ..plain
     }
 }

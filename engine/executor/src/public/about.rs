@@ -5,7 +5,7 @@ use placet_model::event::Event;
 use placet_model::event::attempt::AttemptStarted;
 use placet_model::event::decision::DraftPrepared;
 use placet_model::{
-    AttemptId, DecisionId, Digest, IntegrationId, hook_event, inbound_event, integration_event,
+    AttemptId, DecisionId, Digest, IntegrationId, attempt_event, hook_event, inbound_event,
     lookup_event, people_event,
 };
 
@@ -34,6 +34,12 @@ impl About {
 
     fn beside(event: &Event) -> Self {
         match event {
+            Event::AttemptStarted(body) => Self::started(body),
+            Event::AttemptSucceeded(body) => Self::attempt(body.attempt),
+            Event::AttemptRefused(body) => Self::attempt(body.attempt),
+            Event::AttemptDeferred(body) => Self::attempt(body.attempt),
+            Event::AttemptInDoubt(body) => Self::attempt(body.attempt),
+            Event::AttemptReconciled(body) => Self::attempt(body.attempt),
             Event::LookupPlanned(body) => Self::attempt(body.attempt),
             Event::LookupStarted(body) => {
                 let integration = body.integration.as_ref().map(|bound| bound.id);
@@ -43,16 +49,6 @@ impl About {
             Event::EvidenceArrived(body) => {
                 Self { attempt: Some(body.attempt), ..Self::integration(Some(body.integration)) }
             }
-            Event::SendRouted(body) => Self::integration(Some(body.integration)),
-            Event::IntegrationConnected(body) => Self::integration(Some(body.integration)),
-            Event::CredentialStored(body) => Self::integration(Some(body.integration)),
-            Event::CredentialUsed(body) => Self::integration(Some(body.integration)),
-            Event::IntegrationTested(body) => Self::integration(Some(body.integration)),
-            Event::HealthCheckFailed(body) => Self::integration(Some(body.integration)),
-            Event::IntegrationDisabled(body) => Self::integration(Some(body.integration)),
-            Event::IntegrationEnabled(body) => Self::integration(Some(body.integration)),
-            Event::IntegrationDisconnected(body) => Self::integration(Some(body.integration)),
-            Event::IntegrationScoped(body) => Self::integration(Some(body.integration)),
             Event::SubscriptionChanged(body) => Self::integration(Some(body.integration)),
             Event::SyncCompleted(body) => Self::integration(Some(body.integration)),
             _ => Self::posted(event),
@@ -81,14 +77,19 @@ impl About {
             Event::VoteDelegated(body) => Self::decision(body.decision, None),
             Event::ApproversReminded(body) => Self::decision(body.decision, None),
             Event::BreakGlassReviewed(body) => Self::decision(body.decision, None),
-            Event::AttemptStarted(body) => Self::started(body),
-            Event::AttemptSucceeded(body) => Self::attempt(body.attempt),
-            Event::AttemptRefused(body) => Self::attempt(body.attempt),
-            Event::AttemptDeferred(body) => Self::attempt(body.attempt),
-            Event::AttemptInDoubt(body) => Self::attempt(body.attempt),
-            Event::AttemptReconciled(body) => Self::attempt(body.attempt),
-            inbound_event!() | lookup_event!() | hook_event!() => Self::beside(event),
-            integration_event!() | Event::SendRouted(_) => Self::beside(event),
+            inbound_event!() | lookup_event!() | hook_event!() | attempt_event!() => {
+                Self::beside(event)
+            }
+            Event::SendRouted(body) => Self::integration(Some(body.integration)),
+            Event::IntegrationScoped(body) => Self::integration(Some(body.integration)),
+            Event::IntegrationConnected(body) => Self::integration(Some(body.integration)),
+            Event::CredentialStored(body) => Self::integration(Some(body.integration)),
+            Event::CredentialUsed(body) => Self::integration(Some(body.integration)),
+            Event::IntegrationTested(body) => Self::integration(Some(body.integration)),
+            Event::HealthCheckFailed(body) => Self::integration(Some(body.integration)),
+            Event::IntegrationDisabled(body) => Self::integration(Some(body.integration)),
+            Event::IntegrationEnabled(body) => Self::integration(Some(body.integration)),
+            Event::IntegrationDisconnected(body) => Self::integration(Some(body.integration)),
             Event::OutboundPaused(body) => Self::integration(body.integration),
             Event::OutboundResumed(body) => Self::integration(body.integration),
             Event::NoticeQueued(b) if b.integration.is_some() => Self::integration(b.integration),

@@ -13,6 +13,7 @@ use placet_adapters::{CallIntegration, Manifest, SecretText};
 use placet_executor::govern::Connect;
 use placet_executor::world::World;
 use placet_model::actor::Role;
+use placet_model::draft::Mode;
 use placet_model::integration::{Identity, Integration};
 use placet_model::{IntegrationId, Principal};
 use serde::Deserialize;
@@ -182,7 +183,7 @@ fn demand_credential(app: &App, manifest: &Manifest) -> Result<(), Problem> {
     let fields = credential_fields(manifest);
     let required: Vec<&str> =
         fields.iter().filter(|(_, is_required)| *is_required).map(|(name, _)| *name).collect();
-    if app.vault.is_none() || required.is_empty() {
+    if app.mode == Mode::Sandbox || required.is_empty() {
         return Ok(());
     }
     let provider = manifest.provider();

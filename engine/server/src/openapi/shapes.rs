@@ -322,6 +322,8 @@ pub(crate) struct RunReport {
     error: Option<Value>,
     trace: Vec<TraceItem>,
     cancelled: Option<Value>,
+    /// Where what it waits for waits for its provider's budget: until when at least.
+    held: Option<String>,
 }
 
 #[derive(ToSchema)]
@@ -552,6 +554,9 @@ pub(crate) struct Rotated {
     identity: Identity,
     was: Option<Identity>,
     confirmed: bool,
+    /// Until when what is posted may be signed with the secret of before.
+    #[schema(format = DateTime)]
+    old_signatures_until: Option<String>,
 }
 
 /// A link for a person's browser; good once.
