@@ -161,10 +161,11 @@ mod tests {
         }
     }
 
-    fn check(provider: &str, (settings, with): (Value, Value), expected: &Value) {
+    #[expect(clippy::needless_pass_by_value, reason = "literals of the table below")]
+    fn check(provider: &str, (settings, with): (Value, Value), expected: Value) {
         let adapters = Adapters::shipped();
         let concrete = adapters.notify_with(&with, &connected(provider, settings)).unwrap();
-        assert_eq!(concrete, *expected, "{provider}");
+        assert_eq!(concrete, expected, "{provider}");
         let carriers = adapters.carriers();
         let carrier = carriers.values().find_map(|by| by.get(provider)).unwrap();
         let operation = adapters.operation(&carrier.operation).unwrap();
@@ -178,43 +179,43 @@ mod tests {
         check(
             "slack",
             (json!({}), words("C0OPS")),
-            &json!({ "channel": "C0OPS", "text": "Late\n\nA-1" }),
+            json!({ "channel": "C0OPS", "text": "Late\n\nA-1" }),
         );
         let number = json!({ "chat_id": -100_123, "text": "Late\n\nA-1" });
-        check("telegram", (json!({}), words("-100123")), &number);
+        check("telegram", (json!({}), words("-100123")), number);
         let named = json!({ "chat_id": "@our_team", "text": "Late\n\nA-1" });
-        check("telegram", (json!({}), words("@our_team")), &named);
+        check("telegram", (json!({}), words("@our_team")), named);
         let data = json!({ "subject": "Late", "text": "A-1", "to": "ops" });
         check(
             "webhook",
             (json!({}), words("ops")),
-            &json!({ "type": "placet.notice", "data": data }),
+            json!({ "type": "placet.notice", "data": data }),
         );
         let mail = json!({ "to": "ops@example.com", "subject": "Late", "text": "A-1" });
-        check("smtp", (json!({}), words("ops@example.com")), &mail);
-        check("gmail", (json!({}), words("ops@example.com")), &mail);
+        check("smtp", (json!({}), words("ops@example.com")), mail.clone());
+        check("gmail", (json!({}), words("ops@example.com")), mail);
         let from = json!({ "notify_from": "placet@example.com" });
         let mail = json!({ "from": "placet@example.com", "to": "ops@example.com", "subject": "Late", "text": "A-1" });
-        check("resend", (from.clone(), words("ops@example.com")), &mail);
-        check("mailgun", (from.clone(), words("ops@example.com")), &mail);
+        check("resend", (from.clone(), words("ops@example.com")), mail.clone());
+        check("mailgun", (from.clone(), words("ops@example.com")), mail);
         let mail = json!({ "From": "placet@example.com", "To": "ops@example.com", "Subject": "Late", "TextBody": "A-1" });
-        check("postmark", (from.clone(), words("ops@example.com")), &mail);
+        check("postmark", (from.clone(), words("ops@example.com")), mail);
         let mail = json!({
             "personalizations": [{ "to": [{ "email": "ops@example.com" }] }],
             "from": { "email": "placet@example.com" },
             "subject": "Late",
             "content": [{ "type": "text/plain", "value": "A-1" }],
         });
-        check("sendgrid", (from, words("ops@example.com")), &mail);
+        check("sendgrid", (from, words("ops@example.com")), mail);
     }
 
     #[test]
     fn the_settings_of_a_connection_say_whom_it_tells_where_the_step_does_not() {
         let words = json!({ "channel": "slack", "text": "A-1\nis late" });
         let expected = json!({ "channel": "C0OPS", "text": "A-1\nis late" });
-        check("slack", (json!({ "notify_to": "C0OPS" }), words.clone()), &expected);
+        check("slack", (json!({ "notify_to": "C0OPS" }), words.clone()), expected);
         let expected = json!({ "to": "ops@example.com", "subject": "A-1", "text": "A-1\nis late" });
-        check("smtp", (json!({ "notify_to": "ops@example.com" }), words), &expected);
+        check("smtp", (json!({ "notify_to": "ops@example.com" }), words), expected);
     }
 
     #[test]

@@ -491,7 +491,7 @@ pub(super) enum IdFormatDoc {
 pub(super) enum ConflictDoc {
     Status(u16),
     Statuses(Vec<u16>),
-    When(ConflictWhenDoc),
+    When(Box<ConflictWhenDoc>),
 }
 
 #[derive(Debug, Deserialize, Serialize)]

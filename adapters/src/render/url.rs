@@ -18,10 +18,13 @@ pub(super) const WEB_SCHEMES: &[&str] = &["https", "http"];
 /// only a stand-in on this machine gets.
 pub(super) const MAIL_SCHEMES: &[&str] = &["smtps", "smtp", "smtp-plain"];
 
+/// What is asked besides, the member and value of a page, and the schemes that may be.
+type Asked<'a> = (&'a [(String, ValueTemplate)], Option<(&'a str, &'a str)>, &'a [&'a str]);
+
 /// The address; a secret in its path (a bot's token) stays a hole.
 pub(super) fn from_template(
     template: &Template,
-    (query, page, schemes): (&[(String, ValueTemplate)], Option<(&str, &str)>, &[&str]),
+    (query, page, schemes): Asked<'_>,
     scope: &Scope<'_>,
 ) -> Result<HoledText, Error> {
     let mut before: Vec<HoledPart> = Vec::new();

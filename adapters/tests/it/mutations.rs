@@ -84,7 +84,7 @@ const OPTIONAL: &str = "\
 struct Dice(u64);
 
 impl Dice {
-    /// SplitMix64: the same damages on every machine.
+    /// `SplitMix64`: the same damages on every machine.
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
@@ -236,7 +236,6 @@ fn judged(schema: &Schema, registry: &Registry, damaged: &Value) -> Judged {
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "the figures are the report")]
 fn every_damage_of_a_shipped_manifest_is_refused_with_its_place_or_is_known_to_do_no_harm() {
     let registry = Registry::new();
     let schema: Arc<Schema> = registry.shipped(placet_schemas::MANIFEST).unwrap();

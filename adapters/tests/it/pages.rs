@@ -46,6 +46,7 @@ fn next(pagination: &str, input: &Value, body: &Value) -> Result<Option<NextPage
     operation.pagination().unwrap().next(&request(&operation, input), &page(body))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "compared with what `next` gives")]
 fn parameter(value: &str) -> Result<Option<NextPage>, PageError> {
     Ok(Some(NextPage::Parameter("from".to_owned(), value.to_owned())))
 }

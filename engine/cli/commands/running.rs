@@ -53,7 +53,7 @@ pub(crate) fn operate(server: &Server, url: Option<&str>) -> Operate {
         let desk = desk.clone();
         Box::pin(async move {
             let Operation { user, assurance, request_id, word, body } = asked;
-            let request = Request { user, assurance, request_id, word: word.text(), body };
+            let request = Request { user, assurance, repeat: request_id, word: word.text(), body };
             desk.ask(request).await.map_err(|problem| {
                 let Problem { code, title, detail } = problem;
                 InboxRefusal { code, title, detail }

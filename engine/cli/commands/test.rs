@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 const TEST_TIME_MAX: Duration = Duration::from_mins(1);
 
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Args {
     /// The project's folder, or one test file
     #[arg(value_name = "DIR")]

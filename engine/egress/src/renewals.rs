@@ -315,6 +315,10 @@ impl Slot {
         let Some(expires_at) = grant.expires_at else { return Need::None };
         let due = spec.due_at(grant.issued_at, expires_at, of.id.to_bytes()[15]);
         let had = self.had_since.filter(|(generation, _)| *generation == grant.generation);
+        // however short its life is: asked again at once, the provider has none that lasts longer
+        if had.is_some_and(|(_, since)| since.elapsed() < PAUSE) {
+            return Need::None;
+        }
         let by_use = had.map(|(_, since)| after(grant.issued_at, since.elapsed()));
         // before it was issued: the clock was set back, and nothing is known of its age
         let now = by_use.map_or(now, |by_use| now.max(by_use));

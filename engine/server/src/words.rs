@@ -29,7 +29,7 @@ pub struct Request {
     /// How sure that is.
     pub assurance: Assurance,
     /// The same one gives the same answer.
-    pub request_id: Option<String>,
+    pub repeat: Option<String>,
     /// `list`, `show`, `uses`, `connect`, `authorize`, `stage`, `test`, `enable`, `disable`, `rotate`,
     /// `scope` or `disconnect`.
     pub word: &'static str,
@@ -81,7 +81,7 @@ impl Desk {
     }
 
     async fn once(&self, request: Request) -> Result<Value, Problem> {
-        let Request { user, assurance, request_id, word, body } = request;
+        let Request { user, assurance, repeat: request_id, word, body } = request;
         let caller = Caller { principal: user, assurance, request_id };
         if is_reading(word) {
             return self.act(&caller, word, body).await;

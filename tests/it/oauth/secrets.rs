@@ -61,11 +61,10 @@ impl<'s> Search<'s> {
 
     /// Everything that holds a spelling of a secret.
     fn found(&self, place: &str, bytes: &[u8]) -> Vec<String> {
-        let heads: [bool; 1 << 16] =
-            self.spelled.keys().fold([false; 1 << 16], |mut heads, head| {
-                heads[usize::from(u16::from_be_bytes([head[0], head[1]]))] = true;
-                heads
-            });
+        let mut heads = vec![false; 1 << 16];
+        for head in self.spelled.keys() {
+            heads[usize::from(u16::from_be_bytes([head[0], head[1]]))] = true;
+        }
         let mut places = Vec::new();
         for at in 0..bytes.len().saturating_sub(HEAD) {
             let rest = &bytes[at..];

@@ -12,7 +12,7 @@ pub(crate) struct Hooks {
     /// Ask the provider for it, or have it taken away; without either: show what stands there
     #[arg(value_enum)]
     act: Option<Act>,
-    /// With on: under which address the provider reaches this engine: `https://placet.example`
+    /// With on: under which address the provider reaches this engine, as in `https://placet.example`
     #[arg(long, value_name = "URL")]
     at: Option<String>,
     /// With on: what to subscribe to, where an account has many

@@ -46,7 +46,7 @@ pub(super) async fn run(
     let played = play(&bench, &workflow, (&test, args.seed)).await;
     bench.stop().await?;
     let (report, failures) = played?;
-    tell(args, report, &failures)
+    tell(args, &report, &failures)
 }
 
 /// A test that expects nothing.
@@ -92,7 +92,7 @@ async fn play(
     Ok((report, failures))
 }
 
-fn tell(args: &Args, report: Value, failures: &[Failure]) -> Result<Exit> {
+fn tell(args: &Args, report: &Value, failures: &[Failure]) -> Result<Exit> {
     for failure in failures {
         out::say(&format!("{}: {}", failure.what, failure.message));
     }
@@ -102,9 +102,9 @@ fn tell(args: &Args, report: Value, failures: &[Failure]) -> Result<Exit> {
         _ => Exit::Negative,
     };
     if args.json {
-        out::json(&super::kept(&report))?;
+        out::json(&super::kept(report))?;
     } else {
-        out::data(&view::trace::text(&report, Stream::Out))?;
+        out::data(&view::trace::text(report, Stream::Out))?;
     }
     Ok(exit)
 }

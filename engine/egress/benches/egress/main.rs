@@ -40,7 +40,7 @@ enum Connection {
 }
 
 fn main() -> Result<(), Failure> {
-    let given = std::env::args().filter_map(|arg| arg.parse().ok()).next();
+    let given = std::env::args().find_map(|arg| arg.parse().ok());
     let calls: usize = given.unwrap_or(CALLS);
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;

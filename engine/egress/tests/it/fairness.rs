@@ -31,7 +31,7 @@ async fn called(egress: Egress, url: String, of: CallIntegration) -> Answer {
     let _turn = egress.turn(&url, Some(&of)).await;
     let mut call = call(request("POST", &url, "{}"), Redirects::Never);
     call.integration = Some(of);
-    call.timeout = Duration::from_secs(60);
+    call.timeout = Duration::from_mins(1);
     egress.perform(call).await
 }
 

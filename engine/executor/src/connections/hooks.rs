@@ -21,7 +21,7 @@ use super::Connections;
 use super::desk::Desk;
 use super::remote::{Came, Remote};
 use crate::handle::{Error, Handle};
-use placet_adapters::inbound::{LifecycleCall, LifecycleStep, Subscribed, Subscribing};
+use placet_adapters::inbound::{LifecycleStep, Subscribed, Subscribing};
 use placet_model::actor::Role;
 use placet_model::event::hook::{SubscriptionChanged, SubscriptionStep};
 use placet_model::integration::{Integration, IntegrationStatus};
@@ -379,7 +379,9 @@ impl Desk {
 
     fn is_to_renew(&self, remote: &Remote<'_>, subscription: &Subscription) -> bool {
         let Some(expires_at) = subscription.expires_at else { return false };
-        let every = remote.call(LifecycleStep::Subscribe).and_then(LifecycleCall::every);
+        let every = remote
+            .call(LifecycleStep::Subscribe)
+            .and_then(placet_adapters::inbound::LifecycleCall::every);
         let every = every.and_then(|every| i64::try_from(every.as_millis()).ok());
         let now = self.env.now();
         let old = every.is_some_and(|every| now.millis_since(subscription.since) >= every);

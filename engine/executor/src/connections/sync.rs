@@ -107,8 +107,8 @@ impl Desk {
         self.record(integration.id, vec![remote.used_for(sync.changes.operation())]).await?;
         let Some(stand) = stand else { return self.baseline(&remote, sync).await };
         let mut found = Found::default();
-        let came = self.changes(&remote, sync, &stand.position, &mut found).await?;
-        let reach = if let Some(position) = came {
+        let position = self.changes(&remote, sync, &stand.position, &mut found).await?;
+        let reach = if let Some(position) = position {
             (SyncKind::Changes, position)
         } else {
             let position = self.position(&remote, sync).await?;

@@ -6,10 +6,12 @@ use super::inspect::{remarks, visible};
 use super::{Error, Handle, electorate};
 use crate::erasure::{ERASED, unless_erased};
 use crate::world::World;
-use placet_adapters::{RenderInput, Rendered, preview};
+use placet_adapters::{CallIntegration, RenderInput, Rendered, preview};
+use placet_core::claim::Hold;
 use placet_log::ReadView;
 use placet_model::approval::Requirement;
 use placet_model::decision::DecisionState;
+use placet_model::draft::Mode;
 use placet_model::integration::{Identity, Integration};
 use placet_model::manifest::Effect;
 use placet_model::request::PreparedRequest;
@@ -61,7 +63,7 @@ impl Handle {
             "votes": row.votes.len(),
             "needed": approvals(&row.requirement),
             "missing": missing((world, self.now()), row),
-            "hold": hold(world, row).map(str::to_owned).or(for_room),
+            "hold": self.hold(world, row).map(str::to_owned).or(for_room),
             "edited": row.editor.is_some(),
             "assigned": row.assigned,
             "out_of_reach": out_of_reach((world, self.now()), row),
@@ -130,6 +132,21 @@ impl Handle {
             card.extend(more);
         }
         Ok(card)
+    }
+
+    /// Why an approved request has not gone yet.
+    fn hold(&self, world: &World, row: &DecisionRow) -> Option<&'static str> {
+        if row.state != DecisionState::Approved {
+            return None;
+        }
+        let integration = row.integration.and_then(|id| world.integrations.get(&id));
+        let operation = self.env.adapters.operation(&row.operation);
+        let renewed = || {
+            let live = self.env.live.as_ref().filter(|_| row.mode == Mode::Live)?;
+            let ready = live.is_ready(&as_called(integration?), operation?);
+            (!ready).then_some(Hold::TokenRenewed)
+        };
+        world.hold(row.mode, integration).or_else(renewed).map(Hold::words)
     }
 
     /// Reads the stored bytes. Title, target and fields are believed only when rendering the stored
@@ -223,13 +240,10 @@ fn out_of_reach((world, now): (&World, Timestamp), row: &DecisionRow) -> Vec<Str
     if open { electorate(world, row, now).out_of_reach() } else { vec![] }
 }
 
-/// Why an approved request has not gone yet.
-fn hold(world: &World, row: &DecisionRow) -> Option<&'static str> {
-    let integration = row.integration.and_then(|id| world.integrations.get(&id));
-    (row.state == DecisionState::Approved)
-        .then(|| world.hold(row.mode, integration))
-        .flatten()
-        .map(placet_core::claim::Hold::words)
+/// The connection as a transport knows it.
+fn as_called(now: &Integration) -> CallIntegration {
+    let (id, name) = (now.id, now.name.clone());
+    CallIntegration { id, name, credential_version: now.credential_version }
 }
 
 pub(super) fn integration_name(world: &World, id: Option<IntegrationId>) -> Option<String> {

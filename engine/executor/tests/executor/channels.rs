@@ -13,7 +13,6 @@ use placet_model::draft::Mode;
 use placet_model::integration::Identity;
 use placet_model::policy::{Match, Require, Rule};
 use placet_model::project::ProjectConfig;
-use placet_model::request::PreparedRequest;
 use placet_model::{Event, Revision, RunId, StreamId};
 use placet_projections::DecisionRow;
 use serde_json::{Value, json};
@@ -94,7 +93,13 @@ async fn what_is_approved_and_sent_is_the_concrete_send_and_the_card_shows_both(
     world.vote(&row, "approver", Verdict::Approve).await.unwrap();
     let report = world.finished(run).await;
     assert_eq!(report["status"], "completed", "{report:#}");
-    let sent = world.recorder.seen.lock().unwrap().last().map(PreparedRequest::digest);
+    let sent = world
+        .recorder
+        .seen
+        .lock()
+        .unwrap()
+        .last()
+        .map(placet_model::request::PreparedRequest::digest);
     assert_eq!(json!(sent), approved, "the bytes that were approved are the bytes that left");
     assert_eq!(body_of(&world)["text"], "Late\n\nA-1 is late");
     let story = world.events(run);

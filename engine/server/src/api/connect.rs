@@ -128,12 +128,11 @@ pub(super) async fn connect_one(
         }
     };
     let lineage = || Identity { id: id.to_string(), tenant: body.provider.clone() };
-    let (identity, label, scopes) = match account {
-        Some(account) => (account.identity, account.label, account.scopes),
-        None => {
-            let mode = identity::mode(app, &manifest, (id, version)).await?;
-            (lineage().in_mode(mode.as_deref()), manifest.title().to_owned(), None)
-        }
+    let (identity, label, scopes) = if let Some(account) = account {
+        (account.identity, account.label, account.scopes)
+    } else {
+        let mode = identity::mode(app, &manifest, (id, version)).await?;
+        (lineage().in_mode(mode.as_deref()), manifest.title().to_owned(), None)
     };
     let is_default = body.default.unwrap_or_else(|| is_first(&world, id, &body.provider));
     let connect = Connect {

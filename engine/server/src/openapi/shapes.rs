@@ -1,6 +1,7 @@
 //! The forms of what is answered. Nothing is made of these types: they are the description, and the
 //! tests hold real answers against it.
 #![expect(dead_code, reason = "they describe; what is answered is put together from rows")]
+#![expect(clippy::struct_field_names, reason = "the members have these names on the wire")]
 
 use serde_json::Value;
 use std::collections::BTreeMap;
