@@ -168,22 +168,6 @@ macro_rules! inbound_event {
     };
 }
 
-/// The events of a connection and its credential, as a pattern: none of them is an event of a run.
-#[macro_export]
-macro_rules! integration_event {
-    () => {
-        $crate::Event::IntegrationConnected(_)
-            | $crate::Event::CredentialStored(_)
-            | $crate::Event::CredentialUsed(_)
-            | $crate::Event::IntegrationTested(_)
-            | $crate::Event::HealthCheckFailed(_)
-            | $crate::Event::IntegrationDisabled(_)
-            | $crate::Event::IntegrationEnabled(_)
-            | $crate::Event::IntegrationDisconnected(_)
-            | $crate::Event::IntegrationScoped(_)
-    };
-}
-
 /// The events of what a provider is asked to tell us, as a pattern: none of them is an event of a run.
 #[macro_export]
 macro_rules! hook_event {

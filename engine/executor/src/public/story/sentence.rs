@@ -31,6 +31,7 @@ impl Teller<'_> {
             Event::ChildStarted(body) => flow::child_started(body),
             Event::ChildEnded(body) => flow::child_ended(body),
             Event::ChildDropped(body) => flow::child_dropped(body),
+            Event::SendRouted(body) => gate::send_routed(body),
             Event::DraftPrepared(body) => gate::draft_prepared(self, body),
             Event::DecisionRequested(body) => gate::decision_requested(self, body),
             Event::VoteCast(body) => gate::vote_cast(self, body),
@@ -71,7 +72,7 @@ impl Teller<'_> {
             Event::CheckpointCosigned(body) => project::checkpoint_cosigned(body),
             Event::PayloadErased(body) => project::erased(self, body),
             Event::EpochStarted(body) => project::epoch_started(self, body),
-            Event::SendRouted(_) | beside_event!() => self.of_beside(),
+            beside_event!() => self.of_beside(),
         }
     }
 
@@ -91,7 +92,6 @@ impl Teller<'_> {
     /// What a provider posted, or what was refused of it.
     fn of_inbound(&self) -> String {
         match &self.event.event {
-            Event::SendRouted(body) => gate::send_routed(body),
             Event::SubscriptionChanged(body) => project::subscription_changed(self, body),
             Event::SyncCompleted(body) => project::synced(body),
             Event::InboundReceived(body) => project::inbound_received(self, body),
