@@ -60,6 +60,7 @@ pub(super) fn all(
 ) {
     of_request(document, request, known, problems);
     of_card(document, known, problems);
+    of_answer(document, known, problems);
     of_delivery(document, delivery, known, problems);
 }
 
@@ -126,6 +127,17 @@ fn of_card(document: &Spanned<OperationDoc>, known: Known<'_>, problems: &mut Pr
     let of_cards = |name: &Name| matches!(name, Name::Mode | Name::Money | Name::Lookup(_));
     for name in title.names().filter(|name| !of_cards(name)) {
         of_name(name, preview, known, problems);
+    }
+}
+
+/// What an answer to it would be known by.
+fn of_answer(document: &Spanned<OperationDoc>, known: Known<'_>, problems: &mut Problems) {
+    let Some(place) = &document.value.answered else { return };
+    for template in place.value.values().filter_map(|text| Template::parse(text).ok()) {
+        let from_answer = |name: &Name| matches!(name, Name::Response(_) | Name::ResponseHeader(_));
+        for name in template.names().filter(|name| !from_answer(name)) {
+            of_name(name, place, known, problems);
+        }
     }
 }
 

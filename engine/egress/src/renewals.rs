@@ -302,7 +302,12 @@ impl Slot {
     fn is_new(&self, grant: &KeptGrant) -> bool {
         let good = grant.asking_since.is_none() && self.refused != Some(grant.generation);
         let had = self.had_since.filter(|(generation, _)| *generation == grant.generation);
-        good && had.is_some_and(|(_, since)| since.elapsed() < PAUSE)
+        let is_over =
+            |had_for| grant.expires_at.is_some_and(|end| after(grant.issued_at, had_for) >= end);
+        good && had.is_some_and(|(_, since)| {
+            let had_for = since.elapsed();
+            had_for < PAUSE && !is_over(had_for)
+        })
     }
 
     /// What a renewal has failed with so lately that nobody is asked again.
