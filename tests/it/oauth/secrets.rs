@@ -131,6 +131,9 @@ fn life(live: &Live, slack: &Slack) -> String {
     said.push_str(&live.done("author", &["vault", "rotate"]).stdout);
     // an error on the way: the authorization server is away
     slack.set(&json!({"away": true}));
+    while slack.told()["alive"] != 0 {
+        std::thread::yield_now();
+    }
     let asked = live.ask("three");
     live.approve(&asked);
     live.until(&asked.run, "AttemptDeferred");
