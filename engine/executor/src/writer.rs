@@ -373,7 +373,8 @@ impl Writer {
         if held.is_some() && run.branches().iter().any(in_doubt) {
             self.state.held_doubts.insert(id);
         }
-        if held.is_some() && self.env.clock.is_virtual() {
+        // who waits for room in a budget waits for time, and for nobody
+        if held.is_some() && room_at.is_none() && self.env.clock.is_virtual() {
             // somebody has to lift the hold: a virtual clock does not run out on them
             let put_off = run.attempts().filter_map(|(_, attempt)| attempt.started.decision);
             self.state.people.extend(put_off.map(Awaited::Decision));
