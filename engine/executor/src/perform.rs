@@ -13,6 +13,7 @@ use placet_adapters::{
 };
 use placet_model::RunId;
 use placet_model::draft::Mode;
+use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::task::{Context, Poll, Waker};
@@ -142,7 +143,15 @@ impl Caller {
 async fn turn(transport: Option<&dyn Transport>, plan: &CallPlan) -> Turn {
     let Some(transport) = transport else { return Turn::free() };
     let (url, integration) = (plan.request.url.to_string(), plan.integration());
-    let waiting = transport.turn(&url, integration.as_ref());
+    let mut waiting = transport.turn(&url, integration.as_ref());
+    // whoever need not wait needs no timer either
+    let at_once = poll_fn(|context| match waiting.as_mut().poll(context) {
+        Poll::Ready(turn) => Poll::Ready(Some(turn)),
+        Poll::Pending => Poll::Ready(None),
+    });
+    if let Some(turn) = at_once.await {
+        return turn;
+    }
     let left = LEASE.saturating_sub(plan.weighed.elapsed());
     tokio::time::timeout(left, waiting).await.unwrap_or_else(|_elapsed| Turn::free())
 }
