@@ -193,10 +193,16 @@ async fn a_look_up_waits_for_room_in_its_providers_budget() {
     for _ in 0..SENDS * 12 {
         world.recorder.answer(200, &page(&["another"]));
     }
-    // while somebody is asked the clock stands still: all are sent before one is looked up
+    // the clock stands still until all are sent, so that none of those answers goes to a look-up
+    world.clock.hold_at(Some(world.handle.now()));
     for row in world.open_items() {
         world.vote(&row, "approver", Verdict::Approve).await.unwrap();
     }
+    for run in &asked {
+        world.item(|row| row.run == *run && row.in_doubt.is_some()).await;
+    }
+    world.clock.hold_at(None);
+    world.handle.wake();
     for run in &asked {
         looked_up(&mut world, *run).await;
     }
