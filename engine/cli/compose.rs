@@ -243,6 +243,11 @@ pub(crate) async fn start_served(setup: Setup<'_>, log: Log) -> Result<Running> 
     let sandbox: Arc<dyn Transport> = Arc::new(Sandbox::new(setup.seed));
     let (tell, news) = tokio::sync::mpsc::channel(NEWS_MAX);
     let (live, vault) = match setup.mode {
+        Mode::Sandbox if setup.lost_vault == LostVault::Renew => {
+            let words =
+                "a sandbox has no vault: --new-vault is for live mode (--mode live, or serve.mode)";
+            return Err(crate::exit::invalid(words.to_owned()));
+        }
         Mode::Sandbox => (None, None),
         Mode::Live => {
             let vault = Arc::new(open_vault(&setup, &log)?);

@@ -215,6 +215,12 @@ fn a_missing_vault_is_named_and_made_anew_only_when_somebody_says_that_it_is_los
         assert!(said.contains(word), "{word:?} in {said}");
     }
     assert!(!past.file("vault.redb").exists(), "nothing was made in its place");
+    let sandbox = ["dev", ".", "--mode", "sandbox", "--new-vault"];
+    let said = past.live.placet(sandbox).run().expect_code(2).stderr;
+    assert!(said.contains("a sandbox has no vault"), "{said}");
+    let backup = past.live.project.dir().join("backup").display().to_string();
+    let said = past.live.placet(["backup", &backup]).run().expect_code(0).stderr;
+    assert!(said.contains("no vault is in it"), "{said}");
     let renewing = past.live.dev().args(["--new-vault"]).start();
     renewing.stderr_line(|line| line.contains("slack is held"));
     renewing.stdout_line(|line| line.contains("http://"));

@@ -164,6 +164,30 @@ fn a_rotated_credential_is_tested_first_and_used_by_what_was_approved_before() {
 }
 
 #[test]
+fn an_old_credential_is_kept_for_the_call_that_began_with_it_and_forgotten_when_it_ends() {
+    let live = Live::start();
+    let kept = || {
+        let status = live.json("author", &["vault", "status"]);
+        let records = status["records"].as_array().expect("records").iter();
+        records.map(|row| row["records"].as_u64().expect("a number")).sum::<u64>()
+    };
+    let one = kept();
+    // given a call under way
+    let asked = live.ask("Hello");
+    live.provider.next_for(POST, Behaviour::Slack.held());
+    let before = live.provider.counts();
+    live.approve(&asked);
+    live.provider.wait_until(move |counts| counts.received > before.received);
+    // when a new credential comes, both are there
+    rotate(&live, &[], 0);
+    assert_eq!(kept(), 2 * one);
+    // then the old one goes with the call
+    live.provider.release();
+    live.until(&asked.run, "RunCompleted");
+    while kept() != one {}
+}
+
+#[test]
 fn an_approval_for_one_account_does_not_survive_a_rotation_to_another() {
     let live = Live::start();
     let asked = held(&live);

@@ -156,6 +156,11 @@ fn report(args: &Args, keys: &KeyPlace, made: &Manifest) -> Result<()> {
     out::say(&format!(
         "its keys are not in it: keep {key_dir} too, and apart from it; without them nothing in it can be opened"
     ));
+    if !made.files.iter().any(|file| file.name == backup::VAULT_FILE) {
+        out::say(
+            "no vault is in it, for the data have none: integrations are to be connected anew after a restore",
+        );
+    }
     out::say(&format!(
         "content that is erased after {} can still be opened with it: keep it no longer than that may last",
         made.made_at

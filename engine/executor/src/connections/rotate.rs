@@ -5,7 +5,7 @@
 use super::ask::{CannotAsk, Said};
 use super::test::used;
 use crate::env::Env;
-use crate::handle::{Error, Handle};
+use crate::handle::{Error, Handle, Notice};
 use placet_adapters::inbound::Inbound;
 use placet_adapters::{Manifest, SecretText};
 use placet_model::actor::Role;
@@ -19,9 +19,7 @@ use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
-
-/// Between two looks at whether a call with an old credential is still under way.
-const LOOK: Duration = Duration::from_secs(1);
+use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 /// What the operator says about whose the new credential is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -247,6 +245,8 @@ impl Handle {
         version: u32,
         vault: &Arc<Vault>,
     ) -> Result<(), Error> {
+        // heard before it is looked: what ends in between is not missed
+        let mut notices = self.notices();
         let mut under_way: BTreeSet<RunId> = {
             let view = self.view()?;
             Views::new(&view)?.in_flight()?.into_iter().collect()
@@ -264,10 +264,30 @@ impl Handle {
                     }
                     return;
                 }
-                tokio::time::sleep(LOOK).await;
+                if !moved(&mut notices, &under_way).await {
+                    return;
+                }
             }
         });
         Ok(())
+    }
+}
+
+/// Waits until one of these runs has got further; false when the engine has ended.
+async fn moved(notices: &mut Receiver<Notice>, runs: &BTreeSet<RunId>) -> bool {
+    loop {
+        let run = match notices.recv().await {
+            Ok(Notice::Parked { run } | Notice::Finished { run } | Notice::InDoubt { run, .. }) => {
+                run
+            }
+            Ok(_) => continue,
+            // some were missed
+            Err(RecvError::Lagged(_)) => return true,
+            Err(RecvError::Closed) => return false,
+        };
+        if runs.contains(&run) {
+            return true;
+        }
     }
 }
 
