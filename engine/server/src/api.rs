@@ -9,21 +9,21 @@ mod connect;
 mod connections;
 mod events;
 mod evidence;
-mod govern;
+pub(crate) mod govern;
 mod identity;
-mod inbox;
+pub(crate) mod inbox;
 mod integrations;
 mod keys;
 mod manifests;
 mod policy;
 mod projections;
 mod revoke;
-mod runs;
+pub(crate) mod runs;
 pub(crate) mod status;
 mod subscriptions;
 mod tokens;
 mod vault;
-mod verbs;
+pub(crate) mod verbs;
 mod versions;
 mod words;
 mod workflows;
@@ -42,7 +42,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 /// What most routes answer.
-type Answer = Result<Json<Value>, Problem>;
+pub(crate) type Answer = Result<Json<Value>, Problem>;
 
 /// The routes below `/api/v1`, each with its description.
 pub(crate) fn routes() -> Router<Arc<App>> {

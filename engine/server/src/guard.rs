@@ -1,6 +1,7 @@
 //! What every request passes and every answer carries: the Host header is ours (DNS rebinding), what
 //! changes something comes from our own pages or from no page (CSRF), bodies are bounded, and
-//! answers are neither sniffed, framed, cached nor allowed to load anything.
+//! answers are neither sniffed, framed, cached nor allowed to load anything, but for what a page of
+//! the console needs of its own origin ([`Dress`]).
 
 use crate::app::App;
 use crate::caller::one;
@@ -30,6 +31,30 @@ const ANSWER_HEADERS: &[(&str, &str)] = &[
     ("cross-origin-opener-policy", "same-origin"),
 ];
 
+/// What an answer of the console is, where it is no JSON; laid into the answer by whoever makes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dress {
+    /// A page: loads our own assets, sends forms to us.
+    Page,
+    /// What pages load; its address changes with its bytes.
+    Asset,
+}
+
+impl Dress {
+    /// The headers in which it differs.
+    const fn headers(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Page => &[(
+                "content-security-policy",
+                "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+                 connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; \
+                 frame-ancestors 'none'",
+            )],
+            Self::Asset => &[("cache-control", "public, max-age=31536000, immutable")],
+        }
+    }
+}
+
 /// The outermost layer.
 pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let checked = check(Ours { address: app.address, hosts: &app.hosts }, &request);
@@ -51,7 +76,8 @@ async fn guarded(checked: Result<(), Problem>, request: Request, next: Next) -> 
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
-    for (name, value) in ANSWER_HEADERS {
+    let dress = response.extensions().get::<Dress>().map_or(&[][..], |dress| dress.headers());
+    for (name, value) in ANSWER_HEADERS.iter().chain(dress) {
         let name = HeaderName::from_static(name);
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }

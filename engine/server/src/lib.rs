@@ -7,7 +7,7 @@
 //! that of `dev`, and no vote without a signature is taken while it is not; a token or a credential is in no log, error or answer.
 //!
 //! Reading order: `router` lists the routes and their layers, `guard` is what every request passes,
-//! `caller` says who asks, `api` answers, `problem` is every answer of no.
+//! `caller` says who asks, `api` answers, `console` shows pages, `problem` is every answer of no.
 #![warn(missing_docs)]
 
 mod access;
@@ -16,6 +16,7 @@ mod app;
 mod authorizations;
 mod callback;
 mod caller;
+mod console;
 mod documents;
 mod extract;
 mod guard;

@@ -7,6 +7,7 @@ use placet_executor::{Error, inbox};
 use placet_language::Diagnostic;
 use placet_model::code;
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// The media type of a problem.
 const MEDIA_TYPE: &str = "application/problem+json";
@@ -18,7 +19,7 @@ fn status(code: &str) -> StatusCode {
 }
 
 /// Why a request came to nothing.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Problem {
     code: &'static str,
     detail: String,
@@ -54,6 +55,16 @@ impl Problem {
     pub(crate) fn internal(error: &dyn std::error::Error) -> Self {
         tracing::error!(error = %with_sources(error), "a request failed");
         Self::new("PL9001", "see the log of the engine")
+    }
+
+    /// Each finding on a line, `file:line:column: message`.
+    pub(crate) fn findings_in_words(&self) -> Vec<String> {
+        let findings = self.diagnostics.iter().flatten();
+        let words = findings.map(|found| {
+            let Diagnostic { file, line, column, message, .. } = found;
+            format!("{file}:{line}:{column}: {message}")
+        });
+        words.collect()
     }
 
     pub(crate) fn detail(&self) -> &str {
@@ -127,6 +138,8 @@ impl IntoResponse for Problem {
             }
             _ => {}
         }
+        // for whoever says it in other words
+        response.extensions_mut().insert(Arc::new(self));
         response
     }
 }

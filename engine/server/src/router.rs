@@ -1,7 +1,8 @@
-//! Every route, and the layers around them: guard (Host, Origin, answer headers), body bound,
-//! repeats.
+//! Every route, and the layers around them: guard (Host, Origin, answer headers), problems in words,
+//! body bound, repeats.
 
 use crate::app::{App, reading};
+use crate::console::{self, fault};
 use crate::problem::Problem;
 use crate::{api, callback, extract, guard, hooks, pages, repeat};
 use axum::Router;
@@ -15,17 +16,17 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/healthz", get(health))
         .route("/readyz", get(ready))
-        .route("/", get(pages::home))
         .route("/login", get(pages::login))
-        .route("/style.css", get(pages::style))
         .route("/errors/{code}", get(pages::error_page))
         .route("/integrations/{provider}/start", get(callback::start))
         .route("/integrations/{provider}/callback", get(callback::callback))
         .merge(api::routes())
+        .merge(console::routes(&app))
         .fallback(async || Problem::new("PL4012", "there is nothing here"))
         .method_not_allowed_fallback(async || Problem::new("PL4016", "not with this method"))
         .layer(from_fn_with_state(Arc::clone(&app), repeat::repeat))
         .layer(DefaultBodyLimit::max(extract::BODY_BYTES_MAX))
+        .layer(from_fn_with_state(Arc::clone(&app), fault::worded))
         .layer(from_fn_with_state(Arc::clone(&app), guard::guard))
         .merge(hooks::routes(&app))
         .with_state(app)

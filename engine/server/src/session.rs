@@ -3,6 +3,7 @@
 
 use crate::token::{Kept, Recognizer, Token};
 use axum::http::{HeaderMap, header};
+use placet_model::Principal;
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -67,6 +68,18 @@ impl Sessions {
             .fold(false, |found, (kept, _)| found | self.recognizer.is(kept, given))
     }
 
+    /// What the forms of this session carry while it acts as this one: made from the session's own
+    /// token, so it ends with the session, and nobody else's form has it.
+    pub(crate) fn form_token(&self, headers: &HeaderMap, acting: &Principal) -> String {
+        let session = self.cookie_of(headers).unwrap_or_default();
+        self.recognizer.mark(&format!("form\n{session}\n{acting}"))
+    }
+
+    /// Whether `given` is the token that a form had to carry; constant in time.
+    pub(crate) fn is_form_token(&self, given: &str, wanted: &str) -> bool {
+        self.recognizer.is(&self.recognizer.keep(&Token::new(wanted)), given)
+    }
+
     fn cookie_of<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
         let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
         let mut pairs = lines.flat_map(|line| line.split(';')).map(str::trim);
@@ -77,6 +90,19 @@ impl Sessions {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_form_token_is_that_of_one_session_and_one_acting_user() {
+        let sessions = Sessions::new(None, 1);
+        let of =
+            |cookie: &str, who: &str| sessions.form_token(&headers(cookie), &who.parse().unwrap());
+        let token = of("placet_session_1=a", "author");
+        assert!(sessions.is_form_token(&token, &of("placet_session_1=a", "author")));
+        for other in [of("placet_session_1=b", "author"), of("placet_session_1=a", "approver")] {
+            assert!(!sessions.is_form_token(&token, &other));
+        }
+        assert!(!sessions.is_form_token("", &token));
+    }
 
     fn headers(cookie: &str) -> HeaderMap {
         let mut headers = HeaderMap::new();

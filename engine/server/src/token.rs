@@ -61,6 +61,11 @@ impl Recognizer {
         Kept(hmac::sign(&self.key, token.0.as_bytes()))
     }
 
+    /// A mark of a text that nobody can make without this process's key: lower-case hex.
+    pub(crate) fn mark(&self, text: &str) -> String {
+        Digest::of(hmac::sign(&self.key, text.as_bytes()).as_ref()).hex()
+    }
+
     /// Whether `given` is the kept token; constant in time.
     pub(crate) fn is(&self, kept: &Kept, given: &str) -> bool {
         hmac::verify(&self.key, given.as_bytes(), kept.0.as_ref()).is_ok()

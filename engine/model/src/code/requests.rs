@@ -173,6 +173,11 @@ pub(super) const CODES: &[Code] = codes! {
         what: "The nonce in the signed document was used, for this request or another one. A signed request is taken once, for ever, so that whoever has seen it cannot have it done again."
         help: "look at what has become of it; sign another one with a nonce of its own to ask again"
         next: "`placet audit log --type RequestSigned` has every request that was taken. Repeat one under its own Placet-Request-Id to get its first answer, as long as the engine has not been started anew.";
+    "PL4068" 403 "the form is of another session"
+        at: "forms of the console"
+        what: "A form of the console is good for the session, and for the user, to whom it was shown. This one was shown to another: the session has ended since, the browser acts as somebody else by now, or the form comes from another place. Nothing was done."
+        help: "load the page again and look at it before you send it"
+        next: "A restart of the engine ends every session. In `placet dev` choosing whom to act as makes the forms of other tabs stale.";
     "PL4070" 409 "the channel leads nowhere"
         at: "`placet deploy`, agents' actions"
         what: "A step or an action tells people something by a channel (notify.send), and no one connection of this project carries it: none does, several do, the one that is named carries something else, or it does not know whom to tell."

@@ -24,8 +24,8 @@ use std::sync::Arc;
 /// What is to be paused or resumed: one integration, or everything.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Which {
-    integration: Option<String>,
+pub(crate) struct Which {
+    pub(crate) integration: Option<String>,
 }
 
 /// `POST /pause` `{integration?}` → `{paused: true, integration}`.
@@ -38,7 +38,7 @@ pub(super) struct Which {
     request_body = Option<Which>,
     responses((status = 200, description = "Done", body = crate::openapi::shapes::Paused), crate::openapi::failures::Failures)
 )]
-pub(super) async fn pause(
+pub(crate) async fn pause(
     State(app): State<Arc<App>>,
     caller: Caller,
     Json(Which { integration }): Json<Which>,
@@ -57,7 +57,7 @@ pub(super) async fn pause(
     request_body = Option<Which>,
     responses((status = 200, description = "Done", body = crate::openapi::shapes::Paused), crate::openapi::failures::Failures)
 )]
-pub(super) async fn resume(
+pub(crate) async fn resume(
     State(app): State<Arc<App>>,
     caller: Caller,
     Json(Which { integration }): Json<Which>,
@@ -69,7 +69,7 @@ pub(super) async fn resume(
 /// What is to be erased.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct EraseBody {
+pub(crate) struct EraseBody {
     #[schema(value_type = Option<String>)]
     run: Option<RunId>,
     /// A value that identifies a person.
@@ -91,7 +91,7 @@ pub(super) struct EraseBody {
     request_body = EraseBody,
     responses((status = 200, description = "Done", body = crate::openapi::shapes::Erasure), crate::openapi::failures::Failures)
 )]
-pub(super) async fn erase(
+pub(crate) async fn erase(
     State(app): State<Arc<App>>,
     caller: Caller,
     Json(body): Json<EraseBody>,
@@ -120,7 +120,7 @@ pub(super) async fn erase(
     summary = "Give space back",
     responses((status = 200, description = "Done", body = crate::openapi::shapes::Compacted), crate::openapi::failures::Failures)
 )]
-pub(super) async fn compact(
+pub(crate) async fn compact(
     State(app): State<Arc<App>>,
     caller: Caller,
     Nothing: Nothing,
@@ -157,7 +157,7 @@ async fn pack_vault(app: &Arc<App>) -> Result<(), Problem> {
     request_body = Document,
     responses((status = 200, description = "Done", body = crate::openapi::shapes::PolicyApplied), crate::openapi::failures::Failures)
 )]
-pub(super) async fn policy(
+pub(crate) async fn policy(
     State(app): State<Arc<App>>,
     caller: Caller,
     Json(document): Json<Document>,
@@ -170,7 +170,7 @@ pub(super) async fn policy(
 }
 
 /// A policy as a file proposes it, with the people of the project.
-pub(super) fn checked(app: &App, source: &Source) -> Result<(Policy, Vec<Diagnostic>), Problem> {
+pub(crate) fn checked(app: &App, source: &Source) -> Result<(Policy, Vec<Diagnostic>), Problem> {
     let world = app.handle.world();
     let known = &world.policy.principals;
     let people = if app.access.is_dev() { with_members(source, known) } else { known.clone() };

@@ -26,7 +26,7 @@ const FILTERS: [&str; 7] =
     params(("filter" = Option<String>, Query, description = "`mine` (usual) or `all`"), ("integration" = Option<String>, Query), ("operation" = Option<String>, Query), ("requester" = Option<String>, Query), ("workflow" = Option<String>, Query), ("state" = Option<String>, Query), ("mode" = Option<String>, Query), ("shape" = Option<String>, Query), ("group" = Option<String>, Query, description = "`true`: groups of one shape"), ("cursor" = Option<String>, Query, description = "`next` of the page before"), ("limit" = Option<u64>, Query, description = "rows of a page")),
     responses((status = 200, description = "Done", body = crate::openapi::shapes::InboxPage), crate::openapi::failures::Failures)
 )]
-pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
+pub(crate) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
     let known = [&["filter", "group", "cursor", "limit"], &FILTERS[..]].concat();
     let params = params.only(&known)?;
     let limit: Option<usize> = params.parsed("limit")?;
@@ -65,7 +65,7 @@ pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Pa
     params(("since" = Option<String>, Query, description = "moment, or a length of time back from now"), ("until" = Option<String>, Query, description = "moment, or a length of time back from now"), ("user" = Option<String>, Query)),
     responses((status = 200, description = "Done", body = crate::openapi::shapes::InboxStats), crate::openapi::failures::Failures)
 )]
-pub(super) async fn stats(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
+pub(crate) async fn stats(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
     let params = params.only(&["since", "until", "user"])?;
     let user: Option<Principal> = params.parsed("user")?;
     let asked =
@@ -87,7 +87,7 @@ pub(super) async fn stats(State(app): State<Arc<App>>, caller: Caller, params: P
     params(("id" = String, Path, pattern = "^dec_[0-9a-hjkmnp-tv-z]{26}$")),
     responses((status = 200, description = "Done", body = crate::openapi::shapes::Card), crate::openapi::failures::Failures)
 )]
-pub(super) async fn card(
+pub(crate) async fn card(
     State(app): State<Arc<App>>,
     caller: Caller,
     Place(decision): Place<String>,
@@ -116,7 +116,7 @@ pub(super) async fn card(
     request_body = crate::openapi::shapes::VoteBody,
     responses((status = 200, description = "Done", body = crate::openapi::shapes::Receipt), crate::openapi::failures::Failures)
 )]
-pub(super) async fn vote(
+pub(crate) async fn vote(
     State(app): State<Arc<App>>,
     caller: Caller,
     Place(decision): Place<String>,
@@ -154,7 +154,7 @@ pub(super) async fn vote(
     request_body = crate::openapi::shapes::VotesBody,
     responses((status = 200, description = "Done", body = crate::openapi::shapes::Receipt), crate::openapi::failures::Failures)
 )]
-pub(super) async fn votes(
+pub(crate) async fn votes(
     State(app): State<Arc<App>>,
     caller: Caller,
     Json(mut body): Json<Map<String, Value>>,
@@ -177,7 +177,7 @@ pub(super) async fn votes(
     request_body = crate::openapi::shapes::SignedBody,
     responses((status = 200, description = "Done", body = crate::openapi::shapes::Receipt), crate::openapi::failures::Failures)
 )]
-pub(super) async fn signed(
+pub(crate) async fn signed(
     State(app): State<Arc<App>>,
     caller: Caller,
     Json(body): Json<Map<String, Value>>,

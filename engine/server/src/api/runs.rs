@@ -86,7 +86,7 @@ impl Wanted {
     params(("status" = Option<String>, Query), ("workflow" = Option<String>, Query), ("version" = Option<String>, Query), ("mode" = Option<String>, Query), ("requester" = Option<String>, Query), ("waiting_for" = Option<String>, Query), ("before" = Option<String>, Query, description = "`next` of the page before"), ("limit" = Option<u64>, Query, description = "rows of a page")),
     responses((status = 200, description = "Done", body = crate::openapi::shapes::RunPage), crate::openapi::failures::Failures)
 )]
-pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
+pub(crate) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
     let params = params.only(FILTERS)?;
     let wanted = Wanted::of(&params)?;
     let limit = params.limit(PAGE, PAGE_MAX)?;
@@ -129,7 +129,7 @@ pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Pa
     params(("id" = String, Path, pattern = "^run_[0-9a-hjkmnp-tv-z]{26}$"), ("wait" = Option<u64>, Query, description = "seconds to hold the answer back")),
     responses((status = 200, description = "Done", body = crate::openapi::shapes::RunReport), crate::openapi::failures::Failures)
 )]
-pub(super) async fn show(
+pub(crate) async fn show(
     State(app): State<Arc<App>>,
     caller: Caller,
     params: Params,
@@ -222,17 +222,17 @@ fn cancelled(app: &App, row: &RunRow) -> Result<Value, Problem> {
 /// What `POST /runs` takes.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct StartBody {
+pub(crate) struct StartBody {
     /// `namespace/name` for its latest deployment, or `namespace/name@version`.
-    workflow: Option<String>,
+    pub(crate) workflow: Option<String>,
     /// Or the document itself, which is deployed first.
-    source: Option<String>,
+    pub(crate) source: Option<String>,
     /// What to call the document in findings.
-    file: Option<String>,
+    pub(crate) file: Option<String>,
     #[serde(default)]
-    input: Option<Value>,
-    mode: Option<String>,
-    seed: Option<u64>,
+    pub(crate) input: Option<Value>,
+    pub(crate) mode: Option<String>,
+    pub(crate) seed: Option<u64>,
 }
 
 /// `POST /runs` → 201 `{run}`. With `?wait=SECONDS` the answer comes when the run is over or waits for
@@ -247,7 +247,7 @@ pub(super) struct StartBody {
     request_body = StartBody,
     responses((status = 201, description = "Done", body = crate::openapi::shapes::Started), crate::openapi::failures::Failures)
 )]
-pub(super) async fn start(
+pub(crate) async fn start(
     State(app): State<Arc<App>>,
     caller: Caller,
     params: Params,
@@ -323,8 +323,8 @@ async fn plan(app: &Arc<App>, caller: &Caller, body: &StartBody) -> Result<Diges
 /// What `POST /runs/{id}/cancel` takes.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct CancelBody {
-    reason: Option<String>,
+pub(crate) struct CancelBody {
+    pub(crate) reason: Option<String>,
 }
 
 /// `POST /runs/{id}/cancel` → `{run, position}`.
@@ -338,7 +338,7 @@ pub(super) struct CancelBody {
     request_body = CancelBody,
     responses((status = 200, description = "Done", body = crate::openapi::shapes::RunAt), crate::openapi::failures::Failures)
 )]
-pub(super) async fn cancel(
+pub(crate) async fn cancel(
     State(app): State<Arc<App>>,
     caller: Caller,
     Place(run): Place<RunId>,
@@ -372,7 +372,7 @@ fn mode(word: &str) -> Result<Mode, Problem> {
     word.parse().map_err(|error| Problem::malformed(format!("body: mode: {error}")))
 }
 
-pub(super) fn random_seed() -> Result<u64, Problem> {
+pub(crate) fn random_seed() -> Result<u64, Problem> {
     let mut bytes = [0; 8];
     SystemRandom::new()
         .fill(&mut bytes)
@@ -380,6 +380,6 @@ pub(super) fn random_seed() -> Result<u64, Problem> {
     Ok(u64::from_be_bytes(bytes))
 }
 
-pub(super) fn unknown(run: RunId) -> Problem {
+pub(crate) fn unknown(run: RunId) -> Problem {
     Problem::new("PL4001", format!("there is no run {run}"))
 }

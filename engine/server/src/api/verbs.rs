@@ -27,7 +27,7 @@ use std::sync::Arc;
     request_body = Value,
     responses((status = 200, description = "Done", body = crate::openapi::shapes::At), crate::openapi::failures::Failures)
 )]
-pub(super) async fn publish(
+pub(crate) async fn publish(
     State(app): State<Arc<App>>,
     caller: Caller,
     Json(event): Json<Value>,
@@ -47,7 +47,7 @@ pub(super) async fn publish(
     request_body = Value,
     responses((status = 200, description = "Done", body = crate::openapi::shapes::At), crate::openapi::failures::Failures)
 )]
-pub(super) async fn signal(
+pub(crate) async fn signal(
     State(app): State<Arc<App>>,
     caller: Caller,
     Place(run): Place<RunId>,
@@ -67,7 +67,7 @@ pub(super) async fn signal(
     params(("id" = String, Path, pattern = "^run_[0-9a-hjkmnp-tv-z]{26}$")),
     responses((status = 200, description = "Done", body = crate::openapi::shapes::RunOnly), crate::openapi::failures::Failures)
 )]
-pub(super) async fn retry(
+pub(crate) async fn retry(
     State(app): State<Arc<App>>,
     caller: Caller,
     Place(run): Place<RunId>,
@@ -84,7 +84,7 @@ pub(super) async fn retry(
 /// What `POST /runs/{id}/migrate` takes.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct MigrateBody {
+pub(crate) struct MigrateBody {
     /// The version to go on under; the one that was deployed last without it.
     version: Option<String>,
 }
@@ -100,7 +100,7 @@ pub(super) struct MigrateBody {
     request_body = MigrateBody,
     responses((status = 200, description = "Done", body = crate::openapi::shapes::Migrated), crate::openapi::failures::Failures)
 )]
-pub(super) async fn migrate(
+pub(crate) async fn migrate(
     State(app): State<Arc<App>>,
     caller: Caller,
     Place(run): Place<RunId>,

@@ -49,7 +49,7 @@ pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Pa
 /// A document and what to call it in findings.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Document {
+pub(crate) struct Document {
     pub(super) file: String,
     pub(super) source: String,
 }

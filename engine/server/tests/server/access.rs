@@ -153,7 +153,6 @@ async fn a_foreign_page_changes_nothing() {
 async fn every_answer_forbids_sniffing_framing_scripts_and_caching() {
     let world = start().await;
     for answer in [
-        world.get("/").await,
         world.get("/api/v1/status").await,
         world.get("/api/v1/nothing").await,
         Ask::new("GET", "/login").send(world.server).await,

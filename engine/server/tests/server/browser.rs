@@ -51,24 +51,6 @@ async fn a_session_reads_and_changes_only_from_its_own_origin() {
 }
 
 #[tokio::test]
-async fn the_home_page_counts_for_those_who_are_logged_in() {
-    let world = start().await;
-    let stranger = Ask::new("GET", "/").send(world.server).await;
-    assert_eq!(stranger.status, 401);
-    assert!(!stranger.body.contains("decisions open"));
-    let (cookie, _page) = logged_in(&world).await;
-    let home = Ask::new("GET", "/").header("Cookie", &cookie).send(world.server).await;
-    assert_eq!(home.status, 200);
-    assert_eq!(home.header("content-type"), Some("text/html; charset=utf-8"));
-    for text in ["decisions open", "placet inbox list", "/api/v1/status"] {
-        assert!(home.body.contains(text), "{text}");
-    }
-    for banned in ["<script", "<form", "onclick", "style="] {
-        assert!(!home.body.contains(banned), "{banned}");
-    }
-}
-
-#[tokio::test]
 async fn a_problem_leads_to_a_page_that_says_what_to_do() {
     let world = start().await;
     let problem = world.get("/api/v1/nothing").await.is_problem(404, "PL4012");

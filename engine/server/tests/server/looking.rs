@@ -14,7 +14,13 @@ async fn addresses(world: &World, run: &str, card: &Value) -> BTreeSet<String> {
         "/",
         "/healthz",
         "/readyz",
-        "/style.css",
+        "/inbox",
+        "/inbox?filter=all&group=true",
+        "/first",
+        "/console/state",
+        "/console/pause",
+        "/console/resume",
+        "/console/as?user=approver",
         "/login",
         "/login?token=guess",
         "/errors/PL4001",
@@ -63,8 +69,8 @@ async fn addresses(world: &World, run: &str, card: &Value) -> BTreeSet<String> {
     ] {
         addresses.insert(format!("/api/v1/decisions/{decision}{rest}"));
     }
-    let home = world.get("/").await.body;
-    let links = home.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next());
+    let inbox = world.get("/inbox").await.body;
+    let links = inbox.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next());
     addresses.extend(links.map(|link| link.replace("&amp;", "&")));
     addresses
 }

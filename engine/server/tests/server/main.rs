@@ -8,6 +8,7 @@ mod access;
 mod act;
 mod audit;
 mod browser;
+mod console;
 mod deploy;
 mod evidence;
 mod fuzz;

@@ -1,0 +1,61 @@
+//! The console: pages made on the server, which read and decide by links and plain forms alone. The
+//! scripts only make them livelier: they fetch a part of a page again when something has happened,
+//! and take keys.
+//!
+//! Nothing is decided here. A page shows what a function of [`crate::api`] answers, and a form ends
+//! in one of them, so that the console, the API and NATS know one gate. Invariants: every GET changes
+//! nothing; every form carries the token of its session ([`form::Form`] takes none without); every
+//! value in a template is escaped, and text from outside is a [`text::Line`], which writes hidden
+//! characters out; no page loads anything of another origin or runs a script
+//! that stands in it.
+//!
+//! How a page is added:
+//! 1. A handler `async fn page(State(app), viewer: Viewer, params: Params) -> Shown`. Ask
+//!    `crate::api::…` with `viewer.caller`, read the answer into structs by [`text::read`], and end in
+//!    [`shell::shown`].
+//! 2. A struct with `shell: Shell` and `#[derive(Template)] #[template(path = "x.html", blocks =
+//!    ["live"])]`. The template extends `layout.html`, fills `main`, and within it has a block `live`
+//!    around `<div id="live" …>{% include "live.html" %}`: what is fetched again when something has
+//!    happened.
+//! 3. A form is `<form method="post" action="…">{% include "form.html" %}…`; its handler takes
+//!    [`form::Form`], asks the API's function with `form.caller()`, and ends in
+//!    [`form::see_other`]. Without a script the browser follows; with one it does the same.
+//! 4. The route stands in [`routes`], the entry of the navigation in [`shell::Section`].
+//!
+//! Errors are problems as everywhere; [`fault`] says them in words to whoever asks for HTML. Pages
+//! of a list take a cursor and are led on by [`list::Pages`].
+
+mod act_as;
+pub(crate) mod assets;
+pub(crate) mod fault;
+mod first;
+mod form;
+mod govern;
+mod inbox;
+mod list;
+mod live;
+mod shell;
+mod text;
+mod times;
+mod viewer;
+
+use crate::app::App;
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+use std::sync::Arc;
+
+/// Every page and every form.
+pub(crate) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
+    Router::new()
+        .route("/", get(inbox::home))
+        .route("/inbox", get(inbox::list))
+        .route("/first", get(first::page).post(first::start))
+        .route("/console/live", get(live::follow))
+        .route("/console/state", get(govern::state))
+        .route("/console/pause", post(govern::pause))
+        .route("/console/resume", post(govern::resume))
+        .route("/console/as", post(act_as::choose))
+        .layer(from_fn_with_state(Arc::clone(app), act_as::acting))
+        .route("/assets/{mark}/{name}", get(assets::asset))
+}

@@ -1,0 +1,8 @@
+//! The console over plain HTTP: what a browser without scripts sees and can do.
+
+mod first;
+mod forms;
+mod html;
+mod inbox;
+mod pages;
+mod surf;
