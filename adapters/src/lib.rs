@@ -7,6 +7,7 @@
 
 mod catalogue;
 pub mod classify;
+pub mod drift;
 mod fill;
 pub mod http_call;
 pub mod identity;
@@ -43,7 +44,7 @@ pub use fill::{FilledRequest, fill};
 pub use lookup::Finding;
 pub use manifest::{LoadContext, LoadError, Manifest, Operation, Origin, Problem};
 pub use preview::{Preview, PreviewField, preview};
-pub use reduce::output;
+pub use reduce::{output, output_as_it_is};
 pub use render::{RenderInput, Rendered, render, target_of, target_under};
 pub use secret::SecretText;
 pub use target::Target;

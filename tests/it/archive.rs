@@ -29,7 +29,7 @@ use crate::kit::placet;
 const NOW: &str = "v0.1";
 const PROJECT: &str = "archive";
 /// Kinds that came after this version: the archive of the next one holds them.
-const LATER: [EventKind; 16] = [
+const LATER: [EventKind; 17] = [
     EventKind::NoticeQueued,
     EventKind::NoticeSent,
     EventKind::NoticeFailed,
@@ -46,6 +46,7 @@ const LATER: [EventKind; 16] = [
     EventKind::LookupStarted,
     EventKind::LookupEnded,
     EventKind::IntegrationScoped,
+    EventKind::ResponseDrifted,
 ];
 /// What is kept of a data directory.
 const FILES: [&str; 3] = ["log.redb", "keys.redb", "head"];

@@ -215,6 +215,7 @@ pub fn react(event: &Event) -> Vec<Effect> {
         | Event::StandingUsed(_)
         | Event::ResolutionCast(_)
         | Event::VoteDelegated(_)
-        | people_event!() => vec![],
+        | people_event!()
+        | Event::ResponseDrifted(_) => vec![],
     }
 }

@@ -12,6 +12,7 @@
 //! * An account that has changed without anybody asking holds its sends until a person has looked.
 
 mod ask;
+mod drift;
 mod features;
 mod health;
 mod rotate;
@@ -20,6 +21,7 @@ mod test;
 mod uses;
 
 pub use ask::Said;
+pub use drift::{Drift, Place};
 pub use features::{Feature, features};
 pub use rotate::{Account, Rotate, Rotated};
 pub use test::{Tested, UNATTENDED};

@@ -38,6 +38,7 @@ use inbound::{InboundReceived, InboundRejected};
 use integration::{
     CredentialStored, CredentialUsed, HealthCheckFailed, IntegrationConnected, IntegrationDisabled,
     IntegrationDisconnected, IntegrationEnabled, IntegrationScoped, IntegrationTested,
+    ResponseDrifted,
 };
 use lookup::{LookupEnded, LookupPlanned, LookupStarted};
 use notice::{ApproverAlarmRaised, NoticeFailed, NoticeQueued, NoticeSent};
@@ -128,6 +129,7 @@ macro_rules! for_each_event {
             NoticeFailed = 102,
             ApproverAlarmRaised = 103,
             ResolutionCast = 105,
+            ResponseDrifted = 109,
             LookupPlanned = 110,
             LookupStarted = 111,
             LookupEnded = 112,
@@ -181,11 +183,11 @@ macro_rules! attempt_event {
     };
 }
 
-/// The events about people and about what providers post, as a pattern.
+/// The events about people, and about what providers post and how they answer, as a pattern.
 #[macro_export]
 macro_rules! beside_event {
     () => {
-        $crate::inbound_event!() | $crate::people_event!()
+        $crate::inbound_event!() | $crate::people_event!() | $crate::Event::ResponseDrifted(_)
     };
 }
 

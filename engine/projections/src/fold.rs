@@ -147,6 +147,7 @@ impl Commit {
             | Event::StandingEndorsed(_) => Ok(()),
             Event::BreakGlassReviewed(body) => self.reviewed(store, event, body),
             people_event!() => of_people(store, event),
+            Event::ResponseDrifted(_) => Ok(()),
         }
     }
 

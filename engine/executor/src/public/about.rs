@@ -40,6 +40,9 @@ impl About {
             }
             Event::LookupEnded(body) => Self::attempt(body.attempt),
             Event::IntegrationScoped(body) => Self::integration(Some(body.integration)),
+            Event::ResponseDrifted(body) => {
+                Self { attempt: Some(body.attempt), ..Self::integration(Some(body.integration)) }
+            }
             _ => Self::posted(event),
         }
     }
@@ -72,7 +75,10 @@ impl About {
             Event::AttemptDeferred(body) => Self::attempt(body.attempt),
             Event::AttemptInDoubt(body) => Self::attempt(body.attempt),
             Event::AttemptReconciled(body) => Self::attempt(body.attempt),
-            inbound_event!() | lookup_event!() | Event::IntegrationScoped(_) => Self::beside(event),
+            inbound_event!()
+            | lookup_event!()
+            | Event::IntegrationScoped(_)
+            | Event::ResponseDrifted(_) => Self::beside(event),
             Event::IntegrationConnected(body) => Self::integration(Some(body.integration)),
             Event::CredentialStored(body) => Self::integration(Some(body.integration)),
             Event::CredentialUsed(body) => Self::integration(Some(body.integration)),

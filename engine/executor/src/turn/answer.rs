@@ -1,7 +1,6 @@
 //! What a call's answer means for the run.
 
 use super::fault::shortened;
-use super::perform::chain;
 use super::{CallPlan, Error, Turn};
 use crate::values::Content;
 use placet_adapters::{Answer, Cause, Classified, Phase, Response, Sent};
@@ -115,7 +114,7 @@ impl Turn<'_> {
     }
 
     fn verdict(
-        &self,
+        &mut self,
         (plan, answer): (&CallPlan, &Answer),
         classified: &Classified,
         sent: Sent<'_>,
@@ -155,7 +154,7 @@ impl Turn<'_> {
     }
 
     fn sent(
-        &self,
+        &mut self,
         (plan, answer): (&CallPlan, &Answer),
         sent: Sent<'_>,
     ) -> (OutcomeVerdict, Vec<Content>, Option<Fault>) {
@@ -170,7 +169,7 @@ impl Turn<'_> {
                         Some(Fault::new(FaultKind::Communication, words).with_status(status)),
                     )
                 }
-                Err(error) => (Value::Null, Some(Fault::new(FaultKind::Validation, chain(&error)))),
+                Err(error) => self.drifted(plan, response, (sent, &error)),
             },
         };
         let would_have_sent = match (plan.mode, self.out.run.attempt(plan.attempt)) {

@@ -40,6 +40,7 @@ fn shown(app: &App, name: &str) -> Result<Value, Problem> {
     let (heard, good) = app.handle.heard_of(integration.id)?;
     row["features"] = json!(features);
     row["tested_at"] = json!(heard);
+    row["drift"] = json!(app.handle.drift_of(integration.id)?);
     row["tested_ok"] = json!(heard.map(|_at: Timestamp| good));
     Ok(row)
 }
