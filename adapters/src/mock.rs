@@ -15,6 +15,7 @@ pub struct Mock {
     pub(crate) constants: Vec<(Pointer, Value)>,
     pub(crate) status: Option<u16>,
     pub(crate) errors: BTreeMap<String, MockError>,
+    pub(crate) state: Option<MockState>,
 }
 
 impl Mock {
@@ -48,6 +49,11 @@ impl Mock {
     /// Errors on demand, by their name in scenarios.
     pub const fn errors(&self) -> &BTreeMap<String, MockError> {
         &self.errors
+    }
+
+    /// What the operation does to what the sandbox remembers; none = nothing.
+    pub const fn state(&self) -> Option<&MockState> {
+        self.state.as_ref()
     }
 }
 
@@ -124,4 +130,88 @@ pub enum MockError {
     },
     /// No answer: the bytes left or not, and the provider did it or not.
     Lost { phase: crate::transport::Phase, happened: bool },
+}
+
+/// What an operation does to the things that the sandbox remembers (`mock.state`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MockState {
+    pub(crate) store: String,
+    pub(crate) does: StateVerb,
+    pub(crate) asked: Option<EchoFrom>,
+    pub(crate) within: Option<EchoFrom>,
+    pub(crate) object: Pointer,
+    pub(crate) id: Pointer,
+    pub(crate) items: Option<Pointer>,
+    pub(crate) version: Option<MockVersion>,
+}
+
+impl MockState {
+    /// Which kind of thing: operations of one provider that name the same store share it.
+    pub fn store(&self) -> &str {
+        &self.store
+    }
+
+    pub const fn does(&self) -> StateVerb {
+        self.does
+    }
+
+    /// Where the request names the thing; a `create` has it where clients choose ids.
+    pub const fn asked(&self) -> Option<&EchoFrom> {
+        self.asked.as_ref()
+    }
+
+    /// What the thing belongs to, such as a channel; things of others are not seen.
+    pub const fn within(&self) -> Option<&EchoFrom> {
+        self.within.as_ref()
+    }
+
+    /// Where the thing stands in an answer.
+    pub const fn object(&self) -> &Pointer {
+        &self.object
+    }
+
+    /// Where its id stands in the thing.
+    pub const fn id(&self) -> &Pointer {
+        &self.id
+    }
+
+    /// Where the things stand in the answer of a `list`.
+    pub const fn items(&self) -> Option<&Pointer> {
+        self.items.as_ref()
+    }
+
+    /// How an update says which version it has seen.
+    pub const fn version(&self) -> Option<&MockVersion> {
+        self.version.as_ref()
+    }
+}
+
+/// An update counts only if it names the version that is there; then the version is the next one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MockVersion {
+    pub(crate) at: Pointer,
+    pub(crate) asked: EchoFrom,
+}
+
+impl MockVersion {
+    /// Where a number counts versions in the thing.
+    pub const fn at(&self) -> &Pointer {
+        &self.at
+    }
+
+    /// Where the request says which version it has seen.
+    pub const fn asked(&self) -> &EchoFrom {
+        &self.asked
+    }
+}
+
+/// What becomes of a thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StateVerb {
+    Create,
+    Get,
+    List,
+    Update,
+    Delete,
 }

@@ -2,14 +2,20 @@
 //! schema-valid, echoing the request. It has no HTTP client, opens no socket and is never given a
 //! credential; the holes of a request stay open here.
 //!
-//! The rules R0–R13 are facts/mocking.md §6. Built so far: R0 (validate, generate, overlay,
-//! validate), R2 (echo by the manifest and by name), R4, R5 (ids, times), R6 (errors on demand, by
-//! operation), R7–R11, R13. Later: declared examples, state, GraphQL.
+//! The rules R0–R13 are facts/mocking.md §6. [`World`] is the pure part, for whoever has no engine:
+//! it answers a question from its seed and what it was asked before, and remembers what was made,
+//! changed and deleted (`mock.state` of a manifest). [`Sandbox`] puts it behind the engine's seam.
+//! Not built: declared examples as candidates (R1), GraphQL (R12).
 
 pub mod generate;
 mod overlay;
+mod script;
 mod seed;
+mod store;
 mod transport;
+mod world;
 
+pub use script::{Rule, Turn};
 pub use seed::GENERATOR;
 pub use transport::Sandbox;
+pub use world::{Asked, Unknown, World};

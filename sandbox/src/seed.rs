@@ -11,14 +11,14 @@ pub const GENERATOR: &str = "mock/1";
 
 /// What an answer depends on.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Asked<'a> {
+pub(crate) struct Question<'a> {
     pub(crate) sandbox_seed: u64,
     pub(crate) integration: &'a str,
     pub(crate) operation: &'a str,
     pub(crate) input: &'a Value,
 }
 
-impl Asked<'_> {
+impl Question<'_> {
     /// Names the combination; how often it was seen is counted under this.
     pub(crate) fn digest(&self) -> Digest {
         let input =

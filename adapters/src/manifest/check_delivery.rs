@@ -2,10 +2,11 @@
 
 use super::check_answer::{phase, templates, unit};
 use super::check_request::{pointer, template};
+use super::check_state;
 use super::document::{AbsentDoc, DeliveryDoc, MatchTestsDoc, MockDoc, MockErrorDoc, ReconcileDoc};
 use super::operation::{Absent, Delivery, MatchHow, MatchTest, Reconcile, Since};
 use super::problem::Problems;
-use crate::mock::{Alphabet, EchoFrom, Mock, MockError, MockId};
+use crate::mock::{Alphabet, Mock, MockError, MockId};
 use crate::template::ValueTemplate;
 use placet_model::manifest::DeliveryKind;
 use serde_json::Value;
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 /// A read, which needs no delivery.
 pub(super) const fn no_delivery() -> Delivery {
-    Delivery { kind: DeliveryKind::None, ttl: None, reconcile: None }
+    Delivery { kind: DeliveryKind::None, key_header: None, ttl: None, reconcile: None }
 }
 
 pub(super) fn delivery(
@@ -49,6 +50,7 @@ pub(super) fn delivery(
     };
     Some(Delivery {
         kind: shape.kind,
+        key_header: shape.header.clone(),
         ttl: shape.ttl_s.map(|seconds| Duration::from_secs(u64::from(seconds))),
         reconcile,
     })
@@ -132,8 +134,10 @@ fn match_tests<T>(
 
 pub(super) fn mock(document: &Spanned<MockDoc>, problems: &mut Problems) -> Option<Mock> {
     let shape = &document.value;
-    problems.not_built(shape.state.as_ref(), "mock.state");
     let mut mock = Mock { status: shape.status, ..Mock::default() };
+    if let Some(state) = &shape.state {
+        mock.state = Some(check_state::state(state, document, problems)?);
+    }
     for (at, id) in &shape.ids {
         if let Some(header) = at.strip_prefix("header:") {
             mock.header_ids.push((header.to_owned(), mock_id(id, document, problems)?));
@@ -142,10 +146,7 @@ pub(super) fn mock(document: &Spanned<MockDoc>, problems: &mut Problems) -> Opti
         mock.ids.push((pointer(at, document, problems)?, mock_id(id, document, problems)?));
     }
     for (at, from) in &shape.echo {
-        let from = match from.strip_prefix("target.") {
-            Some(part) => EchoFrom::TargetPart(part.to_owned()),
-            None => EchoFrom::Input(pointer(from, document, problems)?),
-        };
+        let from = check_state::from(from, document, problems)?;
         mock.echo.push((pointer(at, document, problems)?, from));
     }
     for (at, value) in &shape.constants {

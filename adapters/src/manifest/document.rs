@@ -6,7 +6,7 @@ use super::check_undo::UndoDoc;
 use super::document_inbound::InboundDoc;
 use super::document_limits::LimitDoc;
 use super::document_oauth::{OauthDoc, RevokeDoc};
-use crate::mock::MockTime;
+use crate::mock::{MockTime, StateVerb};
 use placet_model::manifest::{DeliveryKind, Effect, Outcome};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -540,7 +540,30 @@ pub(super) struct MockDoc {
     /// Places of the virtual now.
     #[serde(default)]
     pub(super) time: BTreeMap<String, MockTime>,
-    pub(super) state: NotBuilt,
+    pub(super) state: Option<MockStateDoc>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MockStateDoc {
+    pub(super) store: String,
+    pub(super) does: StateVerb,
+    /// Where the request names the thing: an input pointer or `target.PART`.
+    pub(super) asked: Option<String>,
+    /// The same of what it belongs to.
+    pub(super) within: Option<String>,
+    #[serde(default)]
+    pub(super) object: String,
+    pub(super) id: Option<String>,
+    pub(super) items: Option<String>,
+    pub(super) version: Option<MockVersionDoc>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MockVersionDoc {
+    pub(super) at: String,
+    pub(super) asked: String,
 }
 
 #[derive(Debug, Deserialize)]

@@ -9,6 +9,7 @@ mod check_limits;
 mod check_oauth;
 mod check_operation;
 mod check_request;
+mod check_state;
 mod check_undo;
 mod check_verify;
 mod document;

@@ -254,6 +254,7 @@ pub(crate) enum BodyTemplate {
 #[derive(Debug)]
 pub struct Delivery {
     pub(crate) kind: DeliveryKind,
+    pub(crate) key_header: Option<String>,
     pub(crate) ttl: Option<Duration>,
     pub(crate) reconcile: Option<Reconcile>,
 }
@@ -261,6 +262,11 @@ pub struct Delivery {
 impl Delivery {
     pub const fn kind(&self) -> DeliveryKind {
         self.kind
+    }
+
+    /// The header that carries our key.
+    pub fn key_header(&self) -> Option<&str> {
+        self.key_header.as_deref()
     }
 
     /// How long the provider remembers our key.

@@ -46,10 +46,11 @@ pub fn generate(schema: &Schema, seed: &Digest, now: Timestamp) -> Result<Value,
     for attempt in 0..ATTEMPTS_MAX {
         let mut walk = Walk::new(schema.document(), Choices::new(seed, attempt), attempt, now);
         match walk.value(schema.document(), "") {
-            Ok(value) => match schema.validate(&value) {
-                Ok(()) => return Ok(value),
-                Err(violations) => last = Error::NotFound { broken: violations.to_string() },
-            },
+            Ok(value) if schema.is_valid(&value) => return Ok(value),
+            Ok(value) => {
+                let broken = schema.validate(&value).err().map(|broken| broken.to_string());
+                last = Error::NotFound { broken: broken.unwrap_or_default() };
+            }
             Err(stuck) => last = stuck,
         }
     }

@@ -4,6 +4,7 @@
 use super::pattern::{matches, text_for};
 use super::{Error, OPTIONAL_DEPTH, Walk};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 
 impl Walk<'_> {
     pub(super) fn object(&mut self, schema: &Value) -> Result<Value, Error> {
@@ -102,17 +103,17 @@ impl Walk<'_> {
 }
 
 /// A member's schema: its property, every pattern that matches its name, else the rest.
-fn member_schema(schema: &Value, name: &str) -> Value {
-    let mut parts: Vec<Value> = schema["properties"].get(name).cloned().into_iter().collect();
+fn member_schema<'s>(schema: &'s Value, name: &str) -> Cow<'s, Value> {
+    let mut parts: Vec<&Value> = schema["properties"].get(name).into_iter().collect();
     for (pattern, part) in schema["patternProperties"].as_object().into_iter().flatten() {
         if matches(pattern, name) == Some(true) {
-            parts.push(part.clone());
+            parts.push(part);
         }
     }
-    match parts.len() {
-        0 => schema.get("additionalProperties").cloned().unwrap_or(Value::Bool(true)),
-        1 => parts.remove(0),
-        _ => serde_json::json!({ "allOf": parts }),
+    match parts.as_slice() {
+        [] => Cow::Borrowed(schema.get("additionalProperties").unwrap_or(&Value::Bool(true))),
+        [part] => Cow::Borrowed(part),
+        parts => Cow::Owned(serde_json::json!({ "allOf": parts })),
     }
 }
 

@@ -5,33 +5,46 @@ use crate::seed::Choices;
 use regex::Regex;
 use regex_syntax::hir::{Class, Hir, HirKind};
 use std::collections::BTreeMap;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// Longest text that a pattern yields.
 const LENGTH_MAX: usize = 10_000;
 /// Patterns that stay compiled; schemas are few and their patterns come back with every answer.
 const COMPILED_MAX: usize = 4096;
 
-/// Whether `text` matches; `None` if the pattern is of another dialect, which the validator knows.
-pub(super) fn matches(pattern: &str, text: &str) -> Option<bool> {
-    static COMPILED: RwLock<BTreeMap<String, Option<Regex>>> = RwLock::new(BTreeMap::new());
+/// A pattern, both ways: what judges a text, and what one is made from. Neither where it is of
+/// another dialect.
+#[derive(Debug)]
+struct Pattern {
+    regex: Option<Regex>,
+    hir: Option<Hir>,
+}
+
+/// Read once: reading costs more than all that follows from it.
+fn compiled(pattern: &str) -> Arc<Pattern> {
+    static COMPILED: RwLock<BTreeMap<String, Arc<Pattern>>> = RwLock::new(BTreeMap::new());
     if let Some(known) = COMPILED.read().unwrap_or_else(PoisonError::into_inner).get(pattern) {
-        return known.as_ref().map(|regex| regex.is_match(text));
+        return Arc::clone(known);
     }
-    let regex = Regex::new(pattern).ok();
-    let answer = regex.as_ref().map(|regex| regex.is_match(text));
+    let read = Pattern { regex: Regex::new(pattern).ok(), hir: regex_syntax::parse(pattern).ok() };
+    let read = Arc::new(read);
     let mut compiled = COMPILED.write().unwrap_or_else(PoisonError::into_inner);
     if compiled.len() < COMPILED_MAX {
-        compiled.insert(pattern.to_owned(), regex);
+        compiled.insert(pattern.to_owned(), Arc::clone(&read));
     }
-    answer
+    read
+}
+
+/// Whether `text` matches; `None` if the pattern is of another dialect, which the validator knows.
+pub(super) fn matches(pattern: &str, text: &str) -> Option<bool> {
+    compiled(pattern).regex.as_ref().map(|regex| regex.is_match(text))
 }
 
 /// `None` if the pattern cannot be read. `width` is how much an open repetition adds at most.
 pub(super) fn text_for(pattern: &str, choices: &mut Choices, width: u32) -> Option<String> {
-    let hir = regex_syntax::parse(pattern).ok()?;
+    let pattern = compiled(pattern);
     let mut text = String::new();
-    write(&hir, choices, width, &mut text)?;
+    write(pattern.hir.as_ref()?, choices, width, &mut text)?;
     Some(text)
 }
 

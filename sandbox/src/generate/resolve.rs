@@ -3,15 +3,23 @@
 
 use super::{Error, Walk};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 
+/// Keywords that bring other schemas with them.
+const JOINING: [&str; 5] = ["$ref", "allOf", "oneOf", "anyOf", "if"];
 /// References followed in a row.
 const REFERENCES_MAX: usize = 32;
 
 impl Walk<'_> {
     /// `true` is the empty schema; `false` cannot be satisfied.
-    pub(super) fn resolved(&mut self, schema: &Value) -> Result<Value, Error> {
+    pub(super) fn resolved<'s>(&mut self, schema: &'s Value) -> Result<Cow<'s, Value>, Error> {
+        let joins =
+            |fields: &Map<String, Value>| JOINING.iter().any(|word| fields.contains_key(*word));
+        if schema.as_object().is_some_and(|fields| !joins(fields)) {
+            return Ok(Cow::Borrowed(schema));
+        }
         let flat = self.flat(schema, 0)?;
-        self.branch_taken(flat)
+        self.branch_taken(flat).map(Cow::Owned)
     }
 
     fn flat(&self, schema: &Value, references: usize) -> Result<Value, Error> {

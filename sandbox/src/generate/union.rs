@@ -4,6 +4,7 @@
 use super::resolve::merged;
 use super::{Error, Walk};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 
 impl Walk<'_> {
     pub(super) fn branch_taken(&mut self, flat: Value) -> Result<Value, Error> {
@@ -21,7 +22,7 @@ impl Walk<'_> {
         }
         let flat = Value::Object(fields);
         // a branch may bring references and further unions
-        if turned { self.resolved(&flat) } else { Ok(flat) }
+        if turned { self.resolved(&flat).map(Cow::into_owned) } else { Ok(flat) }
     }
 
     fn with_branch(

@@ -4,3 +4,4 @@
 mod answers;
 mod import;
 mod schemas;
+mod state;
