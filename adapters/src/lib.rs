@@ -23,6 +23,7 @@ pub mod openapi;
 pub mod pointer;
 mod predicate;
 pub mod preview;
+pub mod receive;
 pub mod reduce;
 pub mod render;
 mod secret;

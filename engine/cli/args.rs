@@ -2,7 +2,8 @@
 
 use crate::commands::{
     adapters, audit, backup, check, compact, deploy, dev, erase, explain, govern, graph, inbox,
-    init, integrations, keys, nats, projections, restore, run, runs, serve, test, tokens, witness,
+    init, integrations, keys, nats, projections, restore, run, runs, sandbox, serve, test, tokens,
+    witness,
 };
 use clap::{Parser, Subcommand};
 
@@ -68,6 +69,8 @@ pub(crate) enum Command {
     Compact(compact::Args),
     /// The derived tables
     Projections(projections::Args),
+    /// The sandbox's providers, for clients that are not ours
+    Sandbox(sandbox::Args),
     /// What an error code means and what to do
     Explain(explain::Args),
 }

@@ -29,9 +29,8 @@ fn found(definition: &Value, task: &str) -> Vec<Vec<String>> {
     read(definition, &|access| {
         let is_steps = access.variable.as_deref() == Some("steps");
         match access.path.split_first() {
-            None => is_steps.then(Vec::new),
             Some((Step::Key(key), rest)) => (is_steps && *key == name).then(|| segments(rest)),
-            Some((Step::Item | Step::Each, _)) => is_steps.then(Vec::new),
+            None | Some((Step::Item | Step::Each, _)) => is_steps.then(Vec::new),
         }
     });
     let own = |access: &Access| match access.variable.as_deref() {

@@ -20,6 +20,7 @@ mod documents;
 mod extract;
 mod guard;
 mod hooks;
+mod mock;
 mod pages;
 mod problem;
 mod rebuilds;
@@ -34,6 +35,7 @@ mod witness;
 
 pub use access::Access;
 pub use documents::Documents;
+pub use mock::{Mock, MockAnswer, MockRequest};
 pub use server::{Error, Server, ServerOptions};
 pub use token::Token;
 pub use tokens::{KnownToken, TokenError, Tokens};
