@@ -27,7 +27,7 @@ const SHIPPED: [(&str, &str); 15] = [
 ];
 
 /// Providers whose operations are built into the engine; no manifest may take their names.
-const RESERVED: [&str; 6] = ["agent", "context", "inbox", "openapi", "mcp", "a2a"];
+const RESERVED: [&str; 7] = ["notify", "agent", "context", "inbox", "openapi", "mcp", "a2a"];
 
 /// A project's own manifest file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -140,8 +140,11 @@ impl Adapters {
             self.manifests.values().flat_map(|manifest| manifest.operations().values());
         Catalogue {
             operations: operations
-                .map(|operation| (operation.name().to_owned(), info(operation)))
+                .map(info)
+                .chain(std::iter::once(crate::notify::info()))
+                .map(|info| (info.name.clone(), info))
                 .collect(),
+            carriers: self.carriers(),
             ..Catalogue::default()
         }
     }

@@ -100,7 +100,7 @@ pub fn classify(
         } else {
             BTreeMap::new()
         },
-        stored: reduce::stored(&operation.store, &observed),
+        stored: stored(operation, &observed),
         error: error_of(operation, &observed, outcome),
         evidence: (outcome == Outcome::InDoubt).then(|| evidence_of(answer)),
     }
@@ -142,6 +142,17 @@ fn evidence_of(answer: &Answer) -> Evidence {
     }
 }
 
+/// What the manifest keeps of an answer; of no answer, where on its way the call ended.
+fn stored(operation: &Operation, observed: &Observed<'_>) -> Value {
+    match observed.answer {
+        Ok(_) => reduce::stored(&operation.store, observed),
+        Err(failed) => match failed.stage {
+            Some(stage) => serde_json::json!({"transport": {"stage": stage.as_str()}}),
+            None => Value::Null,
+        },
+    }
+}
+
 /// Names of the result; one that cannot be read is left out.
 pub(crate) fn result_ids(
     operation: &Operation,
@@ -154,10 +165,8 @@ pub(crate) fn result_ids(
         response: observed.body.as_ref().unwrap_or(&none),
         headers: observed.answer.as_ref().map_or(&[], |response| &response.headers),
         config: sent.settings,
-        target: None,
         send_id: sent.send_id,
-        draft_time: Timestamp::EPOCH,
-        sent_at: None,
+        ..Scope::NOTHING
     };
     operation
         .result

@@ -4,11 +4,12 @@ use crate::manifest::Operation;
 use crate::pointer::Pointer;
 use crate::predicate::{Observed, When};
 use crate::reduce::Store;
+use crate::secret::SecretText;
 use crate::template::{EvalError, Scope, Template};
 use crate::transport::Answer;
-use placet_model::Timestamp;
 use placet_model::integration::Identity;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The `test` of a manifest.
@@ -48,6 +49,32 @@ pub struct Account {
     pub scopes: Option<Vec<String>>,
 }
 
+/// How a credential shows its mode: by what it begins with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModeFrom {
+    pub(crate) credential: String,
+    pub(crate) by_prefix: Vec<(String, String)>,
+}
+
+impl ModeFrom {
+    /// The field of the credentials that shows it.
+    pub fn credential(&self) -> &str {
+        &self.credential
+    }
+
+    /// The mode of a credential; `None` where it begins with nothing that is known.
+    pub fn of(&self, secret: &SecretText) -> Option<&str> {
+        let begins = |(prefix, _): &&(String, String)| secret.expose().starts_with(prefix.as_str());
+        self.by_prefix.iter().find(begins).map(|(_, mode)| mode.as_str())
+    }
+
+    /// Every mode, once.
+    pub fn modes(&self) -> Vec<String> {
+        let all: BTreeSet<&String> = self.by_prefix.iter().map(|(_, mode)| mode).collect();
+        all.into_iter().cloned().collect()
+    }
+}
+
 /// The provider did not say who it is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -76,12 +103,12 @@ impl IdentityTest {
         crate::reduce::stored(&self.store, &Observed::new(answer))
     }
 
-    /// The account; `None` where the credential is good and the provider does not say whose it is:
-    /// then its lineage is the identity.
+    /// The account, in the credential's mode where it has one; `None` where the credential is good
+    /// and the provider does not say whose it is: then its lineage is the identity.
     ///
     /// # Errors
     /// A refusal, or an answer without id or tenant.
-    pub fn account(&self, answer: &Answer) -> Result<Option<Account>, Error> {
+    pub fn account(&self, answer: &Answer, mode: Option<&str>) -> Result<Option<Account>, Error> {
         let observed = Observed::new(answer);
         if self.limited.iter().any(|when| when.holds(&observed)) {
             return Ok(None);
@@ -91,8 +118,10 @@ impl IdentityTest {
         }
         let body = observed.body.as_ref().unwrap_or(&Value::Null);
         let Some(named) = &self.named else { return Ok(None) };
-        let identity = Identity { id: read(&named.id, body)?, tenant: read(&named.tenant, body)? };
-        let label = read(&named.label, body).unwrap_or_else(|_| identity.id.clone());
+        let seen = (body, mode);
+        let identity = Identity { id: read(&named.id, seen)?, tenant: read(&named.tenant, seen)? };
+        let label = read(&named.label, seen).unwrap_or_else(|_| identity.id.clone());
+        let identity = identity.in_mode(mode);
         Ok(Some(Account { identity, label, scopes: self.scopes(answer) }))
     }
 
@@ -114,17 +143,8 @@ impl IdentityTest {
     }
 }
 
-fn read(template: &Template, body: &Value) -> Result<String, Error> {
-    let scope = Scope {
-        input: &Value::Null,
-        response: body,
-        headers: &[],
-        config: &Value::Null,
-        target: None,
-        send_id: "",
-        draft_time: Timestamp::EPOCH,
-        sent_at: None,
-    };
+fn read(template: &Template, (response, mode): (&Value, Option<&str>)) -> Result<String, Error> {
+    let scope = Scope { response, mode, ..Scope::NOTHING };
     let missing = || EvalError::Missing { name: "identity".to_owned() };
     template
         .text(&scope)

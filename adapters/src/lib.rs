@@ -18,6 +18,7 @@ pub mod lookup;
 pub mod manifest;
 mod mime;
 pub mod mock;
+pub mod notify;
 pub mod oauth;
 pub mod openapi;
 pub mod pointer;
@@ -52,5 +53,5 @@ pub use target::Target;
 pub use template::EvalError;
 pub use transport::{
     Answer, Call, CallIntegration, Cause, Failed, FillError, FillHoles, Occurrence, Performing,
-    Phase, Redirects, Response, Transport, WantedHole,
+    Phase, Preparing, Redirects, Response, Stage, Transport, WantedHole,
 };

@@ -85,8 +85,6 @@ pub struct Charge {
 pub struct Caller<'a> {
     pub integration: &'a Integration,
     pub target: Option<&'a Target>,
-    /// The mode of its credential, where it is known.
-    pub mode: Option<&'a str>,
 }
 
 impl Operation {
@@ -100,10 +98,16 @@ impl Operation {
         self.limits.iter().any(|limit| matches!(limit.scope, LimitScope::Channel(_)))
     }
 
+    /// The mode that an identity is bound in, where the provider has more than one.
+    pub fn mode_of<'i>(&self, identity: &'i Identity) -> Option<&'i str> {
+        identity.mode().filter(|mode| self.modes.iter().any(|known| known == mode))
+    }
+
     /// The budgets that a call counts in: at least one, so that a provider that says "wait" can hold
     /// back the next call. A mode that is not known counts in the limits of every mode.
     pub fn charges(&self, caller: Caller<'_>) -> Vec<Charge> {
-        let counts = |limit: &&Limit| match (&limit.mode, caller.mode) {
+        let mode = self.mode_of(&caller.integration.identity);
+        let counts = |limit: &&Limit| match (&limit.mode, mode) {
             (Some(wanted), Some(known)) => wanted == known,
             _ => true,
         };

@@ -198,12 +198,9 @@ fn scope<'a>(sent: Sent<'a>, response: &'a Value) -> Scope<'a> {
     Scope {
         input: sent.input,
         response,
-        headers: &[],
         config: sent.settings,
-        target: None,
         send_id: sent.send_id,
-        draft_time: Timestamp::EPOCH,
-        sent_at: None,
+        ..Scope::NOTHING
     }
 }
 

@@ -5,7 +5,6 @@ use crate::manifest::Operation;
 use crate::pointer::Pointer;
 use crate::render::Rendered;
 use crate::template::{Scope, Template};
-use placet_model::Timestamp;
 use serde_json::Value;
 
 #[derive(Debug, Clone)]
@@ -64,16 +63,8 @@ pub fn preview(
             warnings: Vec::new(),
         };
     };
-    let scope = Scope {
-        input,
-        response: &Value::Null,
-        headers: &[],
-        config: settings,
-        target: rendered.target.as_ref(),
-        send_id: "",
-        draft_time: Timestamp::EPOCH,
-        sent_at: None,
-    };
+    let scope =
+        Scope { input, config: settings, target: rendered.target.as_ref(), ..Scope::NOTHING };
     let title =
         spec.title.text(&scope).ok().flatten().unwrap_or_else(|| operation.title().to_owned());
     Preview {

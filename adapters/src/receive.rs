@@ -88,6 +88,10 @@ pub fn is_authorized(operation: &Operation, request: HttpRequest<'_>) -> bool {
         Some(Placement::Basic { .. }) => {
             there("authorization").is_some_and(|value| value.starts_with("Basic "))
         }
+        Some(Placement::Query { name, .. }) => form::decoded(request.query)
+            .get(name)
+            .and_then(Value::as_str)
+            .is_some_and(|value| !value.is_empty()),
         Some(Placement::Header(placement)) => there(&placement.header).is_some_and(|value| {
             let before = match placement.value.parts.first() {
                 Some(Part::Text(text)) => text.as_str(),

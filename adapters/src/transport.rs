@@ -20,6 +20,9 @@ use std::time::Duration;
 /// What [`Transport::perform`] returns: boxed, so that the trait stays object safe.
 pub type Performing<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
 
+/// What [`Transport::make_ready`] returns.
+pub type Preparing<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
 /// Performs one call, once. It never retries by itself: a retry is a recorded try of its own.
 pub trait Transport: fmt::Debug + Send + Sync {
     /// The provider's answer, or how far the bytes got.
@@ -31,12 +34,26 @@ pub trait Transport: fmt::Debug + Send + Sync {
         let words = "this transport asks no authorization server";
         Box::pin(async move { Err(Failed::before(Cause::Refused, words)) })
     }
+
+    /// Whether a gated call of this operation may be recorded now: what its credential needs beforehand
+    /// is at hand, or was just asked for in vain, which the call itself then says. What a gated call
+    /// needs is never obtained between its record and its bytes: a process that ends meanwhile would
+    /// leave a record of something that had not begun.
+    fn is_ready(&self, _of: &CallIntegration, _operation: &Operation) -> bool {
+        true
+    }
+
+    /// Obtains what [`Transport::is_ready`] misses, or finds that it cannot be had now.
+    fn make_ready(&self, _of: CallIntegration, _operation: Arc<Operation>) -> Preparing<'_> {
+        Box::pin(async {})
+    }
 }
 
 /// One try of one call.
 #[derive(Debug, Clone)]
 pub struct Call {
-    /// The attempt, where the call is gated; for traces, never for behaviour.
+    /// The attempt, where the call is gated: then what its credential needs was obtained before it was
+    /// recorded.
     pub attempt: Option<AttemptId>,
     /// The operation, with its schemas and its mock.
     pub operation: Arc<Operation>,
@@ -139,6 +156,8 @@ impl fmt::Debug for Response {
 pub struct Failed {
     pub phase: Phase,
     pub cause: Cause,
+    /// How far it came, where the transport knows.
+    pub stage: Option<Stage>,
     /// Words for people; never a secret, never a body.
     pub detail: String,
 }
@@ -158,6 +177,53 @@ impl fmt::Display for Phase {
             Self::BeforeSend => "before anything was sent",
             Self::AfterSend => "after the request may have been sent",
         })
+    }
+}
+
+/// The stages of a call, in their order. What fails in one of the first four is before the send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// Waiting for its turn at this host.
+    Queue,
+    Resolve,
+    Connect,
+    Tls,
+    /// From the first byte of the request to its last.
+    Write,
+    /// From the request's last byte to the end of the answer's head.
+    FirstByte,
+    /// The body of the answer.
+    Body,
+}
+
+impl Stage {
+    pub const ALL: [Self; 7] = [
+        Self::Queue,
+        Self::Resolve,
+        Self::Connect,
+        Self::Tls,
+        Self::Write,
+        Self::FirstByte,
+        Self::Body,
+    ];
+
+    /// As it stands in events.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Queue => "queue",
+            Self::Resolve => "resolve",
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::Write => "write",
+            Self::FirstByte => "first_byte",
+            Self::Body => "body",
+        }
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
@@ -218,10 +284,16 @@ pub enum FillError {
 
 impl Failed {
     pub fn before(cause: Cause, detail: impl Into<String>) -> Self {
-        Self { phase: Phase::BeforeSend, cause, detail: detail.into() }
+        Self { phase: Phase::BeforeSend, cause, stage: None, detail: detail.into() }
     }
 
     pub fn after(cause: Cause, detail: impl Into<String>) -> Self {
-        Self { phase: Phase::AfterSend, cause, detail: detail.into() }
+        Self { phase: Phase::AfterSend, cause, stage: None, detail: detail.into() }
+    }
+
+    /// The same, known to have come to this stage.
+    #[must_use]
+    pub fn at(self, stage: Stage) -> Self {
+        Self { stage: Some(stage), ..self }
     }
 }

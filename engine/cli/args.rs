@@ -3,7 +3,7 @@
 use crate::commands::{
     adapters, audit, backup, check, compact, deploy, dev, erase, explain, govern, graph, inbox,
     init, integrations, keys, nats, projections, restore, run, runs, sandbox, serve, test, tokens,
-    witness,
+    vault, witness,
 };
 use clap::{Parser, Subcommand};
 
@@ -67,6 +67,8 @@ pub(crate) enum Command {
     Erase(erase::Args),
     /// Rewrite the files without what was erased
     Compact(compact::Args),
+    /// The key that seals credentials: which one, and a new one
+    Vault(vault::Args),
     /// The derived tables
     Projections(projections::Args),
     /// The sandbox's providers, for clients that are not ours

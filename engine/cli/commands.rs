@@ -26,6 +26,7 @@ pub(crate) mod sandbox;
 pub(crate) mod serve;
 pub(crate) mod test;
 pub(crate) mod tokens;
+pub(crate) mod vault;
 pub(crate) mod witness;
 
 use crate::args::Command;
@@ -64,5 +65,6 @@ pub(crate) async fn run(command: Command) -> Result<Exit> {
         Command::Sandbox(args) => sandbox::run(args).await,
         Command::Erase(args) => erase::run(args).await,
         Command::Compact(args) => compact::run(args).await,
+        Command::Vault(args) => vault::run(args).await,
     }
 }

@@ -5,6 +5,7 @@ use crate::exit::refused;
 use crate::link;
 use crate::people::{self, AUTHOR};
 use crate::project::Project;
+use crate::vault_key;
 use crate::witnesses::{Asking, Witnesses};
 use anyhow::{Context, Result};
 use placet_adapters::oauth::News;
@@ -22,7 +23,7 @@ use placet_model::{Digest, Timestamp};
 use placet_projections::Projections;
 use placet_sandbox::Sandbox;
 use placet_sandbox::generate::generate;
-use placet_vault::{Environment, HoleFiller, KekSource, Vault, VaultOptions};
+use placet_vault::{Environment, HoleFiller, Vault, VaultOptions};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -289,10 +290,13 @@ fn open_vault(setup: &Setup<'_>, log: &Log) -> Result<Vault> {
     }
     let options = VaultOptions {
         file,
-        key: KekSource::Directory(dir),
+        key: vault_key::source(dir)?,
         project: setup.project.config.project.clone(),
     };
-    Ok(Vault::open(options)?)
+    let vault = Vault::open(options)?;
+    // a rotation that was cut short goes on before anything else seals
+    vault.go_on_rotating(&mut crate::commands::vault::tell)?;
+    Ok(vault)
 }
 
 /// A missing vault is made where the log names no credential, or where somebody has said that it is
@@ -365,6 +369,7 @@ pub(crate) async fn connect_sandbox(handle: &Handle) -> Result<()> {
             label: "sandbox: nothing leaves".to_owned(),
             is_default: true,
             credential: None,
+            scopes: None,
         };
         let id = handle.integration_id(provider);
         handle.connect(&author, id, connect).await.map_err(|error| refused(&error))?;
@@ -386,7 +391,24 @@ fn sandbox_settings(manifest: &Manifest) -> Value {
     });
     let candidates = [Some(json!({})), Some(example), generated];
     let fits = |settings: &Value| manifest.settings(settings).is_ok();
-    candidates.into_iter().flatten().find(fits).unwrap_or_default()
+    let mut settings = candidates.into_iter().flatten().find(fits).unwrap_or_default();
+    for (name, value) in told_examples(manifest) {
+        let mut more = settings.clone();
+        more[name] = value;
+        if fits(&more) {
+            settings = more;
+        }
+    }
+    settings
+}
+
+/// Whom `notify.send` tells in the sandbox, and from whom it is: what the manifest's settings give as
+/// an example.
+fn told_examples(manifest: &Manifest) -> Vec<(String, Value)> {
+    let properties = manifest.config_schema().map(|schema| schema.document()["properties"].clone());
+    let properties = properties.as_ref().and_then(Value::as_object).cloned().unwrap_or_default();
+    let told = properties.into_iter().filter(|(name, _)| name.starts_with("notify_"));
+    told.filter_map(|(name, form)| Some((name, form["examples"].get(0)?.clone()))).collect()
 }
 
 /// Makes a directory that only its owner can enter.

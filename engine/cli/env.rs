@@ -14,6 +14,16 @@ pub(crate) const TOKEN: &str = "PLACET_TOKEN";
 /// Seed of the nkey with which the NATS server knows this user or engine, unless `nats.seed_env`
 /// names another variable.
 pub(crate) const NATS_SEED: &str = "PLACET_NATS_SEED";
+/// The key that seals the vault, from the environment: 64 hexadecimal digits.
+pub(crate) const VAULT_KEY: &str = "PLACET_VAULT_KEY";
+/// The one of before, while a rotation leads away from it.
+pub(crate) const VAULT_KEY_OLD: &str = "PLACET_VAULT_KEY_OLD";
+/// A file that somebody else makes, with that key.
+pub(crate) const VAULT_KEY_FILE: &str = "PLACET_VAULT_KEY_FILE";
+/// The file of before, while a rotation leads away from it.
+pub(crate) const VAULT_KEY_FILE_OLD: &str = "PLACET_VAULT_KEY_FILE_OLD";
+/// A command that wraps and unwraps that key, as a JSON list of its words.
+pub(crate) const VAULT_KEY_COMMAND: &str = "PLACET_VAULT_KEY_COMMAND";
 /// Where a user's state lives (XDG base directories).
 pub(crate) const STATE_HOME: &str = "XDG_STATE_HOME";
 /// The user's home directory.
@@ -22,7 +32,18 @@ pub(crate) const HOME: &str = "HOME";
 pub(crate) const NO_COLOR: &str = "NO_COLOR";
 
 /// Variables of ours that take the place of no key.
-const OWN: [&str; 5] = [LOG, SERVER, TOKEN, NATS_SEED, KEY_DIR_VARIABLE];
+const OWN: [&str; 10] = [
+    LOG,
+    SERVER,
+    TOKEN,
+    NATS_SEED,
+    KEY_DIR_VARIABLE,
+    VAULT_KEY,
+    VAULT_KEY_OLD,
+    VAULT_KEY_FILE,
+    VAULT_KEY_FILE_OLD,
+    VAULT_KEY_COMMAND,
+];
 
 /// The variable that takes the place of a key of `placet.toml`: `PLACET_` and the key's path in
 /// capitals, with `_` for the dot. `limits.steps_max` → `PLACET_LIMITS_STEPS_MAX`. An empty one

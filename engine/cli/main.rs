@@ -12,6 +12,7 @@ mod documents;
 mod env;
 mod exit;
 mod findings;
+mod harden;
 mod link;
 mod out;
 mod people;
@@ -19,6 +20,7 @@ mod project;
 mod signing;
 mod state;
 mod testing;
+mod vault_key;
 mod view;
 mod vote;
 mod witnesses;
@@ -36,6 +38,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let args = args::Args::parse();
     log_to_stderr();
+    harden::against_dumps();
     say_storage_panics_once();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -1,6 +1,7 @@
 //! Integration tests of the root package: each module serves one reader.
 #![cfg(test)]
 
+mod api;
 mod approver;
 mod archive;
 mod auditor;
@@ -8,6 +9,7 @@ mod author;
 mod author_tests;
 mod backup;
 mod bad_data;
+mod channels;
 mod cli;
 mod clients;
 mod config;
@@ -22,6 +24,7 @@ mod evidence;
 mod exam;
 mod fuzz;
 mod hooks;
+mod hooks_remote;
 mod kill_loop;
 mod kit;
 mod language;
@@ -36,5 +39,7 @@ mod sandbox;
 mod serve;
 mod signing;
 mod tooling;
+mod vault_key;
 mod verbs;
+mod walk;
 mod world;

@@ -143,7 +143,7 @@ fn many_sends_that_wait_for_a_token_ask_for_one() {
 }
 
 #[test]
-fn an_answer_that_is_lost_to_kill_9_ends_the_grant_in_words_and_what_was_approved_goes_once_after_reconnecting()
+fn an_answer_that_is_lost_to_kill_9_leaves_nothing_in_doubt_and_what_was_approved_goes_once_after_reconnecting()
  {
     let Some(slack) = Slack::start() else { return };
     let mut live = engine(&slack);
@@ -158,38 +158,57 @@ fn an_answer_that_is_lost_to_kill_9_ends_the_grant_in_words_and_what_was_approve
     while slack.count("renewals") == before {
         std::thread::yield_now();
     }
+    let waits = live.inbox();
+    assert!(waits.iter().any(|item| item.to_string().contains("is being renewed")), "{waits:?}");
     live.kill_9();
+    // the log itself proves that no byte of the call can have left: no attempt of it was begun
+    let log =
+        live.placet(["audit", "log", "--json", "--data", ".placet"]).run().expect_code(0).stdout;
+    assert!(!log.contains("AttemptStarted"), "{log}");
     slack.set(&json!({"hold": false}));
     live.restart();
-    // an attempt was begun, and nobody can say from the log alone that nothing was sent
-    let waits = live.inbox();
-    assert_eq!(slack.posts().len(), 0);
-    assert_eq!(waits.len(), 1, "{waits:?}");
-    live.done("author", &["inbox", "resolve", &asked.decision, "not-sent"]);
-    let second = live.ask("again");
-    live.approve(&second);
-    // who needs a token first is told, be it this send or the look-up of the one in doubt
     let held = until_failed(&live);
     assert_eq!(held["reason"], "grant_over", "{held}");
-    let log = live.placet(["audit", "log", "--json"]).run().expect_code(0).stdout;
-    let told = |line: &str| {
-        let is_end = line.contains("\"AttemptRefused\"") || line.contains("\"LookupEnded\"");
-        is_end && (line.contains("reconnect") || line.contains("unanswered"))
-    };
-    assert!(log.lines().any(told), "{log}");
+    let events = live.until(&asked.run, "AttemptRefused");
+    assert!(!crate::world::kinds(&events).contains(&"AttemptInDoubt"), "{events:?}");
+    assert_eq!(slack.posts().len(), 0);
     let asked_at = slack.count("renewals");
     assert_eq!(slack.told()["refused"], json!(["invalid_refresh_token"]));
     // it is not asked for again and again
-    let third = live.ask("third");
-    live.approve(&third);
+    let second = live.ask("again");
+    live.approve(&second);
     assert_eq!(slack.count("renewals"), asked_at);
     // the same account again: what was approved goes, once each
     connect(&live, &slack);
+    live.until(&asked.run, "RunCompleted");
     live.until(&second.run, "RunCompleted");
-    live.until(&third.run, "RunCompleted");
     let mut posts = slack.posts();
     posts.sort();
-    assert_eq!(posts, ["again", "third"]);
+    assert_eq!(posts, ["again", "late"]);
+}
+
+#[test]
+fn a_connection_by_oauth_is_not_rotated_by_hand_and_goes_on_as_it_was() {
+    let Some(slack) = Slack::start() else { return };
+    let live = engine(&slack);
+    connect(&live, &slack);
+    deploy(&live);
+    for field in ["access_token", "signing_secret"] {
+        let credential = format!("{field}=env:NEW");
+        let rotate =
+            ["integrations", "rotate", "slack", "--as", "author", "--credential", &credential];
+        let refused =
+            live.placet(rotate).env("NEW", "xoxb-by-hand-0123456789").run().expect_code(1);
+        assert!(
+            refused.stderr.contains("PL4003") && refused.stderr.contains("--oauth"),
+            "{}",
+            refused.stderr
+        );
+    }
+    assert_eq!(integration(&live)["credential_version"], 1);
+    let run = send(&live, "as before");
+    live.until(&run, "RunCompleted");
+    assert_eq!(slack.posts(), ["as before"]);
 }
 
 /// The connection, once it is held as failed.

@@ -89,7 +89,7 @@ fn sockets(strace: &Path, command: &[String], code: i32) -> Vec<String> {
 }
 
 /// `./tests/run` installs strace where it may; a machine without it skips by name, CI fails.
-fn strace_or_skip(test: &str) -> Option<PathBuf> {
+pub(crate) fn strace_or_skip(test: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path).map(|dir| dir.join("strace")).find(|at| at.is_file());
     if found.is_none() {

@@ -6,7 +6,7 @@ mod http;
 mod nats;
 
 pub(crate) use http::Door;
-pub(crate) use nats::{Desk, ballot, stream_is_the_log, stream_of};
+pub(crate) use nats::{Desk, Wiretap, ballot, stream_is_the_log, stream_of};
 
 use std::path::PathBuf;
 
@@ -50,6 +50,8 @@ pub(crate) struct Live {
     pub(crate) provider: Provider,
     nats: Option<String>,
     listen: String,
+    /// What its engine says of itself, where that is more than warnings.
+    log: Option<String>,
     /// Where its user keeps tokens; the project's own place without it.
     state: Option<PathBuf>,
     engine: Option<(Running, Door)>,
@@ -98,9 +100,25 @@ impl Live {
             provider: Provider::start(),
             nats: None,
             listen: "127.0.0.1:0".to_owned(),
+            log: None,
             state: None,
             engine: None,
         }
+    }
+
+    /// From its next start on it is at this NATS server.
+    pub(crate) fn use_nats(&mut self, server: &NatsServer) {
+        self.nats = Some(server.url());
+    }
+
+    /// From its next start on the engine says all that it can of itself.
+    pub(crate) fn log_all(&mut self) {
+        self.log = Some("trace".to_owned());
+    }
+
+    /// As [`Live::stopped`], with a NATS server for its engine.
+    pub(crate) fn stopped_on(server: &NatsServer) -> Self {
+        Self { nats: Some(server.url()), ..Self::stopped() }
     }
 
     /// Another project of the same user, whose engine listens at this address.
@@ -148,7 +166,10 @@ impl Live {
     pub(crate) fn dev(&self) -> Placet {
         let allow = self.provider.host_port();
         let dev = self.placet(["dev", ".", "--mode", "live", "--listen", &self.listen]);
-        let dev = dev.args(["--egress-allow", &allow]);
+        let mut dev = dev.args(["--egress-allow", &allow]);
+        if let Some(filter) = &self.log {
+            dev = dev.env("PLACET_LOG", filter);
+        }
         match &self.nats {
             Some(url) => dev.args(["--nats", url]),
             None => dev,

@@ -176,6 +176,7 @@ pub(crate) fn connection(provider: &str) -> Connect {
         label: "Simulated".into(),
         is_default: true,
         credential: None,
+        scopes: None,
     }
 }
 

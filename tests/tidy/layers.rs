@@ -79,6 +79,8 @@ const THEIRS: &[(&str, &[&str])] = &[
         ],
     ),
     ("reqwest", &["placet-egress"]),
+    ("hyper", &["placet-egress"]),
+    ("h2", &["placet-egress"]),
     ("rmcp", &["placet-mcp"]),
     ("rustls", &["placet-egress"]),
     ("secrecy", &["placet-vault"]),

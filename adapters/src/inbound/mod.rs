@@ -6,15 +6,18 @@
 
 mod ack;
 mod event;
+mod lifecycle;
 mod multipart;
 mod verify;
 
 pub use ack::{Ack, Reply};
 pub use event::Event;
+pub use lifecycle::{LifecycleCall, LifecycleStep, Subscribed, Subscribing};
 pub use verify::Unverified;
 
 pub(crate) use ack::Acks;
 pub(crate) use event::{Correlate, EventSpec, OwnTest, OwnValue, Source};
+pub(crate) use lifecycle::Listed;
 pub(crate) use verify::{
     Algorithm, Encoding, Given, KeyForm, Piece, SharedSecret, Signed, Stamp, Verify,
 };
@@ -65,38 +68,6 @@ pub(crate) struct Handshake {
     pub(crate) when: When,
     pub(crate) status: u16,
     pub(crate) body: Option<ValueTemplate>,
-}
-
-/// When a provider is told where to post.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum LifecycleStep {
-    Subscribe,
-    Renew,
-    Unsubscribe,
-}
-
-/// An operation that tells it, and its input; the address is `{input./hook_url}` in it.
-#[derive(Debug)]
-pub struct LifecycleCall {
-    pub(crate) operation: String,
-    pub(crate) with: ValueTemplate,
-}
-
-impl LifecycleCall {
-    /// The operation's name without its provider.
-    pub fn operation(&self) -> &str {
-        &self.operation
-    }
-
-    /// The operation's input for this address.
-    ///
-    /// # Errors
-    /// A placeholder that is absent.
-    pub fn input(&self, hook_url: &str, config: &Value) -> Result<Value, crate::EvalError> {
-        let input = serde_json::json!({ "hook_url": hook_url });
-        let scope = Scope { input: &input, config, ..empty_scope() };
-        Ok(self.with.value(&scope)?.unwrap_or(Value::Null))
-    }
 }
 
 /// One request that came in, as it was on the wire.
@@ -269,16 +240,7 @@ impl Handshake {
 }
 
 const fn empty_scope() -> Scope<'static> {
-    Scope {
-        input: &Value::Null,
-        response: &Value::Null,
-        headers: &[],
-        config: &Value::Null,
-        target: None,
-        send_id: "",
-        draft_time: Timestamp::EPOCH,
-        sent_at: None,
-    }
+    Scope::NOTHING
 }
 
 /// The value at a place of an arrival's body, as text.

@@ -4,13 +4,13 @@ use super::document::{
     AuthDoc, AuthKind, BasicDoc, IdentityDoc, ManifestDoc, PlacementDoc, SchemaDoc, ScopesDoc,
     ScopesFromDoc, SignScheme, TestDoc, WhenDoc,
 };
-use super::operation::{HeaderPlacement, Placement, Scheme, Signature};
+use super::operation::{ClientCertificate, HeaderPlacement, Placement, Scheme, Signature};
 use super::problem::Problems;
 use super::{
-    LoadContext, LoadError, Manifest, Operation, ScopeSet, check_answer, check_inbound,
-    check_limits, check_oauth, check_operation, check_request, check_undo, lint,
+    LoadContext, LoadError, Manifest, Operation, ScopeSet, check_answer, check_auth, check_inbound,
+    check_limits, check_notify, check_oauth, check_operation, check_request, check_undo, lint,
 };
-use crate::identity::{IdentityTest, NamedBy, ScopesFrom};
+use crate::identity::{IdentityTest, ModeFrom, NamedBy, ScopesFrom};
 use crate::oauth::GrantSpec;
 use crate::template::{Name, Template};
 use placet_schemas::Schema;
@@ -27,13 +27,29 @@ pub(super) struct Shared {
     pub(super) provider: String,
     pub(super) hosts: Arc<[String]>,
     pub(super) config_schema: Option<Arc<Schema>>,
+    pub(super) credential_schema: Option<Arc<Schema>>,
     pub(super) placement: Option<Placement>,
+    pub(super) client_certificate: Option<ClientCertificate>,
     pub(super) grant: Option<Arc<GrantSpec>>,
     pub(super) signature: Option<Signature>,
     /// The path segment that holds the secret, where a url does.
     pub(super) secret_segment: Option<String>,
     /// Auth placement and scheme as written, for the digest.
     pub(super) auth_digest_part: serde_json::Value,
+    /// Of every request, in this order.
+    pub(super) headers: Arc<[(String, Template)]>,
+    pub(super) api_version: Option<Arc<str>>,
+    /// The path segment that names the version, where a url does.
+    pub(super) version_segment: Option<String>,
+    /// The API's version as written, for the digest.
+    pub(super) api_version_part: Option<serde_json::Value>,
+    pub(super) mode_from: Option<ModeFrom>,
+}
+
+impl Shared {
+    pub(super) fn modes(&self) -> Arc<[String]> {
+        self.mode_from.as_ref().map(ModeFrom::modes).unwrap_or_default().into()
+    }
 }
 
 pub(super) fn manifest(
@@ -43,7 +59,6 @@ pub(super) fn manifest(
 ) -> Result<Manifest, LoadError> {
     let document = parse(text).map_err(|problems| problems.into_error(file))?;
     let mut problems = Problems::default();
-    refuse_what_is_not_built(&document, &mut problems);
     if document.manifest.value != 1 {
         problems.at_with_help(
             &document.manifest,
@@ -66,7 +81,7 @@ pub(super) fn manifest(
             operations.insert(checked.name().to_owned(), Arc::new(checked));
         }
     }
-    check_limits::check(&document, &[], &mut problems);
+    check_limits::check(&document, &shared.modes(), &mut problems);
     check_undo::planned(&document, &mut problems);
     lint::look_ups(&document, &operations, &mut problems);
     let test = document
@@ -80,7 +95,9 @@ pub(super) fn manifest(
     let inbound = document.inbound.as_ref().and_then(|inbound| {
         check_inbound::inbound(inbound, &shared.provider, &operations, &mut problems)
     });
-    let credential_schema = schema(document.credentials.as_ref(), context, &mut problems);
+    let notify = document.notify.as_ref().and_then(|notify| {
+        check_notify::notify(notify, &shared.provider, &operations, &mut problems)
+    });
     if !problems.is_empty() {
         return Err(problems.into_error(file));
     }
@@ -90,7 +107,7 @@ pub(super) fn manifest(
         category: document.category,
         planned: document.planned,
         config_schema: shared.config_schema,
-        credential_schema,
+        credential_schema: shared.credential_schema,
         scopes: document
             .scopes
             .into_iter()
@@ -98,8 +115,10 @@ pub(super) fn manifest(
             .collect(),
         test,
         revoke,
+        mode_from: shared.mode_from,
         grant: shared.grant,
         inbound,
+        notify,
         operations,
         source: Arc::from(text),
     })
@@ -120,10 +139,6 @@ fn parse(text: &str) -> Result<ManifestDoc, Problems> {
     serde_saphyr::from_str_with_options(text, options).map_err(|error| Problems::from_yaml(&error))
 }
 
-fn refuse_what_is_not_built(document: &ManifestDoc, problems: &mut Problems) {
-    problems.not_built(document.api_version.as_ref(), "api_version");
-}
-
 fn shared(document: &ManifestDoc, context: LoadContext<'_>, problems: &mut Problems) -> Shared {
     for host in &document.hosts {
         if !is_host(&host.value) {
@@ -140,11 +155,20 @@ fn shared(document: &ManifestDoc, context: LoadContext<'_>, problems: &mut Probl
         let hosts = grant_hosts(document, &[]);
         check_oauth::oauth(oauth, (auth, placement.as_ref(), &hosts), problems)
     });
+    let said = auth.value.placement.as_ref();
+    let mtls = said.and_then(|said| Some((said.value.mtls.as_ref()?, said)));
+    let client_certificate =
+        mtls.and_then(|(mtls, place)| check_auth::client_certificate(mtls, place, problems));
+    let credential_schema = schema(document.credentials.as_ref(), context, problems);
+    let mode_from = auth.value.mode_from.as_ref().and_then(|said| {
+        check_auth::mode_from(said, (&auth.value, credential_schema.as_deref()), problems)
+    });
     Shared {
         provider: document.provider.value.clone(),
         hosts: document.hosts.iter().map(|host| host.value.clone()).collect(),
         config_schema: schema(document.config.as_ref(), context, problems),
         placement,
+        client_certificate,
         grant,
         signature: auth.value.sign.as_ref().map(|sign| Signature {
             scheme: match sign.value.scheme {
@@ -157,11 +181,15 @@ fn shared(document: &ManifestDoc, context: LoadContext<'_>, problems: &mut Probl
             .placement
             .as_ref()
             .and_then(|placement| placement.value.path.clone()),
-        auth_digest_part: serde_json::json!({
-            "kind": auth.value.kind,
-            "placement": auth.value.placement.as_ref().map(|placement| &placement.value),
-            "sign": auth.value.sign.as_ref().map(|sign| &sign.value),
+        auth_digest_part: check_auth::digest_part(&auth.value),
+        headers: check_auth::shared_headers(document, problems).into(),
+        api_version: document.api_version.as_ref().map(|said| Arc::from(said.value.value.as_str())),
+        version_segment: document.api_version.as_ref().and_then(|said| said.value.path.clone()),
+        api_version_part: document.api_version.as_ref().map(|said| {
+            serde_json::to_value(&said.value).expect("a version of three texts is JSON")
         }),
+        credential_schema,
+        mode_from,
     }
 }
 
@@ -174,8 +202,6 @@ fn grant_hosts(document: &ManifestDoc, more: &[String]) -> Vec<String> {
 }
 
 fn placement(auth: &Spanned<AuthDoc>, problems: &mut Problems) -> Option<Placement> {
-    problems.not_built(auth.value.extra_headers.as_ref(), "auth.extra_headers");
-    problems.not_built(auth.value.mode_from.as_ref(), "auth.mode_from");
     let needs_placement = match auth.value.kind {
         AuthKind::ApiKey | AuthKind::Bearer | AuthKind::Oauth2Code => true,
         AuthKind::None | AuthKind::Caller => false,
@@ -192,12 +218,17 @@ fn placement(auth: &Spanned<AuthDoc>, problems: &mut Problems) -> Option<Placeme
         }
         return None;
     };
-    refuse_other_placements(&placement.value, problems);
+    if let Some(name) = &placement.value.query {
+        return check_auth::in_query(name, placement, problems);
+    }
     if let Some(basic) = &placement.value.basic {
         return basic_placement(basic, placement, problems);
     }
     if let Some(segment) = &placement.value.path {
         in_path(segment, placement, problems);
+        return None;
+    }
+    if placement.value.mtls.is_some() && placement.value.header.is_none() {
         return None;
     }
     let (Some(header), Some(value)) = (&placement.value.header, &placement.value.value) else {
@@ -241,11 +272,6 @@ fn in_path(segment: &str, placement: &Spanned<PlacementDoc>, problems: &mut Prob
     if !names_secret || segment.contains('/') || placement.value.header.is_some() {
         problems.at(placement, "auth.placement.path is one segment that names a secret");
     }
-}
-
-fn refuse_other_placements(placement: &PlacementDoc, problems: &mut Problems) {
-    problems.not_built(placement.query.as_ref(), "auth.placement.query");
-    problems.not_built(placement.mtls.as_ref(), "auth.placement.mtls");
 }
 
 fn schema(

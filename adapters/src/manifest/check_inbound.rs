@@ -1,16 +1,16 @@
 //! Checks of `inbound`: who may speak, what counts as an event, what is answered.
 
 use super::check_answer::{self, body_test, status_tests, when};
+use super::check_lifecycle::lifecycle;
 use super::check_request::pointer;
-use super::document::{BodyTestDoc, LookupDoc};
+use super::document::BodyTestDoc;
 use super::document_inbound::{
     AckDoc, AfterDoc, EventDoc, HandshakeDoc, InboundDoc, IntegrityDoc, PlacesDoc,
 };
 use super::problem::Problems;
 use super::{Operation, check_verify};
 use crate::inbound::{
-    Acks, Correlate, EventSpec, Handshake, Inbound, Integrity, LifecycleCall, LifecycleStep,
-    OwnTest, OwnValue, Source,
+    Acks, Correlate, EventSpec, Handshake, Inbound, Integrity, OwnTest, OwnValue, Source,
 };
 use crate::predicate::StatusTest;
 use crate::template::ValueTemplate;
@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Operations of the same manifest, by full name.
-type Operations = BTreeMap<String, Arc<Operation>>;
+pub(super) type Operations = BTreeMap<String, Arc<Operation>>;
 
 pub(super) fn inbound(
     document: &Spanned<InboundDoc>,
@@ -103,7 +103,11 @@ fn handshake(document: &Spanned<HandshakeDoc>, problems: &mut Problems) -> Optio
     })
 }
 
-fn value<T>(text: &Value, place: &Spanned<T>, problems: &mut Problems) -> Option<ValueTemplate> {
+pub(super) fn value<T>(
+    text: &Value,
+    place: &Spanned<T>,
+    problems: &mut Problems,
+) -> Option<ValueTemplate> {
     match ValueTemplate::parse(text) {
         Ok(value) => Some(value),
         Err(error) => {
@@ -257,29 +261,4 @@ fn acks(document: &Spanned<AckDoc>, never: &[Value], problems: &mut Problems) ->
         retry_later: shape.retry_later,
         body: shape.body.as_ref().map(|body| (body.media.clone(), body.text.clone())),
     })
-}
-
-fn lifecycle(
-    document: &InboundDoc,
-    provider: &str,
-    operations: &Operations,
-    problems: &mut Problems,
-) -> BTreeMap<LifecycleStep, LifecycleCall> {
-    let steps = [
-        (LifecycleStep::Subscribe, &document.subscribe),
-        (LifecycleStep::Renew, &document.renew),
-        (LifecycleStep::Unsubscribe, &document.unsubscribe),
-    ];
-    let mut calls = BTreeMap::new();
-    for (step, call) in steps {
-        let Some(call) = call else { continue };
-        let LookupDoc { op, with } = &call.value;
-        if !operations.contains_key(&format!("{provider}.{op}")) {
-            problems.at(call, format!("there is no operation {provider}.{op}"));
-        }
-        if let Some(with) = value(&Value::Object(with.clone()), call, problems) {
-            calls.insert(step, LifecycleCall { operation: op.clone(), with });
-        }
-    }
-    calls
 }

@@ -5,12 +5,12 @@ use super::check_answer::when;
 use super::check_request::{pointer, template};
 use super::document::AuthDoc;
 use super::document_oauth::{
-    BodyFormatDoc, ClientAuthDoc, OauthDoc, PkceDoc, RevokeAuthDoc, RevokeDoc, RevokeRequestDoc,
-    RevokeScope, RotatesDoc,
+    BodyFormatDoc, ClientAuthDoc, OauthDoc, PkceDoc, RevokeAlsoDoc, RevokeAuthDoc, RevokeDoc,
+    RevokeRequestDoc, RevokeScope, RotatesDoc,
 };
 use super::operation::Placement;
 use super::problem::Problems;
-use super::revoke::{RevokeAuth, RevokeRequest};
+use super::revoke::{RevokeAlso, RevokeAuth, RevokeRequest};
 use crate::oauth::{GrantSpec, Pkce, Rotates};
 use crate::predicate::When;
 use crate::template::{Name, Template};
@@ -111,6 +111,7 @@ fn credential_field(placement: &Placement) -> Option<String> {
             let field = fields.next();
             field.filter(|_| fields.next().is_none())
         }
+        Placement::Query { field, .. } => Some(field.clone()),
         Placement::Basic { .. } => None,
     }
 }
@@ -151,7 +152,6 @@ pub(super) fn revoke(
     problems: &mut Problems,
 ) -> Revoke {
     let shape = &document.value;
-    problems.not_built(shape.also.as_ref(), "revoke.also");
     let calls = matches!(shape.scope, RevokeScope::Token | RevokeScope::Grant);
     if shape.scope == RevokeScope::Webhook {
         problems.at(document, "revoke.scope: webhook is not built yet");
@@ -167,12 +167,29 @@ pub(super) fn revoke(
     let request = shape.request.as_ref().and_then(|request| {
         revoke_request(request, (placement, hosts), success.unwrap_or_default(), problems)
     });
+    let also = shape.also.iter().filter_map(|one| also(one, (placement, hosts), problems));
     Revoke {
         manual_url: shape.manual_url.clone(),
         shared_with: shape.shared_with.clone(),
         ends_grant: shape.scope == RevokeScope::Grant,
+        also: also.collect(),
         request,
     }
+}
+
+fn also(
+    document: &Spanned<RevokeAlsoDoc>,
+    allowed: (Option<&Placement>, &[String]),
+    problems: &mut Problems,
+) -> Option<RevokeAlso> {
+    let shape = &document.value;
+    if shape.ends.is_empty() || shape.ends.chars().any(char::is_control) {
+        problems.at(document, "revoke.also.ends names in a few words what it ends");
+    }
+    let success: Option<Vec<When>> =
+        shape.success_when.iter().map(|one| when(one, document, problems)).collect();
+    let request = revoke_request(&shape.request, allowed, success?, problems)?;
+    Some(RevokeAlso { ends: shape.ends.clone(), request })
 }
 
 fn revoke_request(

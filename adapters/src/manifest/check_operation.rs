@@ -4,7 +4,7 @@ use super::check::{Shared, schema_at};
 use super::document::OperationDoc;
 use super::operation::{Operation, RequestSpec};
 use super::problem::Problems;
-use super::{LoadContext, check_answer, check_delivery, check_request, lint};
+use super::{LoadContext, check_answer, check_auth, check_delivery, check_request, lint};
 use crate::mock::Mock;
 use crate::pointer::Pointer;
 use placet_model::{Digest, canonical};
@@ -63,6 +63,10 @@ pub(super) fn operation(
         config_schema: shared.config_schema.clone(),
         hosts: Arc::clone(&shared.hosts),
         placement: shared.placement.clone(),
+        client_certificate: shared.client_certificate.clone(),
+        shared_headers: Arc::clone(&shared.headers),
+        api_version: shared.api_version.clone(),
+        modes: shared.modes(),
         grant: shared.grant.clone(),
         signature: shared.signature.clone(),
         target,
@@ -106,6 +110,7 @@ fn lint_request(
     let RequestSpec::Template(template) = request else { return };
     lint::hosts(template, &document.value, shared, problems);
     lint::secret_in_url(template, &document.value, shared, problems);
+    check_auth::fits(template, &document.value, shared, problems);
     lint::sign_has_key(template, &document.value, shared, problems);
     lint::read_is_believable(template, document, (full_name, context.origin), problems);
 }
@@ -148,7 +153,7 @@ fn semantic_digest(
     shape: &OperationDoc,
     shared: &Shared,
 ) -> Result<Digest, canonical::Error> {
-    canonical::digest(&json!({
+    let mut part = json!({
         "v": 1,
         "operation": full_name,
         "effect": shape.effect.value,
@@ -158,5 +163,10 @@ fn semantic_digest(
         "delivery": shape.delivery.as_ref().map(|delivery| &delivery.value),
         "auth": shared.auth_digest_part,
         "hosts": &*shared.hosts,
-    }))
+    });
+    // only where it is said: what says nothing of it keeps the digest that it always had
+    if let Some(version) = &shared.api_version_part {
+        part["api_version"] = version.clone();
+    }
+    canonical::digest(&part)
 }

@@ -2,7 +2,9 @@
 //! stands in `check` and `lint`. Fields of later capabilities are known here by name, so that
 //! they are refused as *not built yet* and never ignored.
 
+use super::check_notify::NotifyDoc;
 use super::check_undo::UndoDoc;
+use super::document_auth::{ApiVersionDoc, ModeFromDoc};
 use super::document_inbound::InboundDoc;
 use super::document_limits::LimitDoc;
 use super::document_oauth::{OauthDoc, RevokeDoc};
@@ -35,11 +37,12 @@ pub(super) struct ManifestDoc {
     pub(super) test: Option<Spanned<TestDoc>>,
     #[serde(default)]
     pub(super) operations: BTreeMap<String, Spanned<OperationDoc>>,
-    pub(super) api_version: NotBuilt,
+    pub(super) api_version: Option<Spanned<ApiVersionDoc>>,
     pub(super) revoke: Option<Spanned<RevokeDoc>>,
     #[serde(default)]
     pub(super) limits: Vec<Spanned<LimitDoc>>,
     pub(super) inbound: Option<Spanned<InboundDoc>>,
+    pub(super) notify: Option<Spanned<NotifyDoc>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -55,8 +58,9 @@ pub(super) struct AuthDoc {
     pub(super) placement: Option<Spanned<PlacementDoc>>,
     pub(super) sign: Option<Spanned<SignDoc>>,
     pub(super) oauth: Option<Spanned<OauthDoc>>,
-    pub(super) extra_headers: NotBuilt,
-    pub(super) mode_from: NotBuilt,
+    /// Headers of every request, besides the credential's.
+    pub(super) extra_headers: Option<Spanned<BTreeMap<String, String>>>,
+    pub(super) mode_from: Option<Spanned<ModeFromDoc>>,
 }
 
 /// How a provider knows who calls. The kinds that need a dance (OAuth, JWT) are connected by the
@@ -81,15 +85,27 @@ pub(super) struct PlacementDoc {
     pub(super) header: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) value: Option<String>,
-    #[serde(skip_serializing)]
-    pub(super) query: NotBuilt,
+    /// The parameter of the query that holds the secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) query: Option<String>,
     /// The path segment that holds the secret, as it stands in each url: `bot{secret:token}`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) path: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) basic: Option<BasicDoc>,
-    #[serde(skip_serializing)]
-    pub(super) mtls: NotBuilt,
+    /// Alone, or with any of the others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) mtls: Option<MtlsDoc>,
+}
+
+/// A certificate of ours that the provider asks for while the connection is made.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MtlsDoc {
+    /// Field of the credentials: the chain, as PEM.
+    pub(super) certificate: String,
+    /// Field of the credentials: its private key, as PEM.
+    pub(super) key: String,
 }
 
 /// `Authorization: Basic`, of a user that is no secret and a credential field.

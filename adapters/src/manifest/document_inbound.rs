@@ -1,6 +1,6 @@
 //! The shape of `inbound`, as facts/manifest.md draws it.
 
-use super::document::{BodyTestDoc, LookupDoc, WhenDoc};
+use super::document::{BodyTestDoc, WaitUnit, WhenDoc};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use serde_saphyr::Spanned;
@@ -20,9 +20,44 @@ pub(super) struct InboundDoc {
     pub(super) deadline_ms: Spanned<u32>,
     /// Bytes of a body at most, where they are many.
     pub(super) body_max: Option<Spanned<u32>>,
-    pub(super) subscribe: Option<Spanned<LookupDoc>>,
-    pub(super) renew: Option<Spanned<LookupDoc>>,
-    pub(super) unsubscribe: Option<Spanned<LookupDoc>>,
+    pub(super) subscribe: Option<Spanned<LifecycleDoc>>,
+    pub(super) renew: Option<Spanned<LifecycleDoc>>,
+    pub(super) unsubscribe: Option<Spanned<LifecycleDoc>>,
+    /// What stands at the provider: how a subscription that nobody remembers is found again.
+    pub(super) find: Option<Spanned<LifecycleDoc>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LifecycleDoc {
+    pub(super) op: String,
+    #[serde(default)]
+    pub(super) with: Map<String, Value>,
+    /// Where the answer has the provider's own id: of the one made, or of each in the list.
+    pub(super) id: Option<String>,
+    /// When it ends by itself.
+    pub(super) expires: Option<ExpiresDoc>,
+    /// Made again so often, at the latest.
+    pub(super) every_s: Option<u32>,
+    /// A secret that the provider makes, and the credential field that keeps it.
+    pub(super) secret: Option<MadeSecretDoc>,
+    /// Of `find`: where the list stands, and where each has its address.
+    pub(super) list: Option<String>,
+    pub(super) url: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExpiresDoc {
+    pub(super) at: String,
+    pub(super) unit: WaitUnit,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MadeSecretDoc {
+    pub(super) at: String,
+    pub(super) field: String,
 }
 
 #[derive(Debug, Deserialize)]

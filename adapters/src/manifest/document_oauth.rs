@@ -97,7 +97,20 @@ pub(super) struct RevokeDoc {
     /// How its answer says that it is done; any 2xx if not said.
     #[serde(default)]
     pub(super) success_when: Vec<WhenDoc>,
-    pub(super) also: super::document::NotBuilt,
+    /// What else is ended at the provider, before the credential is: it may be what that takes.
+    #[serde(default)]
+    pub(super) also: Vec<Spanned<RevokeAlsoDoc>>,
+}
+
+/// One thing more that a disconnect ends.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RevokeAlsoDoc {
+    /// What it ends, as it stands in a sentence.
+    pub(super) ends: String,
+    pub(super) request: Spanned<RevokeRequestDoc>,
+    #[serde(default)]
+    pub(super) success_when: Vec<WhenDoc>,
 }
 
 #[derive(Debug, Deserialize)]

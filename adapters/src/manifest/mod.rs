@@ -3,9 +3,12 @@
 
 mod check;
 mod check_answer;
+mod check_auth;
 mod check_delivery;
 mod check_inbound;
+mod check_lifecycle;
 mod check_limits;
+mod check_notify;
 mod check_oauth;
 mod check_operation;
 mod check_request;
@@ -13,6 +16,7 @@ mod check_state;
 mod check_undo;
 mod check_verify;
 mod document;
+mod document_auth;
 mod document_inbound;
 mod document_limits;
 mod document_oauth;
@@ -21,15 +25,16 @@ mod operation;
 mod problem;
 mod revoke;
 
-pub use operation::{Absent, Delivery, Operation, Reconcile, Scheme};
+pub use operation::{Absent, ClientCertificate, Delivery, Operation, Reconcile, Scheme};
 pub(crate) use operation::{
     BodyTemplate, MatchHow, MatchTest, Placement, RequestSpec, RequestTemplate,
 };
 pub use problem::{LoadError, Problem};
-pub use revoke::{Revoke, Revoked};
+pub use revoke::{Revoke, RevokeAlso, Revoked};
 
-use crate::identity::IdentityTest;
+use crate::identity::{IdentityTest, ModeFrom};
 use crate::inbound::Inbound;
+use crate::notify::NotifyRoute;
 use crate::oauth::GrantSpec;
 use placet_model::Digest;
 use placet_schemas::{Registry, Schema, Violations};
@@ -49,8 +54,10 @@ pub struct Manifest {
     scopes: BTreeMap<String, ScopeSet>,
     test: Option<IdentityTest>,
     revoke: Option<Revoke>,
+    mode_from: Option<ModeFrom>,
     grant: Option<Arc<GrantSpec>>,
     inbound: Option<Inbound>,
+    notify: Option<NotifyRoute>,
     operations: BTreeMap<String, Arc<Operation>>,
     source: Arc<str>,
 }
@@ -135,6 +142,11 @@ impl Manifest {
         self.test.as_ref()
     }
 
+    /// How a credential shows its mode (test, live); none where a provider has one mode.
+    pub const fn mode_from(&self) -> Option<&ModeFrom> {
+        self.mode_from.as_ref()
+    }
+
     /// What a disconnect says about the credential.
     pub const fn revoke(&self) -> Option<&Revoke> {
         self.revoke.as_ref()
@@ -148,6 +160,11 @@ impl Manifest {
     /// What the provider posts to us, and how it is known to be the provider.
     pub const fn inbound(&self) -> Option<&Inbound> {
         self.inbound.as_ref()
+    }
+
+    /// Which channel the provider carries, for telling a project's own people something.
+    pub const fn notify(&self) -> Option<&NotifyRoute> {
+        self.notify.as_ref()
     }
 
     /// By full name, sorted.

@@ -35,6 +35,12 @@ pub struct Operation {
     pub(crate) config_schema: Option<Arc<Schema>>,
     pub(crate) hosts: Arc<[String]>,
     pub(crate) placement: Option<Placement>,
+    pub(crate) client_certificate: Option<ClientCertificate>,
+    /// Of every request of the provider: the API's version, and what else it is told.
+    pub(crate) shared_headers: Arc<[(String, Template)]>,
+    pub(crate) api_version: Option<Arc<str>>,
+    /// The modes that a credential of this provider can have.
+    pub(crate) modes: Arc<[String]>,
     pub(crate) grant: Option<Arc<GrantSpec>>,
     pub(crate) signature: Option<Signature>,
     pub(crate) target: Option<TargetSpec>,
@@ -116,6 +122,11 @@ impl Operation {
         &self.mock
     }
 
+    /// The certificate by which we are known on the connection; none where requests show who calls.
+    pub const fn client_certificate(&self) -> Option<&ClientCertificate> {
+        self.client_certificate.as_ref()
+    }
+
     /// How the token behind its credential is renewed; none where it is not.
     pub const fn grant(&self) -> Option<&Arc<GrantSpec>> {
         self.grant.as_ref()
@@ -165,6 +176,30 @@ pub(crate) enum Placement {
         user: Template,
         password: String,
     },
+    /// A parameter of the query, and the credential field of its value.
+    Query {
+        name: String,
+        field: String,
+    },
+}
+
+/// The credential fields of a certificate that is shown while the connection is made, and of its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCertificate {
+    pub(crate) chain: String,
+    pub(crate) key: String,
+}
+
+impl ClientCertificate {
+    /// The field that holds the chain, as PEM, our own certificate first.
+    pub fn chain(&self) -> &str {
+        &self.chain
+    }
+
+    /// The field that holds the private key, as PEM.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
 }
 
 #[derive(Debug, Clone)]

@@ -9,7 +9,6 @@ use crate::template::{Name, Scope, Segment, Template};
 use crate::transport::Answer;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use placet_model::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use zeroize::Zeroizing;
@@ -23,7 +22,47 @@ pub struct Revoke {
     pub shared_with: Option<String>,
     /// Whether the call ends all that the person has given the app, and not this token alone.
     pub ends_grant: bool,
+    /// What else is ended, in this order, before the credential is.
+    pub(crate) also: Vec<RevokeAlso>,
     pub(crate) request: Option<RevokeRequest>,
+}
+
+/// One thing more that a disconnect ends at the provider: a webhook, a watch, a second token.
+#[derive(Debug)]
+pub struct RevokeAlso {
+    pub(crate) ends: String,
+    pub(crate) request: RevokeRequest,
+}
+
+impl RevokeAlso {
+    /// What it ends, as it stands in a sentence.
+    pub fn ends(&self) -> &str {
+        &self.ends
+    }
+
+    /// The request that ends it; none where the credential lacks what it takes.
+    pub fn request(
+        &self,
+        settings: &Value,
+        fields: &BTreeMap<String, SecretText>,
+    ) -> Option<FilledRequest> {
+        self.request.asked(settings, fields)
+    }
+
+    /// What an answer to it is worth.
+    pub fn outcome(&self, answer: &Answer) -> Revoked {
+        self.request.outcome(answer)
+    }
+
+    /// How it went, for a person.
+    pub fn words(&self, revoked: &Revoked) -> String {
+        let ends = &self.ends;
+        match revoked {
+            Revoked::Yes => format!("{ends} ended with it"),
+            Revoked::NoCall => format!("{ends} goes on: the credential lacks what ends it"),
+            Revoked::No { words } => format!("{ends} did not end ({words})"),
+        }
+    }
 }
 
 /// The call that takes a credential back.
@@ -64,34 +103,25 @@ impl Revoke {
         settings: &Value,
         fields: &BTreeMap<String, SecretText>,
     ) -> Option<FilledRequest> {
-        let request = self.request.as_ref()?;
-        if request.oauth_only && !fields.contains_key(CLIENT_ID) {
-            return None;
-        }
-        request.filled(settings, fields)
+        self.request.as_ref()?.asked(settings, fields)
+    }
+
+    /// What else is ended, in the order in which it is asked for.
+    pub fn also(&self) -> &[RevokeAlso] {
+        &self.also
     }
 
     /// What an answer to it is worth.
     pub fn outcome(&self, answer: &Answer) -> Revoked {
-        let Some(request) = &self.request else { return Revoked::NoCall };
-        let response = match answer {
-            Ok(response) => response,
-            Err(failed) => return Revoked::No { words: failed.to_string() },
-        };
-        let observed = Observed::new(answer);
-        let good = (200..=299).contains(&response.status)
-            && request.success.iter().all(|when| when.holds(&observed));
-        if good {
-            return Revoked::Yes;
-        }
-        let said = crate::oauth::provider_words(observed.body.as_ref().unwrap_or(&Value::Null));
-        let status = format!("it answered with status {}", response.status);
-        Revoked::No { words: if said.is_empty() { status } else { format!("{status}: {said}") } }
+        self.request.as_ref().map_or(Revoked::NoCall, |request| request.outcome(answer))
     }
 
     /// What a disconnect does, before it is known how it goes.
     pub fn in_words(&self) -> String {
-        self.words(if self.request.is_some() { &Revoked::Yes } else { &Revoked::NoCall })
+        let of_it =
+            self.words(if self.request.is_some() { &Revoked::Yes } else { &Revoked::NoCall });
+        let also = self.also.iter().map(|also| also.words(&Revoked::Yes));
+        std::iter::once(of_it).chain(also).collect::<Vec<_>>().join("; ")
     }
 
     /// What a person must know after a disconnect.
@@ -119,6 +149,33 @@ impl Revoke {
 }
 
 impl RevokeRequest {
+    fn asked(
+        &self,
+        settings: &Value,
+        fields: &BTreeMap<String, SecretText>,
+    ) -> Option<FilledRequest> {
+        if self.oauth_only && !fields.contains_key(CLIENT_ID) {
+            return None;
+        }
+        self.filled(settings, fields)
+    }
+
+    fn outcome(&self, answer: &Answer) -> Revoked {
+        let response = match answer {
+            Ok(response) => response,
+            Err(failed) => return Revoked::No { words: failed.to_string() },
+        };
+        let observed = Observed::new(answer);
+        let good = (200..=299).contains(&response.status)
+            && self.success.iter().all(|when| when.holds(&observed));
+        if good {
+            return Revoked::Yes;
+        }
+        let said = crate::oauth::provider_words(observed.body.as_ref().unwrap_or(&Value::Null));
+        let status = format!("it answered with status {}", response.status);
+        Revoked::No { words: if said.is_empty() { status } else { format!("{status}: {said}") } }
+    }
+
     fn filled(
         &self,
         settings: &Value,
@@ -172,17 +229,7 @@ fn filled(
     (settings, fields): (&Value, &BTreeMap<String, SecretText>),
     write: fn(&str) -> String,
 ) -> Option<SecretText> {
-    let nothing = Value::Null;
-    let scope = Scope {
-        input: &nothing,
-        response: &nothing,
-        headers: &[],
-        config: settings,
-        target: None,
-        send_id: "",
-        draft_time: Timestamp::EPOCH,
-        sent_at: None,
-    };
+    let scope = Scope { config: settings, ..Scope::NOTHING };
     let mut out = Zeroizing::new(String::new());
     for segment in template.segments(&scope).ok()?? {
         match segment {

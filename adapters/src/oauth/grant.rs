@@ -351,17 +351,7 @@ fn seconds(value: &Value) -> Option<u64> {
 
 /// An address with the integration's settings in it.
 fn address(template: &Template, settings: &Value) -> Result<Url, GrantError> {
-    let nothing = Value::Null;
-    let scope = Scope {
-        input: &nothing,
-        response: &nothing,
-        headers: &[],
-        config: settings,
-        target: None,
-        send_id: "",
-        draft_time: Timestamp::EPOCH,
-        sent_at: None,
-    };
+    let scope = Scope { config: settings, ..Scope::NOTHING };
     let text = template.text(&scope).ok().flatten().ok_or(GrantError::Settings)?;
     crate::render::checked_url(&text).map_err(|_no_url| GrantError::Settings)
 }

@@ -69,13 +69,11 @@ pub fn render(operation: &Operation, given: RenderInput<'_>) -> Result<Rendered,
     }
     let mut scope = Scope {
         input: given.input,
-        response: &Value::Null,
-        headers: &[],
         config: &settings,
-        target: None,
         send_id: given.send_id,
         draft_time: given.draft_time,
-        sent_at: None,
+        api_version: operation.api_version.as_deref(),
+        ..Scope::NOTHING
     };
     let target = target(operation, &scope)?;
     scope.target = target.as_ref();
@@ -94,16 +92,7 @@ pub fn target_of(operation: &Operation, input: &Value) -> Option<Target> {
 
 /// The target that an input names under these settings.
 pub fn target_under(operation: &Operation, input: &Value, settings: &Value) -> Option<Target> {
-    let scope = Scope {
-        input,
-        response: &Value::Null,
-        headers: &[],
-        config: settings,
-        target: None,
-        send_id: "",
-        draft_time: Timestamp::EPOCH,
-        sent_at: None,
-    };
+    let scope = Scope { input, config: settings, ..Scope::NOTHING };
     target(operation, &scope).ok().flatten()
 }
 
@@ -140,10 +129,13 @@ fn from_template(
 ) -> Result<PreparedRequest, Error> {
     let for_mail = is_mail_method(&template.method);
     let schemes = if for_mail { url::MAIL_SCHEMES } else { url::WEB_SCHEMES };
-    let url = url::from_template(&template.url, (&template.query, schemes), scope)?;
+    let mut url = url::from_template(&template.url, (&template.query, schemes), scope)?;
+    if let Some(Placement::Query { name, field }) = &operation.placement {
+        url::with_secret(&mut url, name, field);
+    }
     url::check_host(&url, operation, &template.url)?;
     let mut headers = Vec::new();
-    for (name, value) in &template.headers {
+    for (name, value) in operation.shared_headers.iter().chain(&template.headers) {
         if let Some(value) = holed(operation, value, scope)? {
             headers.push((name.clone(), value));
         }
@@ -184,7 +176,7 @@ fn credential(
     scope: &Scope<'_>,
 ) -> Result<Option<(String, HoledText)>, Error> {
     match &operation.placement {
-        None => Ok(None),
+        None | Some(Placement::Query { .. }) => Ok(None),
         Some(Placement::Header(placement)) => {
             let value = holed(operation, &placement.value, scope)?;
             Ok(value.map(|value| (placement.header.clone(), value)))
@@ -243,7 +235,12 @@ fn hole(operation: &Operation, name: &Name) -> Hole {
         | Name::SendBase32Hex
         | Name::DraftTime
         | Name::SentAtMinus(_)
-        | Name::SentAtMinusIso(_) => unreachable!("only holes stay open: Name::is_hole"),
+        | Name::SentAtMinusIso(_)
+        | Name::ApiVersion
+        | Name::Mode
+        | Name::Money
+        | Name::Lookup(_)
+        | Name::PageCursor => unreachable!("only holes stay open: Name::is_hole"),
     }
 }
 

@@ -70,6 +70,17 @@ pub(super) fn from_template(
     Ok(HoledText(before))
 }
 
+/// The secret as the last parameter of the query: a hole until the bytes leave.
+pub(super) fn with_secret(url: &mut HoledText, name: &str, field: &str) {
+    let asks = url.0.iter().any(|part| stand_in(part).contains('?'));
+    let text = format!("{}{}=", if asks { '&' } else { '?' }, encode(name));
+    match url.0.last_mut() {
+        Some(HoledPart::Text(before)) => before.push_str(&text),
+        Some(HoledPart::Hole(_)) | None => url.0.push(HoledPart::Text(text)),
+    }
+    url.0.push(HoledPart::Hole(Hole { hole: HoleKind::Credential, name: field.to_owned() }));
+}
+
 const fn stand_in(part: &HoledPart) -> &str {
     match part {
         HoledPart::Text(text) => text.as_str(),

@@ -19,6 +19,35 @@ pub(crate) struct Scope<'a> {
     pub(crate) draft_time: Timestamp,
     /// When the attempt in doubt began; only a reconcile look-up has it.
     pub(crate) sent_at: Option<Timestamp>,
+    /// The version of the API that the manifest pins.
+    pub(crate) api_version: Option<&'a str>,
+    /// The mode of the credential; only the head of a card and an identity's label have it.
+    pub(crate) mode: Option<&'a str>,
+    /// What a read before the approval has found; only the head of a card has it.
+    pub(crate) lookup: Option<&'a Value>,
+    /// The amount in words; only the head of a card has it.
+    pub(crate) money: Option<&'a str>,
+    /// Where the next page begins; only a read that follows pages has it.
+    pub(crate) cursor: Option<&'a Value>,
+}
+
+impl Scope<'_> {
+    /// Sees nothing: what a place may see is said where the scope is made.
+    pub(crate) const NOTHING: Scope<'static> = Scope {
+        input: &Value::Null,
+        response: &Value::Null,
+        headers: &[],
+        config: &Value::Null,
+        target: None,
+        send_id: "",
+        draft_time: Timestamp::EPOCH,
+        sent_at: None,
+        api_version: None,
+        mode: None,
+        lookup: None,
+        money: None,
+        cursor: None,
+    };
 }
 
 /// A template that cannot be filled in.
@@ -120,6 +149,7 @@ impl Name {
     /// The value, `None` if absent; JSON null counts as absent.
     fn resolve(&self, scope: &Scope<'_>) -> Result<Option<Value>, Error> {
         let present = |value: Option<&Value>| value.filter(|value| !value.is_null()).cloned();
+        let word = |word: &str| Value::String(word.to_owned());
         Ok(match self {
             Self::Input(pointer) if pointer.is_pattern() => list(pointer.all(scope.input)),
             Self::Input(pointer) => present(pointer.get(scope.input)),
@@ -147,6 +177,11 @@ impl Name {
                 let text = Timestamp::from_millis(secs * 1000).to_string();
                 Value::String(text.replace(".000Z", "Z"))
             }),
+            Self::ApiVersion => scope.api_version.map(word),
+            Self::Mode => scope.mode.map(word),
+            Self::Money => scope.money.map(word),
+            Self::Lookup(pointer) => present(scope.lookup.and_then(|found| pointer.get(found))),
+            Self::PageCursor => present(scope.cursor),
             Self::Secret(_) | Self::AttemptTimestamp | Self::AttemptSignature => {
                 return Err(Error::HoleHere { name: self.label() });
             }
@@ -167,6 +202,11 @@ impl Name {
             Self::DraftTime => "draft.time".to_owned(),
             Self::SentAtMinus(seconds) => format!("sent_at_minus:{seconds}"),
             Self::SentAtMinusIso(seconds) => format!("sent_at_minus_iso:{seconds}"),
+            Self::ApiVersion => "api_version".to_owned(),
+            Self::Mode => "mode".to_owned(),
+            Self::Money => "money".to_owned(),
+            Self::Lookup(pointer) => format!("lookup.{pointer}"),
+            Self::PageCursor => "page.cursor".to_owned(),
             Self::Secret(name) => format!("secret:{name}"),
             Self::AttemptTimestamp => "attempt.timestamp".to_owned(),
             Self::AttemptSignature => "attempt.signature".to_owned(),

@@ -65,6 +65,16 @@ pub(crate) enum Name {
     SentAtMinus(u32),
     /// `{sent_at_minus_iso:S}`: the same moment as RFC 3339, to the second.
     SentAtMinusIso(u32),
+    /// `{api_version}`: the version that the manifest pins.
+    ApiVersion,
+    /// `{mode}`: of the credential, on cards and in labels only.
+    Mode,
+    /// `{money}`: the amount in words, on cards only.
+    Money,
+    /// `{lookup./ptr}`: what the read before the approval has found, on cards only.
+    Lookup(Pointer),
+    /// `{page.cursor}`: where the next page begins.
+    PageCursor,
     /// `{secret:name}`: a named hole.
     Secret(String),
     /// `{attempt.timestamp}`: a hole.

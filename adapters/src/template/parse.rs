@@ -67,6 +67,9 @@ fn name(text: &str) -> Result<Name, Error> {
     if let Some(rest) = text.strip_prefix("input.") {
         return Pointer::parse(rest).map(Name::Input).map_err(|_ignored| unknown());
     }
+    if let Some(rest) = text.strip_prefix("lookup.") {
+        return pointer(rest).map(Name::Lookup);
+    }
     if let Some(rest) = text.strip_prefix("target.") {
         return word(rest).map(Name::TargetPart);
     }
@@ -94,10 +97,11 @@ fn name(text: &str) -> Result<Name, Error> {
         "draft.time" => Ok(Name::DraftTime),
         "attempt.timestamp" => Ok(Name::AttemptTimestamp),
         "attempt.signature" => Ok(Name::AttemptSignature),
-        "page.cursor" | "mode" | "money" => Err(Error::NotBuilt { name: text.to_owned() }),
-        _ if text.starts_with("lookup.") || text.starts_with("connection.") => {
-            Err(Error::NotBuilt { name: text.to_owned() })
-        }
+        "api_version" => Ok(Name::ApiVersion),
+        "mode" => Ok(Name::Mode),
+        "money" => Ok(Name::Money),
+        "page.cursor" => Ok(Name::PageCursor),
+        _ if text.starts_with("connection.") => Err(Error::NotBuilt { name: text.to_owned() }),
         _ => Err(unknown()),
     }
 }
@@ -153,8 +157,11 @@ mod tests {
 
     #[test]
     fn names_of_later_capabilities_say_so() {
-        for later in ["{page.cursor}", "{lookup./currency}", "{connection.bot_id}", "{mode}"] {
+        for later in ["{connection.bot_id}"] {
             assert!(matches!(template(later), Err(Error::NotBuilt { .. })), "{later}");
+        }
+        for built in ["{page.cursor}", "{lookup./currency}", "{mode}", "{money}", "{api_version}"] {
+            assert!(template(built).is_ok(), "{built}");
         }
     }
 }

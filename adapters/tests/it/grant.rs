@@ -249,6 +249,35 @@ fn a_disconnect_asks_the_provider_to_take_it_back_or_says_that_nobody_can() {
     );
 }
 
+#[test]
+fn what_else_a_disconnect_ends_is_asked_for_one_by_one_and_each_says_how_it_went() {
+    let revoke = "revoke:\n  scope: none\n  also:\n    - {ends: the webhook, request: {method: DELETE, \
+         url: \"https://api.acme.example/hooks\", auth: token}, success_when: [{body: {at: /ok, is: true}}]}\n    \
+         - {ends: the refresh token, request: {method: POST, url: \"https://api.acme.example/revoke\", \
+         auth: none, body: {token: \"{secret:refresh_token}\"}}}\noperations:";
+    let own = load(&OWN.replacen("operations:", revoke, 1)).unwrap();
+    let revoke = own.manifest("acme").unwrap().revoke().unwrap();
+    let fields = BTreeMap::from([("access_token".to_owned(), SecretText::new("t"))]);
+    let [webhook, refresh] = revoke.also() else { panic!("there are two") };
+    let request = webhook.request(&Value::Null, &fields).unwrap();
+    assert_eq!(
+        (request.method.as_str(), request.url.expose()),
+        ("DELETE", "https://api.acme.example/hooks")
+    );
+    let good = webhook.outcome(&answered(200, &json!({"ok": true})));
+    assert_eq!(webhook.words(&good), "the webhook ended with it");
+    let no = webhook.outcome(&answered(200, &json!({"ok": false, "error": "gone"})));
+    let told = webhook.words(&no);
+    assert!(told.contains("the webhook did not end") && told.contains("gone"), "{told}");
+    assert!(refresh.request(&Value::Null, &fields).is_none(), "there is no refresh token");
+    assert!(refresh.words(&Revoked::NoCall).contains("goes on"));
+    assert_eq!(revoke.outcome(&answered(200, &json!({}))), Revoked::NoCall);
+    let elsewhere = "operations:";
+    let by = "revoke: {scope: none, also: [{ends: x, request: {method: POST, url: \"https://evil.example/\", auth: token}}]}\noperations:";
+    let error = load(&OWN.replacen(elsewhere, by, 1)).unwrap_err();
+    assert!(error.contains("https at one of the manifest's hosts"), "{error}");
+}
+
 const OWN: &str = r#"manifest: 1
 provider: acme
 title: Acme

@@ -16,6 +16,7 @@ mod openapi;
 mod output;
 mod render;
 mod secrets;
+mod shared;
 mod signatures;
 mod support;
 mod table;

@@ -56,16 +56,17 @@ fn the_identity_test_pins_id_and_tenant_and_reads_the_scopes() {
     let test = crate::support::ADAPTERS.manifest("slack").unwrap().identity_test().unwrap();
     let body = json!({"ok": true, "team": "Acme", "user": "placet", "team_id": "T1", "user_id": "U1", "bot_id": "B1"});
     let account = test
-        .account(&answer(
-            200,
-            &[("x-oauth-scopes", "chat:write, channels:read")],
-            &body.to_string(),
-        ))
+        .account(
+            &answer(200, &[("x-oauth-scopes", "chat:write, channels:read")], &body.to_string()),
+            None,
+        )
         .unwrap()
         .unwrap();
     assert_eq!((account.identity.id.as_str(), account.identity.tenant.as_str()), ("B1", "T1"));
     assert_eq!(account.label, "Acme / placet");
     assert_eq!(account.scopes.unwrap(), ["chat:write", "channels:read"]);
-    assert!(test.account(&answer(200, &[], r#"{"ok":false,"error":"invalid_auth"}"#)).is_err());
-    assert!(test.account(&answer(200, &[], r#"{"ok":true,"team_id":"T1"}"#)).is_err());
+    assert!(
+        test.account(&answer(200, &[], r#"{"ok":false,"error":"invalid_auth"}"#), None).is_err()
+    );
+    assert!(test.account(&answer(200, &[], r#"{"ok":true,"team_id":"T1"}"#), None).is_err());
 }

@@ -2,11 +2,12 @@
 
 use placet_adapters::render::Error;
 use placet_adapters::{
-    Adapters, Answer, Classified, Operation, RenderInput, Rendered, Response, Sent, classify,
-    render,
+    Adapters, Answer, Classified, ManifestFile, Operation, RenderInput, Rendered, Response, Sent,
+    classify, render,
 };
 use placet_model::Timestamp;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 pub(crate) static ADAPTERS: LazyLock<Adapters> = LazyLock::new(Adapters::shipped);
@@ -49,6 +50,18 @@ pub(crate) fn classified(name: &str, answer: &Answer) -> Classified {
     let (input, settings) = (json!({"channel": "C123", "text": "hi"}), json!({}));
     let sent = Sent { input: &input, settings: &settings, send_id: SEND_ID };
     classify(&operation(name), answer, sent, draft_time())
+}
+
+/// A project whose one manifest this is, beside the shipped ones; what is wrong with it otherwise.
+pub(crate) fn load(text: &str, schemas: &[(&str, &str)]) -> Result<Adapters, String> {
+    let read = |path: &str| {
+        let found = schemas.iter().find(|(known, _)| *known == path);
+        found.map(|(_, text)| (*text).to_owned())
+    };
+    let path = "adapters/acme.yaml".to_owned();
+    let file = ManifestFile { path, text: text.to_owned() };
+    Adapters::with_project(&[file], &read, &BTreeSet::new())
+        .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
 }
 
 /// `fixtures/providers/<provider>/<name>` of every provider that has one, with its path.

@@ -107,6 +107,7 @@ fn to_json(manifest: &Manifest) -> Value {
         "status": manifest.badge().word(),
         "operations": operations.collect::<Vec<_>>(),
         "settings_schema": manifest.config_schema().map(|schema| schema.document().clone()),
+        "credential_schema": manifest.credential_schema().map(|schema| schema.document().clone()),
     })
 }
 

@@ -227,11 +227,19 @@ fn welcome(told: &Welcome<'_>) -> Result<()> {
         format!("mode     {mode}"),
         String::new(),
         "next, in another terminal:".to_owned(),
+    ];
+    let mut next = vec![
         format!("  {program} start {workflow} --input {input}{server}"),
         format!("  {program} inbox list --as approver{server}"),
         format!("  {program} inbox approve DECISION --as approver{server}"),
     ];
-    lines.iter().try_for_each(|line| out::data(line))
+    if told.mode == Mode::Live && told.workflows.is_empty() {
+        // what sends needs an account first, and is then deployed by hand
+        let connect = "integrations connect slack --credential access_token=env:SLACK_TOKEN";
+        next.insert(0, format!("  {program} {connect}{server}"));
+        next.insert(1, format!("  {program} deploy {}{server}", told.dir.display()));
+    }
+    lines.iter().chain(&next).try_for_each(|line| out::data(line))
 }
 
 /// A refusal of the engine, as something to say and go on.

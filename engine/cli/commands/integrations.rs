@@ -1,5 +1,6 @@
 //! `placet integrations`: the configured connections of the project.
 
+mod hooks;
 mod life;
 mod oauth;
 
@@ -52,7 +53,7 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// What depends on it: steps, open decisions, runs, policies, channels, starts
+    /// What depends on it: steps, open decisions, runs that wait, policies, channels, starts
     Uses {
         name: String,
         #[arg(long)]
@@ -62,9 +63,20 @@ enum Command {
     Rotate(Rotate),
     /// Set where it may be used; without options: the whole project
     Scope(Scope),
+    /// What its provider posts here: show it, ask for it (on), have it taken away (off)
+    Hooks(hooks::Hooks),
 }
 
+const CONNECT_HELP: &str = "\
+Examples:
+  placet integrations connect slack --credential access_token=env:SLACK_TOKEN \\
+      --credential signing_secret=env:SLACK_SIGNING_SECRET
+  placet integrations connect slack --oauth --client-id ID --client-secret @FILE --scope base --scope inbound
+
+`placet adapters show PROVIDER` has the settings and the fields of its credential.";
+
 #[derive(Debug, clap::Args)]
+#[command(after_help = CONNECT_HELP)]
 struct Connect {
     /// Its provider
     provider: String,
@@ -119,6 +131,10 @@ struct Rotate {
     /// Another account is meant; approvals for the one before are void
     #[arg(long)]
     new_identity: bool,
+    /// For how many hours what the provider posts may still be signed with the secret of before (at
+    /// most 168; 24 if not said, 0 where that secret is known to others)
+    #[arg(long, value_name = "HOURS")]
+    grace_hours: Option<u16>,
     #[arg(long)]
     json: bool,
 }
@@ -145,6 +161,7 @@ struct Scope {
 pub(crate) async fn run(args: Args) -> Result<Exit> {
     let purpose = match &args.command {
         Command::List { .. } | Command::Show { .. } | Command::Uses { .. } => Purpose::Read,
+        Command::Hooks(hooks) if hooks.only_shows() => Purpose::Read,
         _ => Purpose::Change,
     };
     let link = args.target.open(purpose).await?;
@@ -162,6 +179,7 @@ async fn act(link: &Link, command: Command) -> Result<Exit> {
         Command::Uses { name, json } => life::uses(link, &name, json).await?,
         Command::Rotate(rotate) => rotated(link, rotate).await?,
         Command::Scope(scope) => scoped(link, scope).await?,
+        Command::Hooks(hooks) => hooks::run(link, hooks).await?,
         Command::Enable { name } => set(link, &name, "enable").await?,
         Command::Disable { name } => set(link, &name, "disable").await?,
         Command::Disconnect { name, yes } => {
@@ -179,8 +197,14 @@ async fn rotated(link: &Link, rotate: Rotate) -> Result<()> {
     } else if rotate.new_identity {
         body["account"] = json!("new");
     }
+    if let Some(hours) = rotate.grace_hours {
+        body["grace_hours"] = hours.into();
+    }
     let answer = link.post(&path(&rotate.name, "rotate"), &body).await?;
     life::say_changed(&answer);
+    if let Some(until) = answer["old_signatures_until"].as_str() {
+        out::say(&format!("what is still signed with the secret of before is taken until {until}"));
+    }
     if rotate.json {
         return out::json(&answer);
     }
@@ -219,6 +243,9 @@ async fn set(link: &Link, name: &str, verb: &str) -> Result<()> {
     if let Some(words) = answer["credential"].as_str() {
         out::say(&format!("its credential is {}", visible(words)));
     }
+    if let Some(words) = answer["webhook"].as_str() {
+        out::say(&visible(words));
+    }
     out::data(&format!("{name}: {}", answer["status"].as_str().unwrap_or_default()))
 }
 
@@ -242,11 +269,13 @@ fn row(integration: &Value) -> Vec<String> {
     let word = |value: &Value| visible(value.as_str().unwrap_or_default());
     let name = word(&integration["name"]);
     let default = if integration["is_default"] == true { " (default)" } else { "" };
-    let status = if integration["paused"] == true {
-        format!("{}, paused", word(&integration["status"]))
-    } else {
-        word(&integration["status"])
-    };
+    let mut status = word(&integration["status"]);
+    if integration["reason"].is_string() {
+        status = format!("{status}: {}", word(&integration["reason"]));
+    }
+    if integration["paused"] == true {
+        status.push_str(", paused");
+    }
     vec![
         format!("{name}{default}"),
         word(&integration["provider"]),
@@ -274,7 +303,7 @@ async fn connected(link: &Link, connect: Connect) -> Result<()> {
         body.insert("default".to_owned(), json!(true));
     }
     let answer = link.post("/api/v1/integrations", &Value::Object(body)).await?;
-    if connect.json { out::json(&answer) } else { out::data(&row(&answer).join("  ")) }
+    if connect.json { out::json(&answer) } else { life::connected(&answer) }
 }
 
 fn settings(given: &[String]) -> Result<Value> {

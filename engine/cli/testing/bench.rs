@@ -138,6 +138,7 @@ async fn connect(handle: &Handle, name: &str, provider: &str) -> Result<()> {
         label: default.label.clone(),
         is_default: false,
         credential: None,
+        scopes: None,
     };
     let id = handle.integration_id(name);
     handle

@@ -65,7 +65,18 @@ fn head(card: &Value, stream: Stream, lines: &mut Vec<String>) {
     lines.push(format!("{title}  [{}]", word(card, "state")));
     lines.push(format!("  to        {}", destination(card)));
     lines.push(format!("  as        {}", identity(&card["identity"])));
+    if let Some(mode) = card["identity"]["mode"].as_str() {
+        let tone = if mode == "live" { Tone::Warn } else { Tone::Dim };
+        lines.push(format!(
+            "  key       {}",
+            stream.paint(tone, &format!("a {} key", one_line(mode)))
+        ));
+    }
     lines.push(format!("  does      {}: {}", word(card, "operation"), word(card, "reversibility")));
+    if let Some(channel) = card["routed"]["channel"].as_str() {
+        let asked = word(&card["routed"], "operation");
+        lines.push(format!("  by        {asked}, channel {}", one_line(channel)));
+    }
     lines.push(format!("  mode      {}", mode(card)));
     lines.push(format!("  for       {} of {}", word(card, "requester"), word(card, "workflow")));
     lines.push(format!("  task      {} {}", word(card, "task"), word(card, "run")));

@@ -31,6 +31,8 @@ pub struct Circumstances<'a> {
     pub requirement: Requirement,
     /// Whether the policy in force refuses this action, whoever approves.
     pub forbidden: bool,
+    /// Whether the channel by which the action was asked for leads elsewhere by now.
+    pub rerouted: bool,
     /// The integration as it is now; none where the call uses none or it is gone.
     pub integration: Option<&'a Integration>,
     /// Digest of its settings as they are now.
@@ -60,6 +62,8 @@ pub enum Hold {
     ModeUnavailable,
     /// A rate or budget is used up, or the provider said to wait.
     RateLimited,
+    /// The token of the integration is being renewed.
+    TokenRenewed,
     /// The engine is stopping.
     Stopping,
 }
@@ -76,6 +80,7 @@ impl Hold {
             }
             Self::ModeUnavailable => "this engine does not send in the run's mode",
             Self::RateLimited => "a rate limit or budget is used up",
+            Self::TokenRenewed => "the token of the integration is being renewed",
             Self::Stopping => "the engine is stopping",
         }
     }
@@ -227,6 +232,9 @@ fn refused(
         circumstances.integration.is_none_or(|i| i.status == IntegrationStatus::Disconnected);
     if ask.draft.integration.is_some() && gone {
         return void(VoidReason::IntegrationGone, None);
+    }
+    if circumstances.rerouted {
+        return void(VoidReason::RouteChanged, None);
     }
     let then = run.document(circumstances.project, &ask.draft);
     let (Some(then), Some(now)) = (then, document_now((run, branch), ask, circumstances)) else {

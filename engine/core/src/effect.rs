@@ -17,7 +17,8 @@ use placet_model::approval::Requirement;
 use placet_model::decision::Settlement;
 use placet_model::event::decision::{DecisionRequested, DecisionSettled, RequirementRaised};
 use placet_model::{
-    AttemptId, DecisionId, Event, RunId, Timestamp, inbound_event, lookup_event, people_event,
+    AttemptId, DecisionId, Event, RunId, Timestamp, hook_event, inbound_event, lookup_event,
+    people_event,
 };
 
 /// What the core asks of the world.
@@ -181,6 +182,7 @@ pub fn react(event: &Event) -> Vec<Effect> {
         | Event::TaskFaulted(_)
         | Event::FaultCaught(_)
         | Event::TimerFired(_)
+        | Event::SendRouted(_)
         | Event::DraftEdited(_)
         | Event::ActionRequested(_)
         | Event::AttemptSucceeded(_)
@@ -216,6 +218,7 @@ pub fn react(event: &Event) -> Vec<Effect> {
         | Event::ResolutionCast(_)
         | Event::VoteDelegated(_)
         | people_event!()
+        | hook_event!()
         | Event::ResponseDrifted(_) => vec![],
     }
 }

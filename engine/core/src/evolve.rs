@@ -6,7 +6,7 @@
 //! idle        TaskStarted → idle (container) | started (leaf) | forked · IterationStarted
 //!             · WaitStarted · EventMatched · EventHandled · EventEmitted
 //!             · TaskCompleted · TaskSkipped · TaskFaulted → faulting · RunCompleted (ending)
-//! started     TimerArmed(wait) → waiting → TimerFired → waited
+//! started     TimerArmed(wait) → waiting → TimerFired → waited · SendRouted (again as long as it is started)
 //!             DraftPrepared → drafted → DecisionRequested → asked
 //!             AttemptStarted (ungated read) → attempting
 //!             ChildStarted → awaiting → ChildEnded → answered; not awaited → answered
@@ -117,6 +117,7 @@ impl Run {
             Event::RunCompleted(_) => self.run_completed(),
             Event::RunFaulted(body) => self.run_faulted(&body.fault),
             Event::RunCancelled(_) => self.run_cancelled(),
+            Event::SendRouted(body) => self.send_routed(body),
             Event::DraftPrepared(body) => self.draft_prepared(body),
             Event::DecisionRequested(body) => self.decision_requested(body, at),
             Event::DraftEdited(body) => self.draft_edited(body),

@@ -19,6 +19,7 @@ use placet_model::event::attempt::{AttemptRefused, AttemptStarted};
 use placet_model::event::decision::{
     DraftPrepared, NoticeKind, ResolutionCast, StandingUsed, VoteCast,
 };
+use placet_model::event::route::SendRouted;
 use placet_model::event::run::{FaultFact, RunStarted, TimerKind};
 use placet_model::{
     AttemptId, DecisionId, Digest, Iteration, PayloadRef, Position, Principal, Revision, RunId,
@@ -49,6 +50,8 @@ pub struct Run {
     pub timers: BTreeMap<TimerId, Timer>,
     /// Last draft revision of each action; counts on across the workflow's own retries.
     pub drafts: BTreeMap<(TaskPath, Iteration), u32>,
+    /// Where calls by a channel were led.
+    pub routes: BTreeMap<(TaskPath, Iteration), SendRouted>,
     /// Votes by (voter, request id): the same request id gives the same answer.
     pub requests: BTreeMap<(String, String), VoteCast>,
     /// The same of what was said of attempts in doubt.
@@ -229,6 +232,7 @@ impl Run {
             lookups: BTreeMap::new(),
             timers: BTreeMap::new(),
             drafts: BTreeMap::new(),
+            routes: BTreeMap::new(),
             requests: BTreeMap::new(),
             resolutions: BTreeMap::new(),
             closed: BTreeMap::new(),

@@ -84,6 +84,8 @@ pub struct World {
     pub operation_digest: Digest,
     /// Whether the policy refuses the action.
     pub forbidden: bool,
+    /// Whether its channel leads elsewhere by now.
+    pub rerouted: bool,
     /// A temporary condition.
     pub hold: Option<Hold>,
 }
@@ -112,6 +114,7 @@ impl World {
             request_digest: Digest::of(b"request"),
             operation_digest: Digest::of(b"operation"),
             forbidden: false,
+            rerouted: false,
             hold: None,
         }
     }
@@ -334,6 +337,7 @@ impl Scene {
             request_digest: self.world.request_digest,
             operation_digest: self.world.operation_digest,
             forbidden: self.world.forbidden,
+            rerouted: self.world.rerouted,
             hold: self.world.hold,
         }
     }

@@ -27,6 +27,7 @@ use placet_model::event::integration::{CredentialUsed, IntegrationDisabled};
 use placet_model::event::lookup::{
     AbsenceWorth, LookupEnded, LookupFinding, LookupPlanned, LookupStarted,
 };
+use placet_model::event::route::SendRouted;
 use placet_model::event::run::{
     FaultCaught, FaultFact, IterationStarted, RunCancelled, RunCompleted, RunFaulted,
     TaskCompleted, TaskFaulted, TaskShape, TaskSkipped, TaskStarted, Then, TimerArmed, TimerFired,
@@ -351,6 +352,17 @@ fn gate_events() -> Vec<(&'static str, Fitting)> {
             let (key, content) = (Digest::of(b"key"), Digest::of(b"content"));
             ActionRequested { key, content }.into()
         }),
+        ("SendRouted", |s| {
+            SendRouted {
+                task: s.here.clone(),
+                iteration: iteration(s),
+                operation: "notify.send".to_owned(),
+                channel: "slack".to_owned(),
+                to: "slack.chat.postMessage".to_owned(),
+                integration: IntegrationId::from_bytes([9; 16]),
+            }
+            .into()
+        }),
         ("DraftPrepared", |s| match s.run.facts() {
             Some(_) => s.clone().draft().into(),
             None => Scene::new().started().draft().into(),
@@ -511,7 +523,7 @@ fn the_grid_has_every_phase_activity_and_event_of_a_run() {
     let kinds: BTreeSet<_> = events().iter().map(|(_, make)| make(&scene).kind()).collect();
     let of_runs = |kind: &EventKind| {
         let id = kind.type_id();
-        id < 50 || *kind == EventKind::ResolutionCast || (110..=112).contains(&id)
+        id < 50 || *kind == EventKind::ResolutionCast || (110..=112).contains(&id) || id == 120
     };
     let of_runs: BTreeSet<_> = EventKind::ALL.iter().copied().filter(of_runs).collect();
     assert_eq!(kinds, of_runs);

@@ -16,6 +16,7 @@ const SEND: Subject<'static> = Subject {
     effect: Effect::Send,
     provider: "slack",
     operation: "slack.chat.postMessage",
+    via: None,
     integration: Some("sales-slack"),
     workflow: "sales/follow-up",
     signals: &NOTHING,

@@ -38,6 +38,7 @@ fn subject(signals: &Signals) -> Subject<'_> {
         effect: Effect::Send,
         provider: "slack",
         operation: "slack.chat.postMessage",
+        via: None,
         integration: Some("sales-slack"),
         workflow: "sales/follow-up",
         signals,

@@ -1,9 +1,11 @@
-//! The HTTP clients: one per reach, pooling and connect timeout, made when first needed.
+//! reqwest's clients, for reads: one per reach and connect timeout, made when first needed. Gated calls
+//! have a connection each ([`once`](crate::once)).
 
 use crate::config::EgressConfig;
 use crate::destination::Reach;
-use crate::headers::RESPONSE_HEADERS_MAX;
+use crate::headers::{HEADER_LIST_BYTES_MAX, RESPONSE_HEADERS_MAX};
 use crate::resolver::{GuardedResolver, Lookup};
+use crate::timeouts::Timeouts;
 use reqwest::{Certificate, Client};
 use rustls::ClientConfig;
 use rustls::pki_types::CertificateDer;
@@ -12,36 +14,23 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::Duration;
 
-/// Longest time to look up, connect and shake hands.
-const CONNECT_MAX: Duration = Duration::from_secs(10);
-/// Idle connections kept per host, for reads.
+/// Idle connections kept per host.
 const IDLE_PER_HOST: usize = 4;
-/// Bytes of response headers that HTTP/2 may carry.
-const HEADER_LIST_BYTES_MAX: u32 = 64 << 10;
 
-/// Whether a connection may have been used before. A gated call never shares one: on a connection
-/// that the server may have closed already, nobody can tell a call that never left from one that
-/// was lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Connection {
-    Fresh,
-    Pooled,
-}
-
-/// Which client a call needs.
+/// Which client a read needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Kind {
     pub(crate) reach: Reach,
-    pub(crate) connection: Connection,
     connect_timeout_ms: u64,
 }
 
 impl Kind {
     /// Connecting gets at most two thirds of the call's time. So a call that runs out of time
     /// altogether was already connected, and "timeout while connecting" is a proven nothing.
-    pub(crate) fn new(reach: Reach, connection: Connection, timeout: Duration) -> Self {
-        let connect = CONNECT_MAX.min(timeout * 2 / 3).as_millis().max(1);
-        Self { reach, connection, connect_timeout_ms: u64::try_from(connect).unwrap_or(1) }
+    pub(crate) fn new(reach: Reach, limits: Timeouts, timeout: Duration) -> Self {
+        let connect = limits.resolve + limits.connect + limits.tls;
+        let connect = connect.min(timeout * 2 / 3).as_millis().max(1);
+        Self { reach, connect_timeout_ms: u64::try_from(connect).unwrap_or(1) }
     }
 }
 
@@ -51,13 +40,29 @@ pub(crate) struct Clients {
     config: Arc<EgressConfig>,
     lookup: Arc<dyn Lookup>,
     made: Mutex<BTreeMap<Kind, Client>>,
-    tls: Mutex<Option<Arc<ClientConfig>>>,
+    tls: Mutex<BTreeMap<Speaking, Arc<ClientConfig>>>,
+}
+
+/// What is spoken under TLS: it stands in the handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Speaking {
+    Http,
+    Mail,
+}
+
+impl Speaking {
+    fn offers(self) -> Vec<Vec<u8>> {
+        match self {
+            Self::Http => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+            Self::Mail => Vec::new(),
+        }
+    }
 }
 
 impl Clients {
     pub(crate) fn new(config: Arc<EgressConfig>, lookup: Arc<dyn Lookup>) -> Self {
         install_crypto_once();
-        Self { config, lookup, made: Mutex::new(BTreeMap::new()), tls: Mutex::new(None) }
+        Self { config, lookup, made: Mutex::new(BTreeMap::new()), tls: Mutex::default() }
     }
 
     /// # Errors
@@ -78,33 +83,30 @@ impl Clients {
         GuardedResolver { lookup, config, reach }
     }
 
-    /// TLS for what is not HTTP: certificates are judged as the platform does.
-    pub(crate) fn tls(&self) -> Result<Arc<ClientConfig>, String> {
+    /// TLS where the connection is ours: certificates are judged as the platform does.
+    pub(crate) fn tls(&self, speaking: Speaking) -> Result<Arc<ClientConfig>, String> {
         let mut made = self.tls.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(config) = &*made {
+        if let Some(config) = made.get(&speaking) {
             return Ok(Arc::clone(config));
         }
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let authorities = self.config.authorities.iter().cloned().map(CertificateDer::from);
         let verifier = Verifier::new_with_extra_roots(authorities, Arc::clone(&provider))
             .map_err(|error| error.to_string())?;
-        let config = ClientConfig::builder_with_provider(provider)
+        let mut config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| error.to_string())?
             .dangerous() // the name of rustls for any verifier that is not its own
             .with_custom_certificate_verifier(Arc::new(verifier))
             .with_no_client_auth();
+        config.alpn_protocols = speaking.offers();
         let config = Arc::new(config);
-        *made = Some(Arc::clone(&config));
+        made.insert(speaking, Arc::clone(&config));
         Ok(config)
     }
 
     fn make(&self, kind: Kind) -> Result<Client, reqwest::Error> {
         let resolver = self.resolver(kind.reach);
-        let idle = match kind.connection {
-            Connection::Fresh => 0,
-            Connection::Pooled => IDLE_PER_HOST,
-        };
         let authorities = self.config.authorities.iter();
         let authorities = authorities.map(|der| Certificate::from_der(der));
         Client::builder()
@@ -115,7 +117,7 @@ impl Clients {
             .referer(false)
             .https_only(kind.reach == Reach::Public)
             .connect_timeout(Duration::from_millis(kind.connect_timeout_ms))
-            .pool_max_idle_per_host(idle)
+            .pool_max_idle_per_host(IDLE_PER_HOST)
             .http1_max_headers(RESPONSE_HEADERS_MAX)
             .http2_max_header_list_size(HEADER_LIST_BYTES_MAX)
             .dns_resolver(Arc::new(resolver))

@@ -1,5 +1,6 @@
 //! What the operator allows: the only way to reach anything that is not public https.
 
+use crate::timeouts::Timeouts;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
@@ -26,6 +27,8 @@ pub struct EgressConfig {
     /// in an author's own words is redirected, and at these tokens are asked for. For tokens the
     /// targets of `allow` count too.
     pub read_hosts: Vec<String>,
+    /// How long each stage of a call may take.
+    pub timeouts: Timeouts,
 }
 
 impl Default for EgressConfig {
@@ -36,6 +39,7 @@ impl Default for EgressConfig {
             mail_ports: MAIL_PORTS_DEFAULT.into(),
             authorities: Vec::new(),
             read_hosts: Vec::new(),
+            timeouts: Timeouts::default(),
         }
     }
 }

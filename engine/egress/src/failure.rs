@@ -1,7 +1,8 @@
 //! A client's error → how far the bytes got. When nothing proves that they stayed, they left.
 
+use crate::once::is_broken;
 use crate::resolver::ResolveError;
-use placet_adapters::{Cause, Failed, Phase};
+use placet_adapters::{Cause, Failed, Stage};
 use std::error::Error;
 
 /// `BeforeSend` only for what happens before the connection stands: look-up, connect, handshake,
@@ -11,22 +12,22 @@ pub(crate) fn failed(error: &reqwest::Error) -> Failed {
         return Failed::before(Cause::Refused, "the request cannot be built");
     }
     if let Some(resolve) = find::<ResolveError>(error) {
-        return Failed::before(resolve.cause(), resolve.to_string());
+        return Failed::before(resolve.cause(), resolve.to_string()).at(Stage::Resolve);
     }
     if error.is_connect() {
-        let cause = match find::<rustls::Error>(error) {
-            Some(_) => Cause::Tls,
-            None if error.is_timeout() => Cause::Timeout,
-            None => Cause::Connect,
+        let (cause, stage) = match find::<rustls::Error>(error) {
+            Some(_) => (Cause::Tls, Stage::Tls),
+            None if error.is_timeout() => (Cause::Timeout, Stage::Connect),
+            None => (Cause::Connect, Stage::Connect),
         };
-        return Failed::before(cause, words(error));
+        return Failed::before(cause, words(error)).at(stage);
     }
     let cause = match () {
         () if error.is_timeout() => Cause::Timeout,
-        () if find::<std::io::Error>(error).is_some() => Cause::Reset,
+        () if find::<std::io::Error>(error).is_some_and(is_broken) => Cause::Reset,
         () => Cause::Unreadable,
     };
-    Failed { phase: Phase::AfterSend, cause, detail: words(error) }
+    Failed::after(cause, words(error))
 }
 
 /// The innermost cause in words. It names addresses and errors of the system, never a URL or a

@@ -1,12 +1,14 @@
 //! Headers in and out: ours as approved, theirs within bounds.
 
-use placet_adapters::{Cause, Failed, FilledRequest};
+use placet_adapters::{Cause, Failed, FilledRequest, Stage};
 use reqwest::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 
 /// Header lines of a response.
 pub(crate) const RESPONSE_HEADERS_MAX: usize = 100;
 /// Bytes of all header lines of a response.
-const RESPONSE_BYTES_MAX: usize = 64 << 10;
+pub(crate) const RESPONSE_BYTES_MAX: usize = 64 << 10;
+/// The same where HTTP/2 carries them.
+pub(crate) const HEADER_LIST_BYTES_MAX: u32 = 64 << 10;
 
 /// The approved headers. Besides them the client writes only what frames the request: host,
 /// content length, connection.
@@ -42,7 +44,14 @@ pub(crate) fn incoming(map: &HeaderMap) -> Result<Vec<(String, String)>, Failed>
         return Err(Failed::after(
             Cause::TooLarge,
             format!("the headers of the answer have {bytes} bytes"),
-        ));
+        )
+        .at(Stage::FirstByte));
     }
     Ok(headers)
+}
+
+/// A body beyond its bound.
+pub(crate) fn too_large(bytes_max: usize) -> Failed {
+    let words = format!("the answer is larger than {bytes_max} bytes");
+    Failed::after(Cause::TooLarge, words).at(Stage::Body)
 }

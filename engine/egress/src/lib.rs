@@ -4,7 +4,9 @@
 //! Invariants, each a test: nothing is dialled that [`address`] does not call public, unless the
 //! operator lists that very HOST:PORT; the addresses that were checked are the ones connected to;
 //! a gated call is never redirected, never retried and never shares a connection; a failure is
-//! `BeforeSend` only if no byte of the request can have left.
+//! `BeforeSend` only if no byte of the request can have left, or the server itself says that it did
+//! not process it. Reads go through reqwest, which pools; gated calls through hyper's connections
+//! (`once`), which tell what reqwest does not: at which stage it ended, and whether a byte was written.
 
 pub mod address;
 mod client;
@@ -14,9 +16,11 @@ mod destination;
 mod document;
 mod failure;
 mod headers;
+mod once;
 mod renewals;
 mod resolver;
 mod smtp;
+mod timeouts;
 mod tokens;
 mod transport;
 
@@ -24,4 +28,5 @@ pub use config::{EgressConfig, HostPort, ParseHostPortError};
 pub use destination::Refusal;
 pub use document::DocumentError;
 pub use resolver::{Looking, Lookup, SystemLookup};
+pub use timeouts::Timeouts;
 pub use transport::Egress;

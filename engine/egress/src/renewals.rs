@@ -6,11 +6,14 @@
 //! answer is awaited. Whoever finds the note tries once more with what there is: some providers allow for
 //! that, and where this one does not, the grant is over, and a person is told what has happened.
 //!
+//! A gated call is recorded before its bytes leave, so its token is renewed ahead of the record
+//! ([`Obtain::Ahead`]): a process that ends in a renewal leaves no attempt that could be in doubt.
+//!
 //! A renewal goes on when those who wait for it have run out of time: its answer must not be lost.
 
 use crate::transport::{Egress, Errand};
 use placet_adapters::oauth::{GrantError, GrantSpec, KeepGrants, KeptGrant, News};
-use placet_adapters::{Answer, CallIntegration, Cause, Failed, FilledRequest, Phase, Redirects};
+use placet_adapters::{Answer, CallIntegration, Cause, Failed, FilledRequest, Redirects};
 use placet_model::request::{Body, HoledText, PreparedRequest};
 use placet_model::{IntegrationId, Timestamp};
 use std::collections::BTreeMap;
@@ -42,12 +45,21 @@ type SharedSlot = Arc<tokio::sync::Mutex<Slot>>;
 struct Slot {
     /// How long this process has had a token, by a clock that nobody sets.
     had_since: Option<(u64, Instant)>,
-    /// When its server was away last.
-    away_since: Option<Instant>,
+    /// When a renewal came to nothing last, and why.
+    failed: Option<(Instant, Failed)>,
     /// The provider has refused this generation's token though it should be good.
     refused: Option<u64>,
     /// This generation took the place of one that was refused: if it is refused too, no renewal helps.
     after_refusal: Option<u64>,
+}
+
+/// When a token may be renewed for a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Obtain {
+    /// Within the call: nothing rests on its record.
+    Now,
+    /// Only before it was recorded; the call itself takes what is in hand.
+    Ahead,
 }
 
 /// A token that may be used now.
@@ -66,9 +78,17 @@ impl Renewals {
 
 impl Egress {
     /// Runs an errand with a token that is good, as far as we can tell.
-    pub(crate) async fn run_granted(&self, errand: &Errand<'_>, spec: &Arc<GrantSpec>) -> Answer {
+    pub(crate) async fn run_granted(
+        &self,
+        errand: &Errand<'_>,
+        spec: &Arc<GrantSpec>,
+        obtain: Obtain,
+    ) -> Answer {
         let Some(integration) = errand.integration else { return self.run(errand).await };
-        let token = self.fresh(integration, spec, errand.timeout / 2).await?;
+        let token = match obtain {
+            Obtain::Now => self.fresh(integration, spec, errand.timeout / 2).await?,
+            Obtain::Ahead => self.in_hand(integration, spec).await?,
+        };
         let answer = self.run(errand).await;
         let refused = answer.as_ref().is_ok_and(|response| response.status == 401);
         let Some(token) = token.filter(|token| refused && token.renewable) else { return answer };
@@ -82,6 +102,51 @@ impl Egress {
         let words = "the provider refused the token and so did nothing (status 401); it is renewed for \
                      the next try";
         Err(Failed::before(Cause::Connect, words))
+    }
+
+    /// Whether the token in hand serves, or nothing that is asked now would change what there is.
+    pub(crate) fn has_token(&self, of: &CallIntegration, spec: &GrantSpec) -> bool {
+        let Some(keeper) = self.holes().grants() else { return true };
+        let slot = self.renewals.slot(of);
+        // whoever holds it renews
+        let Ok(slot) = slot.try_lock() else { return false };
+        let Ok(Some(grant)) = keeper.grant(of) else { return true };
+        grant.over.is_some()
+            || grant.refresh.is_none()
+            || slot.lately().is_some()
+            || slot.need(&grant, spec, (keeper.now(), of)) == Need::None
+    }
+
+    /// Renews the token if it is time. What comes of it, the call says.
+    pub(crate) async fn renew_ahead(&self, of: &CallIntegration, spec: &Arc<GrantSpec>) {
+        if let Err(error) = self.fresh(of, spec, 2 * TIMEOUT).await {
+            tracing::info!(integration = %of.id, %error, "a token was not renewed ahead of a call");
+        }
+    }
+
+    /// The token in hand, as it is.
+    async fn in_hand(
+        &self,
+        of: &CallIntegration,
+        spec: &GrantSpec,
+    ) -> Result<Option<InHand>, Failed> {
+        let slot = self.renewals.slot(of);
+        let slot = slot.lock().await;
+        let Some(keeper) = self.holes().grants() else { return Ok(None) };
+        let kept = keeper.grant(of).map_err(|words| Failed::before(Cause::Hole, words))?;
+        let Some(grant) = kept else { return Ok(None) };
+        if let Some(over) = &grant.over {
+            return Err(ended(of, over));
+        }
+        let renewable = grant.refresh.is_some();
+        if renewable && slot.need(&grant, spec, (keeper.now(), of)) == Need::Now {
+            let ended = || {
+                let words = "the token ended before the call began; it is renewed for the next try";
+                Failed::before(Cause::Connect, words)
+            };
+            return Err(slot.lately().cloned().unwrap_or_else(ended));
+        }
+        Ok(Some(InHand { generation: grant.generation, renewable }))
     }
 
     /// The token in hand, renewed within `limit` if it is time; none where the
@@ -129,7 +194,7 @@ impl Egress {
             return in_hand(grant.generation);
         }
         let spare = need == Need::Soon;
-        if slot.away_since.is_some_and(|since| since.elapsed() < PAUSE) {
+        if slot.lately().is_some() {
             let away =
                 || Failed::before(Cause::Connect, "the authorization server was away just now");
             return if spare { in_hand(grant.generation) } else { Err(away()) };
@@ -142,12 +207,12 @@ impl Egress {
                 in_hand(next)
             }
             Err(failed) if failed.cause != Cause::Grant && spare => {
-                slot.away_since = Some(Instant::now());
+                slot.failed = Some((Instant::now(), failed.clone()));
                 tracing::warn!(integration = %of.id, error = %failed, "a token could not be renewed yet");
                 in_hand(grant.generation)
             }
             Err(failed) => {
-                slot.away_since = Some(Instant::now());
+                slot.failed = Some((Instant::now(), failed.clone()));
                 Err(failed)
             }
         }
@@ -224,6 +289,12 @@ enum Need {
 }
 
 impl Slot {
+    /// What a renewal has failed with so lately that nobody is asked again.
+    fn lately(&self) -> Option<&Failed> {
+        let (at, failed) = self.failed.as_ref()?;
+        (at.elapsed() < PAUSE).then_some(failed)
+    }
+
     /// By the wall clock, and by how long this process has had the token: whichever says so first. A
     /// clock that is set back does not make a token last.
     fn need(
@@ -288,7 +359,7 @@ fn not_renewed(
 
 fn ended(of: &CallIntegration, words: &str) -> Failed {
     let words = format!("integration {}: {words}; connect it again", of.name);
-    Failed { phase: Phase::BeforeSend, cause: Cause::Grant, detail: words }
+    Failed::before(Cause::Grant, words)
 }
 
 fn after(moment: Timestamp, span: Duration) -> Timestamp {

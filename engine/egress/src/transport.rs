@@ -1,17 +1,19 @@
 //! [`Egress`]: check, fill the holes, send once, read within bounds.
 
-use crate::client::{Clients, Connection, Kind};
+use crate::client::{Clients, Kind, Speaking};
 use crate::config::EgressConfig;
 use crate::destination::{Destination, Reach, Source};
 use crate::failure::failed;
 use crate::headers;
-use crate::renewals::Renewals;
+use crate::once;
+use crate::renewals::{Obtain, Renewals};
 use crate::resolver::{GuardedResolver, Lookup, SystemLookup};
 use crate::smtp;
+use crate::timeouts::Clock;
 use crate::tokens::{self, Tokens, WithTokens};
 use placet_adapters::{
-    Answer, Call, CallIntegration, Cause, Failed, FillHoles, FilledRequest, Performing, Redirects,
-    Response, SecretText, Transport, fill, oauth,
+    Answer, Call, CallIntegration, Cause, Failed, FillHoles, FilledRequest, Operation, Performing,
+    Preparing, Redirects, Response, SecretText, Stage, Transport, fill, oauth,
 };
 use placet_model::Timestamp;
 use placet_model::request::PreparedRequest;
@@ -59,8 +61,8 @@ impl Egress {
         self.clients.resolver(reach)
     }
 
-    pub(crate) fn tls(&self) -> Result<Arc<rustls::ClientConfig>, String> {
-        self.clients.tls()
+    pub(crate) fn tls(&self, speaking: Speaking) -> Result<Arc<rustls::ClientConfig>, String> {
+        self.clients.tls(speaking)
     }
 
     pub(crate) fn holes(&self) -> &dyn FillHoles {
@@ -106,6 +108,15 @@ impl Egress {
     /// Sends a request whose holes are filled.
     pub(crate) async fn run_filled(&self, errand: &Errand<'_>, filled: FilledRequest) -> Answer {
         let hop = self.first_hop(errand, filled)?;
+        if errand.redirects == Redirects::Never {
+            // a gated call never shares a connection: on one that the server may have closed already,
+            // nobody can tell a call that never left from one that was lost
+            if hop.destination.url.scheme() == "https" {
+                self.tls(Speaking::Http).map_err(|_unreadable| no_certificates())?;
+            }
+            let clock = Clock::start(self.config.timeouts, errand.timeout);
+            return self.send_once(errand, &hop, &clock).await;
+        }
         self.client(errand, &hop)?;
         match tokio::time::timeout(errand.timeout, self.travel(errand, hop)).await {
             Ok(answer) => answer,
@@ -155,14 +166,8 @@ impl Egress {
 
     /// The client for a hop; made when it is first needed, which takes time.
     fn client(&self, errand: &Errand<'_>, hop: &Hop) -> Result<Client, Failed> {
-        let connection = match errand.redirects {
-            Redirects::Never => Connection::Fresh,
-            Redirects::Follow | Redirects::FollowListed => Connection::Pooled,
-        };
-        let kind = Kind::new(hop.destination.reach, connection, errand.timeout);
-        self.clients.get(kind).map_err(|_ignored| {
-            Failed::before(Cause::Tls, "the platform's certificates cannot be read")
-        })
+        let kind = Kind::new(hop.destination.reach, self.config.timeouts, errand.timeout);
+        self.clients.get(kind).map_err(|_ignored| no_certificates())
     }
 
     async fn send(&self, errand: &Errand<'_>, hop: &Hop) -> Result<reqwest::Response, Failed> {
@@ -231,12 +236,25 @@ impl Transport for Egress {
         Box::pin(async move {
             let errand = Errand::of(&call);
             let Some(spec) = call.operation.grant() else { return self.run(&errand).await };
-            self.run_granted(&errand, spec).await
+            let obtain = if call.attempt.is_some() { Obtain::Ahead } else { Obtain::Now };
+            self.run_granted(&errand, spec, obtain).await
         })
     }
 
     fn ask(&self, request: FilledRequest) -> Performing<'_> {
         Box::pin(self.ask_server(request))
+    }
+
+    fn is_ready(&self, of: &CallIntegration, operation: &Operation) -> bool {
+        operation.grant().is_none_or(|spec| self.has_token(of, spec))
+    }
+
+    fn make_ready(&self, of: CallIntegration, operation: Arc<Operation>) -> Preparing<'_> {
+        Box::pin(async move {
+            if let Some(spec) = operation.grant() {
+                self.renew_ahead(&of, spec).await;
+            }
+        })
     }
 }
 
@@ -263,11 +281,15 @@ impl<'a> Errand<'a> {
 }
 
 /// One request on its way.
-struct Hop {
-    method: Method,
-    destination: Destination,
-    headers: HeaderMap,
-    body: Vec<u8>,
+pub(crate) struct Hop {
+    pub(crate) method: Method,
+    pub(crate) destination: Destination,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+fn no_certificates() -> Failed {
+    Failed::before(Cause::Tls, "the platform's certificates cannot be read")
 }
 
 fn method(filled: &FilledRequest) -> Result<Method, Failed> {
@@ -288,24 +310,25 @@ fn drop_credentials(headers: &mut HeaderMap, request: &PreparedRequest) {
 
 async fn read(mut response: reqwest::Response, bytes_max: usize) -> Answer {
     let status = response.status().as_u16();
+    let notes = once::unpacked_note(response.headers());
     let headers = headers::incoming(response.headers())?;
+    if response.content_length().is_some_and(|length| length > bytes_max as u64) {
+        return Err(headers::too_large(bytes_max));
+    }
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| after(&error))? {
         if body.len() + chunk.len() > bytes_max {
-            return Err(Failed::after(
-                Cause::TooLarge,
-                format!("the answer is larger than {bytes_max} bytes"),
-            ));
+            return Err(headers::too_large(bytes_max));
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Response::new(status, headers, body))
+    Ok(Response { notes, ..Response::new(status, headers, body) })
 }
 
 /// Whatever breaks while an answer is read comes after the send.
 fn after(error: &reqwest::Error) -> Failed {
     let Failed { cause, detail, .. } = failed(error);
-    Failed::after(cause, detail)
+    Failed::after(cause, detail).at(Stage::Body)
 }
 
 /// This try's moment, for timestamp and signature holes.

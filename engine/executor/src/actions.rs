@@ -9,6 +9,7 @@
 
 use crate::handle::{Error, Handle, Start, Vote};
 use crate::turn::StartRun;
+use crate::world::World;
 use placet_core::Refusal;
 use placet_core::policy::is_agent;
 use placet_model::approval::ApprovalMetadata;
@@ -18,6 +19,7 @@ use placet_model::plan::{
     Call, Directive, Expression, InputSpec, OutputSpec, PLAN_VERSION, Plan, TaskKind, TaskList,
     Template, WorkflowName,
 };
+use placet_model::route::{NOTIFY_OPERATION, RouteError};
 use placet_model::{
     DecisionId, Digest, Event, Principal, Revision, RunId, StreamId, Timestamp, canonical,
 };
@@ -220,38 +222,75 @@ impl Handle {
     /// The operation, its input and its connection: there, of the right form, and the agent's to use.
     fn check_grant(&self, agent: &Principal, action: &Action) -> Result<(), Error> {
         let name = action.operation.as_str();
-        let operation = self.env.adapters.operation(name);
-        let operation =
-            operation.ok_or_else(|| refused("PL2102", format!("there is no operation {name}")))?;
-        if let Some(schema) = operation.input_schema() {
-            schema
-                .validate(&action.with)
-                .map_err(|violations| refused("PL2108", format!("with: {violations}")))?;
-        }
         let world = self.world();
         if world.policy.blocked.contains(name) {
             return Err(refused("PL4042", format!("the policy blocks {name}")));
         }
-        let connection = if operation.is_http_call() {
-            if action.integration.is_some() {
-                return Err(refused("PL4003", "a plain HTTP call goes through no integration"));
-            }
-            "http".to_owned()
-        } else {
-            let provider = operation.provider();
-            let wanted = action.integration.as_deref();
-            let found = world.integration_for(provider, wanted, Some(agent));
-            let missing = || match &action.integration {
-                Some(wanted) => format!("there is no integration {wanted} of {provider}"),
-                None => format!("there is no default integration of {provider}"),
-            };
-            found.ok_or_else(|| refused("PL4009", missing()))?.name.clone()
+        let connection = match name == NOTIFY_OPERATION {
+            true => self.carrying(&world, (agent, action))?,
+            false => self.connection_of(&world, (agent, action))?,
         };
         if self.env.config.agents.grants.iter().any(|grant| covers(grant, agent, &connection)) {
             return Ok(());
         }
         let detail = format!("{agent} may not use {connection}");
         Err(refused("PL4042", detail))
+    }
+
+    /// The name of the connection that an operation goes through.
+    fn connection_of(
+        &self,
+        world: &World,
+        (agent, action): (&Principal, &Action),
+    ) -> Result<String, Error> {
+        let name = action.operation.as_str();
+        let operation = self.env.adapters.operation(name);
+        let operation =
+            operation.ok_or_else(|| refused("PL2102", format!("there is no operation {name}")))?;
+        if let Some(schema) = operation.input_schema() {
+            let formed = schema.validate(&action.with);
+            formed.map_err(|violations| refused("PL2108", format!("with: {violations}")))?;
+        }
+        if operation.is_http_call() {
+            if action.integration.is_some() {
+                return Err(refused("PL4003", "a plain HTTP call goes through no integration"));
+            }
+            return Ok("http".to_owned());
+        }
+        let provider = operation.provider();
+        let wanted = action.integration.as_deref();
+        let found = world.integration_for(provider, wanted, Some(agent));
+        let missing = || match &action.integration {
+            Some(wanted) => format!("there is no integration {wanted} of {provider}"),
+            None => format!("there is no default integration of {provider}"),
+        };
+        Ok(found.ok_or_else(|| refused("PL4009", missing()))?.name.clone())
+    }
+
+    /// The name of the connection to which the action's channel leads.
+    fn carrying(
+        &self,
+        world: &World,
+        (agent, action): (&Principal, &Action),
+    ) -> Result<String, Error> {
+        if action.integration.is_some() {
+            let detail = "integration: name the connection in the channel, as in slack:NAME";
+            return Err(refused("PL4003", detail));
+        }
+        let adapters = &self.env.adapters;
+        let formed = adapters.check_notify(&action.with);
+        formed.map_err(|violations| refused("PL2108", format!("with: {violations}")))?;
+        let astray = |words: String| refused("PL4070", words);
+        let channel = action.with["channel"].as_str().unwrap_or_default().parse();
+        let channel = channel.map_err(|error: RouteError| astray(error.to_string()))?;
+        let route = world.route(adapters, &channel, Some(agent));
+        let (integration, carrier) = route.map_err(|error| astray(error.to_string()))?;
+        if world.policy.blocked.contains(&carrier.operation) {
+            return Err(refused("PL4042", format!("the policy blocks {}", carrier.operation)));
+        }
+        let with = adapters.notify_with(&action.with, &integration);
+        with.map_err(|error| astray(crate::turn::describe(&error)))?;
+        Ok(integration.name)
     }
 
     fn check_quota(&self, agent: &Principal, asked: &mut Asked) -> Result<(), Error> {

@@ -12,9 +12,14 @@
 //! * An account that has changed without anybody asking holds its sends until a person has looked.
 
 mod ask;
+mod desk;
 mod drift;
 mod features;
 mod health;
+mod hears;
+mod hooks;
+mod mode;
+mod remote;
 mod rotate;
 mod scope;
 mod test;
@@ -23,13 +28,16 @@ mod uses;
 pub use ask::Said;
 pub use drift::{Drift, Place};
 pub use features::{Feature, features};
-pub use rotate::{Account, Rotate, Rotated};
+pub use hooks::{Subscription, Wish};
+pub use mode::NoMode;
+pub use rotate::{Account, GRACE, GRACE_MAX, Rotate, Rotated};
 pub use test::{Tested, UNATTENDED};
 pub use uses::Uses;
 
 pub(crate) use health::Keeper;
 
 use placet_adapters::Transport;
+use placet_model::Timestamp;
 use placet_vault::Vault;
 use std::sync::{Arc, OnceLock};
 use tokio::sync::Mutex;
@@ -41,6 +49,8 @@ pub(crate) struct Connections {
     vault: OnceLock<Arc<Vault>>,
     /// Credentials change one at a time.
     turn: Mutex<()>,
+    /// When this process began to look after connections.
+    started_at: OnceLock<Timestamp>,
 }
 
 impl Connections {
@@ -51,6 +61,10 @@ impl Connections {
     /// Takes the vault of a live engine; the first one stays.
     pub(crate) fn keep(&self, vault: Arc<Vault>) {
         let _is_kept = self.vault.set(vault);
+    }
+
+    fn started_at(&self, now: Timestamp) -> Timestamp {
+        *self.started_at.get_or_init(|| now)
     }
 
     fn vault(&self) -> Option<Arc<Vault>> {

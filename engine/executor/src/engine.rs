@@ -272,6 +272,7 @@ fn env_of(parts: Parts, mint: Mint) -> (Arc<Env>, Transports, Mode) {
         plans: RwLock::new(BTreeMap::new()),
         uses: crate::uses::Uses::default(),
         budgets,
+        live: transports.live.clone(),
     };
     (Arc::new(env), transports, mode)
 }

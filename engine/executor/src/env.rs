@@ -6,7 +6,7 @@ use crate::mint::Mint;
 use crate::uses::Uses;
 use placet_adapters::limits::{Caller, Charge};
 use placet_adapters::{
-    Adapters, LoadContext, Manifest, Operation, Origin, http_call, target_under,
+    Adapters, LoadContext, Manifest, Operation, Origin, Transport, http_call, target_under,
 };
 use placet_language::Evaluator;
 use placet_log::{Log, ReadView};
@@ -42,6 +42,8 @@ pub(crate) struct Env {
     pub(crate) uses: Uses,
     /// What providers allow within a time.
     pub(crate) budgets: Budgets,
+    /// The live way out, to be asked whether a call may be recorded.
+    pub(crate) live: Option<Arc<dyn Transport>>,
 }
 
 /// A plan or an operation that a run pins and that cannot be had.
@@ -153,7 +155,7 @@ impl Env {
         let operation = today.map_or(operation, |today| &**today);
         let target = with.filter(|_| operation.limits_by_target());
         let target = target.and_then(|with| target_under(operation, with, &integration.settings));
-        let caller = Caller { integration, target: target.as_ref(), mode: None };
+        let caller = Caller { integration, target: target.as_ref() };
         let mut charges = operation.charges(caller);
         let percent = self.config.rate_percent(operation.provider());
         for charge in charges.iter_mut().filter(|charge| charge.rate > 0) {

@@ -17,7 +17,7 @@ use placet_model::event::governance::{
 };
 use placet_model::event::integration::{
     CredentialStored, CredentialUsed, IntegrationConnected, IntegrationDisabled,
-    IntegrationDisconnected, IntegrationEnabled,
+    IntegrationDisconnected, IntegrationEnabled, IntegrationTested,
 };
 use placet_model::integration::{Identity, Integration, IntegrationStatus};
 use placet_model::policy::{Policy, Standing};
@@ -46,6 +46,8 @@ pub struct Connect {
     pub is_default: bool,
     /// Version and field names of the credential that the vault already holds.
     pub credential: Option<(u32, Vec<String>)>,
+    /// What the provider has granted, where it was asked and tells.
+    pub scopes: Option<Vec<String>>,
 }
 
 impl Handle {
@@ -187,15 +189,20 @@ impl Handle {
             name: connect.name,
             provider: connect.provider,
             settings: String::from_utf8_lossy(&bytes).into_owned(),
-            identity: connect.identity,
-            label: connect.label,
+            identity: connect.identity.clone(),
+            label: connect.label.clone(),
             is_default: connect.is_default,
         };
         let mut facts = vec![(stream.clone(), Event::from(connected), vec![])];
         if let Some((version, fields)) = connect.credential {
             let stored =
                 CredentialStored { integration: id, version, lineage: id.to_string(), fields };
-            facts.push((stream, stored.into(), vec![]));
+            facts.push((stream.clone(), stored.into(), vec![]));
+        }
+        if let Some(scopes) = connect.scopes {
+            let (identity, label) = (connect.identity, connect.label);
+            let tested = IntegrationTested { integration: id, identity, label, scopes };
+            facts.push((stream, tested.into(), vec![]));
         }
         self.act(actor, facts, (None, turn)).await?;
         self.world()
@@ -205,7 +212,8 @@ impl Handle {
             .ok_or_else(|| unknown_integration(&id.to_string()))
     }
 
-    /// Switches an integration off, on, or takes it away.
+    /// Switches an integration off, on, or takes it away. What is so already is recorded no second
+    /// time.
     ///
     /// # Errors
     /// When the actor may not, or the integration is unknown.
@@ -217,7 +225,11 @@ impl Handle {
     ) -> Result<(), Error> {
         let turn = self.act_turn().await;
         self.demand(actor, Role::Operator)?;
-        let integration = self.named(name)?.id;
+        let known = self.named(name)?;
+        if known.status == status {
+            return Ok(());
+        }
+        let integration = known.id;
         let event: Event = match status {
             IntegrationStatus::Active => IntegrationEnabled { integration }.into(),
             IntegrationStatus::Disabled | IntegrationStatus::Failed => {

@@ -4,7 +4,7 @@
 use crate::env::Env;
 use crate::input::Input;
 use crate::inputs::Inputs;
-use crate::turn::{CallPlan, Ending};
+use crate::turn::{CallPlan, Ending, Job, Wanted};
 use crate::world::World;
 use placet_adapters::{Call, Cause, Failed, Occurrence, Performing, Redirects, Transport};
 use placet_model::RunId;
@@ -72,6 +72,17 @@ impl Caller {
             // as on the runtime: the attempt has no end, and is in doubt after the next start
             Err(_) => tracing::error!(%run, "a transport panicked"),
         }
+    }
+
+    /// Obtains what a claim waits for; then the run looks again.
+    pub(crate) fn make_ready(&self, run: RunId, wanted: Wanted) {
+        let Some(live) = self.transports.live.clone() else { return };
+        let inputs = self.inputs.clone();
+        self.runtime.spawn(async move {
+            live.make_ready(wanted.integration, wanted.operation).await;
+            drop(live);
+            let _the_loop_has_ended = inputs.send(Input::Job { run, job: Job::Room, reply: None });
+        });
     }
 
     fn performed(&self, run: RunId, plan: CallPlan) -> impl Future<Output = ()> + Send + use<> {

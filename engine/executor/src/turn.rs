@@ -22,15 +22,17 @@ mod perform;
 mod policy;
 mod resend;
 mod retry;
+mod route;
 mod scope;
 mod start;
 mod stop;
 
 pub(crate) use answer::{Answered, Ending};
 pub(crate) use edit::proposal;
-pub(crate) use gate::CallPlan;
+pub(crate) use gate::{CallPlan, Wanted};
 pub(crate) use perform::CallShape;
 pub(crate) use policy::subject as policy_subject;
+pub(crate) use route::{astray, literal};
 pub(crate) use start::StartRun;
 use start::WorkflowInput;
 
@@ -152,6 +154,8 @@ pub(crate) struct Turned {
     pub(crate) calls: Vec<CallPlan>,
     /// Why an approval stays unspent.
     pub(crate) held: Option<Hold>,
+    /// What a claim waits for that somebody must obtain.
+    pub(crate) wanted: Option<Wanted>,
     /// When there may be room in a budget that was used up.
     pub(crate) room_at: Option<Timestamp>,
     /// Whether a claim or a read was worked out against the world.
@@ -315,6 +319,7 @@ impl<'a> Turn<'a> {
             subjects: BTreeSet::new(),
             calls: vec![],
             held: None,
+            wanted: None,
             room_at: None,
             used_world: false,
             more: false,

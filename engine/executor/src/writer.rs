@@ -358,7 +358,10 @@ impl Writer {
 
     /// Takes the run back from a turn, with what its end means for the loop.
     fn settle(&mut self, id: RunId, turned: Turned) {
-        let Turned { run, values, held, room_at, broken, .. } = turned;
+        let Turned { run, values, held, wanted, room_at, broken, .. } = turned;
+        if let Some(wanted) = wanted {
+            self.submitter.caller.make_ready(id, wanted);
+        }
         if let Some(at) = room_at {
             self.state.dues.room_at(at, id, self.env.now());
         }

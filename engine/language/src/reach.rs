@@ -2,6 +2,7 @@
 //! provider. Handed over as data; an engine builds it from what is connected.
 
 use placet_model::integration::{Integration, IntegrationStatus, UseScope};
+use placet_model::route::{Candidate, Standing};
 use std::collections::BTreeMap;
 
 /// Scopes of the integrations that steps can mean.
@@ -11,6 +12,7 @@ pub struct Scopes {
     usual: BTreeMap<String, (String, UseScope)>,
     /// Connections that agents have of their own, by agent and provider.
     own: BTreeMap<(String, String), (String, UseScope)>,
+    all: Vec<Integration>,
 }
 
 impl Scopes {
@@ -21,6 +23,7 @@ impl Scopes {
             if integration.status == IntegrationStatus::Disconnected {
                 continue;
             }
+            scopes.all.push(integration.clone());
             let Integration { name, provider, used_in, .. } = integration;
             scopes.named.insert(name.clone(), used_in.clone());
             let found = (name.clone(), used_in.clone());
@@ -32,6 +35,22 @@ impl Scopes {
             }
         }
         scopes
+    }
+
+    /// What may carry a channel on behalf of this agent: what is connected, and of the other names that
+    /// are known what the sandbox makes.
+    pub(crate) fn candidates(
+        &self,
+        known: &BTreeMap<String, String>,
+        agent: Option<&str>,
+    ) -> Vec<Candidate> {
+        let connected = self.all.iter().filter_map(|one| Candidate::of(one, agent));
+        let made = known.iter().filter(|(name, _)| !self.named.contains_key(*name));
+        let made = made.map(|(name, provider)| {
+            let (name, provider) = (name.clone(), provider.clone());
+            Candidate { name, provider, standing: Standing::Placeholder }
+        });
+        connected.chain(made).collect()
     }
 
     /// Name and scope of what a step means, on behalf of this agent where one is named.

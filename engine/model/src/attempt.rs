@@ -15,6 +15,12 @@ wire_enum! {
         NotProcessed = 4 "not_processed",
         /// The engine stopped during an ungated read, which may be read again.
         Restart = 5 "restart",
+        /// The host's address could not be had.
+        Resolve = 6 "resolve",
+        /// The TLS handshake came to nothing.
+        Tls = 7 "tls",
+        /// Its turn at this host did not come in time.
+        Queue = 8 "queue",
     }
 }
 

@@ -102,6 +102,8 @@ wire_enum! {
         BranchCancelled = 9 "branch_cancelled",
         /// The policy in force refuses it.
         Forbidden = 20 "forbidden",
+        /// The channel of the call leads to another connection, or nowhere.
+        RouteChanged = 21 "route_changed",
     }
 }
 

@@ -10,11 +10,13 @@ pub mod attempt;
 pub mod child;
 pub mod decision;
 pub mod governance;
+pub mod hook;
 pub mod inbound;
 pub mod integration;
 pub mod lookup;
 pub mod notice;
 pub mod people;
+pub mod route;
 pub mod run;
 pub mod wait;
 
@@ -34,6 +36,7 @@ use governance::{
     OperationRegistered, OutboundPaused, OutboundResumed, PayloadErased, PolicyChanged,
     StandingEndorsed, WorkflowDeployed,
 };
+use hook::{SubscriptionChanged, SyncCompleted};
 use inbound::{InboundReceived, InboundRejected};
 use integration::{
     CredentialStored, CredentialUsed, HealthCheckFailed, IntegrationConnected, IntegrationDisabled,
@@ -43,6 +46,7 @@ use integration::{
 use lookup::{LookupEnded, LookupPlanned, LookupStarted};
 use notice::{ApproverAlarmRaised, NoticeFailed, NoticeQueued, NoticeSent};
 use people::{KeyRegistered, KeyRevoked};
+use route::SendRouted;
 use run::{
     BranchFaulted, FaultCaught, IterationStarted, RetryScheduled, RunCancelled, RunCompleted,
     RunFaulted, RunMigrated, RunStarted, TaskCompleted, TaskFaulted, TaskSkipped, TaskStarted,
@@ -133,6 +137,9 @@ macro_rules! for_each_event {
             LookupPlanned = 110,
             LookupStarted = 111,
             LookupEnded = 112,
+            SendRouted = 120,
+            SubscriptionChanged = 121,
+            SyncCompleted = 122,
             IntegrationScoped = 125,
         }
     };
@@ -160,6 +167,14 @@ macro_rules! inbound_event {
     };
 }
 
+/// The events of what a provider is asked to tell us, as a pattern: none of them is an event of a run.
+#[macro_export]
+macro_rules! hook_event {
+    () => {
+        $crate::Event::SubscriptionChanged(_) | $crate::Event::SyncCompleted(_)
+    };
+}
+
 /// The events of look-ups, as a pattern.
 #[macro_export]
 macro_rules! lookup_event {
@@ -183,11 +198,15 @@ macro_rules! attempt_event {
     };
 }
 
-/// The events about people, and about what providers post and how they answer, as a pattern.
+/// The events about people, about what providers post and how they answer, and about what they are
+/// asked to, as a pattern.
 #[macro_export]
 macro_rules! beside_event {
     () => {
-        $crate::inbound_event!() | $crate::people_event!() | $crate::Event::ResponseDrifted(_)
+        $crate::inbound_event!()
+            | $crate::people_event!()
+            | $crate::hook_event!()
+            | $crate::Event::ResponseDrifted(_)
     };
 }
 

@@ -150,6 +150,30 @@ pub struct Identity {
     pub tenant: String,
 }
 
+impl Identity {
+    /// The same account as its credential's mode shows it: keys of one account for trying and for
+    /// real are two identities, so that an approval of one is never spent by the other. The mode
+    /// stands at the end of the tenant, since that is what approvals have always bound.
+    #[must_use]
+    pub fn in_mode(mut self, mode: Option<&str>) -> Self {
+        if let Some(mode) = mode {
+            self.tenant = format!("{}{MODE_BEGINS}{mode}{MODE_ENDS}", self.tenant);
+        }
+        self
+    }
+
+    /// The mode at its end. Only a provider whose manifest names modes has one.
+    pub fn mode(&self) -> Option<&str> {
+        let (_, mode) = self.tenant.strip_suffix(MODE_ENDS)?.rsplit_once(MODE_BEGINS)?;
+        Some(mode)
+    }
+}
+
+/// Around the mode at the end of a tenant.
+const MODE_BEGINS: &str = " (";
+/// As [`MODE_BEGINS`].
+const MODE_ENDS: char = ')';
+
 /// One configured connection of a provider.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -223,6 +247,17 @@ mod tests {
         assert_eq!(allowed(&place("ops", "leads", Internal)), workstream);
         assert_eq!(allowed(&WorkflowPlace::default()), workstream);
         assert_eq!(UseScope::default().allows(&place("ops", "x", Client), None), Ok(()));
+    }
+
+    #[test]
+    fn a_mode_is_part_of_who_it_acts_as() {
+        let account = || Identity { id: "acct_1".to_owned(), tenant: "acct_1".to_owned() };
+        let (live, test) = (account().in_mode(Some("live")), account().in_mode(Some("test")));
+        assert_ne!(live, test);
+        assert_eq!((live.mode(), test.mode()), (Some("live"), Some("test")));
+        assert_eq!(live.tenant, "acct_1 (live)");
+        assert_eq!(account().in_mode(None), account());
+        assert_eq!(account().mode(), None);
     }
 
     #[test]

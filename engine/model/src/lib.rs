@@ -31,6 +31,7 @@ pub mod plan;
 pub mod policy;
 pub mod project;
 pub mod request;
+pub mod route;
 pub mod signed;
 pub mod stream;
 pub mod subject;

@@ -5,6 +5,7 @@
 
 use crate::Digest;
 use crate::plan::ApiDocument;
+use crate::route::Carriers;
 use crate::wire::wire_enum;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -100,6 +101,8 @@ pub enum Document {
 pub struct Catalogue {
     /// The operations that the project knows, by name.
     pub operations: BTreeMap<String, OperationInfo>,
+    /// Who carries the channels of `notify.send`.
+    pub carriers: Carriers,
     /// Text of the function files of catalogs, by their path in the project:
     /// `<endpoint>/functions/<name>/<version>/function.yaml`, without the endpoint for the catalog
     /// `default`.

@@ -126,6 +126,7 @@ impl<'e> Change<'e> {
             | Event::RunCompleted(_)
             | Event::RunFaulted(_)
             | Event::RunCancelled(_)
+            | Event::SendRouted(_)
             | Event::DraftPrepared(_)
             | Event::DraftEdited(_)
             | Event::ActionRequested(_)

@@ -23,7 +23,7 @@ use placet_model::event::run::{RunMigrated, RunStarted};
 use placet_model::event::wait::EventReceived;
 use placet_model::{
     DecisionId, Event, PayloadRef, Position, RecordedEvent, Revision, RunId, StreamId,
-    attempt_event, inbound_event, lookup_event, people_event,
+    attempt_event, hook_event, inbound_event, lookup_event, people_event,
 };
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -110,6 +110,7 @@ impl Commit {
             | Event::WaitStarted(_)
             | Event::EventMatched(_)
             | Event::EventHandled(_)
+            | Event::SendRouted(_)
             | Event::DraftPrepared(_)
             | Event::DecisionRequested(_)
             | Event::DecisionReassigned(_)
@@ -147,7 +148,7 @@ impl Commit {
             | Event::StandingEndorsed(_) => Ok(()),
             Event::BreakGlassReviewed(body) => self.reviewed(store, event, body),
             people_event!() => of_people(store, event),
-            Event::ResponseDrifted(_) => Ok(()),
+            hook_event!() | Event::ResponseDrifted(_) => Ok(()),
         }
     }
 

@@ -415,7 +415,7 @@ impl State {
             Event::RunFaulted(body) => self.end(End::Faulted(body.fault.clone())),
             Event::RunCancelled(_) => self.end(End::Cancelled),
             Event::RunMigrated(_) => self.migrate(),
-            Event::ActionRequested(_) => self.not_over(),
+            Event::ActionRequested(_) | Event::SendRouted(_) => self.not_over(),
             Event::WaitStarted(body) => self.wait_started(body, at),
             Event::EventMatched(body) => self.event_matched(body, at),
             Event::EventHandled(body) => self.event_handled(body, at),

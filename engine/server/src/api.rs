@@ -20,79 +20,91 @@ mod projections;
 mod revoke;
 mod runs;
 pub(crate) mod status;
+mod subscriptions;
 mod tokens;
+mod vault;
 mod verbs;
 mod versions;
 mod workflows;
 
 use crate::app::App;
+use crate::openapi;
 use crate::problem::Problem;
 use axum::Json;
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::get;
 use serde_json::Value;
 use std::sync::Arc;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 /// What most routes answer.
 type Answer = Result<Json<Value>, Problem>;
 
-/// The routes, below `/api/v1`.
+/// The routes below `/api/v1`, each with its description.
 pub(crate) fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/status", get(status::status))
-        .route("/inbox", get(inbox::list))
-        .route("/inbox/stats", get(inbox::stats))
-        .route("/decisions/votes", post(inbox::votes))
-        .route("/decisions/{id}", get(inbox::card))
-        .route("/decisions/{id}/votes", post(inbox::vote))
-        .route("/votes", post(inbox::signed))
-        .route("/keys", get(keys::list).post(keys::register))
-        .route("/keys/{key}/revoke", post(keys::revoke))
-        .route("/actions", post(actions::act))
-        .route("/actions/{decision}/withdraw", post(actions::withdraw))
-        .route("/runs", get(runs::list).post(runs::start))
-        .route("/runs/by-version", get(versions::list))
-        .route("/runs/{id}", get(runs::show))
-        .route("/runs/{id}/cancel", post(runs::cancel))
-        .route("/runs/{id}/retry", post(verbs::retry))
-        .route("/runs/{id}/signal", post(verbs::signal))
-        .route("/runs/{id}/migrate", post(verbs::migrate))
-        .route("/workflows", get(workflows::list).post(workflows::deploy))
-        .route("/manifests", get(manifests::list).post(manifests::deploy))
-        .route("/tokens", get(tokens::list).post(tokens::issue))
-        .route("/tokens/{id}/revoke", post(tokens::revoke))
-        .route("/integrations", get(integrations::list).post(integrations::connect))
-        .route("/integrations/{name}/authorize", post(authorize::begin))
-        .route("/authorizations/{id}", get(authorize::stage))
-        .route("/integrations/{name}", get(connections::show))
-        .route("/integrations/{name}/test", post(connections::test))
-        .route("/integrations/{name}/uses", get(connections::uses))
-        .route("/integrations/{name}/rotate", post(connections::rotate))
-        .route("/integrations/{name}/scope", post(connections::scope))
-        .route("/integrations/{name}/enable", post(integrations::enable))
-        .route("/integrations/{name}/disable", post(integrations::disable))
-        .route("/integrations/{name}/disconnect", post(integrations::disconnect))
-        .route("/pause", post(govern::pause))
-        .route("/resume", post(govern::resume))
-        .route("/policy", get(policy::show).post(govern::policy))
-        .route("/policy/test", post(policy::test))
-        .route("/policy/standing/{name}/endorse", post(policy::endorse))
-        .route("/emergencies", get(policy::unreviewed))
-        .route("/emergencies/{decision}/review", post(policy::review))
-        .route("/backup", post(backup::make))
-        .route("/erasures", post(govern::erase))
-        .route("/compactions", post(govern::compact))
-        .route("/audit/events", get(audit::events))
-        .route("/audit/verify", post(audit::verify))
-        .route("/audit/replay", get(audit::replay))
-        .route("/audit/checkpoint", get(evidence::checkpoint).post(evidence::sign))
-        .route("/audit/head", post(evidence::head))
-        .route("/audit/consistency", get(evidence::consistency))
-        .route("/audit/records", get(evidence::records))
-        .route("/audit/receipts/{decision}", post(evidence::receipt))
-        .route("/audit/story/{subject}", get(audit::story))
-        .route("/projections", get(projections::status))
-        .route("/projections/rebuild", post(projections::rebuild))
-        .route("/projections/rebuild/cancel", post(projections::cancel))
-        .route("/events", get(events::follow).post(verbs::publish))
+    let described = OpenApiRouter::with_openapi(openapi::base())
+        .routes(routes!(status::status))
+        .routes(routes!(inbox::list))
+        .routes(routes!(inbox::stats))
+        .routes(routes!(inbox::votes))
+        .routes(routes!(inbox::card))
+        .routes(routes!(inbox::vote))
+        .routes(routes!(inbox::signed))
+        .routes(routes!(keys::list, keys::register))
+        .routes(routes!(keys::revoke))
+        .routes(routes!(actions::act))
+        .routes(routes!(actions::withdraw))
+        .routes(routes!(runs::list, runs::start))
+        .routes(routes!(versions::list))
+        .routes(routes!(runs::show))
+        .routes(routes!(runs::cancel))
+        .routes(routes!(verbs::retry))
+        .routes(routes!(verbs::signal))
+        .routes(routes!(verbs::migrate))
+        .routes(routes!(workflows::list, workflows::deploy))
+        .routes(routes!(manifests::list, manifests::deploy))
+        .routes(routes!(tokens::list, tokens::issue))
+        .routes(routes!(tokens::revoke))
+        .routes(routes!(integrations::list, integrations::connect))
+        .routes(routes!(authorize::begin))
+        .routes(routes!(authorize::stage))
+        .routes(routes!(connections::show))
+        .routes(routes!(connections::test))
+        .routes(routes!(connections::uses))
+        .routes(routes!(connections::rotate))
+        .routes(routes!(connections::scope))
+        .routes(routes!(subscriptions::list, subscriptions::set))
+        .routes(routes!(integrations::enable))
+        .routes(routes!(integrations::disable))
+        .routes(routes!(integrations::disconnect))
+        .routes(routes!(govern::pause))
+        .routes(routes!(govern::resume))
+        .routes(routes!(policy::show, govern::policy))
+        .routes(routes!(policy::test))
+        .routes(routes!(policy::endorse))
+        .routes(routes!(policy::unreviewed))
+        .routes(routes!(policy::review))
+        .routes(routes!(vault::status))
+        .routes(routes!(vault::rotate))
+        .routes(routes!(backup::make))
+        .routes(routes!(govern::erase))
+        .routes(routes!(govern::compact))
+        .routes(routes!(audit::events))
+        .routes(routes!(audit::verify))
+        .routes(routes!(audit::replay))
+        .routes(routes!(evidence::checkpoint, evidence::sign))
+        .routes(routes!(evidence::head))
+        .routes(routes!(evidence::consistency))
+        .routes(routes!(evidence::records))
+        .routes(routes!(evidence::receipt))
+        .routes(routes!(audit::story))
+        .routes(routes!(projections::status))
+        .routes(routes!(projections::rebuild))
+        .routes(routes!(projections::cancel))
+        .routes(routes!(events::follow, verbs::publish));
+    let (router, api) =
+        OpenApiRouter::with_openapi(openapi::base()).nest("/api/v1", described).split_for_parts();
+    openapi::keep(api);
+    router.route("/api/v1/openapi.json", get(openapi::document))
 }

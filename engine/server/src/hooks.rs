@@ -207,14 +207,16 @@ impl Hook {
         let Some(vault) = self.app.vault.clone().filter(|_| version > 0) else {
             return Some(vec![]);
         };
-        let read = tokio::task::spawn_blocking(move || {
-            fields
-                .into_iter()
-                .filter_map(|field| {
-                    let key = key(&vault, (id, version), &field).transpose()?;
-                    Some(key.map(|key| (field, key)))
-                })
-                .collect::<Result<Vec<_>, _>>()
+        let now = self.app.handle.now();
+        let read = tokio::task::spawn_blocking(move || -> Result<Vec<_>, placet_vault::Error> {
+            let mut keys = vec![];
+            for field in fields {
+                let current = key(&vault, (id, version), &field)?;
+                // the one in force first, then what a rotation has replaced a while ago
+                let all = current.into_iter().chain(vault.retired(id, &field, now)?);
+                keys.extend(all.map(|key| (field.clone(), key)));
+            }
+            Ok(keys)
         });
         match read.await {
             Ok(Ok(keys)) => Some(keys),

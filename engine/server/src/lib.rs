@@ -21,6 +21,7 @@ mod extract;
 mod guard;
 mod hooks;
 mod mock;
+mod openapi;
 mod pages;
 mod problem;
 mod rebuilds;

@@ -34,6 +34,7 @@ const LINKS: &[(&str, &str)] = &[
     ("/api/v1/workflows", "workflows"),
     ("/api/v1/integrations", "integrations"),
     ("/api/v1/audit/events", "events"),
+    ("/api/v1/openapi.json", "the description of the API"),
 ];
 
 /// `GET /style.css`.

@@ -21,7 +21,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/errors/{code}", get(pages::error_page))
         .route("/integrations/{provider}/start", get(callback::start))
         .route("/integrations/{provider}/callback", get(callback::callback))
-        .nest("/api/v1", api::routes())
+        .merge(api::routes())
         .fallback(async || Problem::new("PL4012", "there is nothing here"))
         .method_not_allowed_fallback(async || Problem::new("PL4016", "not with this method"))
         .layer(from_fn_with_state(Arc::clone(&app), repeat::repeat))

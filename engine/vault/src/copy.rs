@@ -3,7 +3,7 @@
 
 use crate::Error;
 use crate::file::{Db, File};
-use crate::tables::{CREDENTIALS, GRANTS, META};
+use crate::tables::{CREDENTIALS, GRANTS, META, RETIRED};
 use redb::{
     Database, ReadTransaction, ReadableDatabase as _, ReadableTable as _, TableError,
     WriteTransaction,
@@ -38,6 +38,7 @@ pub(crate) fn copy_rows(db: &Db, file: &File, to: &Path) -> Result<(), Error> {
                 into.insert(key.value(), value.value()).map_err(target.err(COPYING))?;
             }
             copy_grants(&from, &tx, (file, &target))?;
+            copy_retired(&from, &tx, (file, &target))?;
             let (rows, mut into) = (
                 from.open_table(META).map_err(file.err(COPYING))?,
                 tx.open_table(META).map_err(target.err(COPYING))?,
@@ -61,6 +62,23 @@ fn copy_grants(
         opened => opened.map_err(file.err(COPYING))?,
     };
     let mut into = tx.open_table(GRANTS).map_err(target.err(COPYING))?;
+    for row in rows.iter().map_err(file.err(COPYING))? {
+        let (key, value) = row.map_err(file.err(COPYING))?;
+        into.insert(key.value(), value.value()).map_err(target.err(COPYING))?;
+    }
+    Ok(())
+}
+
+fn copy_retired(
+    from: &ReadTransaction,
+    tx: &WriteTransaction,
+    (file, target): (&File, &File),
+) -> Result<(), Error> {
+    let rows = match from.open_table(RETIRED) {
+        Err(TableError::TableDoesNotExist(_)) => return Ok(()),
+        opened => opened.map_err(file.err(COPYING))?,
+    };
+    let mut into = tx.open_table(RETIRED).map_err(target.err(COPYING))?;
     for row in rows.iter().map_err(file.err(COPYING))? {
         let (key, value) = row.map_err(file.err(COPYING))?;
         into.insert(key.value(), value.value()).map_err(target.err(COPYING))?;

@@ -44,15 +44,18 @@ pub enum Error {
     },
     /// The key file is gone, and there are credentials that only it opens.
     #[error(
-        "the vault key {} is missing, and {} holds credentials sealed by it: put the key file back \
+        "the vault key {}{} is missing, and {} holds credentials sealed by it: put the key file back \
          from your backup, or name its directory with PLACET_KEY_DIR; if it is lost, move the vault \
          away and connect every integration again",
         path.display(),
+        or_rotated(*id),
         vault.display()
     )]
     KeyFileMissing {
         /// Where it was looked for.
         path: PathBuf,
+        /// Its id, where that is known.
+        id: Option<KekId>,
         /// The vault.
         vault: PathBuf,
     },
@@ -92,6 +95,59 @@ pub enum Error {
     )]
     KeyFileMalformed {
         /// The key file.
+        path: PathBuf,
+    },
+    /// The operator gave a text that is no key.
+    #[error(
+        "the vault key from {} is none: it is 64 hexadecimal digits, or what a key file holds",
+        place.display()
+    )]
+    KeyTextMalformed {
+        /// Where it comes from.
+        place: PathBuf,
+    },
+    /// A rotation needs a key to lead to.
+    #[error(
+        "the key from {} is the one that seals already: give a new one there, and the one of now as \
+         the old one, then rotate",
+        place.display()
+    )]
+    NoNewKey {
+        /// Where the key comes from.
+        place: PathBuf,
+    },
+    /// The key command could not be started.
+    #[error("the key command {command} cannot be started")]
+    KeyCommandStart {
+        /// The program.
+        command: String,
+        /// What the operating system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The key command did not do what it is for.
+    #[error(
+        "the key command {command} {verb} {what}: run it by hand to see what it says; nothing was \
+         changed"
+    )]
+    KeyCommand {
+        /// The program.
+        command: String,
+        /// Which of the two it was asked to do.
+        verb: &'static str,
+        /// What it did instead.
+        what: String,
+    },
+    /// The key command gave another key than it had wrapped.
+    #[error(
+        "the key command {command} unwraps {} to another key than was wrapped: name the right command \
+         or key of your KMS; nothing was changed",
+        path.display()
+    )]
+    KeyCommandWrong {
+        /// The program.
+        command: String,
+        /// What it wrapped.
         path: PathBuf,
     },
     /// The key directory lies inside the data directory, where a copy of the data would take the
@@ -283,6 +339,11 @@ pub enum Error {
     },
 }
 
+/// What a key is called that a rotation has made.
+fn or_rotated(id: Option<KekId>) -> String {
+    id.map_or_else(String::new, |id| format!(" (or vault-{id}.key beside it, after a rotation)"))
+}
+
 impl Error {
     /// The code of the reference page; none for what concerns one credential.
     pub fn code(&self) -> Option<&'static str> {
@@ -300,7 +361,12 @@ impl Error {
             | Self::KeyFileWrong { .. }
             | Self::KeyFileExposed { .. }
             | Self::KeyFileMalformed { .. }
+            | Self::KeyTextMalformed { .. }
             | Self::KeyDirInsideData { .. } => Some("PL1004"),
+            Self::NoNewKey { .. } => Some("PL4050"),
+            Self::KeyCommandStart { .. }
+            | Self::KeyCommand { .. }
+            | Self::KeyCommandWrong { .. } => Some("PL4051"),
             Self::Format { .. } => Some("PL1005"),
             _ => None,
         }

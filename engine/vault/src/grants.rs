@@ -6,6 +6,7 @@
 //! follows: whoever renews from something older than what stands there loses, and changes nothing.
 
 use crate::file::File;
+use crate::kek::Keks;
 use crate::record;
 use crate::tables::GRANTS;
 use crate::{Error, Vault};
@@ -54,6 +55,7 @@ impl Vault {
         integration: IntegrationId,
         version: u32,
     ) -> Result<Option<KeptGrant>, Error> {
+        let keks = self.keks();
         self.file().guarded(READING, || {
             let db = self.db();
             let tx = db.begin_read().map_err(self.file().err(READING))?;
@@ -69,7 +71,7 @@ impl Vault {
             let (generation, sealed) = row.value();
             let name = field_of(generation);
             let place = self.place(integration, version, &name);
-            let text = self.with_keks(|keks| record::open(keks, &place, sealed))?;
+            let text = record::open(&keks, &place, sealed)?;
             let sealed: Sealed =
                 serde_json::from_str(text.expose()).map_err(|_not_ours| place.refused())?;
             Ok(Some(sealed.to_grant(generation)))
@@ -86,7 +88,8 @@ impl Vault {
         after: u64,
         grant: &KeptGrant,
     ) -> Result<(), Error> {
-        let row = self.seal_grant(integration, version, grant)?;
+        let keks = self.keks();
+        let row = self.seal_grant(&keks, (integration, version), grant)?;
         self.file().guarded(KEEPING, || {
             let db = self.db();
             let mut tx = db.begin_write().map_err(self.file().err(KEEPING))?;
@@ -108,8 +111,8 @@ impl Vault {
 
     pub(crate) fn seal_grant(
         &self,
-        integration: IntegrationId,
-        version: u32,
+        keks: &Keks,
+        (integration, version): (IntegrationId, u32),
         grant: &KeptGrant,
     ) -> Result<Vec<u8>, Error> {
         let name = field_of(grant.generation);
@@ -117,7 +120,7 @@ impl Vault {
         let sealed = Sealed::of(grant);
         let text = serde_json::to_string(&sealed).expect("texts and numbers are always JSON");
         let text = SecretText::new(text);
-        self.with_keks(|keks| record::seal(keks.current(), &place, &text, self.random()))
+        record::seal(keks.current(), &place, &text, self.random())
     }
 }
 
@@ -154,7 +157,7 @@ pub(crate) fn remove(
 }
 
 /// What the row is sealed for besides its version. A credential field has no `:` in its name.
-fn field_of(generation: u64) -> String {
+pub(crate) fn field_of(generation: u64) -> String {
     format!("oauth:{generation}")
 }
 

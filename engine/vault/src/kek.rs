@@ -1,6 +1,6 @@
 //! The key-encryption key (KEK): it seals nothing itself, every record gets a key derived from it.
 //!
-//! It is never printed and never written anywhere but into its key file.
+//! It is never printed, and written nowhere but into its key file.
 
 use crate::Error;
 use ring::aead::{AES_256_GCM, LessSafeKey, UnboundKey};
@@ -76,6 +76,13 @@ impl Kek {
         Ok(Self::new(secret))
     }
 
+    /// The same key once more.
+    pub(crate) fn duplicate(&self) -> Self {
+        let bytes = self.expose();
+        let secret = SecretBox::init_with_mut(|copy: &mut [u8; KEK_LEN]| *copy = *bytes);
+        Self { id: self.id, secret }
+    }
+
     /// Its name in records.
     pub const fn id(&self) -> KekId {
         self.id
@@ -101,11 +108,28 @@ impl Kek {
 #[derive(Debug)]
 pub(crate) struct Keks {
     current: Kek,
+    /// None of them is the current one.
+    old: Vec<Kek>,
 }
 
 impl Keks {
     pub(crate) const fn new(current: Kek) -> Self {
-        Self { current }
+        Self { current, old: Vec::new() }
+    }
+
+    /// The same, and what these have sealed opens too.
+    pub(crate) fn with_old(self, old: Vec<Kek>) -> Self {
+        Self { old, ..self }
+    }
+
+    /// From now on `next` seals.
+    pub(crate) fn turn_to(&mut self, next: Kek) {
+        self.old.push(std::mem::replace(&mut self.current, next));
+    }
+
+    /// Opens what the current key has sealed, and nothing else.
+    pub(crate) fn drop_old(&mut self) {
+        self.old.clear();
     }
 
     pub(crate) const fn current(&self) -> &Kek {
@@ -113,7 +137,7 @@ impl Keks {
     }
 
     pub(crate) fn get(&self, id: KekId) -> Option<&Kek> {
-        (self.current.id == id).then_some(&self.current)
+        std::iter::once(&self.current).chain(&self.old).find(|key| key.id == id)
     }
 }
 

@@ -6,11 +6,14 @@
 
 use crate::Error;
 use crate::file::{self, Db, File};
-use crate::kek::{Kek, Keks};
-use crate::kek_source::{Found, KekSource, KeyFile};
-use crate::tables::{CREDENTIALS, Meta};
-use redb::{ReadableDatabase as _, ReadableTableMetadata as _};
+use crate::kek::{KekId, Keks};
+use crate::kek_source::KekSource;
+use crate::keyring::Keyring;
+use crate::record;
+use crate::tables::{CREDENTIALS, GRANTS, Meta, RETIRED};
+use redb::{ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _, TableError};
 use ring::rand::SystemRandom;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 const OPENING: &str = "opening the vault";
@@ -32,6 +35,7 @@ pub(crate) struct Opened {
     pub(crate) db: Db,
     pub(crate) file: File,
     pub(crate) keks: Keks,
+    pub(crate) keyring: Keyring,
 }
 
 pub(crate) fn open(options: VaultOptions, random: &SystemRandom) -> Result<Opened, Error> {
@@ -41,50 +45,90 @@ pub(crate) fn open(options: VaultOptions, random: &SystemRandom) -> Result<Opene
         Some(_) | None => PathBuf::from("."),
     };
     file::create_private_dir(&data)?;
-    let place = key.place();
-    let found = key.find(&data)?;
+    let keyring = Keyring::new(key, &data)?;
     let file = File::new(&path);
     if !path.exists() {
-        let kek = found.or_create(random)?;
+        let kek = keyring.first(random)?;
         create(&file, &Meta { kek: kek.id(), project })?;
-        return Ok(Opened { db: file.open()?, file, keks: Keks::new(kek) });
+        return Ok(Opened { db: file.open()?, file, keks: Keks::new(kek), keyring });
     }
     // everything that may be refused is looked at in a copy
     let rehearsed = file.rehearse()?;
-    let (kek, renamed) = file.guarded(OPENING, || {
+    let (keks, renamed) = file.guarded(OPENING, || {
         let db = &rehearsed;
         let meta = Meta::read(db, &file)?;
         if meta.project != project {
             let found = meta.project;
             return Err(Error::OtherProject { file: path.clone(), expected: project, found });
         }
-        if has_rows(db, &file)? {
-            Ok((known_key(found, &meta, &path, place)?, None))
-        } else {
-            let kek = found.or_create(random)?;
+        let sealed = sealed_by(db, &file)?;
+        if sealed.is_empty() && !has_rows(db, &file)? {
+            let kek = keyring.first(random)?;
             let meta = Meta { kek: kek.id(), ..meta };
-            Ok((kek, Some(meta)))
+            return Ok((Keks::new(kek), Some(meta)));
         }
+        Ok((known_keys((&keyring, &path), meta.kek, &sealed)?, None))
     })?;
     drop(rehearsed);
     let db = file.open()?;
     if let Some(meta) = renamed {
         file.guarded(OPENING, || adopt(&db, &file, &meta))?;
     }
-    Ok(Opened { db, file, keks: Keks::new(kek) })
+    Ok(Opened { db, file, keks, keyring })
 }
 
-/// The key of a vault that holds credentials.
-fn known_key(found: Found, meta: &Meta, vault: &Path, place: PathBuf) -> Result<Kek, Error> {
-    let vault = vault.to_owned();
-    match found {
-        Found::Missing(KeyFile(path)) => Err(Error::KeyFileMissing { path, vault }),
-        Found::Kek(kek) if kek.id() == meta.kek => Ok(kek),
-        Found::Kek(kek) => {
-            let (expected, found) = (meta.kek, kek.id());
-            Err(Error::KeyFileWrong { path: place, vault, expected, found })
+/// The keys of a vault that holds credentials: the one that seals, and those of records that a rotation
+/// has not come to. A record whose key is not within reach is told when it is wanted.
+fn known_keys(
+    (keyring, vault): (&Keyring, &Path),
+    current: KekId,
+    sealed: &BTreeMap<KekId, u64>,
+) -> Result<Keks, Error> {
+    let Some(kek) = keyring.find(current)? else { return Err(keyring.missing(current, vault)?) };
+    let mut old = Vec::new();
+    for (id, count) in sealed.iter().filter(|(id, _)| **id != current) {
+        match keyring.find(*id)? {
+            Some(kek) => old.push(kek),
+            None => {
+                tracing::warn!(key = %id, count, "records of the vault name a key that is not within reach")
+            }
         }
     }
+    Ok(Keks::new(kek).with_old(old))
+}
+
+/// How many records each key has sealed, by what they say themselves.
+pub(crate) fn sealed_by(db: &Db, file: &File) -> Result<BTreeMap<KekId, u64>, Error> {
+    let mut found = BTreeMap::new();
+    let mut see = |record: &[u8]| {
+        if let Some(id) = record::key_of(record) {
+            *found.entry(id).or_default() += 1;
+        }
+    };
+    let tx = db.begin_read().map_err(file.err(OPENING))?;
+    let table = tx.open_table(CREDENTIALS).map_err(file.err(OPENING))?;
+    for row in table.iter().map_err(file.err(OPENING))? {
+        see(row.map_err(file.err(OPENING))?.1.value());
+    }
+    match tx.open_table(GRANTS) {
+        Err(TableError::TableDoesNotExist(_)) => {}
+        opened => {
+            let table = opened.map_err(file.err(OPENING))?;
+            for row in table.iter().map_err(file.err(OPENING))? {
+                see(row.map_err(file.err(OPENING))?.1.value().1);
+            }
+        }
+    }
+    match tx.open_table(RETIRED) {
+        Err(TableError::TableDoesNotExist(_)) => {}
+        opened => {
+            let table = opened.map_err(file.err(OPENING))?;
+            for row in table.iter().map_err(file.err(OPENING))? {
+                see(row.map_err(file.err(OPENING))?.1.value().1);
+            }
+        }
+    }
+    Ok(found)
 }
 
 fn has_rows(db: &Db, file: &File) -> Result<bool, Error> {

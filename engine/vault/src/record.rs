@@ -75,6 +75,13 @@ pub(crate) fn seal(
     Ok([&[VER][..], kek.id().as_bytes(), &salt, &nonce, &sealed].concat())
 }
 
+/// The key that a record names; none in what is no record of ours.
+pub(crate) fn key_of(record: &[u8]) -> Option<KekId> {
+    let (ver, rest) = record.split_first()?;
+    let (kek, _rest) = rest.split_first_chunk()?;
+    (*ver == VER).then(|| KekId::from_bytes(*kek))
+}
+
 /// Opens a record at the place where it was found.
 pub(crate) fn open(keks: &Keks, place: &Place<'_>, record: &[u8]) -> Result<SecretText, Error> {
     let refused = || place.refused();

@@ -20,6 +20,11 @@ pub(crate) const CREDENTIALS: TableDefinition<'_, CredentialKey<'_>, &[u8]> =
 pub(crate) const GRANTS: TableDefinition<'_, GrantKey<'_>, (u64, &[u8])> =
     TableDefinition::new("grants");
 
+/// `(integration, credential version, field) → (end in ms, record)`; see [`crate::retired`]. Made with its
+/// first row, as `grants` is.
+pub(crate) const RETIRED: TableDefinition<'_, CredentialKey<'_>, (i64, &[u8])> =
+    TableDefinition::new("retired");
+
 /// Sorted by integration, then version.
 pub(crate) type GrantKey<'a> = (&'a [u8; 16], u32);
 

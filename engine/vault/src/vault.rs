@@ -8,6 +8,7 @@
 use crate::file::{Db, File};
 use crate::grants;
 use crate::kek::Keks;
+use crate::keyring::Keyring;
 use crate::open::{self, VaultOptions};
 use crate::record::{self, Place};
 use crate::tables::{CREDENTIALS, CredentialKey};
@@ -19,7 +20,7 @@ use redb::{ReadableDatabase as _, ReadableTable};
 use ring::rand::SystemRandom;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 const STORING: &str = "storing a credential";
 const READING: &str = "reading a credential";
@@ -30,7 +31,12 @@ pub struct Vault {
     /// Held for writing only while the file is packed, which redb does for whoever has it alone.
     db: RwLock<Db>,
     file: File,
-    keks: RwLock<Keks>,
+    /// Held for reading by whoever seals or opens, from before they look at the file until they are
+    /// through with it; always taken before `db`.
+    pub(crate) keks: RwLock<Keks>,
+    pub(crate) keyring: Keyring,
+    /// Rotations of the master key go one at a time.
+    pub(crate) rotation: Mutex<()>,
     project: String,
     random: SystemRandom,
 }
@@ -52,8 +58,16 @@ impl Vault {
     pub fn open(options: VaultOptions) -> Result<Self, Error> {
         let random = SystemRandom::new();
         let project = options.project.clone();
-        let open::Opened { db, file, keks } = open::open(options, &random)?;
-        Ok(Self { db: RwLock::new(db), file, keks: RwLock::new(keks), project, random })
+        let open::Opened { db, file, keks, keyring } = open::open(options, &random)?;
+        Ok(Self {
+            db: RwLock::new(db),
+            file,
+            keks: RwLock::new(keks),
+            keyring,
+            rotation: Mutex::new(()),
+            project,
+            random,
+        })
     }
 
     /// Seals a new version of a credential; durable before this returns, all fields or none.
@@ -91,13 +105,13 @@ impl Vault {
         grant: Option<&KeptGrant>,
     ) -> Result<(), Error> {
         limits::check(version, fields)?;
+        let keks = self.keks();
         let granted =
-            grant.map(|grant| self.seal_grant(integration, version, grant)).transpose()?;
+            grant.map(|grant| self.seal_grant(&keks, (integration, version), grant)).transpose()?;
         let mut rows = Vec::with_capacity(fields.len());
         for (field, text) in fields {
             let place = self.place(integration, version, field);
-            let sealed = |keks: &Keks| record::seal(keks.current(), &place, text, &self.random);
-            rows.push((field, self.with_keks(sealed)?));
+            rows.push((field, record::seal(keks.current(), &place, text, &self.random)?));
         }
         self.file.guarded(STORING, || {
             let db = self.db();
@@ -148,9 +162,9 @@ impl Vault {
         &self.random
     }
 
-    /// Gives the keys to `act`; they do not change meanwhile.
-    pub(crate) fn with_keks<T>(&self, act: impl FnOnce(&Keks) -> T) -> T {
-        act(&self.keks.read().unwrap_or_else(PoisonError::into_inner))
+    /// The keys; they do not change until this is dropped. Never taken twice by one thread.
+    pub(crate) fn keks(&self) -> RwLockReadGuard<'_, Keks> {
+        self.keks.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn db(&self) -> RwLockReadGuard<'_, Db> {
@@ -168,6 +182,7 @@ impl Vault {
         version: u32,
         field: &str,
     ) -> Result<SecretText, Error> {
+        let keks = self.keks();
         self.file.guarded(READING, || {
             let db = self.db();
             let tx = db.begin_read().map_err(self.file.err(READING))?;
@@ -175,7 +190,7 @@ impl Vault {
             let key = (&integration.to_bytes(), version, field);
             if let Some(row) = table.get(key).map_err(self.file.err(READING))? {
                 let place = self.place(integration, version, field);
-                return self.with_keks(|keks| record::open(keks, &place, row.value()));
+                return record::open(&keks, &place, row.value());
             }
             let names = self.names(&table, integration)?;
             Err(if names.iter().any(|name| name.version == version) {
@@ -209,7 +224,8 @@ impl Vault {
     /// # Errors
     /// What redb says; after [`Error::Storage`] it is unknown whether it is forgotten.
     pub fn forget(&self, integration: IntegrationId) -> Result<(), Error> {
-        self.remove(integration, |_any| true)
+        self.remove(integration, |_any| true)?;
+        self.forget_retired_of(integration)
     }
 
     /// Forgets one version, which has never come into force.

@@ -111,6 +111,7 @@ impl Bench {
             label: "bench".to_owned(),
             is_default: true,
             credential: None,
+            scopes: None,
         };
         self.handle.connect(&author, self.handle.integration_id("slack"), connect).await?;
         let catalogue = self.handle.adapters().catalogue();

@@ -116,7 +116,11 @@ pub(crate) struct Back {
 
 /// An engine that knows the stand-in, with nothing connected.
 pub(crate) fn engine(slack: &Slack) -> Live {
-    let mut live = Live::stopped();
+    engine_of(slack, Live::stopped())
+}
+
+/// The same, of a project that was made for it.
+pub(crate) fn engine_of(slack: &Slack, mut live: Live) -> Live {
     let allow = format!("project = \"acme\"\n[egress]\nallow = [\"{}\"]\n", slack.address);
     live.project.write("placet.toml", &allow);
     live.restart();

@@ -7,6 +7,7 @@ use placet_bus::subjects::{self, HEADER_POSITION, HEADER_REQUEST_ID, Token};
 use placet_test_support::DEADLINE;
 use placet_test_support::nats::NatsServer;
 use serde_json::{Value, json};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
@@ -125,6 +126,47 @@ impl Desk {
     /// The code of a refusal; null for a success.
     pub(crate) fn refusal(&self, user: &str, ballot: &Value) -> Value {
         self.ask(user, "decide", ballot)["error"]["code"].clone()
+    }
+}
+
+/// Everything that goes through a server from now on: subjects, headers and payloads, as one heap of bytes.
+#[derive(Debug)]
+pub(crate) struct Wiretap {
+    runtime: Runtime,
+    heap: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Wiretap {
+    pub(crate) fn at(server: &NatsServer) -> Self {
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime =
+            runtime.worker_threads(1).enable_all().build().expect("a runtime can be built");
+        let runtime = runtime.worker_threads(1).enable_all().build();
+        let runtime = runtime.expect("a runtime can be built");
+        let heap = Arc::<Mutex<Vec<u8>>>::default();
+        let into = Arc::clone(&heap);
+        runtime.block_on(async {
+            let client = async_nats::connect(server.url()).await.expect("the server is there");
+            let mut messages = client.subscribe(">").await.expect("a subscription");
+            client.flush().await.expect("the server has it");
+            tokio::spawn(async move {
+                // the client goes along: without it there is no subscription
+                let _client = client;
+                while let Some(message) = messages.next().await {
+                    let mut heap = into.lock().unwrap_or_else(PoisonError::into_inner);
+                    heap.extend_from_slice(message.subject.as_bytes());
+                    heap.extend_from_slice(format!("{:?}", message.headers).as_bytes());
+                    heap.extend_from_slice(&message.payload);
+                    heap.push(b'\n');
+                }
+            });
+        });
+        Self { runtime, heap }
+    }
+
+    pub(crate) fn heard(self) -> Vec<u8> {
+        self.runtime.shutdown_background();
+        std::mem::take(&mut *self.heap.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -11,9 +11,34 @@ use std::io::{BufRead as _, IsTerminal as _};
 /// One integration, as a page.
 pub(super) async fn show(link: &Link, name: &str, json: bool) -> Result<()> {
     let answer = link.get(&format!("/api/v1/integrations/{}", encoded(name))).await?;
-    if json {
-        return out::json(&answer);
+    if json { out::json(&answer) } else { page(&answer) }
+}
+
+/// What is connected now, and what comes next.
+pub(super) fn connected(answer: &Value) -> Result<()> {
+    page(answer)?;
+    let name = word(&answer["name"]);
+    out::say("next:");
+    if answer["hook"].is_object() {
+        let words = if answer["hook"]["believed"] == true {
+            format!(
+                "enter {} at the provider: what it posts comes there",
+                word(&answer["hook"]["url"])
+            )
+        } else {
+            format!(
+                "to hear replies: connect it again with --credential {}=env:VARIABLE too",
+                word(&answer["hook"]["proof"])
+            )
+        };
+        out::say(&format!("  {words}"));
     }
+    out::say(&format!("  placet integrations test {name}"));
+    out::say("  placet deploy .");
+    Ok(())
+}
+
+fn page(answer: &Value) -> Result<()> {
     let mut status = word(&answer["status"]);
     if let Some(reason) = answer["reason"].as_str() {
         status = format!("{status}: {}", visible(reason));
@@ -23,19 +48,40 @@ pub(super) async fn show(link: &Link, name: &str, json: bool) -> Result<()> {
         (Some(at), _) => format!("{at}, refused"),
         (None, _) => "never".to_owned(),
     };
+    let default = if answer["is_default"] == true { " (default)" } else { "" };
     let mut rows = vec![
-        pair("name", word(&answer["name"])),
+        pair("name", format!("{}{default}", word(&answer["name"]))),
         pair("provider", word(&answer["provider"])),
         pair("status", status),
         pair("acts as", account(&answer["identity"])),
         pair("label", word(&answer["label"])),
         pair("used in", scope_words(&answer["used_in"])),
-        pair("credential", format!("version {}", answer["credential_version"])),
+        pair(
+            "credential",
+            match answer["credential_version"].as_u64() {
+                Some(0) | None => "none".to_owned(),
+                Some(version) => format!("version {version}"),
+            },
+        ),
+        pair("credential", credential(&answer)),
         pair("tested", tested),
     ];
-    rows.extend(drift(&answer));
-    rows.extend(features(&answer));
+    rows.extend(hears(answer));
+    rows.extend(drift(answer));
+    rows.extend(features(answer));
     out::rows(2, &rows)
+}
+
+/// What comes in, and whether it is believed.
+fn hears(answer: &Value) -> Option<Vec<String>> {
+    let hook = &answer["hook"];
+    let url = hook["url"].as_str()?;
+    let words = if hook["believed"] == true {
+        format!("{} at {}", texts(&hook["events"]), visible(url))
+    } else {
+        format!("nothing: its credential has no {}", word(&hook["proof"]))
+    };
+    Some(pair("hears", words))
 }
 
 /// Asks the provider, and says what came of it.
@@ -146,6 +192,16 @@ fn use_lines(uses: &Value) -> Vec<Vec<String>> {
     if uses["open"].as_u64().is_some_and(|open| open > 0) {
         lines.push(pair("open", format!("{} in the inbox", uses["open"])));
     }
+    for wait in list("waits") {
+        let (run, workflow) = (word(&wait["run"]), word(&wait["workflow"]));
+        let words =
+            format!("{run} of {workflow} waits for what it brings: {}", texts(&wait["tasks"]));
+        lines.push(pair("wait", words));
+    }
+    let (waiting, named) = (uses["waiting"].as_u64().unwrap_or(0), list("waits").len() as u64);
+    if waiting > named {
+        lines.push(pair("wait", format!("and {} runs more", waiting - named)));
+    }
     let plain = [
         ("decision", "decisions"),
         ("run", "runs"),
@@ -161,10 +217,6 @@ fn use_lines(uses: &Value) -> Vec<Vec<String>> {
 
 /// What its scopes enable, a line for each set.
 fn features(answer: &Value) -> Vec<Vec<String>> {
-    let texts = |value: &Value| {
-        let items = value.as_array().into_iter().flatten();
-        items.filter_map(Value::as_str).map(visible).collect::<Vec<_>>().join(", ")
-    };
     let mut rows = vec![];
     if answer["scopes"].as_array().is_some_and(|scopes| !scopes.is_empty()) {
         rows.push(pair("scopes", texts(&answer["scopes"])));
@@ -173,7 +225,7 @@ fn features(answer: &Value) -> Vec<Vec<String>> {
         let what = format!("{} ({})", word(&feature["set"]), texts(&feature["buys"]));
         let (title, words) = match feature["granted"].as_bool() {
             Some(true) => ("enabled", what),
-            Some(false) => ("lacks", format!("{what}: needs {}", needed(feature, texts))),
+            Some(false) => ("lacks", format!("{what}: needs {}", needed(feature))),
             None => ("unknown", format!("{what}: the provider does not tell its scopes")),
         };
         rows.push(pair(title, words));
@@ -181,7 +233,12 @@ fn features(answer: &Value) -> Vec<Vec<String>> {
     rows
 }
 
-fn needed(feature: &Value, texts: impl Fn(&Value) -> String) -> String {
+fn texts(value: &Value) -> String {
+    let items = value.as_array().into_iter().flatten();
+    items.filter_map(Value::as_str).map(visible).collect::<Vec<_>>().join(", ")
+}
+
+fn needed(feature: &Value) -> String {
     let (all, one) = (texts(&feature["missing"]), texts(&feature["missing_one_of"]));
     match (all.is_empty(), one.is_empty()) {
         (false, false) => format!("{all} and one of {one}"),
@@ -194,6 +251,14 @@ fn needed(feature: &Value, texts: impl Fn(&Value) -> String) -> String {
 pub(super) fn scope_words(used_in: &Value) -> String {
     let scope = serde_json::from_value::<placet_model::integration::UseScope>(used_in.clone());
     scope.map_or_else(|_old| "the whole project".to_owned(), |scope| scope.to_string())
+}
+
+fn credential(answer: &Value) -> String {
+    let version = &answer["credential_version"];
+    match answer["credential_mode"].as_str() {
+        Some(mode) => format!("version {version}, a {} key", visible(mode)),
+        None => format!("version {version}"),
+    }
 }
 
 fn account(identity: &Value) -> String {

@@ -12,6 +12,7 @@ use placet_model::event::decision::{
     DraftEdited, DraftOrigin, DraftPrepared, RequirementRaised, ResolutionCast, StandingUsed,
     VoteCast, VoteDelegated,
 };
+use placet_model::event::route::SendRouted;
 use placet_model::manifest::Effect;
 use placet_model::{AttemptId, DecisionId, TaskPath, Timestamp, Uptime};
 
@@ -38,6 +39,17 @@ impl Run {
             activity.unsettled().is_some_and(|ask| ask.decision == decision)
         };
         activities.into_iter().find(mine).ok_or(No)
+    }
+
+    /// It says where the draft that follows goes; the state stays the same.
+    pub(super) fn send_routed(&mut self, body: &SendRouted) -> Step {
+        let activity = self.activity_of(&body.task)?;
+        let Activity::Started(leaf) = &*activity else { return Err(No) };
+        if leaf.task != body.task || leaf.iteration != body.iteration {
+            return Err(No);
+        }
+        self.routes.insert((body.task.clone(), body.iteration.clone()), body.clone());
+        Ok(())
     }
 
     pub(super) fn draft_prepared(&mut self, body: &DraftPrepared) -> Step {

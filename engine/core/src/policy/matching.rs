@@ -15,6 +15,8 @@ pub struct Subject<'a> {
     pub provider: &'a str,
     /// The operation.
     pub operation: &'a str,
+    /// The name of the call that was led to it by a channel: a rule may mean either.
+    pub via: Option<&'a str>,
     /// Name of the integration, where there is one.
     pub integration: Option<&'a str>,
     /// `namespace/name` of the workflow.
@@ -125,7 +127,8 @@ fn called(wanted: &Match, subject: Subject<'_>) -> Truth {
     let all = effect
         && reversibility
         && text(&wanted.provider, Some(subject.provider))
-        && text(&wanted.operation, Some(subject.operation))
+        && (text(&wanted.operation, Some(subject.operation))
+            || subject.via.is_some_and(|via| text(&wanted.operation, Some(via))))
         && text(&wanted.integration, subject.integration)
         && text(&wanted.workflow, Some(subject.workflow));
     all.into()

@@ -3,6 +3,7 @@
 use super::reply::{self, Reply};
 use super::session::Left;
 use super::target::{Security, Target};
+use crate::client::Speaking;
 use crate::transport::Egress;
 use placet_adapters::{Cause, Failed};
 use std::io;
@@ -99,7 +100,7 @@ impl Wire {
         if !self.came.is_empty() {
             return Err(Broken::new(Cause::Tls, "the server spoke before the TLS handshake"));
         }
-        let config = egress.tls().map_err(|words| Broken::new(Cause::Tls, words))?;
+        let config = egress.tls(Speaking::Mail).map_err(|words| Broken::new(Cause::Tls, words))?;
         let name = ServerName::try_from(target.bare_host().to_owned())
             .map_err(|_no_name| Broken::new(Cause::Tls, "the host is no name of a certificate"))?;
         let secured = TlsConnector::from(config).connect(name, self.stream).await;

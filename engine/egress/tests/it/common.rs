@@ -1,7 +1,7 @@
 //! A stand-in on loopback that counts connections, and calls to send to it.
 
 use placet_adapters::{
-    Adapters, Call, FillError, FillHoles, Occurrence, Redirects, SecretText, WantedHole,
+    Adapters, Call, FillError, FillHoles, Occurrence, Operation, Redirects, SecretText, WantedHole,
 };
 use placet_model::Timestamp;
 use placet_model::request::{Body, HoledText, PreparedRequest};
@@ -144,9 +144,14 @@ pub(crate) fn request(method: &str, url: &str, body: &str) -> PreparedRequest {
     }
 }
 
-pub(crate) fn call(request: PreparedRequest, redirects: Redirects) -> Call {
+/// A shipped operation; the manifests are read once.
+pub(crate) fn operation(name: &str) -> Arc<Operation> {
     static ADAPTERS: LazyLock<Adapters> = LazyLock::new(Adapters::shipped);
-    let operation = ADAPTERS.operation("http.request").map(Arc::clone).unwrap();
+    Arc::clone(ADAPTERS.operation(name).unwrap())
+}
+
+pub(crate) fn call(request: PreparedRequest, redirects: Redirects) -> Call {
+    let operation = operation("http.request");
     Call {
         attempt: None,
         operation,

@@ -3,11 +3,17 @@
 #![expect(clippy::unwrap_used, reason = "a helper of tests stops the test")]
 
 mod authorization_server;
+mod bombs;
 mod common;
 mod document;
+mod grants;
+mod http2;
 mod mail_server;
 mod phases;
+mod pool;
+mod secure;
 mod smtp;
 mod ssrf;
+mod stages;
 mod tokens;
 mod ways;

@@ -119,7 +119,12 @@ impl Connections {
             let words = failed.to_string();
             return if ours { Said::Refused(code(&words)) } else { Said::Nothing(words) };
         }
-        match test.account(&answer) {
+        let mode = match self.mode(manifest, (integration.id, version)).await {
+            Ok(mode) => mode,
+            // ours to mend, as a hole that cannot be filled
+            Err(why) => return Said::Refused(code(&why.to_string())),
+        };
+        match test.account(&answer, mode.as_deref()) {
             Ok(Some(account)) => Said::Account(account),
             Ok(None) => Said::Good(test.scopes(&answer)),
             Err(IdentityError::Unnamed { .. }) => Said::Refused("unnamed".to_owned()),

@@ -8,22 +8,21 @@
 
 use super::Connections;
 use super::ask::Said;
+use super::desk::Desk;
 use super::test::{told_unattended, used};
 use crate::engine::Engine;
 use crate::env::Env;
 use crate::handle::Error;
-use crate::input::{Change, Input};
 use crate::inputs::Inputs;
 use crate::lost::VAULT_LOST;
 use crate::world::World;
-use placet_log::{Append, Expected, NewEvent};
 use placet_model::integration::{Integration, IntegrationStatus};
 use placet_model::project::Health;
 use placet_model::{Actor, Digest, Event, IntegrationId, Revision, StreamId, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
-use tokio::sync::{Mutex, oneshot, watch};
+use tokio::sync::{Mutex, watch};
 
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
@@ -83,7 +82,7 @@ impl Engine {
     /// When the project cannot be read, or the engine is stopping.
     pub async fn check_due_connections(&self) -> Result<(), Error> {
         match self.watching() {
-            Some(keeper) => keeper.watcher.check_due().await.map(|_| ()),
+            Some(keeper) => keeper.watcher.look().await.map(|_| ()),
             None => Ok(()),
         }
     }
@@ -92,7 +91,7 @@ impl Engine {
 impl Watcher {
     async fn run(self: Arc<Self>, mut stopped: watch::Receiver<bool>) {
         loop {
-            let next = match self.check_due().await {
+            let next = match self.look().await {
                 Ok(next) => next,
                 Err(Error::Stopping) => return,
                 Err(error) => {
@@ -108,6 +107,19 @@ impl Watcher {
                 () = tokio::time::sleep(Duration::from_millis(wait)) => {}
             }
         }
+    }
+
+    /// What stands at providers is settled and kept up; then whoever is due is asked.
+    async fn look(&self) -> Result<Option<Timestamp>, Error> {
+        let desk = self.desk();
+        desk.settle(&self.connections).await?;
+        desk.renew(&self.connections).await?;
+        self.check_due().await
+    }
+
+    fn desk(&self) -> Desk {
+        let rest = (&self.env, &self.inputs);
+        Desk::new(rest, &self.world, &self.connections, Actor::Engine)
     }
 
     /// Asks whoever is due; gives the moment of the next.
@@ -186,26 +198,14 @@ impl Watcher {
         let Ok(operation) = self.connections.can_ask(&manifest, version) else {
             return Ok(nothing());
         };
-        self.record(integration.id, vec![used(integration, version, operation)]).await?;
+        let desk = self.desk();
+        desk.record(integration.id, vec![used(integration, version, operation)]).await?;
         let said = self.connections.ask(&manifest, (integration, version), self.env.now()).await;
         let facts = told_unattended(integration, &said);
         if !facts.is_empty() {
-            self.record(integration.id, facts).await?;
+            desk.record(integration.id, facts).await?;
         }
         Ok(said)
-    }
-
-    async fn record(&self, id: IntegrationId, events: Vec<Event>) -> Result<(), Error> {
-        let now = self.env.now();
-        let events = events.into_iter();
-        let events =
-            events.map(|event| NewEvent::new(self.env.mint.event(now), Actor::Engine, event));
-        let append = Append::new(StreamId::Integration(id), Expected::Any, events.collect());
-        let (reply, answer) = oneshot::channel();
-        let change = Change { group: vec![append], policy: None, reply, turn: None };
-        let input = Input::Govern(Box::new(change));
-        self.inputs.send(input).map_err(|_ended| Error::Stopping)?;
-        answer.await.map_err(|_ended| Error::Stopping)?.map(|_| ())
     }
 }
 

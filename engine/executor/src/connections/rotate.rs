@@ -6,11 +6,12 @@ use super::ask::{CannotAsk, Said};
 use super::test::used;
 use crate::env::Env;
 use crate::handle::{Error, Handle};
+use placet_adapters::inbound::Inbound;
 use placet_adapters::{Manifest, SecretText};
 use placet_model::actor::Role;
 use placet_model::event::integration::{CredentialStored, IntegrationTested};
 use placet_model::integration::{Identity, Integration};
-use placet_model::{Actor, Event, IntegrationId, Principal, RunId};
+use placet_model::{Actor, Event, IntegrationId, Principal, RunId, Timestamp};
 use placet_projections::Views;
 use placet_vault::Vault;
 use serde::Serialize;
@@ -41,7 +42,16 @@ pub struct Rotate {
     pub fields: BTreeMap<String, SecretText>,
     /// Whose it is.
     pub account: Account,
+    /// How long what comes in may still be signed with the secret of before, where that changes.
+    pub grace: Duration,
 }
+
+/// What a provider signed before it knew of a new secret arrives within a day.
+pub const GRACE: Duration = Duration::from_secs(24 * 3600);
+/// A week: who needs longer has another problem.
+pub const GRACE_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Between two looks at what has ended.
+const SWEEP: Duration = Duration::from_secs(600);
 
 /// What a rotation has come to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -56,6 +66,8 @@ pub struct Rotated {
     pub was: Option<Identity>,
     /// Whether the provider has said whose it is.
     pub confirmed: bool,
+    /// Until when what comes in may be signed with the secret of before; none where that did not change.
+    pub old_signatures_until: Option<Timestamp>,
 }
 
 impl Handle {
@@ -75,6 +87,7 @@ impl Handle {
         let integration = self.named(name)?;
         let manifest = self.manifest(&integration.provider)?;
         let vault = self.connections.vault().ok_or_else(no_vault)?;
+        let grace = rotate.grace.min(GRACE_MAX);
         let (version, fields) = seal(&vault, &manifest, &integration, rotate.fields).await?;
         let tried = self.tried(actor, (&manifest, &integration), version, rotate.account).await;
         let (identity, label, scopes, confirmed) = match tried {
@@ -93,10 +106,52 @@ impl Handle {
             CredentialStored { integration: id, version, lineage, fields }.into(),
             IntegrationTested { integration: id, identity: identity.clone(), label, scopes }.into(),
         ];
+        let replaced = (id, integration.credential_version, version);
+        let old_signatures_until = self.retire(&vault, &manifest, replaced, grace).await?;
         self.record(&Actor::Principal(actor.clone()), &integration, facts).await?;
         self.forget_when_unused(id, version, &vault)?;
         let name = integration.name;
-        Ok(Rotated { name, credential_version: version, identity, was, confirmed })
+        let credential_version = version;
+        Ok(Rotated { name, credential_version, identity, was, confirmed, old_signatures_until })
+    }
+
+    /// Keeps the secrets that prove who posts to us for a while, where this rotation replaces them.
+    async fn retire(
+        &self,
+        vault: &Arc<Vault>,
+        manifest: &Manifest,
+        (id, old, new): (IntegrationId, u32, u32),
+        grace: Duration,
+    ) -> Result<Option<Timestamp>, Error> {
+        let fields = manifest.inbound().map(Inbound::key_fields).unwrap_or_default();
+        let now = self.now();
+        let until = now.plus_millis(i64::try_from(grace.as_millis()).unwrap_or(i64::MAX));
+        if grace.is_zero() || old == 0 {
+            return Ok(None);
+        }
+        let vault = Arc::clone(vault);
+        blocking(move || {
+            let read = |version, field: &str| match vault.secret(id, version, field) {
+                Err(
+                    placet_vault::Error::NoSuchField { .. }
+                    | placet_vault::Error::NoSuchVersion { .. },
+                ) => Ok(None),
+                secret => secret.map(Some),
+            };
+            let mut replaced = vec![];
+            for field in fields {
+                let was = read(old, &field)?;
+                if was.is_some() && was != read(new, &field)? {
+                    replaced.push(field);
+                }
+            }
+            if replaced.is_empty() {
+                return Ok(None);
+            }
+            vault.retire((id, old), &replaced, until)?;
+            Ok(Some(until))
+        })
+        .await
     }
 
     /// Whose the new credential is, in the provider's words or the operator's.
@@ -113,7 +168,8 @@ impl Handle {
             Ok(operation) => operation,
             Err(CannotAsk::InSandbox) => return Err(no_vault()),
             Err(CannotAsk::Unanswerable | CannotAsk::WithoutCredential) => {
-                return lineage(integration, (version, vec![]), account);
+                let mode = self.mode_of(manifest, (integration, version)).await?;
+                return lineage((integration, mode), (version, vec![]), account);
             }
         };
         let by = Actor::Principal(actor.clone());
@@ -132,7 +188,8 @@ impl Handle {
                 Ok((told.identity, told.label, told.scopes.unwrap_or_default(), true))
             }
             Said::Good(scopes) => {
-                lineage(integration, (version, scopes.unwrap_or_default()), account)
+                let mode = self.mode_of(manifest, (integration, version)).await?;
+                lineage((integration, mode), (version, scopes.unwrap_or_default()), account)
             }
             Said::Refused(code) => {
                 let detail = format!(
@@ -143,6 +200,15 @@ impl Handle {
             }
             Said::Nothing(why) => refused("PL4061", format!("{title} was not heard: {why}")),
         }
+    }
+
+    async fn mode_of(
+        &self,
+        manifest: &Manifest,
+        (integration, version): (&Integration, u32),
+    ) -> Result<Option<String>, Error> {
+        let mode = self.credential_mode(manifest, (integration.id, version)).await;
+        mode.map_err(|why| Error::Refused { code: "PL4003", detail: why.to_string() })
     }
 
     /// Takes the vault of a live engine, and forgets versions that nothing can name any more: what
@@ -157,6 +223,19 @@ impl Handle {
                 vault.forget_before(integration.id, integration.credential_version)?;
             }
         }
+        vault.forget_ended(self.now())?;
+        let (env, vault) = (Arc::downgrade(&self.env), Arc::downgrade(vault));
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(SWEEP).await;
+                let Some((env, vault)) = env.upgrade().zip(vault.upgrade()) else { return };
+                let now = env.now();
+                drop(env);
+                if let Err(error) = blocking(move || Ok(vault.forget_ended(now)?)).await {
+                    tracing::warn!(%error, "a secret that has ended stays in the vault");
+                }
+            }
+        });
         Ok(())
     }
 
@@ -202,17 +281,32 @@ fn still_under_way(env: &Weak<Env>, runs: &BTreeSet<RunId>) -> Option<BTreeSet<R
 
 /// Where nobody but the operator can say whose a credential is.
 fn lineage(
-    integration: &Integration,
+    (integration, mode): (&Integration, Option<String>),
     (version, scopes): (u32, Vec<String>),
     account: Account,
 ) -> Result<(Identity, String, Vec<String>, bool), Error> {
     let label = integration.label.clone();
+    let was = integration.identity.mode().map(str::to_owned);
     match account {
+        Account::Same if mode.is_some() && mode != was => {
+            let detail = format!(
+                "the new credential of {} is a {} key, which is another account than before: say \
+                 --new-identity, and approvals for the one before are void",
+                integration.name,
+                mode.unwrap_or_default()
+            );
+            Err(Error::Refused { code: "PL4062", detail })
+        }
         Account::Same => Ok((integration.identity.clone(), label, scopes, false)),
         Account::New => {
             let id = format!("{}.v{version}", integration.id);
-            let tenant = integration.identity.tenant.clone();
-            Ok((Identity { id, tenant }, label, scopes, false))
+            let identity = match mode {
+                Some(mode) => {
+                    Identity { id, tenant: integration.provider.clone() }.in_mode(Some(&mode))
+                }
+                None => Identity { id, tenant: integration.identity.tenant.clone() },
+            };
+            Ok((identity, label, scopes, false))
         }
         Account::Unsaid => {
             let detail = format!(
@@ -226,7 +320,7 @@ fn lineage(
 }
 
 /// Seals the version after every one that the vault has or the log names; durable when it returns.
-async fn seal(
+pub(super) async fn seal(
     vault: &Arc<Vault>,
     manifest: &Arc<Manifest>,
     integration: &Integration,
@@ -234,7 +328,15 @@ async fn seal(
 ) -> Result<(u32, Vec<String>), Error> {
     let (vault, manifest) = (Arc::clone(vault), Arc::clone(manifest));
     let (id, known) = (integration.id, integration.credential_version);
+    let name = integration.name.clone();
     blocking(move || {
+        if vault.grant(id, known)?.is_some() {
+            let detail = format!(
+                "{name} was connected by OAuth: its tokens are renewed by themselves, and a new grant \
+                 is given by connecting it again with --oauth, which keeps its name and all that uses it"
+            );
+            return Err(Error::Refused { code: "PL4003", detail });
+        }
         let mut fields = BTreeMap::new();
         for field in vault.fields(id, known)? {
             let secret = vault.secret(id, known, &field)?;
@@ -256,7 +358,7 @@ async fn seal(
     .await
 }
 
-fn no_vault() -> Error {
+pub(super) fn no_vault() -> Error {
     let detail = "an engine in sandbox mode keeps no credentials: start it with --mode live";
     Error::Refused { code: "PL4011", detail: detail.to_owned() }
 }

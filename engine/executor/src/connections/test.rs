@@ -143,7 +143,7 @@ pub(super) fn told(integration: &Integration, said: &Said) -> Vec<Event> {
 /// What follows where nobody has asked: another account is held until a person has looked.
 pub(super) fn told_unattended(integration: &Integration, said: &Said) -> Vec<Event> {
     match said {
-        Said::Account(account) if account.identity != integration.identity => {
+        Said::Account(account) if !is_the_same(&account.identity, &integration.identity) => {
             let code = UNATTENDED.to_owned();
             vec![HealthCheckFailed { integration: integration.id, code }.into()]
         }
@@ -151,6 +151,11 @@ pub(super) fn told_unattended(integration: &Integration, said: &Said) -> Vec<Eve
             told(integration, said)
         }
     }
+}
+
+/// The same account; what was recorded before its mode was told gets it now.
+fn is_the_same(told: &Identity, known: &Identity) -> bool {
+    told == known || *told == known.clone().in_mode(told.mode())
 }
 
 fn report(manifest: &Manifest, before: &Integration, now: &Integration, said: &Said) -> Tested {

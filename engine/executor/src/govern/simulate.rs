@@ -108,10 +108,12 @@ impl Handle {
         let world = self.world();
         let integration = draft.integration.as_ref().and_then(|b| world.integrations.get(&b.id));
         let action = (draft.operation.as_str(), draft.effect);
-        let subject = policy_subject(action, integration, (&family, &found));
         let plan = self.env.plan(run.plan_digest).ok();
         let task = plan.as_ref().and_then(|plan| plan.task(&draft.task));
-        let metadata = task.and_then(|task| CallShape::of(&task.kind)).and_then(|c| c.approval);
+        let call = task.and_then(|task| CallShape::of(&task.kind));
+        let metadata = call.and_then(|call| call.approval);
+        let via = call.as_ref().and_then(CallShape::via);
+        let subject = Subject { via, ..policy_subject(action, integration, (&family, &found)) };
         let resolved = resolve(policy, subject, metadata);
         let standing = covering(policy, subject, asked.event.recorded_at);
         let moment = Moment::fresh(asked.event.recorded_at);

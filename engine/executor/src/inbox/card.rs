@@ -10,7 +10,7 @@ use placet_adapters::{RenderInput, Rendered, preview};
 use placet_log::ReadView;
 use placet_model::approval::Requirement;
 use placet_model::decision::DecisionState;
-use placet_model::integration::Integration;
+use placet_model::integration::{Identity, Integration};
 use placet_model::manifest::Effect;
 use placet_model::request::PreparedRequest;
 use placet_model::{Event, IntegrationId, PayloadRef, Revision, StreamId, Timestamp};
@@ -78,7 +78,10 @@ impl Handle {
         };
         let integration = row.integration.and_then(|id| world.integrations.get(&id));
         let document = json_payload(view, row, row.document)?;
-        let identity = identity(&document, integration);
+        let mut identity = identity(&document, integration);
+        if let Some(shown) = identity.as_mut() {
+            shown["mode"] = json!(self.credential_mode_of(row, shown));
+        }
         if let Some(now) = identity.as_ref().and_then(|shown| shown["acts_now_as"]["id"].as_str()) {
             let words = format!("the connection acts as {now} by now: an approval will be void");
             content.warnings.push(words);
@@ -98,6 +101,7 @@ impl Handle {
         };
         let more = json!({
             "effect": row.effect,
+            "routed": routed(view, row)?,
             "reversibility": self.reversibility(row),
             "identity": identity,
             "requester": row.requester,
@@ -160,6 +164,14 @@ impl Handle {
 }
 
 impl Handle {
+    /// The mode of the credential that the approval binds, where its provider has more than one.
+    fn credential_mode_of(&self, row: &DecisionRow, shown: &Value) -> Option<String> {
+        let operation = self.adapters().operation(&row.operation)?;
+        let word = |key: &str| shown[key].as_str().unwrap_or_default().to_owned();
+        let bound = Identity { id: word("id"), tenant: word("tenant") };
+        operation.mode_of(&bound).map(str::to_owned)
+    }
+
     /// What it does to the world, and the operation that takes it back, where there is one.
     fn reversibility(&self, row: &DecisionRow) -> String {
         let words = effect_words(row.effect);
@@ -356,6 +368,19 @@ fn votes(view: &ReadView, row: &DecisionRow) -> Result<Vec<Value>, Error> {
         }));
     }
     Ok(votes)
+}
+
+/// How the step asked for it, where that was by a channel: the call by which it came to this one.
+fn routed(view: &ReadView, row: &DecisionRow) -> Result<Value, Error> {
+    let mut routed = Value::Null;
+    for event in view.stream(&StreamId::Run(row.run), Revision::START) {
+        if let Event::SendRouted(body) = event?.event
+            && (&body.task, &body.iteration) == (&row.task, &row.iteration)
+        {
+            routed = json!({"operation": body.operation, "channel": body.channel, "to": body.to});
+        }
+    }
+    Ok(routed)
 }
 
 /// What has happened to the action so far, a line per event.

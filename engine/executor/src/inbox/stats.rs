@@ -80,7 +80,7 @@ struct Figures {
 
 impl Handle {
     /// `{since?, until?, user?}` → `{since, until, quick_ms, approvers}`: how people have decided in
-    /// a span of time. A moment is one of log time, or how long ago it was.
+    /// a span of time; `since` is null for all of it. A moment is one of log time, or how long ago it was.
     ///
     /// # Errors
     /// A malformed request, one for somebody else's figures from somebody who may see only their own,
@@ -119,7 +119,7 @@ impl Handle {
         let approvers: Vec<Value> =
             figures.iter().map(|(who, figures)| figures.to_json(who)).collect();
         Ok(json!({
-            "since": span.start,
+            "since": body.since.is_some().then_some(span.start),
             "until": span.end,
             "quick_ms": QUICK_MS,
             "approvers": approvers,

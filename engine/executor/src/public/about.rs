@@ -5,7 +5,8 @@ use placet_model::event::Event;
 use placet_model::event::attempt::AttemptStarted;
 use placet_model::event::decision::DraftPrepared;
 use placet_model::{
-    AttemptId, DecisionId, Digest, IntegrationId, inbound_event, lookup_event, people_event,
+    AttemptId, DecisionId, Digest, IntegrationId, hook_event, inbound_event, lookup_event,
+    people_event,
 };
 
 /// What an event names itself; what follows from earlier events of its stream is not in here.
@@ -39,10 +40,11 @@ impl About {
                 Self { attempt: Some(body.attempt), ..Self::integration(integration) }
             }
             Event::LookupEnded(body) => Self::attempt(body.attempt),
-            Event::IntegrationScoped(body) => Self::integration(Some(body.integration)),
             Event::ResponseDrifted(body) => {
                 Self { attempt: Some(body.attempt), ..Self::integration(Some(body.integration)) }
             }
+            Event::SubscriptionChanged(body) => Self::integration(Some(body.integration)),
+            Event::SyncCompleted(body) => Self::integration(Some(body.integration)),
             _ => Self::posted(event),
         }
     }
@@ -75,10 +77,11 @@ impl About {
             Event::AttemptDeferred(body) => Self::attempt(body.attempt),
             Event::AttemptInDoubt(body) => Self::attempt(body.attempt),
             Event::AttemptReconciled(body) => Self::attempt(body.attempt),
-            inbound_event!()
-            | lookup_event!()
-            | Event::IntegrationScoped(_)
-            | Event::ResponseDrifted(_) => Self::beside(event),
+            inbound_event!() | lookup_event!() | hook_event!() | Event::ResponseDrifted(_) => {
+                Self::beside(event)
+            }
+            Event::SendRouted(body) => Self::integration(Some(body.integration)),
+            Event::IntegrationScoped(body) => Self::integration(Some(body.integration)),
             Event::IntegrationConnected(body) => Self::integration(Some(body.integration)),
             Event::CredentialStored(body) => Self::integration(Some(body.integration)),
             Event::CredentialUsed(body) => Self::integration(Some(body.integration)),

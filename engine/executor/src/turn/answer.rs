@@ -3,7 +3,7 @@
 use super::fault::shortened;
 use super::{CallPlan, Error, Turn};
 use crate::values::Content;
-use placet_adapters::{Answer, Cause, Classified, Phase, Response, Sent};
+use placet_adapters::{Answer, Cause, Classified, Phase, Response, Sent, Stage};
 use placet_core::Command;
 use placet_core::decide::{Answer as CoreAnswer, OutcomeVerdict};
 use placet_core::run::{Activity, Leaf};
@@ -254,16 +254,28 @@ fn defer_reason(answer: &Answer) -> DeferReason {
     match answer {
         Ok(response) if response.status == 429 => DeferReason::RateLimited,
         Ok(_) => DeferReason::NotProcessed,
-        Err(failed) => match failed.cause {
-            Cause::Dns | Cause::Connect | Cause::Tls => DeferReason::Connect,
-            Cause::Refused
-            | Cause::Hole
-            | Cause::Grant
-            | Cause::Timeout
-            | Cause::Reset
-            | Cause::TooLarge
-            | Cause::Unreadable => DeferReason::BeforeSend,
+        Err(failed) => match failed.stage {
+            Some(Stage::Queue) => DeferReason::Queue,
+            Some(Stage::Resolve) => DeferReason::Resolve,
+            Some(Stage::Connect) => DeferReason::Connect,
+            Some(Stage::Tls) => DeferReason::Tls,
+            Some(Stage::Write | Stage::FirstByte | Stage::Body) => DeferReason::BeforeSend,
+            None => reason_of(failed.cause),
         },
+    }
+}
+
+/// Where the transport cannot tell how far it came.
+fn reason_of(cause: Cause) -> DeferReason {
+    match cause {
+        Cause::Dns | Cause::Connect | Cause::Tls => DeferReason::Connect,
+        Cause::Refused
+        | Cause::Hole
+        | Cause::Grant
+        | Cause::Timeout
+        | Cause::Reset
+        | Cause::TooLarge
+        | Cause::Unreadable => DeferReason::BeforeSend,
     }
 }
 

@@ -94,7 +94,8 @@ impl Turn<'_> {
         let Some(call) = task.and_then(|task| CallShape::of(&task.kind)) else {
             return Err(refused("its workflow has no such task".to_owned()));
         };
-        let target = self.target(call, with).map_err(|fault| refused(said(fault)))?;
+        let target =
+            self.target_again(call, (with, &last)).map_err(|fault| refused(said(fault)))?;
         let target = same_target(target, &last).map_err(refused)?;
         let summary = match last.summary {
             Some(reference) => Some((*self.value(reference)?).clone()),

@@ -6,7 +6,7 @@ use super::{Error, Turn};
 use crate::uptime::Stopwatch;
 use crate::values::Content;
 use placet_adapters::{CallIntegration, Operation};
-use placet_core::claim::{Circumstances, Claim};
+use placet_core::claim::{Circumstances, Claim, Hold};
 use placet_core::decide::{ResolveCommand, VoteCommand};
 use placet_core::run::{Activity, Ask, Attempt, Branch};
 use placet_core::{Command, Run};
@@ -30,6 +30,13 @@ pub(crate) struct CallTarget {
     pub(crate) operation: Arc<Operation>,
     pub(crate) effect: Effect,
     pub(crate) integration: Option<Integration>,
+}
+
+/// What a claim waits for: what the credential of this connection needs for this operation.
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted {
+    pub(crate) integration: CallIntegration,
+    pub(crate) operation: Arc<Operation>,
 }
 
 /// A call that is to be made once its `AttemptStarted` is committed: exactly these bytes.
@@ -179,13 +186,14 @@ impl Turn<'_> {
         let action = (ask.draft.operation.as_str(), ask.draft.effect);
         let content = self.stored(ask)?;
         let content = content.as_ref().map(|(with, request)| (&**with, request));
-        let resolved = self.resolved(action, integration.as_ref(), (call.approval, content))?;
+        let resolved = self.resolved(action, integration.as_ref(), (call, content))?;
         let share = self.share_of(
             (operation.as_deref(), integration.as_ref()),
             (&ask.draft.task, &ask.draft.iteration),
             ask.draft.with,
         )?;
         let hold = self.world.hold(self.mode(), integration.as_ref());
+        let hold = hold.or_else(|| self.wants(operation.as_ref(), integration.as_ref()));
         let hold = hold.or_else(|| self.take_share(&share));
         let circumstances = Circumstances {
             now: self.now,
@@ -193,7 +201,8 @@ impl Turn<'_> {
             project: &self.env.config.project,
             policy: &self.world.policy,
             requirement: resolved.requirement,
-            forbidden: !resolved.refused_by.is_empty(),
+            forbidden: !resolved.refused_by.is_empty() || self.is_blocked(call),
+            rerouted: self.is_rerouted(call, ask),
             integration: integration.as_ref(),
             settings_digest,
             approved: &approved,
@@ -218,6 +227,32 @@ impl Turn<'_> {
                 Ok(true)
             }
         }
+    }
+
+    /// A token that must be renewed is renewed before the claim: then nothing of the attempt exists
+    /// that could be in doubt.
+    fn wants(
+        &mut self,
+        operation: Option<&Arc<Operation>>,
+        integration: Option<&Integration>,
+    ) -> Option<Hold> {
+        let live = self.env.live.as_ref().filter(|_| self.mode() == Mode::Live)?;
+        let (operation, now) = (Arc::clone(operation?), integration?);
+        let integration = CallIntegration {
+            id: now.id,
+            name: now.name.clone(),
+            credential_version: now.credential_version,
+        };
+        if live.is_ready(&integration, &operation) {
+            return None;
+        }
+        self.out.wanted = Some(Wanted { integration, operation });
+        Some(Hold::TokenRenewed)
+    }
+
+    /// Whether the policy blocks the name under which it was asked for.
+    fn is_blocked(&self, call: CallShape<'_>) -> bool {
+        call.via().is_some_and(|name| self.world.policy.blocked.contains(name))
     }
 
     /// The document that was approved, as stored.

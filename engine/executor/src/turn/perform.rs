@@ -2,6 +2,7 @@
 //! inbox. This is the one place where the gate is chosen (GATE.md §1).
 
 use super::gate::{CallPlan, CallTarget};
+use super::route::Aim;
 use super::scope::Place;
 use super::{Error, Outcome, Turn, or_fault};
 use crate::values::Content;
@@ -53,6 +54,13 @@ impl<'p> CallShape<'p> {
             TaskKind::OpenApi(call) => Some((&**call).into()),
             _ => None,
         }
+    }
+}
+
+impl CallShape<'_> {
+    /// What the task calls.
+    pub(super) const fn operation(&self) -> &str {
+        self.operation
     }
 }
 
@@ -158,10 +166,12 @@ impl Turn<'_> {
         (input, place): (&Arc<Value>, &Place<'_>),
     ) -> Outcome<bool> {
         self.out.used_world = true;
-        let mut target = match self.target(call, &with) {
-            Ok(target) => target,
+        let aim = match self.aim(call, with) {
+            Ok(aim) => aim,
             Err(fault) => return Ok(Err(fault)),
         };
+        self.note_route(leaf, &aim)?;
+        let Aim { mut target, with, .. } = aim;
         if target.effect == Effect::Read {
             if let Some(hold) = self.world.hold(self.mode(), target.integration.as_ref()) {
                 self.out.held = Some(hold);
@@ -196,7 +206,7 @@ impl Turn<'_> {
             None => None,
         };
         self.out.used_world = true;
-        let outcome = match self.target(call, &with) {
+        let outcome = match self.target_again(call, (&with, last)) {
             Ok(mut target) => {
                 // it was gated before, whatever its manifest calls it
                 target.effect = last.effect;
@@ -359,13 +369,12 @@ impl Turn<'_> {
         self.out.subjects.extend(self.recipients(target.operation.name(), &with, &request));
         let action = (target.operation.name(), target.effect);
         let content = Some((&*with, &request));
-        let resolved =
-            self.resolved(action, target.integration.as_ref(), (call.approval, content))?;
+        let resolved = self.resolved(action, target.integration.as_ref(), (call, content))?;
         if !resolved.refused_by.is_empty() {
             let words = format!("the policy refuses it: {}", resolved.refused_by.join(", "));
             return Ok(Err(Fault::new(FaultKind::Authorization, words)));
         }
-        let given = self.in_advance(action, target.integration.as_ref(), content)?;
+        let given = self.in_advance(action, target.integration.as_ref(), (call, content))?;
         let bytes = request.to_bytes();
         let mut draft = DraftPrepared {
             task: leaf.task.clone(),

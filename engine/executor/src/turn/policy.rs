@@ -1,12 +1,12 @@
 //! What the policy in force says of an action: what it asks for, whether it refuses, and whether a
 //! standing approval has given the votes already.
 
+use super::perform::CallShape;
 use super::{Error, Turn};
 use crate::signals::{self, Prepared, UP_TO_NOW};
 use placet_core::decide::AdvanceVotes;
 use placet_core::policy::{self, Resolved, Signals, Subject};
 use placet_core::{Command, Refusal};
-use placet_model::approval::ApprovalMetadata;
 use placet_model::integration::Integration;
 use placet_model::manifest::Effect;
 use placet_model::policy::Standing;
@@ -28,12 +28,13 @@ impl Turn<'_> {
         &self,
         action: Action<'_>,
         integration: Option<&Integration>,
-        (metadata, content): (Option<&ApprovalMetadata>, Content<'_>),
+        (call, content): (CallShape<'_>, Content<'_>),
     ) -> Result<Resolved, Error> {
         let signals = self.signals(action.0, content)?;
         let workflow = self.workflow();
-        let subject = subject(action, integration, (&workflow, &signals));
-        Ok(policy::resolve(&self.world.policy, subject, metadata))
+        let subject =
+            Subject { via: call.via(), ..subject(action, integration, (&workflow, &signals)) };
+        Ok(policy::resolve(&self.world.policy, subject, call.approval))
     }
 
     /// The standing approvals that cover the action, with the people who have given their votes.
@@ -41,7 +42,7 @@ impl Turn<'_> {
         &self,
         action: Action<'_>,
         integration: Option<&Integration>,
-        content: Content<'_>,
+        (call, content): (CallShape<'_>, Content<'_>),
     ) -> Result<Vec<Standing>, Error> {
         let policy = &self.world.policy;
         if policy.standing.is_empty() {
@@ -49,7 +50,8 @@ impl Turn<'_> {
         }
         let signals = self.signals(action.0, content)?;
         let workflow = self.workflow();
-        let subject = subject(action, integration, (&workflow, &signals));
+        let subject =
+            Subject { via: call.via(), ..subject(action, integration, (&workflow, &signals)) };
         let covers = |standing: &&Standing| {
             self.now < standing.until && policy::covers(policy, &standing.matches, subject)
         };
@@ -133,6 +135,7 @@ pub(crate) fn subject<'a>(
         effect,
         provider: operation.split('.').next().unwrap_or_default(),
         operation,
+        via: None,
         integration: integration.map(|i| i.name.as_str()),
         workflow,
         signals,

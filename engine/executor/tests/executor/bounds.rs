@@ -170,6 +170,7 @@ fn connect(name: &str, provider: &str) -> Connect {
         label: "Test".into(),
         is_default: true,
         credential: None,
+        scopes: None,
     }
 }
 

@@ -68,6 +68,7 @@ async fn world(policy: &str) -> World {
         label: "Post".into(),
         is_default: true,
         credential: None,
+        scopes: None,
     };
     let id = world.handle.integration_id("post");
     world.handle.connect(&name("author"), id, connect).await.unwrap();

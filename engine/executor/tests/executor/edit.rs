@@ -355,6 +355,7 @@ async fn tell(world: &World) -> Result<(), Error> {
         label: "Test".into(),
         is_default: true,
         credential: None,
+        scopes: None,
     };
     let id = world.handle.integration_id("slack");
     world.handle.connect(&name("author"), id, connect).await?;

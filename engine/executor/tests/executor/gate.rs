@@ -135,6 +135,7 @@ fn slack(identity: &str, settings: Value, label: &str) -> Connect {
         label: label.into(),
         is_default: true,
         credential: None,
+        scopes: None,
     }
 }
 

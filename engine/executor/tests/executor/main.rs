@@ -7,6 +7,7 @@ mod bounds;
 mod branches;
 mod budgets;
 mod bulk;
+mod channels;
 mod checkpoints;
 mod children;
 mod clocks;

@@ -50,6 +50,7 @@ async fn world(read_hosts: &[&str]) -> World {
         label: "Acme".into(),
         is_default: true,
         credential: None,
+        scopes: None,
     };
     let id = world.handle.integration_id("acme");
     world.handle.connect(&crate::world::name("author"), id, connect).await.unwrap();

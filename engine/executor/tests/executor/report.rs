@@ -120,6 +120,7 @@ async fn the_card_shows_the_account_that_the_approval_binds_and_not_todays() {
         label: "Another".into(),
         is_default: true,
         credential: None,
+        scopes: None,
     };
     let id = world.handle.integration_id("slack");
     world.handle.connect(&name("author"), id, connect).await.unwrap();

@@ -64,6 +64,7 @@ async fn session() -> World {
         label: "Other".into(),
         is_default: false,
         credential: None,
+        scopes: None,
     };
     let id = world.handle.integration_id("other-slack");
     world.handle.connect(&name("author"), id, connect).await.unwrap();

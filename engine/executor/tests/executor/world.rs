@@ -174,6 +174,7 @@ impl World {
             label: "Test".into(),
             is_default: true,
             credential: None,
+            scopes: None,
         };
         let id = self.handle.integration_id(provider);
         self.handle.connect(&name("author"), id, connect).await.unwrap();

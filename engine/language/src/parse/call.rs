@@ -5,6 +5,8 @@ use placet_model::manifest::{Effect, OperationInfo};
 use placet_model::plan::{Call, TaskKind, Template};
 use serde_json::Value;
 
+use placet_model::route::NOTIFY_OPERATION;
+
 use super::names::Place;
 use super::reader::{Field, Reader, Reported};
 use crate::codes;
@@ -53,7 +55,10 @@ impl Reader<'_> {
     pub(super) fn operation_call(&mut self, node: &Node, name: &str, span: Span) -> Option<Call> {
         let with = node.get("with");
         let operation = self.operation(name, span)?;
-        let integration = self.integration(with, &operation, span);
+        let integration = match operation.name == NOTIFY_OPERATION {
+            true => self.led_by(with, span),
+            false => self.integration(with, &operation, span),
+        };
         if let Ok(named) = &integration {
             self.in_scope(&operation.provider, named.as_deref(), span);
         }
@@ -179,7 +184,7 @@ impl Reader<'_> {
     }
 
     /// The integration that a call means may be used where the workflow stands.
-    fn in_scope(&mut self, provider: &str, name: Option<&str>, call: Span) {
+    pub(super) fn in_scope(&mut self, provider: &str, name: Option<&str>, call: Span) {
         let Some(scopes) = self.environment.scopes else { return };
         let place = self.uses.place.clone().unwrap_or_default();
         let agent = place.agent.as_ref().map(placet_model::Principal::as_str);

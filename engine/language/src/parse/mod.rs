@@ -7,6 +7,7 @@
 mod approval;
 mod asks;
 mod call;
+mod channel;
 mod common;
 mod document;
 mod events;

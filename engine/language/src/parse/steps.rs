@@ -33,6 +33,8 @@ struct Step {
     called: Option<Called>,
     /// Whether it always runs, and goes on to the next task of its list.
     flows_on: bool,
+    /// Whether its expressions are evaluated on something else than what flows in.
+    has_own_input: bool,
 }
 
 /// The outline of all tasks; a task's id is also its place in the document.
@@ -92,7 +94,13 @@ impl Steps {
         let before = earlier.last().and_then(|name| self.by_name.get(*name)?.last().copied());
         let flows_on = entry.value.get("if").is_none() && entry.value.get("then").is_none();
         let called = Called::of(&entry.value);
-        self.all.push(Step { name: entry.key.clone(), list, before, called, flows_on });
+        // what stands inside of these has inputs of its own: an event, an item, an error
+        let holds_others =
+            ["do", "for", "try", "fork", "listen"].iter().any(|key| entry.value.get(key).is_some());
+        let from = entry.value.get("input").is_some_and(|input| input.get("from").is_some());
+        let has_own_input = holds_others || from;
+        let name = entry.key.clone();
+        self.all.push(Step { name, list, before, called, flows_on, has_own_input });
         self.by_name.entry(entry.key.clone()).or_default().push(id);
         self.by_start.insert(entry.value.span.start, id);
         let task = &entry.value;
@@ -147,7 +155,7 @@ impl Steps {
         let step = if self.on_output {
             current
         } else {
-            let before = self.all.get(current.before?)?;
+            let before = self.all.get(current.before.filter(|_| !current.has_own_input)?)?;
             let straight = before.flows_on && !self.targets.contains(&current.name);
             straight.then_some(before)?
         };

@@ -123,6 +123,16 @@ pub(super) const CODES: &[Code] = codes! {
         what: "The operation or the integration is not among those that this agent may ask for, or the policy blocks the operation for everybody."
         help: "the operator lists it under agents in placet.toml"
         next: "A grant only lets the agent ask: what it asks for still waits for a person.";
+    "PL4050" 409 "there is no new vault key to rotate to"
+        at: "`placet vault rotate`"
+        what: "The key comes from the environment or from a file of yours, and what is given there is the key that seals already. A rotation leads to another one, which only you can give."
+        help: "give a new key as PLACET_VAULT_KEY or PLACET_VAULT_KEY_FILE, the one of now with _OLD, and rotate again"
+        next: "Make a key with `openssl rand -hex 32`. Start the engine with both, run `placet vault rotate`, and take the old one away when `placet vault status` shows no record under it.";
+    "PL4051" 502 "the vault key command did not do its work"
+        at: "starting an engine, and `placet vault`"
+        what: "The key is kept by a command of yours (PLACET_VAULT_KEY_COMMAND), and it did not start, did not end in time or with status 0, or did not answer with what it is for. What it said is not shown, because a key may be in it."
+        help: "run the command by hand with `wrap` or `unwrap` to see what it says"
+        next: "The README's section on keys tells what the command reads and answers. Nothing was changed, and nothing that was sealed is lost as long as your KMS can unwrap the `.wrapped` file in the key directory.";
     "PL4060" 409 "the integration cannot be tested"
         at: "`placet integrations test`"
         what: "There is nobody to ask, or nothing to ask with: an engine in sandbox mode, a provider that has no call which tells whose a credential is, or an integration without a credential. Nothing was recorded."
@@ -143,4 +153,29 @@ pub(super) const CODES: &[Code] = codes! {
         what: "An operator has limited the integration to a workstream, a space, what certain eyes can see, or certain agents, and this workflow or this requester is outside of that."
         help: "use an integration that may be used here, or have an operator widen its scope"
         next: "`placet integrations show NAME` tells where it may be used, `placet integrations scope NAME` sets it. A workflow says where it stands with document.metadata.place.";
+    "PL4064" 409 "the connection needs a credential"
+        at: "`placet integrations connect`, on an engine with --mode live"
+        what: "The provider's manifest asks for a credential and none was given, so that nothing could ever be sent or heard through the connection. Nothing was recorded."
+        help: "give each required field as --credential FIELD=env:VARIABLE or FIELD=@FILE, or add --oauth where the provider has it"
+        next: "The detail names the fields; `placet adapters show PROVIDER` has their schema. To try workflows without an account, start the engine in sandbox mode: it connects every provider by itself.";
+    "PL4065" 404 "unknown provider"
+        at: "`placet integrations connect`"
+        what: "No manifest has this name: neither one that ships nor one of the project's own that is deployed."
+        help: "list them with `placet adapters list`"
+        next: "The detail names the nearest, where one is near. A manifest of your own stands in adapters/ and holds from the engine's next start after it was deployed.";
+    "PL4070" 409 "the channel leads nowhere"
+        at: "`placet deploy`, agents' actions"
+        what: "A step or an action tells people something by a channel (notify.send), and no one connection of this project carries it: none does, several do, the one that is named carries something else, or it does not know whom to tell."
+        help: "connect, name or complete the connection that the detail names"
+        next: "Name a connection in the channel, as in telegram:NAME, or set notify_to in its settings. `placet integrations list` shows what is there.";
+    "PL4071" 409 "the provider does not post here"
+        at: "`placet integrations hooks`"
+        what: "The provider has no call by which it is told where to post, or it refused the call. Nothing stands there."
+        help: "see the detail"
+        next: "Where there is no such call, enter the address of the hook in the provider's own console. Where it was refused, the detail has the provider's word: most often the credential lacks a permission.";
+    "PL4072" 502 "what stands at the provider is not clear"
+        at: "`placet integrations hooks`, disconnecting"
+        what: "The provider was asked to post here, or to post no more, and its answer was not heard. What may stand there is on record; the engine looks for it, by the address that is this integration's alone, and takes it away."
+        help: "ask again when the provider is reached"
+        next: "`placet integrations hooks NAME` shows how it stands. After a disconnect the credential is gone: look in the provider's console for the address that the detail names.";
 };

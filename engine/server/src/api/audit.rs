@@ -44,6 +44,15 @@ const FILTERS: &[&str] = &[
 ///
 /// With `order=desc` newest first, and `next` is the `before` of the next page. With `wait`, a page
 /// that would be empty at the head is held back that many seconds, or until something fits.
+#[utoipa::path(
+    get,
+    path = "/audit/events",
+    operation_id = "audit_events",
+    tag = "audit",
+    summary = "Read the log",
+    params(("after" = Option<u64>, Query, description = "position of the last event one has"), ("before" = Option<u64>, Query, description = "`next` of the page before"), ("order" = Option<String>, Query, description = "`asc` (usual) or `desc`"), ("limit" = Option<u64>, Query, description = "rows of a page"), ("wait" = Option<u64>, Query, description = "seconds to hold the answer back"), ("stream" = Option<String>, Query), ("run" = Option<String>, Query), ("type" = Option<String>, Query, description = "one or several with commas"), ("actor" = Option<String>, Query), ("since" = Option<String>, Query, description = "moment, or a length of time back from now"), ("until" = Option<String>, Query, description = "moment, or a length of time back from now"), ("integration" = Option<String>, Query)),
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::EventPage), crate::openapi::failures::Failures)
+)]
 pub(super) async fn events(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
     let params = params.only(FILTERS)?;
     let wanted = wanted(&params)?;
@@ -151,6 +160,15 @@ fn wanted(params: &Params) -> Result<Wanted, Problem> {
 
 /// `GET /audit/story/{run, decision or position}` → `{run, workflow, mode, requester, plan_digest,
 /// whole, lines}`: what happened, a sentence for each event.
+#[utoipa::path(
+    get,
+    path = "/audit/story/{subject}",
+    operation_id = "audit_story",
+    tag = "audit",
+    summary = "One run in sentences",
+    params(("subject" = String, Path)),
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::Story), crate::openapi::failures::Failures)
+)]
 pub(super) async fn story(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -165,6 +183,14 @@ pub(super) async fn story(
 
 /// `POST /audit/verify` → `{ok: true, events, payloads, erased, root}`, or `{ok: false, position, detail}`
 /// with the first damage.
+#[utoipa::path(
+    post,
+    path = "/audit/verify",
+    operation_id = "audit_verify",
+    tag = "audit",
+    summary = "Verify the whole log",
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::Verified), crate::openapi::failures::Failures)
+)]
 pub(super) async fn verify(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -203,6 +229,15 @@ fn damage(error: placet_log::Error) -> Result<serde_json::Value, Problem> {
 /// `GET /audit/replay` → `{equal, position, difference?}`: whether the live tables are what the
 /// whole log gives, byte for byte. With `at=`, the project as it was at that position instead (see
 /// [`past::as_of`]).
+#[utoipa::path(
+    get,
+    path = "/audit/replay",
+    operation_id = "audit_replay",
+    tag = "audit",
+    summary = "Replay the log",
+    params(("at" = Option<u64>, Query, description = "position")),
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::Replayed), crate::openapi::failures::Failures)
+)]
 pub(super) async fn replay(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
     let at: Option<u64> = params.only(&["at"])?.parsed("at")?;
     whole_log(&app, caller, move |view| {

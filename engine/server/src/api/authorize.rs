@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What `POST /integrations/{provider}/authorize` takes.
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AuthorizeBody {
     name: Option<String>,
@@ -43,6 +43,16 @@ pub(super) struct AuthorizeBody {
 }
 
 /// `POST /integrations/{provider}/authorize` → the link, once.
+#[utoipa::path(
+    post,
+    path = "/integrations/{name}/authorize",
+    operation_id = "authorize_begin",
+    tag = "integrations",
+    summary = "Begin a grant in the browser",
+    params(("name" = String, Path)),
+    request_body = AuthorizeBody,
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::Authorizing), crate::openapi::failures::Failures)
+)]
 pub(super) async fn begin(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -99,6 +109,15 @@ pub(super) async fn begin(
 }
 
 /// `GET /authorizations/{id}` → `{status: waiting | connected | failed, …}`.
+#[utoipa::path(
+    get,
+    path = "/authorizations/{id}",
+    operation_id = "authorize_stage",
+    tag = "integrations",
+    summary = "How far a grant has come",
+    params(("id" = String, Path)),
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::Authorization), crate::openapi::failures::Failures)
+)]
 pub(super) async fn stage(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -308,7 +327,7 @@ fn scopes(
 
 /// The address that a provider sends people back to: one of the names under which this engine is
 /// reached, and no other.
-fn base(app: &App, host: Option<&str>) -> Result<String, Problem> {
+pub(super) fn base(app: &App, host: Option<&str>) -> Result<String, Problem> {
     let near = format!("127.0.0.1:{}", app.address.port());
     match host {
         None => Ok(match app.hosts.first() {

@@ -26,6 +26,14 @@ const ASIDE: &str = "backup.old";
 
 /// `POST /backup` → `{staged, size, root, made_at}`; for operators. `staged` is a path below the data
 /// directory. What was laid there before and not taken is removed.
+#[utoipa::path(
+    post,
+    path = "/backup",
+    operation_id = "backup_make",
+    tag = "upkeep",
+    summary = "Copy the project beside its data",
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::Staged), crate::openapi::failures::Failures)
+)]
 pub(super) async fn make(State(app): State<Arc<App>>, caller: Caller, _: Nothing) -> Answer {
     caller.demand_any(&app.handle.world(), &[Role::Operator, Role::Admin])?;
     let _one_at_a_time = app.backing_up.lock().await;

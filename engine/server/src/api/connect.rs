@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What `POST /integrations` takes.
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ConnectBody {
     name: String,
@@ -36,6 +36,7 @@ pub(super) struct ConnectBody {
     default: Option<bool>,
     /// What a person has given instead of a credential; never in a body.
     #[serde(skip)]
+    #[schema(ignore)]
     granted: Option<Granting>,
 }
 
@@ -96,6 +97,10 @@ pub(super) async fn connect_one(
         fields.map(|fields| Sealing { fields, grant: None })
     };
     let id = app.handle.integration_id(&body.name);
+    let has_one = world.integrations.get(&id).is_some_and(|known| known.credential_version > 0);
+    if fields.is_none() && !has_one {
+        demand_credential(app, &manifest)?;
+    }
     let sealed = match fields {
         Some(fields) => {
             let known = world.integrations.get(&id).map_or(0, |known| known.credential_version);
@@ -122,9 +127,12 @@ pub(super) async fn connect_one(
         }
     };
     let lineage = || Identity { id: id.to_string(), tenant: body.provider.clone() };
-    let (identity, label) = match account {
-        Some(account) => (account.identity, account.label),
-        None => (lineage(), manifest.title().to_owned()),
+    let (identity, label, scopes) = match account {
+        Some(account) => (account.identity, account.label, account.scopes),
+        None => {
+            let mode = identity::mode(app, &manifest, (id, version)).await?;
+            (lineage().in_mode(mode.as_deref()), manifest.title().to_owned(), None)
+        }
     };
     let is_default = body.default.unwrap_or_else(|| is_first(&world, id, &body.provider));
     let connect = Connect {
@@ -135,6 +143,7 @@ pub(super) async fn connect_one(
         label,
         is_default,
         credential: sealed,
+        scopes,
     };
     Ok(app.handle.connect(&caller.principal, id, connect).await?)
 }
@@ -142,11 +151,63 @@ pub(super) async fn connect_one(
 pub(super) fn manifest(app: &App, provider: &str) -> Result<Arc<Manifest>, Problem> {
     let manifest = app.handle.adapters().manifest(provider);
     manifest.cloned().ok_or_else(|| {
-        Problem::new(
-            "PL4012",
-            format!("there is no provider {provider:?}; see `placet adapters list`"),
-        )
+        let known = app.handle.adapters().manifests().keys();
+        let near = known.filter(|known| is_near(known, provider)).cloned().collect::<Vec<_>>();
+        let near = match near.as_slice() {
+            [] => String::new(),
+            near => format!("; there is {}", near.join(", ")),
+        };
+        Problem::new("PL4065", format!("there is no provider {provider:?}{near}"))
     })
+}
+
+/// Whether one name may have been typed for the other: letters of one are left out in the other, or one
+/// letter is another.
+fn is_near(known: &str, typed: &str) -> bool {
+    let typed = typed.to_lowercase();
+    let (known_len, typed_len) = (known.chars().count(), typed.chars().count());
+    let within = |short: &str, long: &str| {
+        let mut rest = long.chars();
+        short.chars().all(|letter| rest.any(|other| other == letter))
+    };
+    let apart = known.chars().zip(typed.chars()).filter(|(left, right)| left != right).count();
+    let left_out = known_len.abs_diff(typed_len) <= 2 && typed_len >= 2;
+    (left_out && (within(&typed, known) || within(known, &typed)))
+        || (known_len == typed_len && apart == 1)
+}
+
+/// A connection that could neither send nor hear is none: in live mode the manifest's credential is
+/// needed.
+fn demand_credential(app: &App, manifest: &Manifest) -> Result<(), Problem> {
+    let fields = credential_fields(manifest);
+    let required: Vec<&str> =
+        fields.iter().filter(|(_, is_required)| *is_required).map(|(name, _)| *name).collect();
+    if app.vault.is_none() || required.is_empty() {
+        return Ok(());
+    }
+    let provider = manifest.provider();
+    let grant = if manifest.grant().is_some() { "; or let a person give it: --oauth" } else { "" };
+    let detail = format!(
+        "{provider} needs {}; {}{grant}",
+        required.join(", "),
+        known_fields(&fields).unwrap_or_default()
+    );
+    Err(Problem::new("PL4064", detail))
+}
+
+/// The fields of a manifest's credential, and whether each is required.
+fn credential_fields(manifest: &Manifest) -> Vec<(&str, bool)> {
+    let Some(schema) = manifest.credential_schema() else { return vec![] };
+    let document = schema.document();
+    let required = document["required"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let names = document["properties"].as_object().into_iter().flat_map(|fields| fields.keys());
+    names.map(|name| (name.as_str(), required.iter().any(|known| known == name))).collect()
+}
+
+/// What can be given, in words.
+fn known_fields(fields: &[(&str, bool)]) -> Option<String> {
+    let names: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
+    (!names.is_empty()).then(|| format!("its fields are {}", names.join(", ")))
 }
 
 /// A name is written in workflows and on cards; it keeps its provider.
@@ -187,7 +248,9 @@ pub(super) fn credential(
         && let Some(schema) = manifest.credential_schema()
     {
         schema.validate(given).map_err(|violations| {
-            Problem::malformed(format!("credential of {}: {violations}", manifest.provider()))
+            let fields = known_fields(&credential_fields(manifest)).unwrap_or_default();
+            let provider = manifest.provider();
+            Problem::malformed(format!("credential of {provider}: {violations}; {fields}"))
         })?;
     }
     Ok(Some(secrets))

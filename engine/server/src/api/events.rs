@@ -24,6 +24,15 @@ const LAST_EVENT_ID: &str = "last-event-id";
 /// `GET /events?after=&run=`: events after that position; those from now on when none is given. With
 /// `run`, those of that run alone, from its first one on when no position is given; whoever caused
 /// the run may follow it.
+#[utoipa::path(
+    get,
+    path = "/events",
+    operation_id = "events_follow",
+    tag = "audit",
+    summary = "Follow what happens",
+    params(("after" = Option<u64>, Query, description = "position of the last event one has"), ("run" = Option<String>, Query)),
+    responses((status = 200, description = "One event each, its position as its id", content_type = "text/event-stream", body = String), crate::openapi::failures::Failures)
+)]
 pub(super) async fn follow(
     State(app): State<Arc<App>>,
     caller: Caller,

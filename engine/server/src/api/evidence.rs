@@ -31,6 +31,14 @@ const PAGE_BYTES: usize = 4 << 20;
 
 /// `GET /audit/checkpoint` → `{origin, key, checkpoint, size, unsigned}`: the one recorded last, with
 /// its witnesses; `checkpoint` is null where there is none, `unsigned` the events that came since.
+#[utoipa::path(
+    get,
+    path = "/audit/checkpoint",
+    operation_id = "evidence_checkpoint",
+    tag = "audit",
+    summary = "The last checkpoint",
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::Checkpoint), crate::openapi::failures::Failures)
+)]
 pub(super) async fn checkpoint(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -49,6 +57,14 @@ pub(super) async fn checkpoint(
 }
 
 /// `POST /audit/checkpoint`: as above, signed and recorded now unless the last one vouches for all.
+#[utoipa::path(
+    post,
+    path = "/audit/checkpoint",
+    operation_id = "evidence_sign",
+    tag = "audit",
+    summary = "Sign a checkpoint",
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::Checkpoint), crate::openapi::failures::Failures)
+)]
 pub(super) async fn sign(State(app): State<Arc<App>>, caller: Caller, Nothing: Nothing) -> Answer {
     caller.demand_any(&app.handle.world(), AUDITS)?;
     let recorded = app.handle.checkpoint().await?;
@@ -59,6 +75,14 @@ pub(super) async fn sign(State(app): State<Arc<App>>, caller: Caller, Nothing: N
 }
 
 /// `POST /audit/head`: as above for an export; what is signed now is not recorded.
+#[utoipa::path(
+    post,
+    path = "/audit/head",
+    operation_id = "evidence_head",
+    tag = "audit",
+    summary = "Sign the head for an export",
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::Checkpoint), crate::openapi::failures::Failures)
+)]
 pub(super) async fn head(State(app): State<Arc<App>>, caller: Caller, Nothing: Nothing) -> Answer {
     let told = reading(&app, move |app| {
         caller.demand_any(&app.handle.world(), AUDITS)?;
@@ -81,6 +105,15 @@ fn told(app: &App, note: Option<&Note>, size: u64, unsigned: u64) -> Result<Valu
 }
 
 /// `GET /audit/consistency?old=&new=` → `{hashes}`: that the tree of `new` events continues that of `old`.
+#[utoipa::path(
+    get,
+    path = "/audit/consistency",
+    operation_id = "evidence_consistency",
+    tag = "audit",
+    summary = "Prove that the log only grew",
+    params(("old" = u64, Query, description = "size"), ("new" = u64, Query, description = "size")),
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::Hashes), crate::openapi::failures::Failures)
+)]
 pub(super) async fn consistency(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -107,6 +140,15 @@ pub(super) async fn consistency(
 /// `GET /audit/records?after=&until=&content=` → `{records, next}`, in order: each `{leaf, body,
 /// sealed, plain}` in base64, sealed and plain one item per payload, null where it was erased or not
 /// asked for.
+#[utoipa::path(
+    get,
+    path = "/audit/records",
+    operation_id = "evidence_records",
+    tag = "audit",
+    summary = "Records for an export",
+    params(("after" = Option<u64>, Query, description = "position of the last event one has"), ("until" = Option<u64>, Query, description = "moment, or a length of time back from now"), ("content" = Option<String>, Query, description = "which content goes along")),
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::Records), crate::openapi::failures::Failures)
+)]
 pub(super) async fn records(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
     let params = params.only(&["after", "until", "content"])?;
     let after: u64 = params.parsed("after")?.unwrap_or(0);
@@ -165,6 +207,15 @@ fn record(entry: &Entry) -> Value {
 }
 
 /// `POST /audit/receipts/{decision}?content=` → the receipt of a decision.
+#[utoipa::path(
+    post,
+    path = "/audit/receipts/{decision}",
+    operation_id = "evidence_receipt",
+    tag = "audit",
+    summary = "The receipt of a decision",
+    params(("decision" = String, Path, pattern = "^dec_[0-9a-hjkmnp-tv-z]{26}$"), ("content" = Option<String>, Query, description = "which content goes along")),
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::DecisionReceipt), crate::openapi::failures::Failures)
+)]
 pub(super) async fn receipt(
     State(app): State<Arc<App>>,
     caller: Caller,

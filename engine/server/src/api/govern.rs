@@ -22,13 +22,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What is to be paused or resumed: one integration, or everything.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Which {
     integration: Option<String>,
 }
 
 /// `POST /pause` `{integration?}` → `{paused: true, integration}`.
+#[utoipa::path(
+    post,
+    path = "/pause",
+    operation_id = "govern_pause",
+    tag = "policy",
+    summary = "Stop everything outbound, or one connection",
+    request_body = Option<Which>,
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::Paused), crate::openapi::failures::Failures)
+)]
 pub(super) async fn pause(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -39,6 +48,15 @@ pub(super) async fn pause(
 }
 
 /// `POST /resume` `{integration?}` → `{paused: false, integration}`.
+#[utoipa::path(
+    post,
+    path = "/resume",
+    operation_id = "govern_resume",
+    tag = "policy",
+    summary = "Let it go on",
+    request_body = Option<Which>,
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::Paused), crate::openapi::failures::Failures)
+)]
 pub(super) async fn resume(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -49,9 +67,10 @@ pub(super) async fn resume(
 }
 
 /// What is to be erased.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EraseBody {
+    #[schema(value_type = Option<String>)]
     run: Option<RunId>,
     /// A value that identifies a person.
     subject: Option<String>,
@@ -63,6 +82,15 @@ pub(super) struct EraseBody {
 
 /// `POST /erasures` `{run | subject, reason?, dry_run?}` → `{runs, events, payloads, backups_until,
 /// position}`. A subject is content: it stands in no address and in no event.
+#[utoipa::path(
+    post,
+    path = "/erasures",
+    operation_id = "govern_erase",
+    tag = "upkeep",
+    summary = "Erase content",
+    request_body = EraseBody,
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::Erasure), crate::openapi::failures::Failures)
+)]
 pub(super) async fn erase(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -84,6 +112,14 @@ pub(super) async fn erase(
 
 /// `POST /compactions` `{}` → `{before, after, paused_ms}`: bytes of the log's files, and the longest
 /// time for which appends had to wait. The vault is packed as well.
+#[utoipa::path(
+    post,
+    path = "/compactions",
+    operation_id = "govern_compact",
+    tag = "upkeep",
+    summary = "Give space back",
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::Compacted), crate::openapi::failures::Failures)
+)]
 pub(super) async fn compact(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -112,6 +148,15 @@ async fn pack_vault(app: &Arc<App>) -> Result<(), Problem> {
 /// `POST /policy` `{file, source}` → `{digest, diagnostics}`; with errors, a problem that carries
 /// all diagnostics. The people of the project stay; those of the file are added to them, in `dev`
 /// the members of its groups as well.
+#[utoipa::path(
+    post,
+    path = "/policy",
+    operation_id = "govern_policy",
+    tag = "policy",
+    summary = "Apply a policy",
+    request_body = Document,
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::PolicyApplied), crate::openapi::failures::Failures)
+)]
 pub(super) async fn policy(
     State(app): State<Arc<App>>,
     caller: Caller,

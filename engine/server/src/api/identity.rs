@@ -7,6 +7,7 @@ use placet_adapters::identity::Account;
 use placet_adapters::{
     Call, CallIntegration, Manifest, Occurrence, Redirects, RenderInput, render,
 };
+use placet_model::IntegrationId;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -29,6 +30,7 @@ pub(super) async fn ask(app: &App, asked: Asked<'_>) -> Result<Option<Account>, 
     if asked.integration.credential_version == 0 {
         return Ok(None);
     }
+    let credential = (asked.integration.id, asked.integration.credential_version);
     let operation = Arc::clone(test.operation());
     let (input, now) = (json!({}), app.handle.now());
     let given = RenderInput {
@@ -56,6 +58,17 @@ pub(super) async fn ask(app: &App, asked: Asked<'_>) -> Result<Option<Account>, 
         let detail = format!("{} could not be asked: {failed}", asked.manifest.provider());
         return Err(Problem::new("PL6005", detail));
     }
-    let account = test.account(&answer);
+    let mode = mode(app, asked.manifest, credential).await?;
+    let account = test.account(&answer, mode.as_deref());
     account.map_err(|error| Problem::new("PL6005", with_sources(&error)))
+}
+
+/// The mode that a credential shows, where its provider has more than one.
+pub(super) async fn mode(
+    app: &App,
+    manifest: &Manifest,
+    credential: (IntegrationId, u32),
+) -> Result<Option<String>, Problem> {
+    let mode = app.handle.credential_mode(manifest, credential).await;
+    mode.map_err(|why| Problem::malformed(format!("credential of {}: {why}", manifest.provider())))
 }

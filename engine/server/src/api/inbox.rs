@@ -17,6 +17,15 @@ const FILTERS: [&str; 7] =
 
 /// `GET /inbox?filter=&integration=&operation=&requester=&workflow=&state=&mode=&shape=&group=&cursor=&limit=`
 /// → `{items, next, partial?}`, or with `group=true` `{groups, next, partial?}`.
+#[utoipa::path(
+    get,
+    path = "/inbox",
+    operation_id = "inbox_list",
+    tag = "inbox",
+    summary = "List decision requests",
+    params(("filter" = Option<String>, Query, description = "`mine` (usual) or `all`"), ("integration" = Option<String>, Query), ("operation" = Option<String>, Query), ("requester" = Option<String>, Query), ("workflow" = Option<String>, Query), ("state" = Option<String>, Query), ("mode" = Option<String>, Query), ("shape" = Option<String>, Query), ("group" = Option<String>, Query, description = "`true`: groups of one shape"), ("cursor" = Option<String>, Query, description = "`next` of the page before"), ("limit" = Option<u64>, Query, description = "rows of a page")),
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::InboxPage), crate::openapi::failures::Failures)
+)]
 pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
     let known = [&["filter", "group", "cursor", "limit"], &FILTERS[..]].concat();
     let params = params.only(&known)?;
@@ -47,6 +56,15 @@ pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Pa
 
 /// `GET /inbox/stats?since=&until=&user=` → how people have decided: everybody their own figures,
 /// admins, auditors and operators those of all.
+#[utoipa::path(
+    get,
+    path = "/inbox/stats",
+    operation_id = "inbox_stats",
+    tag = "inbox",
+    summary = "How people have decided",
+    params(("since" = Option<String>, Query, description = "moment, or a length of time back from now"), ("until" = Option<String>, Query, description = "moment, or a length of time back from now"), ("user" = Option<String>, Query)),
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::InboxStats), crate::openapi::failures::Failures)
+)]
 pub(super) async fn stats(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
     let params = params.only(&["since", "until", "user"])?;
     let user: Option<Principal> = params.parsed("user")?;
@@ -60,6 +78,15 @@ pub(super) async fn stats(State(app): State<Arc<App>>, caller: Caller, params: P
 }
 
 /// `GET /decisions/{id}` → the whole card.
+#[utoipa::path(
+    get,
+    path = "/decisions/{id}",
+    operation_id = "inbox_card",
+    tag = "inbox",
+    summary = "Show the whole card",
+    params(("id" = String, Path, pattern = "^dec_[0-9a-hjkmnp-tv-z]{26}$")),
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::Card), crate::openapi::failures::Failures)
+)]
 pub(super) async fn card(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -79,6 +106,16 @@ pub(super) async fn card(
 /// A vote names the digest that its voter was shown. Nonce and time protect a vote on its way
 /// through other hands; a caller who stands at this door may leave them to it. Only `dev` takes
 /// votes that nobody has signed; a signed one is `{document, signature, with?, reason?, reason_salt?}`.
+#[utoipa::path(
+    post,
+    path = "/decisions/{id}/votes",
+    operation_id = "inbox_vote",
+    tag = "inbox",
+    summary = "Decide one",
+    params(("id" = String, Path, pattern = "^dec_[0-9a-hjkmnp-tv-z]{26}$")),
+    request_body = crate::openapi::shapes::VoteBody,
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::Receipt), crate::openapi::failures::Failures)
+)]
 pub(super) async fn vote(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -108,6 +145,15 @@ pub(super) async fn vote(
 /// `POST /decisions/votes` `{items: [{decision, digest}], verdict, nonce?, time?, reason?}` →
 /// `{items}`: several of one shape in one act, each with an answer of its own. Signed, it is a
 /// document at `POST /votes`.
+#[utoipa::path(
+    post,
+    path = "/decisions/votes",
+    operation_id = "inbox_votes",
+    tag = "inbox",
+    summary = "Decide several of one shape",
+    request_body = crate::openapi::shapes::VotesBody,
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::Receipt), crate::openapi::failures::Failures)
+)]
 pub(super) async fn votes(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -122,6 +168,15 @@ pub(super) async fn votes(
 
 /// `POST /votes` `{document, signature, with?, reason?, reason_salt?}`: a signed decision about one
 /// or more items → `{position, state}`, or `{items: [{decision, position, state} | {decision, error}]}`.
+#[utoipa::path(
+    post,
+    path = "/votes",
+    operation_id = "inbox_signed",
+    tag = "inbox",
+    summary = "Decide with a signed document",
+    request_body = crate::openapi::shapes::SignedBody,
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::Receipt), crate::openapi::failures::Failures)
+)]
 pub(super) async fn signed(
     State(app): State<Arc<App>>,
     caller: Caller,

@@ -1,7 +1,7 @@
 //! Integrations: list, connect, enable, disable, disconnect.
 
 use super::connect::{ConnectBody, connect_one};
-use super::{Answer, connect, revoke};
+use super::{Answer, connect, connections, revoke};
 use crate::app::{App, reading};
 use crate::caller::Caller;
 use crate::extract::{Json, Nothing, Params, Place};
@@ -14,6 +14,14 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// `GET /integrations` → `{integrations}`, by name; those that are gone are left out.
+#[utoipa::path(
+    get,
+    path = "/integrations",
+    operation_id = "integrations_list",
+    tag = "integrations",
+    summary = "List connections",
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::Integrations), crate::openapi::failures::Failures)
+)]
 pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
     params.only(&[])?;
     let world = app.handle.world();
@@ -26,16 +34,35 @@ pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Pa
 }
 
 /// `POST /integrations` → 201 and the integration.
+#[utoipa::path(
+    post,
+    path = "/integrations",
+    operation_id = "integrations_connect",
+    tag = "integrations",
+    summary = "Connect",
+    request_body = ConnectBody,
+    responses((status = 201, description = "Done", body = crate::openapi::shapes::Integration), crate::openapi::failures::Failures)
+)]
 pub(super) async fn connect(
     State(app): State<Arc<App>>,
     caller: Caller,
     Json(body): Json<ConnectBody>,
 ) -> Result<(StatusCode, axum::Json<Value>), crate::problem::Problem> {
     let integration = connect_one(&app, &caller, body).await?;
-    Ok((StatusCode::CREATED, axum::Json(to_json(&app.handle.world(), &integration))))
+    let shown = reading(&app, move |app| connections::shown(app, &integration.name)).await?;
+    Ok((StatusCode::CREATED, axum::Json(shown)))
 }
 
 /// `POST /integrations/{name}/enable`.
+#[utoipa::path(
+    post,
+    path = "/integrations/{name}/enable",
+    operation_id = "integrations_enable",
+    tag = "integrations",
+    summary = "Enable",
+    params(("name" = String, Path)),
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::IntegrationNow), crate::openapi::failures::Failures)
+)]
 pub(super) async fn enable(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -46,6 +73,15 @@ pub(super) async fn enable(
 }
 
 /// `POST /integrations/{name}/disable`.
+#[utoipa::path(
+    post,
+    path = "/integrations/{name}/disable",
+    operation_id = "integrations_disable",
+    tag = "integrations",
+    summary = "Disable",
+    params(("name" = String, Path)),
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::IntegrationNow), crate::openapi::failures::Failures)
+)]
 pub(super) async fn disable(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -56,6 +92,15 @@ pub(super) async fn disable(
 }
 
 /// `POST /integrations/{name}/disconnect`: first the fact, then the credential is forgotten.
+#[utoipa::path(
+    post,
+    path = "/integrations/{name}/disconnect",
+    operation_id = "integrations_disconnect",
+    tag = "integrations",
+    summary = "Disconnect",
+    params(("name" = String, Path)),
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::IntegrationNow), crate::openapi::failures::Failures)
+)]
 pub(super) async fn disconnect(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -64,14 +109,28 @@ pub(super) async fn disconnect(
 ) -> Answer {
     let integration = app.handle.named(&name)?;
     let id = integration.id;
+    let left = no_more(&app, &caller, &name).await;
     let mut answer = set(&app, &caller, name, IntegrationStatus::Disconnected).await?;
-    if let Some(words) = revoke::take_back(&app, &integration).await {
+    if let Some(words) = revoke::take_back(&app, &caller.principal, &integration).await {
         answer["credential"] = words.into();
+    }
+    if let Some(words) = left {
+        answer["webhook"] = words.into();
     }
     if let Some(vault) = app.vault.clone() {
         reading(&app, move |_app| vault.forget(id).map_err(|e| connect::vault_problem(&e))).await?;
     }
     Ok(answer)
+}
+
+/// Whatever posts here is taken away at its provider while there still is a credential to ask with; what
+/// could not be is said, and holds up nothing.
+async fn no_more(app: &App, caller: &Caller, name: &str) -> Option<String> {
+    match app.handle.unsubscribe(&caller.principal, name).await {
+        Ok(gone) if gone.is_empty() => None,
+        Ok(_) => Some("what its provider posted here was taken away".to_owned()),
+        Err(error) => Some(format!("what its provider posts here may still stand: {error}")),
+    }
 }
 
 async fn set(app: &App, caller: &Caller, name: String, status: IntegrationStatus) -> Answer {

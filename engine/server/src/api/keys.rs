@@ -14,6 +14,14 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// `GET /keys` → `{project, origin, keys: [{principal, kind, roles, key, revoked}]}`.
+#[utoipa::path(
+    get,
+    path = "/keys",
+    operation_id = "keys_list",
+    tag = "people",
+    summary = "List approvers' keys",
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::Keys), crate::openapi::failures::Failures)
+)]
 pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
     params.only(&[])?;
     let world = app.handle.world();
@@ -30,14 +38,24 @@ pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Pa
 }
 
 /// Whose key it is.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RegisterBody {
+    #[schema(value_type = String)]
     principal: Principal,
     key: String,
 }
 
 /// `POST /keys` `{principal, key}` → 201 `{principal, key, revoked}` (admin).
+#[utoipa::path(
+    post,
+    path = "/keys",
+    operation_id = "keys_register",
+    tag = "people",
+    summary = "Register a key",
+    request_body = RegisterBody,
+    responses((status = 201, description = "Done", body = crate::openapi::shapes::Key), crate::openapi::failures::Failures)
+)]
 pub(super) async fn register(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -49,6 +67,15 @@ pub(super) async fn register(
 }
 
 /// `POST /keys/{key}/revoke` → `{principal, key, revoked}` (admin, or whose it is).
+#[utoipa::path(
+    post,
+    path = "/keys/{key}/revoke",
+    operation_id = "keys_revoke",
+    tag = "people",
+    summary = "Revoke a key",
+    params(("key" = String, Path)),
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::Key), crate::openapi::failures::Failures)
+)]
 pub(super) async fn revoke(
     State(app): State<Arc<App>>,
     caller: Caller,

@@ -13,6 +13,14 @@ use std::sync::Arc;
 
 /// `GET /manifests` → `{trusted: [{operation, digest}]}`: reads of deployed manifests that an admin
 /// trusts though their method could change something.
+#[utoipa::path(
+    get,
+    path = "/manifests",
+    operation_id = "manifests_list",
+    tag = "workflows",
+    summary = "List manifests in force",
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::Manifests), crate::openapi::failures::Failures)
+)]
 pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
     params.only(&[])?;
     let list = reading(&app, move |app| {
@@ -26,7 +34,7 @@ pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Pa
 }
 
 /// A manifest, the schemas of the project that it names, and what is trusted in it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ManifestBody {
     file: String,
@@ -41,6 +49,15 @@ pub(super) struct ManifestBody {
 
 /// `POST /manifests` `{file, source, schemas?, trust?, dry_run?}` → `{change}`. Trusting a read
 /// whose method could change something is an admin's act.
+#[utoipa::path(
+    post,
+    path = "/manifests",
+    operation_id = "manifests_deploy",
+    tag = "workflows",
+    summary = "Deploy a manifest",
+    request_body = ManifestBody,
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::Changed), crate::openapi::failures::Failures)
+)]
 pub(super) async fn deploy(
     State(app): State<Arc<App>>,
     caller: Caller,

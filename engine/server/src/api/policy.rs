@@ -5,8 +5,8 @@ use super::Answer;
 use super::govern::checked;
 use crate::app::{App, reading};
 use crate::caller::Caller;
-use crate::extract::{Json, Nothing};
-use axum::extract::{Path, State};
+use crate::extract::{Json, Nothing, Place};
+use axum::extract::State;
 use placet_language::Source;
 use placet_model::DecisionId;
 use placet_model::decision::Voter;
@@ -16,6 +16,14 @@ use serde_json::json;
 use std::sync::Arc;
 
 /// `GET /policy` → `{policy, endorsements}`.
+#[utoipa::path(
+    get,
+    path = "/policy",
+    operation_id = "policy_show",
+    tag = "policy",
+    summary = "Show the policy",
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::PolicyNow), crate::openapi::failures::Failures)
+)]
 pub(super) async fn show(State(app): State<Arc<App>>, caller: Caller) -> Answer {
     let world = app.handle.world();
     caller.demand_reader(&world)?;
@@ -33,16 +41,26 @@ pub(super) async fn show(State(app): State<Arc<App>>, caller: Caller) -> Answer 
 }
 
 /// A policy that is tried out, on one request or on all of the log.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TestBody {
     file: String,
     source: String,
+    #[schema(value_type = Option<String>)]
     decision: Option<DecisionId>,
 }
 
 /// `POST /policy/test` `{file, source, decision?}` → `{summary, decisions, diagnostics}`. It appends
 /// nothing.
+#[utoipa::path(
+    post,
+    path = "/policy/test",
+    operation_id = "policy_test",
+    tag = "policy",
+    summary = "Try a policy on past requests",
+    request_body = TestBody,
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::PolicyTried), crate::openapi::failures::Failures)
+)]
 pub(super) async fn test(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -59,10 +77,19 @@ pub(super) async fn test(
 }
 
 /// `POST /policy/standing/{name}/endorse` `{}` → `{standing, by}`: one's own vote, in advance.
+#[utoipa::path(
+    post,
+    path = "/policy/standing/{name}/endorse",
+    operation_id = "policy_endorse",
+    tag = "policy",
+    summary = "Vote in advance",
+    params(("name" = String, Path)),
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::Endorsed), crate::openapi::failures::Failures)
+)]
 pub(super) async fn endorse(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Path(name): Path<String>,
+    Place(name): Place<String>,
     Nothing: Nothing,
 ) -> Answer {
     let voter = Voter { principal: caller.principal, assurance: caller.assurance };
@@ -71,6 +98,14 @@ pub(super) async fn endorse(
 }
 
 /// `GET /emergencies` → `{items}`: what was sent in an emergency and nobody has looked at.
+#[utoipa::path(
+    get,
+    path = "/emergencies",
+    operation_id = "policy_unreviewed",
+    tag = "policy",
+    summary = "Emergencies nobody has looked at",
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::Emergencies), crate::openapi::failures::Failures)
+)]
 pub(super) async fn unreviewed(State(app): State<Arc<App>>, caller: Caller) -> Answer {
     caller.demand_reader(&app.handle.world())?;
     let rows = reading(&app, move |app| Ok(app.handle.unreviewed()?)).await?;
@@ -91,18 +126,29 @@ pub(super) async fn unreviewed(State(app): State<Arc<App>>, caller: Caller) -> A
 }
 
 /// What somebody says of an emergency.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ReviewBody {
+    #[schema(value_type = String)]
     review: Review,
     reason: Option<String>,
 }
 
 /// `POST /emergencies/{decision}/review` `{review, reason?}` → `{decision, review}`.
+#[utoipa::path(
+    post,
+    path = "/emergencies/{decision}/review",
+    operation_id = "policy_review",
+    tag = "policy",
+    summary = "Review an emergency",
+    params(("decision" = String, Path, pattern = "^dec_[0-9a-hjkmnp-tv-z]{26}$")),
+    request_body = ReviewBody,
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::Reviewed), crate::openapi::failures::Failures)
+)]
 pub(super) async fn review(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Path(decision): Path<DecisionId>,
+    Place(decision): Place<DecisionId>,
     Json(body): Json<ReviewBody>,
 ) -> Answer {
     let ReviewBody { review, reason } = body;

@@ -21,6 +21,15 @@ const WAIT_MAX: Duration = Duration::from_secs(30);
 /// `GET /projections` → `{cursor, head, tables, rebuild}`; `rebuild` is the last one since the engine
 /// started: `{id, state, by, events, head, detail}` with `running`, `done`, `cancelled` or `failed`.
 /// With `?wait=SECONDS` the answer comes when none is under way, at the latest after that time.
+#[utoipa::path(
+    get,
+    path = "/projections",
+    operation_id = "projections_status",
+    tag = "upkeep",
+    summary = "How the derived tables stand",
+    params(("wait" = Option<u64>, Query, description = "seconds to hold the answer back")),
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::Projections), crate::openapi::failures::Failures)
+)]
 pub(super) async fn status(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
     let wait = params.only(&["wait"])?.parsed("wait")?.unwrap_or(0);
     let wait = Duration::from_secs(wait).min(WAIT_MAX);
@@ -52,6 +61,14 @@ pub(super) async fn status(State(app): State<Arc<App>>, caller: Caller, params: 
 
 /// `POST /projections/rebuild` → 202 and the rebuild (operator). It goes on in the background, between
 /// appends; one at a time.
+#[utoipa::path(
+    post,
+    path = "/projections/rebuild",
+    operation_id = "projections_rebuild",
+    tag = "upkeep",
+    summary = "Make them again",
+    responses((status = 202, description = "Done", body = crate::openapi::shapes::Rebuild), crate::openapi::failures::Failures)
+)]
 pub(super) async fn rebuild(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -74,6 +91,14 @@ pub(super) async fn rebuild(
 
 /// `POST /projections/rebuild/cancel` → the rebuild (operator). What was made so far is dropped at the
 /// next stretch, and the tables stay as they were.
+#[utoipa::path(
+    post,
+    path = "/projections/rebuild/cancel",
+    operation_id = "projections_cancel",
+    tag = "upkeep",
+    summary = "Stop making them again",
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::Rebuild), crate::openapi::failures::Failures)
+)]
 pub(super) async fn cancel(
     State(app): State<Arc<App>>,
     caller: Caller,

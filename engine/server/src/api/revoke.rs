@@ -4,44 +4,84 @@
 use super::connect;
 use crate::app::{App, reading};
 use crate::problem::Problem;
-use placet_adapters::SecretText;
 use placet_adapters::manifest::{Revoke, Revoked};
-use placet_adapters::oauth::REFRESH_TOKEN;
+use placet_adapters::oauth::{CLIENT_ID, REFRESH_TOKEN};
+use placet_adapters::{Answer, FilledRequest, SecretText};
+use placet_model::Principal;
 use placet_model::integration::{Integration, IntegrationStatus};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Asks the provider to take the credential back, where there is a call for it, and says how it went.
-pub(super) async fn take_back(app: &Arc<App>, integration: &Integration) -> Option<String> {
+/// What the credential is used for, in the record.
+const REVOKING: &str = "revoke";
+
+/// What a person is told when the vault could not be read: the words of a problem of ours are in the log.
+type Fields = Result<BTreeMap<String, SecretText>, String>;
+
+/// Asks the provider to take the credential back, where there is a call for it, and says how it went;
+/// then looks at what may have ended with it.
+pub(super) async fn take_back(
+    app: &Arc<App>,
+    by: &Principal,
+    integration: &Integration,
+) -> Option<String> {
     let manifest = app.handle.adapters().manifest(&integration.provider).cloned()?;
     let revoke = manifest.revoke()?;
-    let siblings = siblings(app, integration, revoke);
-    let revoked = asked(app, integration, revoke).await.unwrap_or_else(|problem| {
-        // the words of a problem of ours are in the log, not on the page
-        Revoked::No { words: format!("it was not asked: {}", problem.detail()) }
-    });
-    let mut words = revoke.words(&revoked);
-    if !siblings.is_empty() && revoked == Revoked::Yes {
-        words.push_str("; look at ");
-        words.push_str(&siblings.join(", "));
-        words.push_str(", which may share it");
+    if integration.credential_version > 0 && app.live.is_some() {
+        // on record before anything is asked with it
+        let used = (integration.id, integration.credential_version);
+        if let Err(error) = app.handle.credential_used(used, REVOKING.to_owned()).await {
+            return Some(format!("forgotten here; the provider was not asked: {error}"));
+        }
     }
-    Some(words)
+    let fields = fields(app, integration).await.map_err(|problem| problem.detail().to_owned());
+    let siblings = siblings(app, integration, (revoke, &fields)).await;
+    // what else ends comes first: ending it may take the credential
+    let mut also = vec![];
+    for one in revoke.also() {
+        let request = |fields: &_| one.request(&integration.settings, fields);
+        let went = asked(app, &fields, request, |answer| one.outcome(answer)).await;
+        also.push(one.words(&went));
+    }
+    let request = |fields: &_| revoke.request(&integration.settings, fields);
+    let revoked = asked(app, &fields, request, |answer| revoke.outcome(answer)).await;
+    let mut words = vec![revoke.words(&revoked)];
+    words.extend(also);
+    if revoked == Revoked::Yes {
+        for name in siblings {
+            words.push(looked_at(app, by, &name).await);
+        }
+    }
+    Some(words.join("; "))
 }
 
+/// Asks once, with what the credential holds.
 async fn asked(
+    app: &App,
+    fields: &Fields,
+    request: impl Fn(&BTreeMap<String, SecretText>) -> Option<FilledRequest>,
+    outcome: impl Fn(&Answer) -> Revoked,
+) -> Revoked {
+    let fields = match fields {
+        Ok(fields) => fields,
+        Err(words) => return Revoked::No { words: format!("it was not asked: {words}") },
+    };
+    match (&app.live, request(fields).filter(|_| !fields.is_empty())) {
+        (Some(live), Some(request)) => outcome(&live.ask(request).await),
+        _ => Revoked::NoCall,
+    }
+}
+
+/// What there is of a credential and its grant; nothing where there is none.
+async fn fields(
     app: &Arc<App>,
     integration: &Integration,
-    revoke: &Revoke,
-) -> Result<Revoked, Problem> {
-    let (Some(vault), Some(live)) = (app.vault.clone(), app.live.clone()) else {
-        return Ok(Revoked::NoCall);
-    };
+) -> Result<BTreeMap<String, SecretText>, Problem> {
     let (id, version) = (integration.id, integration.credential_version);
-    if version == 0 {
-        return Ok(Revoked::NoCall);
-    }
-    let fields = reading(app, move |_app| {
+    let Some(vault) = app.vault.clone().filter(|_| version > 0) else {
+        return Ok(BTreeMap::new());
+    };
+    let read = move |_app: &App| {
         let read = || -> Result<BTreeMap<String, SecretText>, placet_vault::Error> {
             let mut fields = BTreeMap::new();
             for name in vault.fields(id, version)? {
@@ -54,30 +94,46 @@ async fn asked(
             Ok(fields)
         };
         read().map_err(|error| connect::vault_problem(&error))
-    })
-    .await?;
-    match revoke.request(&integration.settings, &fields) {
-        Some(request) => Ok(revoke.outcome(&live.ask(request).await)),
-        None => Ok(Revoked::NoCall),
+    };
+    reading(app, read).await
+}
+
+/// A connection that may rest on the same grant is asked at once whether it still works: then it is on
+/// hold before something is sent through it, or a person knows that it is not.
+async fn looked_at(app: &App, by: &Principal, name: &str) -> String {
+    match app.handle.test_integration(by, name).await {
+        Ok(tested) if tested.ok => format!("{name} of the same account still works"),
+        Ok(_) => format!("{name} of the same account ended with it: connect it again"),
+        Err(error) => format!("look at {name}, which may have ended with it ({error})"),
     }
 }
 
-/// Other connections of the same account, which may rest on the same grant.
-fn siblings(app: &App, integration: &Integration, revoke: &Revoke) -> Vec<String> {
+/// Other connections of the same account, which may rest on the same grant: made with the same app, as
+/// far as is known.
+async fn siblings(
+    app: &Arc<App>,
+    integration: &Integration,
+    (revoke, own): (&Revoke, &Fields),
+) -> Vec<String> {
     if revoke.shared_with.is_none() {
         return Vec::new();
     }
     let world = app.handle.world();
-    let mut names: Vec<String> = world
-        .integrations
-        .values()
-        .filter(|other| {
-            other.id != integration.id
-                && other.status != IntegrationStatus::Disconnected
-                && other.identity == integration.identity
-        })
-        .map(|other| other.name.clone())
-        .collect();
+    let may = |other: &&Integration| {
+        other.id != integration.id
+            && other.status != IntegrationStatus::Disconnected
+            && other.identity == integration.identity
+    };
+    let others: Vec<Integration> = world.integrations.values().filter(may).cloned().collect();
+    let app_of = |fields: &Fields| fields.as_ref().ok().and_then(|all| all.get(CLIENT_ID).cloned());
+    let mut names = vec![];
+    for other in others {
+        let theirs = fields(app, &other).await.map_err(|problem| problem.detail().to_owned());
+        let differ = app_of(own).zip(app_of(&theirs)).is_some_and(|(own, other)| own != other);
+        if !differ {
+            names.push(other.name);
+        }
+    }
     names.sort();
     names
 }

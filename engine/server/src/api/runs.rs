@@ -77,6 +77,15 @@ impl Wanted {
 
 /// `GET /runs?status=&workflow=&version=&mode=&requester=&waiting_for=&before=&limit=` →
 /// `{runs, next}`, newest first. A page may hold fewer than `limit` rows and still have a next one.
+#[utoipa::path(
+    get,
+    path = "/runs",
+    operation_id = "runs_list",
+    tag = "runs",
+    summary = "List runs",
+    params(("status" = Option<String>, Query), ("workflow" = Option<String>, Query), ("version" = Option<String>, Query), ("mode" = Option<String>, Query), ("requester" = Option<String>, Query), ("waiting_for" = Option<String>, Query), ("before" = Option<String>, Query, description = "`next` of the page before"), ("limit" = Option<u64>, Query, description = "rows of a page")),
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::RunPage), crate::openapi::failures::Failures)
+)]
 pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
     let params = params.only(FILTERS)?;
     let wanted = Wanted::of(&params)?;
@@ -111,6 +120,15 @@ pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Pa
 /// `GET /runs/{id}` → the report, and the members of the row that it lacks; of a cancelled run also
 /// `cancelled: {by, at, reason}`. With `?wait=SECONDS` the answer comes when the run is over or waits
 /// for somebody, and at the latest after that time.
+#[utoipa::path(
+    get,
+    path = "/runs/{id}",
+    operation_id = "runs_show",
+    tag = "runs",
+    summary = "Show a run",
+    params(("id" = String, Path, pattern = "^run_[0-9a-hjkmnp-tv-z]{26}$"), ("wait" = Option<u64>, Query, description = "seconds to hold the answer back")),
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::RunReport), crate::openapi::failures::Failures)
+)]
 pub(super) async fn show(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -199,7 +217,7 @@ fn cancelled(app: &App, row: &RunRow) -> Result<Value, Problem> {
 }
 
 /// What `POST /runs` takes.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StartBody {
     /// `namespace/name` for its latest deployment, or `namespace/name@version`.
@@ -216,6 +234,16 @@ pub(super) struct StartBody {
 
 /// `POST /runs` → 201 `{run}`. With `?wait=SECONDS` the answer comes when the run is over or waits for
 /// somebody, at the latest after that time: `{run, status, waiting_for, output, error}`.
+#[utoipa::path(
+    post,
+    path = "/runs",
+    operation_id = "runs_start",
+    tag = "runs",
+    summary = "Start a run",
+    params(("wait" = Option<u64>, Query, description = "seconds to hold the answer back")),
+    request_body = StartBody,
+    responses((status = 201, description = "Done", body = crate::openapi::shapes::Started), crate::openapi::failures::Failures)
+)]
 pub(super) async fn start(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -290,13 +318,23 @@ async fn plan(app: &Arc<App>, caller: &Caller, body: &StartBody) -> Result<Diges
 }
 
 /// What `POST /runs/{id}/cancel` takes.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CancelBody {
     reason: Option<String>,
 }
 
 /// `POST /runs/{id}/cancel` → `{run, position}`.
+#[utoipa::path(
+    post,
+    path = "/runs/{id}/cancel",
+    operation_id = "runs_cancel",
+    tag = "runs",
+    summary = "Cancel a run",
+    params(("id" = String, Path, pattern = "^run_[0-9a-hjkmnp-tv-z]{26}$")),
+    request_body = CancelBody,
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::RunAt), crate::openapi::failures::Failures)
+)]
 pub(super) async fn cancel(
     State(app): State<Arc<App>>,
     caller: Caller,

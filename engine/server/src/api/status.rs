@@ -16,6 +16,14 @@ const COUNT_MAX: usize = 10_000;
 
 /// `GET /status` → `{project, version, install_id, mode, modes, head, now, paused, nats, counts, alarms}`: alarms of the last day, one's own
 /// or, for admins, auditors and operators, everybody's.
+#[utoipa::path(
+    get,
+    path = "/status",
+    operation_id = "status",
+    tag = "engine",
+    summary = "How the engine stands",
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::Status), crate::openapi::failures::Failures)
+)]
 pub(super) async fn status(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
     params.only(&[])?;
     let status = reading(&app, move |app| {

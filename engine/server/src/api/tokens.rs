@@ -15,6 +15,14 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// `GET /tokens` → `{tokens: [{id, principal, created_at, created_by}]}`, oldest first.
+#[utoipa::path(
+    get,
+    path = "/tokens",
+    operation_id = "tokens_list",
+    tag = "people",
+    summary = "List tokens",
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::Tokens), crate::openapi::failures::Failures)
+)]
 pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
     params.only(&[])?;
     let tokens = for_admin(&app, &caller)?.all();
@@ -22,14 +30,24 @@ pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Pa
 }
 
 /// Whom a token is for.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct IssueBody {
+    #[schema(value_type = String)]
     principal: Principal,
 }
 
 /// `POST /tokens` `{principal}` → 201 `{id, principal, created_at, created_by, token}`: the only
 /// time that the token is shown.
+#[utoipa::path(
+    post,
+    path = "/tokens",
+    operation_id = "tokens_issue",
+    tag = "people",
+    summary = "Make a token",
+    request_body = IssueBody,
+    responses((status = 201, description = "Done", body = crate::openapi::shapes::Token), crate::openapi::failures::Failures)
+)]
 pub(super) async fn issue(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -52,6 +70,15 @@ pub(super) async fn issue(
 }
 
 /// `POST /tokens/{id}/revoke` → what it was.
+#[utoipa::path(
+    post,
+    path = "/tokens/{id}/revoke",
+    operation_id = "tokens_revoke",
+    tag = "people",
+    summary = "Revoke a token",
+    params(("id" = String, Path)),
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::Token), crate::openapi::failures::Failures)
+)]
 pub(super) async fn revoke(
     State(app): State<Arc<App>>,
     caller: Caller,

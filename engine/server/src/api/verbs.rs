@@ -18,6 +18,15 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// `POST /events` takes an event in its JSON form (at least `type`) → `{position}`.
+#[utoipa::path(
+    post,
+    path = "/events",
+    operation_id = "verbs_publish",
+    tag = "runs",
+    summary = "Publish an event",
+    request_body = Value,
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::At), crate::openapi::failures::Failures)
+)]
 pub(super) async fn publish(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -28,6 +37,16 @@ pub(super) async fn publish(
 }
 
 /// `POST /runs/{id}/signal` takes an event that only this run may take → `{position}`.
+#[utoipa::path(
+    post,
+    path = "/runs/{id}/signal",
+    operation_id = "verbs_signal",
+    tag = "runs",
+    summary = "Send an event to one run",
+    params(("id" = String, Path, pattern = "^run_[0-9a-hjkmnp-tv-z]{26}$")),
+    request_body = Value,
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::At), crate::openapi::failures::Failures)
+)]
 pub(super) async fn signal(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -39,6 +58,15 @@ pub(super) async fn signal(
 }
 
 /// `POST /runs/{id}/retry` → `{run}`, a new run of the same version with the same input.
+#[utoipa::path(
+    post,
+    path = "/runs/{id}/retry",
+    operation_id = "verbs_retry",
+    tag = "runs",
+    summary = "Start again what has faulted",
+    params(("id" = String, Path, pattern = "^run_[0-9a-hjkmnp-tv-z]{26}$")),
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::RunOnly), crate::openapi::failures::Failures)
+)]
 pub(super) async fn retry(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -54,7 +82,7 @@ pub(super) async fn retry(
 }
 
 /// What `POST /runs/{id}/migrate` takes.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct MigrateBody {
     /// The version to go on under; the one that was deployed last without it.
@@ -62,6 +90,16 @@ pub(super) struct MigrateBody {
 }
 
 /// `POST /runs/{id}/migrate` → `{run, workflow}`.
+#[utoipa::path(
+    post,
+    path = "/runs/{id}/migrate",
+    operation_id = "verbs_migrate",
+    tag = "runs",
+    summary = "Go on under another version",
+    params(("id" = String, Path, pattern = "^run_[0-9a-hjkmnp-tv-z]{26}$")),
+    request_body = MigrateBody,
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::Migrated), crate::openapi::failures::Failures)
+)]
 pub(super) async fn migrate(
     State(app): State<Arc<App>>,
     caller: Caller,

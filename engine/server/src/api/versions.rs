@@ -28,6 +28,15 @@ struct Standing {
 /// `GET /runs/by-version?workflow=` → `{versions: [{workflow, plan_digest, latest, running, waiting,
 /// waiting_for: {kind: count}, oldest_started_at}]}`, by workflow, the latest deployment first. Only
 /// plans on which a run stands are listed; `latest` tells whether a new run would get this one.
+#[utoipa::path(
+    get,
+    path = "/runs/by-version",
+    operation_id = "versions_list",
+    tag = "runs",
+    summary = "Which versions runs stand on",
+    params(("workflow" = Option<String>, Query)),
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::Versions), crate::openapi::failures::Failures)
+)]
 pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
     let params = params.only(&["workflow"])?;
     let family = params.text("workflow").map(str::to_owned);

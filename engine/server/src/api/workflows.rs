@@ -19,6 +19,14 @@ use std::sync::Arc;
 
 /// `GET /workflows` → `{workflows: [{workflow, name, version, plan_digest, deployed_at}]}`: every
 /// deployment, by name, the latest first.
+#[utoipa::path(
+    get,
+    path = "/workflows",
+    operation_id = "workflows_list",
+    tag = "workflows",
+    summary = "List deployments",
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::Workflows), crate::openapi::failures::Failures)
+)]
 pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
     params.only(&[])?;
     let list = reading(&app, move |app| {
@@ -39,7 +47,7 @@ pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Pa
 }
 
 /// A document and what to call it in findings.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Document {
     pub(super) file: String,
@@ -47,7 +55,7 @@ pub(super) struct Document {
 }
 
 /// A workflow that is to be deployed, or only to be looked at.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DeployBody {
     file: String,
@@ -61,6 +69,15 @@ pub(super) struct DeployBody {
 
 /// `POST /workflows` `{file, source, documents?, dry_run?}` → `{workflow, plan_digest, diagnostics,
 /// change}`; with errors, a problem that carries all diagnostics. With `dry_run` nothing is recorded.
+#[utoipa::path(
+    post,
+    path = "/workflows",
+    operation_id = "workflows_deploy",
+    tag = "workflows",
+    summary = "Deploy a workflow",
+    request_body = DeployBody,
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::Deployed), crate::openapi::failures::Failures)
+)]
 pub(super) async fn deploy(
     State(app): State<Arc<App>>,
     caller: Caller,

@@ -59,6 +59,40 @@ fn post_to(world: &World, target: &str, body: &Value, seconds: i64) -> Ask {
         .body(body)
 }
 
+/// Gives the connection another signing secret; what is signed with the one of before is taken so long.
+async fn rotated(world: &World, secret: &str, more: Value) -> Value {
+    let mut body = json!({"credential": {"signing_secret": secret}});
+    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    world.post("/api/v1/integrations/slack/rotate", &body).await.ok()
+}
+
+#[tokio::test]
+async fn what_is_signed_with_the_secret_of_before_is_taken_until_its_end_and_not_where_it_is_known_to_others()
+ {
+    let world = signed().await;
+    let day = rotated(&world, &KEY.replace('8', "9"), json!({})).await;
+    let until: placet_model::Timestamp =
+        serde_json::from_value(day["old_signatures_until"].clone()).unwrap();
+    let left = until.millis_since(world.handle.now());
+    assert!((86_000_000..=86_400_000).contains(&left), "a day: {left}");
+    // posted before the provider knew of the new one
+    let late = post(&world, &message("Ev1", "17.1"), 0).send(world.server).await;
+    assert_eq!((late.status, posted(&world).len()), (200, 1));
+    let Event::InboundReceived(body) = &posted(&world)[0].event else { unreachable!() };
+    assert_eq!(body.credential_version, 2);
+    // the version that it was of is gone all the same
+    assert_eq!(world.vault.latest_version(body.integration).unwrap(), Some(2));
+    // back to it, and from there on at once: the one in between is known to others
+    rotated(&world, KEY, json!({"grace_hours": 0})).await;
+    let other = rotated(&world, &KEY.replace('8', "7"), json!({"grace_hours": 0})).await;
+    assert_eq!(other["old_signatures_until"], Value::Null);
+    world.vault.forget_ended(placet_model::Timestamp::from_millis(i64::MAX)).unwrap();
+    let refused = post(&world, &message("Ev2", "17.1"), 0).send(world.server).await;
+    assert_eq!((refused.status, posted(&world).len()), (401, 1));
+    let long = json!({"credential": {"signing_secret": KEY}, "grace_hours": 169});
+    world.post("/api/v1/integrations/slack/rotate", &long).await.is_problem(400, "PL4003");
+}
+
 fn events(world: &World) -> Vec<RecordedEvent> {
     let view = world.handle.view().unwrap();
     view.events(Position::START).map(Result::unwrap).collect()

@@ -145,6 +145,7 @@ async fn everybody_is_shown_their_own_figures_and_an_auditor_those_of_all() {
     assert_eq!(own["approvers"][0]["user"], "approver");
     assert_eq!(own["approvers"][0]["decisions"], 1);
     let all = world.get_as("auditor", "/api/v1/inbox/stats").await.ok();
+    assert_eq!(all["since"], Value::Null, "since the beginning");
     assert_eq!(all["approvers"][0], own["approvers"][0]);
     let others = world.get_as("approver", "/api/v1/inbox/stats?user=auditor").await;
     others.is_problem(403, "PL3060");

@@ -150,3 +150,56 @@ async fn an_integration_is_switched_off_on_paused_and_taken_away() {
     assert_eq!(listed().await, Value::Null);
     assert_eq!(world.vault.latest_version(id(&integration)).unwrap(), None);
 }
+
+/// Two connections of one Google account, and one of another.
+async fn of_google(world: &World) {
+    for (name, account) in [("mail", "ana"), ("drafts", "ana"), ("ben", "ben")] {
+        let answer = json!({"emailAddress": format!("{account}@example.com"), "historyId": "1"});
+        *world.live.answer.lock().unwrap() = answer;
+        let body = json!({"name": name, "provider": "gmail", "credential": {"access_token": format!("t-{name}")}});
+        let connected = world.post("/api/v1/integrations", &body).await;
+        assert_eq!(connected.status, 201, "{connected:?}");
+    }
+    let answer = json!({"emailAddress": "ana@example.com", "historyId": "1"});
+    *world.live.answer.lock().unwrap() = answer;
+}
+
+async fn how_they_stand(world: &World) -> Vec<(String, String)> {
+    let list = world.get("/api/v1/integrations").await.ok();
+    let rows = list["integrations"].as_array().unwrap().clone();
+    let text = |row: &Value, key: &str| row[key].as_str().unwrap().to_owned();
+    rows.iter().map(|row| (text(row, "name"), text(row, "status"))).collect()
+}
+
+#[tokio::test]
+async fn a_disconnect_ends_what_rests_on_the_credential_first_and_looks_at_who_shares_the_grant() {
+    let world = start().await;
+    of_google(&world).await;
+    *world.live.ends_grants.lock().unwrap() = true;
+    let gone = world.post("/api/v1/integrations/mail/disconnect", &json!({})).await.ok();
+    let asked = world.live.asked.lock().unwrap().clone();
+    let stop = "POST https://gmail.googleapis.com/gmail/v1/users/me/stop";
+    assert_eq!(asked, [stop, "POST https://oauth2.googleapis.com/revoke"]);
+    let words = gone["credential"].as_str().unwrap();
+    assert!(words.contains("the provider has ended the grant"), "{words}");
+    assert!(words.contains("the watch of the mailbox ended with it"), "{words}");
+    assert!(
+        words.contains("drafts of the same account ended with it: connect it again"),
+        "{words}"
+    );
+    assert!(!words.contains("ben"), "{words}");
+    // it is on hold before anything is sent through it
+    let stand = how_they_stand(&world).await;
+    let named = |name: &str, status: &str| (name.to_owned(), status.to_owned());
+    assert_eq!(stand, [named("ben", "active"), named("drafts", "failed")]);
+}
+
+#[tokio::test]
+async fn a_grant_that_others_share_and_that_did_not_end_is_said_to_work() {
+    let world = start().await;
+    of_google(&world).await;
+    let gone = world.post("/api/v1/integrations/mail/disconnect", &json!({})).await.ok();
+    let words = gone["credential"].as_str().unwrap();
+    assert!(words.contains("drafts of the same account still works"), "{words}");
+    assert!(how_they_stand(&world).await.iter().all(|(_, status)| status == "active"));
+}

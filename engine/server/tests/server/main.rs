@@ -17,6 +17,7 @@ mod inbox;
 mod integrations;
 mod keys;
 mod looking;
+mod openapi;
 mod problems;
 mod projections;
 mod runs;

@@ -2,7 +2,7 @@
 //! controls.
 
 use crate::http::{Answer, Ask};
-use placet_adapters::{Adapters, Call, Performing, Response, Transport};
+use placet_adapters::{Adapters, Call, FilledRequest, Performing, Response, Transport};
 use placet_executor::{Clock, Engine, Handle, Notice, Parts, Transports};
 use placet_log::{Log, OpenOptions};
 use placet_model::actor::{PrincipalKind, Role};
@@ -29,10 +29,30 @@ pub(crate) const TOKEN: &str = "t0ken-of-the-tests";
 pub(crate) struct Live {
     pub(crate) seen: Mutex<Vec<(PreparedRequest, u32)>>,
     pub(crate) answer: Mutex<Value>,
+    /// What an authorization server was asked, as `METHOD URL`.
+    pub(crate) asked: Mutex<Vec<String>>,
+    /// Whether it ends whatever it is asked to end; everything is refused afterwards.
+    pub(crate) ends_grants: Mutex<bool>,
+}
+
+impl Live {
+    fn is_over(&self) -> bool {
+        let ended = self.asked.lock().unwrap().iter().any(|asked| asked.ends_with("/revoke"));
+        ended && *self.ends_grants.lock().unwrap()
+    }
 }
 
 impl Transport for Live {
+    fn ask(&self, request: FilledRequest) -> Performing<'_> {
+        let asked = format!("{} {}", request.method, request.url.expose());
+        self.asked.lock().unwrap().push(asked);
+        Box::pin(async { Ok(Response::new(200, vec![], b"{}".to_vec())) })
+    }
+
     fn perform(&self, call: Call) -> Performing<'_> {
+        if self.is_over() {
+            return Box::pin(async { Ok(Response::new(401, vec![], b"{}".to_vec())) });
+        }
         let version = call.integration.map_or(0, |integration| integration.credential_version);
         self.seen.lock().unwrap().push(((*call.request).clone(), version));
         let body = serde_json::to_vec(&*self.answer.lock().unwrap()).unwrap();
@@ -77,7 +97,12 @@ fn people() -> Policy {
 /// An engine without people yet.
 pub(crate) async fn empty() -> World {
     let project = Project::new();
-    let live = Arc::new(Live { seen: Mutex::default(), answer: Mutex::new(json!({})) });
+    let live = Arc::new(Live {
+        seen: Mutex::default(),
+        answer: Mutex::new(json!({})),
+        asked: Mutex::default(),
+        ends_grants: Mutex::default(),
+    });
     let log = Log::open(OpenOptions::in_memory("test").projector(Projections::new())).unwrap();
     let transports = Transports {
         sandbox: Some(Arc::new(placet_sandbox::Sandbox::new(0))),
@@ -101,6 +126,7 @@ pub(crate) async fn empty() -> World {
         project: "test".into(),
     });
     let (vault, login) = (Arc::new(vault.unwrap()), Token::random());
+    handle.keep_credentials(&vault).unwrap();
     let options = ServerOptions {
         listen: "127.0.0.1:0".parse().unwrap(),
         handle: handle.clone(),

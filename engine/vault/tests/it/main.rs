@@ -4,7 +4,10 @@
 mod canary;
 mod credentials;
 mod filler;
+mod key_command;
 mod key_file;
 mod refused;
+mod retired;
+mod rotate;
 mod rows;
 mod support;

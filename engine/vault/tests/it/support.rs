@@ -41,6 +41,13 @@ impl Install {
         self.key_dir().join("vault.key")
     }
 
+    /// A copy of the vault's file under another name.
+    pub(crate) fn dir_copy(&self, name: &str) -> PathBuf {
+        let copy = self.dir.path().join(name);
+        std::fs::copy(self.vault_file(), &copy).unwrap();
+        copy
+    }
+
     pub(crate) fn try_open_with(&self, key: KekSource) -> Result<Vault, Error> {
         Vault::open(VaultOptions { file: self.vault_file(), key, project: "sales".to_owned() })
     }
@@ -68,6 +75,23 @@ impl Install {
         let mut table = tx.open_table(CREDENTIALS).unwrap();
         table.insert((&integration.to_bytes(), version, field), record).unwrap();
         drop(table);
+        tx.commit().unwrap();
+    }
+}
+
+impl Install {
+    /// Gives a retired secret another end, past the vault; it must be closed.
+    pub(crate) fn prolong(&self, (integration, version, field): RowKey, until: i64) {
+        const RETIRED: TableDefinition<'_, (&[u8; 16], u32, &str), (i64, &[u8])> =
+            TableDefinition::new("retired");
+        let db = redb::Database::open(self.vault_file()).unwrap();
+        let tx = db.begin_write().unwrap();
+        {
+            let mut table = tx.open_table(RETIRED).unwrap();
+            let key = (&integration.to_bytes(), version, field);
+            let record = table.get(key).unwrap().unwrap().value().1.to_vec();
+            table.insert(key, (until, record.as_slice())).unwrap();
+        }
         tx.commit().unwrap();
     }
 }

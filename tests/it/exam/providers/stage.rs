@@ -152,6 +152,7 @@ impl Stage {
             label: "Exam".into(),
             is_default: true,
             credential: None,
+            scopes: None,
         };
         let id = self.handle.integration_id(provider);
         self.handle.connect(&name("author"), id, connect).await.expect("it connects");

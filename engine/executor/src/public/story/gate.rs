@@ -15,6 +15,7 @@ use placet_model::event::decision::{
     ResolutionCast, StandingUsed, VoteCast, VoteDelegated,
 };
 use placet_model::event::governance::{BreakGlassReviewed, Review, StandingEndorsed};
+use placet_model::event::route::SendRouted;
 
 /// Whose account: ` as U1 of T1 (int_…)`.
 pub(super) fn account(integration: Option<&BoundIntegration>) -> String {
@@ -22,6 +23,11 @@ pub(super) fn account(integration: Option<&BoundIntegration>) -> String {
         format!(" as {} of {} ({})", bound.identity.id, bound.identity.tenant, bound.id)
     };
     integration.map(words).unwrap_or_default()
+}
+
+pub(super) fn send_routed(body: &SendRouted) -> String {
+    let SendRouted { operation, channel, to, integration, .. } = body;
+    format!("{operation} by the channel {channel} goes as {to} through {integration}")
 }
 
 pub(super) fn draft_prepared(teller: &Teller<'_>, body: &DraftPrepared) -> String {
@@ -181,6 +187,7 @@ pub(super) fn decision_voided(body: &DecisionVoided) -> String {
         VoidReason::Migrated => "the run goes on under another version, and asks again",
         VoidReason::BranchCancelled => "another branch has decided the race",
         VoidReason::Forbidden => "the policy in force refuses it",
+        VoidReason::RouteChanged => "its channel leads elsewhere by now",
     };
     let field = body.field.map(|field| format!(" ({field})")).unwrap_or_default();
     format!("the decision {} is void and can never send anything: {why}{field}", body.decision)
@@ -252,6 +259,9 @@ pub(super) fn attempt_deferred(body: &AttemptDeferred) -> String {
         DeferReason::BeforeSend => "it failed before the first byte",
         DeferReason::NotProcessed => "the provider says that it did nothing",
         DeferReason::Restart => "the engine stopped while it was reading",
+        DeferReason::Resolve => "the host's address could not be had",
+        DeferReason::Tls => "the TLS handshake came to nothing",
+        DeferReason::Queue => "other calls to this host took all of its time",
     };
     let (number, attempt, until) = (body.try_number, body.attempt, moment(body.until));
     format!(

@@ -7,6 +7,7 @@ use placet_model::event::governance::{
     CheckpointCosigned, CheckpointSigned, EngineStarted, EpochStarted, OperationRegistered,
     OutboundPaused, OutboundResumed, PayloadErased, PolicyChanged, WorkflowDeployed,
 };
+use placet_model::event::hook::{SubscriptionChanged, SubscriptionStep, SyncCompleted, SyncKind};
 use placet_model::event::inbound::{ENVELOPE, InboundReceived, InboundRejected, Refusals};
 use placet_model::event::integration::{
     CredentialStored, CredentialUsed, HealthCheckFailed, IntegrationConnected,
@@ -74,6 +75,38 @@ pub(super) fn drifted(body: &ResponseDrifted) -> String {
         body.operation,
         places.join(", ")
     )
+}
+
+pub(super) fn subscription_changed(teller: &Teller<'_>, body: &SubscriptionChanged) -> String {
+    let (who, id) = (teller.who(), body.integration);
+    let what = match body.resource.as_str() {
+        "" => format!("the webhook of {id}"),
+        resource => format!("the webhook of {id} for {resource}"),
+    };
+    let word = body.code.as_deref().unwrap_or("no word for it");
+    match body.step {
+        SubscriptionStep::Begun => format!("{who} is about to ask the provider for {what}"),
+        SubscriptionStep::Made => {
+            format!("{what} stands at the provider and posts to {}", body.url)
+        }
+        SubscriptionStep::Refused => format!("the provider refused {what} ({word})"),
+        SubscriptionStep::Unclear => {
+            format!("whether {what} stands at the provider is not known ({word}): it is looked for")
+        }
+        SubscriptionStep::Removing => format!("{who} is about to have {what} removed"),
+        SubscriptionStep::Removed => format!("{what} stands at the provider no more"),
+    }
+}
+
+pub(super) fn synced(body: &SyncCompleted) -> String {
+    let SyncCompleted { integration, seen, taken, .. } = body;
+    match body.kind {
+        SyncKind::Baseline => format!("{integration} is read from here on"),
+        SyncKind::Changes => format!("{integration} was read: {taken} of {seen} messages are new"),
+        SyncKind::Full => {
+            format!("{integration} was read as a whole: {taken} of {seen} messages are new")
+        }
+    }
 }
 
 pub(super) fn policy_changed(teller: &Teller<'_>, body: &PolicyChanged) -> String {

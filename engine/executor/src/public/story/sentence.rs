@@ -31,6 +31,7 @@ impl Teller<'_> {
             Event::ChildStarted(body) => flow::child_started(body),
             Event::ChildEnded(body) => flow::child_ended(body),
             Event::ChildDropped(body) => flow::child_dropped(body),
+            Event::SendRouted(body) => gate::send_routed(body),
             Event::DraftPrepared(body) => gate::draft_prepared(self, body),
             Event::DecisionRequested(body) => gate::decision_requested(self, body),
             Event::VoteCast(body) => gate::vote_cast(self, body),
@@ -83,6 +84,8 @@ impl Teller<'_> {
     /// What a provider posted, or what was refused of it.
     fn of_inbound(&self) -> String {
         match &self.event.event {
+            Event::SubscriptionChanged(body) => project::subscription_changed(self, body),
+            Event::SyncCompleted(body) => project::synced(body),
             Event::InboundReceived(body) => project::inbound_received(self, body),
             Event::InboundRejected(body) => project::inbound_rejected(body),
             other => other.type_name().to_owned(),

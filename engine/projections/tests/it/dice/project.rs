@@ -11,6 +11,7 @@ use placet_model::event::governance::{
     OperationRegistered, OutboundPaused, OutboundResumed, PayloadErased, PolicyChanged, Review,
     StandingEndorsed, WorkflowDeployed,
 };
+use placet_model::event::hook::{SubscriptionChanged, SubscriptionStep, SyncCompleted, SyncKind};
 use placet_model::event::inbound::{InboundRejected, Refusals, Refused};
 use placet_model::event::integration::{
     CredentialStored, CredentialUsed, HealthCheckFailed, IntegrationConnected, IntegrationDisabled,
@@ -65,7 +66,7 @@ impl Dice {
 
     fn of_integration(&mut self, integration: IntegrationId) -> Event {
         let identity = Identity { id: format!("U{}", self.below(3)), tenant: "T1".into() };
-        match self.below(12) {
+        match self.below(14) {
             0..=2 => IntegrationConnected {
                 integration,
                 name: format!("slack-{}", self.below(2)),
@@ -104,6 +105,25 @@ impl Dice {
                 space: None,
                 visibility: Some(self.pick(Visibility::ALL)),
                 agents: vec![],
+            }
+            .into(),
+            11 => SubscriptionChanged {
+                integration,
+                resource: String::new(),
+                step: self.pick(SubscriptionStep::ALL),
+                url: "https://placet.example/hooks/x".into(),
+                remote: None,
+                expires_at: None,
+                code: None,
+            }
+            .into(),
+            12 => SyncCompleted {
+                integration,
+                kind: self.pick(SyncKind::ALL),
+                from: None,
+                position: "7".into(),
+                seen: 2,
+                taken: 1,
             }
             .into(),
             _ => IntegrationDisconnected { integration }.into(),

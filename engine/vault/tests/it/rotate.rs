@@ -1,0 +1,228 @@
+//! A new master key: where it comes from, that it takes every record along, and what it leaves behind.
+//! That `kill -9` may come at any step of it is shown with the whole program (`vault_key`).
+//!
+//! covers: S13.
+
+use crate::support::{Install, fields, integration, read};
+use placet_adapters::SecretText;
+use placet_adapters::oauth::KeptGrant;
+use placet_model::Timestamp;
+use placet_vault::{Error, KekSource, KeySupply, Step, Vault};
+use serde_json::json;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+const COUNT: u128 = 150;
+
+fn grant(generation: u64) -> KeptGrant {
+    KeptGrant {
+        generation,
+        access_field: "access_token".to_owned(),
+        access: SecretText::new(format!("access {generation}")),
+        refresh: Some(SecretText::new("refresh")),
+        settings: json!({}),
+        issued_at: Timestamp::from_millis(1),
+        expires_at: None,
+        asking_since: None,
+        over: None,
+    }
+}
+
+fn fill(vault: &Vault) {
+    for n in 1..=COUNT {
+        vault.store(integration(n), 1, &fields([("api_key", &format!("secret {n}"))])).unwrap();
+    }
+    let granted = fields([("client_id", "app")]);
+    vault.store_granted(integration(1), 2, (&granted, &grant(0))).unwrap();
+}
+
+fn all_open(vault: &Vault) {
+    for n in 1..=COUNT {
+        assert_eq!(read(vault, (integration(n), 1, "api_key")), format!("secret {n}"));
+    }
+    assert_eq!(vault.grant(integration(1), 2).unwrap(), Some(grant(0)));
+}
+
+fn key_files(install: &Install) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(install.key_dir()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn a_rotation_seals_every_record_by_a_new_key_and_keeps_the_old_one_for_backups() {
+    let install = Install::new();
+    let vault = install.open();
+    fill(&vault);
+    let before = vault.sealing().unwrap();
+    let records = u64::try_from(COUNT).unwrap() + 2;
+    assert_eq!(before.records, [(before.key, records)].into());
+    let old = install.dir_copy("before");
+    let mut steps = vec![];
+    let rotated = vault.rotate(&mut |step| steps.push(step)).unwrap();
+    let after = vault.sealing().unwrap();
+    assert_ne!(after.key, before.key);
+    assert_eq!((rotated.key, rotated.moved, rotated.stuck), (after.key, records, vec![]));
+    assert_eq!(after.records, [(after.key, records)].into());
+    assert_eq!(steps.first(), Some(&Step::Turned(after.key)));
+    let part =
+        |step: &&Step| matches!(step, Step::Moved { done, of } if done < of && *of == records);
+    assert_eq!(steps.iter().filter(part).count(), 2, "{steps:?}");
+    assert_eq!(steps.last(), Some(&Step::Packed));
+    all_open(&vault);
+    drop(vault);
+    // also after it was opened again, and the copy from before opens with the key of before
+    all_open(&install.open());
+    assert_eq!(key_files(&install).len(), 2, "{:?}", key_files(&install));
+    std::fs::copy(old, install.vault_file()).unwrap();
+    all_open(&install.open());
+}
+
+#[test]
+fn what_the_old_key_has_sealed_is_gone_from_the_file() {
+    let install = Install::new();
+    let vault = install.open();
+    fill(&vault);
+    drop(vault);
+    let old = install.raw_row((integration(7), 1, "api_key"));
+    let holds = || {
+        let bytes = std::fs::read(install.vault_file()).unwrap();
+        bytes.windows(old.len()).any(|window| window == old)
+    };
+    assert!(holds(), "the search finds what is there");
+    install.open().rotate(&mut |_| {}).unwrap();
+    assert!(!holds());
+}
+
+#[test]
+fn who_reads_and_stores_while_keys_change_is_not_disturbed() {
+    let install = Install::new();
+    let vault = install.open();
+    fill(&vault);
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let mut rounds = 0;
+            while !is_over.load(Ordering::Relaxed) {
+                all_open_but_grant(&vault);
+                rounds += 1;
+            }
+            rounds
+        });
+        let writer = scope.spawn(|| {
+            let (id, mut stored) = (integration(1), 0_u64);
+            while !is_over.load(Ordering::Relaxed) {
+                vault.keep_grant((id, 2), stored, &grant(stored + 1)).unwrap();
+                stored += 1;
+                let version = u32::try_from(stored).unwrap();
+                vault.store(integration(9000), version, &fields([("api_key", "new")])).unwrap();
+            }
+            stored
+        });
+        for _ in 0..5 {
+            vault.rotate(&mut |_| {}).unwrap();
+        }
+        is_over.store(true, Ordering::Relaxed);
+        assert!(reader.join().unwrap() > 0 && writer.join().unwrap() > 0);
+    });
+    let sealing = vault.sealing().unwrap();
+    assert!(!sealing.is_under_way(), "{sealing:?}");
+    assert_eq!(sealing.records.len(), 1, "nothing was sealed by a key of before: {sealing:?}");
+    assert_eq!(key_files(&install).len(), 6);
+}
+
+fn all_open_but_grant(vault: &Vault) {
+    for n in 1..=COUNT {
+        assert_eq!(read(vault, (integration(n), 1, "api_key")), format!("secret {n}"));
+    }
+}
+
+#[test]
+fn a_record_whose_key_is_lost_is_named_stays_as_it_is_and_holds_up_no_other() {
+    let install = Install::new();
+    let at = (integration(3), 1, "api_key");
+    fill(&install.open());
+    let mut record = install.raw_row(at);
+    record[3] ^= 1;
+    install.put_raw_row(at, &record);
+    let vault = install.open();
+    let rotated = vault.rotate(&mut |_| {}).unwrap();
+    assert_eq!(rotated.moved, u64::try_from(COUNT).unwrap() + 1);
+    assert_eq!(rotated.stuck.len(), 1);
+    assert!(rotated.stuck[0].contains(&integration(3).to_string()), "{:?}", rotated.stuck);
+    let sealing = vault.sealing().unwrap();
+    assert_eq!((sealing.out_of_reach.len(), sealing.is_under_way()), (1, false));
+    drop(vault);
+    assert_eq!(install.raw_row(at), record);
+}
+
+fn supplied(install: &Install, supply: KeySupply) -> KekSource {
+    KekSource::Outside { directory: install.key_dir(), supply }
+}
+
+fn text(install: &Install, key: &str, old: Option<&str>) -> KekSource {
+    let (key, old) = (SecretText::new(key), old.map(SecretText::new));
+    supplied(install, KeySupply::Text { key, old })
+}
+
+#[test]
+fn a_key_from_the_environment_leaves_no_file_and_is_rotated_by_giving_the_next_one() {
+    let install = Install::new();
+    let (one, two) = ("1f".repeat(32), format!("placet-vault-key-v1 {}\n", "2e".repeat(32)));
+    let open = |key: &str, old: Option<&str>| install.try_open_with(text(&install, key, old));
+    let vault = open(&one, None).unwrap();
+    fill(&vault);
+    let refused = vault.rotate(&mut |_| {}).unwrap_err();
+    assert!(matches!(refused, Error::NoNewKey { .. }), "{refused}");
+    drop(vault);
+    assert!(matches!(open(&two, None), Err(Error::KeyFileWrong { .. })));
+    let vault = open(&two, Some(&one)).unwrap();
+    all_open(&vault);
+    let before = vault.sealing().unwrap();
+    assert!(!before.is_under_way(), "another key in the environment does not rotate by itself");
+    assert_ne!(vault.rotate(&mut |_| {}).unwrap().key, before.key);
+    drop(vault);
+    all_open(&open(&two, None).unwrap());
+    assert!(matches!(open(&one, None), Err(Error::KeyFileWrong { .. })));
+    assert_eq!(key_files(&install), Vec::<PathBuf>::new());
+    for (spoiled, names) in [("", "environment"), ("1f", "environment"), (&one[1..], "64")] {
+        let refused = open(spoiled, None).unwrap_err();
+        assert!(matches!(refused, Error::KeyTextMalformed { .. }), "{refused}");
+        assert!(refused.to_string().contains(names) && !refused.to_string().contains("1f1f"));
+    }
+}
+
+#[test]
+fn a_vault_goes_from_our_own_key_file_to_a_key_file_of_the_operator() {
+    let install = Install::new();
+    fill(&install.open());
+    let secrets = tempfile::tempdir().unwrap();
+    let path = secrets.path().join("credential");
+    let file = |path: &PathBuf| {
+        install.try_open_with(supplied(&install, KeySupply::File { path: path.clone(), old: None }))
+    };
+    assert!(matches!(file(&path), Err(Error::KeyFileMissing { .. })), "it is never made");
+    let inside = install.data_dir().join("credential");
+    for path in [&path, &inside] {
+        std::fs::write(path, format!("placet-vault-key-v1 {}\n", "3d".repeat(32))).unwrap();
+        private(path);
+    }
+    let refused = file(&inside).map(|vault| vault.rotate(&mut |_| {}));
+    assert!(matches!(refused, Err(Error::KeyDirInsideData { .. })), "{refused:?}");
+    // what our own file has sealed opens until it is rotated
+    let vault = file(&path).unwrap();
+    all_open(&vault);
+    vault.rotate(&mut |_| {}).unwrap();
+    drop(vault);
+    std::fs::remove_file(install.key_file()).unwrap();
+    all_open(&file(&path).unwrap());
+}
+
+fn private(path: &std::path::Path) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+}
