@@ -7,7 +7,7 @@ use crate::manifest::Operation;
 use crate::pointer::Pointer;
 use crate::predicate::{Observed, When};
 use crate::reduce;
-use crate::template::Scope;
+use crate::template::{Scope, Template};
 use crate::transport::{Answer, Cause, Phase};
 use crate::wait::{Wait, wait};
 use placet_model::manifest::Outcome;
@@ -31,10 +31,21 @@ pub(crate) struct ErrorCode {
     pub(crate) message: Option<Pointer>,
 }
 
+/// What an outcome is known from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Basis {
+    /// The answer to the call itself.
+    Answer,
+    /// The provider has what the call would make: its answer is a refusal, and no output.
+    Exists,
+}
+
 /// What a try came to.
 #[derive(Clone, PartialEq)]
 pub struct Classified {
     pub outcome: Outcome,
+    /// What it is known from.
+    pub basis: Basis,
     /// Index of the rule that decided; the manifest's order.
     pub rule: Option<usize>,
     /// The HTTP status, if there was an answer.
@@ -92,6 +103,7 @@ pub fn classify(
     let (rule, outcome) = decide(operation, &observed);
     Classified {
         outcome,
+        basis: Basis::Answer,
         rule,
         status: answer.as_ref().ok().map(|response| response.status),
         wait: (outcome == Outcome::RefusedRetry).then(|| wait(&operation.waits, &observed, now)),
@@ -159,6 +171,30 @@ pub(crate) fn result_ids(
     observed: &Observed<'_>,
     sent: Sent<'_>,
 ) -> BTreeMap<String, String> {
+    named(&operation.result, observed, sent)
+}
+
+/// What an answer to a call names besides its result, from what was sent and what came of it. It may
+/// name people: it is compared, and kept nowhere.
+pub fn answered(operation: &Operation, sent: Sent<'_>, output: &Value) -> BTreeMap<String, String> {
+    let scope = Scope {
+        input: sent.input,
+        response: output,
+        config: sent.settings,
+        send_id: sent.send_id,
+        ..Scope::NOTHING
+    };
+    let names = operation.answered.iter();
+    names
+        .filter_map(|(name, template)| Some((name.clone(), template.text(&scope).ok()??)))
+        .collect()
+}
+
+pub(crate) fn named(
+    names: &BTreeMap<String, Template>,
+    observed: &Observed<'_>,
+    sent: Sent<'_>,
+) -> BTreeMap<String, String> {
     let none = Value::Null;
     let scope = Scope {
         input: sent.input,
@@ -168,8 +204,7 @@ pub(crate) fn result_ids(
         send_id: sent.send_id,
         ..Scope::NOTHING
     };
-    operation
-        .result
+    names
         .iter()
         .filter_map(|(name, template)| Some((name.clone(), template.text(&scope).ok()??)))
         .collect()

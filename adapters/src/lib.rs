@@ -5,6 +5,7 @@
 //! [`classify()`] says what the answer means and [`output()`] what the task gets. Nothing in here
 //! does I/O, reads a clock, or holds a credential longer than one call.
 
+mod again;
 mod catalogue;
 pub mod classify;
 pub mod drift;
@@ -40,8 +41,9 @@ pub mod transport;
 pub mod undo;
 pub mod wait;
 
+pub use again::{Tried, classify_try};
 pub use catalogue::{Adapters, ManifestFile, shipped_schema};
-pub use classify::{Classified, ProviderError, Sent, classify};
+pub use classify::{Basis, Classified, ProviderError, Sent, answered, classify};
 pub use fill::{FilledRequest, fill};
 pub use lookup::Finding;
 pub use manifest::{LoadContext, LoadError, Manifest, Operation, Origin, Problem};

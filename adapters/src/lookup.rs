@@ -2,8 +2,9 @@
 //! are pure; who asks, when and what follows is the executor's and the law's.
 
 use crate::classify::Sent;
-use crate::manifest::{Absent, MatchHow, MatchTest, Operation, Reconcile};
+use crate::manifest::{Absent, MatchHow, MatchTest, Operation, Reconcile, Shown};
 use crate::pointer::Pointer;
+use crate::predicate::Observed;
 use crate::target::Target;
 use crate::template::{EvalError, Scope, Template};
 use crate::transport::{Answer, Response};
@@ -19,6 +20,8 @@ pub enum Finding {
     Found { outcome: Outcome, result: BTreeMap<String, String> },
     /// None, and what that is worth.
     Absent(Absent),
+    /// Exactly one, and the provider has not said yet how it ends.
+    NotFinal,
     /// More than one: a person looks, nobody picks.
     Several { count: usize },
     /// The look-up itself did not answer.
@@ -78,13 +81,14 @@ impl Reconcile {
         if self.since.is_some() && sent_at.is_none() {
             return Finding::Unanswered;
         }
+        if self.absent_when.as_ref().is_some_and(|when| when.holds(&Observed::new(answer))) {
+            return Finding::Absent(self.absent);
+        }
         let answered =
             crate::classify::classify(look_up, answer, sent, now).outcome == Outcome::Sent;
         let body = answer.as_ref().ok().and_then(Response::json);
         let (true, Some(body)) = (answered, body) else { return Finding::Unanswered };
-        let Some(items) = self.list.get(&body).and_then(Value::as_array) else {
-            return Finding::Unanswered;
-        };
+        let Some(items) = self.items(&body) else { return Finding::Unanswered };
         let mut wanted = Vec::new();
         for test in &self.tests {
             match test.wanted.value(&scope(sent, &Value::Null)) {
@@ -102,6 +106,7 @@ impl Reconcile {
         }
         match matches.as_slice() {
             [] => Finding::Absent(self.absent),
+            [one] if !self.is_final(one) => Finding::NotFinal,
             [one] => Finding::Found { outcome: self.found, result: ids(&self.result, one, sent) },
             several => Finding::Several { count: several.len() },
         }
@@ -109,6 +114,23 @@ impl Reconcile {
 }
 
 impl Reconcile {
+    /// What there is to be looked at; none where the answer is not such a thing.
+    fn items<'b>(&self, body: &'b Value) -> Option<&'b [Value]> {
+        match &self.shown {
+            Shown::List(at) => at.get(body)?.as_array().map(Vec::as_slice),
+            Shown::Item(at) => {
+                let item = at.get(body).filter(|item| item.is_object())?;
+                // an error in the place of the thing has none of what is asked of it
+                let whole = self.tests.iter().all(|test| test.at.get(item).is_some());
+                whole.then(|| std::slice::from_ref(item))
+            }
+        }
+    }
+
+    fn is_final(&self, item: &Value) -> bool {
+        self.final_when.as_ref().is_none_or(|said| said.test.holds(said.at.get(item)))
+    }
+
     fn is_young(&self, item: &Value, sent_at: Timestamp) -> bool {
         let Some(since) = &self.since else { return true };
         let made = since.at.get(item).and_then(crate::json::scalar_text);

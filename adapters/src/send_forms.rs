@@ -6,6 +6,11 @@ use crate::template::EvalError;
 const BASE32: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 const BASE32HEX: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
 
+/// Whether this is one of ours in form; whose it is, the log knows.
+pub(crate) fn is_send_id(text: &str) -> bool {
+    digits(text).is_ok()
+}
+
 /// A version 4 UUID from the first 16 bytes of the hash.
 pub(crate) fn uuid(send_id: &str) -> Result<String, EvalError> {
     let mut bytes: [u8; 16] =

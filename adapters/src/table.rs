@@ -1,7 +1,7 @@
 //! What each operation promises, as a page: computed from the manifests, so that it cannot say more
 //! than they do.
 
-use crate::manifest::{Absent, Manifest, Operation};
+use crate::manifest::{Absent, Manifest, Operation, Resend};
 use crate::undo::Reversibility;
 use crate::{Adapters, inbound::Inbound};
 use placet_model::manifest::{DeliveryKind, Effect};
@@ -72,6 +72,15 @@ fn provider(page: &mut String, manifest: &Manifest, tested: Option<Tested<'_>>) 
     if let Some(revoke) = manifest.revoke() {
         put(page, &format!("- After a disconnect its credential is {}.", revoke.in_words()));
     }
+    let told: Vec<String> = manifest.inbound().map_or_else(Vec::new, |inbound| {
+        inbound.evidence_keys().map(|key| format!("`{key}`")).collect()
+    });
+    if !told.is_empty() {
+        put(
+            page,
+            &format!("- Says by itself that what was in doubt has arrived: {}.", told.join(", ")),
+        );
+    }
     put(page, &format!("- Inbound: {}.\n", inbound(manifest.inbound())));
 }
 
@@ -102,6 +111,18 @@ fn guarantee(operation: &Operation) -> String {
             let hours = ttl.as_secs() / 3600;
             let then = look_up.unwrap_or("a person decides");
             format!("sent again under the same key for less than {hours} h; then {then}")
+        }
+        (
+            DeliveryKind::ClientId | DeliveryKind::VersionGuard | DeliveryKind::NaturalKey,
+            _,
+            look_up,
+        ) if delivery.resend() != Resend::Never => {
+            let why = match delivery.kind() {
+                DeliveryKind::ClientId => "its id is ours",
+                DeliveryKind::VersionGuard => "it is guarded by the version",
+                _ => "a second time changes nothing",
+            };
+            format!("sent again ({why}); then {}", look_up.unwrap_or("a person decides"))
         }
         (_, _, Some(look_up)) => look_up.to_owned(),
         _ => "a person decides".to_owned(),

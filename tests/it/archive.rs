@@ -29,7 +29,7 @@ use crate::kit::placet;
 const NOW: &str = "v0.1";
 const PROJECT: &str = "archive";
 /// Kinds that came after this version: the archive of the next one holds them.
-const LATER: [EventKind; 20] = [
+const LATER: [EventKind; 21] = [
     EventKind::SendRouted,
     EventKind::SubscriptionChanged,
     EventKind::SyncCompleted,
@@ -48,6 +48,7 @@ const LATER: [EventKind; 20] = [
     EventKind::LookupPlanned,
     EventKind::LookupStarted,
     EventKind::LookupEnded,
+    EventKind::EvidenceArrived,
     EventKind::IntegrationScoped,
     EventKind::ResponseDrifted,
 ];

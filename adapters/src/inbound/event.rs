@@ -2,9 +2,12 @@
 //! fields that may stand in the log.
 
 use super::text_at;
+use crate::classify::{Sent, named};
 use crate::pointer::Pointer;
 use crate::predicate::{BodyTest, Observed, When};
 use crate::reduce::{self, Store};
+use crate::send_forms;
+use crate::template::Template;
 use placet_model::Digest;
 use placet_model::integration::Identity;
 use serde_json::{Map, Value};
@@ -23,6 +26,29 @@ pub(crate) struct EventSpec {
     pub(crate) store: Store,
     pub(crate) data: BTreeMap<String, Source>,
     pub(crate) refetch: Option<String>,
+    pub(crate) evidence: Option<EvidenceSpec>,
+}
+
+/// How the keys of events end that only tell of our own sends: nobody waits for them.
+pub const ECHO: &str = ".echo";
+
+/// Where an event shows which of our sends it is about.
+#[derive(Debug)]
+pub(crate) struct EvidenceSpec {
+    pub(crate) send_id: Source,
+    pub(crate) final_when: Option<BodyTest>,
+    pub(crate) result: BTreeMap<String, Template>,
+}
+
+/// What an event tells of one of our sends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// The mark that it bears.
+    pub send_id: String,
+    /// Whether that is how it ended.
+    pub is_final: bool,
+    /// The ids that it names.
+    pub result: BTreeMap<String, String>,
 }
 
 /// Where a value stands: the first of these places that has one.
@@ -30,6 +56,8 @@ pub(crate) struct EventSpec {
 pub(crate) enum Source {
     Header(String),
     Body(Vec<Pointer>),
+    /// A header of a mail that stands, with its headers at least, at the first of these places.
+    Mail(String, Vec<Pointer>),
 }
 
 /// Which message this answers.
@@ -77,6 +105,8 @@ pub struct Event {
     pub stored: Value,
     /// The read that fetches the object: the order of arrival says nothing here.
     pub refetch: Option<String>,
+    /// What it tells of one of our sends, where it bears its mark.
+    pub told: Option<Told>,
 }
 
 impl Source {
@@ -89,6 +119,11 @@ impl Source {
             Self::Body(places) => {
                 let body = observed.body.as_ref()?;
                 places.iter().find_map(|at| at.get(body).filter(|value| !value.is_null())).cloned()
+            }
+            Self::Mail(name, places) => {
+                let body = observed.body.as_ref()?;
+                let mail = places.iter().find_map(|at| at.get(body))?;
+                super::mail::named(mail, name).map(Value::String)
             }
         }
     }
@@ -135,7 +170,19 @@ impl EventSpec {
             data: Value::Object(data),
             stored: reduce::stored(&self.store, observed),
             refetch: self.refetch.clone(),
+            told: self.told(observed),
         })
+    }
+
+    fn told(&self, observed: &Observed<'_>) -> Option<Told> {
+        let spec = self.evidence.as_ref()?;
+        let send_id = spec.send_id.text(observed).filter(|text| send_forms::is_send_id(text))?;
+        let said =
+            |test: &BodyTest| test.test.holds(observed.body.as_ref().and_then(|b| test.at.get(b)));
+        let sent = Sent { input: &Value::Null, settings: &Value::Null, send_id: &send_id };
+        let result = named(&spec.result, observed, sent);
+        let is_final = spec.final_when.as_ref().is_none_or(said);
+        Some(Told { is_final, result, send_id })
     }
 
     /// The provider's own id as it is; several values together as their digest.

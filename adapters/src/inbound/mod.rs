@@ -7,16 +7,17 @@
 mod ack;
 mod event;
 mod lifecycle;
+mod mail;
 mod multipart;
 mod verify;
 
 pub use ack::{Ack, Reply};
-pub use event::Event;
+pub use event::{ECHO, Event, Told};
 pub use lifecycle::{LifecycleCall, LifecycleStep, Subscribed, Subscribing};
 pub use verify::Unverified;
 
 pub(crate) use ack::Acks;
-pub(crate) use event::{Correlate, EventSpec, OwnTest, OwnValue, Source};
+pub(crate) use event::{Correlate, EventSpec, EvidenceSpec, OwnTest, OwnValue, Source};
 pub(crate) use lifecycle::Listed;
 pub(crate) use verify::{
     Algorithm, Encoding, Given, KeyForm, Piece, SharedSecret, Signed, Stamp, Verify,
@@ -45,6 +46,7 @@ pub struct Inbound {
     pub(crate) each: Option<Pointer>,
     pub(crate) events: Vec<EventSpec>,
     pub(crate) acks: Acks,
+    pub(crate) by_form: Option<Box<Self>>,
     pub(crate) carries_content: bool,
     pub(crate) deadline: Duration,
     pub(crate) body_max: usize,
@@ -139,6 +141,15 @@ pub enum Received {
 }
 
 impl Inbound {
+    /// What is meant for a request with this `Content-Type`: a provider may prove forms in another way
+    /// than the rest. Nothing but the header is looked at.
+    pub fn meant_for(&self, content_type: &str) -> &Self {
+        let media = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let is_form =
+            matches!(&*media, "multipart/form-data" | "application/x-www-form-urlencoded");
+        self.by_form.as_deref().filter(|_| is_form).unwrap_or(self)
+    }
+
     /// Checks and reads one arrival. `keys` gives the values of a credential field: none where there
     /// is no such secret, two while a rotation is under way. `own` is who the integration acts as.
     pub fn receive(
@@ -204,7 +215,8 @@ impl Inbound {
 
     /// Every credential field that [`Self::receive`] may ask for.
     pub fn key_fields(&self) -> Vec<String> {
-        vec![self.key_field().to_owned()]
+        let form = self.by_form.as_deref().map(Self::key_field);
+        std::iter::once(self.key_field()).chain(form).map(str::to_owned).collect()
     }
 
     /// Bytes of a body at most; a larger one is none of the provider's.
@@ -214,7 +226,17 @@ impl Inbound {
 
     /// The events it can bring: `key` and `event_key`.
     pub fn events(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.events.iter().map(|spec| (spec.key.as_str(), spec.event_key.as_str()))
+        self.specs().map(|spec| (spec.key.as_str(), spec.event_key.as_str()))
+    }
+
+    fn specs(&self) -> impl Iterator<Item = &EventSpec> {
+        let forms = self.by_form.iter().flat_map(|form| &form.events);
+        self.events.iter().chain(forms)
+    }
+
+    /// The keys of events that bear the mark of what was sent.
+    pub fn evidence_keys(&self) -> impl Iterator<Item = &str> {
+        self.specs().filter(|spec| spec.evidence.is_some()).map(|spec| spec.key.as_str())
     }
 
     /// How the provider is told where to post; `None`: by hand, in its own console.

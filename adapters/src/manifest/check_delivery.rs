@@ -1,10 +1,11 @@
 //! Checks of `delivery` and `mock`.
 
-use super::check_answer::{phase, templates, unit};
+use super::check_again;
+use super::check_answer::{phase, templates, unit, when};
 use super::check_request::{pointer, template};
 use super::check_state;
 use super::document::{AbsentDoc, DeliveryDoc, MatchTestsDoc, MockDoc, MockErrorDoc, ReconcileDoc};
-use super::operation::{Absent, Delivery, MatchHow, MatchTest, Reconcile, Since};
+use super::operation::{Absent, Delivery, MatchHow, MatchTest, Order, Reconcile, Shown, Since};
 use super::problem::Problems;
 use crate::mock::{Alphabet, Mock, MockError, MockId};
 use crate::template::ValueTemplate;
@@ -15,7 +16,15 @@ use std::time::Duration;
 
 /// A read, which needs no delivery.
 pub(super) const fn no_delivery() -> Delivery {
-    Delivery { kind: DeliveryKind::None, key_header: None, ttl: None, reconcile: None }
+    Delivery {
+        kind: DeliveryKind::None,
+        key_header: None,
+        ttl: None,
+        order: Order::SendFirst,
+        conflict: None,
+        moved_on: None,
+        reconcile: None,
+    }
 }
 
 pub(super) fn delivery(
@@ -24,23 +33,7 @@ pub(super) fn delivery(
 ) -> Option<Delivery> {
     let shape = &document.value;
     problems.not_built(shape.replay_shows.as_ref(), "delivery.replay_shows");
-    problems.not_built(shape.field.as_ref(), "delivery.field");
-    match shape.kind {
-        DeliveryKind::KeyHeader if shape.header.is_none() || shape.ttl_s.is_none() => {
-            problems.at(document, "delivery.kind key_header needs header and ttl_s");
-        }
-        DeliveryKind::MarkerLookup if shape.marker.is_none() || shape.reconcile.is_none() => {
-            problems.at_with_help(
-                document,
-                "delivery.kind marker_lookup needs marker and reconcile",
-                "without a usable look-up the kind is none",
-            );
-        }
-        DeliveryKind::ClientId | DeliveryKind::VersionGuard | DeliveryKind::NaturalKey => {
-            problems.at(document, format!("delivery.kind {} is not built yet", shape.kind));
-        }
-        DeliveryKind::KeyHeader | DeliveryKind::MarkerLookup | DeliveryKind::None => {}
-    }
+    check_again::kind_has_its_fields(document, problems);
     if shape.max_len.is_some_and(|max| max < 40) {
         problems.at(document, "the send id has 40 letters, max_len is smaller");
     }
@@ -52,16 +45,26 @@ pub(super) fn delivery(
         kind: shape.kind,
         key_header: shape.header.clone(),
         ttl: shape.ttl_s.map(|seconds| Duration::from_secs(u64::from(seconds))),
+        order: check_again::order(shape),
+        conflict: check_again::exists(document, problems)?,
+        moved_on: check_again::conflict(shape.moved_on.as_ref(), document, problems)?,
         reconcile,
     })
 }
 
-fn reconcile<T>(
+fn reconcile(
     document: &ReconcileDoc,
-    place: &Spanned<T>,
+    place: &Spanned<DeliveryDoc>,
     problems: &mut Problems,
 ) -> Option<Reconcile> {
-    let with = Value::Object(document.request.with.clone());
+    let Some(request) = place.value.looks_with() else {
+        problems.at(place, "reconcile needs request, or the delivery a query");
+        return None;
+    };
+    if document.request.is_some() && place.value.query.is_some() {
+        problems.at(place, "delivery.query and reconcile.request say the same: write one of them");
+    }
+    let with = Value::Object(request.with.clone());
     let with = match ValueTemplate::parse(&with) {
         Ok(with) => with,
         Err(error) => {
@@ -70,9 +73,16 @@ fn reconcile<T>(
         }
     };
     Some(Reconcile {
-        operation: document.request.op.clone(),
+        operation: request.op.clone(),
         with,
-        list: pointer(&document.matching.list, place, problems)?,
+        shown: match (&document.matching.list, &document.matching.item) {
+            (Some(at), None) => Shown::List(pointer(at, place, problems)?),
+            (None, Some(at)) => Shown::Item(pointer(at, place, problems)?),
+            _ => {
+                problems.at(place, "match names either a list or an item");
+                return None;
+            }
+        },
         tests: match_tests(&document.matching.tests, place, problems)?,
         since: match &document.matching.since {
             Some(since) => Some(Since {
@@ -96,6 +106,11 @@ fn reconcile<T>(
             AbsentDoc::Evidence => Absent::Evidence,
             AbsentDoc::Human => Absent::Human,
         },
+        absent_when: match &document.absent_when {
+            Some(said) => Some(when(said, place, problems)?),
+            None => None,
+        },
+        final_when: None,
     })
 }
 

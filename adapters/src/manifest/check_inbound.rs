@@ -1,6 +1,6 @@
 //! Checks of `inbound`: who may speak, what counts as an event, what is answered.
 
-use super::check_answer::{self, body_test, status_tests, when};
+use super::check_answer::{self, body_test, status_tests, templates, when};
 use super::check_lifecycle::lifecycle;
 use super::check_request::pointer;
 use super::document::BodyTestDoc;
@@ -10,8 +10,10 @@ use super::document_inbound::{
 use super::problem::Problems;
 use super::{Operation, check_verify};
 use crate::inbound::{
-    Acks, Correlate, EventSpec, Handshake, Inbound, Integrity, OwnTest, OwnValue, Source,
+    Acks, Correlate, ECHO, EventSpec, EvidenceSpec, Handshake, Inbound, Integrity, OwnTest,
+    OwnValue, Source,
 };
+use crate::pointer::Pointer;
 use crate::predicate::StatusTest;
 use crate::template::ValueTemplate;
 use serde_json::Value;
@@ -50,6 +52,16 @@ pub(super) fn inbound(
         events.extend(self::event(event, provider, problems));
     }
     let lifecycle = lifecycle(shape, provider, operations, problems);
+    let by_form = match &shape.by_form {
+        Some(form) if form.value.by_form.is_none() => {
+            Some(Box::new(inbound(form, provider, operations, problems)?))
+        }
+        Some(form) => {
+            problems.at(form, "by_form stands in no by_form");
+            None
+        }
+        None => None,
+    };
     let each = match &shape.each {
         Some(at) => Some(pointer(at, document, problems)?),
         None => None,
@@ -69,6 +81,7 @@ pub(super) fn inbound(
         each,
         events,
         acks: acks(&shape.ack, &shape.never_return, problems)?,
+        by_form,
         carries_content: shape.carries_content,
         deadline: Duration::from_millis(u64::from(shape.deadline_ms.value)),
         body_max: body_max(shape, problems),
@@ -153,7 +166,28 @@ fn event(
         store,
         data,
         refetch: shape.refetch.clone(),
+        evidence: evidence(document, problems)?,
     })
+}
+
+/// What is about our own sends alone tells of them, or of nothing.
+fn evidence(document: &Spanned<EventDoc>, problems: &mut Problems) -> Option<Option<EvidenceSpec>> {
+    let Some(said) = &document.value.evidence else {
+        if document.value.key.ends_with(ECHO) {
+            problems.at(document, format!("a key that ends in {ECHO} needs evidence"));
+        }
+        return Some(None);
+    };
+    let final_when = match &said.final_when {
+        Some(test) => Some(body_test(test, document, problems)?),
+        None => None,
+    };
+    let result = templates(&said.result, document, problems)?;
+    Some(Some(EvidenceSpec {
+        send_id: source(&said.send_id, document, problems)?,
+        final_when,
+        result,
+    }))
 }
 
 /// Rule 7: an event's data are the places of `store` and `correlate`, all of them and no others.
@@ -205,14 +239,18 @@ fn places<T>(
     texts.iter().map(|text| source(text, place, problems)).collect()
 }
 
-/// `/ptr`, `/a|/b`, or `header:Name`.
+/// `/ptr`, `/a|/b`, `header:Name`, or `mail:Name:/ptr` for a header of a mail that stands there.
 fn source<T>(text: &str, place: &Spanned<T>, problems: &mut Problems) -> Option<Source> {
     if let Some(header) = text.strip_prefix("header:") {
         return Some(Source::Header(header.to_owned()));
     }
-    let places =
-        text.split('|').map(|one| pointer(one.trim(), place, problems)).collect::<Option<_>>()?;
-    Some(Source::Body(places))
+    let mut places = |text: &str| -> Option<Vec<Pointer>> {
+        text.split('|').map(|one| pointer(one.trim(), place, problems)).collect()
+    };
+    match text.strip_prefix("mail:").and_then(|rest| rest.split_once(':')) {
+        Some((name, at)) => Some(Source::Mail(name.to_owned(), places(at)?)),
+        None => Some(Source::Body(places(text)?)),
+    }
 }
 
 fn own_test<T>(

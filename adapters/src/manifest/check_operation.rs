@@ -4,7 +4,9 @@ use super::check::{Shared, schema_at};
 use super::document::OperationDoc;
 use super::operation::{Operation, RequestSpec};
 use super::problem::Problems;
-use super::{LoadContext, check_answer, check_auth, check_delivery, check_request, lint};
+use super::{
+    LoadContext, check_again, check_answer, check_auth, check_delivery, check_request, lint,
+};
 use crate::mock::Mock;
 use crate::pointer::Pointer;
 use placet_model::{Digest, canonical};
@@ -40,11 +42,19 @@ pub(super) fn operation(
         None => None,
     };
     let delivery = shape.delivery.as_ref();
-    let delivery = delivery.map_or_else(
+    let mut delivery = delivery.map_or_else(
         || Some(check_delivery::no_delivery()),
         |said| check_delivery::delivery(said, problems),
     )?;
     lint::key_is_sent(&request, shape, problems);
+    check_again::field_is_sent(&request, shape, problems);
+    let final_when = match &shape.final_when {
+        Some(said) => Some(check_answer::body_test(&said.value, said, problems)?),
+        None => None,
+    };
+    if let Some(reconcile) = &mut delivery.reconcile {
+        reconcile.final_when.clone_from(&final_when);
+    }
     let digest = semantic_digest(&full_name, shape, shared)
         .map_err(|error| problems.at(document, error.to_string()))
         .ok()?;
@@ -87,9 +97,14 @@ pub(super) fn operation(
             Some(result) => check_answer::templates(&result.value, result, problems)?,
             None => BTreeMap::new(),
         },
+        answered: match &shape.answered {
+            Some(answered) => check_answer::templates(&answered.value, answered, problems)?,
+            None => BTreeMap::new(),
+        },
         store: check_answer::store(shape.store.as_deref().unwrap_or_default(), problems),
         output,
         delivery,
+        final_when,
         vendor_dry_run: vendor_dry_run(shape),
         mock: match &shape.mock {
             Some(mock) => check_delivery::mock(mock, problems)?,
@@ -131,7 +146,7 @@ fn check_shape(name: &str, document: &Spanned<OperationDoc>, problems: &mut Prob
     }
     problems.not_built(shape.pagination.as_ref(), "pagination");
     problems.not_built(shape.money.as_ref(), "money");
-    problems.not_built(shape.final_when.as_ref(), "final_when");
+    lint::final_when(shape, problems);
     lint::completeness(document, problems);
     lint::last_rule(shape, document, problems);
     lint::vendor_dry_run(shape, problems);
@@ -167,6 +182,9 @@ fn semantic_digest(
     // only where it is said: what says nothing of it keeps the digest that it always had
     if let Some(version) = &shared.api_version_part {
         part["api_version"] = version.clone();
+    }
+    if let Some(said) = &shape.final_when {
+        part["final_when"] = json!(said.value);
     }
     canonical::digest(&part)
 }

@@ -191,6 +191,8 @@ pub(super) struct OperationDoc {
     #[serde(default)]
     pub(super) wait_from: Vec<Spanned<WaitDoc>>,
     pub(super) result: Option<Spanned<BTreeMap<String, String>>>,
+    /// What an answer to it names besides the result: taken from input and output when one comes, kept nowhere.
+    pub(super) answered: Option<Spanned<BTreeMap<String, String>>>,
     pub(super) store: Option<Vec<Spanned<String>>>,
     pub(super) output: Option<Vec<Spanned<String>>>,
     pub(super) delivery: Option<Spanned<DeliveryDoc>>,
@@ -200,7 +202,8 @@ pub(super) struct OperationDoc {
     pub(super) undo: Option<Spanned<UndoDoc>>,
     pub(super) pagination: NotBuilt,
     pub(super) money: NotBuilt,
-    pub(super) final_when: NotBuilt,
+    /// What a 2xx must say besides, for the outcome to be final.
+    pub(super) final_when: Option<Spanned<BodyTestDoc>>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -445,8 +448,55 @@ pub(super) struct DeliveryDoc {
     pub(super) reconcile: Option<ReconcileDoc>,
     #[serde(skip_serializing)]
     pub(super) replay_shows: NotBuilt,
-    #[serde(skip_serializing)]
-    pub(super) field: NotBuilt,
+    /// Where the request holds the id, the key or the guard: `/ptr`, `header:Name`, `query:name`, `url`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) field: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) format: Option<IdFormatDoc>,
+    /// What says that it is there already.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) conflict: Option<ConflictDoc>,
+    /// What says that somebody has changed it since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) moved_on: Option<ConflictDoc>,
+    /// The look-up's request, where `reconcile` does not say it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) query: Option<LookupDoc>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) lookup_first: Option<bool>,
+}
+
+impl DeliveryDoc {
+    /// The look-up's request, wherever it stands.
+    pub(super) fn looks_with(&self) -> Option<&LookupDoc> {
+        self.reconcile.as_ref()?.request.as_ref().or(self.query.as_ref())
+    }
+}
+
+/// The form of the send id that a provider takes as the id of what it makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum IdFormatDoc {
+    SendId,
+    Uuid,
+    Base32hex,
+}
+
+/// A status, several, or a whole condition with the names that then stand in the result.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(untagged)]
+pub(super) enum ConflictDoc {
+    Status(u16),
+    Statuses(Vec<u16>),
+    When(ConflictWhenDoc),
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ConflictWhenDoc {
+    pub(super) when: WhenDoc,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) result: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -461,13 +511,17 @@ pub(super) struct MarkerDoc {
 pub(super) struct ReconcileDoc {
     #[serde(default)]
     pub(super) needs_scopes: Vec<String>,
-    pub(super) request: LookupDoc,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) request: Option<LookupDoc>,
     #[serde(rename = "match")]
     pub(super) matching: MatchDoc,
     pub(super) found: FoundDoc,
     pub(super) read_lag_s: Option<u32>,
     pub(super) absent_after_s: u32,
     pub(super) absent: AbsentDoc,
+    /// An answer of the look-up that says that there is none: 404, or null where it would stand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) absent_when: Option<WhenDoc>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -482,7 +536,11 @@ pub(super) struct LookupDoc {
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct MatchDoc {
-    pub(super) list: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) list: Option<String>,
+    /// Where one thing stands that was asked for by its own id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) item: Option<String>,
     /// One test, or several that must all hold.
     #[serde(rename = "where")]
     pub(super) tests: MatchTestsDoc,

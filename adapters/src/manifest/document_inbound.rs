@@ -18,6 +18,8 @@ pub(super) struct InboundDoc {
     pub(super) ack: Spanned<AckDoc>,
     pub(super) never_return: Vec<Value>,
     pub(super) deadline_ms: Spanned<u32>,
+    /// What comes as a form, where that is proven in another way than the rest.
+    pub(super) by_form: Option<Box<Spanned<InboundDoc>>>,
     /// Bytes of a body at most, where they are many.
     pub(super) body_max: Option<Spanned<u32>>,
     pub(super) subscribe: Option<Spanned<LifecycleDoc>>,
@@ -172,6 +174,19 @@ pub(super) struct EventDoc {
     #[serde(default)]
     pub(super) data: BTreeMap<String, String>,
     pub(super) refetch: Option<String>,
+    /// Where it shows which of our sends it is about.
+    pub(super) evidence: Option<EvidenceDoc>,
+}
+
+/// An event that bears the mark of what we have sent: it has arrived.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EvidenceDoc {
+    pub(super) send_id: String,
+    /// What the event must say for the outcome to be final.
+    pub(super) final_when: Option<BodyTestDoc>,
+    #[serde(default)]
+    pub(super) result: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -159,6 +159,22 @@ pub(super) fn last_rule(
     }
 }
 
+/// Who says "not yet" is asked again, or tells: otherwise it would stay open for ever.
+pub(super) fn final_when(shape: &OperationDoc, problems: &mut Problems) {
+    let Some(said) = &shape.final_when else { return };
+    if shape.effect.value == Effect::Read {
+        problems.at(said, "a read is final when it is answered");
+    }
+    let looks = shape.delivery.as_ref().is_some_and(|said| said.value.reconcile.is_some());
+    if !looks {
+        problems.at_with_help(
+            said,
+            "final_when needs delivery.reconcile",
+            "an answer that is not final is looked up until it is",
+        );
+    }
+}
+
 pub(super) fn vendor_dry_run(shape: &OperationDoc, problems: &mut Problems) {
     let Some(dry_run) = &shape.vendor_dry_run else { return };
     let told = |fields: &serde_json::Map<String, Value>, names: [&str; 2]| {
@@ -309,8 +325,8 @@ pub(super) fn look_ups(
 ) {
     for operation in document.operations.values() {
         let Some(delivery) = &operation.value.delivery else { continue };
-        let Some(reconcile) = &delivery.value.reconcile else { continue };
-        let full = format!("{}.{}", document.provider.value, reconcile.request.op);
+        let Some(request) = delivery.value.looks_with() else { continue };
+        let full = format!("{}.{}", document.provider.value, request.op);
         match operations.get(&full) {
             Some(look_up) if look_up.effect == Effect::Read => {}
             Some(_) => problems.at(delivery, format!("{full} is no read")),

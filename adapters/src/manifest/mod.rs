@@ -2,6 +2,7 @@
 //! comes through it has been checked whole.
 
 mod check;
+mod check_again;
 mod check_answer;
 mod check_auth;
 mod check_delivery;
@@ -25,9 +26,9 @@ mod operation;
 mod problem;
 mod revoke;
 
-pub use operation::{Absent, ClientCertificate, Delivery, Operation, Reconcile, Scheme};
+pub use operation::{Absent, ClientCertificate, Delivery, Operation, Reconcile, Resend, Scheme};
 pub(crate) use operation::{
-    BodyTemplate, MatchHow, MatchTest, Placement, RequestSpec, RequestTemplate,
+    BodyTemplate, MatchHow, MatchTest, Placement, RequestSpec, RequestTemplate, Shown,
 };
 pub use problem::{LoadError, Problem};
 pub use revoke::{Revoke, RevokeAlso, Revoked};

@@ -6,6 +6,7 @@ use crate::limits::Limit;
 use crate::mock::Mock;
 use crate::oauth::GrantSpec;
 use crate::pointer::Pointer;
+use crate::predicate::{BodyTest, When};
 use crate::preview::PreviewSpec;
 use crate::reduce::Store;
 use crate::target::Grammar;
@@ -52,9 +53,11 @@ pub struct Operation {
     pub(crate) error_code: Option<ErrorCode>,
     pub(crate) waits: Vec<WaitRule>,
     pub(crate) result: BTreeMap<String, Template>,
+    pub(crate) answered: BTreeMap<String, Template>,
     pub(crate) store: Store,
     pub(crate) output: Option<Vec<Pointer>>,
     pub(crate) delivery: Delivery,
+    pub(crate) final_when: Option<BodyTest>,
     pub(crate) vendor_dry_run: Option<Value>,
     pub(crate) mock: Mock,
     pub(crate) timeout: Duration,
@@ -291,8 +294,42 @@ pub struct Delivery {
     pub(crate) kind: DeliveryKind,
     pub(crate) key_header: Option<String>,
     pub(crate) ttl: Option<Duration>,
+    pub(crate) order: Order,
+    pub(crate) conflict: Option<Conflict>,
+    pub(crate) moved_on: Option<Conflict>,
     pub(crate) reconcile: Option<Reconcile>,
 }
+
+/// What comes first when nobody knows whether it went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// The same bytes again, as long as the kind allows it.
+    SendFirst,
+    /// The look-up: only what it has proved absent goes again.
+    LookFirst,
+}
+
+/// An answer that tells more to who has sent these bytes before.
+#[derive(Debug)]
+pub(crate) struct Conflict {
+    pub(crate) when: When,
+    pub(crate) result: BTreeMap<String, Template>,
+}
+
+/// Whether the same bytes may go again by themselves while nobody knows what became of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resend {
+    /// Never: it is looked up, or a person decides.
+    Never,
+    /// While the first try is surely younger than this.
+    Within(Duration),
+    /// As long as the approval lasts: what they make can be made once only.
+    Always,
+}
+
+/// For how long a write that changes nothing the second time may be made a second time, where the
+/// manifest names no other window: whatever others have written since would be written over.
+const REWRITE_WITHIN: Duration = Duration::from_mins(10);
 
 impl Delivery {
     pub const fn kind(&self) -> DeliveryKind {
@@ -309,6 +346,22 @@ impl Delivery {
         self.ttl
     }
 
+    /// Whether the same bytes may go again by themselves.
+    pub fn resend(&self) -> Resend {
+        if self.order == Order::LookFirst {
+            return Resend::Never;
+        }
+        match (self.kind, self.ttl) {
+            (DeliveryKind::KeyHeader, ttl) => Resend::Within(ttl.unwrap_or_default()),
+            (DeliveryKind::ClientId, None) => Resend::Always,
+            (DeliveryKind::ClientId, Some(ttl)) => Resend::Within(ttl),
+            (DeliveryKind::VersionGuard | DeliveryKind::NaturalKey, ttl) => {
+                Resend::Within(ttl.unwrap_or(REWRITE_WITHIN))
+            }
+            (DeliveryKind::MarkerLookup | DeliveryKind::None, _) => Resend::Never,
+        }
+    }
+
     /// The look-up that answers "did it go?".
     pub const fn reconcile(&self) -> Option<&Reconcile> {
         self.reconcile.as_ref()
@@ -320,7 +373,7 @@ impl Delivery {
 pub struct Reconcile {
     pub(crate) operation: String,
     pub(crate) with: ValueTemplate,
-    pub(crate) list: Pointer,
+    pub(crate) shown: Shown,
     pub(crate) tests: Vec<MatchTest>,
     pub(crate) since: Option<Since>,
     /// Matches that agree here are one.
@@ -331,6 +384,17 @@ pub struct Reconcile {
     pub(crate) read_lag: Duration,
     pub(crate) absent_after: Duration,
     pub(crate) absent: Absent,
+    pub(crate) absent_when: Option<When>,
+    /// What an item must say for its outcome to be final.
+    pub(crate) final_when: Option<BodyTest>,
+}
+
+/// Where a look-up shows what there is.
+#[derive(Debug)]
+pub(crate) enum Shown {
+    List(Pointer),
+    /// One thing, by its own id.
+    Item(Pointer),
 }
 
 /// What an item of a look-up must say to be ours.

@@ -19,8 +19,10 @@ struct Case<'a> {
 }
 
 fn fixtures() -> Vec<Fixture> {
+    let forms = provider_files("inbound_form.json");
     let fixtures: Vec<Fixture> = provider_files("inbound.json")
         .into_iter()
+        .chain(forms)
         .map(|(_, value)| Fixture {
             provider: value["provider"].as_str().unwrap().to_owned(),
             value,
@@ -32,7 +34,9 @@ fn fixtures() -> Vec<Fixture> {
 
 impl Fixture {
     fn inbound(&self) -> &'static Inbound {
-        ADAPTERS.manifest(&self.provider).unwrap().inbound().unwrap()
+        let inbound = ADAPTERS.manifest(&self.provider).unwrap().inbound().unwrap();
+        let form = self.value["form"] == json!(true);
+        inbound.meant_for(if form { "multipart/form-data" } else { "application/json" })
     }
 
     fn cases(&self) -> impl Iterator<Item = Case<'_>> {
@@ -147,16 +151,28 @@ fn shown(received: &Received) -> Value {
         Received::Own { key } => json!({ "own": key }),
         Received::Unknown => json!("unknown"),
         Received::Several(all) => all.iter().map(shown).collect(),
-        Received::Event(event) => json!({
-            "key": event.key,
-            "event_key": event.event_key,
-            "dedupe": event.dedupe,
-            "correlate": event.correlate,
-            "match_on": event.match_on,
-            "data": event.data,
-            "stored": event.stored,
-        }),
+        Received::Event(event) => with_told(
+            event,
+            json!({
+                "key": event.key,
+                "event_key": event.event_key,
+                "dedupe": event.dedupe,
+                "correlate": event.correlate,
+                "match_on": event.match_on,
+                "data": event.data,
+                "stored": event.stored,
+            }),
+        ),
     }
+}
+
+/// What it tells of one of our sends, where it does.
+fn with_told(event: &Event, mut shown: Value) -> Value {
+    if let Some(told) = &event.told {
+        shown["told"] =
+            json!({"send_id": told.send_id, "final": told.is_final, "result": told.result});
+    }
+    shown
 }
 
 #[test]

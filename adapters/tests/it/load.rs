@@ -4,7 +4,7 @@ use placet_adapters::{Adapters, LoadContext, Manifest, ManifestFile, Origin};
 use placet_schemas::Registry;
 use std::collections::BTreeSet;
 
-const GOOD: &str = r#"manifest: 1
+pub(crate) const GOOD: &str = r#"manifest: 1
 provider: acme
 title: Acme
 hosts: [api.acme.example]
@@ -33,11 +33,67 @@ operations:
     classify: [{when: {status: 200}, outcome: sent}, {else: refused_retry}]
 "#;
 
-fn load(text: &str) -> Result<Adapters, String> {
+pub(crate) fn load(text: &str) -> Result<Adapters, String> {
     let schemas = |path: &str| (path == "any.json").then(|| "{}".to_owned());
     let file = ManifestFile { path: "adapters/acme.yaml".to_owned(), text: text.to_owned() };
     Adapters::with_project(&[file], &schemas, &BTreeSet::new())
         .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+}
+
+/// Loading `GOOD` with this delivery is refused with these words.
+fn no_delivery(by: &str, words: &str) {
+    refused("delivery: {kind: none}", &format!("delivery: {by}"), "20:15", words);
+}
+
+#[test]
+fn what_makes_a_second_time_harmless_is_stated_whole_and_stands_in_the_request() {
+    no_delivery("{kind: client_id}", "needs format");
+    no_delivery("{kind: client_id, field: /id, format: uuid}", "needs conflict");
+    no_delivery(
+        "{kind: client_id, field: /id, format: uuid, lookup_first: true}",
+        "needs reconcile",
+    );
+    no_delivery("{kind: client_id, field: /id, format: uuid, conflict: 409}", "has no \"/id\"");
+    no_delivery("{kind: client_id, field: /text, format: uuid, conflict: 409}", "not the send id");
+    no_delivery("{kind: version_guard, field: /text}", "needs moved_on");
+    no_delivery(
+        "{kind: version_guard, field: \"header:If-Match\", moved_on: 412}",
+        "the request has no",
+    );
+    no_delivery("{kind: natural_key}", "needs field");
+    no_delivery("{kind: natural_key, field: url}", "a POST to the same url makes another one");
+    no_delivery("{kind: natural_key, field: /text, moved_on: 412}", "has no moved_on");
+    no_delivery("{kind: none, field: /text}", "has no field");
+    let optional = GOOD.replacen("{input./text}\"}}}", "{input./text?}\"}}}", 1);
+    let by = "delivery: {kind: natural_key, field: /text}";
+    let error = load(&optional.replacen("delivery: {kind: none}", by, 1)).unwrap_err();
+    assert!(error.contains("may be left out"), "{error}");
+    load(&GOOD.replacen("delivery: {kind: none}", by, 1)).unwrap();
+}
+
+#[test]
+fn what_is_not_final_is_looked_up_and_a_read_has_no_such_thing() {
+    let said = "    text_limits: none\n    final_when: {at: /status, is: done}";
+    refused("    text_limits: none", said, "14:17", "needs delivery.reconcile");
+}
+
+#[test]
+fn what_only_tells_of_our_own_sends_says_of_which() {
+    let inbound = "inbound:
+  verify: {alg: shared_secret, key: {secret: token}, header: X-Secret, integrity: shared_secret}
+  events:
+    - {when: {body: {at: /type, is: note}}, key: acme.echo, event_key: notes.note.echoed, dedupe: /id}
+  carries_content: true
+  ack: {ok: 200, duplicate: 200, unknown_connection: 200, bad_signature: 401, retry_later: 503}
+  never_return: []
+  deadline_ms: 3000
+operations:";
+    let error = load(&GOOD.replacen("operations:", inbound, 1)).unwrap_err();
+    assert!(error.contains("needs evidence"), "{error}");
+    let told = inbound.replace("dedupe: /id}", "dedupe: /id, evidence: {send_id: /mark}}");
+    let adapters = load(&GOOD.replacen("operations:", &told, 1)).unwrap();
+    let inbound = adapters.manifest("acme").unwrap().inbound().unwrap();
+    assert_eq!(inbound.evidence_keys().collect::<Vec<_>>(), ["acme.echo"]);
 }
 
 /// Loading `GOOD` with one piece replaced is refused at this place with these words.
@@ -77,12 +133,6 @@ fn a_place_is_said_once_and_in_our_words() {
 
 #[test]
 fn a_field_of_a_later_capability_is_refused_as_not_built() {
-    refused(
-        "    delivery: {kind: none}",
-        "    delivery: {kind: client_id}",
-        "20:15",
-        "not built yet",
-    );
     refused("kind: json, value", "kind: graphql, value", "12:14", "mime are built so far");
     refused(
         "    text_limits: none",
@@ -231,17 +281,12 @@ fn a_key_that_is_promised_must_be_sent() {
         "20:15",
         "does not send {send_id}",
     );
-    refused(
-        "delivery: {kind: none}",
-        "delivery: {kind: key_header}",
-        "20:15",
-        "needs header and ttl_s",
-    );
+    refused("delivery: {kind: none}", "delivery: {kind: key_header}", "20:15", "needs ttl_s");
     refused(
         "delivery: {kind: none}",
         "delivery: {kind: marker_lookup}",
         "20:15",
-        "needs marker and reconcile",
+        "needs reconcile",
     );
 }
 

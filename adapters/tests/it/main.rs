@@ -1,6 +1,7 @@
 //! Manifests, rendering and classification as specifications; one module per promise.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a helper of tests stops the test")]
 
+mod again;
 mod answers;
 mod classify;
 mod delivery;
@@ -14,6 +15,7 @@ mod official;
 mod official_json;
 mod openapi;
 mod output;
+mod parse;
 mod render;
 mod secrets;
 mod shared;

@@ -26,7 +26,7 @@ use placet_model::{
     AttemptId, DecisionId, Digest, Event, Fault, PayloadRef, Principal, Timestamp, Uptime,
 };
 
-pub use lookup::{Found, LookedUp};
+pub use lookup::{Found, LookedUp, Witnessed};
 pub use outcome::{Answer, Verdict as OutcomeVerdict};
 
 /// What somebody, or the executor, wants of a run.
@@ -83,6 +83,8 @@ pub enum Command {
     LookUp(Box<LookupStarted>),
     /// A look-up has ended.
     LookedUp(Box<LookedUp>),
+    /// The provider has told us of an attempt in doubt by itself.
+    Witness(Box<Witnessed>),
     /// A person settles an attempt in doubt.
     Resolve {
         /// What the person says.
@@ -218,6 +220,7 @@ pub fn decide(run: &Run, command: Command, context: Context<'_>) -> Result<Vec<E
         Command::PlanLookup(planned) => lookup::plan(run, *planned)?,
         Command::LookUp(started) => lookup::begin(run, *started, context.now)?,
         Command::LookedUp(looked_up) => lookup::end(run, *looked_up)?,
+        Command::Witness(witnessed) => lookup::witness(run, *witnessed)?,
         Command::Resolve { said, output } => resolve::resolve(run, *said, output, context)?,
         Command::Cancel { by, reason } => stop::cancel(run, &by, reason, context.policy)?,
         Command::Abandon { inside } => stop::abandon(run, &inside),

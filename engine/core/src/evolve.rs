@@ -135,7 +135,9 @@ impl Run {
             Event::AttemptSucceeded(body) => self.attempt_succeeded(body),
             Event::AttemptRefused(body) => self.attempt_refused(body),
             Event::AttemptDeferred(body) => self.attempt_deferred(body),
-            Event::AttemptInDoubt(body) => self.attempt_in_doubt(body.attempt, body.try_number),
+            Event::AttemptInDoubt(body) => {
+                self.attempt_in_doubt((body.attempt, body.try_number), body.evidence)
+            }
             Event::AttemptReconciled(body) => self.attempt_reconciled(body),
             lookup_event!() => self.looked_up(event),
             Event::IntegrationConnected(_)

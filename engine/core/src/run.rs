@@ -12,7 +12,7 @@ pub use activity::{Activity, Fork, Leaf};
 pub use branch::{Branch, BranchKey, Frame, FrameKind, Tries, Wait};
 
 use placet_model::approval::Requirement;
-use placet_model::attempt::RefuseReason;
+use placet_model::attempt::{Evidence, RefuseReason};
 use placet_model::decision::{DecisionState, VoidReason};
 use placet_model::draft::{ActionId, BoundField, DraftDocument};
 use placet_model::event::attempt::{AttemptRefused, AttemptStarted};
@@ -150,6 +150,8 @@ pub struct Attempt {
     /// Whether one of its tries has been in doubt: then no later try can prove that nothing was
     /// sent.
     pub doubted: bool,
+    /// Why the last of them was: what has moved on, or is there and not final, does not go again.
+    pub doubt: Option<Evidence>,
 }
 
 /// An attempt whose task is gone.

@@ -25,7 +25,7 @@ use placet_model::event::decision::{
 use placet_model::event::governance::{EngineStarted, OutboundPaused};
 use placet_model::event::integration::{CredentialUsed, IntegrationDisabled};
 use placet_model::event::lookup::{
-    AbsenceWorth, LookupEnded, LookupFinding, LookupPlanned, LookupStarted,
+    AbsenceWorth, EvidenceArrived, LookupEnded, LookupFinding, LookupPlanned, LookupStarted,
 };
 use placet_model::event::route::SendRouted;
 use placet_model::event::run::{
@@ -33,7 +33,9 @@ use placet_model::event::run::{
     TaskCompleted, TaskFaulted, TaskShape, TaskSkipped, TaskStarted, Then, TimerArmed, TimerFired,
     TimerKind,
 };
-use placet_model::{AttemptId, Digest, Event, IntegrationId, Iteration, TimerId, Timestamp};
+use placet_model::{
+    AttemptId, Digest, Event, IntegrationId, Iteration, Position, TimerId, Timestamp,
+};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
@@ -267,6 +269,15 @@ fn looked_up(scene: &Scene, finding: LookupFinding, next_at: Option<Timestamp>) 
     LookupEnded { attempt, number, finding, worth, count: 0, answer, detail: None, next_at }.into()
 }
 
+/// The provider tells of it by itself.
+fn told(scene: &Scene) -> Event {
+    let (attempt, _) = attempt(scene);
+    let through = scene.run.attempt(attempt).and_then(|known| known.started.integration.clone());
+    let integration = through.map_or(IntegrationId::from_bytes([9; 16]), |bound| bound.id);
+    let (arrival, kind, answer) = (Position::START, "slack.echo".into(), AnswerFacts::default());
+    EvidenceArrived { attempt, arrival, integration, kind, answer }.into()
+}
+
 /// The attempt that is looked up, or could be, and the number of its last look-up.
 fn looked_at(scene: &Scene) -> (AttemptId, u32) {
     let known = scene.run.lookups.iter().next();
@@ -432,6 +443,7 @@ fn attempt_events() -> Vec<(&'static str, Fitting)> {
         ("LookupStarted", looking),
         ("LookupEnded(found)", |s| looked_up(s, LookupFinding::Found, None)),
         ("LookupEnded(absent, again)", |s| looked_up(s, LookupFinding::Absent, Some(s.now))),
+        ("EvidenceArrived", told),
         ("ResolutionCast", resolution_cast),
         ("AttemptReconciled(sent)", |s| reconciled(s, Resolution::Sent)),
         ("AttemptReconciled(not_sent)", |s| reconciled(s, Resolution::NotSent)),
@@ -523,7 +535,8 @@ fn the_grid_has_every_phase_activity_and_event_of_a_run() {
     let kinds: BTreeSet<_> = events().iter().map(|(_, make)| make(&scene).kind()).collect();
     let of_runs = |kind: &EventKind| {
         let id = kind.type_id();
-        id < 50 || *kind == EventKind::ResolutionCast || (110..=112).contains(&id) || id == 120
+        let beside = matches!(kind, EventKind::ResolutionCast | EventKind::EvidenceArrived);
+        id < 50 || beside || (110..=112).contains(&id) || id == 120
     };
     let of_runs: BTreeSet<_> = EventKind::ALL.iter().copied().filter(of_runs).collect();
     assert_eq!(kinds, of_runs);

@@ -21,6 +21,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
+/// The name of the mark that rides along with what is sent.
+const MARK: &str = "placet_send";
+/// Which payload of an [`InboundReceived`] holds what it tells of one of our sends, where it does.
+pub(crate) const TOLD: u16 = 1;
+
 /// What the sources of such events begin with; nobody else sends events under it.
 pub const SOURCE: &str = "placet:integration:";
 
@@ -93,18 +98,28 @@ impl Handle {
             let value = event.correlate.get(name)?;
             Some(sent_key(&self.env.log, *integration, (name, value)))
         });
+        let mut correlate: Vec<Digest> = correlate.collect();
+        if let Some(told) = &event.told {
+            let mark = mark(&self.env.log, *integration, &told.send_id);
+            correlate.extend((!correlate.contains(&mark)).then_some(mark));
+        }
         let received = InboundReceived {
             integration: *integration,
             credential_version: *credential_version,
             kind: envelope.kind,
             event_key: event.event_key.clone(),
             identity,
-            correlate: correlate.collect(),
+            correlate,
         };
         let content = envelope.value.to_string().into_bytes();
         let mut subjects = BTreeSet::new();
         subject::find(&content, &mut subjects);
-        let new = NewEvent::new(event_id(&identity), Actor::Engine, received).with_payload(content);
+        let mut new =
+            NewEvent::new(event_id(&identity), Actor::Engine, received).with_payload(content);
+        if let Some(told) = &event.told {
+            let told = json!({ "final": told.is_final, "result": told.result });
+            new = new.with_payload(told.to_string().into_bytes());
+        }
         let append = Append::new(StreamId::Events, Expected::Any, vec![new]);
         Ok(append.about(self.pseudonyms(&subjects)).with_key(self.env.log.new_data_key()?))
     }
@@ -145,6 +160,11 @@ impl Handle {
             let _the_loop_has_ended = answer.await;
         }
     }
+}
+
+/// The pseudonym of the mark that something sent through an integration bears.
+pub(crate) fn mark(log: &placet_log::Log, integration: IntegrationId, send_id: &str) -> Digest {
+    sent_key(log, integration, (MARK, send_id))
 }
 
 /// A pseudonym of one named value of what was sent through an integration, or of what answers it.

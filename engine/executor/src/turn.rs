@@ -26,6 +26,7 @@ mod route;
 mod scope;
 mod start;
 mod stop;
+mod witness;
 
 pub(crate) use answer::{Answered, Ending};
 pub(crate) use edit::proposal;
@@ -35,6 +36,7 @@ pub(crate) use policy::subject as policy_subject;
 pub(crate) use route::{astray, literal};
 pub(crate) use start::StartRun;
 use start::WorkflowInput;
+pub(crate) use witness::doubts;
 
 use crate::env::Env;
 use crate::erasure::Account;
@@ -105,6 +107,10 @@ pub(crate) enum Job {
     ReconcileAny,
     /// A look-up of an attempt in doubt is due.
     LookUp(AttemptId),
+    /// A provider has told us, at this place in the log, of something that may be in doubt.
+    Witnessed(Position),
+    /// Look for what a provider may have told us of something in doubt.
+    LookBack,
     /// The run waits: take what has come before.
     Hear,
     /// An event has come, at this place in the log.
@@ -334,10 +340,17 @@ impl<'a> Turn<'a> {
     /// Does the job, then goes on until the run is parked or over.
     pub(crate) fn perform(mut self, job: Job) -> Result<Turned, Error> {
         let answer = matches!(job, Job::Answered(_));
-        let doubts = answer || matches!(job, Job::Recover | Job::Reconcile(_) | Job::ReconcileAny);
+        let again = matches!(job, Job::Reconcile(_) | Job::ReconcileAny);
+        let begins = answer || matches!(job, Job::Recover);
+        let doubts = again || begins;
+        if again {
+            // before anything goes again
+            self.look_back()?;
+        }
         match job {
             Job::Start(start) => self.start(*start, WorkflowInput::Asked)?,
-            Job::Advance => {}
+            // what came before may answer what is known only now to have arrived
+            Job::Advance => self.hear()?,
             Job::Vote(vote, salt) => self.vote(*vote, salt)?,
             Job::Edit(vote, salt, with) => self.edit(*vote, salt, &with)?,
             Job::Reassign(vote, salt, to) => self.reassign(*vote, salt, to)?,
@@ -361,8 +374,13 @@ impl<'a> Turn<'a> {
             Job::Reconcile(attempt) => self.reconcile(Some(attempt))?,
             Job::ReconcileAny => self.reconcile(None)?,
             Job::LookUp(attempt) => self.look_up(attempt)?,
+            Job::Witnessed(position) => self.witnessed(position)?,
+            Job::LookBack => self.look_back()?,
         }
         if doubts {
+            if begins {
+                self.look_back()?;
+            }
             self.plan_lookups()?;
         }
         match (&self.out.failed, answer) {
@@ -370,6 +388,7 @@ impl<'a> Turn<'a> {
             (None, true) => self.advance_after_answer(),
             (None, false) => self.advance()?,
         }
+        self.hear_again();
         if self.out.values.len() > VALUES_KEPT {
             self.forget();
         }

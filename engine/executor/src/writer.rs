@@ -7,6 +7,7 @@
 mod deliver;
 mod due;
 mod entry;
+mod marks;
 mod schedules;
 
 use crate::engine::Pace;
@@ -22,6 +23,7 @@ use crate::world::World;
 use deliver::Deliveries;
 use due::Dues;
 use entry::Entry;
+use marks::Marks;
 use placet_core::effect::{Effect, react};
 use placet_core::run::{Activity, Ask, Branch};
 use placet_log::{Append, AppendError, AppendResult, Expected, NewEvent};
@@ -64,6 +66,8 @@ pub(crate) struct State {
     /// Runs with an attempt in doubt that could not be sent again because of a hold.
     held_doubts: BTreeSet<RunId>,
     deliveries: Deliveries,
+    /// What is in doubt, by the mark that it bears.
+    marks: Marks,
     /// None while schedules start no runs.
     schedules: Option<Schedules>,
     stopping: Option<(oneshot::Sender<()>, Instant)>,
@@ -377,6 +381,7 @@ impl Writer {
             let put_off = run.attempts().filter_map(|(_, attempt)| attempt.started.decision);
             self.state.people.extend(put_off.map(Awaited::Decision));
         }
+        self.state.marks.note(&self.env.log, &run);
         self.entry(id).state = Some((run, values));
     }
 

@@ -134,6 +134,7 @@ fn concerned(
         Event::AttemptReconciled(body) => attempts.contains(&body.attempt),
         Event::LookupStarted(body) => attempts.contains(&body.attempt),
         Event::LookupEnded(body) => attempts.contains(&body.attempt),
+        Event::EvidenceArrived(body) => attempts.contains(&body.attempt),
         _ => false,
     };
     events.iter().filter(move |event| concerns(&event.event))

@@ -39,6 +39,11 @@ wire_enum! {
         LeaseExpired = 5 "lease_expired",
         /// The result could not be recorded.
         CommitUnknown = 6 "commit_unknown",
+        /// The same bytes went again, and what they are a condition on has moved on since: by the try
+        /// before it, or by somebody else.
+        MovedOn = 7 "moved_on",
+        /// The provider has it, and has not said yet how it ends.
+        NotFinal = 8 "not_final",
     }
 }
 

@@ -43,7 +43,7 @@ use integration::{
     IntegrationDisconnected, IntegrationEnabled, IntegrationScoped, IntegrationTested,
     ResponseDrifted,
 };
-use lookup::{LookupEnded, LookupPlanned, LookupStarted};
+use lookup::{EvidenceArrived, LookupEnded, LookupPlanned, LookupStarted};
 use notice::{ApproverAlarmRaised, NoticeFailed, NoticeQueued, NoticeSent};
 use people::{KeyRegistered, KeyRevoked};
 use route::SendRouted;
@@ -128,6 +128,7 @@ macro_rules! for_each_event {
             KeyRevoked = 96,
             InboundReceived = 97,
             InboundRejected = 98,
+            EvidenceArrived = 99,
             NoticeQueued = 100,
             NoticeSent = 101,
             NoticeFailed = 102,
@@ -175,13 +176,14 @@ macro_rules! hook_event {
     };
 }
 
-/// The events of look-ups, as a pattern.
+/// The events of look-ups, and of evidence that came by itself, as a pattern.
 #[macro_export]
 macro_rules! lookup_event {
     () => {
         $crate::Event::LookupPlanned(_)
             | $crate::Event::LookupStarted(_)
             | $crate::Event::LookupEnded(_)
+            | $crate::Event::EvidenceArrived(_)
     };
 }
 

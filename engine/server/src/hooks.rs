@@ -82,6 +82,7 @@ async fn hook(
         return Problem::new("PL4012", detail).into_response();
     };
     let Some(inbound) = manifest.inbound() else { return StatusCode::NOT_FOUND.into_response() };
+    let inbound = inbound.meant_for(media(request.headers()));
     let Some(integration) = find(&app, &provider, &name) else {
         return respond(inbound.reply(Ack::UnknownConnection));
     };
@@ -94,6 +95,11 @@ async fn hook(
         }
     };
     respond(reply)
+}
+
+/// What kind of body it says that it has.
+fn media(headers: &HeaderMap) -> &str {
+    headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
 /// The integration with this id or name, unless it is gone.
@@ -180,6 +186,7 @@ impl Hook {
         let keys = self.keys().await?;
         let (manifest, own) = (Arc::clone(&self.manifest), self.integration.identity.clone());
         let at = self.app.handle.now();
+        let media = media(&posted.headers).to_owned();
         let seen = tokio::task::spawn_blocking(move || {
             let Posted { url, headers, body } = posted;
             let headers: Vec<(String, String)> = headers
@@ -195,7 +202,8 @@ impl Hook {
             let given = |field: &str| -> Vec<SecretText> {
                 keys.iter().filter(|(name, _)| name == field).map(|(_, key)| key.clone()).collect()
             };
-            manifest.inbound().map(|inbound| inbound.receive(&arrival, &given, Some(&own)))
+            let inbound = manifest.inbound()?.meant_for(&media);
+            Some(inbound.receive(&arrival, &given, Some(&own)))
         });
         seen.await.ok().flatten()
     }

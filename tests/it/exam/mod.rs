@@ -19,5 +19,6 @@
 //! covers: S5, S6, S7, T3, T4, T14, T21, T26, A1, A2, A3, A4, A5, A6, A7, A8, A9, A10, A11
 
 mod doors;
+mod kinds;
 mod providers;
 mod race;

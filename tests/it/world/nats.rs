@@ -141,8 +141,6 @@ impl Wiretap {
         let mut runtime = tokio::runtime::Builder::new_multi_thread();
         let runtime =
             runtime.worker_threads(1).enable_all().build().expect("a runtime can be built");
-        let runtime = runtime.worker_threads(1).enable_all().build();
-        let runtime = runtime.expect("a runtime can be built");
         let heap = Arc::<Mutex<Vec<u8>>>::default();
         let into = Arc::clone(&heap);
         runtime.block_on(async {

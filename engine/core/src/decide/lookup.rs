@@ -6,7 +6,7 @@ use crate::run::{LookupStage, Run};
 use placet_model::decision::Resolution;
 use placet_model::event::attempt::{AnswerFacts, AttemptReconciled, ReconciledBy};
 use placet_model::event::lookup::{
-    AbsenceWorth, LookupEnded, LookupFinding, LookupPlanned, LookupStarted,
+    AbsenceWorth, EvidenceArrived, LookupEnded, LookupFinding, LookupPlanned, LookupStarted,
 };
 use placet_model::{AttemptId, Event, PayloadRef, Timestamp};
 
@@ -112,6 +112,29 @@ pub(super) fn end(run: &Run, looked_up: LookedUp) -> Result<Vec<Event>, Refusal>
         events.push(AttemptReconciled { attempt, resolution, by, output: Some(output) }.into());
     }
     Ok(events)
+}
+
+/// What a provider told us by itself of an attempt in doubt.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Witnessed {
+    /// What it told; the raw output is the payload of the second event.
+    pub evidence: EvidenceArrived,
+    /// The task's output.
+    pub output: PayloadRef,
+}
+
+/// The provider has told us that it has it, which settles the doubt once.
+pub(super) fn witness(run: &Run, witnessed: Witnessed) -> Result<Vec<Event>, Refusal> {
+    let Witnessed { evidence, output } = witnessed;
+    let attempt = evidence.attempt;
+    let through = run.attempt(attempt).and_then(|known| known.started.integration.as_ref());
+    let ours = through.is_some_and(|bound| bound.id == evidence.integration);
+    if !ours || !run.is_in_doubt(attempt) {
+        return Err(does_not_fit(run, "evidence", attempt));
+    }
+    let (resolution, by) = (Resolution::Sent, ReconciledBy::Arrival);
+    let settled = AttemptReconciled { attempt, resolution, by, output: Some(output) };
+    Ok(vec![evidence.into(), settled.into()])
 }
 
 /// The engine has stopped while it was looking: it looks again, where that is still of use.

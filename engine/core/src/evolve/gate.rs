@@ -2,7 +2,7 @@
 
 use super::{No, Step};
 use crate::run::{Activity, Ask, Attempt, Denial, Detached, Leaf, Refused, Run};
-use placet_model::attempt::RefuseReason;
+use placet_model::attempt::{Evidence, RefuseReason};
 use placet_model::decision::{DecisionState, Resolution, Settlement, Verdict, VoidReason};
 use placet_model::event::attempt::{
     AttemptDeferred, AttemptReconciled, AttemptRefused, AttemptStarted, AttemptSucceeded,
@@ -22,6 +22,7 @@ struct Startable {
     ask: Option<Ask>,
     first: Option<(Timestamp, Option<Uptime>)>,
     doubted: bool,
+    doubt: Option<Evidence>,
 }
 
 impl Run {
@@ -232,7 +233,7 @@ impl Run {
 
     pub(super) fn attempt_started(&mut self, body: &AttemptStarted, at: Timestamp) -> Step {
         let activity = self.activity_of(&body.task)?;
-        let Startable { leaf, ask, first, doubted } = startable(activity, body).ok_or(No)?;
+        let Startable { leaf, ask, first, doubted, doubt } = startable(activity, body).ok_or(No)?;
         let mine = match &ask {
             Some(ask) => is_of(body, ask),
             None => is_ungated_read(body),
@@ -247,8 +248,15 @@ impl Run {
         }
         let (first_started_at, first_uptime) = first.unwrap_or((at, body.uptime));
         let started = body.clone();
-        let attempt =
-            Attempt { started, started_at: at, first_started_at, first_uptime, ask, doubted };
+        let attempt = Attempt {
+            started,
+            started_at: at,
+            first_started_at,
+            first_uptime,
+            ask,
+            doubted,
+            doubt,
+        };
         *self.activity_of(&body.task)? = Activity::Attempting(leaf, Box::new(attempt));
         Ok(())
     }
@@ -322,16 +330,22 @@ impl Run {
         Ok(())
     }
 
-    pub(super) fn attempt_in_doubt(&mut self, id: AttemptId, try_number: u32) -> Step {
+    pub(super) fn attempt_in_doubt(
+        &mut self,
+        (id, try_number): (AttemptId, u32),
+        doubt: Evidence,
+    ) -> Step {
         if let Some(mut detached) = self.take_detached(id, try_number) {
             can_be_in_doubt(&detached.attempt)?;
             detached.attempt.doubted = true;
+            detached.attempt.doubt = Some(doubt);
             self.detached.insert(id, Detached { in_doubt: true, ..detached });
             return Ok(());
         }
         let UnderWay { leaf, mut attempt, activity } = self.under_way(id, try_number)?;
         can_be_in_doubt(&attempt)?;
         attempt.doubted = true;
+        attempt.doubt = Some(doubt);
         #[cfg(placet_mutants)]
         if placet_mutants::is_planted(placet_mutants::Mutant::ApprovalNotConsumed) {
             let mut ask = attempt.ask.ok_or(No)?;
@@ -412,8 +426,13 @@ fn spendable(activity: &Activity) -> Result<(Leaf, Ask), No> {
 /// Whose try this may be: the first of an ungated read, the first of an unspent approval, or the
 /// next of an attempt that was put off or is in doubt.
 fn startable(activity: &Activity, body: &AttemptStarted) -> Option<Startable> {
-    let fresh =
-        |leaf: &Leaf, ask| Startable { leaf: leaf.clone(), ask, first: None, doubted: false };
+    let fresh = |leaf: &Leaf, ask| Startable {
+        leaf: leaf.clone(),
+        ask,
+        first: None,
+        doubted: false,
+        doubt: None,
+    };
     let id = (body.attempt, body.try_number);
     if let Activity::Started(leaf) = activity {
         return (body.try_number == 1).then(|| fresh(leaf, None));
@@ -431,6 +450,7 @@ fn startable(activity: &Activity, body: &AttemptStarted) -> Option<Startable> {
         ask: last.ask.clone(),
         first: Some((last.first_started_at, last.first_uptime)),
         doubted: last.doubted,
+        doubt: last.doubt,
     })
 }
 

@@ -1,6 +1,8 @@
 //! The fold of look-ups. They stand beside what the run does: the doubt may be settled by a person, or
 //! the run may end, while one is under way.
 //!
+//! What a provider tells by itself (`EvidenceArrived`) changes no stage: the settling that follows does.
+//!
 //! | stage | `LookupPlanned` | `LookupStarted` | `LookupEnded` | the next try | the doubt is settled |
 //! | --- | --- | --- | --- | --- | --- |
 //! | none, outdated | due | | | outdated | none |
@@ -11,7 +13,7 @@
 use super::{No, Step};
 use crate::run::{Lookup, LookupStage, Run};
 use placet_model::event::lookup::{
-    AbsenceWorth, LookupEnded, LookupFinding, LookupPlanned, LookupStarted,
+    AbsenceWorth, EvidenceArrived, LookupEnded, LookupFinding, LookupPlanned, LookupStarted,
 };
 use placet_model::{AttemptId, Event};
 
@@ -22,6 +24,7 @@ impl Run {
             Event::LookupPlanned(body) => self.lookup_planned(body),
             Event::LookupStarted(body) => self.lookup_started(body),
             Event::LookupEnded(body) => self.lookup_ended(body),
+            Event::EvidenceArrived(body) => self.evidence_arrived(body),
             _ => Err(No),
         }
     }
@@ -83,6 +86,14 @@ impl Run {
             None => LookupStage::Over,
         };
         Ok(())
+    }
+
+    /// It says what settles the doubt; the settling follows.
+    fn evidence_arrived(&self, body: &EvidenceArrived) -> Step {
+        let known = self.attempt(body.attempt).ok_or(No)?;
+        let through = known.started.integration.as_ref().map(|bound| bound.id);
+        let fits = through == Some(body.integration) && self.is_in_doubt(body.attempt);
+        if fits { Ok(()) } else { Err(No) }
     }
 
     /// The same bytes go again: not while somebody asks after them.

@@ -99,5 +99,9 @@ const fn words(evidence: Evidence) -> &'static str {
         Evidence::Answer => "the provider answered, and not what became of it",
         Evidence::LeaseExpired => "the engine stood still between the record and the call",
         Evidence::CommitUnknown => "the call ended, and its outcome could not be recorded",
+        Evidence::MovedOn => {
+            "it went again, and what it changes has moved on: by the first try, or by others"
+        }
+        Evidence::NotFinal => "the provider has taken it, and has not said yet how it ends",
     }
 }

@@ -43,6 +43,9 @@ impl About {
             Event::ResponseDrifted(body) => {
                 Self { attempt: Some(body.attempt), ..Self::integration(Some(body.integration)) }
             }
+            Event::EvidenceArrived(body) => {
+                Self { attempt: Some(body.attempt), ..Self::integration(Some(body.integration)) }
+            }
             Event::SubscriptionChanged(body) => Self::integration(Some(body.integration)),
             Event::SyncCompleted(body) => Self::integration(Some(body.integration)),
             _ => Self::posted(event),

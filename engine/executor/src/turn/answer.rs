@@ -3,7 +3,7 @@
 use super::fault::shortened;
 use super::{CallPlan, Error, Turn};
 use crate::values::Content;
-use placet_adapters::{Answer, Cause, Classified, Phase, Response, Sent, Stage};
+use placet_adapters::{Answer, Basis, Cause, Classified, Phase, Response, Sent, Stage, Tried};
 use placet_core::Command;
 use placet_core::decide::{Answer as CoreAnswer, OutcomeVerdict};
 use placet_core::run::{Activity, Leaf};
@@ -12,7 +12,7 @@ use placet_model::draft::Mode;
 use placet_model::event::attempt::{AnswerFacts, StoredField};
 use placet_model::fault::FaultKind;
 use placet_model::manifest::{Effect, Outcome};
-use placet_model::{Fault, Timestamp};
+use placet_model::{Fault, PayloadRef, Timestamp};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -66,7 +66,10 @@ impl Turn<'_> {
             settings: plan.target.integration.as_ref().map_or(&nothing, |i| &i.settings),
             send_id: &plan.send_id,
         };
-        let classified = placet_adapters::classify(&plan.target.operation, answer, sent, self.now);
+        let doubted = self.out.run.attempt(plan.attempt).is_some_and(|known| known.doubted);
+        let tried = if doubted { Tried::Again } else { Tried::First };
+        let classified =
+            placet_adapters::classify_try(&plan.target.operation, answer, (sent, tried), self.now);
         self.share_ended(plan, &classified, self.until(plan, &classified));
         let leaf = self.leaf_of(plan);
         let (verdict, payloads, fault) = self.verdict((plan, answer), &classified, sent);
@@ -130,6 +133,7 @@ impl Turn<'_> {
         let said = said(answer, classified);
         let code = classified.error.as_ref().map(|error| shortened(&error.code, CODE_BYTES_MAX));
         match classified.outcome {
+            Outcome::Sent if classified.basis == Basis::Exists => self.exists(plan, classified),
             Outcome::Sent => self.sent((plan, answer), sent),
             Outcome::RefusedRetry
                 if plan.target.effect == Effect::Read && plan.try_number >= READ_TRIES_MAX =>
@@ -172,10 +176,7 @@ impl Turn<'_> {
                 Err(error) => self.drifted(plan, response, (sent, &error)),
             },
         };
-        let would_have_sent = match (plan.mode, self.out.run.attempt(plan.attempt)) {
-            (Mode::Sandbox, Some(attempt)) => Some(attempt.started.request),
-            (Mode::Sandbox, None) | (Mode::Live, _) => None,
-        };
+        let would_have_sent = self.would_have_sent(plan);
         let mut content = Content::of_value(Arc::new(value));
         let mut fault = fault;
         if self.is_too_large(&content) {
@@ -193,6 +194,28 @@ impl Turn<'_> {
             }
         };
         (OutcomeVerdict::Succeeded { output, would_have_sent }, payloads, fault)
+    }
+
+    /// The provider has it from an earlier try: the output is what names it.
+    fn exists(
+        &self,
+        plan: &CallPlan,
+        classified: &Classified,
+    ) -> (OutcomeVerdict, Vec<Content>, Option<Fault>) {
+        let names = classified.result.iter();
+        let names = names.map(|(name, value)| (name.clone(), Value::String(value.clone())));
+        let content = Content::of_value(Arc::new(Value::Object(names.collect())));
+        let mut payloads = vec![];
+        let output = self.place(content, &mut payloads);
+        let would_have_sent = self.would_have_sent(plan);
+        (OutcomeVerdict::Succeeded { output, would_have_sent }, payloads, None)
+    }
+
+    fn would_have_sent(&self, plan: &CallPlan) -> Option<PayloadRef> {
+        match (plan.mode, self.out.run.attempt(plan.attempt)) {
+            (Mode::Sandbox, Some(attempt)) => Some(attempt.started.request),
+            (Mode::Sandbox, None) | (Mode::Live, _) => None,
+        }
     }
 
     fn not_sent(

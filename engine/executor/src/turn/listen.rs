@@ -13,10 +13,11 @@ use super::{Error, Outcome, Turn, or_fault};
 use crate::events;
 use crate::values::Content;
 use filter::{Filters, interest};
+use placet_adapters::inbound::ECHO;
 use placet_core::run::{BranchKey, Frame, FrameKind, Wait};
 use placet_model::event::wait::{EventHandled, EventMatched, Taken, WaitStarted};
 use placet_model::plan::{Listen, Task, TaskKind, Until};
-use placet_model::{Iteration, PayloadRef, Position, Timestamp};
+use placet_model::{Event, Iteration, PayloadRef, Position, Timestamp};
 use placet_projections::{ArrivalRow, Views};
 use reply::REPLY_TO;
 use serde_json::Value;
@@ -113,6 +114,8 @@ impl Turn<'_> {
 
     fn may_take(&self, arrival: &ArrivalRow) -> bool {
         let mine = arrival.to.is_none_or(|to| to == self.out.run.id);
+        // what only tells of our own sends is nobody's
+        let mine = mine && !arrival.kind.ends_with(ECHO);
         mine && !self.out.run.taken.contains(&arrival.position)
     }
 
@@ -185,7 +188,7 @@ impl Turn<'_> {
     }
 
     /// The event behind an arrival; none when it was erased.
-    fn event(&self, arrival: &ArrivalRow) -> Result<Option<Arc<Value>>, Error> {
+    fn event(&mut self, arrival: &ArrivalRow) -> Result<Option<Arc<Value>>, Error> {
         let reference = arrival.envelope.payload;
         let payload = match self.env.view()?.payload(&arrival.envelope.stream, reference) {
             Ok(payload) => payload,
@@ -278,6 +281,17 @@ impl Turn<'_> {
             let _goes_on = self.listen(task, frame.iteration)?;
         }
         Ok(())
+    }
+
+    /// Something is known to have arrived: waits beside it look again, once that is on disk.
+    pub(super) fn hear_again(&mut self) {
+        let arrived = |fact: &super::Fact| {
+            matches!(fact.event, Event::AttemptSucceeded(_) | Event::AttemptReconciled(_))
+        };
+        let news = self.out.facts.iter().any(arrived);
+        if news && self.out.broken.is_none() && !self.waits().is_empty() {
+            self.out.more = true;
+        }
     }
 
     /// An event has come: the first wait that is for it takes it.

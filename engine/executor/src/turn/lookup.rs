@@ -332,6 +332,12 @@ impl Turn<'_> {
                 let words = format!("it was found, and the manifest calls that {outcome}");
                 read.unanswered(self, Some(words));
             }
+            Finding::NotFinal => {
+                let words = "it is there, and the provider has not said yet how it ends";
+                read.unanswered(self, Some(words.to_owned()));
+                let again = plan.try_number < LOOKUPS_MAX;
+                read.next_at = again.then(|| plus(self.now, pause(reconcile, plan.try_number)));
+            }
             Finding::Absent(absent) => {
                 let settled_at = settled_at(sought, reconcile);
                 let worth = self.worth(absent, sought, settled_at);

@@ -1,4 +1,5 @@
-//! Whether the same bytes may go again by themselves: only while the provider surely knows their key.
+//! Whether the same bytes may go again by themselves: only while a second time surely does nothing, since
+//! the provider knows their key, their id is ours, or the write is guarded or the same each time.
 //!
 //! A key is forgotten at the end of its life by the provider's clock, which nobody here can set. So its
 //! age is judged by two clocks, and the older verdict counts: by log time, which stands still while
@@ -9,8 +10,9 @@
 use super::Turn;
 use crate::perform::LEASE;
 use placet_adapters::Operation;
+use placet_adapters::manifest::Resend;
 use placet_core::run::{Attempt, LookupStage};
-use placet_model::manifest::DeliveryKind;
+use placet_model::attempt::Evidence;
 use std::time::Duration;
 
 /// Tries of one attempt whose provider deduplicates on our key, or proves that it does not have it.
@@ -18,21 +20,24 @@ const RESENDS_MAX: u32 = 5;
 
 impl Turn<'_> {
     pub(super) fn may_resend(&self, operation: &Operation, last: &Attempt) -> bool {
-        let keyed = match operation.delivery().kind() {
-            DeliveryKind::KeyHeader => true,
-            DeliveryKind::ClientId
-            | DeliveryKind::VersionGuard
-            | DeliveryKind::MarkerLookup
-            | DeliveryKind::NaturalKey
-            | DeliveryKind::None => false,
+        let resend = operation.delivery().resend();
+        let young = |ttl| {
+            let age = self.age_of_key(last);
+            age.is_some_and(|age| age < trusted(ttl, operation.timeout()))
         };
-        let ttl = operation.delivery().ttl().unwrap_or_default();
-        let young =
-            self.age_of_key(last).is_some_and(|age| age < trusted(ttl, operation.timeout()));
+        let (keyed, young) = match resend {
+            Resend::Never => (false, false),
+            Resend::Within(ttl) => (true, young(ttl)),
+            Resend::Always => (true, true),
+        };
+        let keyed = keyed && goes_again(last);
         #[cfg(placet_mutants)]
         let keyed = keyed || placet_mutants::is_planted(placet_mutants::Mutant::ResendWithoutKey);
         #[cfg(placet_mutants)]
-        let young = self.young_for_mutants(last, ttl).unwrap_or(young);
+        let young = {
+            let ttl = operation.delivery().ttl().unwrap_or_default();
+            self.young_for_mutants(last, ttl).unwrap_or(young)
+        };
         let timely = self.now < last.started.not_after;
         keyed && young && timely && last.started.try_number < RESENDS_MAX
     }
@@ -40,7 +45,10 @@ impl Turn<'_> {
     /// Whether a look-up has proved that the provider does not have it, and the approval still holds.
     pub(super) fn is_absent(&self, last: &Attempt) -> bool {
         let proved = self.out.run.lookup_stage(last.started.attempt) == Some(LookupStage::Absent);
-        proved && self.now < last.started.not_after && last.started.try_number < RESENDS_MAX
+        proved
+            && goes_again(last)
+            && self.now < last.started.not_after
+            && last.started.try_number < RESENDS_MAX
     }
 
     /// At least as old as the key is; none where that cannot be known.
@@ -61,6 +69,22 @@ impl Turn<'_> {
         let always = is_planted(Mutant::KeyReusedAfterExpiry);
         let unkeyed = is_planted(Mutant::ResendWithoutKey) && ttl.is_zero();
         (always || unkeyed).then_some(true).or(by_log)
+    }
+}
+
+/// Not what has moved on, which would be refused for ever, and not what the provider has.
+const fn goes_again(last: &Attempt) -> bool {
+    match last.doubt {
+        Some(Evidence::MovedOn | Evidence::NotFinal) => false,
+        Some(
+            Evidence::Restart
+            | Evidence::Timeout
+            | Evidence::Reset
+            | Evidence::Answer
+            | Evidence::LeaseExpired
+            | Evidence::CommitUnknown,
+        )
+        | None => true,
     }
 }
 

@@ -49,6 +49,11 @@ impl Writer {
             }
             Err(error) => self.unreadable("who waits for an event", &error),
         }
+        if let Event::InboundReceived(body) = &event.event {
+            for run in self.state.marks.told(&body.correlate) {
+                self.post(run, Job::Witnessed(event.position), None);
+            }
+        }
     }
 
     /// What a provider posted is on disk, or was there before and then everybody was told of it.

@@ -160,6 +160,8 @@ impl Writer {
                 }
                 for run in in_doubt {
                     self.accept(run, Job::ReconcileAny, None);
+                    // what comes before the loop knows its marks is found then
+                    self.state.dues.later(self.env.now().plus_millis(AGAIN_MS), run, Job::LookBack);
                 }
                 for run in held {
                     self.accept(run, Job::Advance, None);

@@ -2,13 +2,16 @@
 //! answer to what a run has sent.
 
 use crate::branches::document;
+use crate::lookups::{marker, page};
 use crate::world::{World, start};
 use placet_adapters::inbound::Event;
+use placet_adapters::{Cause, Failed};
 use placet_executor::arrivals::{Arrival, Landed};
 use placet_model::decision::Verdict;
 use placet_model::draft::Mode;
 use placet_model::{IntegrationId, RunId};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 const SEND_AND_LISTEN: &str =
     "  - send: { call: slack.chat.postMessage, with: { channel: C1, text: hi } }
@@ -39,6 +42,7 @@ fn message(world: &World, id: &str, (channel, thread): (&str, &str)) -> Arrival 
             data: json!({"event_id": id, "channel": channel, "thread_ts": thread}),
             stored: json!({}),
             refetch: None,
+            told: None,
         },
     }
 }
@@ -99,5 +103,83 @@ async fn no_address_of_a_person_stands_in_the_body_and_erasing_the_person_erases
     for who in ["+4915112345678", "ana@example.com"] {
         let held = view.subject(&world.handle.log().pseudonym(who)).unwrap();
         assert_eq!(held, [placet_log::Erasable::Arrival(place)], "{who}");
+    }
+}
+
+const SEND_BESIDE_LISTEN: &str = "  - both:
+      fork:
+        branches:
+          - send: { call: slack.chat.postMessage, with: { channel: C1, text: hi } }
+          - reply: { listen: { to: { one: { with: { type: slack.message, replyto: /do/0/both/fork/branches/0/send } } } } }
+";
+
+#[tokio::test]
+async fn an_answer_that_came_before_its_message_was_found_is_looked_at_again_when_it_is() {
+    let mut world = start().await;
+    let run = world.run(&document(SEND_BESIDE_LISTEN), Value::Null, Mode::Live).await;
+    let item = world.item(|row| row.run == run).await;
+    // given an answer to a message of which nobody knows yet that it arrived
+    let thread = "1700000000.000100";
+    world.handle.arrival(message(&world, "mine", ("C1", thread))).await.unwrap();
+    world.handle.load().await.unwrap();
+    let failed = Failed::after(Cause::Reset, "connection reset");
+    world.recorder.fail(failed);
+    let found = page(&[&marker(&world, &item)]);
+    world.recorder.answer(200, &found);
+    // when a look-up finds the message
+    world.vote(&item, "approver", Verdict::Approve).await.unwrap();
+    let report = world.finished(run).await;
+    assert_eq!(report["status"], "completed", "{report:#}");
+    assert!(report["output"].to_string().contains("mine"), "{report:#}");
+    assert_eq!(world.recorder.sends().len(), 1);
+}
+
+/// What each provider tells of an answer, and what was sent before it.
+#[tokio::test]
+async fn an_answer_reaches_its_run_by_what_its_provider_tells_of_it_and_no_other_does() {
+    let sms = "{ call: twilio.messages.create, with: { to: '+4915112345678', from: '+15005550006', body: hi } }";
+    let comment =
+        "{ call: github.issues.comment, with: { owner: acme, repo: site, number: 12, body: hi } }";
+    let answers = [("number", "12"), ("repository", "acme/site")];
+    let people = [("from", "+4915112345678"), ("to", "+15005550006")];
+    for (provider, send, kind, names, other) in [
+        ("twilio", sms, "twilio.message", people, ("from", "+4915199999999")),
+        ("github", comment, "github.issue_comment", answers, ("number", "13")),
+    ] {
+        let mut world = start().await;
+        world.connect(provider).await;
+        let wait = format!(
+            "{{ listen: {{ to: {{ one: {{ with: {{ type: {kind}, replyto: /do/0/send }} }} }} }} }}"
+        );
+        let tasks = format!("  - send: {send}\n  - reply: {wait}\n");
+        let run = begin(&world, &tasks).await;
+        let item = world.item(|row| row.run == run).await;
+        world.vote(&item, "approver", Verdict::Approve).await.unwrap();
+        world.entry(run, "send", "completed").await;
+        let all = world.handle.world();
+        let through =
+            all.integrations.values().find(|known| known.provider == provider).unwrap().id;
+        let arrival = |id: &str, names: BTreeMap<&str, &str>| Arrival {
+            integration: through,
+            credential_version: 0,
+            event: Event {
+                key: kind.into(),
+                event_key: "communication.message.received".into(),
+                dedupe: id.into(),
+                match_on: names.keys().map(|name| (*name).to_owned()).collect(),
+                correlate: names.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+                data: json!({"id": id}),
+                stored: json!({}),
+                refetch: None,
+                told: None,
+            },
+        };
+        let mine = BTreeMap::from(names);
+        let mut others = mine.clone();
+        others.insert(other.0, other.1);
+        world.handle.arrival(arrival("other", others)).await.unwrap();
+        world.handle.arrival(arrival("mine", mine)).await.unwrap();
+        let report = world.finished(run).await;
+        assert_eq!(report["output"][0]["id"], "mine", "{report:#}");
     }
 }

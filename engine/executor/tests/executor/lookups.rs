@@ -27,7 +27,7 @@ async fn lost(world: &mut World, lookups: &[Value]) -> (RunId, DecisionRow) {
 }
 
 /// A page of a channel with these messages; `ours` stands for the marker of what was sent.
-fn page(markers: &[&str]) -> Value {
+pub(crate) fn page(markers: &[&str]) -> Value {
     let messages = markers.iter().enumerate().map(|(n, marker)| {
         json!({
             "type": "message",
@@ -56,7 +56,7 @@ fn findings(world: &World, run: RunId) -> Vec<(LookupFinding, Option<AbsenceWort
 }
 
 /// The marker of what was approved.
-fn marker(world: &World, row: &DecisionRow) -> String {
+pub(crate) fn marker(world: &World, row: &DecisionRow) -> String {
     let view = world.handle.view().unwrap();
     let bytes = view.payload(&StreamId::Run(row.run), row.request).unwrap();
     let text = String::from_utf8_lossy(bytes.as_bytes()).into_owned();
@@ -106,7 +106,9 @@ async fn what_is_found_was_sent_and_the_run_goes_on_with_its_ids() {
     });
     assert_eq!(by, Some((ReconciledBy::Lookup, Resolution::Sent, true)));
     let found = ended(&world, run).pop().unwrap();
-    assert_eq!(found.answer.result[0].value, "1700000000.000101", "what later events refer to");
+    let ids: Vec<_> = found.answer.result.iter().map(|id| (&*id.at, &*id.value)).collect();
+    assert!(ids.contains(&("message_id", "1700000000.000101")), "what later events refer to");
+    assert!(ids.contains(&("channel", "C0123")), "{ids:?}");
     let reports = &report["trace"];
     assert!(reports.to_string().contains("1700000000.000101"), "{reports:#}");
     assert_eq!(world.open_items(), []);

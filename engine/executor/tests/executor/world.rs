@@ -168,6 +168,7 @@ impl World {
             provider: provider.to_owned(),
             settings: match provider {
                 "webhook" => json!({"url": "https://example.com/hooks/1"}),
+                "twilio" => json!({"account_sid": "AC0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a"}),
                 _ => Value::Null,
             },
             identity: Identity { id: "B1".into(), tenant: "T1".into() },

@@ -73,7 +73,7 @@ impl World {
                 operations: with_answers(operations.into_iter().map(operation).collect()),
                 functions: FUNCTIONS.map(|(path, text)| (path.to_owned(), text.to_owned())).into(),
                 documents: documents(),
-                carriers: std::collections::BTreeMap::new(),
+                carriers: BTreeMap::new(),
             },
             integrations: integrations.map(|(name, of)| (name.to_owned(), of.to_owned())).into(),
             policy: policy(),

@@ -140,6 +140,8 @@ wire_enum! {
         Resend = 2 "resend",
         /// A look-up found it.
         Lookup = 3 "lookup",
+        /// The provider told us of it by itself.
+        Arrival = 4 "arrival",
     }
 }
 

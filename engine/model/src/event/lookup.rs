@@ -1,10 +1,11 @@
 //! Events of look-ups: the engine asks the provider whether an attempt in doubt has arrived. A look-up
-//! is a read; it is recorded before it leaves, and settles nothing but what it has found.
+//! is a read; it is recorded before it leaves, and settles nothing but what it has found. And what comes
+//! by itself: the provider tells us of something that bears the mark of an attempt in doubt.
 
 use super::attempt::AnswerFacts;
 use crate::draft::{BoundIntegration, Mode};
 use crate::wire::wire_enum;
-use crate::{AttemptId, Digest, PayloadRef, Timestamp};
+use crate::{AttemptId, Digest, IntegrationId, PayloadRef, Position, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// The first look-up of an attempt in doubt is due at a moment: a row that a restart finds.
@@ -92,4 +93,20 @@ pub struct LookupEnded {
     pub detail: Option<PayloadRef>,
     /// When the engine looks again; none when a person is to say.
     pub next_at: Option<Timestamp>,
+}
+
+/// What a provider posted, and has proven to be its own, bears the mark of this attempt in doubt: it has
+/// arrived. Recorded by the executor, in one commit with what it settles.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EvidenceArrived {
+    /// Which attempt.
+    pub attempt: AttemptId,
+    /// The event that shows it, in the log.
+    pub arrival: Position,
+    /// Whose webhook it came to: the integration of the attempt.
+    pub integration: IntegrationId,
+    /// Type of that event.
+    pub kind: String,
+    /// The ids that it names (`external_id`, `message_id`, …).
+    pub answer: AnswerFacts,
 }

@@ -122,6 +122,10 @@ impl State {
             Event::LookupPlanned(body) => (body.attempt, Some(Some(body.due_at))),
             Event::LookupStarted(body) => (body.attempt, Some(None)),
             Event::LookupEnded(body) => (body.attempt, body.next_at.map(Some)),
+            Event::EvidenceArrived(body) => {
+                let known = self.known(body.attempt).is_some_and(|known| known.in_doubt);
+                return if known { Ok(()) } else { Err(NO_ATTEMPT) };
+            }
             _ => return Err("it is no event of a look-up"),
         };
         let known = self.is_looked_up(attempt);

@@ -9,7 +9,6 @@ use crate::problem::Problem;
 use axum::extract::State;
 use placet_adapters::Manifest;
 use placet_executor::connections::{Account, GRACE, GRACE_MAX, Rotate, features};
-use placet_executor::connections::{Account, Rotate, features};
 use placet_executor::public::rows;
 use placet_model::integration::{Integration, UseScope};
 use placet_model::{Principal, Timestamp};

@@ -496,6 +496,25 @@ pub(crate) struct Integration {
     features: Option<Vec<Value>>,
     tested_at: Option<String>,
     tested_ok: Option<bool>,
+    /// Of one connection: operations whose answers were not as declared.
+    drift: Option<Vec<Drift>>,
+}
+
+/// Answers of one operation that were not as its schema declares.
+#[derive(ToSchema)]
+pub(crate) struct Drift {
+    operation: String,
+    count: u64,
+    last_at: String,
+    last_attempt: String,
+    places: Vec<DriftPlace>,
+}
+
+/// Where they differed, and which keyword of the schema that breaks; never a value.
+#[derive(ToSchema)]
+pub(crate) struct DriftPlace {
+    at: String,
+    kind: String,
 }
 
 /// Whose account it is, as the provider says.
@@ -531,6 +550,7 @@ pub(crate) struct Tested {
     status: IntegrationStatus,
     reason: Option<String>,
     identity: Identity,
+    drift: Option<Vec<Drift>>,
 }
 
 /// What depends on a connection.

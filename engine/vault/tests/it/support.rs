@@ -3,7 +3,7 @@
 use placet_adapters::SecretText;
 use placet_model::IntegrationId;
 use placet_vault::{Error, KekSource, Vault, VaultOptions};
-use redb::{ReadableDatabase as _, TableDefinition};
+use redb::{ReadableDatabase as _, ReadableTable as _, TableDefinition};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use tempfile::TempDir;

@@ -13,23 +13,24 @@ use super::stage::Stage;
 
 /// One write operation with an input.
 #[derive(Debug, Clone)]
-pub(super) struct Case {
-    pub(super) operation: String,
-    pub(super) definition: Arc<Operation>,
-    pub(super) input: Value,
+pub(in crate::exam) struct Case {
+    pub(in crate::exam) operation: String,
+    pub(in crate::exam) definition: Arc<Operation>,
+    pub(in crate::exam) input: Value,
 }
 
 impl Case {
-    pub(super) fn provider(&self) -> &str {
+    pub(in crate::exam) fn provider(&self) -> &str {
         self.definition.provider()
     }
 }
 
-/// `http` is the author's own words, and SMTP is no HTTP: their faults are played where they are.
-pub(super) const NOT_PLAYED: [&str; 2] = ["http", "smtp"];
+/// `http` is the author's own words and is played with words of its own ([`http`]); SMTP is no HTTP: its faults are
+/// played where it is.
+pub(in crate::exam) const NOT_PLAYED: [&str; 2] = ["http", "smtp"];
 
 /// The first fixture of each operation that is no read.
-pub(super) fn all(stage: &Stage) -> Vec<Case> {
+pub(in crate::exam) fn all(stage: &Stage) -> Vec<Case> {
     let mut cases = BTreeMap::new();
     let root = fixture("providers");
     let folders = std::fs::read_dir(&root).expect("the fixtures are there");
@@ -51,12 +52,23 @@ pub(super) fn all(stage: &Stage) -> Vec<Case> {
         let (operation, input) = (operation.to_owned(), document["input"].clone());
         cases.entry(operation.clone()).or_insert(Case { operation, definition, input });
     }
-    cases.into_values().collect()
+    cases.into_values().chain(http(stage)).collect()
+}
+
+/// Requests in an author's own words, of each effect.
+fn http(stage: &Stage) -> Vec<Case> {
+    let case = |method: &str, operation: &str| {
+        let definition = stage.adapters().operation(operation).expect("it is shipped");
+        let endpoint = stage.provider().url("/http/things/1");
+        let input = serde_json::json!({"method": method, "endpoint": endpoint, "body": {"n": 1}});
+        Case { operation: "http".to_owned(), definition: Arc::clone(definition), input }
+    };
+    vec![case("post", "http.request"), case("delete", "http.delete")]
 }
 
 /// What goes wrong with the first call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Fault {
+pub(in crate::exam) enum Fault {
     None,
     Refused,
     RateLimited,
@@ -71,7 +83,7 @@ pub(super) enum Fault {
 }
 
 impl Fault {
-    pub(super) const ALL: [Self; 11] = [
+    pub(in crate::exam) const ALL: [Self; 11] = [
         Self::None,
         Self::Refused,
         Self::RateLimited,
@@ -85,7 +97,7 @@ impl Fault {
         Self::ErrorAfter,
     ];
 
-    pub(super) const fn word(self) -> &'static str {
+    pub(in crate::exam) const fn word(self) -> &'static str {
         match self {
             Self::None => "none",
             Self::Refused => "refused",
@@ -102,12 +114,12 @@ impl Fault {
     }
 
     /// Whether nobody on this side of the wire can know what happened.
-    pub(super) const fn leaves_doubt(self) -> bool {
+    pub(in crate::exam) const fn leaves_doubt(self) -> bool {
         !matches!(self, Self::None | Self::Refused | Self::RateLimited)
     }
 
     /// What the stand-in does with the first call.
-    pub(super) fn behaviour(self, case: &Case, success: &Answer) -> Option<Behaviour> {
+    pub(in crate::exam) fn behaviour(self, case: &Case, success: &Answer) -> Option<Behaviour> {
         let error = serde_json::json!({"message": "something went wrong"});
         Some(match self {
             Self::None => return None,

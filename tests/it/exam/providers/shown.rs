@@ -65,7 +65,7 @@ fn item(operation: &str, n: usize, (send, now): (&Received, Timestamp)) -> Value
             json!({"id": id.to_string(), "tags": tags.collect::<Map<_, _>>()})
         }
         _ if operation.starts_with("stripe.") => {
-            json!({"id": format!("x_{id}"), "metadata": {"placet_send": form(send, "metadata[placet_send]")}})
+            json!({"id": format!("x_{id}"), "status": "succeeded", "metadata": {"placet_send": form(send, "metadata[placet_send]")}})
         }
         _ => json!({"id": id, "number": id, "body": body["body"]}),
     }

@@ -34,7 +34,7 @@ const CALL_MS: u64 = 400;
 
 /// How a send ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum End {
+pub(in crate::exam) enum End {
     Sent,
     Refused,
     LookedUp,
@@ -44,7 +44,7 @@ pub(super) enum End {
 }
 
 impl End {
-    pub(super) const fn word(self) -> &'static str {
+    pub(in crate::exam) const fn word(self) -> &'static str {
         match self {
             Self::Sent => "sent",
             Self::Refused => "refused",
@@ -57,10 +57,10 @@ impl End {
 
 /// A send that was played.
 #[derive(Debug)]
-pub(super) struct Played {
-    pub(super) effects: usize,
-    pub(super) end: End,
-    pub(super) story: Vec<&'static str>,
+pub(in crate::exam) struct Played {
+    pub(in crate::exam) effects: usize,
+    pub(in crate::exam) end: End,
+    pub(in crate::exam) story: Vec<&'static str>,
 }
 
 /// Any secret, in the form that the webhook's key needs.
@@ -74,7 +74,7 @@ impl FillHoles for Secrets {
 }
 
 /// An engine with every provider connected to one stand-in.
-pub(super) struct Stage {
+pub(in crate::exam) struct Stage {
     engine: Engine,
     handle: Handle,
     clock: Clock,
@@ -98,7 +98,17 @@ fn people() -> Policy {
 }
 
 impl Stage {
-    pub(super) async fn open() -> Self {
+    pub(in crate::exam) async fn open() -> Self {
+        let stage = Self::open_with(Adapters::shipped()).await;
+        let providers: Vec<String> = stage.adapters().manifests().keys().cloned().collect();
+        for provider in providers.iter().filter(|one| !NOT_PLAYED.contains(&one.as_str())) {
+            stage.connect(provider).await;
+        }
+        stage
+    }
+
+    /// The stage with nothing connected.
+    pub(in crate::exam) async fn open_with(adapters: Adapters) -> Self {
         let provider = Provider::start();
         let allowed = provider.host_port().parse().expect("a target");
         let live = Egress::new(EgressConfig::allowing([allowed]), Arc::new(Secrets));
@@ -109,7 +119,7 @@ impl Stage {
         let parts = Parts {
             log: log.expect("a log in memory"),
             config,
-            adapters: Arc::new(Adapters::shipped()),
+            adapters: Arc::new(adapters),
             transports: Transports { sandbox: None, live: Some(Arc::new(live)) },
             clock: clock.clone(),
             mode: Mode::Live,
@@ -117,23 +127,18 @@ impl Stage {
         let engine = Engine::start(parts).await.expect("the engine starts");
         let handle = engine.handle().clone();
         handle.apply_policy(&name("author"), people()).await.expect("the policy");
-        let stage = Self { engine, handle, clock, provider };
-        let providers: Vec<String> = stage.adapters().manifests().keys().cloned().collect();
-        for provider in providers.iter().filter(|one| !NOT_PLAYED.contains(&one.as_str())) {
-            stage.connect(provider).await;
-        }
-        stage
+        Self { engine, handle, clock, provider }
     }
 
-    pub(super) async fn close(self) {
+    pub(in crate::exam) async fn close(self) {
         self.engine.stop().await.expect("the engine stops");
     }
 
-    pub(super) fn adapters(&self) -> &Adapters {
+    pub(in crate::exam) fn adapters(&self) -> &Adapters {
         self.handle.adapters()
     }
 
-    async fn connect(&self, provider: &str) {
+    pub(in crate::exam) async fn connect(&self, provider: &str) {
         let base = self.provider.url(&format!("/{provider}"));
         let settings = match provider {
             "webhook" => json!({"url": base}),
@@ -160,6 +165,9 @@ impl Stage {
 
     /// What the provider answers when all is well, from the schema of the operation.
     async fn success(&self, case: &Case) -> Answer {
+        if case.definition.is_http_call() {
+            return Answer::json(&json!({"id": 1}));
+        }
         let world = self.handle.world();
         let integration = world.by_name(case.provider()).expect("it is connected");
         let given = RenderInput {
@@ -187,13 +195,27 @@ impl Stage {
     }
 
     /// One send, from its start until it is over or a person's.
-    pub(super) async fn play(&mut self, case: &Case, fault: Fault, seed: u64) -> Played {
+    pub(in crate::exam) async fn play(&mut self, case: &Case, fault: Fault, seed: u64) -> Played {
         let success = self.success(case).await;
+        let from = self.provider.applied().len();
+        let plays = self.plays(case, &success, (from, seed));
+        let first = fault.behaviour(case, &success);
+        let (end, story) = self.play_as(case, first, plays).await;
+        let effects = shown::effects(&self.provider.applied()[from..]);
+        Played { effects, end, story }
+    }
+
+    /// One send to a provider that does this with its first call, and that with the others.
+    pub(in crate::exam) async fn play_as(
+        &mut self,
+        case: &Case,
+        first: Option<Behaviour>,
+        otherwise: Behaviour,
+    ) -> (End, Vec<&'static str>) {
         let run = self.start(case).await;
         let row = self.asked(run).await;
-        let from = self.provider.applied().len();
-        self.provider.otherwise(self.plays(case, &success, (from, seed)));
-        if let Some(behaviour) = fault.behaviour(case, &success) {
+        self.provider.otherwise(otherwise);
+        if let Some(behaviour) = first {
             self.provider.next(behaviour);
         }
         self.approve(&row).await;
@@ -204,8 +226,11 @@ impl Stage {
             end = if given_up.await.is_ok() { End::Person } else { End::Lost };
             self.over(run).await;
         }
-        let effects = shown::effects(&self.provider.applied()[from..]);
-        Played { effects, end, story }
+        (end, story)
+    }
+
+    pub(in crate::exam) const fn provider(&self) -> &Provider {
+        &self.provider
     }
 
     /// The provider as it is: it takes what comes, knows its keys, and shows what it took.

@@ -80,6 +80,11 @@ fn said(event: &RecordedEvent) -> Option<String> {
             body.operation, body.mode, body.request_digest
         ),
         Event::LookupEnded(body) => format!("the look-up ended: {}", body.finding),
+        Event::EvidenceArrived(body) => format!(
+            "the provider told of it by itself, with {} at {} of the log",
+            body.kind,
+            body.arrival.get()
+        ),
         Event::AttemptReconciled(body) => format!("the doubt was settled: {}", body.resolution),
         _ => return None,
     })

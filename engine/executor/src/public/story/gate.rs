@@ -277,6 +277,8 @@ pub(super) fn attempt_in_doubt(teller: &Teller<'_>, body: &AttemptInDoubt) -> St
         Evidence::Answer => "the provider failed or said something unknown",
         Evidence::LeaseExpired => "the call would have started too late",
         Evidence::CommitUnknown => "the result could not be recorded",
+        Evidence::MovedOn => "what it changes has moved on, and nobody knows by whom",
+        Evidence::NotFinal => "the provider has it, and has not said how it ends",
     };
     format!(
         "nobody knows whether try {} of {} arrived: {why}{}{}",
@@ -311,6 +313,7 @@ pub(super) fn attempt_reconciled(teller: &Teller<'_>, body: &AttemptReconciled) 
             "sending the same bytes again under the provider's key showed".to_owned()
         }
         ReconciledBy::Lookup => "a look-up at the provider showed".to_owned(),
+        ReconciledBy::Arrival => "the provider told by itself".to_owned(),
     };
     let what = match body.resolution {
         Resolution::Sent => "was sent",

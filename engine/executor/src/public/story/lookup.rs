@@ -4,7 +4,7 @@ use super::gate::{account, answered};
 use super::words::{Teller, brief, moment};
 use placet_model::Event;
 use placet_model::event::lookup::{
-    AbsenceWorth, LookupEnded, LookupFinding, LookupPlanned, LookupStarted,
+    AbsenceWorth, EvidenceArrived, LookupEnded, LookupFinding, LookupPlanned, LookupStarted,
 };
 
 pub(super) fn sentence(teller: &Teller<'_>) -> String {
@@ -12,6 +12,7 @@ pub(super) fn sentence(teller: &Teller<'_>) -> String {
         Event::LookupPlanned(body) => planned(body),
         Event::LookupStarted(body) => started(teller, body),
         Event::LookupEnded(body) => ended(teller, body),
+        Event::EvidenceArrived(body) => told(body),
         other => other.type_name().to_owned(),
     }
 }
@@ -34,6 +35,16 @@ fn started(teller: &Teller<'_>, body: &LookupStarted) -> String {
         brief(body.request_digest),
         account(body.integration.as_ref()),
         teller.unless_readable("the bytes themselves are", body.request)
+    )
+}
+
+fn told(body: &EvidenceArrived) -> String {
+    format!(
+        "the provider told of {} by itself: {}, event {} of the log, bears its mark{}",
+        body.attempt,
+        body.kind,
+        body.arrival.get(),
+        answered(&body.answer)
     )
 }
 
