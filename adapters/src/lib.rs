@@ -19,9 +19,11 @@ pub mod lookup;
 pub mod manifest;
 mod mime;
 pub mod mock;
+pub mod money;
 pub mod notify;
 pub mod oauth;
 pub mod openapi;
+pub mod pages;
 pub mod pointer;
 mod predicate;
 pub mod preview;
@@ -54,6 +56,7 @@ pub use secret::SecretText;
 pub use target::Target;
 pub use template::EvalError;
 pub use transport::{
-    Answer, Call, CallIntegration, Cause, Failed, FillError, FillHoles, Occurrence, Performing,
-    Phase, Preparing, Redirects, Response, Stage, Transport, WantedHole,
+    Answer, Call, CallIntegration, Cause, Failed, FillError, FillHoles, Occurrence, OfRun, Past,
+    Performing, Phase, Preparing, Redirects, Response, Stage, Ticket, Transport, Turn, Waiting,
+    WantedHole,
 };

@@ -164,6 +164,7 @@ mod tests {
         }
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "literals of the table below")]
     fn check(provider: &str, (settings, with): (Value, Value), expected: Value) {
         let adapters = Adapters::shipped();
         let concrete = adapters.notify_with(&with, &connected(provider, settings)).unwrap();

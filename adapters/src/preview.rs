@@ -2,6 +2,7 @@
 //! from the bytes; a preview only orders and names what is in them.
 
 use crate::manifest::Operation;
+use crate::money::Money;
 use crate::pointer::Pointer;
 use crate::render::Rendered;
 use crate::template::{Scope, Template};
@@ -23,15 +24,16 @@ pub(crate) enum FieldSpec {
 
 #[derive(Debug, Clone)]
 pub(crate) struct WarnSpec {
-    pub(crate) at: Pointer,
     pub(crate) test: WarnTest,
     pub(crate) say: String,
 }
 
 #[derive(Debug, Clone)]
 pub(crate) enum WarnTest {
-    Is(Value),
-    Absent,
+    Is(Pointer, Value),
+    Absent(Pointer),
+    /// The mode of the credential.
+    Mode(String),
 }
 
 /// Data for the head of a card; all of it is content.
@@ -40,6 +42,8 @@ pub struct Preview {
     pub title: String,
     pub fields: Vec<PreviewField>,
     pub warnings: Vec<String>,
+    /// What it moves, where it moves money.
+    pub money: Option<Money>,
 }
 
 /// One named value.
@@ -52,19 +56,28 @@ pub struct PreviewField {
 /// Title, fields that are present, and warnings; a read, which asks nobody, has its title only.
 pub fn preview(
     operation: &Operation,
-    input: &Value,
-    settings: &Value,
+    (input, settings): (&Value, &Value),
+    mode: Option<&str>,
     rendered: &Rendered,
 ) -> Preview {
+    let money = operation.money(input);
     let Some(spec) = &operation.preview else {
         return Preview {
             title: operation.title().to_owned(),
             fields: Vec::new(),
             warnings: Vec::new(),
+            money,
         };
     };
-    let scope =
-        Scope { input, config: settings, target: rendered.target.as_ref(), ..Scope::NOTHING };
+    let words = money.as_ref().map(ToString::to_string);
+    let scope = Scope {
+        input,
+        config: settings,
+        target: rendered.target.as_ref(),
+        mode,
+        money: words.as_deref(),
+        ..Scope::NOTHING
+    };
     let title =
         spec.title.text(&scope).ok().flatten().unwrap_or_else(|| operation.title().to_owned());
     Preview {
@@ -73,9 +86,10 @@ pub fn preview(
         warnings: spec
             .warnings
             .iter()
-            .filter(|warn| warn.holds(input))
+            .filter(|warn| warn.test.holds(input, mode))
             .map(|warn| warn.say.clone())
             .collect(),
+        money,
     }
 }
 
@@ -92,12 +106,13 @@ impl FieldSpec {
     }
 }
 
-impl WarnSpec {
-    fn holds(&self, input: &Value) -> bool {
-        let value = self.at.get(input);
-        match &self.test {
-            WarnTest::Is(wanted) => value == Some(wanted),
-            WarnTest::Absent => value.is_none(),
+impl WarnTest {
+    fn holds(&self, input: &Value, mode: Option<&str>) -> bool {
+        match self {
+            Self::Is(at, wanted) => at.get(input) == Some(wanted),
+            Self::Absent(at) => at.get(input).is_none(),
+            // what is not known is warned of
+            Self::Mode(wanted) => mode.is_none_or(|mode| mode == wanted),
         }
     }
 }

@@ -58,16 +58,21 @@ pub fn understood(
     manifest: &Manifest,
     request: HttpRequest<'_>,
 ) -> Result<Option<Understood>, Unreadable> {
+    let by_paths_alone = path_says_all(manifest);
     let candidates = manifest.operations().values().filter_map(|operation| {
         let RequestSpec::Template(template) = &operation.request else { return None };
-        if template.method != request.method {
+        let is_its_method = template.method == request.method;
+        let is_taken = by_paths_alone && matches!(request.method, "GET" | "POST");
+        if !is_its_method && !is_taken {
             return None;
         }
         let captured = path::captured(&template.url, request.path)?;
-        Some((operation, &**template, captured))
+        Some((operation, &**template, captured, is_its_method))
     });
-    // a path that is written out comes before one with a name in it
-    let found = candidates.min_by_key(|(_, _, captured)| captured.len());
+    // the method that is declared first, then a path that is written out before one with a name in it
+    let found =
+        candidates.min_by_key(|(_, _, captured, is_its_method)| (!is_its_method, captured.len()));
+    let found = found.map(|(operation, template, captured, _)| (operation, template, captured));
     let Some((operation, template, captured)) = found else { return Ok(None) };
     let given = given(request)?;
     let mut taken = Taken { operation, input: Value::Object(Map::new()) };
@@ -77,6 +82,15 @@ pub fn understood(
     let mut ignored = Vec::new();
     taken.parameters(template, given, &mut ignored);
     Ok(Some(Understood { operation: Arc::clone(operation), input: taken.input, ignored }))
+}
+
+/// Whether the paths of this provider name operations and no thing, as those of Slack and Telegram do:
+/// the method says nothing there, and the providers take GET and POST for each.
+fn path_says_all(manifest: &Manifest) -> bool {
+    manifest.operations().values().all(|operation| match &operation.request {
+        RequestSpec::Template(template) => !template.url.names().any(is_given),
+        RequestSpec::Http => false,
+    })
 }
 
 /// Whether the request shows a credential where this operation's provider wants one; which one does
@@ -253,10 +267,13 @@ fn typed(schema: &Schema, at: &Pointer, value: Value) -> Value {
     if wants("string") {
         return value;
     }
-    if (wants("integer") || wants("number") || wants("boolean"))
-        && let Ok(scalar @ (Value::Number(_) | Value::Bool(_))) = serde_json::from_str(text)
+    if let (true, Some(said)) = (wants("boolean"), form::boolean(text)) {
+        return Value::Bool(said);
+    }
+    if (wants("integer") || wants("number"))
+        && let Ok(number @ Value::Number(_)) = serde_json::from_str(text)
     {
-        return scalar;
+        return number;
     }
     if wants("array") {
         return text.split(',').map(|item| Value::String(item.trim().to_owned())).collect();

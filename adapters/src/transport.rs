@@ -9,7 +9,7 @@ use crate::manifest::Operation;
 use crate::oauth::KeepGrants;
 use crate::secret::SecretText;
 use placet_model::request::{Hole, PreparedRequest};
-use placet_model::{AttemptId, IntegrationId, Timestamp};
+use placet_model::{AttemptId, IntegrationId, RunId, Timestamp};
 use serde_json::Value;
 use std::fmt;
 use std::future::Future;
@@ -20,6 +20,32 @@ use std::time::Duration;
 /// What [`Transport::perform`] returns: boxed, so that the trait stays object safe.
 pub type Performing<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
 
+/// What [`Transport::turn`] returns.
+pub type Waiting<'a> = Pin<Box<dyn Future<Output = Turn> + Send + 'a>>;
+
+/// A call's turn; dropping it passes it on.
+pub struct Turn {
+    _held: Option<Box<dyn Send>>,
+}
+
+impl Turn {
+    /// The turn of a transport that counts nothing.
+    pub const fn free() -> Self {
+        Self { _held: None }
+    }
+
+    /// A turn that is over when this is dropped.
+    pub fn holding(held: impl Send + 'static) -> Self {
+        Self { _held: Some(Box::new(held)) }
+    }
+}
+
+impl fmt::Debug for Turn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Turn")
+    }
+}
+
 /// What [`Transport::make_ready`] returns.
 pub type Preparing<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
@@ -27,6 +53,18 @@ pub type Preparing<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 pub trait Transport: fmt::Debug + Send + Sync {
     /// The provider's answer, or how far the bytes got.
     fn perform(&self, call: Call) -> Performing<'_>;
+
+    /// Waits for a call's turn: so many are under way at once towards a host, and of a credential.
+    /// Whoever makes the call asks before it is handed over, and holds the turn until it has ended.
+    fn turn<'a>(&'a self, _url: &'a str, _of: Option<&'a CallIntegration>) -> Waiting<'a> {
+        Box::pin(std::future::ready(Turn::free()))
+    }
+
+    /// The same of a call that is one of a run's. The sandbox keeps each run's world apart, and makes
+    /// it again from what the log tells; for everybody else it is a call like any other.
+    fn perform_of(&self, _run: OfRun, call: Call) -> Performing<'_> {
+        self.perform(call)
+    }
 
     /// Asks an authorization server of a manifest once, with secrets that are not kept yet or that are
     /// being given back. Only the live transport does.
@@ -71,6 +109,30 @@ pub struct Call {
     pub timeout: Duration,
     /// Bytes of a response body; more is an [`Cause::TooLarge`] failure.
     pub response_bytes_max: usize,
+}
+
+/// Whose call it is, which one, and where those before it stand.
+#[derive(Debug, Clone)]
+pub struct OfRun {
+    pub run: RunId,
+    pub ticket: Ticket,
+    pub past: Arc<dyn Past>,
+}
+
+/// Which try of which attempt, or which look-up of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticket {
+    pub attempt: AttemptId,
+    /// Of the try, or of the look-up, from 1.
+    pub number: u32,
+    pub is_look_up: bool,
+}
+
+/// The calls of a run as the log tells them.
+pub trait Past: fmt::Debug + Send + Sync {
+    /// Every call that has begun, in the order in which that was recorded: the one that asks is among
+    /// them. Calls whose content is erased, and tries that never left, are not.
+    fn calls(&self, run: RunId) -> Vec<(Ticket, Call)>;
 }
 
 /// The connection that a call uses.

@@ -10,7 +10,7 @@ use crate::witnesses::{Asking, Witnesses};
 use anyhow::{Context, Result};
 use placet_adapters::oauth::News;
 use placet_adapters::{Adapters, Manifest, Transport};
-use placet_egress::{Egress, EgressConfig, HostPort};
+use placet_egress::{Egress, EgressConfig, HostPort, TurnLimits};
 use placet_executor::backup::VAULT_FILE;
 use placet_executor::govern::Connect;
 use placet_executor::{Clock, Engine, Handle, Parts, Transports, lost};
@@ -320,6 +320,11 @@ fn live(setup: &Setup<'_>, vault: Arc<Vault>, tell: Sender<News>) -> Result<Egre
     let config = &setup.project.config;
     let mut rules = EgressConfig::allowing(listed(&config.egress_allow)?);
     rules.read_hosts.clone_from(&config.read_hosts);
+    let most = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    rules.turns = TurnLimits {
+        host: most(config.limits.host_calls_max),
+        credential: most(config.limits.credential_calls_max),
+    };
     if setup.reach == Reach::ListedOnly {
         rules.ports.clear();
     }

@@ -17,6 +17,7 @@ mod link;
 mod out;
 mod people;
 mod project;
+mod scenarios;
 mod signing;
 mod state;
 mod testing;

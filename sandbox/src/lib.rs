@@ -19,5 +19,5 @@ mod world;
 pub use desk::{Desk, IGNORED_HEADER, NOTE_HEADER, Reply};
 pub use script::{Rule, Turn};
 pub use seed::GENERATOR;
-pub use transport::Sandbox;
+pub use transport::{Pass, Sandbox};
 pub use world::{Asked, Unknown, World};

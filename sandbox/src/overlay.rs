@@ -187,7 +187,9 @@ impl Overlay<'_> {
     /// A value of the request stands in the answer's property of the same name, at the top or one
     /// wrapper down.
     fn echo_same_names(&self, answer: &mut Value) {
-        for (name, value) in self.input.as_object().into_iter().flatten() {
+        // an imported operation has what is sent in `body`
+        let body = self.input["body"].as_object().into_iter().flatten();
+        for (name, value) in self.input.as_object().into_iter().flatten().chain(body) {
             let secret = NEVER_ECHOED.iter().any(|word| name.to_ascii_lowercase().contains(word));
             if secret || self.is_write_only(name) {
                 continue;

@@ -36,6 +36,17 @@ impl Rule {
     }
 }
 
+impl Turn {
+    /// How much virtual time a call takes that goes so, and may take so long.
+    pub(crate) fn takes(&self, timeout: Duration) -> Duration {
+        match self {
+            Self::Latency(latency) => timeout.min(*latency),
+            Self::ApplyThenTimeout => timeout,
+            Self::Error(_) | Self::Malformed => Duration::ZERO,
+        }
+    }
+}
+
 /// What becomes of an answer that was ready.
 pub(crate) fn turned(turn: &Turn, answer: Answer, timeout: Duration) -> Answer {
     let mut response = answer?;

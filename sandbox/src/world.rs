@@ -63,6 +63,7 @@ pub struct World {
     calls: BTreeMap<String, u64>,
     ids: BTreeSet<String>,
     stores: Stores,
+    took: Duration,
 }
 
 /// A question whose parts were looked up.
@@ -78,6 +79,12 @@ impl World {
         Self { seed, unknown, ..Self::default() }
     }
 
+    /// The same providers, who have been asked nothing yet.
+    #[must_use]
+    pub fn unasked(&self) -> Self {
+        Self { rules: self.rules.clone(), ..Self::new(self.seed, self.unknown) }
+    }
+
     /// From now on calls go as this says; of several rules for one call, the first counts.
     pub fn add_rule(&mut self, rule: Rule) {
         self.rules.push(rule);
@@ -88,7 +95,9 @@ impl World {
     /// # Errors
     /// [`Failed`]: the operation's schema has no valid answer, or a scenario lost it.
     pub fn answer(&mut self, asked: Asked<'_>) -> Answer {
-        let Some(turn) = self.turn(asked.operation.name()) else { return self.well(asked) };
+        let turn = self.turn(asked.operation.name());
+        self.took = turn.as_ref().map_or(Duration::ZERO, |turn| turn.takes(asked.timeout));
+        let Some(turn) = turn else { return self.well(asked) };
         if let Turn::Error(name) = &turn {
             return match asked.operation.mock().errors().get(name) {
                 Some(error @ MockError::Lost { happened: true, .. }) => {
@@ -104,6 +113,11 @@ impl World {
         }
         let answer = self.well(asked);
         turned(&turn, answer, asked.timeout)
+    }
+
+    /// How much virtual time the last answer took, or that there was none.
+    pub const fn took(&self) -> Duration {
+        self.took
     }
 
     fn turn(&mut self, operation: &str) -> Option<Turn> {

@@ -344,7 +344,7 @@ fn a_disk_that_fills_up_stops_the_engine_and_loses_nothing_that_was_acknowledged
     let past = Past::new();
     // each start records a payload of 100 kB; the room ends before they do
     let script = "
-        mkdir -p \"$DATA/disk\"; mount -t tmpfs -o size=2m tmpfs \"$DATA/disk\"
+        mkdir -p \"$DATA/disk\"; mount -t tmpfs -o size=4m tmpfs \"$DATA/disk\"
         cp \"$DATA/log.redb\" \"$DATA/keys.redb\" \"$DATA/vault.redb\" \"$DATA/disk\"
         mount --bind \"$DATA/disk\" \"$DATA\"
         text=$(head -c 100000 /dev/zero | tr '\\0' x)

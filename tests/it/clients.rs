@@ -59,7 +59,7 @@ fn stripes_own_package_works_for_every_operation() {
     let Some(tried) = tried(test, "stripe_client.py", &base) else { return };
     println!("stripe: {} operations tried", tried.len());
     assert_eq!(tried, operations("stripe"));
-    running.terminate().expect_code(0);
+    drop(running.terminate().expect_code(0));
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn slacks_own_package_works_for_every_operation() {
     let Some(tried) = tried(test, "slack_client.py", &base) else { return };
     println!("slack: {} operations tried", tried.len());
     assert_eq!(tried, operations("slack"));
-    running.terminate().expect_code(0);
+    drop(running.terminate().expect_code(0));
 }
 
 #[test]

@@ -266,3 +266,35 @@ fn an_agent_acts_under_a_connection_of_its_own_and_nobody_else_does() {
     }
     assert_eq!(asked, [json!("B0AGENT"), json!("B0PLACET")]);
 }
+
+/// Whose key it is, as Stripe says: the account is the same for both of its modes.
+fn stripe_account() -> Behaviour {
+    Behaviour::Answer(Answer::json(&json!({"id": "acct_1", "email": "shop@example.com"})))
+}
+
+fn stripe(live: &Live, args: &[&str], key: &str, code: i32) -> String {
+    live.provider.next_for("/v1/account", stripe_account());
+    let done = live.placet(args.iter().copied()).args(["--credential", "api_key=env:KEY"]);
+    let done = done.args(["--as", "author"]).env("KEY", key).run().expect_code(code);
+    format!("{}{}", done.stdout, done.stderr)
+}
+
+#[test]
+fn a_key_for_trying_and_one_for_real_are_two_identities_and_each_is_shown() {
+    let live = Live::start();
+    let base = format!("api_base={}", live.provider.url(""));
+    let connected =
+        stripe(&live, &["integrations", "connect", "stripe", "--set", &base], "sk_test_abc", 0);
+    assert!(connected.contains("acct_1 (test)"), "{connected}");
+    let shown = live.done("author", &["integrations", "show", "stripe"]).stdout;
+    assert!(shown.contains("version 1, a test key"), "{shown}");
+
+    let refused = stripe(&live, &["integrations", "rotate", "stripe"], "sk_live_abc", 1);
+    assert!(refused.contains("PL4062") && refused.contains("acct_1 (live)"), "{refused}");
+    let odd = stripe(&live, &["integrations", "rotate", "stripe"], "pk_live_abc", 2);
+    assert!(!odd.contains("pk_live_abc"), "{odd}");
+    stripe(&live, &["integrations", "rotate", "stripe", "--new-identity"], "sk_live_abc", 0);
+    let shown = live.json("author", &["integrations", "show", "stripe"]);
+    assert_eq!(shown["credential_mode"], json!("live"));
+    assert_eq!(shown["identity"]["tenant"], json!("acct_1 (live)"));
+}

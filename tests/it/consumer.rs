@@ -131,6 +131,18 @@ fn a_client_that_is_not_ours_discovers_the_service_and_its_counts() {
         "placet.v1.inbox.*.get",
         "placet.v1.inbox.*.list",
         "placet.v1.inbox.*.stats",
+        "placet.v1.integrations.*.authorize",
+        "placet.v1.integrations.*.connect",
+        "placet.v1.integrations.*.disable",
+        "placet.v1.integrations.*.disconnect",
+        "placet.v1.integrations.*.enable",
+        "placet.v1.integrations.*.list",
+        "placet.v1.integrations.*.rotate",
+        "placet.v1.integrations.*.scope",
+        "placet.v1.integrations.*.show",
+        "placet.v1.integrations.*.stage",
+        "placet.v1.integrations.*.test",
+        "placet.v1.integrations.*.uses",
     ];
     assert_eq!(found["subjects"], json!(subjects));
     // what was refused is counted as such, and says so in body and headers

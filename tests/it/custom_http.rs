@@ -30,7 +30,6 @@ fn files() -> BTreeMap<String, String> {
 
 fn project() -> Project {
     let project = Project::new();
-    project.write("placet.toml", "project = \"home\"\n");
     for (path, text) in files() {
         project.write(&path, &text);
     }
@@ -45,7 +44,7 @@ fn the_manifest_of_the_page_has_ten_lines() {
 #[test]
 fn the_page_works_as_it_stands() {
     let project = project();
-    Placet::new(PLACET, &project).args(["check"]).run().expect_code(0);
+    drop(Placet::new(PLACET, &project).args(["check", "."]).run().expect_code(0));
     let run = ["run", "workflows/dress.yaml", "--mode", "sandbox", "--json"];
     let report = Placet::new(PLACET, &project).args(run).run().expect_code(0).json();
     assert_eq!(report["status"], "completed", "{report:#}");
@@ -61,7 +60,7 @@ fn what_no_schema_declares_is_refused_with_its_place_and_what_to_do() {
         - look: { call: http, with: { method: GET, endpoint: 'https://api.weather.example/today' } }\n  \
         - dress: { set: { coat: '${ $steps.look.celsius }' } }\n";
     project.write("workflows/bare.yaml", bare);
-    let refused = Placet::new(PLACET, &project).args(["check"]).run().expect_code(1);
+    let refused = Placet::new(PLACET, &project).args(["check", "."]).run().expect_code(1);
     let said = refused.stdout + &refused.stderr;
     for words in [
         "dress.yaml:4:",

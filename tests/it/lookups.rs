@@ -3,7 +3,7 @@
 //!
 //! covers: S10, T11
 
-use placet_test_support::provider::Behaviour;
+use placet_test_support::provider::{Answer, Behaviour};
 use serde_json::{Value, json};
 
 use crate::world::{Asked, HISTORY, Live, POST, kinds};
@@ -83,4 +83,56 @@ fn a_kill_at_the_moment_of_the_finding_settles_it_once() {
     let events = found(&live, &asked);
     let told = kinds(&events);
     assert_eq!(told.iter().filter(|kind| **kind == "AttemptReconciled").count(), 1);
+}
+
+/// A page of other people's messages, after which there is another.
+fn others(next: &str) -> Behaviour {
+    Behaviour::Answer(Answer::json(&json!({
+        "ok": true,
+        "messages": [{"ts": "1700000000.000001", "text": "of somebody else"}],
+        "has_more": true,
+        "response_metadata": {"next_cursor": next},
+    })))
+}
+
+#[test]
+fn a_message_that_stands_on_the_second_page_is_found_there() {
+    let (live, asked) = lost();
+    live.provider.next_for(HISTORY, others("c2"));
+    live.approve(&asked);
+    found(&live, &asked);
+    let pages = live.provider.received_at(HISTORY);
+    assert_eq!(pages.len(), 2);
+    assert!(!pages[0].target.contains("cursor="), "{}", pages[0].target);
+    assert!(pages[1].target.contains("cursor=c2"), "{}", pages[1].target);
+}
+
+#[test]
+fn a_page_that_does_not_come_is_not_taken_for_absence_and_is_read_again() {
+    let (live, asked) = lost();
+    live.provider.next_for(HISTORY, others("c2"));
+    live.provider.next_for(HISTORY, Behaviour::refuse(503, &json!({})));
+    live.approve(&asked);
+    let events = found(&live, &asked);
+    let ends: Vec<_> = events.iter().filter(|event| event["type"] == "LookupEnded").collect();
+    assert_eq!(ends[0]["body"]["finding"], "unanswered");
+    assert_eq!(ends.last().expect("an end")["body"]["finding"], "found");
+    assert_eq!((ends.len(), look_ups(&live)), (2, 3));
+}
+
+#[test]
+fn a_list_without_an_end_is_read_within_bounds_and_a_person_is_told_how_far() {
+    let (live, asked) = lost();
+    for page in 0..12 {
+        live.provider.next_for(HISTORY, others(&format!("c{page}")));
+    }
+    live.approve(&asked);
+    let events = live.until(&asked.run, "LookupEnded");
+    assert_eq!(events.last().expect("an end")["body"]["finding"], "unanswered");
+    assert_eq!(look_ups(&live), 10, "and not one more");
+    let card = live.json("approver", &["inbox", "show", &asked.decision]);
+    let told = card["in_doubt"]["lookups"][0]["detail"].as_str().unwrap_or_default();
+    let words = "read 10 pages, and there are more: what stands there is not known";
+    assert!(told.contains(words), "{told}");
+    assert_eq!(card["in_doubt"]["next_lookup_at"], Value::Null, "reading again finds no more");
 }

@@ -198,7 +198,7 @@ fn a_connection_by_oauth_is_not_rotated_by_hand_and_goes_on_as_it_was() {
         let rotate =
             ["integrations", "rotate", "slack", "--as", "author", "--credential", &credential];
         let refused =
-            live.placet(rotate).env("NEW", "xoxb-by-hand-0123456789").run().expect_code(1);
+            live.placet(rotate).env("NEW", "xoxb-by-hand-0123456789").run().expect_code(2);
         assert!(
             refused.stderr.contains("PL4003") && refused.stderr.contains("--oauth"),
             "{}",

@@ -4,6 +4,7 @@
 mod agents;
 mod doubt;
 mod exam;
+mod integrations;
 mod pause;
 mod storm;
 
@@ -301,19 +302,31 @@ pub(crate) fn signed(seed: &Seed, who: &str, cards: &[&Value], said: Said) -> Va
     Value::Object(envelope)
 }
 
+/// What is read over HTTP: status, head and body.
+pub(crate) async fn get((address, token): (&str, &str), path: &str) -> (u16, String, Value) {
+    let head = format!(
+        "GET /api/v1{path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+    );
+    exchange(address, &head).await.expect("an answer")
+}
+
 /// One request over HTTP: status and body; an error where the engine is not there.
 pub(crate) async fn post(
     (address, token): (&str, &str),
     path: &str,
     (body, id): (&Value, &str),
 ) -> std::io::Result<(u16, String, Value)> {
-    let mut stream = TcpStream::connect(address).await?;
     let body = body.to_string();
     let head = format!(
         "POST /api/v1{path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nIdempotency-Key: {id}\r\n\
          Content-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()
     );
+    exchange(address, &head).await
+}
+
+async fn exchange(address: &str, head: &str) -> std::io::Result<(u16, String, Value)> {
+    let mut stream = TcpStream::connect(address).await?;
     stream.write_all(head.as_bytes()).await?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;

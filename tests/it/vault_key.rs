@@ -144,7 +144,7 @@ fn an_engine_goes_on_with_a_rotation_that_was_killed_and_sends_with_what_it_seal
     let mut office = Office::new();
     let before = office.all_open();
     // in the middle: some records are sealed by the new key, some are not
-    let middle = (1..).find(|n| {
+    let middle = (1..10_000).find(|n| {
         killed_at(&strace, &office, ("fsync,fdatasync", *n));
         let keys = office.all_open();
         assert!(!keys.is_disjoint(&before), "no rotation was cut short");

@@ -127,7 +127,7 @@ fn an_operator_walks_a_connection_from_its_first_day_to_its_last() {
     tests(&operator);
     let run = sends_and_hears(&operator, &server);
     rotates(&operator);
-    is_used_and_switched_off_and_on(&operator);
+    is_used_and_switched_off_and_on(&operator, &server);
     disconnects(&operator);
 
     // then no credential stands in anything that was said or recorded
@@ -248,7 +248,7 @@ fn rotates(operator: &Operator<'_>) {
     live.done("author", &["runs", "cancel", &run]);
 }
 
-fn is_used_and_switched_off_and_on(operator: &Operator<'_>) {
+fn is_used_and_switched_off_and_on(operator: &Operator<'_>, server: &NatsServer) {
     let live = operator.0;
     let uses = operator.does(&["integrations", "uses", "slack"]);
     has(&uses, &["ops/ask@1.0.0 /do/0/send", "waits for what it brings: /do/1/answer"]);
@@ -259,7 +259,12 @@ fn is_used_and_switched_off_and_on(operator: &Operator<'_>) {
     assert_eq!(live.posts().len(), 2, "it is held");
     // what comes in meanwhile is asked for again later
     assert_eq!(replies(live, ("C0HELD", "1600000000.000001"), "Ev3"), Some(503));
-    has(&operator.does(&["integrations", "enable", "slack"]), &["slack: active"]);
+    // switched on again over NATS, which says so to whoever operates
+    let desk = Desk::at(server);
+    let mut told = desk.told("placet.v1.integrations.author.event");
+    let enabled = desk.request("placet.v1.integrations.author.enable", &json!({ "name": "slack" }));
+    assert_eq!(enabled["status"], json!("active"), "{enabled}");
+    assert_eq!(told()["status"], json!("active"));
     live.until(&run, "WaitStarted");
     assert_eq!(live.posts().len(), 3);
     live.done("author", &["runs", "cancel", &run]);

@@ -53,6 +53,7 @@ const THEIRS: &[(&str, &[&str])] = &[
     ("askama", &["placet-server"]),
     ("async-nats", &["placet-bus", "placet tests"]),
     ("axum", &["placet-server", "placet-test-support"]),
+    ("boon", &["placet-sandbox tests"]),
     ("clap", &["placet"]),
     ("jaq-core", &["placet-language"]),
     ("jaq-json", &["placet-language"]),

@@ -182,7 +182,7 @@ impl EventSpec {
         let sent = Sent { input: &Value::Null, settings: &Value::Null, send_id: &send_id };
         let result = named(&spec.result, observed, sent);
         let is_final = spec.final_when.as_ref().is_none_or(said);
-        Some(Told { is_final, result, send_id })
+        Some(Told { send_id, is_final, result })
     }
 
     /// The provider's own id as it is; several values together as their digest.

@@ -9,11 +9,15 @@ mod event;
 mod lifecycle;
 mod mail;
 mod multipart;
+mod sync;
+mod token;
 mod verify;
 
 pub use ack::{Ack, Reply};
 pub use event::{ECHO, Event, Told};
 pub use lifecycle::{LifecycleCall, LifecycleStep, Subscribed, Subscribing};
+pub use sync::{Page, Sync, SyncCall, later};
+pub use token::Token;
 pub use verify::Unverified;
 
 pub(crate) use ack::Acks;
@@ -51,6 +55,7 @@ pub struct Inbound {
     pub(crate) deadline: Duration,
     pub(crate) body_max: usize,
     pub(crate) lifecycle: BTreeMap<LifecycleStep, LifecycleCall>,
+    pub(crate) sync: Option<Sync>,
 }
 
 /// What the check of an arrival proves; shown to people.
@@ -127,6 +132,8 @@ impl<'a> Arrival<'a> {
 pub enum Received {
     /// Not proven to be the provider's: nothing of it is believed.
     Unverified(Unverified),
+    /// There is something to read; what it was is not said, or not believed.
+    Hint,
     /// Answered at once, and nothing else.
     Handshake(Reply),
     /// Our own message coming back.
@@ -160,6 +167,9 @@ impl Inbound {
     ) -> Received {
         if let Err(why) = self.verify.check(arrival, keys) {
             return Received::Unverified(why);
+        }
+        if self.sync.is_some() {
+            return Received::Hint;
         }
         let response = Response::new(200, arrival.headers.to_vec(), arrival.body.to_vec());
         let answer: Answer = Ok(response);
@@ -217,6 +227,14 @@ impl Inbound {
     pub fn key_fields(&self) -> Vec<String> {
         let form = self.by_form.as_deref().map(Self::key_field);
         std::iter::once(self.key_field()).chain(form).map(str::to_owned).collect()
+    }
+
+    /// The token that proves who posts, where it is one: its keys are published, not kept.
+    pub const fn token(&self) -> Option<&Token> {
+        match &self.verify {
+            Verify::Token(token) => Some(token),
+            Verify::Signed(_) | Verify::Shared(_) => None,
+        }
     }
 
     /// Bytes of a body at most; a larger one is none of the provider's.

@@ -9,6 +9,7 @@ use super::problem::Problems;
 use super::{
     LoadContext, LoadError, Manifest, Operation, ScopeSet, check_answer, check_auth, check_inbound,
     check_limits, check_notify, check_oauth, check_operation, check_request, check_undo, lint,
+    references,
 };
 use crate::identity::{IdentityTest, ModeFrom, NamedBy, ScopesFrom};
 use crate::oauth::GrantSpec;
@@ -59,18 +60,9 @@ pub(super) fn manifest(
 ) -> Result<Manifest, LoadError> {
     let document = parse(text).map_err(|problems| problems.into_error(file))?;
     let mut problems = Problems::default();
-    if document.manifest.value != 1 {
-        problems.at_with_help(
-            &document.manifest,
-            "unknown manifest format",
-            "this build reads format 1",
-        );
-    }
-    let provider = &document.provider;
-    if !is_provider_name(&provider.value) {
-        problems.at(provider, "a provider is named with a-z, 0-9 and -, starting with a letter");
-    }
+    head(&document, &mut problems);
     let shared = shared(&document, context, &mut problems);
+    references::of_auth(&document, &shared, &mut problems);
     let mut operations = BTreeMap::new();
     for (name, operation) in &document.operations {
         if let Some(mut checked) =
@@ -122,6 +114,17 @@ pub(super) fn manifest(
         operations,
         source: Arc::from(text),
     })
+}
+
+fn head(document: &ManifestDoc, problems: &mut Problems) {
+    if document.manifest.value != 1 {
+        let (said, help) = (&document.manifest, "this build reads format 1");
+        problems.at_with_help(said, "unknown manifest format", help);
+    }
+    let provider = &document.provider;
+    if !is_provider_name(&provider.value) {
+        problems.at(provider, "a provider is named with a-z, 0-9 and -, starting with a letter");
+    }
 }
 
 fn parse(text: &str) -> Result<ManifestDoc, Problems> {

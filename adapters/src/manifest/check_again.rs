@@ -76,20 +76,17 @@ pub(super) const fn order(document: &DeliveryDoc) -> Order {
     }
 }
 
-/// What says that it is there already; where the id is ours, it is known without being told.
-pub(super) fn exists(
-    document: &Spanned<DeliveryDoc>,
-    problems: &mut Problems,
-) -> Option<Option<Conflict>> {
+/// What says that it is there already, if anything does (what is wrong with it is noted); where the id is ours, it is known without being told.
+pub(super) fn exists(document: &Spanned<DeliveryDoc>, problems: &mut Problems) -> Option<Conflict> {
     let shape = &document.value;
-    let mut exists = conflict(shape.conflict.as_ref(), document, problems)?;
+    let mut exists = conflict(shape.conflict.as_ref()?, document, problems)?;
     let id = match shape.format {
         Some(IdFormatDoc::SendId) => "{send_id}",
         Some(IdFormatDoc::Uuid) => "{send_uuid}",
         Some(IdFormatDoc::Base32hex) => "{send_b32hex}",
         None => return Some(exists),
     };
-    if let Some(exists) = exists.as_mut().filter(|exists| exists.result.is_empty()) {
+    if exists.result.is_empty() {
         exists.result.insert("external_id".to_owned(), template(id, document, problems)?);
     }
     Some(exists)
@@ -97,29 +94,28 @@ pub(super) fn exists(
 
 /// What an answer says to somebody who has sent these bytes before.
 pub(super) fn conflict<T>(
-    document: Option<&ConflictDoc>,
+    document: &ConflictDoc,
     place: &Spanned<T>,
     problems: &mut Problems,
-) -> Option<Option<Conflict>> {
+) -> Option<Conflict> {
     let statuses = |given: &[u16]| When {
         status: Some(given.iter().map(|status| StatusTest::Exactly(*status)).collect()),
         ..When::default()
     };
-    let plain = |when: When| Some(Some(Conflict { when, result: BTreeMap::new() }));
+    let plain = |when: When| Some(Conflict { when, result: BTreeMap::new() });
     match document {
-        None => Some(None),
-        Some(ConflictDoc::Status(status)) => plain(statuses(&[*status])),
-        Some(ConflictDoc::Statuses(given)) if !given.is_empty() => plain(statuses(given)),
-        Some(ConflictDoc::Statuses(_)) => {
+        ConflictDoc::Status(status) => plain(statuses(&[*status])),
+        ConflictDoc::Statuses(given) if !given.is_empty() => plain(statuses(given)),
+        ConflictDoc::Statuses(_) => {
             problems.at(place, "a list of statuses is not empty");
             None
         }
-        Some(ConflictDoc::When(said)) => {
+        ConflictDoc::When(said) => {
             if said.when.transport.is_some() {
                 problems.at(place, "only an answer says that something is there already");
             }
             let when = when(&said.when, place, problems)?;
-            Some(Some(Conflict { when, result: templates(&said.result, place, problems)? }))
+            Some(Conflict { when, result: templates(&said.result, place, problems)? })
         }
     }
 }

@@ -214,14 +214,12 @@ pub(super) fn fits(
     let path = url.split('?').next().unwrap_or_default();
     let said = path.matches("{api_version}").count();
     match &shared.version_segment {
-        Some(segment) => {
-            if said != 1 || !path.split('/').any(|part| part == segment) {
-                problems.at(&shape.request, format!("the url needs the segment {segment} once"));
-            }
+        Some(segment) if said != 1 || !path.split('/').any(|part| part == segment) => {
+            problems.at(&shape.request, format!("the url needs the segment {segment} once"));
         }
         None if template.url.names().any(|name| *name == Name::ApiVersion) => {
             problems.at(&shape.request, "a version in a url needs api_version.path");
         }
-        None => {}
+        Some(_) | None => {}
     }
 }

@@ -46,8 +46,11 @@ pub(super) fn delivery(
         key_header: shape.header.clone(),
         ttl: shape.ttl_s.map(|seconds| Duration::from_secs(u64::from(seconds))),
         order: check_again::order(shape),
-        conflict: check_again::exists(document, problems)?,
-        moved_on: check_again::conflict(shape.moved_on.as_ref(), document, problems)?,
+        conflict: check_again::exists(document, problems),
+        moved_on: shape
+            .moved_on
+            .as_ref()
+            .and_then(|said| check_again::conflict(said, document, problems)),
         reconcile,
     })
 }

@@ -52,6 +52,10 @@ pub(super) fn inbound(
         events.extend(self::event(event, provider, problems));
     }
     let lifecycle = lifecycle(shape, provider, operations, problems);
+    let sync = match &shape.sync {
+        Some(sync) => Some(super::check_sync::sync(sync, (provider, operations), problems)?),
+        None => None,
+    };
     let by_form = match &shape.by_form {
         Some(form) if form.value.by_form.is_none() => {
             Some(Box::new(inbound(form, provider, operations, problems)?))
@@ -86,6 +90,7 @@ pub(super) fn inbound(
         deadline: Duration::from_millis(u64::from(shape.deadline_ms.value)),
         body_max: body_max(shape, problems),
         lifecycle,
+        sync,
     })
 }
 
@@ -166,28 +171,25 @@ fn event(
         store,
         data,
         refetch: shape.refetch.clone(),
-        evidence: evidence(document, problems)?,
+        evidence: evidence(document, problems),
     })
 }
 
-/// What is about our own sends alone tells of them, or of nothing.
-fn evidence(document: &Spanned<EventDoc>, problems: &mut Problems) -> Option<Option<EvidenceSpec>> {
+/// Where it bears the mark of what we have sent, if it does (what is wrong with that is noted). What is
+/// about our own sends alone tells of them, or of nothing.
+fn evidence(document: &Spanned<EventDoc>, problems: &mut Problems) -> Option<EvidenceSpec> {
     let Some(said) = &document.value.evidence else {
         if document.value.key.ends_with(ECHO) {
             problems.at(document, format!("a key that ends in {ECHO} needs evidence"));
         }
-        return Some(None);
+        return None;
     };
     let final_when = match &said.final_when {
         Some(test) => Some(body_test(test, document, problems)?),
         None => None,
     };
     let result = templates(&said.result, document, problems)?;
-    Some(Some(EvidenceSpec {
-        send_id: source(&said.send_id, document, problems)?,
-        final_when,
-        result,
-    }))
+    Some(EvidenceSpec { send_id: source(&said.send_id, document, problems)?, final_when, result })
 }
 
 /// Rule 7: an event's data are the places of `store` and `correlate`, all of them and no others.

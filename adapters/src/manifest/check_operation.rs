@@ -2,13 +2,18 @@
 
 use super::check::{Shared, schema_at};
 use super::document::OperationDoc;
-use super::operation::{Operation, RequestSpec};
+use super::operation::{Delivery, Operation, RequestSpec};
 use super::problem::Problems;
 use super::{
-    LoadContext, check_again, check_answer, check_auth, check_delivery, check_request, lint,
+    LoadContext, check_again, check_answer, check_auth, check_delivery, check_read, check_request,
+    lint, references,
 };
 use crate::mock::Mock;
+use crate::money::MoneySpec;
+use crate::pages::Pagination;
 use crate::pointer::Pointer;
+use crate::predicate::BodyTest;
+use crate::template::Template;
 use placet_model::{Digest, canonical};
 use serde_json::{Value, json};
 use serde_saphyr::Spanned;
@@ -41,25 +46,15 @@ pub(super) fn operation(
         Some(target) => Some(check_request::target(target, problems)?),
         None => None,
     };
-    let delivery = shape.delivery.as_ref();
-    let mut delivery = delivery.map_or_else(
-        || Some(check_delivery::no_delivery()),
-        |said| check_delivery::delivery(said, problems),
-    )?;
-    lint::key_is_sent(&request, shape, problems);
-    check_again::field_is_sent(&request, shape, problems);
-    let final_when = match &shape.final_when {
-        Some(said) => Some(check_answer::body_test(&said.value, said, problems)?),
-        None => None,
-    };
-    if let Some(reconcile) = &mut delivery.reconcile {
-        reconcile.final_when.clone_from(&final_when);
-    }
+    let (delivery, final_when) = delivery(shape, &request, problems)?;
     let digest = semantic_digest(&full_name, shape, shared)
         .map_err(|error| problems.at(document, error.to_string()))
         .ok()?;
     let output = shape.output.as_deref().map(|list| patterns(list, problems));
     let recipients = patterns(shape.recipients.as_deref().unwrap_or_default(), problems);
+    let known = (target.as_ref(), input_schema.as_deref(), shared);
+    references::all(document, (&request, &delivery), known, problems);
+    let (pagination, money) = read_and_money(shape, (&request, known), problems);
     let named = (recipients.as_slice(), target.as_ref());
     lint::recipients_are_named(document, input_schema.as_deref(), named, problems);
     Some(Operation {
@@ -83,24 +78,15 @@ pub(super) fn operation(
         recipients,
         request,
         text_limits: check_request::text_limits(shape, problems),
-        preview: shape
-            .preview
-            .as_ref()
-            .and_then(|preview| check_request::preview(preview, problems)),
+        preview: check_request::preview(shape, &shared.modes(), problems),
         rules: check_answer::rules(&shape.classify, problems)?,
         error_code: shape
             .error_code
             .as_ref()
             .and_then(|code| check_answer::error_code(code, problems)),
         waits: check_answer::waits(&shape.wait_from, problems),
-        result: match &shape.result {
-            Some(result) => check_answer::templates(&result.value, result, problems)?,
-            None => BTreeMap::new(),
-        },
-        answered: match &shape.answered {
-            Some(answered) => check_answer::templates(&answered.value, answered, problems)?,
-            None => BTreeMap::new(),
-        },
+        result: named_templates(shape.result.as_ref(), problems)?,
+        answered: named_templates(shape.answered.as_ref(), problems)?,
         store: check_answer::store(shape.store.as_deref().unwrap_or_default(), problems),
         output,
         delivery,
@@ -113,7 +99,55 @@ pub(super) fn operation(
         timeout: timeout(shape, problems),
         limits: Vec::new(),
         undo: None,
+        pagination,
+        money,
     })
+}
+
+/// What it offers against sending twice, and what a good answer must say to be final.
+fn delivery(
+    shape: &OperationDoc,
+    request: &RequestSpec,
+    problems: &mut Problems,
+) -> Option<(Delivery, Option<BodyTest>)> {
+    let mut delivery = match &shape.delivery {
+        Some(said) => check_delivery::delivery(said, problems)?,
+        None => check_delivery::no_delivery(),
+    };
+    lint::key_is_sent(request, shape, problems);
+    check_again::field_is_sent(request, shape, problems);
+    let final_when = match &shape.final_when {
+        Some(said) => Some(check_answer::body_test(&said.value, said, problems)?),
+        None => None,
+    };
+    if let Some(reconcile) = &mut delivery.reconcile {
+        reconcile.final_when.clone_from(&final_when);
+    }
+    Some((delivery, final_when))
+}
+
+/// How it goes on, where it is a read, and what it moves, where it is none.
+fn read_and_money(
+    shape: &OperationDoc,
+    (request, (_, input, shared)): (&RequestSpec, references::Known<'_>),
+    problems: &mut Problems,
+) -> (Option<Pagination>, Option<MoneySpec>) {
+    let pagination = shape.pagination.as_ref().and_then(|said| {
+        check_read::pagination(said, (shape, request, shared.placement.as_ref()), problems)
+    });
+    let money = shape.money.as_ref();
+    let money = money.and_then(|said| check_read::money(said, (shape, input), problems));
+    (pagination, money)
+}
+
+fn named_templates(
+    said: Option<&Spanned<BTreeMap<String, String>>>,
+    problems: &mut Problems,
+) -> Option<BTreeMap<String, Template>> {
+    match said {
+        Some(said) => check_answer::templates(&said.value, said, problems),
+        None => Some(BTreeMap::new()),
+    }
 }
 
 fn lint_request(
@@ -144,8 +178,6 @@ fn check_shape(name: &str, document: &Spanned<OperationDoc>, problems: &mut Prob
     if !lint::is_operation_name(name) {
         problems.at(document, format!("{name:?} is no operation name"));
     }
-    problems.not_built(shape.pagination.as_ref(), "pagination");
-    problems.not_built(shape.money.as_ref(), "money");
     lint::final_when(shape, problems);
     lint::completeness(document, problems);
     lint::last_rule(shape, document, problems);
@@ -182,6 +214,9 @@ fn semantic_digest(
     // only where it is said: what says nothing of it keeps the digest that it always had
     if let Some(version) = &shared.api_version_part {
         part["api_version"] = version.clone();
+    }
+    if let Some(pages) = &shape.pagination {
+        part["pagination"] = json!(pages.value);
     }
     if let Some(said) = &shape.final_when {
         part["final_when"] = json!(said.value);

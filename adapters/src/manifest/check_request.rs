@@ -1,8 +1,8 @@
 //! Checks of the outgoing half of an operation: target, request, limits, preview.
 
 use super::document::{
-    BodyDoc, BodyKind, FromDoc, ListsDoc, OperationDoc, Over, PreviewDoc, RequestCode, RequestDoc,
-    TargetDoc, TextLimitDoc, TextLimitsDoc, TextUnit, WarnWhenDoc,
+    BodyDoc, BodyKind, FromDoc, ListsDoc, OperationDoc, Over, RequestCode, RequestDoc, TargetDoc,
+    TextLimitDoc, TextLimitsDoc, TextUnit, WarnWhenDoc,
 };
 use super::operation::{BodyTemplate, RequestSpec, RequestTemplate, TargetSpec};
 use super::problem::Problems;
@@ -10,7 +10,7 @@ use crate::pointer::Pointer;
 use crate::preview::{FieldSpec, PreviewSpec, WarnSpec, WarnTest};
 use crate::render::{is_header_name, is_mail_method, is_method};
 use crate::target::Grammar;
-use crate::template::{Template, ValueTemplate};
+use crate::template::{Name, Template, ValueTemplate};
 use crate::text_limits::{TextLimit, Unit};
 use regex::Regex;
 use serde_json::{Map, Value};
@@ -131,6 +131,10 @@ fn query<T>(
 ) -> Option<Vec<(String, ValueTemplate)>> {
     let mut out = Vec::new();
     for (name, value) in query {
+        let flat = |value: &Value| !value.is_object() && !value.is_array();
+        if !flat(value) && !value.as_array().is_some_and(|items| items.iter().all(flat)) {
+            problems.at(place, format!("the query's {name} is a value or a list of values"));
+        }
         let value = note(ValueTemplate::parse(value), place, problems)?;
         refuse_holes(&value, place, problems);
         out.push((name.clone(), value));
@@ -219,14 +223,32 @@ fn text_limit<T>(
 }
 
 pub(super) fn preview(
-    document: &Spanned<PreviewDoc>,
+    shape: &OperationDoc,
+    modes: &[String],
     problems: &mut Problems,
 ) -> Option<PreviewSpec> {
+    let document = shape.preview.as_ref()?;
     problems.not_built(document.value.lookup.as_ref(), "preview.lookup");
-    problems.not_built(document.value.money.as_ref(), "preview.money");
+    if document.value.money.is_some() {
+        problems.at(
+            document,
+            "money stands beside preview: what a call moves is a fact of the operation",
+        );
+    }
     let title = template(&document.value.title, document, problems)?;
     if title.has_hole() {
         problems.at(document, "a preview names no secret");
+    }
+    for name in title.names() {
+        let unknown = match name {
+            Name::Money => shape.money.is_none(),
+            Name::Mode => modes.is_empty(),
+            _ => false,
+        };
+        if unknown {
+            problems
+                .at(document, format!("the preview names {}, which is not declared", name.label()));
+        }
     }
     let mut fields = Vec::new();
     for name in &document.value.fields {
@@ -238,24 +260,33 @@ pub(super) fn preview(
     }
     let mut warnings = Vec::new();
     for warn in &document.value.warn {
-        let (at, test) = warn_test(&warn.when, document, problems)?;
-        warnings.push(WarnSpec { at, test, say: warn.say.clone() });
+        let test = warn_test(&warn.when, modes, document, problems)?;
+        warnings.push(WarnSpec { test, say: warn.say.clone() });
     }
     Some(PreviewSpec { title, fields, warnings })
 }
 
 fn warn_test<T>(
     document: &WarnWhenDoc,
+    modes: &[String],
     place: &Spanned<T>,
     problems: &mut Problems,
-) -> Option<(Pointer, WarnTest)> {
-    match (&document.input, &document.is, &document.absent) {
-        (Some(input), Some(is), None) => {
-            Some((pointer(input, place, problems)?, WarnTest::Is(is.clone())))
+) -> Option<WarnTest> {
+    match (&document.input, &document.is, &document.absent, &document.mode) {
+        (Some(input), Some(is), None, None) => {
+            Some(WarnTest::Is(pointer(input, place, problems)?, is.clone()))
         }
-        (None, None, Some(absent)) => Some((pointer(absent, place, problems)?, WarnTest::Absent)),
+        (None, None, Some(absent), None) => {
+            Some(WarnTest::Absent(pointer(absent, place, problems)?))
+        }
+        (None, None, None, Some(mode)) => {
+            if !modes.contains(mode) {
+                problems.at(place, "a warning's mode is a mode of auth.mode_from");
+            }
+            Some(WarnTest::Mode(mode.clone()))
+        }
         _ => {
-            problems.at(place, "a warning asks {input, is} or {absent}");
+            problems.at(place, "a warning asks {input, is}, {absent} or {mode}");
             None
         }
     }

@@ -4,7 +4,7 @@ use super::check_request::pointer;
 use super::document_inbound::{AlgorithmDoc, EncodingDoc, IntegrityDoc, KeyFormDoc, VerifyDoc};
 use super::problem::Problems;
 use crate::inbound::{
-    Algorithm, Encoding, Given, KeyForm, Piece, SharedSecret, Signed, Stamp, Verify,
+    Algorithm, Encoding, Given, KeyForm, Piece, SharedSecret, Signed, Stamp, Token, Verify,
 };
 use crate::pointer::Pointer;
 use serde_json::{Map, Value};
@@ -12,16 +12,25 @@ use serde_saphyr::Spanned;
 
 pub(super) fn verify(document: &Spanned<VerifyDoc>, problems: &mut Problems) -> Option<Verify> {
     let shape = &document.value;
-    if shape.key.secret.is_empty() {
+    if shape.alg == AlgorithmDoc::OidcRs256 {
+        return token(document, problems);
+    }
+    let Some(key) = &shape.key else {
+        problems.at(document, "verify.key names the secret that proves who posts");
+        return None;
+    };
+    if key.secret.is_empty() {
         problems.at(document, "verify.key.secret names no field of the credentials");
     }
     let algorithm = match shape.alg {
         AlgorithmDoc::HmacSha256 => Algorithm::HmacSha256,
         AlgorithmDoc::HmacSha1 => Algorithm::HmacSha1,
         AlgorithmDoc::EcdsaP256Sha256 => Algorithm::EcdsaP256Sha256,
-        AlgorithmDoc::SharedSecret | AlgorithmDoc::Basic => return shared(document, problems),
+        AlgorithmDoc::SharedSecret | AlgorithmDoc::Basic | AlgorithmDoc::OidcRs256 => {
+            return shared(document, &key.secret, problems);
+        }
     };
-    let form = match shape.key.form {
+    let form = match key.form {
         KeyFormDoc::Text => KeyForm::Text,
         KeyFormDoc::Whsec => KeyForm::Whsec,
         KeyFormDoc::Spki => KeyForm::Spki,
@@ -44,7 +53,7 @@ pub(super) fn verify(document: &Spanned<VerifyDoc>, problems: &mut Problems) -> 
     }
     Some(Verify::Signed(Box::new(Signed {
         algorithm,
-        key: (shape.key.secret.clone(), form),
+        key: (key.secret.clone(), form),
         given,
         pieces,
         encoding: match encoding {
@@ -55,7 +64,26 @@ pub(super) fn verify(document: &Spanned<VerifyDoc>, problems: &mut Problems) -> 
     })))
 }
 
-fn shared(document: &Spanned<VerifyDoc>, problems: &mut Problems) -> Option<Verify> {
+/// A token says who posts; nothing else is looked at.
+fn token(document: &Spanned<VerifyDoc>, problems: &mut Problems) -> Option<Verify> {
+    let shape = &document.value;
+    let more = shape.key.is_some() || !shape.signed.is_empty() || shape.header.is_some();
+    if more || shape.integrity != IntegrityDoc::MetadataSigned {
+        problems.at(document, "a token stands in Authorization, has no secret, and signs no body");
+    }
+    let Some(token) = &shape.token else {
+        problems.at(document, "alg oidc-rs256 needs verify.token");
+        return None;
+    };
+    Some(Verify::Token(Token {
+        issuer: token.issuer.clone(),
+        keys_url: token.keys.clone(),
+        audience: token.audience.clone(),
+        account: token.account.clone(),
+    }))
+}
+
+fn shared(document: &Spanned<VerifyDoc>, secret: &str, problems: &mut Problems) -> Option<Verify> {
     let shape = &document.value;
     if shape.integrity != IntegrityDoc::SharedSecret || !shape.signed.is_empty() {
         problems.at(document, "a secret that is sent along signs nothing");
@@ -66,7 +94,7 @@ fn shared(document: &Spanned<VerifyDoc>, problems: &mut Problems) -> Option<Veri
     };
     Some(Verify::Shared(SharedSecret {
         header: header.clone(),
-        secret: shape.key.secret.clone(),
+        secret: secret.to_owned(),
         basic: shape.alg == AlgorithmDoc::Basic,
     }))
 }

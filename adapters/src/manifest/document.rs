@@ -8,6 +8,7 @@ use super::document_auth::{ApiVersionDoc, ModeFromDoc};
 use super::document_inbound::InboundDoc;
 use super::document_limits::LimitDoc;
 use super::document_oauth::{OauthDoc, RevokeDoc};
+use super::document_read::{MoneyDoc, PaginationDoc};
 use crate::mock::{MockTime, StateVerb};
 use placet_model::manifest::{DeliveryKind, Effect, Outcome};
 use serde::{Deserialize, Serialize};
@@ -200,8 +201,8 @@ pub(super) struct OperationDoc {
     pub(super) mock: Option<Spanned<MockDoc>>,
     pub(super) timeout_s: Option<Spanned<u32>>,
     pub(super) undo: Option<Spanned<UndoDoc>>,
-    pub(super) pagination: NotBuilt,
-    pub(super) money: NotBuilt,
+    pub(super) pagination: Option<Spanned<PaginationDoc>>,
+    pub(super) money: Option<Spanned<MoneyDoc>>,
     /// What a 2xx must say besides, for the outcome to be final.
     pub(super) final_when: Option<Spanned<BodyTestDoc>>,
 }
@@ -333,6 +334,8 @@ pub(super) struct WarnWhenDoc {
     pub(super) input: Option<String>,
     pub(super) is: Option<Value>,
     pub(super) absent: Option<String>,
+    /// The mode of the credential.
+    pub(super) mode: Option<String>,
 }
 
 /// `{when, outcome}` or `{else}`.
@@ -488,7 +491,7 @@ pub(super) enum IdFormatDoc {
 pub(super) enum ConflictDoc {
     Status(u16),
     Statuses(Vec<u16>),
-    When(ConflictWhenDoc),
+    When(Box<ConflictWhenDoc>),
 }
 
 #[derive(Debug, Deserialize, Serialize)]

@@ -19,7 +19,7 @@ pub(super) struct InboundDoc {
     pub(super) never_return: Vec<Value>,
     pub(super) deadline_ms: Spanned<u32>,
     /// What comes as a form, where that is proven in another way than the rest.
-    pub(super) by_form: Option<Box<Spanned<InboundDoc>>>,
+    pub(super) by_form: Option<Box<Spanned<Self>>>,
     /// Bytes of a body at most, where they are many.
     pub(super) body_max: Option<Spanned<u32>>,
     pub(super) subscribe: Option<Spanned<LifecycleDoc>>,
@@ -27,6 +27,49 @@ pub(super) struct InboundDoc {
     pub(super) unsubscribe: Option<Spanned<LifecycleDoc>>,
     /// What stands at the provider: how a subscription that nobody remembers is found again.
     pub(super) find: Option<Spanned<LifecycleDoc>>,
+    /// How it is read, where what it posts is only a hint.
+    pub(super) sync: Option<Spanned<SyncDoc>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SyncDoc {
+    pub(super) start: SyncCallDoc,
+    pub(super) changes: SyncCallDoc,
+    pub(super) all: SyncCallDoc,
+    pub(super) item: SyncCallDoc,
+    /// When an item came.
+    pub(super) came: ExpiresDoc,
+    /// What makes an item our own: a word in one of its lists.
+    pub(super) own: Option<SyncOwnDoc>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SyncCallDoc {
+    pub(super) op: String,
+    #[serde(default)]
+    pub(super) with: Map<String, Value>,
+    pub(super) ids: Option<String>,
+    pub(super) position: Option<String>,
+    pub(super) next: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SyncOwnDoc {
+    pub(super) at: String,
+    pub(super) has: String,
+}
+
+/// Names of settings that say the rest of what a token must.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TokenDoc {
+    pub(super) issuer: String,
+    pub(super) keys: String,
+    pub(super) audience: String,
+    pub(super) account: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -66,7 +109,10 @@ pub(super) struct MadeSecretDoc {
 #[serde(deny_unknown_fields)]
 pub(super) struct VerifyDoc {
     pub(super) alg: AlgorithmDoc,
-    pub(super) key: KeyDoc,
+    /// What a secret is; absent where a token proves who posts.
+    pub(super) key: Option<KeyDoc>,
+    /// What a token must say, with alg oidc-rs256.
+    pub(super) token: Option<TokenDoc>,
     /// Header that holds the signature or the secret; `at` where the body holds it.
     pub(super) header: Option<String>,
     pub(super) at: Option<String>,
@@ -97,6 +143,8 @@ pub(super) enum AlgorithmDoc {
     SharedSecret,
     #[serde(rename = "basic")]
     Basic,
+    #[serde(rename = "oidc-rs256")]
+    OidcRs256,
 }
 
 #[derive(Debug, Deserialize)]

@@ -328,7 +328,18 @@ pub(super) fn look_ups(
         let Some(request) = delivery.value.looks_with() else { continue };
         let full = format!("{}.{}", document.provider.value, request.op);
         match operations.get(&full) {
-            Some(look_up) if look_up.effect == Effect::Read => {}
+            Some(look_up) if look_up.effect == Effect::Read => {
+                let pages = look_up.pagination().map(|pages| pages.items().as_str());
+                let list = delivery
+                    .value
+                    .reconcile
+                    .as_ref()
+                    .and_then(|said| said.matching.list.as_deref());
+                if pages.is_some() && list.is_some() && pages != list {
+                    let words = format!("match.list is not the list of which {full} reads pages");
+                    problems.at(delivery, words);
+                }
+            }
             Some(_) => problems.at(delivery, format!("{full} is no read")),
             None => problems.at(delivery, format!("there is no operation {full}")),
         }

@@ -4,7 +4,9 @@
 use crate::classify::{ErrorCode, Rule};
 use crate::limits::Limit;
 use crate::mock::Mock;
+use crate::money::{Money, MoneySpec};
 use crate::oauth::GrantSpec;
+use crate::pages::Pagination;
 use crate::pointer::Pointer;
 use crate::predicate::{BodyTest, When};
 use crate::preview::PreviewSpec;
@@ -63,6 +65,8 @@ pub struct Operation {
     pub(crate) timeout: Duration,
     pub(crate) limits: Vec<Limit>,
     pub(crate) undo: Option<Undo>,
+    pub(crate) pagination: Option<Pagination>,
+    pub(crate) money: Option<MoneySpec>,
 }
 
 impl Operation {
@@ -128,6 +132,16 @@ impl Operation {
     /// The certificate by which we are known on the connection; none where requests show who calls.
     pub const fn client_certificate(&self) -> Option<&ClientCertificate> {
         self.client_certificate.as_ref()
+    }
+
+    /// How the read goes on from page to page; none where one answer is all, or nobody has said.
+    pub const fn pagination(&self) -> Option<&Pagination> {
+        self.pagination.as_ref()
+    }
+
+    /// What a call with this input moves; none where the operation moves no money.
+    pub fn money(&self, input: &Value) -> Option<Money> {
+        self.money.as_ref().map(|spec| spec.read(input))
     }
 
     /// How the token behind its credential is renewed; none where it is not.
@@ -286,6 +300,18 @@ pub(crate) enum BodyTemplate {
     Multipart(ValueTemplate),
     /// A mail for a mail server: the message, and its envelope beside it.
     Mail(ValueTemplate),
+}
+
+impl BodyTemplate {
+    pub(crate) const fn value(&self) -> &ValueTemplate {
+        match self {
+            Self::Json(value)
+            | Self::Form(value)
+            | Self::RepeatingForm(value)
+            | Self::Multipart(value)
+            | Self::Mail(value) => value,
+        }
+    }
 }
 
 /// What the provider offers against sending twice.

@@ -25,6 +25,15 @@ pub(super) fn decoded(text: &str) -> Map<String, Value> {
     out.into_iter().map(|(name, value)| (name, listed(value))).collect()
 }
 
+/// What clients write for yes and no.
+pub(super) fn boolean(text: &str) -> Option<bool> {
+    match text {
+        "true" | "True" | "1" => Some(true),
+        "false" | "False" | "0" => Some(false),
+        _ => None,
+    }
+}
+
 /// What a map holds under `name[key]`, taken out.
 pub(super) fn nested(given: &mut Map<String, Value>, name: &str) -> Option<Value> {
     let (first, key) = name.strip_suffix(']')?.split_once('[')?;

@@ -66,6 +66,28 @@ fn another_path_and_another_method_are_not_understood() {
 }
 
 #[test]
+fn yes_and_no_are_what_clients_write_for_them() {
+    let headers = form();
+    for (text, said) in [("test=1", true), ("test=true", true), ("test=0", false)] {
+        let found = understand("slack", request(("POST", "/auth.revoke", ""), &headers, text));
+        assert_eq!(found.unwrap().1, json!({"test": said}), "{text}");
+    }
+}
+
+#[test]
+fn where_the_path_names_the_operation_either_method_is_understood() {
+    let headers = form();
+    let body = "channel=C0SALES&limit=5";
+    let asked = request(("POST", "/conversations.history", ""), &headers, body);
+    let (operation, input, _) = understand("slack", asked).unwrap();
+    assert_eq!(operation, "slack.conversations.history");
+    assert_eq!(input, json!({"channel": "C0SALES", "limit": 5}));
+    assert!(understand("slack", request(("DELETE", "/auth.test", ""), &[], "")).is_none());
+    // an API of things means another operation by another method
+    assert!(understand("stripe", request(("POST", "/v1/account", ""), &[], "")).is_none());
+}
+
+#[test]
 fn a_body_that_is_not_what_it_claims_is_refused() {
     let adapters = Adapters::shipped();
     let json = [("content-type".to_owned(), "application/json".to_owned())];

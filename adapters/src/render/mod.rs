@@ -62,6 +62,16 @@ pub struct Rendered {
 /// # Errors
 /// [`Error`] says what the settings, the input or the target lack; nothing is rendered halfway.
 pub fn render(operation: &Operation, given: RenderInput<'_>) -> Result<Rendered, Error> {
+    render_with(operation, given, None)
+}
+
+/// As [`render()`], with one parameter of the query in the place of what stands there.
+pub(crate) fn render_with(
+    operation: &Operation,
+    given: RenderInput<'_>,
+    page: Option<(&str, &str)>,
+) -> Result<Rendered, Error> {
+    let cursor = page.map(|(_, cursor)| Value::String(cursor.to_owned()));
     let settings = crate::settings::checked(operation.config_schema.as_deref(), given.settings)
         .map_err(|violations| Error::Settings { violations })?;
     if let Some(schema) = operation.input_schema() {
@@ -73,12 +83,13 @@ pub fn render(operation: &Operation, given: RenderInput<'_>) -> Result<Rendered,
         send_id: given.send_id,
         draft_time: given.draft_time,
         api_version: operation.api_version.as_deref(),
+        cursor: cursor.as_ref(),
         ..Scope::NOTHING
     };
     let target = target(operation, &scope)?;
     scope.target = target.as_ref();
     let request = match &operation.request {
-        RequestSpec::Template(template) => from_template(operation, template, &scope)?,
+        RequestSpec::Template(template) => from_template((operation, page), template, &scope)?,
         RequestSpec::Http => http_call::request(given.input, given.authentication)?,
     };
     check_sizes(operation, given.input, &request)?;
@@ -123,13 +134,13 @@ fn part_texts(template: &Template, scope: &Scope<'_>) -> Result<Vec<String>, Err
 }
 
 fn from_template(
-    operation: &Operation,
+    (operation, page): (&Operation, Option<(&str, &str)>),
     template: &RequestTemplate,
     scope: &Scope<'_>,
 ) -> Result<PreparedRequest, Error> {
     let for_mail = is_mail_method(&template.method);
     let schemes = if for_mail { url::MAIL_SCHEMES } else { url::WEB_SCHEMES };
-    let mut url = url::from_template(&template.url, (&template.query, schemes), scope)?;
+    let mut url = url::from_template(&template.url, (&template.query, page, schemes), scope)?;
     if let Some(Placement::Query { name, field }) = &operation.placement {
         url::with_secret(&mut url, name, field);
     }

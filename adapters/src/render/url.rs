@@ -18,10 +18,13 @@ pub(super) const WEB_SCHEMES: &[&str] = &["https", "http"];
 /// only a stand-in on this machine gets.
 pub(super) const MAIL_SCHEMES: &[&str] = &["smtps", "smtp", "smtp-plain"];
 
+/// What is asked besides, the member and value of a page, and the schemes that may be.
+type Asked<'a> = (&'a [(String, ValueTemplate)], Option<(&'a str, &'a str)>, &'a [&'a str]);
+
 /// The address; a secret in its path (a bot's token) stays a hole.
 pub(super) fn from_template(
     template: &Template,
-    (query, schemes): (&[(String, ValueTemplate)], &[&str]),
+    (query, page, schemes): Asked<'_>,
     scope: &Scope<'_>,
 ) -> Result<HoledText, Error> {
     let mut before: Vec<HoledPart> = Vec::new();
@@ -51,6 +54,10 @@ pub(super) fn from_template(
         if let Some(value) = value.value(scope)? {
             append(&mut pairs, name, &value)?;
         }
+    }
+    if let Some((name, cursor)) = page {
+        pairs.retain(|(known, _)| known != name);
+        pairs.push((name.to_owned(), cursor.to_owned()));
     }
     let asks = before.iter().any(|part| stand_in(part).contains('?'));
     let url = if asks {

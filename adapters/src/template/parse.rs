@@ -157,9 +157,7 @@ mod tests {
 
     #[test]
     fn names_of_later_capabilities_say_so() {
-        for later in ["{connection.bot_id}"] {
-            assert!(matches!(template(later), Err(Error::NotBuilt { .. })), "{later}");
-        }
+        assert!(matches!(template("{connection.bot_id}"), Err(Error::NotBuilt { .. })));
         for built in ["{page.cursor}", "{lookup./currency}", "{mode}", "{money}", "{api_version}"] {
             assert!(template(built).is_ok(), "{built}");
         }

@@ -124,7 +124,7 @@ fn a_refund_is_not_over_while_it_is_pending_neither_in_the_answer_nor_in_the_loo
             reconcile.read(look_up, &answer(200, &[], &page.to_string()), sent, draft_time());
         match found {
             Finding::Found { outcome: Outcome::Sent, result } if is_final => {
-                assert_eq!(result["status"], status)
+                assert_eq!(result["status"], status);
             }
             Finding::NotFinal if !is_final => {}
             other => panic!("{status}: {other:?}"),

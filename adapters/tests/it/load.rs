@@ -134,12 +134,6 @@ fn a_place_is_said_once_and_in_our_words() {
 #[test]
 fn a_field_of_a_later_capability_is_refused_as_not_built() {
     refused("kind: json, value", "kind: graphql, value", "12:14", "mime are built so far");
-    refused(
-        "    text_limits: none",
-        "    pagination: {kind: cursor}\n    text_limits: none",
-        "13:17",
-        "pagination is not built",
-    );
 }
 
 #[test]

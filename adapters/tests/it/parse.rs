@@ -1,4 +1,4 @@
-//! Mail that SendGrid hands on (Inbound Parse): a form without a signature, proven by a name and a
+//! Mail that `SendGrid` hands on (Inbound Parse): a form without a signature, proven by a name and a
 //! password, beside signed events at the same address. Nothing is answered that would drop a mail.
 
 use crate::support::{ADAPTERS, draft_time};

@@ -187,7 +187,8 @@ fn a_webhook_keeps_the_time_of_the_draft_or_the_callers_own() {
 fn a_preview_names_target_fields_and_warnings() {
     let input = json!({"channel": "C123", "text": "hi", "unfurl_links": true});
     let rendered = slack(&input).unwrap();
-    let preview = preview(&operation("slack.chat.postMessage"), &input, &Value::Null, &rendered);
+    let preview =
+        preview(&operation("slack.chat.postMessage"), (&input, &Value::Null), None, &rendered);
     assert_eq!(preview.title, "Slack message to C123");
     let fields: Vec<_> =
         preview.fields.iter().map(|field| (field.name.as_str(), &field.value)).collect();

@@ -5,6 +5,9 @@ use std::fmt::Write as _;
 
 use placet_model::Principal;
 
+use crate::subjects;
+use crate::words::Word;
+
 /// Somebody who has a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
@@ -21,8 +24,10 @@ pub struct Person {
 pub enum Does {
     /// Reads and decides what is in their inbox.
     Decide,
-    /// As well follows runs live.
+    /// As well follows runs live, and looks at connections.
     DecideAndFollow,
+    /// As well does with connections what operators do.
+    Operate,
     /// Drafts actions, and never votes.
     Act,
 }
@@ -68,9 +73,13 @@ const SERVICES: [&str; 6] = [
     "placet.v1.act.*.withdraw",
 ];
 /// What the engine may ask the servers themselves: whether they sync what they acknowledge.
-const SYSTEM: &str = crate::subjects::SERVER_JETSTREAM;
-const STREAMS: [&str; 3] =
-    ["placet.v1.inbox.*.event", "placet.v1.act.*.event", "placet.v1.trace.>"];
+const SYSTEM: &str = subjects::SERVER_JETSTREAM;
+const STREAMS: [&str; 4] = [
+    "placet.v1.inbox.*.event",
+    "placet.v1.act.*.event",
+    "placet.v1.integrations.*.event",
+    "placet.v1.trace.>",
+];
 
 impl ServerConfig {
     /// The configuration file.
@@ -122,9 +131,15 @@ impl ServerConfig {
         let mut hear = vec![format!("_INBOX_{key}.>"), inbox("event")];
         let publish = match does {
             Does::Decide => deciding(),
-            Does::DecideAndFollow => {
+            Does::DecideAndFollow | Does::Operate => {
                 hear.push(format!("placet.v1.trace.{}.>", self.project));
-                deciding()
+                let operates = *does == Does::Operate;
+                if operates {
+                    hear.push(format!("placet.v1.integrations.{name}.event"));
+                }
+                let words = Word::ALL.into_iter().filter(|word| operates || word.is_reading());
+                let words = words.map(|word| subjects::integrations(name.as_str(), word));
+                deciding().into_iter().chain(words).collect()
             }
             Does::Act => {
                 let act = format!("placet.v1.act.{name}");
@@ -145,9 +160,11 @@ impl ServerConfig {
     }
 }
 
-fn exports() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let services = SERVICES.iter().map(|subject| ("service", *subject));
-    services.chain(STREAMS.iter().map(|subject| ("stream", *subject)))
+fn exports() -> impl Iterator<Item = (&'static str, String)> {
+    let words = Word::ALL.into_iter().map(|word| subjects::integrations("*", word));
+    let services = SERVICES.iter().map(|subject| (*subject).to_owned()).chain(words);
+    let streams = STREAMS.iter().map(|subject| ("stream", (*subject).to_owned()));
+    services.map(|subject| ("service", subject)).chain(streams)
 }
 
 fn line(text: &mut String, line: &str) {
@@ -178,7 +195,8 @@ mod tests {
             engine: "<engine>".to_owned(),
             people: vec![
                 person("ana", Does::Decide),
-                person("wendy", Does::DecideAndFollow),
+                person("eve", Does::DecideAndFollow),
+                person("wendy", Does::Operate),
                 person("robot", Does::Act),
             ],
         };

@@ -1,4 +1,5 @@
-//! The inbox service: `placet.v1.inbox.<user>.{list,get,decide,stats}`, request and reply.
+//! The inbox service: `placet.v1.inbox.<user>.{list,get,decide,stats}`, request and reply; beside it what agents
+//! ask for, and the words of a connection's life.
 //!
 //! The user is a part of the subject, and the server's permissions say who may publish there; whatever else a request
 //! claims about its sender is ignored. The handler answers only after the commit, so a reply means that it is on disk. A
@@ -14,6 +15,7 @@ use async_nats::{Client, HeaderMap};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::{BoxStream, SelectAll};
+use placet_model::decision::Assurance;
 use placet_model::{Principal, code};
 use serde_json::{Map, Value, json};
 use tokio::sync::{Semaphore, watch};
@@ -27,6 +29,7 @@ use crate::subjects::{
     INBOX_GET, INBOX_LIST, INBOX_STATS, QUEUE_GROUP, SERVICE, Token,
 };
 use crate::trace::{self, Trace};
+use crate::words::Word;
 
 /// Requests that are worked on at a time. They wait for the one writer of the log, so more would only wait longer; what
 /// comes on top waits in the subscription, and beyond its capacity the sender tries again.
@@ -50,10 +53,12 @@ pub enum Verb {
     Act,
     /// `{decision, reason?}` → `{position, state}`.
     Withdraw,
+    /// What operators do with connections.
+    Integrations(Word),
 }
 
 /// One request, parsed as far as NATS goes.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct InboxRequest {
     /// Whose inbox: the subject's `<user>`.
     pub user: Principal,
@@ -67,6 +72,16 @@ pub struct InboxRequest {
     pub body: Map<String, Value>,
 }
 
+impl fmt::Debug for InboxRequest {
+    /// Without the body, which may hold a credential or what people have written.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InboxRequest")
+            .field("user", &self.user)
+            .field("verb", &self.verb)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A lawful no.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InboxRefusal {
@@ -78,13 +93,44 @@ pub struct InboxRefusal {
     pub detail: String,
 }
 
-type Answer = Pin<Box<dyn Future<Output = Result<Value, InboxRefusal>> + Send>>;
+/// Who does the words of a connection's life.
+pub type Operate = Arc<dyn Fn(Operation) -> Answer + Send + Sync>;
+
+/// A word of a connection's life, from somebody of whom the server has said who it is.
+#[derive(Clone, PartialEq)]
+pub struct Operation {
+    /// Who asks.
+    pub user: Principal,
+    /// How sure that is.
+    pub assurance: Assurance,
+    /// The same id asks for the same answer.
+    pub request_id: Option<String>,
+    /// What is asked.
+    pub word: Word,
+    /// The JSON object of the request.
+    pub body: Map<String, Value>,
+}
+
+impl fmt::Debug for Operation {
+    /// Without the body, which may hold a credential.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Operation")
+            .field("user", &self.user)
+            .field("word", &self.word)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An answer on its way.
+pub type Answer = Pin<Box<dyn Future<Output = Result<Value, InboxRefusal>> + Send>>;
 
 /// What somebody is told about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum About {
     /// Their inbox changed.
     Inbox,
+    /// A connection has come to stand otherwise.
+    Integration,
     /// What an agent has asked for has come to an end.
     Action,
 }
@@ -169,14 +215,7 @@ impl Serving {
             .await
             .map_err(Error::unavailable(doing))?;
         let mut requests = SelectAll::new();
-        for (name, subject, verb) in [
-            ("list", INBOX_LIST, Verb::List),
-            ("get", INBOX_GET, Verb::Get),
-            ("decide", INBOX_DECIDE, Verb::Decide),
-            ("stats", INBOX_STATS, Verb::Stats),
-            ("act", subjects::ACT, Verb::Act),
-            ("withdraw", subjects::ACT_WITHDRAW, Verb::Withdraw),
-        ] {
+        for (name, subject, verb) in endpoints() {
             let endpoint = service
                 .endpoint_builder()
                 .name(name)
@@ -196,6 +235,7 @@ impl Serving {
             let user = Token::parse(user.as_str()).ok()?;
             let subject = match about {
                 About::Inbox => subjects::inbox_event(&user),
+                About::Integration => subjects::integrations_event(&user),
                 About::Action => subjects::act_event(&user),
             };
             Some((subject, body))
@@ -231,6 +271,24 @@ impl Serving {
             );
         }
     }
+}
+
+/// Name, subject and verb of all that is answered.
+fn endpoints() -> impl Iterator<Item = (String, String, Verb)> {
+    let inbox = [
+        ("list", INBOX_LIST, Verb::List),
+        ("get", INBOX_GET, Verb::Get),
+        ("decide", INBOX_DECIDE, Verb::Decide),
+        ("stats", INBOX_STATS, Verb::Stats),
+        ("act", subjects::ACT, Verb::Act),
+        ("withdraw", subjects::ACT_WITHDRAW, Verb::Withdraw),
+    ];
+    let inbox = inbox.map(|(name, subject, verb)| (name.to_owned(), subject.to_owned(), verb));
+    let words = Word::ALL.map(|word| {
+        let name = format!("integrations-{}", word.text());
+        (name, subjects::integrations("*", word), Verb::Integrations(word))
+    });
+    inbox.into_iter().chain(words)
 }
 
 struct Desk {

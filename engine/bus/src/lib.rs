@@ -25,13 +25,17 @@ pub mod service;
 mod stream;
 pub mod subjects;
 mod trace;
+pub mod words;
 
 pub use client::{ClientError, InboxClient, check_address};
 pub use durability::Syncs;
 pub use error::Refusal;
 pub use identity::Sender;
-pub use inbox::{About, Inbox, InboxRefusal, InboxRequest, Notice, Verb};
+pub use inbox::{
+    About, Answer, Inbox, InboxRefusal, InboxRequest, Notice, Operate, Operation, Verb,
+};
 pub use outbox::{EventSource, OutboxMessage};
 pub use seed::Seed;
 pub use service::{Bus, Options, Status};
 pub use trace::Trace;
+pub use words::Word;

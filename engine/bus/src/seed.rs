@@ -5,7 +5,7 @@ use std::fmt;
 
 use nkeys::{KeyPair, KeyPairType};
 use placet_model::nkey::UserKey;
-use placet_model::signed::{DecisionDocument, Draft, text_of};
+use placet_model::signed::{DecisionDocument, Draft, RequestDocument, RequestDraft, text_of};
 use serde_json::{Map, Value, json};
 
 /// The seed of a user nkey (`SU…`).
@@ -75,6 +75,22 @@ impl Seed {
             envelope.insert("reason_salt".to_owned(), json!(text_of(salt)));
         }
         Ok(envelope)
+    }
+
+    /// The envelope of a request; `body` travels beside the document.
+    ///
+    /// # Errors
+    /// Where the parts make no document, in words.
+    pub fn sign_request(&self, draft: RequestDraft<'_>) -> Result<Map<String, Value>, String> {
+        let body = draft.body.clone();
+        let document = RequestDocument::new(draft).map_err(|error| error.to_string())?;
+        let signature = self.pair.sign(document.message().as_bytes());
+        let signature = signature.map_err(|error| error.to_string())?;
+        Ok(Map::from_iter([
+            ("document".to_owned(), document.to_value()),
+            ("signature".to_owned(), json!(text_of(&signature))),
+            ("body".to_owned(), body),
+        ]))
     }
 }
 

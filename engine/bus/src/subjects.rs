@@ -8,6 +8,7 @@ use std::fmt;
 use placet_model::RunId;
 
 use crate::inbox::Verb;
+use crate::words::Word;
 
 /// Header: place of the event in the log, in decimal.
 pub const HEADER_POSITION: &str = "Placet-Seq";
@@ -125,8 +126,19 @@ pub fn inbox_request(user: &Token, verb: Verb) -> String {
         Verb::Stats => INBOX_STATS,
         Verb::Act => ACT,
         Verb::Withdraw => ACT_WITHDRAW,
+        Verb::Integrations(word) => return integrations(user.as_str(), word),
     };
     pattern.replace('*', user.as_str())
+}
+
+/// Where a word of a connection's life is asked for: `placet.v1.integrations.<user>.<word>`.
+pub fn integrations(user: &str, word: Word) -> String {
+    format!("placet.v1.integrations.{user}.{}", word.text())
+}
+
+/// Where an operator is told that a connection has come to stand otherwise.
+pub fn integrations_event(user: &Token) -> String {
+    format!("placet.v1.integrations.{user}.event")
 }
 
 /// Where a user is told that their inbox changed.
@@ -139,10 +151,10 @@ pub fn trace(project: &Token, run: RunId) -> String {
     format!("placet.v1.trace.{project}.{run}")
 }
 
-/// The user of an inbox subject, or the agent of one that asks for an action: the fourth part.
+/// The user of a subject on which something is asked for: the fourth part.
 pub fn inbox_user(subject: &str) -> Option<&str> {
-    let inbox = subject.strip_prefix("placet.v1.inbox.");
-    inbox.or_else(|| subject.strip_prefix("placet.v1.act."))?.split('.').next()
+    let kinds = ["placet.v1.inbox.", "placet.v1.act.", "placet.v1.integrations."];
+    kinds.iter().find_map(|kind| subject.strip_prefix(kind))?.split('.').next()
 }
 
 /// Where an agent is told what has become of what it asked for.

@@ -34,7 +34,12 @@ enum Command {
         name: String,
         #[arg(long)]
         json: bool,
+        /// How its calls can go in the sandbox, for `placet run --scenario`
+        #[arg(long)]
+        scenarios: bool,
     },
+    /// The manifest's JSON Schema, for editors
+    Schema,
     /// Write a manifest and its schemas from an API's description (`OpenAPI` 3.0, 3.1, Swagger 2.0)
     Import(import::Args),
     #[command(external_subcommand)]
@@ -45,17 +50,27 @@ pub(crate) async fn run(args: Args) -> Result<Exit> {
     if let Command::Import(args) = args.command {
         return import::run(args).await;
     }
+    if matches!(args.command, Command::Schema) {
+        let schema = placet_schemas::embedded(placet_schemas::MANIFEST);
+        out::data(schema.expect("the manifest's schema ships with the binary").trim_end())?;
+        return Ok(Exit::Done);
+    }
     let adapters = Project::of(Path::new("."))?.adapters()?;
     match args.command {
         Command::List { table: true, .. } => {
             out::data(placet_adapters::table::markdown(&adapters, None).trim_end())?;
         }
         Command::List { json, .. } => list(&adapters, json)?,
-        Command::Show { name, json } => show(&adapters, &name, json)?,
-        Command::Import(_) => unreachable!("it is done above, as it needs no adapters that load"),
+        Command::Show { name, json, scenarios: true } => scenarios(&adapters, &name, json)?,
+        Command::Show { name, json, .. } => show(&adapters, &name, json)?,
+        Command::Import(_) | Command::Schema => {
+            unreachable!("it is done above, as it needs no adapters that load")
+        }
         Command::Later(words) => {
             let word = words.first().map_or("", String::as_str);
-            return Err(invalid(format!("adapters {word} is not built yet: list, show or import")));
+            return Err(invalid(format!(
+                "adapters {word} is not built yet: list, show, schema or import"
+            )));
         }
     }
     Ok(Exit::Done)
@@ -120,6 +135,25 @@ fn reversibility(operation: &Operation) -> Value {
 /// What its provider allows within a time.
 fn limits(operation: &Operation) -> Vec<String> {
     operation.limits().iter().map(ToString::to_string).collect()
+}
+
+/// The scenarios of a provider's operations, or of one operation.
+fn scenarios(adapters: &Adapters, name: &str, json: bool) -> Result<()> {
+    let operations: Vec<&Operation> = match (adapters.manifest(name), adapters.operation(name)) {
+        (Some(manifest), _) => manifest.operations().values().map(|one| &**one).collect(),
+        (None, Some(operation)) => vec![&**operation],
+        (None, None) => {
+            let words = format!("there is no provider or operation {name}: placet adapters list");
+            return Err(invalid(words));
+        }
+    };
+    let named = operations.into_iter().flat_map(crate::scenarios::of_operation);
+    if json {
+        let named: Vec<Value> = named.map(|named| named.to_json()).collect();
+        return out::json(&json!({ "scenarios": named }));
+    }
+    let rows: Vec<Vec<String>> = named.map(|named| vec![named.name, named.says]).collect();
+    out::table(&["SCENARIO", "WHAT HAPPENS"], &rows)
 }
 
 fn show(adapters: &Adapters, name: &str, json: bool) -> Result<()> {

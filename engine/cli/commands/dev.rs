@@ -6,7 +6,7 @@ pub(super) mod proposals;
 
 use crate::commands::init;
 use crate::commands::run::ModeArg;
-use crate::commands::running::{Nats, Stop, bus, until_stopped};
+use crate::commands::running::{Nats, Stop, bus, operate, until_stopped};
 use crate::compose::{self, LostVault, Place, Reach, Running, Setup};
 use crate::exit::{Exit, invalid, refused};
 use crate::link::{self, DEFAULT_URL};
@@ -136,9 +136,11 @@ async fn serve(
     handle.run_schedules().await.map_err(|error| refused(&error))?;
     drop(tokio::spawn(Box::pin(handle.clone().keep_retention())));
     let (stop, stopped) = oneshot::channel::<()>();
+    let nats = nats(args, handle);
+    let operate = operate(&server, nats.as_ref().map(|nats| nats.url.as_str()));
     let server = tokio::spawn(server.run(async move { drop(stopped.await) }));
-    let inbox = || Some(Inbox::of(handle, Assurance::Transport));
-    let bus = nats(args, handle).map(|nats| bus(nats, handle, (inbox(), told))).transpose()?;
+    let inbox = || Some(Inbox::operated(handle, Assurance::Transport, operate));
+    let bus = nats.map(|nats| bus(nats, handle, (inbox(), told))).transpose()?;
     out::data(&format!("{url}/login?token={}", login.expose()))?;
     welcome(&Welcome { dir, place, token_file: &token_file, url: &url, handle, mode, workflows })?;
     let exit = until_stopped(handle, Some(proposals), asked).await?;

@@ -63,6 +63,12 @@ enum Command {
     Rotate(Rotate),
     /// Set where it may be used; without options: the whole project
     Scope(Scope),
+    /// Read now what came to it since the last time
+    Sync {
+        name: String,
+        #[arg(long)]
+        json: bool,
+    },
     /// What its provider posts here: show it, ask for it (on), have it taken away (off)
     Hooks(hooks::Hooks),
 }
@@ -179,6 +185,7 @@ async fn act(link: &Link, command: Command) -> Result<Exit> {
         Command::Uses { name, json } => life::uses(link, &name, json).await?,
         Command::Rotate(rotate) => rotated(link, rotate).await?,
         Command::Scope(scope) => scoped(link, scope).await?,
+        Command::Sync { name, json } => hooks::sync(link, &name, json).await?,
         Command::Hooks(hooks) => hooks::run(link, hooks).await?,
         Command::Enable { name } => set(link, &name, "enable").await?,
         Command::Disable { name } => set(link, &name, "disable").await?,

@@ -75,7 +75,9 @@ fn person(row: &Value) -> Option<Person> {
     let has = |wanted: &[&str]| roles.iter().any(|role| wanted.iter().any(|word| role == word));
     let does = if row["kind"] == "agent" || has(&["agent"]) {
         Does::Act
-    } else if has(&["author", "operator", "auditor", "admin"]) {
+    } else if has(&["operator", "admin"]) {
+        Does::Operate
+    } else if has(&["author", "auditor"]) {
         Does::DecideAndFollow
     } else {
         Does::Decide

@@ -1,6 +1,8 @@
 //! `placet run`: one run in process. It takes the real path (deploy, draft, request, vote, claim,
 //! attempt) on data of its own; in sandbox mode no socket is opened and the clock is virtual.
 
+mod scenario;
+
 use crate::commands::check::{Surroundings, sandbox_integrations};
 use crate::compose::{self, LostVault, Place, Reach, Running, Setup};
 use crate::documents::{self, Urls};
@@ -20,7 +22,7 @@ use placet_log::KeyPlace;
 use placet_model::decision::DecisionState;
 use placet_model::draft::Mode;
 use placet_model::plan::{Plan, TaskKind, TaskList};
-use placet_model::{AttemptId, Digest, RunId};
+use placet_model::{AttemptId, Digest, Event, Revision, RunId, StreamId};
 use placet_projections::{DecisionRow, OrderedBy, RunStatus, Views, WaitingFor};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -58,6 +60,14 @@ pub(crate) struct Args {
     /// A target that may be loopback and plain http
     #[arg(long, value_name = "HOST:PORT")]
     egress_allow: Vec<String>,
+    /// How the world behaves: a file, one of the project's, or one of a manifest
+    /// (`placet adapters show PROVIDER --scenarios`); who is not in it approves
+    #[arg(
+        long,
+        value_name = "NAME|FILE",
+        conflicts_with_all = ["resume", "data", "egress_allow", "approve"]
+    )]
+    scenario: Option<String>,
     /// Go on with a run that waits
     #[arg(long, value_name = "RUN")]
     resume: Option<RunId>,
@@ -90,6 +100,13 @@ pub(crate) async fn run(args: Args) -> Result<Exit> {
         (None, Some(data)) => Project::of_data(data)?,
         (None, None) => Project::of(Path::new("."))?,
     };
+    if let (Some(name), Some(file)) = (&args.scenario, &args.file) {
+        if args.mode == ModeArg::Live {
+            return Err(invalid("a scenario is played in the sandbox: there is none in live mode"));
+        }
+        let input = input(args.input.as_deref())?;
+        return scenario::run(&args, (project, file), (name, input)).await;
+    }
     project.config.egress_allow.extend(args.egress_allow.iter().cloned());
     let reach = reach(&args, &project.config.egress_allow)?;
     let work = match &args.file {
@@ -141,13 +158,17 @@ async fn go(args: &Args, project: Project, work: Work, home: &Home, reach: Reach
     if mode == Mode::Sandbox && log.head().get() == 0 {
         compose::mark_virtual(&home.place().data)?;
     }
+    let seed = match &work {
+        Work::Fresh(..) => args.seed,
+        Work::Resumed(run) => seed_of(&log, *run)?.unwrap_or(args.seed),
+    };
     let setup = Setup {
         project: &project,
         adapters: project.adapters()?,
         place: home.place(),
         mode,
         clock,
-        seed: args.seed,
+        seed,
         reach,
         lost_vault: LostVault::Refuse,
     };
@@ -155,6 +176,15 @@ async fn go(args: &Args, project: Project, work: Work, home: &Home, reach: Reach
     let ended = drive(args, &project, work, &running).await;
     running.stop().await?;
     ended
+}
+
+/// The seed with which a run was started: the sandbox answers on as it did before.
+fn seed_of(log: &placet_log::Log, run: RunId) -> Result<Option<u64>> {
+    let first = log.read()?.stream(&StreamId::Run(run), Revision::START).next().transpose()?;
+    Ok(first.and_then(|first| match first.event {
+        Event::RunStarted(body) => Some(body.seed),
+        _ => None,
+    }))
 }
 
 async fn drive(args: &Args, project: &Project, work: Work, running: &Running) -> Result<Ended> {
@@ -182,9 +212,14 @@ async fn drive(args: &Args, project: &Project, work: Work, running: &Running) ->
     if !args.json {
         out::data(&view::trace::text(&report, Stream::Out))?;
     }
+    Ok(Ended { run, exit, report: kept(&report) })
+}
+
+/// What of a run's report is told.
+fn kept(report: &Value) -> Value {
     let kept = ["run", "status", "output", "error", "trace"];
-    let report = kept.map(|key| (key.to_owned(), report[key].clone())).into_iter().collect();
-    Ok(Ended { run, exit, report: Value::Object(report) })
+    let kept = kept.map(|key| (key.to_owned(), report[key].clone()));
+    Value::Object(kept.into_iter().collect())
 }
 
 /// Applies policy and integrations to fresh data, deploys, starts.

@@ -5,10 +5,16 @@ use crate::exit::{Exit, invalid};
 use crate::out;
 use anyhow::Result;
 use placet_bus::subjects::Token as Subject;
-use placet_bus::{Bus, EventSource, Inbox, Options, Status, Syncs};
+use placet_bus::{
+    Bus, EventSource, Inbox, InboxRefusal, Operate, Operation, Options, Status, Syncs,
+};
+use placet_executor::inbox::Problem;
 use placet_executor::{Handle, Notice};
+use placet_server::Server;
+use placet_server::words::{Carries, Request};
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
@@ -38,6 +44,33 @@ pub(crate) fn bus(
     let bus = Bus::start(options, EventSource::of(handle.log()), inbox);
     tokio::spawn(tell_status(bus.status(), told));
     Ok(bus)
+}
+
+/// What comes over NATS about connections goes to the server's own functions.
+pub(crate) fn operate(server: &Server, url: Option<&str>) -> Operate {
+    let desk = server.desk(carries(url.unwrap_or_default()));
+    Arc::new(move |asked: Operation| {
+        let desk = desk.clone();
+        Box::pin(async move {
+            let Operation { user, assurance, request_id, word, body } = asked;
+            let request = Request { user, assurance, repeat: request_id, word: word.text(), body };
+            desk.ask(request).await.map_err(|problem| {
+                let Problem { code, title, detail } = problem;
+                InboxRefusal { code, title, detail }
+            })
+        })
+    })
+}
+
+/// Whether others can read what goes to the server.
+fn carries(url: &str) -> Carries {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("nats", url));
+    let place = rest.rsplit_once('@').map_or(rest, |(_login, place)| place);
+    let host = place.rsplit_once(':').map_or(place, |(host, _port)| host);
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let is_here = host == "localhost"
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    if is_here || matches!(scheme, "tls" | "wss") { Carries::Secrets } else { Carries::NoSecrets }
 }
 
 /// Says each thing once, until the server has been away: a stream that is refused is looked at
@@ -131,6 +164,32 @@ pub(crate) async fn until_stopped(
                     return Ok(Exit::Negative);
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_credential_goes_to_a_server_here_or_over_tls() {
+        for url in [
+            "nats://127.0.0.1:4222",
+            "nats://u:p@localhost:4222",
+            "nats://[::1]:4222",
+            "tls://n.example:4222",
+        ] {
+            assert_eq!(carries(url), Carries::Secrets, "{url}");
+        }
+        for url in [
+            "nats://n.example:4222",
+            "nats://10.0.0.7",
+            "n.example",
+            "nats://127.0.0.1@n.example:4222",
+            "ws://n.example",
+        ] {
+            assert_eq!(carries(url), Carries::NoSecrets, "{url}");
         }
     }
 }

@@ -2,7 +2,7 @@
 //! be signed, and files of the project only propose: nothing is applied by itself (GATE.md §8, §9).
 //! What is missing is said before anything starts.
 
-use crate::commands::running::{Nats, Stop, bus, until_stopped};
+use crate::commands::running::{Nats, Stop, bus, operate, until_stopped};
 use crate::compose::{self, LostVault, Place, Reach, Running, Setup};
 use crate::exit::{Exit, invalid, refused};
 use crate::project::{CONFIG_FILE, Project};
@@ -110,8 +110,9 @@ async fn serve(
     handle.run_schedules().await.map_err(|error| refused(&error))?;
     drop(tokio::spawn(Box::pin(handle.clone().keep_retention())));
     let (stop, stopped) = oneshot::channel::<()>();
+    let operate = operate(&server, nats.as_ref().map(|nats| nats.url.as_str()));
     let server = tokio::spawn(server.run(async move { drop(stopped.await) }));
-    let inbox = || Some(Inbox::of(handle, Assurance::Transport));
+    let inbox = || Some(Inbox::operated(handle, Assurance::Transport, operate));
     let bus = nats.map(|nats| bus(nats, handle, (inbox(), told))).transpose()?;
     out::data(&url)?;
     tell(handle)?;

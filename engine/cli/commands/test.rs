@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 const TEST_TIME_MAX: Duration = Duration::from_mins(1);
 
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Args {
     /// The project's folder, or one test file
     #[arg(value_name = "DIR")]
@@ -41,12 +42,19 @@ pub(crate) struct Args {
     /// Print the JSON Schema of test files, for editors
     #[arg(long, exclusive = true)]
     schema: bool,
+    /// Print the JSON Schema of scenario files, for editors
+    #[arg(long, exclusive = true)]
+    scenario_schema: bool,
 }
 
 pub(crate) async fn run(args: Args) -> Result<Exit> {
     if args.schema {
         let schema = placet_schemas::embedded(placet_schemas::TEST);
         out::data(schema.context("the schema of test files ships with the binary")?.trim_end())?;
+        return Ok(Exit::Done);
+    }
+    if args.scenario_schema {
+        out::data(&format!("{:#}", crate::scenarios::schema()?))?;
         return Ok(Exit::Done);
     }
     let begun = Instant::now();

@@ -1,11 +1,15 @@
 //! The providers of a test: first what the test has written down, then the sandbox. No way out.
 
-use placet_adapters::{Call, Performing, Response, Transport};
-use placet_language::test_file::{Reply, ScriptedAnswer, Spanned};
-use placet_sandbox::Sandbox;
+use placet_adapters::{Call, OfRun, Performing, Response, Transport};
+use placet_executor::Clock;
+use placet_language::test_file::{
+    CallTurn, Reply, ScriptedAnswer, ScriptedCall, Spanned, TestCase,
+};
+use placet_sandbox::{Rule, Sandbox, Turn};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 /// A sandbox that gives scripted answers first, each once, in order.
 #[derive(Debug)]
@@ -16,8 +20,12 @@ pub(crate) struct Answers {
 }
 
 impl Answers {
-    pub(crate) fn new(seed: u64, scripted: Vec<Spanned<ScriptedAnswer>>) -> Self {
-        Self { sandbox: Sandbox::new(seed), scripted, used: Mutex::default() }
+    pub(crate) fn new(seed: u64, test: &TestCase, clock: &Clock) -> Self {
+        let clock = clock.clone();
+        let sandbox = Sandbox::new(seed).with_clock(Box::new(move |at| clock.advance_to(at)));
+        let sandbox =
+            test.calls.iter().fold(sandbox, |sandbox, call| sandbox.with_rule(rule(call)));
+        Self { sandbox, scripted: test.answers.clone(), used: Mutex::default() }
     }
 
     /// Places of the answers that nothing has asked for.
@@ -43,8 +51,12 @@ impl Answers {
 
 impl Transport for Answers {
     fn perform(&self, call: Call) -> Performing<'_> {
+        self.sandbox.perform(call)
+    }
+
+    fn perform_of(&self, of: OfRun, call: Call) -> Performing<'_> {
         match self.next_for(&call) {
-            None => self.sandbox.perform(call),
+            None => self.sandbox.perform_of(of, call),
             Some(Reply::Error(name)) => {
                 let told = Sandbox::new(0).with_error(call.operation.name(), &name.value);
                 Box::pin(async move { told.perform(call).await })
@@ -55,6 +67,24 @@ impl Transport for Answers {
             }
         }
     }
+}
+
+fn rule(call: &Spanned<ScriptedCall>) -> Rule {
+    let call = &call.value;
+    Rule {
+        operation: call.operation.as_ref().map(|name| name.value.clone()),
+        call: call.call,
+        turn: match &call.turn {
+            CallTurn::Error(name) => Turn::Error(name.value.clone()),
+            CallTurn::Latency(time) => Turn::Latency(millis(*time)),
+            CallTurn::ApplyThenTimeout => Turn::ApplyThenTimeout,
+            CallTurn::Malformed => Turn::Malformed,
+        },
+    }
+}
+
+fn millis(time: placet_model::Duration) -> Duration {
+    Duration::from_millis(u64::try_from(time.approximate_millis()).unwrap_or(0))
 }
 
 fn response(status: u16, mut headers: Vec<(String, String)>, body: Option<&Value>) -> Response {

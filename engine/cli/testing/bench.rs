@@ -53,7 +53,7 @@ impl Bench {
             .cache_bytes(CACHE_BYTES)
             .projector(Projections::new());
         let clock = test.start_at.map_or_else(Clock::virtual_start, Clock::virtual_at);
-        let answers = Arc::new(Answers::new(seed, test.answers.clone()));
+        let answers = Arc::new(Answers::new(seed, test, &clock));
         let sandbox: Arc<dyn Transport> = Arc::<Answers>::clone(&answers);
         let parts = Parts {
             log: Log::open(options)?,

@@ -150,6 +150,15 @@ fn names(
     workflow: &Workflow,
     ground: &Ground,
 ) -> Vec<Diagnostic> {
+    with_known(workflow, ground, |known| file.check_names(source, known))
+}
+
+/// What there is for a file that is about this workflow.
+pub(crate) fn with_known<T>(
+    workflow: &Workflow,
+    ground: &Ground,
+    check: impl FnOnce(&Known<'_>) -> T,
+) -> T {
     let manifests = ground.adapters.manifests();
     let operations = manifests.values().flat_map(|manifest| manifest.operations());
     let operations = operations.map(|(name, operation)| {
@@ -161,7 +170,7 @@ fn names(
         people: &ground.policy.principals.keys().map(ToString::to_string).collect(),
         providers: &manifests.keys().cloned().collect(),
     };
-    file.check_names(source, &known)
+    check(&known)
 }
 
 /// The tested workflow and what is found in it; the message is about the path.
@@ -171,9 +180,18 @@ fn workflow(
     ground: &Ground,
 ) -> Result<(Option<Workflow>, Vec<Found>), String> {
     let path = joined(folder, Path::new(&file.workflow.value));
-    let surroundings = surroundings(&file.integrations, ground);
-    let source = project::read(&path).map_err(|error| error.to_string())?;
-    let checked = check(&surroundings, &source, (&path, &ground.project));
+    workflow_at(&path, &file.integrations, ground)
+}
+
+/// The workflow of this file and what is found in it; the message is about the path.
+pub(crate) fn workflow_at(
+    path: &Path,
+    integrations: &BTreeMap<String, Spanned<String>>,
+    ground: &Ground,
+) -> Result<(Option<Workflow>, Vec<Found>), String> {
+    let surroundings = surroundings(integrations, ground);
+    let source = project::read(path).map_err(|error| error.to_string())?;
+    let checked = check(&surroundings, &source, (path, &ground.project));
     let text = source.text().to_owned();
     let found = vec![Found { source, diagnostics: checked.diagnostics }];
     let Some(plan) = checked.plan else { return Ok((None, found)) };

@@ -131,6 +131,28 @@ pub(crate) async fn cast(
     Ok(None)
 }
 
+/// Whoever may approves, until the request is settled. The failure says why it is not.
+pub(crate) async fn approve(
+    bench: &Bench,
+    row: &DecisionRow,
+    test: &TestCase,
+) -> Result<Option<Failure>> {
+    let (verdict, by) = (ScriptedVerdict::Approve, vec![]);
+    let scripted = ScriptedVote { verdict, by, reason: None, with: None, refused: None };
+    for voter in electors(bench, row) {
+        match bench.handle().vote(ballot(bench, row, &scripted, &voter)).await {
+            Ok(receipt) if receipt.state != DecisionState::Requested => return Ok(None),
+            Ok(_) => {}
+            Err(error) => {
+                let Problem { code, title, .. } = Problem::from(&error);
+                let message = format!("the vote of {voter} is refused: {code} {title}");
+                return Ok(Some(Failure::new("decisions", test.name.span, message)));
+            }
+        }
+    }
+    unexpected(bench, row, test).map(Some)
+}
+
 fn voters(
     bench: &Bench,
     row: &DecisionRow,

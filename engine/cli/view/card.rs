@@ -78,6 +78,11 @@ fn head(card: &Value, stream: Stream, lines: &mut Vec<String>) {
         lines.push(format!("  by        {asked}, channel {}", one_line(channel)));
     }
     lines.push(format!("  mode      {}", mode(card)));
+    if let Some(words) = card["money"]["words"].as_str() {
+        let way = if card["money"]["direction"] == "in" { "comes in" } else { "goes out" };
+        let words = stream.paint(Tone::Strong, &format!("{} {way}", one_line(words)));
+        lines.push(format!("  money     {words}"));
+    }
     lines.push(format!("  for       {} of {}", word(card, "requester"), word(card, "workflow")));
     lines.push(format!("  task      {} {}", word(card, "task"), word(card, "run")));
     lines.push(format!("  decision  {} (draft revision {})", word(card, "id"), card["revision"]));

@@ -14,6 +14,9 @@ pub(crate) fn text(report: &Value, stream: Stream) -> String {
         word("mode"),
         painted(&word("status"), stream),
     )];
+    if report["held"].is_string() {
+        lines.push(format!("  held: {}", word("held")));
+    }
     for entry in report["trace"].as_array().into_iter().flatten() {
         lines.extend(task(entry, stream));
     }

@@ -43,7 +43,8 @@ use crate::run::{Branch, Detached, Phase, Run, RunFacts};
 use placet_model::decision::{DecisionState, VoidReason};
 use placet_model::event::run::{FaultFact, RunMigrated, RunStarted};
 use placet_model::{
-    Event, Iteration, PayloadRef, Revision, TaskPath, Timestamp, beside_event, lookup_event,
+    Event, Iteration, PayloadRef, Revision, TaskPath, Timestamp, attempt_event, beside_event,
+    lookup_event,
 };
 use std::sync::Arc;
 
@@ -131,14 +132,7 @@ impl Run {
             Event::StandingUsed(body) => self.standing_used(body),
             Event::VoteDelegated(body) => self.vote_delegated(body),
             Event::ApproversReminded(body) => self.approvers_reminded(body),
-            Event::AttemptStarted(body) => self.attempt_started(body, at),
-            Event::AttemptSucceeded(body) => self.attempt_succeeded(body),
-            Event::AttemptRefused(body) => self.attempt_refused(body),
-            Event::AttemptDeferred(body) => self.attempt_deferred(body),
-            Event::AttemptInDoubt(body) => {
-                self.attempt_in_doubt((body.attempt, body.try_number), body.evidence)
-            }
-            Event::AttemptReconciled(body) => self.attempt_reconciled(body),
+            attempt_event!() => self.attempted(event, at),
             lookup_event!() => self.looked_up(event),
             Event::IntegrationConnected(_)
             | Event::CredentialStored(_)

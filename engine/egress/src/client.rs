@@ -1,21 +1,23 @@
 //! reqwest's clients, for reads: one per reach and connect timeout, made when first needed. Gated calls
 //! have a connection each ([`once`](crate::once)).
 
+use crate::client_certificate::Pair;
 use crate::config::EgressConfig;
 use crate::destination::Reach;
 use crate::headers::{HEADER_LIST_BYTES_MAX, RESPONSE_HEADERS_MAX};
 use crate::resolver::{GuardedResolver, Lookup};
 use crate::timeouts::Timeouts;
-use reqwest::{Certificate, Client};
-use rustls::ClientConfig;
+use reqwest::{Certificate, Client, Identity};
+use rustls::client::WantsClientCert;
 use rustls::pki_types::CertificateDer;
+use rustls::{ClientConfig, ConfigBuilder};
 use rustls_platform_verifier::Verifier;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::Duration;
 
-/// Idle connections kept per host.
-const IDLE_PER_HOST: usize = 4;
+/// Idle connections kept per host: as many as one connection has turns there.
+const IDLE_PER_HOST: usize = 32;
 
 /// Which client a read needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,9 +74,18 @@ impl Clients {
         if let Some(client) = made.get(&kind) {
             return Ok(client.clone());
         }
-        let client = self.make(kind)?;
+        let client = self.make(kind, None)?;
         made.insert(kind, client.clone());
         Ok(client)
+    }
+
+    /// A client that shows a certificate of ours. It is kept nowhere: neither it nor its connections
+    /// are another call's.
+    ///
+    /// # Errors
+    /// As [`Clients::get`], and a key that does not fit its certificate.
+    pub(crate) fn showing(&self, kind: Kind, own: Identity) -> Result<Client, reqwest::Error> {
+        self.make(kind, Some(own))
     }
 
     /// Checks names as every client does.
@@ -89,27 +100,49 @@ impl Clients {
         if let Some(config) = made.get(&speaking) {
             return Ok(Arc::clone(config));
         }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let authorities = self.config.authorities.iter().cloned().map(CertificateDer::from);
-        let verifier = Verifier::new_with_extra_roots(authorities, Arc::clone(&provider))
-            .map_err(|error| error.to_string())?;
-        let mut config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| error.to_string())?
-            .dangerous() // the name of rustls for any verifier that is not its own
-            .with_custom_certificate_verifier(Arc::new(verifier))
-            .with_no_client_auth();
+        let mut config = self.judging()?.with_no_client_auth();
         config.alpn_protocols = speaking.offers();
         let config = Arc::new(config);
         made.insert(speaking, Arc::clone(&config));
         Ok(config)
     }
 
-    fn make(&self, kind: Kind) -> Result<Client, reqwest::Error> {
+    /// As [`Clients::tls`], for HTTP, showing a certificate of ours; it is kept nowhere.
+    ///
+    /// # Errors
+    /// `None` where the key is not the certificate's; else what the platform says.
+    pub(crate) fn tls_showing(
+        &self,
+        (chain, key): Pair,
+    ) -> Result<Option<Arc<ClientConfig>>, String> {
+        let Ok(mut config) = self.judging()?.with_client_auth_cert(chain, key) else {
+            return Ok(None);
+        };
+        config.alpn_protocols = Speaking::Http.offers();
+        Ok(Some(Arc::new(config)))
+    }
+
+    fn judging(&self) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, String> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let authorities = self.config.authorities.iter().cloned().map(CertificateDer::from);
+        let verifier = Verifier::new_with_extra_roots(authorities, Arc::clone(&provider))
+            .map_err(|error| error.to_string())?;
+        Ok(ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| error.to_string())?
+            .dangerous() // the name of rustls for any verifier that is not its own
+            .with_custom_certificate_verifier(Arc::new(verifier)))
+    }
+
+    fn make(&self, kind: Kind, own: Option<Identity>) -> Result<Client, reqwest::Error> {
         let resolver = self.resolver(kind.reach);
         let authorities = self.config.authorities.iter();
         let authorities = authorities.map(|der| Certificate::from_der(der));
-        Client::builder()
+        let builder = match own {
+            Some(own) => Client::builder().identity(own),
+            None => Client::builder(),
+        };
+        builder
             .tls_certs_merge(authorities.collect::<Result<Vec<_>, _>>()?)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())

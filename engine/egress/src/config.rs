@@ -1,6 +1,7 @@
 //! What the operator allows: the only way to reach anything that is not public https.
 
 use crate::timeouts::Timeouts;
+use crate::turns::TurnLimits;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
@@ -29,6 +30,8 @@ pub struct EgressConfig {
     pub read_hosts: Vec<String>,
     /// How long each stage of a call may take.
     pub timeouts: Timeouts,
+    /// How many calls are under way at once.
+    pub turns: TurnLimits,
 }
 
 impl Default for EgressConfig {
@@ -40,6 +43,7 @@ impl Default for EgressConfig {
             authorities: Vec::new(),
             read_hosts: Vec::new(),
             timeouts: Timeouts::default(),
+            turns: TurnLimits::default(),
         }
     }
 }

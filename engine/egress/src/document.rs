@@ -55,6 +55,7 @@ impl Egress {
             redirects: Redirects::Follow,
             timeout: TIMEOUT,
             bytes_max,
+            certificate: None,
         };
         let answer = self.run(&errand).await;
         let response =

@@ -10,6 +10,7 @@
 
 pub mod address;
 mod client;
+mod client_certificate;
 mod config;
 pub mod control;
 mod destination;
@@ -23,6 +24,7 @@ mod smtp;
 mod timeouts;
 mod tokens;
 mod transport;
+mod turns;
 
 pub use config::{EgressConfig, HostPort, ParseHostPortError};
 pub use destination::Refusal;
@@ -30,3 +32,4 @@ pub use document::DocumentError;
 pub use resolver::{Looking, Lookup, SystemLookup};
 pub use timeouts::Timeouts;
 pub use transport::Egress;
+pub use turns::TurnLimits;

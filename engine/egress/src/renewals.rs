@@ -11,6 +11,7 @@
 //!
 //! A renewal goes on when those who wait for it have run out of time: its answer must not be lost.
 
+use crate::smtp;
 use crate::transport::{Egress, Errand};
 use placet_adapters::oauth::{GrantError, GrantSpec, KeepGrants, KeptGrant, News};
 use placet_adapters::{Answer, CallIntegration, Cause, Failed, FilledRequest, Redirects};
@@ -90,7 +91,9 @@ impl Egress {
             Obtain::Ahead => self.in_hand(integration, spec).await?,
         };
         let answer = self.run(errand).await;
-        let refused = answer.as_ref().is_ok_and(|response| response.status == 401);
+        let refused = answer.as_ref().is_ok_and(|response| {
+            response.status == 401 || smtp::refuses_login(&errand.request.method, response)
+        });
         let Some(token) = token.filter(|token| refused && token.renewable) else { return answer };
         let slot = self.renewals.slot(integration);
         let mut slot = slot.lock().await;
@@ -99,8 +102,10 @@ impl Egress {
         }
         // a clock that was set back makes a token look younger than it is
         slot.refused = Some(token.generation);
-        let words = "the provider refused the token and so did nothing (status 401); it is renewed for \
-                     the next try";
+        let status = answer.as_ref().map_or(0, |response| response.status);
+        let words = format!(
+            "the provider refused the token and so did nothing (status {status}); it is renewed for the next try"
+        );
         Err(Failed::before(Cause::Connect, words))
     }
 
@@ -114,6 +119,7 @@ impl Egress {
         grant.over.is_some()
             || grant.refresh.is_none()
             || slot.lately().is_some()
+            || slot.is_new(&grant)
             || slot.need(&grant, spec, (keeper.now(), of)) == Need::None
     }
 
@@ -139,7 +145,8 @@ impl Egress {
             return Err(ended(of, over));
         }
         let renewable = grant.refresh.is_some();
-        if renewable && slot.need(&grant, spec, (keeper.now(), of)) == Need::Now {
+        let need = slot.need(&grant, spec, (keeper.now(), of));
+        if renewable && need == Need::Now && !slot.is_new(&grant) {
             let ended = || {
                 let words = "the token ended before the call began; it is renewed for the next try";
                 Failed::before(Cause::Connect, words)
@@ -274,6 +281,7 @@ impl Egress {
             redirects: Redirects::Never,
             timeout: TIMEOUT,
             bytes_max: ANSWER_BYTES_MAX,
+            certificate: None,
         };
         self.run_filled(&errand, request).await
     }
@@ -289,6 +297,19 @@ enum Need {
 }
 
 impl Slot {
+    /// Whether this process was given the token a moment ago: however short it lives, another one would
+    /// live no longer, and whoever waited for it uses it.
+    fn is_new(&self, grant: &KeptGrant) -> bool {
+        let good = grant.asking_since.is_none() && self.refused != Some(grant.generation);
+        let had = self.had_since.filter(|(generation, _)| *generation == grant.generation);
+        let is_over =
+            |had_for| grant.expires_at.is_some_and(|end| after(grant.issued_at, had_for) >= end);
+        good && had.is_some_and(|(_, since)| {
+            let had_for = since.elapsed();
+            had_for < PAUSE && !is_over(had_for)
+        })
+    }
+
     /// What a renewal has failed with so lately that nobody is asked again.
     fn lately(&self) -> Option<&Failed> {
         let (at, failed) = self.failed.as_ref()?;

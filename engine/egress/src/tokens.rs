@@ -225,6 +225,7 @@ impl Egress {
             redirects: Redirects::Never,
             timeout: limit,
             bytes_max: ANSWER_BYTES_MAX,
+            certificate: None,
         };
         let answer = self.run_filled(&errand, request).await;
         answer.map_err(|failed| {

@@ -1,6 +1,7 @@
 //! [`Egress`]: check, fill the holes, send once, read within bounds.
 
 use crate::client::{Clients, Kind, Speaking};
+use crate::client_certificate;
 use crate::config::EgressConfig;
 use crate::destination::{Destination, Reach, Source};
 use crate::failure::failed;
@@ -11,15 +12,19 @@ use crate::resolver::{GuardedResolver, Lookup, SystemLookup};
 use crate::smtp;
 use crate::timeouts::Clock;
 use crate::tokens::{self, Tokens, WithTokens};
+use crate::turns::{self, Turns};
+use placet_adapters::manifest::ClientCertificate;
 use placet_adapters::{
     Answer, Call, CallIntegration, Cause, Failed, FillHoles, FilledRequest, Operation, Performing,
-    Preparing, Redirects, Response, SecretText, Stage, Transport, fill, oauth,
+    Preparing, Redirects, Response, SecretText, Stage, Transport, Turn, Waiting, fill, oauth,
 };
 use placet_model::Timestamp;
 use placet_model::request::PreparedRequest;
 use reqwest::header::{AUTHORIZATION, COOKIE, HeaderMap, LOCATION};
 use reqwest::{Client, Method, StatusCode};
+use rustls::ClientConfig;
 use std::collections::BTreeMap;
+use std::future::ready;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -34,6 +39,7 @@ pub struct Egress {
     holes: Arc<dyn FillHoles>,
     pub(crate) kept_tokens: Arc<Tokens>,
     pub(crate) renewals: Arc<Renewals>,
+    turns: Arc<Turns>,
 }
 
 impl Egress {
@@ -50,7 +56,9 @@ impl Egress {
     ) -> Self {
         let config = Arc::new(config);
         let clients = Arc::new(Clients::new(Arc::clone(&config), lookup));
-        Self { clients, config, holes, kept_tokens: Arc::default(), renewals: Arc::default() }
+        let turns = Arc::new(Turns::new(config.turns));
+        let (kept_tokens, renewals) = Default::default();
+        Self { config, clients, holes, kept_tokens, renewals, turns }
     }
 
     pub(crate) fn config(&self) -> &EgressConfig {
@@ -61,7 +69,7 @@ impl Egress {
         self.clients.resolver(reach)
     }
 
-    pub(crate) fn tls(&self, speaking: Speaking) -> Result<Arc<rustls::ClientConfig>, String> {
+    pub(crate) fn tls(&self, speaking: Speaking) -> Result<Arc<ClientConfig>, String> {
         self.clients.tls(speaking)
     }
 
@@ -111,11 +119,9 @@ impl Egress {
         if errand.redirects == Redirects::Never {
             // a gated call never shares a connection: on one that the server may have closed already,
             // nobody can tell a call that never left from one that was lost
-            if hop.destination.url.scheme() == "https" {
-                self.tls(Speaking::Http).map_err(|_unreadable| no_certificates())?;
-            }
+            let secured = self.secured(errand, &hop)?;
             let clock = Clock::start(self.config.timeouts, errand.timeout);
-            return self.send_once(errand, &hop, &clock).await;
+            return self.send_once(errand, (&hop, secured), &clock).await;
         }
         self.client(errand, &hop)?;
         match tokio::time::timeout(errand.timeout, self.travel(errand, hop)).await {
@@ -167,7 +173,38 @@ impl Egress {
     /// The client for a hop; made when it is first needed, which takes time.
     fn client(&self, errand: &Errand<'_>, hop: &Hop) -> Result<Client, Failed> {
         let kind = Kind::new(hop.destination.reach, self.config.timeouts, errand.timeout);
+        if let Some(certificate) = errand.certificate
+            && self.is_first(errand, hop)?
+        {
+            let url = &hop.destination.url;
+            let own = client_certificate::identity(&*self.holes, (errand, certificate), url)?;
+            let client = self.clients.showing(kind, own);
+            return client.map_err(|_unsaid| client_certificate::unfit());
+        }
         self.clients.get(kind).map_err(|_ignored| no_certificates())
+    }
+
+    /// TLS for a connection of our own, with the certificate that the provider asks for; none where
+    /// the address is plain.
+    fn secured(&self, errand: &Errand<'_>, hop: &Hop) -> Result<Option<Arc<ClientConfig>>, Failed> {
+        let url = &hop.destination.url;
+        let config = match errand.certificate {
+            Some(certificate) => {
+                let pair = client_certificate::pair(&*self.holes, (errand, certificate), url)?;
+                let config = self.clients.tls_showing(pair);
+                config.map(|fits| fits.ok_or_else(client_certificate::unfit))
+            }
+            None if url.scheme() == "https" => self.tls(Speaking::Http).map(Ok),
+            None => return Ok(None),
+        };
+        config.map_err(|_unreadable| no_certificates())?.map(Some)
+    }
+
+    /// Whether a hop goes to the origin that the request names; a redirect elsewhere gets no
+    /// credential.
+    fn is_first(&self, errand: &Errand<'_>, hop: &Hop) -> Result<bool, Failed> {
+        let first = self.checked(&errand.request.url.to_string(), Source::Request)?;
+        Ok(hop.destination.same_origin(&first))
     }
 
     async fn send(&self, errand: &Errand<'_>, hop: &Hop) -> Result<reqwest::Response, Failed> {
@@ -241,6 +278,15 @@ impl Transport for Egress {
         })
     }
 
+    fn turn<'a>(&'a self, url: &'a str, of: Option<&'a CallIntegration>) -> Waiting<'a> {
+        let lane = of.map(|integration| integration.id.to_string());
+        // what is no URL is refused when it is sent, and goes nowhere
+        let Some(host) = turns::host(url) else { return Box::pin(ready(Turn::free())) };
+        Box::pin(
+            async move { self.turns.wait(host, lane).await.map_or_else(Turn::free, Turn::holding) },
+        )
+    }
+
     fn ask(&self, request: FilledRequest) -> Performing<'_> {
         Box::pin(self.ask_server(request))
     }
@@ -266,6 +312,8 @@ pub(crate) struct Errand<'a> {
     pub(crate) redirects: Redirects,
     pub(crate) timeout: Duration,
     pub(crate) bytes_max: usize,
+    /// Shown while the connection is made, to the origin that the request names.
+    pub(crate) certificate: Option<&'a ClientCertificate>,
 }
 
 impl<'a> Errand<'a> {
@@ -276,6 +324,7 @@ impl<'a> Errand<'a> {
             redirects: call.redirects,
             timeout: call.timeout,
             bytes_max: call.response_bytes_max,
+            certificate: call.operation.client_certificate(),
         }
     }
 }

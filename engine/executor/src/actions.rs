@@ -226,9 +226,10 @@ impl Handle {
         if world.policy.blocked.contains(name) {
             return Err(refused("PL4042", format!("the policy blocks {name}")));
         }
-        let connection = match name == NOTIFY_OPERATION {
-            true => self.carrying(&world, (agent, action))?,
-            false => self.connection_of(&world, (agent, action))?,
+        let connection = if name == NOTIFY_OPERATION {
+            self.carrying(&world, (agent, action))?
+        } else {
+            self.connection_of(&world, (agent, action))?
         };
         if self.env.config.agents.grants.iter().any(|grant| covers(grant, agent, &connection)) {
             return Ok(());

@@ -8,11 +8,13 @@
 //! What is not taken is counted in memory and recorded as a sum, seldom: anybody can post, and a
 //! row for each request would let anybody fill the disk.
 
+use crate::env::Env;
 use crate::events::{self, Defaults, Envelope};
 use crate::handle::{Error, Handle};
 use crate::input::{Change, Input};
+use crate::inputs::Inputs;
 use placet_adapters::inbound;
-use placet_log::{Append, AppendResult, Expected, NewEvent, Novelty};
+use placet_log::{Append, AppendResult, Expected, NewEvent, Novelty, SUBJECTS_MAX};
 use placet_model::event::inbound::{InboundReceived, InboundRejected, Refusals, Refused};
 use placet_model::{Actor, Digest, EventId, IntegrationId, Position, StreamId, Timestamp, subject};
 use serde_json::{Map, json};
@@ -67,61 +69,7 @@ impl Handle {
         if self.world().stopping {
             return Err(Error::Stopping);
         }
-        let (reply, answer) = oneshot::channel();
-        let this = self.clone();
-        // keys and seals are made away from the runtime's own threads
-        let handed = tokio::task::spawn_blocking(move || this.append_arrival(&arrival, reply));
-        handed.await.map_err(|_panicked| Error::Stopping)??;
-        answer.await.map_err(|_ended| Error::Stopping)?
-    }
-
-    fn append_arrival(
-        &self,
-        arrival: &Arrival,
-        reply: oneshot::Sender<Result<Landed, Error>>,
-    ) -> Result<(), Error> {
-        let append = self.arrival_append(arrival)?;
-        let inputs = self.inputs.clone();
-        self.env.log.append_group_with(self.now(), vec![append], move |result| {
-            // the provider hears of it before anybody is woken
-            let _gone = reply.send(landed(&result));
-            let _found_at_the_next_start = inputs.send(Input::Arrived(result));
-        });
-        Ok(())
-    }
-
-    fn arrival_append(&self, arrival: &Arrival) -> Result<Append, Error> {
-        let Arrival { integration, credential_version, event } = arrival;
-        let identity = self.env.log.pseudonym(&format!("inbound {integration} {}", event.dedupe));
-        let envelope = envelope(*integration, event, self.now())?;
-        let correlate = event.match_on.iter().filter_map(|name| {
-            let value = event.correlate.get(name)?;
-            Some(sent_key(&self.env.log, *integration, (name, value)))
-        });
-        let mut correlate: Vec<Digest> = correlate.collect();
-        if let Some(told) = &event.told {
-            let mark = mark(&self.env.log, *integration, &told.send_id);
-            correlate.extend((!correlate.contains(&mark)).then_some(mark));
-        }
-        let received = InboundReceived {
-            integration: *integration,
-            credential_version: *credential_version,
-            kind: envelope.kind,
-            event_key: event.event_key.clone(),
-            identity,
-            correlate,
-        };
-        let content = envelope.value.to_string().into_bytes();
-        let mut subjects = BTreeSet::new();
-        subject::find(&content, &mut subjects);
-        let mut new =
-            NewEvent::new(event_id(&identity), Actor::Engine, received).with_payload(content);
-        if let Some(told) = &event.told {
-            let told = json!({ "final": told.is_final, "result": told.result });
-            new = new.with_payload(told.to_string().into_bytes());
-        }
-        let append = Append::new(StreamId::Events, Expected::Any, vec![new]);
-        Ok(append.about(self.pseudonyms(&subjects)).with_key(self.env.log.new_data_key()?))
+        land(&self.env, &self.inputs, arrival).await
     }
 
     /// Counts an arrival that was not taken; the sum is recorded later.
@@ -160,6 +108,70 @@ impl Handle {
             let _the_loop_has_ended = answer.await;
         }
     }
+}
+
+/// Records an arrival; the same one again is a duplicate.
+pub(crate) async fn land(
+    env: &Arc<Env>,
+    inputs: &Inputs,
+    arrival: Arrival,
+) -> Result<Landed, Error> {
+    let (reply, answer) = oneshot::channel();
+    let (env, inputs) = (Arc::clone(env), inputs.clone());
+    // keys and seals are made away from the runtime's own threads
+    let handed = tokio::task::spawn_blocking(move || hand_over(&env, &inputs, &arrival, reply));
+    handed.await.map_err(|_panicked| Error::Stopping)??;
+    answer.await.map_err(|_ended| Error::Stopping)?
+}
+
+fn hand_over(
+    env: &Env,
+    inputs: &Inputs,
+    arrival: &Arrival,
+    reply: oneshot::Sender<Result<Landed, Error>>,
+) -> Result<(), Error> {
+    let append = append_of(env, arrival)?;
+    let inputs = inputs.clone();
+    env.log.append_group_with(env.now(), vec![append], move |result| {
+        // the provider hears of it before anybody is woken
+        let _gone = reply.send(landed(&result));
+        let _found_at_the_next_start = inputs.send(Input::Arrived(result));
+    });
+    Ok(())
+}
+
+fn append_of(env: &Env, arrival: &Arrival) -> Result<Append, Error> {
+    let Arrival { integration, credential_version, event } = arrival;
+    let identity = env.log.pseudonym(&format!("inbound {integration} {}", event.dedupe));
+    let envelope = envelope(*integration, event, env.now())?;
+    let correlate = event.match_on.iter().filter_map(|name| {
+        let value = event.correlate.get(name)?;
+        Some(sent_key(&env.log, *integration, (name, value)))
+    });
+    let mut correlate: Vec<Digest> = correlate.collect();
+    if let Some(told) = &event.told {
+        let mark = mark(&env.log, *integration, &told.send_id);
+        correlate.extend((!correlate.contains(&mark)).then_some(mark));
+    }
+    let received = InboundReceived {
+        integration: *integration,
+        credential_version: *credential_version,
+        kind: envelope.kind,
+        event_key: event.event_key.clone(),
+        identity,
+        correlate,
+    };
+    let content = envelope.value.to_string().into_bytes();
+    let mut subjects = BTreeSet::new();
+    subject::find(&content, &mut subjects);
+    let about = subjects.iter().take(SUBJECTS_MAX).map(|who| env.log.pseudonym(who)).collect();
+    let mut new = NewEvent::new(event_id(&identity), Actor::Engine, received).with_payload(content);
+    if let Some(told) = &event.told {
+        let told = json!({ "final": told.is_final, "result": told.result });
+        new = new.with_payload(told.to_string().into_bytes());
+    }
+    let append = Append::new(StreamId::Events, Expected::Any, vec![new]);
+    Ok(append.about(about).with_key(env.log.new_data_key()?))
 }
 
 /// The pseudonym of the mark that something sent through an integration bears.

@@ -14,6 +14,7 @@ mod recall;
 use crate::clock::Clock;
 use bucket::Bucket;
 use placet_adapters::limits::Charge;
+use placet_model::{Iteration, RunId, TaskPath};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -35,6 +36,8 @@ pub(crate) struct Budgets {
 #[derive(Debug, Default)]
 struct All {
     buckets: BTreeMap<String, Bucket>,
+    /// Who must wait, and until when at least.
+    waits: BTreeMap<String, i64>,
     serial: u64,
     calls: u32,
 }
@@ -64,10 +67,20 @@ impl Budgets {
             for charge in charges {
                 all.buckets.entry(charge.key.clone()).or_default().take(charge, by, now);
             }
+            all.waits.remove(by);
             return Ok(());
         };
         let longest = charges.iter().map(window_ms).max().unwrap_or(0).max(LOOK_AGAIN_MS);
-        Err((wake - now).clamp(1, longest))
+        let left = (wake - now).clamp(1, longest);
+        all.waits.insert(by.to_owned(), now.saturating_add(left));
+        Err(left)
+    }
+
+    /// For how many milliseconds at least this call still waits for room; none where it does not.
+    pub(crate) fn wait_left(&self, by: &str) -> Option<i64> {
+        let now = self.ticks();
+        let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        all.waits.get(by).map(|until| until - now).filter(|left| *left > 0)
     }
 
     /// The call was not claimed.
@@ -110,8 +123,14 @@ impl All {
         self.calls += 1;
         if self.calls.is_multiple_of(SWEEP_EVERY) {
             self.buckets.retain(|_, bucket| !bucket.is_idle(now));
+            self.waits.retain(|_, until| *until > now);
         }
     }
+}
+
+/// In whose name a call takes its share: the task's, whatever its drafts and tries.
+pub(crate) fn caller(run: RunId, task: &TaskPath, iteration: &Iteration) -> String {
+    format!("{run} {task} {iteration:?}")
 }
 
 fn window_ms(charge: &Charge) -> i64 {

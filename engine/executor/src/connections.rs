@@ -22,6 +22,7 @@ mod mode;
 mod remote;
 mod rotate;
 mod scope;
+mod sync;
 mod test;
 mod uses;
 
@@ -31,6 +32,7 @@ pub use features::{Feature, features};
 pub use hooks::{Subscription, Wish};
 pub use mode::NoMode;
 pub use rotate::{Account, GRACE, GRACE_MAX, Rotate, Rotated};
+pub use sync::Synced;
 pub use test::{Tested, UNATTENDED};
 pub use uses::Uses;
 
@@ -49,6 +51,8 @@ pub(crate) struct Connections {
     vault: OnceLock<Arc<Vault>>,
     /// Credentials change one at a time.
     turn: Mutex<()>,
+    /// A mailbox is read by one at a time.
+    reading: Mutex<()>,
     /// When this process began to look after connections.
     started_at: OnceLock<Timestamp>,
 }

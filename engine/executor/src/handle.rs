@@ -22,10 +22,10 @@ use placet_model::event::wait::EventReceived;
 use placet_model::project::ProjectConfig;
 use placet_model::signed::{Act, Salt};
 use placet_model::{
-    Actor, AttemptId, DecisionId, Digest, Event, PayloadRef, Position, Principal, RecordedEvent,
-    Revision, RunId, StreamId, Timestamp, subject,
+    Actor, AttemptId, DecisionId, Digest, Event, IntegrationId, PayloadRef, Position, Principal,
+    RecordedEvent, Revision, RunId, StreamId, Timestamp, subject,
 };
-use placet_projections::{RunRow, RunStatus, Views};
+use placet_projections::{DecisionRow, RunRow, RunStatus, Views, WaitingFor};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
@@ -59,6 +59,11 @@ pub enum Notice {
     Parked {
         /// The run.
         run: RunId,
+    },
+    /// A connection has come to stand otherwise: failed, good again, switched off or on, gone.
+    Integration {
+        /// Which.
+        integration: IntegrationId,
     },
     /// The run is over.
     Finished {
@@ -627,6 +632,29 @@ impl Handle {
     pub fn run_row(&self, run: RunId) -> Result<Option<RunRow>, Error> {
         let view = self.view()?;
         Ok(Views::new(&view)?.run(run)?)
+    }
+
+    /// In words, that an approved call, or the look-up of one in doubt, waits for room in its
+    /// provider's budget, and until when at least; none where it does not.
+    pub fn budget_wait(&self, row: &DecisionRow) -> Option<String> {
+        let may = row.state == DecisionState::Approved || row.in_doubt.is_some();
+        let by = crate::budgets::caller(row.run, &row.task, &row.iteration);
+        let left = self.env.budgets.wait_left(&by).filter(|_| may)?;
+        let until = self.now().plus_millis(left);
+        Some(format!(
+            "its provider allows no more calls for now; it goes on by itself, not before {until}"
+        ))
+    }
+
+    /// The same of what a run waits for.
+    ///
+    /// # Errors
+    /// Where the projections cannot be read.
+    pub fn budget_wait_of(&self, row: &RunRow) -> Result<Option<String>, Error> {
+        let Some(WaitingFor::Decision(decision)) = row.waiting_for else { return Ok(None) };
+        let view = self.view()?;
+        let decision = Views::new(&view)?.decision(decision)?;
+        Ok(decision.and_then(|decision| self.budget_wait(&decision)))
     }
 
     /// Has the engine look at its clock: a virtual one was moved from outside.

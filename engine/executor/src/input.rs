@@ -5,7 +5,7 @@ use crate::pool::Done;
 use crate::turn::{CallPlan, Ending, Job};
 use placet_log::{Append, AppendResult};
 use placet_model::policy::Policy;
-use placet_model::{Event, RecordedEvent, RunId};
+use placet_model::{Event, IntegrationId, RecordedEvent, RunId};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -28,7 +28,13 @@ pub(crate) enum Input {
     /// An append of a run has come to something.
     Committed(Box<Committed>),
     /// An append of the project has come to something.
-    Governed { result: AppendResult, reply: ReplyTo, turn: Option<ActTurn> },
+    Governed {
+        result: AppendResult,
+        reply: ReplyTo,
+        turn: Option<ActTurn>,
+        /// Connections that stand otherwise after it.
+        changed: Vec<IntegrationId>,
+    },
     /// An append that was made beside the loop, and that changes nothing in it, has come to something.
     Appended { result: AppendResult, reply: ReplyTo },
     /// Something that a provider posted has come to something; whoever waits knows already.

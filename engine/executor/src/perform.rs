@@ -4,11 +4,16 @@
 use crate::env::Env;
 use crate::input::Input;
 use crate::inputs::Inputs;
+use crate::pages::Reader;
+use crate::recall::Recalled;
 use crate::turn::{CallPlan, Ending, Job, Wanted};
 use crate::world::World;
-use placet_adapters::{Call, Cause, Failed, Occurrence, Performing, Redirects, Transport};
+use placet_adapters::{
+    Call, Cause, Failed, Occurrence, OfRun, Past, Performing, Redirects, Ticket, Transport, Turn,
+};
 use placet_model::RunId;
 use placet_model::draft::Mode;
+use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::task::{Context, Poll, Waker};
@@ -21,7 +26,7 @@ pub(crate) const LEASE: Duration = Duration::from_secs(30);
 /// Calls under way at once.
 const CALLS_MAX: usize = 512;
 /// Bytes of an answer.
-const ANSWER_BYTES_MAX: usize = 1 << 20;
+pub(crate) const ANSWER_BYTES_MAX: usize = 1 << 20;
 
 /// The two ways into the world; a mode without one is held at the claim.
 #[derive(Debug, Clone, Default)]
@@ -41,6 +46,7 @@ pub(crate) struct Caller {
     runtime: tokio::runtime::Handle,
     inputs: Inputs,
     permits: Arc<Semaphore>,
+    past: Arc<dyn Past>,
 }
 
 impl Caller {
@@ -52,7 +58,8 @@ impl Caller {
     ) -> Self {
         let runtime = tokio::runtime::Handle::current();
         let permits = Arc::new(Semaphore::new(CALLS_MAX));
-        Self { env, world, transports, runtime, inputs, permits }
+        let past = Arc::new(Recalled::new(Arc::clone(&env), Arc::clone(&world)));
+        Self { env, world, transports, runtime, inputs, permits, past }
     }
 
     /// Makes the call; its end comes back as an [`Input::Answered`].
@@ -85,31 +92,68 @@ impl Caller {
         });
     }
 
-    fn performed(&self, run: RunId, plan: CallPlan) -> impl Future<Output = ()> + Send + use<> {
+    fn performed(&self, run: RunId, mut plan: CallPlan) -> impl Future<Output = ()> + Send + use<> {
         let transport = match plan.mode {
             Mode::Sandbox => self.transports.sandbox.clone(),
             Mode::Live => self.transports.live.clone(),
         };
         let (inputs, permits) = (self.inputs.clone(), Arc::clone(&self.permits));
+        let of = OfRun {
+            run,
+            ticket: Ticket {
+                attempt: plan.attempt,
+                number: plan.try_number,
+                is_look_up: plan.sought.is_some(),
+            },
+            past: Arc::clone(&self.past),
+        };
         let threshold = Threshold { env: Arc::clone(&self.env), world: Arc::clone(&self.world) };
         async move {
+            // a host that is slow holds up its own calls and takes no places from the others
+            let turn = turn(transport.as_deref(), &plan).await;
             let permit = permits.acquire().await;
             let ending = match &transport {
                 None => {
                     let words = "this engine does not send in this mode";
                     Ending::Answer(Err(Failed::before(Cause::Refused, words)))
                 }
-                Some(transport) => match threshold.step_over(&**transport, &plan) {
-                    Some(performing) => Ending::Answer(performing.await),
+                Some(transport) => match threshold.step_over(&**transport, of.clone(), &plan) {
+                    Some(performing) => {
+                        let first = performing.await;
+                        let step_over =
+                            |plan: &CallPlan| threshold.step_over(&**transport, of.clone(), plan);
+                        let reader = Reader { env: &threshold.env, step_over: &step_over };
+                        let (answer, pages) = reader.follow(&plan, first).await;
+                        plan.pages = pages;
+                        Ending::Answer(answer)
+                    }
                     None => Ending::NotBegun,
                 },
             };
             // whoever hears of the last call may open the log again: nothing here holds it then
-            drop((permit, threshold, transport));
+            drop((permit, turn, threshold, transport));
             let answered = Input::Answered { run, plan: Box::new(plan), ending };
             let _the_loop_has_ended = inputs.send(answered);
         }
     }
+}
+
+/// The call's turn towards its host. Beyond its lease it need not wait: it would not be begun, and so
+/// it is weighed again.
+async fn turn(transport: Option<&dyn Transport>, plan: &CallPlan) -> Turn {
+    let Some(transport) = transport else { return Turn::free() };
+    let (url, integration) = (plan.request.url.to_string(), plan.integration());
+    let mut waiting = transport.turn(&url, integration.as_ref());
+    // whoever need not wait needs no timer either
+    let at_once = poll_fn(|context| match waiting.as_mut().poll(context) {
+        Poll::Ready(turn) => Poll::Ready(Some(turn)),
+        Poll::Pending => Poll::Ready(None),
+    });
+    if let Some(turn) = at_once.await {
+        return turn;
+    }
+    let left = LEASE.saturating_sub(plan.weighed.elapsed());
+    tokio::time::timeout(left, waiting).await.unwrap_or_else(|_elapsed| Turn::free())
 }
 
 /// The last look before the bytes leave.
@@ -129,12 +173,13 @@ impl Threshold {
     fn step_over<'t>(
         &self,
         transport: &'t dyn Transport,
+        of: OfRun,
         plan: &CallPlan,
     ) -> Option<Performing<'t>> {
         let world = self.world.read().unwrap_or_else(PoisonError::into_inner);
         let as_claimed = world.version == plan.world_version;
         let in_time = plan.weighed.elapsed() <= LEASE && self.env.now() < plan.not_after;
-        (as_claimed && in_time).then(|| transport.perform(self.prepared(plan)))
+        (as_claimed && in_time).then(|| transport.perform_of(of, self.prepared(plan)))
     }
 
     fn prepared(&self, plan: &CallPlan) -> Call {
@@ -146,7 +191,14 @@ impl Threshold {
             integration: plan.integration(),
             request: Arc::clone(&plan.request),
             input: Arc::clone(&plan.with),
-            occurrence: Occurrence { seen: None, now: self.env.now() },
+            // the sandbox answers the same when it is asked again: as of the record
+            occurrence: Occurrence {
+                seen: None,
+                now: match plan.mode {
+                    Mode::Sandbox => plan.begun_at,
+                    Mode::Live => self.env.now(),
+                },
+            },
             redirects: match (plan.gated, own_words) {
                 (true, _) => Redirects::Never,
                 // the author's own request goes on only to hosts that the operator has listed

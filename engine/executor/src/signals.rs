@@ -6,6 +6,7 @@
 
 use crate::env::Env;
 use crate::inbox::{has_card_number, has_secret};
+use placet_adapters::money::Money;
 use placet_core::policy::{Signals, Truth};
 use placet_language::Scope;
 use placet_log::{Erasable, ReadView};
@@ -94,7 +95,7 @@ pub(crate) fn of(env: &Env, policy: &Policy, prepared: Prepared<'_>) -> Result<S
     })
 }
 
-/// Every expression of the policy on `{ with, operation, workflow, target, recipients }`; one that
+/// Every expression of the policy on `{ with, operation, workflow, target, recipients, money }`; one that
 /// fails gives nothing, and is unknown.
 fn when(
     env: &Env,
@@ -106,7 +107,10 @@ fn when(
     if expressions.is_empty() {
         return BTreeMap::new();
     }
+    let operation = env.adapters.operation(prepared.operation);
+    let money = operation.and_then(|operation| operation.money(prepared.with));
     let input = json!({
+        "money": money.as_ref().filter(|money| money.is_known()).map(for_rules),
         "with": prepared.with,
         "operation": prepared.operation,
         "workflow": prepared.workflow,
@@ -114,11 +118,27 @@ fn when(
         "recipients": recipients,
     });
     let scope = Scope::new();
+    let unknown_money = money.is_some_and(|money| !money.is_known());
     let result = |expression: &&Expression| {
+        // a call that moves nobody knows how much is unknown to every rule that looks at money
+        if unknown_money && expression.0.contains("money") {
+            return None;
+        }
         let result = env.evaluator.condition(expression, &input, &scope).ok()?;
         Some((expression.0.clone(), Truth::from(result)))
     };
     expressions.iter().filter_map(result).collect()
+}
+
+/// `{amount, minor, currency, direction}`: the amount as a number of whole units.
+fn for_rules(money: &Money) -> Value {
+    let amount: Option<serde_json::Number> = money.amount().and_then(|text| text.parse().ok());
+    json!({
+        "amount": amount,
+        "minor": money.minor,
+        "currency": money.currency,
+        "direction": money.direction.word(),
+    })
 }
 
 /// Where it goes, in the provider's words; where the settings have a say, the address itself.

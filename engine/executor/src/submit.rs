@@ -235,12 +235,15 @@ impl Begun {
 
 /// The calls whose attempts are on disk now.
 fn due_calls(events: &[RecordedEvent], mut calls: Vec<CallPlan>) -> Vec<CallPlan> {
-    let effects = events.iter().flat_map(|event| react(&event.event));
-    let due = effects.filter_map(|effect| {
+    let effects = events.iter().flat_map(|event| {
+        react(&event.event).into_iter().map(|effect| (event.recorded_at, effect))
+    });
+    let due = effects.filter_map(|(begun_at, effect)| {
         let wanted = wanted(&effect)?;
         let wanted =
             |plan: &CallPlan| (plan.attempt, plan.try_number, plan.sought.is_some()) == wanted;
-        calls.iter().position(wanted).map(|place| calls.swap_remove(place))
+        let place = calls.iter().position(wanted)?;
+        Some(CallPlan { begun_at, ..calls.swap_remove(place) })
     });
     due.collect()
 }

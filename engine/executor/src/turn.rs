@@ -349,8 +349,6 @@ impl<'a> Turn<'a> {
         }
         match job {
             Job::Start(start) => self.start(*start, WorkflowInput::Asked)?,
-            // what came before may answer what is known only now to have arrived
-            Job::Advance => self.hear()?,
             Job::Vote(vote, salt) => self.vote(*vote, salt)?,
             Job::Edit(vote, salt, with) => self.edit(*vote, salt, &with)?,
             Job::Reassign(vote, salt, to) => self.reassign(*vote, salt, to)?,
@@ -362,7 +360,8 @@ impl<'a> Turn<'a> {
             Job::Remind(decision) => self.command(Command::Remind(decision), vec![])?,
             Job::Retry(attempt) => self.retry(attempt)?,
             Job::Room => self.room()?,
-            Job::Hear => self.hear()?,
+            // at an advance: what came before may answer what is known only now to have arrived
+            Job::Hear | Job::Advance => self.hear()?,
             Job::Arrived(position) => self.arrived(position)?,
             Job::StartOrdered => self.start_ordered()?,
             Job::ChildOver(child) => self.child_over(child)?,

@@ -184,6 +184,14 @@ impl World {
         next
     }
 
+    /// Connections that were there before and stand otherwise now.
+    pub(crate) fn standing_otherwise(&self, before: &Self) -> Vec<IntegrationId> {
+        let known = self.integrations.values().filter(|now| {
+            before.integrations.get(&now.id).is_some_and(|then| then.status != now.status)
+        });
+        known.map(|integration| integration.id).collect()
+    }
+
     /// The same project under another policy.
     #[must_use]
     pub fn with_policy(&self, policy: &Arc<Policy>) -> Self {

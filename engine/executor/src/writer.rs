@@ -198,8 +198,8 @@ impl Writer {
             Input::Govern(change) => self.govern(*change),
             Input::Turned(done) => self.turned(*done),
             Input::Committed(committed) => return self.committed(*committed),
-            Input::Governed { result, reply, turn } => {
-                let ended = self.governed(result, reply);
+            Input::Governed { result, reply, turn, changed } => {
+                let ended = self.governed(result, (reply, changed));
                 drop(turn);
                 return ended;
             }
@@ -376,7 +376,8 @@ impl Writer {
         if held.is_some() && run.branches().iter().any(in_doubt) {
             self.state.held_doubts.insert(id);
         }
-        if held.is_some() && self.env.clock.is_virtual() {
+        // who waits for room in a budget waits for time, and for nobody
+        if held.is_some() && room_at.is_none() && self.env.clock.is_virtual() {
             // somebody has to lift the hold: a virtual clock does not run out on them
             let put_off = run.attempts().filter_map(|(_, attempt)| attempt.started.decision);
             self.state.people.extend(put_off.map(Awaited::Decision));
@@ -607,20 +608,26 @@ impl Writer {
     /// A change of the project is in force from here on: every claim that is appended later was,
     /// or will be, worked out against it.
     fn govern(&mut self, change: Change) {
+        let before = self.world();
         for event in change.events() {
             self.change_world(|world| world.after(event));
         }
+        let changed = self.world().standing_otherwise(&before);
         if let Some(policy) = &change.policy {
             self.change_world(|world| world.with_policy(policy));
         }
         let inputs = self.inputs.clone();
         let Change { group, reply, turn, .. } = change;
         self.submitter.append(self.env.now(), group, move |result| {
-            let _the_loop_has_ended = inputs.send(Input::Governed { result, reply, turn });
+            let _the_loop_has_ended = inputs.send(Input::Governed { result, reply, turn, changed });
         });
     }
 
-    fn governed(&mut self, result: AppendResult, reply: ReplyTo) -> Option<Ended> {
+    fn governed(
+        &mut self,
+        result: AppendResult,
+        (reply, changed): (ReplyTo, Vec<IntegrationId>),
+    ) -> Option<Ended> {
         match result {
             Ok(appended) => {
                 if let Some(last) = appended.events.last() {
@@ -630,6 +637,9 @@ impl Writer {
                     self.project_effects(event);
                 }
                 let _nobody_waits = reply.send(Ok(appended.events));
+                for integration in changed {
+                    self.tell(Notice::Integration { integration });
+                }
                 self.look_again();
                 None
             }

@@ -47,8 +47,12 @@ pub struct TestCase {
     pub started_by: Option<Spanned<Principal>>,
     /// What providers answer; without one the sandbox answers from schemas.
     pub answers: Vec<Spanned<ScriptedAnswer>>,
+    /// How calls go that nothing in `answers` answers.
+    pub calls: Vec<Spanned<ScriptedCall>>,
     /// What approvers say.
     pub decisions: Vec<Spanned<ScriptedDecision>>,
+    /// Whether a request that no decision is about is approved by whoever may.
+    pub others_approve: bool,
     /// What comes from outside.
     pub events: Vec<Spanned<ScriptedEvent>>,
     /// What must have come of it.
@@ -83,6 +87,43 @@ pub enum Reply {
         /// A string as it stands, anything else as JSON.
         body: Option<Value>,
     },
+}
+
+/// How the world behaves towards a run: `*.scenario.yaml`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scenario {
+    /// What it shows.
+    pub says: Spanned<String>,
+    /// How calls go; the others go well.
+    pub calls: Vec<Spanned<ScriptedCall>>,
+    /// What approvers say; the others approve.
+    pub decisions: Vec<Spanned<ScriptedDecision>>,
+    /// What comes from outside.
+    pub events: Vec<Spanned<ScriptedEvent>>,
+}
+
+/// How one call goes, or every call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScriptedCall {
+    /// The operation that is called; any without it.
+    pub operation: Option<Spanned<String>>,
+    /// Which call of it in the run, from 1; every one without it.
+    pub call: Option<u64>,
+    /// How it goes.
+    pub turn: CallTurn,
+}
+
+/// How a call goes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CallTurn {
+    /// An error of the operation's manifest, by its name.
+    Error(Spanned<String>),
+    /// The answer takes so long, in virtual time; longer than the call may take is none.
+    Latency(Duration),
+    /// The provider does it, and its answer is lost.
+    ApplyThenTimeout,
+    /// The provider does it, and its answer breaks off.
+    Malformed,
 }
 
 /// What the approvers say to one request.

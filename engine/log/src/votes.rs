@@ -9,8 +9,10 @@
 use crate::envelope::Commitment;
 use placet_model::decision::Assurance;
 use placet_model::event::decision::{ResolutionCast, SignedVote, VoteCast};
+use placet_model::event::people::RequestSigned;
 use placet_model::keys::Keys;
-use placet_model::signed::{self, DecisionDocument, Item, Said};
+use placet_model::nkey::UserKey;
+use placet_model::signed::{self, DecisionDocument, Item, RequestDocument, Said};
 use placet_model::{Event, Principal, Timestamp};
 use ring::signature::{ED25519, UnparsedPublicKey};
 
@@ -23,10 +25,22 @@ const SIGNATURE_LEN: usize = 64;
 /// # Errors
 /// What is wrong with it.
 pub fn check_signature(document: &DecisionDocument, signature: &str) -> Result<(), &'static str> {
+    check((document.key(), &document.message()), signature)
+}
+
+/// Whether this signature over a request is its key's.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_request(document: &RequestDocument, signature: &str) -> Result<(), &'static str> {
+    check((document.key(), &document.message()), signature)
+}
+
+fn check((key, message): (&UserKey, &str), signature: &str) -> Result<(), &'static str> {
     let bytes: [u8; SIGNATURE_LEN] = signed::bytes("signature", signature)
         .map_err(|_malformed| "it is not 64 bytes in base64url without padding")?;
-    UnparsedPublicKey::new(&ED25519, document.key().ed25519())
-        .verify(document.message().as_bytes(), &bytes)
+    UnparsedPublicKey::new(&ED25519, key.ed25519())
+        .verify(message.as_bytes(), &bytes)
         .map_err(|_unspecified| "it does not verify under the document's key")
 }
 
@@ -61,6 +75,7 @@ impl Votes {
         let claim = match event {
             Event::VoteCast(vote) => Claim::of_vote(vote),
             Event::ResolutionCast(said) => Claim::of_resolution(said),
+            Event::RequestSigned(asked) => return self.request(asked),
             _ => return Ok(()),
         };
         let signed = match (claim.signed, claim.assurance) {
@@ -92,15 +107,34 @@ impl Votes {
         if !says_the_same {
             return Err("its signed document says something else than the event".to_owned());
         }
-        if document.origin() != self.origin {
-            return Err(format!("it was signed for the log {}", document.origin()));
+        self.check_signer(claim.by, (document.key(), document.origin()))?;
+        Ok(document)
+    }
+
+    /// What an operator has asked for.
+    fn request(&mut self, asked: &RequestSigned) -> Result<(), String> {
+        let document = RequestDocument::from_message(&asked.document)
+            .map_err(|error| format!("its signed document: {error}"))?;
+        check_request(&document, &asked.signature)
+            .map_err(|what| format!("its signature: {what}"))?;
+        if document.user() != &asked.user || document.word() != asked.word {
+            return Err("its signed document says something else than the event".to_owned());
         }
-        match self.keys.get(document.key()) {
-            Some(known) if known.principal != *claim.by => {
+        self.check_signer(&asked.user, (document.key(), document.origin()))?;
+        self.signatures += 1;
+        Ok(())
+    }
+
+    fn check_signer(&self, by: &Principal, (key, origin): (&UserKey, &str)) -> Result<(), String> {
+        if origin != self.origin {
+            return Err(format!("it was signed for the log {origin}"));
+        }
+        match self.keys.get(key) {
+            Some(known) if known.principal != *by => {
                 Err(format!("its key is that of {}", known.principal))
             }
             Some(known) if known.revoked => Err("its key had been revoked".to_owned()),
-            Some(_) => Ok(document),
+            Some(_) => Ok(()),
             None => Err("its key was not registered".to_owned()),
         }
     }

@@ -45,7 +45,7 @@ use integration::{
 };
 use lookup::{EvidenceArrived, LookupEnded, LookupPlanned, LookupStarted};
 use notice::{ApproverAlarmRaised, NoticeFailed, NoticeQueued, NoticeSent};
-use people::{KeyRegistered, KeyRevoked};
+use people::{KeyRegistered, KeyRevoked, RequestSigned};
 use route::SendRouted;
 use run::{
     BranchFaulted, FaultCaught, IterationStarted, RetryScheduled, RunCancelled, RunCompleted,
@@ -138,6 +138,7 @@ macro_rules! for_each_event {
             LookupPlanned = 110,
             LookupStarted = 111,
             LookupEnded = 112,
+            RequestSigned = 116,
             SendRouted = 120,
             SubscriptionChanged = 121,
             SyncCompleted = 122,
@@ -153,6 +154,7 @@ macro_rules! people_event {
     () => {
         $crate::Event::KeyRegistered(_)
             | $crate::Event::KeyRevoked(_)
+            | $crate::Event::RequestSigned(_)
             | $crate::Event::NoticeQueued(_)
             | $crate::Event::NoticeSent(_)
             | $crate::Event::NoticeFailed(_)

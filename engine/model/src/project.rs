@@ -283,6 +283,10 @@ pub struct Limits {
     pub expression_ms_max: u64,
     /// Milliseconds for one call of a provider.
     pub call_ms_max: u64,
+    /// Calls under way at once towards one host.
+    pub host_calls_max: u64,
+    /// Calls under way at once of one connection towards one host.
+    pub credential_calls_max: u64,
     /// Items of one `for`.
     pub iterations_max: u64,
     /// Depth of nested containers at run time.
@@ -312,6 +316,8 @@ impl Default for Limits {
             payload_bytes_max: 4 << 20,
             expression_ms_max: 250,
             call_ms_max: 30_000,
+            host_calls_max: 64,
+            credential_calls_max: 32,
             iterations_max: 10_000,
             nesting_max: 64,
             history_events_max: 100_000,

@@ -9,6 +9,10 @@
 //! from the parsed members and is never taken from the sender. Checking a signature needs
 //! cryptography and is `placet-log`'s.
 
+mod request;
+
+pub use request::{RequestDocument, RequestDraft};
+
 use crate::decision::{Resolution, Verdict};
 use crate::event::decision::SignedVote;
 use crate::nkey::UserKey;
@@ -33,7 +37,8 @@ pub const SALT_LEN: usize = 32;
 
 /// The salt of a signed text.
 pub type Salt = [u8; SALT_LEN];
-const NONCE_LEN: usize = 16;
+/// Bytes of a nonce.
+pub const NONCE_LEN: usize = 16;
 const ORIGIN_MAX: usize = 512;
 
 /// One decision of an act, bound to its draft.

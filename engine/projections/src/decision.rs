@@ -12,7 +12,9 @@ use placet_model::approval::Requirement;
 use placet_model::attempt::RefuseReason;
 use placet_model::decision::{DecisionState, Verdict, VoidReason};
 use placet_model::draft::{BoundField, Mode};
-use placet_model::event::attempt::AttemptRefused;
+use placet_model::event::attempt::{
+    AttemptDeferred, AttemptReconciled, AttemptRefused, AttemptSucceeded,
+};
 use placet_model::event::decision::{
     ApproversReminded, DecisionReassigned, DecisionRequested, DecisionSettled, DecisionVoided,
     DraftPrepared, NoticeKind, RequirementRaised, ResolutionCast, StandingUsed, VoteCast,
@@ -21,7 +23,7 @@ use placet_model::event::decision::{
 use placet_model::manifest::Effect;
 use placet_model::{
     AttemptId, DecisionId, Digest, Event, IntegrationId, Iteration, PayloadRef, Principal,
-    RecordedEvent, Revision, RunId, TaskPath, Timestamp, beside_event, lookup_event,
+    RecordedEvent, Revision, RunId, TaskPath, Timestamp, attempt_event, beside_event, lookup_event,
 };
 use serde::{Deserialize, Serialize};
 
@@ -108,12 +110,7 @@ impl<'e> Change<'e> {
             Event::StandingUsed(body) => Some((body.decision, Self::Standing(body))),
             Event::VoteDelegated(body) => Some((body.decision, Self::Delegated(body))),
             Event::ApproversReminded(body) => Some((body.decision, Self::Reminded(body))),
-            Event::AttemptStarted(body) => Some((body.decision?, Self::Claimed(body.attempt))),
-            Event::AttemptSucceeded(body) => doubt_over(state, body.attempt),
-            Event::AttemptRefused(body) => refused(state, body),
-            Event::AttemptDeferred(body) => doubt_over(state, body.attempt),
-            Event::AttemptInDoubt(body) => in_doubt(state, body.attempt),
-            Event::AttemptReconciled(body) => doubt_over(state, body.attempt),
+            attempt_event!() => Self::of_attempt(state, event),
             Event::RunStarted(_)
             | Event::TaskStarted(_)
             | Event::IterationStarted(_)
@@ -168,6 +165,27 @@ impl<'e> Change<'e> {
             | lookup_event!()
             | beside_event!() => None,
         }
+    }
+}
+
+impl<'e> Change<'e> {
+    fn of_attempt(state: &State, event: &'e Event) -> Option<(DecisionId, Self)> {
+        if let Event::AttemptStarted(body) = event {
+            return Some((body.decision?, Self::Claimed(body.attempt)));
+        }
+        if let Event::AttemptRefused(body) = event {
+            return refused(state, body);
+        }
+        if let Event::AttemptInDoubt(body) = event {
+            return in_doubt(state, body.attempt);
+        }
+        let (Event::AttemptSucceeded(AttemptSucceeded { attempt, .. })
+        | Event::AttemptDeferred(AttemptDeferred { attempt, .. })
+        | Event::AttemptReconciled(AttemptReconciled { attempt, .. })) = event
+        else {
+            return None;
+        };
+        doubt_over(state, *attempt)
     }
 }
 

@@ -145,10 +145,11 @@ impl Commit {
             | Event::CheckpointCosigned(_)
             | Event::PayloadErased(_)
             | Event::EpochStarted(_)
-            | Event::StandingEndorsed(_) => Ok(()),
+            | Event::StandingEndorsed(_)
+            | hook_event!()
+            | Event::ResponseDrifted(_) => Ok(()),
             Event::BreakGlassReviewed(body) => self.reviewed(store, event, body),
             people_event!() => of_people(store, event),
-            hook_event!() | Event::ResponseDrifted(_) => Ok(()),
         }
     }
 
@@ -335,6 +336,7 @@ fn inbound_received(
 fn of_people(store: &mut Store<'_>, event: &RecordedEvent) -> Result<(), Error> {
     match &event.event {
         Event::KeyRegistered(_) | Event::KeyRevoked(_) => project::keys_changed(store, event),
+        Event::RequestSigned(body) => nonce::taken(store, body),
         Event::NoticeQueued(body) => tally::queued(store, body, event),
         Event::NoticeSent(body) => tally::sent(store, body, event),
         Event::NoticeFailed(body) => tally::failed(store, body),

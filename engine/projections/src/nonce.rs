@@ -1,10 +1,12 @@
-//! Nonces of votes, and of what is said of attempts in doubt: each is good for one act, for ever.
+//! Nonces of votes, of what is said of attempts in doubt, and of signed requests: each is good for one
+//! act, for ever.
 
 use crate::Error;
 use crate::store::Store;
 use crate::table::TableName;
 use placet_model::event::decision::SignedVote;
-use placet_model::signed::Act;
+use placet_model::event::people::RequestSigned;
+use placet_model::signed::{Act, RequestDocument};
 use placet_model::{DecisionId, Digest, Principal};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -61,4 +63,16 @@ pub(crate) fn spend(
     }
     nonces.insert(key, spent);
     Ok(())
+}
+
+/// Notes the nonce of a signed request, which is about no decision.
+pub(crate) fn taken(store: &mut Store<'_>, body: &RequestSigned) -> Result<(), Error> {
+    let Ok(document) = RequestDocument::from_message(&body.document) else { return Ok(()) };
+    let digest = Digest::of(body.document.as_bytes());
+    let act = Act { by: document.key().to_string(), document: Some(digest) };
+    let key = key(&act, document.nonce());
+    if store.get::<Spent>(TableName::Nonces, &key)?.is_some() {
+        return Ok(());
+    }
+    store.put(TableName::Nonces, &key, &Spent { document: act.document, decisions: vec![] })
 }

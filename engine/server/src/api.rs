@@ -25,7 +25,10 @@ mod tokens;
 mod vault;
 mod verbs;
 mod versions;
+mod words;
 mod workflows;
+
+pub(crate) use words::words;
 
 use crate::app::App;
 use crate::openapi;
@@ -75,6 +78,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .routes(routes!(connections::rotate))
         .routes(routes!(connections::scope))
         .routes(routes!(subscriptions::list, subscriptions::set))
+        .routes(routes!(subscriptions::sync))
         .routes(routes!(integrations::enable))
         .routes(routes!(integrations::disable))
         .routes(routes!(integrations::disconnect))

@@ -80,7 +80,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// The query, as text; an empty value counts as absent.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Params(BTreeMap<String, String>);
 
 impl Params {

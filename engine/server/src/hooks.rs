@@ -11,6 +11,7 @@
 use crate::app::App;
 use crate::guard;
 use crate::problem::Problem;
+use crate::token_keys::TokenKeys;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Request, State};
@@ -20,13 +21,15 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
-use placet_adapters::inbound::{self, Ack, Arrival, Inbound, Received, Reply, Unverified};
+use placet_adapters::inbound::{self, Ack, Arrival, Inbound, Received, Reply, Token, Unverified};
 use placet_adapters::{Manifest, SecretText};
 use placet_executor::arrivals::{self, Landed};
+use placet_model::IntegrationId;
 use placet_model::event::inbound::Refused;
 use placet_model::integration::{Integration, IntegrationStatus};
 use placet_vault::Vault;
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -36,6 +39,9 @@ const BODY_TIME: Duration = Duration::from_secs(10);
 const BODIES_KIB_MAX: usize = 64 << 10;
 /// Messages that are looked at at once; further ones wait, for as long as the provider does.
 const LOOKED_AT_MAX: usize = 32;
+/// Before each try of a reading.
+const READ_AGAIN: [Duration; 4] =
+    [Duration::ZERO, Duration::from_secs(5), Duration::from_secs(30), Duration::from_mins(2)];
 
 /// What all hooks share.
 #[derive(Debug)]
@@ -43,6 +49,10 @@ pub(crate) struct Hooks {
     /// KiB of bodies that there is room for.
     room: Arc<Semaphore>,
     looks: Arc<Semaphore>,
+    /// Keys of issuers of tokens.
+    tokens: TokenKeys,
+    /// Connections whose reading is asked for and has not begun.
+    hinted: Mutex<BTreeSet<IntegrationId>>,
 }
 
 impl Default for Hooks {
@@ -50,6 +60,8 @@ impl Default for Hooks {
         Self {
             room: Arc::new(Semaphore::new(BODIES_KIB_MAX)),
             looks: Arc::new(Semaphore::new(LOOKED_AT_MAX)),
+            tokens: TokenKeys::default(),
+            hinted: Mutex::default(),
         }
     }
 }
@@ -183,7 +195,7 @@ impl Hook {
 
     /// Verifies and reads it, away from the threads that answer; `None` where the keys cannot be read.
     async fn look(&self, posted: Posted) -> Option<Received> {
-        let keys = self.keys().await?;
+        let keys = self.keys(&posted.headers).await?;
         let (manifest, own) = (Arc::clone(&self.manifest), self.integration.identity.clone());
         let at = self.app.handle.now();
         let media = media(&posted.headers).to_owned();
@@ -209,7 +221,10 @@ impl Hook {
     }
 
     /// The secrets that may prove the sender; none where the integration has none.
-    async fn keys(&self) -> Option<Vec<(String, SecretText)>> {
+    async fn keys(&self, headers: &HeaderMap) -> Option<Vec<(String, SecretText)>> {
+        if let Some(token) = self.manifest.inbound().and_then(Inbound::token) {
+            return self.token_keys(token, headers).await;
+        }
         let fields = self.manifest.inbound().map(Inbound::key_fields).unwrap_or_default();
         let (id, version) = (self.integration.id, self.integration.credential_version);
         let Some(vault) = self.app.vault.clone().filter(|_| version > 0) else {
@@ -236,6 +251,28 @@ impl Hook {
         }
     }
 
+    /// What a token is checked with: published keys, and what the integration's settings say. None where
+    /// the keys cannot be had just now: the sender comes again.
+    async fn token_keys(
+        &self,
+        token: &Token,
+        headers: &HeaderMap,
+    ) -> Option<Vec<(String, SecretText)>> {
+        let Some(live) = self.app.live.clone() else { return Some(vec![]) };
+        let authorization =
+            headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let headers = authorization.map(|value| ("authorization".to_owned(), value.to_owned()));
+        let key_id = Token::key_id(headers.as_slice());
+        let setting = |name: &str| self.integration.settings[name].as_str().map(str::to_owned);
+        let [url, audience, account] = token.settings().map(setting);
+        let (Some(url), Some(key_id)) = (url, key_id) else { return Some(vec![]) };
+        let adapters = self.app.handle.adapters();
+        let published = self.app.hooks.tokens.get((&url, &key_id), (adapters, &live)).await?;
+        let all = Token::asked().into_iter().zip([Some(published), audience, account]);
+        let given = all.filter_map(|(name, text)| Some((name.to_owned(), SecretText::new(text?))));
+        Some(given.collect())
+    }
+
     async fn answer(&self, inbound: &Inbound, received: Received) -> Result<Reply, Refusal> {
         if let Received::Unverified(why) = received {
             return Err((Ack::BadSignature, refused(why)));
@@ -248,6 +285,10 @@ impl Hook {
             Received::Handshake(reply) => {
                 self.count(Refused::Handshake);
                 Ok(reply)
+            }
+            Received::Hint => {
+                read_soon(&self.app, self.integration.id);
+                Ok(inbound.reply(Ack::Stored))
             }
             Received::Own { .. } => Err((Ack::Stored, Refused::Own)),
             Received::Unknown => Err((Ack::Stored, Refused::Unknown)),
@@ -301,6 +342,41 @@ impl Hook {
     }
 }
 
+/// What came while no engine ran is read at its start.
+pub(crate) fn read_what_came(app: &Arc<App>) {
+    for id in app.handle.synced_connections() {
+        read_soon(app, id);
+    }
+}
+
+/// Reads a connection beside everything else. Hints that come before a reading has begun are one; a
+/// provider that is not heard is asked again a few times, and then at the next hint.
+fn read_soon(app: &Arc<App>, id: IntegrationId) {
+    let lock =
+        |app: &App| app.hooks.hinted.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
+    if !lock(app) {
+        return;
+    }
+    let app = Arc::clone(app);
+    tokio::spawn(async move {
+        for wait in READ_AGAIN {
+            tokio::time::sleep(wait).await;
+            app.hooks.hinted.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+            let mut closing = app.closing.clone();
+            let read = tokio::select! {
+                read = app.handle.sync_hinted(id) => read,
+                _ = closing.wait_for(|closing| *closing) => return,
+            };
+            match read {
+                Ok(_) => return,
+                Err(error) => {
+                    tracing::warn!(%error, integration = %id, "what a provider hinted at is not read yet");
+                }
+            }
+        }
+    });
+}
+
 /// A request as it came.
 struct Posted {
     url: String,
@@ -310,7 +386,7 @@ struct Posted {
 
 fn key(
     vault: &Vault,
-    (id, version): (placet_model::IntegrationId, u32),
+    (id, version): (IntegrationId, u32),
     field: &str,
 ) -> Result<Option<SecretText>, placet_vault::Error> {
     match vault.secret(id, version, field) {

@@ -30,9 +30,11 @@ mod router;
 mod server;
 mod session;
 mod token;
+mod token_keys;
 mod tokens;
 mod waits;
 mod witness;
+pub mod words;
 
 pub use access::Access;
 pub use documents::Documents;

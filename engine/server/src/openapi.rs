@@ -1,9 +1,10 @@
-//! `GET /api/v1/openapi.json`: what the API takes and answers, as OpenAPI 3.1, made from the handlers.
+//! `GET /api/v1/openapi.json`: what the API takes and answers, as `OpenAPI` 3.1, made from the handlers.
 //!
 //! A route is added together with its description (`routes!`), so there is none without. What is
 //! answered is put together from rows as JSON; its forms are written down in [`shapes`] and held
 //! against real answers by the tests. Members may be added to an answer, none is taken away.
 
+pub(crate) mod drift;
 pub(crate) mod failures;
 pub(crate) mod shapes;
 

@@ -64,6 +64,13 @@ impl Problem {
         self.code
     }
 
+    /// As the doors say it that are no HTTP.
+    pub(crate) fn to_inbox(&self) -> inbox::Problem {
+        let title = code::find(self.code).map_or("", |code| code.title);
+        let (code, title) = (self.code.to_owned(), title.to_owned());
+        inbox::Problem { code, title, detail: self.detail.clone() }
+    }
+
     /// `{type, title, status, code, detail, diagnostics?}`.
     fn to_json(&self) -> Value {
         let title = code::find(self.code).map_or("", |code| code.title);

@@ -14,6 +14,7 @@ use axum::http::{Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use placet_model::Digest;
+use serde_json::Value;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -110,6 +111,30 @@ async fn once(app: Arc<App>, request: Request, next: Next) -> Result<Response, P
     let response = answer.to_response();
     *kept = Some(answer);
     Ok(response)
+}
+
+/// The answer that is kept under a caller's request id, or what `act` answers, which is then kept.
+pub(crate) async fn kept(
+    app: &App,
+    caller: &Caller,
+    asked: Digest,
+    act: impl Future<Output = Result<Value, Problem>>,
+) -> Result<Value, Problem> {
+    let Some(id) = &caller.request_id else { return act.await };
+    let slot = app.repeats.slot(&(caller.principal.to_string(), id.clone()));
+    let mut kept = slot.lock().await;
+    if let Some(kept) = &*kept {
+        if kept.asked != asked {
+            return Err(Problem::new("PL3018", "the request id was used for another request"));
+        }
+        return serde_json::from_slice(&kept.body).map_err(|error| Problem::internal(&error));
+    }
+    let answer = act.await?;
+    let body = Bytes::from(answer.to_string());
+    if body.len() <= ANSWER_BYTES_MAX {
+        *kept = Some(Kept { asked, status: StatusCode::OK, body });
+    }
+    Ok(answer)
 }
 
 impl Kept {

@@ -5,6 +5,7 @@ use crate::api::backup;
 use crate::app::App;
 use crate::router::router;
 use crate::token::Token;
+use crate::words::{Carries, Desk};
 use placet_adapters::Transport;
 use placet_executor::Handle;
 use placet_model::draft::Mode;
@@ -85,7 +86,8 @@ pub enum Error {
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
-    options: ServerOptions,
+    app: Arc<App>,
+    close: watch::Sender<bool>,
 }
 
 impl Server {
@@ -106,7 +108,19 @@ impl Server {
         let failed = |source| Error::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, address, options })
+        let (close, closing) = watch::channel(false);
+        if let Some(data) = options.handle.log().directory()
+            && let Err(error) = backup::clear(data)
+        {
+            tracing::warn!(%error, "copies for backups that nobody has taken are not removed");
+        }
+        let app = Arc::new(App::new(options, address, closing));
+        Ok(Self { listener, address, app, close })
+    }
+
+    /// The same acts for what comes over a message bus.
+    pub fn desk(&self, carries: Carries) -> Desk {
+        Desk::new(Arc::clone(&self.app), carries)
     }
 
     /// Where it listens, the port that was taken included.
@@ -119,15 +133,10 @@ impl Server {
     /// # Errors
     /// What the operating system says of the listener.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), Error> {
-        let Self { listener, address, options } = self;
+        let Self { listener, address, app, close } = self;
         let failed = |source| Error::Serve { address, source };
-        let (close, closing) = watch::channel(false);
-        if let Some(data) = options.handle.log().directory()
-            && let Err(error) = backup::clear(data)
-        {
-            tracing::warn!(%error, "copies for backups that nobody has taken are not removed");
-        }
-        let app = Arc::new(App::new(options, address, closing.clone()));
+        let closing = close.subscribe();
+        crate::hooks::read_what_came(&app);
         let serving = axum::serve(listener, router(app)).with_graceful_shutdown(closed(closing));
         let mut serving = pin!(serving.into_future());
         tokio::select! {

@@ -23,7 +23,9 @@ impl Waits {
             loop {
                 match notices.recv().await {
                     Ok(Notice::Finished { run } | Notice::Parked { run }) => follower.wake(run),
-                    Ok(Notice::Inbox { .. } | Notice::InDoubt { .. }) => {}
+                    Ok(
+                        Notice::Inbox { .. } | Notice::InDoubt { .. } | Notice::Integration { .. },
+                    ) => {}
                     // some were missed: everybody looks
                     Ok(Notice::Failed) | Err(broadcast::error::RecvError::Lagged(_)) => {
                         follower.wake_all();

@@ -90,7 +90,7 @@ fn known_keys(
         match keyring.find(*id)? {
             Some(kek) => old.push(kek),
             None => {
-                tracing::warn!(key = %id, count, "records of the vault name a key that is not within reach")
+                tracing::warn!(key = %id, count, "records of the vault name a key that is not within reach");
             }
         }
     }

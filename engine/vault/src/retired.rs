@@ -4,7 +4,6 @@
 //! Each is sealed for the moment at which it ends, so nobody gives it more time by editing the file.
 //! After that moment it opens nothing, and is removed by whoever looks next.
 
-use crate::file::File;
 use crate::record;
 use crate::tables::RETIRED;
 use crate::{Error, Vault};
@@ -121,7 +120,6 @@ impl Vault {
 
     /// There are few: what was replaced lately.
     fn rows(&self, wanted: impl Fn(&Row) -> bool) -> Result<Vec<(Row, Vec<u8>)>, Error> {
-        let err = || File::err(self.file(), READING);
         let db = self.db();
         let tx = db.begin_read().map_err(self.file().err(READING))?;
         let table = match tx.open_table(RETIRED) {
@@ -129,7 +127,7 @@ impl Vault {
             opened => opened.map_err(self.file().err(READING))?,
         };
         let mut found = Vec::new();
-        for row in table.iter().map_err(err())? {
+        for row in table.iter().map_err(self.file().err(READING))? {
             let (key, value) = row.map_err(self.file().err(READING))?;
             let ((id, version, field), (until, record)) = (key.value(), value.value());
             let row = (*id, version, field.to_owned(), until);

@@ -67,8 +67,8 @@ pub struct Sealing {
 impl Sealing {
     /// Whether a rotation was begun and is not through, as far as it can be.
     pub fn is_under_way(&self) -> bool {
-        let others = self.records.keys().filter(|id| **id != self.key);
-        others.into_iter().any(|id| !self.out_of_reach.contains(id))
+        let mut others = self.records.keys().filter(|id| **id != self.key);
+        others.any(|id| !self.out_of_reach.contains(id))
     }
 }
 

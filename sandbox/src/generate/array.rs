@@ -1,6 +1,6 @@
 //! Arrays: one or two items where nothing else is asked, none deep down.
 
-use super::{Error, OPTIONAL_DEPTH, Walk};
+use super::{Error, OPTIONAL_DEPTH, Walk, count_of};
 use serde_json::Value;
 
 /// Tries for an item that differs from its neighbours.
@@ -8,8 +8,7 @@ const DISTINCT_TRIES: usize = 20;
 
 impl Walk<'_> {
     pub(super) fn array(&mut self, schema: &Value, hint: &str) -> Result<Value, Error> {
-        let count =
-            |keyword: &str| schema[keyword].as_u64().and_then(|count| usize::try_from(count).ok());
+        let count = |keyword: &str| count_of(schema, keyword);
         let max = count("maxItems").unwrap_or(usize::MAX);
         let min = count("minItems").unwrap_or(0);
         let empty = Vec::new();

@@ -132,6 +132,15 @@ impl<'a> Walk<'a> {
     }
 }
 
+/// A limit of a schema; `2.0` is the same as `2`.
+fn count_of(schema: &Value, keyword: &str) -> Option<usize> {
+    let limit = &schema[keyword];
+    let whole = limit.as_f64().filter(|limit| limit.fract() == 0.0 && (0.0..9e15).contains(limit));
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within 2^53")]
+    let count = limit.as_u64().or_else(|| whole.map(|whole| whole as u64));
+    count.and_then(|count| usize::try_from(count).ok())
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Null,

@@ -31,6 +31,12 @@ impl Walk<'_> {
             1.0,
             -1.0,
         ]);
+        if self.attempt > 8 {
+            // where one value is too many, such as in two branches of a `oneOf`, others may not be
+            candidates.insert(0, low + 0.5);
+            let turn = usize::try_from(self.attempt).unwrap_or(0) % candidates.len();
+            candidates.rotate_left(turn);
+        }
         if let Some(step) = step {
             let multiples: Vec<f64> = candidates
                 .iter()

@@ -2,7 +2,7 @@
 //! a minimum.
 
 use super::pattern::{matches, text_for};
-use super::{Error, OPTIONAL_DEPTH, Walk};
+use super::{Error, OPTIONAL_DEPTH, Walk, count_of};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 
@@ -12,8 +12,7 @@ impl Walk<'_> {
         let properties = schema["properties"].as_object().unwrap_or(&empty);
         let required: Vec<&str> =
             schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        let count =
-            |keyword: &str| schema[keyword].as_u64().and_then(|count| usize::try_from(count).ok());
+        let count = |keyword: &str| count_of(schema, keyword);
         let max = count("maxProperties").unwrap_or(usize::MAX);
         let optional_wanted = self.depth() < OPTIONAL_DEPTH && self.attempt % 4 != 3;
         let mut out = Map::new();
@@ -86,6 +85,12 @@ impl Walk<'_> {
         for turn in 0..min.saturating_mul(2) {
             if out.len() >= min {
                 break;
+            }
+            let listed = schema["propertyNames"]["enum"].as_array();
+            let listed = listed.and_then(|names| names.get(turn % names.len().max(1))?.as_str());
+            if let Some(name) = listed {
+                self.member(out, schema, name)?;
+                continue;
             }
             let name = match (schema.get("propertyNames"), pattern) {
                 (Some(names), _) => {

@@ -1,4 +1,4 @@
-//! A text for a regular expression: the syntax tree is walked, anchors are dropped, and what the
+//! A text for a regular expression: its syntax tree is walked, anchors are dropped, and what the
 //! walk gets wrong (look-around, word boundaries) the validator finds.
 
 use crate::seed::Choices;
@@ -17,7 +17,7 @@ const COMPILED_MAX: usize = 4096;
 #[derive(Debug)]
 struct Pattern {
     regex: Option<Regex>,
-    hir: Option<Hir>,
+    pieces: Option<Piece>,
 }
 
 /// Read once: reading costs more than all that follows from it.
@@ -26,7 +26,10 @@ fn compiled(pattern: &str) -> Arc<Pattern> {
     if let Some(known) = COMPILED.read().unwrap_or_else(PoisonError::into_inner).get(pattern) {
         return Arc::clone(known);
     }
-    let read = Pattern { regex: Regex::new(pattern).ok(), hir: regex_syntax::parse(pattern).ok() };
+    let read = Pattern {
+        regex: Regex::new(pattern).ok(),
+        pieces: regex_syntax::parse(pattern).ok().as_ref().and_then(pieces),
+    };
     let read = Arc::new(read);
     let mut compiled = COMPILED.write().unwrap_or_else(PoisonError::into_inner);
     if compiled.len() < COMPILED_MAX {
@@ -44,37 +47,71 @@ pub(super) fn matches(pattern: &str, text: &str) -> Option<bool> {
 pub(super) fn text_for(pattern: &str, choices: &mut Choices, width: u32) -> Option<String> {
     let pattern = compiled(pattern);
     let mut text = String::new();
-    write(pattern.hir.as_ref()?, choices, width, &mut text)?;
+    write(pattern.pieces.as_ref()?, choices, width, &mut text)?;
     Some(text)
 }
 
-fn write(hir: &Hir, choices: &mut Choices, width: u32, out: &mut String) -> Option<()> {
+/// A pattern as what a text is put together from.
+#[derive(Debug)]
+enum Piece {
+    /// Nothing, as anchors are: what they ask for the validator finds.
+    Nothing,
+    Text(String),
+    /// One of these.
+    Character(Vec<char>),
+    All(Vec<Self>),
+    One(Vec<Self>),
+    Repeated {
+        piece: Box<Self>,
+        min: u32,
+        max: u32,
+    },
+}
+
+/// `None` where it cannot be put together.
+fn pieces(hir: &Hir) -> Option<Piece> {
+    Some(match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => Piece::Nothing,
+        HirKind::Literal(literal) => Piece::Text(std::str::from_utf8(&literal.0).ok()?.to_owned()),
+        HirKind::Class(class) => Piece::Character(characters(class)?),
+        HirKind::Capture(capture) => pieces(&capture.sub)?,
+        HirKind::Concat(parts) => Piece::All(parts.iter().map(pieces).collect::<Option<_>>()?),
+        HirKind::Alternation(parts) => Piece::One(parts.iter().map(pieces).collect::<Option<_>>()?),
+        HirKind::Repetition(repetition) => Piece::Repeated {
+            piece: Box::new(pieces(&repetition.sub)?),
+            min: repetition.min,
+            max: repetition.max.unwrap_or(u32::MAX),
+        },
+    })
+}
+
+fn write(piece: &Piece, choices: &mut Choices, width: u32, out: &mut String) -> Option<()> {
     if out.len() > LENGTH_MAX {
         return None;
     }
-    match hir.kind() {
-        HirKind::Empty | HirKind::Look(_) => {}
-        HirKind::Literal(literal) => out.push_str(std::str::from_utf8(&literal.0).ok()?),
-        HirKind::Class(class) => out.push(character(class, choices)?),
-        HirKind::Capture(capture) => write(&capture.sub, choices, width, out)?,
-        HirKind::Concat(parts) => {
+    match piece {
+        Piece::Nothing => {}
+        Piece::Text(text) => out.push_str(text),
+        Piece::Character(these) => out.push(*choices.pick(these)),
+        Piece::All(parts) => {
             parts.iter().try_for_each(|part| write(part, choices, width, out))?;
         }
-        HirKind::Alternation(parts) => write(choices.pick(parts), choices, width, out)?,
-        HirKind::Repetition(repetition) => {
-            let most = repetition.max.unwrap_or(u32::MAX).min(repetition.min.saturating_add(width));
-            let spread = usize::try_from(most - repetition.min).ok()?;
+        Piece::One(parts) => write(choices.pick(parts), choices, width, out)?,
+        Piece::Repeated { piece, min, max } => {
+            let most = (*max).min(min.saturating_add(width));
+            let spread = usize::try_from(most - min).ok()?;
             let extra = choices.below(spread + 1);
-            for _ in 0..usize::try_from(repetition.min).ok()? + extra {
-                write(&repetition.sub, choices, width, out)?;
+            for _ in 0..usize::try_from(*min).ok()? + extra {
+                write(piece, choices, width, out)?;
             }
         }
     }
     Some(())
 }
 
-/// A plain character of the class: letters and digits, then other printable ASCII, then any.
-fn character(class: &Class, choices: &mut Choices) -> Option<char> {
+/// Plain characters of the class: letters and digits, else other printable ASCII, else the first
+/// that it has.
+fn characters(class: &Class) -> Option<Vec<char>> {
     let ranges: Vec<(u32, u32)> = match class {
         Class::Unicode(class) => class
             .ranges()
@@ -92,14 +129,16 @@ fn character(class: &Class, choices: &mut Choices) -> Option<char> {
     };
     let plain: Vec<char> = ('!'..='~').filter(char::is_ascii_alphanumeric).filter(has).collect();
     if !plain.is_empty() {
-        return Some(*choices.pick(&plain));
+        return Some(plain);
     }
     let printable: Vec<char> = (' '..='~').filter(has).collect();
     if !printable.is_empty() {
-        return Some(*choices.pick(&printable));
+        return Some(printable);
     }
-    let (start, end) = *ranges.get(choices.below(ranges.len()))?;
-    (start..=end).take(64).find_map(char::from_u32)
+    let firsts =
+        ranges.iter().filter_map(|(start, end)| (*start..=*end).take(64).find_map(char::from_u32));
+    let firsts: Vec<char> = firsts.collect();
+    (!firsts.is_empty()).then_some(firsts)
 }
 
 #[cfg(test)]

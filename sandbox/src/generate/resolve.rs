@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use std::borrow::Cow;
 
 /// Keywords that bring other schemas with them.
-const JOINING: [&str; 5] = ["$ref", "allOf", "oneOf", "anyOf", "if"];
+const JOINING: [&str; 6] = ["$ref", "allOf", "oneOf", "anyOf", "if", "dependentSchemas"];
 /// References followed in a row.
 const REFERENCES_MAX: usize = 32;
 
@@ -46,6 +46,15 @@ impl Walk<'_> {
                 flat = merged(flat, &part);
             }
         }
+        // what a member brings that has to be there
+        if let Some(Value::Object(dependents)) = flat.get("dependentSchemas").cloned() {
+            for (name, part) in dependents {
+                let names = flat.get("required").and_then(Value::as_array);
+                if names.is_some_and(|names| names.iter().any(|required| *required == name)) {
+                    flat = merged(flat, &self.flat(&part, references + 1)?);
+                }
+            }
+        }
         Ok(Value::Object(flat))
     }
 
@@ -53,9 +62,25 @@ impl Walk<'_> {
         let pointer = reference.as_str().and_then(|text| text.strip_prefix('#'));
         let found = pointer.and_then(|pointer| {
             let plain = pointer.replace("%25", "%").replace("%7B", "{").replace("%7D", "}");
-            self.root.pointer(&plain)
+            match plain.as_str() {
+                "" => Some(self.root),
+                anchor if !anchor.starts_with('/') => anchored(self.root, anchor),
+                plain => self.root.pointer(plain),
+            }
         });
         found.ok_or_else(|| self.stuck("a reference leads nowhere"))
+    }
+}
+
+/// The schema that calls itself so.
+fn anchored<'a>(schema: &'a Value, name: &str) -> Option<&'a Value> {
+    if schema.get("$anchor").is_some_and(|anchor| anchor == name) {
+        return Some(schema);
+    }
+    match schema {
+        Value::Object(fields) => fields.values().find_map(|inner| anchored(inner, name)),
+        Value::Array(items) => items.iter().find_map(|inner| anchored(inner, name)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
     }
 }
 

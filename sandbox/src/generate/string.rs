@@ -2,7 +2,7 @@
 //! word stretched or cut to length where none of them says anything.
 
 use super::pattern::{matches, text_for};
-use super::{Error, Walk, words};
+use super::{Error, Walk, count_of, words};
 use serde_json::Value;
 
 /// Longest stretch of a pattern's open repetition, by turns.
@@ -50,6 +50,12 @@ impl Walk<'_> {
             if fits(&text) {
                 return Ok(text);
             }
+            // a pattern that is not anchored leaves room beside it
+            let missing = limits.min.saturating_sub(text.chars().count());
+            let longer = text + &"a".repeat(missing.min(LENGTH_MAX));
+            if missing > 0 && fits(&longer) {
+                return Ok(longer);
+            }
         }
         Err(self.stuck("no text was found for the pattern"))
     }
@@ -80,8 +86,7 @@ struct Limits {
 
 impl Limits {
     fn of(schema: &Value) -> Self {
-        let length =
-            |keyword: &str| schema[keyword].as_u64().and_then(|count| usize::try_from(count).ok());
+        let length = |keyword: &str| count_of(schema, keyword);
         Self {
             min: length("minLength").unwrap_or(0),
             max: length("maxLength").unwrap_or(usize::MAX),

@@ -23,7 +23,12 @@ fn settings(provider: &str) -> Value {
     if provider == "webhook" { json!({"url": "https://example.com/hooks/1"}) } else { json!({}) }
 }
 
-fn call(operation: &str, input: &Value) -> Call {
+pub(crate) fn call(operation: &str, input: &Value) -> Call {
+    call_under(operation, input, SEND_ID)
+}
+
+/// The same of a draft with this send id.
+pub(crate) fn call_under(operation: &str, input: &Value, send_id: &str) -> Call {
     let operation = Arc::clone(ADAPTERS.operation(operation).unwrap());
     let settings = settings(operation.provider());
     let rendered = render(
@@ -31,7 +36,7 @@ fn call(operation: &str, input: &Value) -> Call {
         RenderInput {
             settings: &settings,
             input,
-            send_id: SEND_ID,
+            send_id,
             draft_time: Timestamp::EPOCH,
             authentication: None,
         },

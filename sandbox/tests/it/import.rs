@@ -37,7 +37,7 @@ fn imported(text: &str) -> Imported {
     import(text, wanted).unwrap()
 }
 
-fn loaded(imported: &Imported) -> Adapters {
+pub(crate) fn loaded(imported: &Imported) -> Adapters {
     let (path, text) = imported.manifest.clone();
     let schema = |path: &str| imported.schemas.get(path).cloned();
     Adapters::with_project(&[ManifestFile { path, text }], &schema, &BTreeSet::new()).unwrap()

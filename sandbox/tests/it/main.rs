@@ -4,5 +4,8 @@
 mod answers;
 mod desk;
 mod import;
+mod measures;
+mod recall;
 mod schemas;
+mod scripts;
 mod state;

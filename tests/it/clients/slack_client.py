@@ -69,6 +69,6 @@ assert limited.headers.get("Retry-After") or limited.headers.get("retry-after"),
 next_goes("slack.chat.postMessage", "not_found")
 fails("channel_not_found", lambda: slack.chat_postMessage(channel="C0SALES", text="x"))
 nobody = WebClient(base_url=base + "/slack/")
-fails("invalid_auth", lambda: nobody.auth_test())
+fails("invalid_auth", lambda: nobody.chat_postMessage(channel="C0SALES", text="x"))
 
 print(json.dumps({"tried": sorted(tried)}))

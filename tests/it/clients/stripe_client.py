@@ -75,6 +75,17 @@ assert (refund.payment_intent, refund.amount) == ("pi_elsewhere", 7), refund
 assert does("refunds.get", lambda: stripe.Refund.retrieve(refund.id)).amount == 7
 assert refund.id in {one.id for one in does("refunds.list", lambda: stripe.Refund.list()).data}
 
+# where Stripe is to post: told, listed, taken away, and then nobody knows it
+hook = does("webhook_endpoints.create", lambda: stripe.WebhookEndpoint.create(
+    url="https://placet.example/hooks/stripe/1", enabled_events=["refund.created"]))
+assert hook.id.startswith("we_") and hook.url.endswith("/stripe/1"), hook
+assert list(hook.enabled_events) == ["refund.created"], hook
+hooks = does("webhook_endpoints.list", lambda: stripe.WebhookEndpoint.list())
+assert [one.id for one in hooks.data] == [hook.id], hooks
+assert does("webhook_endpoints.delete", lambda: stripe.WebhookEndpoint.delete(hook.id)).deleted is True
+assert stripe.WebhookEndpoint.list().data == []
+fails(stripe.InvalidRequestError, 404, lambda: stripe.WebhookEndpoint.delete(hook.id))
+
 does("events.list", lambda: stripe.Event.list(limit=3))
 assert does("account.get", lambda: stripe.Account.retrieve()).id.startswith("acct_")
 

@@ -39,7 +39,6 @@ fn spellings(secret: &str) -> Vec<String> {
 }
 
 /// Bytes by which spellings are found first.
-/// Bytes of a spelling by which it is looked up.
 const HEAD: usize = 6;
 
 /// The spellings of all secrets, by their first bytes: what is searched is long.
@@ -62,11 +61,10 @@ impl<'s> Search<'s> {
 
     /// Everything that holds a spelling of a secret.
     fn found(&self, place: &str, bytes: &[u8]) -> Vec<String> {
-        let heads: [bool; 1 << 16] =
-            self.spelled.keys().fold([false; 1 << 16], |mut heads, head| {
-                heads[usize::from(u16::from_be_bytes([head[0], head[1]]))] = true;
-                heads
-            });
+        let mut heads = vec![false; 1 << 16];
+        for head in self.spelled.keys() {
+            heads[usize::from(u16::from_be_bytes([head[0], head[1]]))] = true;
+        }
         let mut places = Vec::new();
         for at in 0..bytes.len().saturating_sub(HEAD) {
             let rest = &bytes[at..];
@@ -133,6 +131,9 @@ fn life(live: &Live, slack: &Slack) -> String {
     said.push_str(&live.done("author", &["vault", "rotate"]).stdout);
     // an error on the way: the authorization server is away
     slack.set(&json!({"away": true}));
+    while slack.told()["alive"] != 0 {
+        std::thread::yield_now();
+    }
     let asked = live.ask("three");
     live.approve(&asked);
     live.until(&asked.run, "AttemptDeferred");

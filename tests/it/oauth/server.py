@@ -139,7 +139,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         if self.path == "/control":
             with lock:
-                return self.answer(200, {**told, "secrets": secrets_seen})
+                alive = sum(one["until"] > time.time() for one in rules.access.values())
+                return self.answer(200, {**told, "secrets": secrets_seen, "alive": alive})
         with lock:
             scopes, credentials = server.validate_authorization_request("https://x" + self.path)
             # Slack parts scopes with commas

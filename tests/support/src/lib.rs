@@ -19,6 +19,7 @@ pub mod provider;
 pub mod random;
 mod reap;
 pub mod spoil;
+pub mod token;
 
 use std::time::Duration;
 

@@ -7,7 +7,7 @@ use async_nats::{Client, HeaderMap, Message};
 use futures_util::{StreamExt, stream};
 use placet_bus::subjects::{HEADER_REQUEST_ID, HEADER_SERVICE_ERROR, HEADER_SERVICE_ERROR_CODE};
 use placet_bus::{
-    Bus, Inbox, InboxClient, InboxRefusal, InboxRequest, Notice, Options, Status, Verb,
+    Bus, Inbox, InboxClient, InboxRefusal, InboxRequest, Notice, Options, Status, Verb, Word,
 };
 use placet_test_support::DEADLINE;
 use placet_test_support::nats::NatsServer;
@@ -123,6 +123,22 @@ async fn each_verb_reaches_the_engine_as_the_subjects_user() {
     }
     let bare = client.request("placet.v1.inbox.ana.list", "".into()).await.unwrap();
     assert_eq!(body(&bare), json!({"user": "ana", "id": null}));
+}
+
+#[tokio::test]
+async fn each_word_of_a_connections_life_reaches_the_engine_as_the_subjects_user() {
+    let name = "each_word_of_a_connections_life_reaches_the_engine_as_the_subjects_user";
+    let Some(server) = NatsServer::start_or_skip(name) else { return };
+    let engine = Engine::new();
+    let _bus = serve(&server.url(), &engine).await;
+    let client = client(&server.url()).await;
+    for word in Word::ALL {
+        let subject = format!("placet.v1.integrations.wendy.{}", word.text());
+        let answer = ask(&client, &subject, word.text(), json!({"user": "ben"})).await;
+        assert_eq!(body(&answer), json!({"user": "wendy", "id": word.text()}));
+        let asked = engine.asked(1).await;
+        assert_eq!(asked.last().unwrap().verb, Verb::Integrations(word));
+    }
 }
 
 #[tokio::test]

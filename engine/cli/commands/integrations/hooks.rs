@@ -12,7 +12,7 @@ pub(crate) struct Hooks {
     /// Ask the provider for it, or have it taken away; without either: show what stands there
     #[arg(value_enum)]
     act: Option<Act>,
-    /// With on: under which address the provider reaches this engine, as in https://placet.example
+    /// With on: under which address the provider reaches this engine, as in `https://placet.example`
     #[arg(long, value_name = "URL")]
     at: Option<String>,
     /// With on: what to subscribe to, where an account has many
@@ -62,4 +62,20 @@ pub(super) async fn run(link: &Link, hooks: Hooks) -> Result<()> {
 fn row(hook: &Value) -> Vec<String> {
     let word = |key: &str| visible(hook[key].as_str().unwrap_or_default());
     vec![word("step"), word("resource"), word("url"), word("expires_at"), word("code")]
+}
+
+/// Reads what came, and says how much that was.
+pub(super) async fn sync(link: &Link, name: &str, json: bool) -> Result<()> {
+    let answer = link.post(&path(name, "sync"), &json!({})).await?;
+    if json {
+        return out::json(&answer);
+    }
+    let position = visible(answer["position"].as_str().unwrap_or_default());
+    out::data(&match answer["kind"].as_str() {
+        Some("baseline") => format!("{name}: read from {position} on"),
+        _ => format!(
+            "{name}: {} of {} messages are new, read up to {position}",
+            answer["taken"], answer["seen"]
+        ),
+    })
 }

@@ -56,14 +56,7 @@ fn page(answer: &Value) -> Result<()> {
         pair("acts as", account(&answer["identity"])),
         pair("label", word(&answer["label"])),
         pair("used in", scope_words(&answer["used_in"])),
-        pair(
-            "credential",
-            match answer["credential_version"].as_u64() {
-                Some(0) | None => "none".to_owned(),
-                Some(version) => format!("version {version}"),
-            },
-        ),
-        pair("credential", credential(&answer)),
+        pair("credential", credential(answer)),
         pair("tested", tested),
     ];
     rows.extend(hears(answer));

@@ -37,6 +37,8 @@ pub enum Found {
     None {
         /// What that is worth.
         worth: AbsenceWorth,
+        /// How far it has read, in words.
+        detail: Option<PayloadRef>,
     },
     /// More than one.
     Several {
@@ -92,7 +94,7 @@ pub(super) fn end(run: &Run, looked_up: LookedUp) -> Result<Vec<Event>, Refusal>
     let in_doubt = run.is_in_doubt(attempt);
     let (finding, worth, count, detail) = match found {
         Found::One { .. } => (LookupFinding::Found, None, 1, None),
-        Found::None { worth } => (LookupFinding::Absent, Some(worth), 0, None),
+        Found::None { worth, detail } => (LookupFinding::Absent, Some(worth), 0, detail),
         Found::Several { count } => (LookupFinding::Several, None, count, None),
         Found::Unanswered { detail } => (LookupFinding::Unanswered, None, 0, detail),
     };

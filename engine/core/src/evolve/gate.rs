@@ -5,7 +5,8 @@ use crate::run::{Activity, Ask, Attempt, Denial, Detached, Leaf, Refused, Run};
 use placet_model::attempt::{Evidence, RefuseReason};
 use placet_model::decision::{DecisionState, Resolution, Settlement, Verdict, VoidReason};
 use placet_model::event::attempt::{
-    AttemptDeferred, AttemptReconciled, AttemptRefused, AttemptStarted, AttemptSucceeded,
+    AttemptDeferred, AttemptInDoubt, AttemptReconciled, AttemptRefused, AttemptStarted,
+    AttemptSucceeded,
 };
 use placet_model::event::decision::{
     ApproversReminded, DecisionReassigned, DecisionRequested, DecisionSettled, DecisionVoided,
@@ -14,7 +15,7 @@ use placet_model::event::decision::{
 };
 use placet_model::event::route::SendRouted;
 use placet_model::manifest::Effect;
-use placet_model::{AttemptId, DecisionId, TaskPath, Timestamp, Uptime};
+use placet_model::{AttemptId, DecisionId, Event, TaskPath, Timestamp, Uptime};
 
 /// What a try that may begin continues.
 struct Startable {
@@ -231,7 +232,20 @@ impl Run {
         Ok(())
     }
 
-    pub(super) fn attempt_started(&mut self, body: &AttemptStarted, at: Timestamp) -> Step {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the rest are no events of attempts")]
+    pub(super) fn attempted(&mut self, event: &Event, at: Timestamp) -> Step {
+        match event {
+            Event::AttemptStarted(body) => self.attempt_started(body, at),
+            Event::AttemptSucceeded(body) => self.attempt_succeeded(body),
+            Event::AttemptRefused(body) => self.attempt_refused(body),
+            Event::AttemptDeferred(body) => self.attempt_deferred(body),
+            Event::AttemptInDoubt(body) => self.attempt_in_doubt(body),
+            Event::AttemptReconciled(body) => self.attempt_reconciled(body),
+            _ => Err(No),
+        }
+    }
+
+    fn attempt_started(&mut self, body: &AttemptStarted, at: Timestamp) -> Step {
         let activity = self.activity_of(&body.task)?;
         let Startable { leaf, ask, first, doubted, doubt } = startable(activity, body).ok_or(No)?;
         let mine = match &ask {
@@ -282,7 +296,7 @@ impl Run {
         Err(No)
     }
 
-    pub(super) fn attempt_succeeded(&mut self, body: &AttemptSucceeded) -> Step {
+    fn attempt_succeeded(&mut self, body: &AttemptSucceeded) -> Step {
         let (id, try_number) = (body.attempt, body.try_number);
         if self.take_detached(id, try_number).is_none() {
             let UnderWay { leaf, activity, .. } = self.under_way(id, try_number)?;
@@ -292,7 +306,7 @@ impl Run {
         Ok(())
     }
 
-    pub(super) fn attempt_refused(&mut self, body: &AttemptRefused) -> Step {
+    fn attempt_refused(&mut self, body: &AttemptRefused) -> Step {
         let (id, try_number, refused) = (body.attempt, body.try_number, Refused::of(body));
         if let Some(detached) = self.take_detached(id, try_number) {
             return nothing_happened(&detached.attempt);
@@ -319,7 +333,7 @@ impl Run {
         Ok(())
     }
 
-    pub(super) fn attempt_deferred(&mut self, body: &AttemptDeferred) -> Step {
+    fn attempt_deferred(&mut self, body: &AttemptDeferred) -> Step {
         let (id, try_number, until) = (body.attempt, body.try_number, body.until);
         if let Some(detached) = self.take_detached(id, try_number) {
             return nothing_happened(&detached.attempt);
@@ -330,11 +344,8 @@ impl Run {
         Ok(())
     }
 
-    pub(super) fn attempt_in_doubt(
-        &mut self,
-        (id, try_number): (AttemptId, u32),
-        doubt: Evidence,
-    ) -> Step {
+    fn attempt_in_doubt(&mut self, body: &AttemptInDoubt) -> Step {
+        let (id, try_number, doubt) = (body.attempt, body.try_number, body.evidence);
         if let Some(mut detached) = self.take_detached(id, try_number) {
             can_be_in_doubt(&detached.attempt)?;
             detached.attempt.doubted = true;
@@ -371,7 +382,7 @@ impl Run {
         Ok(())
     }
 
-    pub(super) fn attempt_reconciled(&mut self, body: &AttemptReconciled) -> Step {
+    fn attempt_reconciled(&mut self, body: &AttemptReconciled) -> Step {
         self.doubt_settled(body)?;
         self.lookup_needless(body.attempt);
         Ok(())

@@ -1,13 +1,14 @@
 //! A new connection, stage by stage: look up, connect, shake hands. Whatever fails here is before the
 //! send, and says at which stage.
 
-use crate::client::Speaking;
 use crate::destination::Destination;
 use crate::timeouts::Clock;
 use crate::transport::Egress;
 use placet_adapters::{Cause, Failed, Stage};
+use rustls::ClientConfig;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -37,7 +38,7 @@ pub(super) struct Dialled {
 
 pub(super) async fn dial(
     egress: &Egress,
-    destination: &Destination,
+    (destination, secured): (&Destination, Option<Arc<ClientConfig>>),
     clock: &Clock,
 ) -> Result<Dialled, Failed> {
     let addresses = timeout_at(clock.until(Stage::Resolve), addresses(egress, destination));
@@ -48,10 +49,10 @@ pub(super) async fn dial(
         .map_err(|error| Failed::before(Cause::Connect, error.to_string()).at(Stage::Connect))?;
     // a request is written whole: waiting for more of it only makes it slower
     drop(stream.set_nodelay(true));
-    if destination.url.scheme() != "https" {
+    let Some(config) = secured else {
         return Ok(Dialled { stream: Box::new(stream), protocol: Protocol::Http1 });
-    }
-    timeout_at(clock.until(Stage::Tls), secure(egress, destination, stream))
+    };
+    timeout_at(clock.until(Stage::Tls), secure(config, destination, stream))
         .await
         .map_err(|_elapsed| clock.late(Stage::Tls))?
         .map_err(|words| Failed::before(Cause::Tls, words).at(Stage::Tls))
@@ -99,11 +100,10 @@ async fn connect(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
 }
 
 async fn secure(
-    egress: &Egress,
+    config: Arc<ClientConfig>,
     destination: &Destination,
     stream: TcpStream,
 ) -> Result<Dialled, String> {
-    let config = egress.tls(Speaking::Http)?;
     let host = destination.url.host_str().unwrap_or_default();
     let host = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.');
     let name = ServerName::try_from(host.to_owned());

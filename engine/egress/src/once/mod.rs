@@ -22,13 +22,20 @@ use crate::timeouts::Clock;
 use crate::transport::{Egress, Errand, Hop};
 use hyper::HeaderMap;
 use placet_adapters::{Answer, Failed, Response};
+use rustls::ClientConfig;
 use speak::Road;
+use std::sync::Arc;
 pub(crate) use unsent::is_broken;
 
 impl Egress {
     /// Sends the request once.
-    pub(crate) async fn send_once(&self, errand: &Errand<'_>, hop: &Hop, clock: &Clock) -> Answer {
-        let dialled = dial::dial(self, &hop.destination, clock).await?;
+    pub(crate) async fn send_once(
+        &self,
+        errand: &Errand<'_>,
+        (hop, secured): (&Hop, Option<Arc<ClientConfig>>),
+        clock: &Clock,
+    ) -> Answer {
+        let dialled = dial::dial(self, (&hop.destination, secured), clock).await?;
         let (road, head, body) = speak::ask(dialled, hop, clock).await?;
         let notes = unpacked_note(&head.headers);
         let headers = headers::incoming(&head.headers)?;

@@ -31,6 +31,14 @@ pub(crate) fn takes(method: &str) -> bool {
     matches!(method, "MAIL" | "NOOP")
 }
 
+/// Whether a mail server has refused what somebody proved itself with (RFC 4954 §6): a token that is
+/// over is renewed.
+pub(crate) fn refuses_login(method: &str, response: &Response) -> bool {
+    takes(method)
+        && response.status == 535
+        && response.json().is_some_and(|body| body["stage"] == "auth")
+}
+
 /// What a mail server is asked for.
 enum Wish {
     Send(Mail),

@@ -5,7 +5,7 @@ use super::session::Left;
 use super::target::{Security, Target};
 use crate::client::Speaking;
 use crate::transport::Egress;
-use placet_adapters::{Cause, Failed};
+use placet_adapters::{Cause, Failed, Stage};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -27,16 +27,22 @@ pub(super) enum Stop {
 pub(super) struct Broken {
     pub(super) cause: Cause,
     pub(super) detail: String,
+    /// While the connection is made; later the conversation has stages of its own.
+    stage: Option<Stage>,
 }
 
 impl Broken {
     pub(super) fn new(cause: Cause, detail: impl Into<String>) -> Self {
-        Self { cause, detail: detail.into() }
+        Self { cause, detail: detail.into(), stage: None }
+    }
+
+    fn at(self, stage: Stage) -> Self {
+        Self { stage: Some(stage), ..self }
     }
 
     /// Before the dot.
     pub(super) fn failed(self) -> Failed {
-        Failed::before(self.cause, self.detail)
+        Failed { stage: self.stage, ..Failed::before(self.cause, self.detail) }
     }
 }
 
@@ -63,23 +69,29 @@ pub(super) async fn connect(
     target: &Target,
     until: Instant,
 ) -> Result<Wire, Broken> {
-    let late = |what: &str| Broken::new(Cause::Timeout, format!("{what} took too long"));
+    let late = |stage: Stage, what: &str| {
+        Broken::new(Cause::Timeout, format!("{what} took too long")).at(stage)
+    };
     let addresses = timeout_at(until, addresses(egress, target))
         .await
-        .map_err(|_elapsed| late("looking up the mail server"))?
-        .map_err(|failed| Broken::new(failed.cause, failed.detail))?;
-    let mut last = Broken::new(Cause::Connect, "the mail server has no address");
+        .map_err(|_elapsed| late(Stage::Resolve, "looking up the mail server"))?
+        .map_err(|failed| Broken::new(failed.cause, failed.detail).at(Stage::Resolve))?;
+    let mut last = Broken::new(Cause::Connect, "the mail server has no address").at(Stage::Connect);
     for address in addresses {
         match timeout_at(until, TcpStream::connect(address)).await {
-            Err(_elapsed) => return Err(late("connecting to the mail server")),
-            Ok(Err(error)) => last = Broken::new(Cause::Connect, words(&error)),
+            Err(_elapsed) => return Err(late(Stage::Connect, "connecting to the mail server")),
+            Ok(Err(error)) => {
+                last = Broken::new(Cause::Connect, words(&error)).at(Stage::Connect);
+            }
             Ok(Ok(stream)) => {
                 let wire = Wire::plain(stream, address);
                 if target.security != Security::Implicit {
                     return Ok(wire);
                 }
                 let secured = timeout_at(until, wire.secure(egress, target)).await;
-                return secured.map_err(|_elapsed| late("the TLS handshake"))?;
+                return secured
+                    .map_err(|_elapsed| late(Stage::Tls, "the TLS handshake"))?
+                    .map_err(|broken| broken.at(Stage::Tls));
             }
         }
     }

@@ -176,6 +176,16 @@ async fn a_token_that_is_due_is_renewed_ahead_once_for_all_who_wait() {
 }
 
 #[tokio::test]
+async fn a_token_that_ends_at_once_is_used_and_not_asked_for_again_and_again() {
+    let brief = r#"{"ok": true, "access_token": "brief", "refresh_token": "r2", "expires_in": 1}"#;
+    let world = World::after(12, &[SENT], &[("200 OK", brief)]).await;
+    world.make_ready().await;
+    assert!(world.is_ready(), "the next one would end as soon");
+    assert_eq!(world.send().await.unwrap().status, 200);
+    assert_eq!(world.counts().await, (1, 1));
+}
+
+#[tokio::test]
 async fn a_token_that_is_refused_in_use_is_renewed_once_and_then_a_person_is_asked() {
     let world = World::after(1, &[REFUSED, SENT, REFUSED], &[RENEWED]).await;
     assert_eq!(put_off(world.send().await), Cause::Connect, "the provider did nothing");

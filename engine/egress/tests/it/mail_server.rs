@@ -24,7 +24,7 @@ pub(crate) struct MailServer {
     process: Child,
     says: Option<BufReader<ChildStdout>>,
     pub(crate) port: u16,
-    authority: Vec<u8>,
+    pub(crate) authority: Vec<u8>,
     scheme: &'static str,
 }
 

@@ -5,6 +5,7 @@
 
 use crate::arrivals::SOURCE;
 use placet_adapters::Manifest;
+use placet_adapters::inbound::Inbound;
 use placet_model::TaskPath;
 use placet_model::integration::Integration;
 use placet_model::plan::{AttributeMatch, Consume, EventFilter, Plan, TaskKind, TaskList, Until};
@@ -24,7 +25,7 @@ pub(super) struct Brings {
 impl Brings {
     pub(super) fn of(manifest: Option<&Manifest>, integration: &Integration) -> Self {
         let inbound = manifest.and_then(Manifest::inbound);
-        let events = inbound.into_iter().flat_map(|inbound| inbound.events());
+        let events = inbound.into_iter().flat_map(Inbound::events);
         let (kinds, keys) = events.map(|(kind, key)| (kind.to_owned(), key.to_owned())).unzip();
         Self { source: format!("{SOURCE}{}", integration.id), kinds, keys }
     }

@@ -173,6 +173,10 @@ impl Desk {
             let detail = format!("{title} is told where to post in its own console, not by a call");
             return Err(refused("PL4071", detail));
         }
+        if remote.manifest().inbound().is_some_and(|inbound| inbound.sync().is_some()) {
+            // the reading begins before the hints do, so that the first of them is no beginning
+            let _synced = self.sync(integration).await?;
+        }
         let base = wish.base.trim_end_matches('/');
         let url = format!("{base}/hooks/{}/{}", integration.provider, integration.id);
         let known = self.subscriptions(integration.id)?.remove(&wish.resource);
@@ -375,7 +379,9 @@ impl Desk {
 
     fn is_to_renew(&self, remote: &Remote<'_>, subscription: &Subscription) -> bool {
         let Some(expires_at) = subscription.expires_at else { return false };
-        let every = remote.call(LifecycleStep::Subscribe).and_then(|call| call.every());
+        let every = remote
+            .call(LifecycleStep::Subscribe)
+            .and_then(placet_adapters::inbound::LifecycleCall::every);
         let every = every.and_then(|every| i64::try_from(every.as_millis()).ok());
         let now = self.env.now();
         let old = every.is_some_and(|every| now.millis_since(subscription.since) >= every);

@@ -82,10 +82,8 @@ impl Desk {
         let integration = &remote.integration;
         let (version, fields) = rotate::seal(&vault, &remote.manifest, integration, given).await?;
         let by_lineage = integration.identity.tenant == integration.provider;
-        let lineage = match by_lineage {
-            true => integration.identity.id.clone(),
-            false => integration.id.to_string(),
-        };
+        let lineage =
+            if by_lineage { integration.identity.id.clone() } else { integration.id.to_string() };
         Ok(CredentialStored { integration: integration.id, version, lineage, fields }.into())
     }
 }

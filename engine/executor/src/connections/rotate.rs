@@ -47,11 +47,11 @@ pub struct Rotate {
 }
 
 /// What a provider signed before it knew of a new secret arrives within a day.
-pub const GRACE: Duration = Duration::from_secs(24 * 3600);
+pub const GRACE: Duration = Duration::from_hours(24);
 /// A week: who needs longer has another problem.
-pub const GRACE_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
+pub const GRACE_MAX: Duration = Duration::from_hours(7 * 24);
 /// Between two looks at what has ended.
-const SWEEP: Duration = Duration::from_secs(600);
+const SWEEP: Duration = Duration::from_mins(10);
 
 /// What a rotation has come to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

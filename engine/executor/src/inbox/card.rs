@@ -6,10 +6,12 @@ use super::inspect::{remarks, visible};
 use super::{Error, Handle, electorate};
 use crate::erasure::{ERASED, unless_erased};
 use crate::world::World;
-use placet_adapters::{RenderInput, Rendered, preview};
+use placet_adapters::{CallIntegration, RenderInput, Rendered, preview};
+use placet_core::claim::Hold;
 use placet_log::ReadView;
 use placet_model::approval::Requirement;
 use placet_model::decision::DecisionState;
+use placet_model::draft::Mode;
 use placet_model::integration::{Identity, Integration};
 use placet_model::manifest::Effect;
 use placet_model::request::PreparedRequest;
@@ -25,6 +27,8 @@ struct Content {
     target: Option<String>,
     fields: Vec<Value>,
     warnings: Vec<String>,
+    /// What it moves, where it moves money.
+    money: Option<Value>,
 }
 
 impl Handle {
@@ -36,6 +40,7 @@ impl Handle {
         row: &DecisionRow,
     ) -> Result<Value, Error> {
         let content = self.content(view, world, row)?;
+        let for_room = self.budget_wait(row);
         Ok(json!({
             "id": row.decision,
             "run": row.run,
@@ -49,6 +54,7 @@ impl Handle {
             "mode": row.mode,
             "target": content.target,
             "summary": visible(&content.title),
+            "money": content.money,
             "requested_at": row.requested_at,
             "expires_at": row.expires_at,
             "revision": row.draft_revision,
@@ -57,7 +63,7 @@ impl Handle {
             "votes": row.votes.len(),
             "needed": approvals(&row.requirement),
             "missing": missing((world, self.now()), row),
-            "hold": hold(world, row),
+            "hold": self.hold(world, row).map(str::to_owned).or(for_room),
             "edited": row.editor.is_some(),
             "assigned": row.assigned,
             "out_of_reach": out_of_reach((world, self.now()), row),
@@ -128,6 +134,21 @@ impl Handle {
         Ok(card)
     }
 
+    /// Why an approved request has not gone yet.
+    fn hold(&self, world: &World, row: &DecisionRow) -> Option<&'static str> {
+        if row.state != DecisionState::Approved {
+            return None;
+        }
+        let integration = row.integration.and_then(|id| world.integrations.get(&id));
+        let operation = self.env.adapters.operation(&row.operation);
+        let renewed = || {
+            let live = self.env.live.as_ref().filter(|_| row.mode == Mode::Live)?;
+            let ready = live.is_ready(&as_called(integration?), operation?);
+            (!ready).then_some(Hold::TokenRenewed)
+        };
+        world.hold(row.mode, integration).or_else(renewed).map(Hold::words)
+    }
+
     /// Reads the stored bytes. Title, target and fields are believed only when rendering the stored
     /// `with` anew gives the very same bytes; else the card shows the bytes alone.
     fn content(&self, view: &ReadView, world: &World, row: &DecisionRow) -> Result<Content, Error> {
@@ -140,6 +161,7 @@ impl Handle {
             target: None,
             fields: vec![],
             warnings: vec![],
+            money: None,
             request: Some(request),
         };
         let Some(operation) = self.env.adapters.operation(&row.operation) else { return Ok(plain) };
@@ -159,7 +181,11 @@ impl Handle {
         if Some(&rendered.request) != plain.request.as_ref() {
             return Ok(plain);
         }
-        Ok(described(plain, &rendered, preview(operation, &with, settings, &rendered)))
+        let bound = &document["integration"]["identity"];
+        let bound = serde_json::from_value::<Identity>(bound.clone()).ok();
+        let mode = bound.as_ref().and_then(|bound| operation.mode_of(bound));
+        let preview = preview(operation, (&with, settings), mode, &rendered);
+        Ok(described(plain, &rendered, preview))
     }
 }
 
@@ -186,7 +212,8 @@ impl Handle {
 impl Content {
     fn erased() -> Self {
         let title = ERASED.to_owned();
-        Self { request: None, title, target: None, fields: vec![], warnings: vec![] }
+        let (fields, warnings) = (vec![], vec![]);
+        Self { request: None, title, target: None, fields, warnings, money: None }
     }
 }
 
@@ -213,13 +240,10 @@ fn out_of_reach((world, now): (&World, Timestamp), row: &DecisionRow) -> Vec<Str
     if open { electorate(world, row, now).out_of_reach() } else { vec![] }
 }
 
-/// Why an approved request has not gone yet.
-fn hold(world: &World, row: &DecisionRow) -> Option<&'static str> {
-    let integration = row.integration.and_then(|id| world.integrations.get(&id));
-    (row.state == DecisionState::Approved)
-        .then(|| world.hold(row.mode, integration))
-        .flatten()
-        .map(placet_core::claim::Hold::words)
+/// The connection as a transport knows it.
+fn as_called(now: &Integration) -> CallIntegration {
+    let (id, name) = (now.id, now.name.clone());
+    CallIntegration { id, name, credential_version: now.credential_version }
 }
 
 pub(super) fn integration_name(world: &World, id: Option<IntegrationId>) -> Option<String> {
@@ -236,6 +260,7 @@ fn described(plain: Content, rendered: &Rendered, preview: placet_adapters::Prev
             .map(|f| json!({"name": f.name, "value": f.value}))
             .collect(),
         warnings: preview.warnings,
+        money: preview.money.map(|money| money.to_view()),
         ..plain
     }
 }

@@ -11,6 +11,7 @@ use placet_log::votes::check_signature;
 use placet_model::Principal;
 use placet_model::decision::{Assurance, Ballot, Resolution, Verdict, Voter};
 use placet_model::event::decision::SignedVote;
+use placet_model::nkey::UserKey;
 use placet_model::signed::{self, DecisionDocument, Draft, EARLY_MS_MAX, Item, Said};
 use placet_model::{DecisionId, Digest};
 use placet_projections::Views;
@@ -72,7 +73,7 @@ impl Handle {
             let detail = format!("it is for {}, this log is {origin}", document.origin());
             return Err(refused("PL3043", detail));
         }
-        self.check_key(user, &document)?;
+        self.check_signer(user, (document.key(), document.user()))?;
         let reason = reason_of(&document, body.reason, body.reason_salt.as_deref())?;
         let with = body.with.as_ref().map(signed::with_digest).transpose().map_err(malformed)?;
         if with.as_ref() != document.with() {
@@ -82,9 +83,13 @@ impl Handle {
         Ok(Opened { document, signature: body.signature, reason, with: body.with })
     }
 
-    fn check_key(&self, user: &Principal, document: &DecisionDocument) -> Result<(), Error> {
+    /// The key of a document is registered, in force, and of whoever it says and who has sent it.
+    pub(crate) fn check_signer(
+        &self,
+        user: &Principal,
+        (key, signer): (&UserKey, &Principal),
+    ) -> Result<(), Error> {
         let world = self.world();
-        let (key, signer) = (document.key(), document.user());
         let Some(known) = world.keys.get(key) else {
             return Err(refused("PL3044", format!("nobody has registered the key {key}")));
         };

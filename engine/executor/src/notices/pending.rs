@@ -2,7 +2,7 @@
 
 use placet_model::draft::Mode;
 use placet_model::event::notice::NoticeAbout;
-use placet_model::{DecisionId, Position, Principal, Timestamp};
+use placet_model::{DecisionId, IntegrationId, Position, Principal, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Requests of one kind that a line remembers; of more it is only told how many.
@@ -31,6 +31,8 @@ pub(super) struct Untold {
     pub(super) more: BTreeMap<NoticeAbout, u32>,
     /// Whose approving an alarm is about.
     pub(super) alarmed: BTreeSet<Principal>,
+    /// Connections that have failed, with their names and why, or are good again.
+    pub(super) connections: BTreeMap<IntegrationId, (String, Option<String>)>,
     /// Place of the first event that it is about.
     first: Option<Position>,
     not_before: Option<Timestamp>,
@@ -38,7 +40,9 @@ pub(super) struct Untold {
 
 impl Untold {
     fn is_urgent(&self) -> bool {
-        !self.alarmed.is_empty() || self.decisions.contains_key(&NoticeAbout::BreakGlass)
+        !self.alarmed.is_empty()
+            || !self.connections.is_empty()
+            || self.decisions.contains_key(&NoticeAbout::BreakGlass)
     }
 }
 
@@ -89,6 +93,19 @@ impl Pending {
     pub(super) fn alarm(&mut self, line: Line, about: Principal, at: Position) {
         if let Some(untold) = self.add(line, at) {
             untold.alarmed.insert(about);
+        }
+    }
+
+    /// Somebody is to hear that a connection has failed, or is good again. What was not told yet is
+    /// told as it stands last.
+    pub(super) fn connection(
+        &mut self,
+        line: Line,
+        (id, name, failed): (IntegrationId, &str, Option<&str>),
+        at: Position,
+    ) {
+        if let Some(untold) = self.add(line, at) {
+            untold.connections.insert(id, (name.to_owned(), failed.map(str::to_owned)));
         }
     }
 

@@ -90,7 +90,10 @@ impl Herald {
                 return Ok(None);
             }
             let alarmed = untold.alarmed.iter().collect();
-            let facts = Facts { counts: counts.clone(), alarmed, named };
+            let connections = untold.connections.values();
+            let connections = connections.map(|(name, why)| (name.as_str(), why.as_deref()));
+            let connections = connections.collect();
+            let facts = Facts { counts: counts.clone(), alarmed, connections, named };
             (counts, words::words(config, &facts))
         };
         let made = self.make(channel, (operation, integration), &message);
@@ -325,6 +328,10 @@ impl Herald {
         if !untold.alarmed.is_empty() {
             let alarmed = u32::try_from(untold.alarmed.len()).unwrap_or(u32::MAX);
             left.more.insert(NoticeAbout::Alarm, alarmed);
+        }
+        if !untold.connections.is_empty() {
+            let count = u32::try_from(untold.connections.len()).unwrap_or(u32::MAX);
+            left.more.insert(NoticeAbout::Connection, count);
         }
         Ok(left)
     }

@@ -10,8 +10,32 @@ use placet_model::decision::{DecisionState, Verdict};
 use placet_model::draft::Mode;
 use placet_model::event::decision::NoticeKind;
 use placet_model::event::notice::NoticeAbout;
-use placet_model::{DecisionId, Event, Position, Principal, RecordedEvent, Timestamp};
+use placet_model::{
+    DecisionId, Event, Position, Principal, RecordedEvent, Revision, StreamId, Timestamp,
+};
 use placet_projections::{DecisionRow, Views};
+
+/// How a connection stands, as far as somebody is to hear of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Standing {
+    Good,
+    /// Why.
+    Failed(String),
+}
+
+impl Standing {
+    fn after(self, event: &Event) -> Self {
+        match event {
+            Event::HealthCheckFailed(body) => Self::Failed(body.code.clone()),
+            Event::IntegrationConnected(_)
+            | Event::IntegrationTested(_)
+            | Event::IntegrationEnabled(_)
+            | Event::IntegrationDisabled(_)
+            | Event::IntegrationDisconnected(_) => Self::Good,
+            _ => self,
+        }
+    }
+}
 
 /// Open requests that are read at a time.
 const PAGE: usize = 500;
@@ -69,9 +93,11 @@ impl Herald {
             }
             Event::OutboundResumed(_)
             | Event::IntegrationEnabled(_)
-            | Event::IntegrationConnected(_) => {
+            | Event::IntegrationConnected(_)
+            | Event::IntegrationTested(_)
+            | Event::HealthCheckFailed(_) => {
                 pending.look_again();
-                return Ok(());
+                return self.connection(event, pending);
             }
             _ => return Ok(()),
         };
@@ -123,6 +149,39 @@ impl Herald {
         };
         for line in self.lines(NoticeAbout::BreakGlass, row.mode, hears) {
             pending.request(line, (NoticeAbout::BreakGlass, decision), at);
+        }
+        Ok(())
+    }
+
+    /// Whoever operates hears of a connection that has failed, or is good again: of the change, and not of
+    /// each check that finds the same.
+    fn connection(&self, event: &RecordedEvent, pending: &mut Pending) -> Result<(), Error> {
+        let StreamId::Integration(id) = event.stream else { return Ok(()) };
+        let view = self.env.view()?;
+        let (mut name, mut then, mut now) = (String::new(), Standing::Good, Standing::Good);
+        for earlier in view.stream(&event.stream, Revision::START) {
+            let earlier = earlier?;
+            if let Event::IntegrationConnected(body) = &earlier.event {
+                name.clone_from(&body.name);
+            }
+            (then, now) = (now.clone(), now.after(&earlier.event));
+            if earlier.revision == event.revision {
+                break;
+            }
+        }
+        let world = self.world();
+        let operates = |who: &Principal| {
+            [Role::Operator, Role::Admin].into_iter().any(|role| world.policy.has_role(who, role))
+        };
+        let failed = match (then, now) {
+            (Standing::Good, Standing::Failed(code)) => Some(code),
+            (Standing::Failed(_), Standing::Good) => None,
+            (Standing::Failed(_), Standing::Failed(_)) | (Standing::Good, Standing::Good) => {
+                return Ok(());
+            }
+        };
+        for line in self.lines(NoticeAbout::Connection, self.env.mode, operates) {
+            pending.connection(line, (id, &name, failed.as_deref()), event.position);
         }
         Ok(())
     }

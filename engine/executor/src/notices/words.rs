@@ -26,6 +26,8 @@ pub(super) struct Words {
 pub(super) struct Facts<'f> {
     pub(super) counts: Vec<(NoticeAbout, u32)>,
     pub(super) alarmed: Vec<&'f Principal>,
+    /// Names of connections, and why they have failed; none where they are good again.
+    pub(super) connections: Vec<(&'f str, Option<&'f str>)>,
     /// Lines about the items, where the policy allows them.
     pub(super) named: Vec<String>,
 }
@@ -40,7 +42,7 @@ pub(super) fn sample(config: &ProjectConfig) -> Words {
 pub(super) fn words(config: &ProjectConfig, facts: &Facts<'_>) -> Words {
     let link = config.notify.url.clone().unwrap_or_default();
     let lines: Vec<String> =
-        facts.counts.iter().map(|(about, count)| line(*about, *count, &facts.alarmed)).collect();
+        facts.counts.iter().map(|(about, count)| line(*about, *count, facts)).collect();
     let first = lines.first().cloned().unwrap_or_default();
     let subject = format!("Placet ({}): {first}", config.project);
     let mut text = format!("Placet ({}): {}.", config.project, lines.join("; "));
@@ -59,7 +61,7 @@ fn add(text: &mut String, piece: std::fmt::Arguments<'_>) {
     text.write_fmt(piece).expect("a String takes all text");
 }
 
-fn line(about: NoticeAbout, count: u32, alarmed: &[&Principal]) -> String {
+fn line(about: NoticeAbout, count: u32, facts: &Facts<'_>) -> String {
     let noun = if count == 1 { "request" } else { "requests" };
     let verb = |one, many| if count == 1 { one } else { many };
     match about {
@@ -78,8 +80,18 @@ fn line(about: NoticeAbout, count: u32, alarmed: &[&Principal]) -> String {
             format!("{count} {noun} {was} sent by one person alone, in an emergency: look into it")
         }
         NoticeAbout::Alarm => {
-            let names: Vec<&str> = alarmed.iter().map(|who| who.as_str()).collect();
+            let names: Vec<&str> = facts.alarmed.iter().map(|who| who.as_str()).collect();
             format!("alarm: {} decides faster than one can read", names.join(", "))
+        }
+        NoticeAbout::Connection => {
+            let words = facts.connections.iter().map(|(name, why)| match why {
+                Some(why) => format!(
+                    "the connection {name} has failed ({}), and what goes through it waits",
+                    named(why)
+                ),
+                None => format!("the connection {name} is good again"),
+            });
+            words.collect::<Vec<_>>().join("; ")
         }
     }
 }
@@ -153,6 +165,19 @@ mod tests {
             words.text.contains("3 new requests wait for your decision; 1 request still waits")
         );
         assert_eq!(words.subject, "Placet (acme): 3 new requests wait for your decision");
+    }
+
+    #[test]
+    fn a_connection_is_told_by_its_name_and_why_it_has_failed() {
+        let facts = Facts {
+            counts: vec![(NoticeAbout::Connection, 2)],
+            connections: vec![("slack", Some("token_revoked")), ("mail", None)],
+            ..Facts::default()
+        };
+        let words = words(&config(None), &facts);
+        let wanted = "Placet (acme): the connection slack has failed (token_revoked), and what goes through \
+                      it waits; the connection mail is good again.";
+        assert!(words.text.starts_with(wanted), "{}", words.text);
     }
 
     #[test]

@@ -5,8 +5,8 @@ use placet_model::event::Event;
 use placet_model::event::attempt::AttemptStarted;
 use placet_model::event::decision::DraftPrepared;
 use placet_model::{
-    AttemptId, DecisionId, Digest, IntegrationId, hook_event, inbound_event, lookup_event,
-    people_event,
+    AttemptId, DecisionId, Digest, IntegrationId, attempt_event, hook_event, inbound_event,
+    lookup_event, people_event,
 };
 
 /// What an event names itself; what follows from earlier events of its stream is not in here.
@@ -34,6 +34,12 @@ impl About {
 
     fn beside(event: &Event) -> Self {
         match event {
+            Event::AttemptStarted(body) => Self::started(body),
+            Event::AttemptSucceeded(body) => Self::attempt(body.attempt),
+            Event::AttemptRefused(body) => Self::attempt(body.attempt),
+            Event::AttemptDeferred(body) => Self::attempt(body.attempt),
+            Event::AttemptInDoubt(body) => Self::attempt(body.attempt),
+            Event::AttemptReconciled(body) => Self::attempt(body.attempt),
             Event::LookupPlanned(body) => Self::attempt(body.attempt),
             Event::LookupStarted(body) => {
                 let integration = body.integration.as_ref().map(|bound| bound.id);
@@ -74,15 +80,11 @@ impl About {
             Event::VoteDelegated(body) => Self::decision(body.decision, None),
             Event::ApproversReminded(body) => Self::decision(body.decision, None),
             Event::BreakGlassReviewed(body) => Self::decision(body.decision, None),
-            Event::AttemptStarted(body) => Self::started(body),
-            Event::AttemptSucceeded(body) => Self::attempt(body.attempt),
-            Event::AttemptRefused(body) => Self::attempt(body.attempt),
-            Event::AttemptDeferred(body) => Self::attempt(body.attempt),
-            Event::AttemptInDoubt(body) => Self::attempt(body.attempt),
-            Event::AttemptReconciled(body) => Self::attempt(body.attempt),
-            inbound_event!() | lookup_event!() | hook_event!() | Event::ResponseDrifted(_) => {
-                Self::beside(event)
-            }
+            inbound_event!()
+            | lookup_event!()
+            | hook_event!()
+            | attempt_event!()
+            | Event::ResponseDrifted(_) => Self::beside(event),
             Event::SendRouted(body) => Self::integration(Some(body.integration)),
             Event::IntegrationScoped(body) => Self::integration(Some(body.integration)),
             Event::IntegrationConnected(body) => Self::integration(Some(body.integration)),

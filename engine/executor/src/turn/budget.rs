@@ -2,6 +2,8 @@
 //! after it has ended. Where there is none, the call waits as for any other hold.
 
 use super::{CallPlan, Error, Turn};
+use crate::budgets;
+use crate::env::Env;
 use placet_adapters::limits::Charge;
 use placet_adapters::wait::WaitSource;
 use placet_adapters::{Classified, Operation};
@@ -21,6 +23,25 @@ pub(crate) struct Share {
     by: String,
 }
 
+impl Share {
+    /// That of a further page of the same read, which is a call of its own.
+    pub(crate) fn of_page(&self, number: u32) -> Self {
+        Self { charges: Arc::clone(&self.charges), by: format!("{} page {number}", self.by) }
+    }
+
+    pub(crate) fn take(&self, env: &Env) -> Result<(), i64> {
+        env.budgets.take(&self.charges, &self.by)
+    }
+
+    pub(crate) fn give_back(&self, env: &Env) {
+        env.budgets.give_back(&self.charges, &self.by);
+    }
+
+    pub(crate) fn ended(&self, env: &Env) {
+        env.budgets.ended(&self.charges, &self.by);
+    }
+}
+
 impl Turn<'_> {
     /// What the next call of this task counts in; nothing where it does not leave or acts as nobody.
     pub(super) fn share(
@@ -33,7 +54,7 @@ impl Turn<'_> {
             return Share::default();
         };
         let charges = self.env.charges(operation, integration, with).into();
-        Share { charges, by: format!("{} {task} {iteration:?}", self.out.run.id) }
+        Share { charges, by: budgets::caller(self.out.run.id, task, iteration) }
     }
 
     /// As [`Turn::share`], of a call whose `with` is stored.

@@ -3,9 +3,10 @@
 use super::budget::Share;
 use super::perform::CallShape;
 use super::{Error, Turn};
+use crate::pages::PagesRead;
 use crate::uptime::Stopwatch;
 use crate::values::Content;
-use placet_adapters::{CallIntegration, Operation};
+use placet_adapters::{Answer, CallIntegration, Finding, Operation, Sent};
 use placet_core::claim::{Circumstances, Claim, Hold};
 use placet_core::decide::{ResolveCommand, VoteCommand};
 use placet_core::run::{Activity, Ask, Attempt, Branch};
@@ -53,6 +54,8 @@ pub(crate) struct CallPlan {
     pub(crate) credential_version: u32,
     /// The approval, or the read, ends here.
     pub(crate) not_after: Timestamp,
+    /// When its beginning was recorded.
+    pub(crate) begun_at: Timestamp,
     /// The project against which the claim was weighed.
     pub(crate) world_version: u64,
     /// Since it was weighed.
@@ -62,6 +65,8 @@ pub(crate) struct CallPlan {
     pub(crate) sought: Option<Arc<Sought>>,
     /// What it has taken of its provider's budgets.
     pub(crate) share: Share,
+    /// How far it has read, once it has, where the read has pages.
+    pub(crate) pages: Option<PagesRead>,
 }
 
 /// A send that is looked up. The run may have let go of it when the answer comes.
@@ -75,6 +80,21 @@ pub(crate) struct Sought {
     pub(super) started_at: Timestamp,
     /// When the first try was recorded.
     pub(super) first_started_at: Timestamp,
+}
+
+impl Sought {
+    /// What an answer of its look-up says; none where the operation names none.
+    pub(crate) fn finding(
+        &self,
+        look_up: &Operation,
+        answer: &Answer,
+        now: Timestamp,
+    ) -> Option<Finding> {
+        let reconcile = self.operation.delivery().reconcile()?;
+        let sent =
+            Sent { input: &self.with, settings: &self.settings, send_id: &self.started.send_id };
+        Some(reconcile.read_since(look_up, answer, (sent, self.first_started_at), now))
+    }
 }
 
 impl CallPlan {
@@ -96,10 +116,12 @@ impl CallPlan {
             gated: started.decision.is_some(),
             credential_version: started.credential_version,
             not_after: started.not_after,
+            begun_at: Timestamp::EPOCH,
             world_version,
             weighed,
             sought: None,
             share,
+            pages: None,
         }
     }
 
@@ -122,10 +144,12 @@ impl CallPlan {
             gated: false,
             credential_version: started.credential_version,
             not_after: now.plus_millis(super::perform::READ_MS_MAX),
+            begun_at: Timestamp::EPOCH,
             world_version,
             weighed,
             sought: Some(Arc::new(sought)),
             share,
+            pages: None,
         }
     }
 

@@ -10,6 +10,7 @@ use super::answer::{Ending, said};
 use super::gate::{CallPlan, CallTarget, Sought};
 use super::perform::{bound, chain};
 use super::{Error, Turn};
+use crate::pages::{PagesEnd, PagesRead};
 use crate::values::Content;
 use placet_adapters::manifest::{Absent, Reconcile};
 use placet_adapters::{Answer, Finding, Operation, RenderInput, Sent};
@@ -20,7 +21,7 @@ use placet_model::event::attempt::{AnswerFacts, StoredField};
 use placet_model::event::lookup::{AbsenceWorth, LookupPlanned, LookupStarted};
 use placet_model::integration::Integration;
 use placet_model::manifest::Outcome;
-use placet_model::{AttemptId, Digest, Timestamp};
+use placet_model::{AttemptId, Digest, PayloadRef, Timestamp};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::Duration;
@@ -299,16 +300,10 @@ impl Turn<'_> {
 
     fn read_look_up(&self, (plan, sought): (&CallPlan, &Sought), answer: &Answer) -> Option<Read> {
         let reconcile = sought.operation.delivery().reconcile()?;
-        let sent = Sent {
-            input: &sought.with,
-            settings: &sought.settings,
-            send_id: &sought.started.send_id,
-        };
         let look_up = &plan.target.operation;
         let own = Sent { input: &plan.with, settings: &sought.settings, send_id: "" };
         let classified = placet_adapters::classify(look_up, answer, own, self.now);
-        let since = (sent, sought.first_started_at);
-        let finding = reconcile.read_since(look_up, answer, since, self.now);
+        let finding = sought.finding(look_up, answer, self.now)?;
         #[cfg(placet_mutants)]
         let finding = mutant(finding);
         let mut read = Read {
@@ -338,10 +333,22 @@ impl Turn<'_> {
                 let again = plan.try_number < LOOKUPS_MAX;
                 read.next_at = again.then(|| plus(self.now, pause(reconcile, plan.try_number)));
             }
+
+            // what was not read is not absent
+            Finding::Absent(_) if plan.pages.as_ref().is_some_and(|pages| !pages.is_whole()) => {
+                let pages = plan.pages.as_ref();
+                read.unanswered(self, pages.map(PagesRead::words));
+                let may_come = matches!(pages.map(|pages| &pages.end), Some(PagesEnd::Lost(_)));
+                if may_come && plan.try_number < LOOKUPS_MAX {
+                    read.next_at = Some(plus(self.now, pause(reconcile, plan.try_number)));
+                }
+            }
             Finding::Absent(absent) => {
+                read.say(plan.pages.as_ref().map(PagesRead::words));
                 let settled_at = settled_at(sought, reconcile);
                 let worth = self.worth(absent, sought, settled_at);
-                read.found = Found::None { worth };
+                let detail = read.detail(self);
+                read.found = Found::None { worth, detail };
                 let again = worth == AbsenceWorth::TooEarly && plan.try_number < LOOKUPS_MAX;
                 let pause = plus(self.now, pause(reconcile, plan.try_number));
                 read.next_at = again.then(|| pause.min(settled_at).max(self.now));
@@ -415,9 +422,17 @@ struct Read {
 
 impl Read {
     fn unanswered(&mut self, turn: &Turn<'_>, said: Option<String>) {
+        self.say(said);
+        self.found = Found::Unanswered { detail: self.detail(turn) };
+    }
+
+    fn say(&mut self, said: Option<String>) {
         self.payloads = super::answer::words(said);
-        let detail = (!self.payloads.is_empty()).then(|| turn.out.run.slot(1, 0));
-        self.found = Found::Unanswered { detail };
+    }
+
+    /// The place of the words, where there are any.
+    fn detail(&self, turn: &Turn<'_>) -> Option<PayloadRef> {
+        (!self.payloads.is_empty()).then(|| turn.out.run.slot(1, 0))
     }
 }
 

@@ -7,7 +7,7 @@ use placet_log::{Log, OpenOptions, Storage};
 use placet_model::decision::{DecisionState, Verdict};
 use placet_model::draft::Mode;
 use placet_model::project::ProjectConfig;
-use placet_model::{Event, Position, RecordedEvent};
+use placet_model::{Event, Position, RecordedEvent, Timestamp};
 use placet_projections::{DecisionRow, Projections, Views};
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -194,6 +194,31 @@ async fn who_waits_for_a_budget_keeps_the_approval_and_another_channel_does_not_
     approved(&mut world, &["b"]).await;
     sent(&mut world, 2).await;
     assert_eq!(state(&world, &second), DecisionState::Approved, "unspent");
+    world.engine.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_a_budget_is_told_that_it_does_and_until_when() {
+    let limits = "[{scope: channel, rate: 1, window_s: 3600}]";
+    let mut world = world(Clock::System, limits, None).await;
+    let first = approved(&mut world, &["a"]).await.remove(0);
+    sent(&mut world, 1).await;
+    let earliest = world.handle.now().plus_millis(50 * 60_000);
+    let second = approved(&mut world, &["a"]).await.remove(0);
+    let row = |world: &World, row: &DecisionRow| {
+        let view = world.handle.view().unwrap();
+        Views::new(&view).unwrap().decision(row.decision).unwrap().unwrap()
+    };
+    let words = world.handle.budget_wait(&row(&world, &second)).expect("it waits");
+    let until = words.rsplit(' ').next().unwrap().parse::<Timestamp>().unwrap();
+    assert!(until > earliest && until <= world.handle.now().plus_millis(3_600_000), "{words}");
+    // its card and its run say the same; what has gone waits for nothing
+    let card = crate::signing::card(&world, "approver", second.decision);
+    let held = card["hold"].as_str().unwrap();
+    assert!(held.contains("allows no more calls") && held.contains("not before"), "{held}");
+    let run = world.handle.run_row(second.run).unwrap().unwrap();
+    assert!(world.handle.budget_wait_of(&run).unwrap().is_some());
+    assert_eq!(world.handle.budget_wait(&row(&world, &first)), None);
     world.engine.stop().await.unwrap();
 }
 

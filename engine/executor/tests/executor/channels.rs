@@ -93,7 +93,13 @@ async fn what_is_approved_and_sent_is_the_concrete_send_and_the_card_shows_both(
     world.vote(&row, "approver", Verdict::Approve).await.unwrap();
     let report = world.finished(run).await;
     assert_eq!(report["status"], "completed", "{report:#}");
-    let sent = world.recorder.seen.lock().unwrap().last().map(|request| request.digest());
+    let sent = world
+        .recorder
+        .seen
+        .lock()
+        .unwrap()
+        .last()
+        .map(placet_model::request::PreparedRequest::digest);
     assert_eq!(json!(sent), approved, "the bytes that were approved are the bytes that left");
     assert_eq!(body_of(&world)["text"], "Late\n\nA-1 is late");
     let story = world.events(run);

@@ -175,6 +175,54 @@ async fn absence_is_too_early_inside_the_settle_window_and_evidence_for_a_person
 }
 
 #[tokio::test]
+async fn a_look_up_waits_for_room_in_its_providers_budget() {
+    // Slack takes fifty readings of its history in a minute; sixty sends are in doubt at once
+    const SENDS: usize = 60;
+    const PER_MINUTE: usize = 50;
+    let mut world = start().await;
+    let mut asked = vec![];
+    for number in 0..SENDS {
+        let input = json!({"channel": format!("C{number:04}"), "text": "hello"});
+        let run = world.run(&fixture("ok/slack-notify.yaml"), input, Mode::Live).await;
+        world.settled(run).await;
+        asked.push(run);
+    }
+    for _ in 0..SENDS {
+        world.recorder.fail(Failed::after(Cause::Timeout, "no answer in 30 s"));
+    }
+    for _ in 0..SENDS * 12 {
+        world.recorder.answer(200, &page(&["another"]));
+    }
+    // the clock stands still until all are sent, so that none of those answers goes to a look-up
+    world.clock.hold_at(Some(world.handle.now()));
+    for row in world.open_items() {
+        world.vote(&row, "approver", Verdict::Approve).await.unwrap();
+    }
+    for run in &asked {
+        world.item(|row| row.run == *run && row.in_doubt.is_some()).await;
+    }
+    world.clock.hold_at(None);
+    world.handle.wake();
+    for run in &asked {
+        looked_up(&mut world, *run).await;
+    }
+    let begun = |run: &RunId| {
+        let events = story(&world, *run).into_iter();
+        let begun = events.filter(|event| matches!(event.event, Event::LookupStarted(_)));
+        begun.map(|event| event.recorded_at).collect::<Vec<_>>()
+    };
+    let mut moments: Vec<_> = asked.iter().flat_map(begun).collect();
+    moments.sort_unstable();
+    let within_a_minute = |from: usize| {
+        let rest = moments[from..].iter();
+        rest.take_while(|at| at.millis_since(moments[from]) < 60_000).count()
+    };
+    let most = (0..moments.len()).map(within_a_minute).max().unwrap();
+    println!("{} look-ups of {SENDS} sends, at most {most} within a minute", moments.len());
+    assert!(moments.len() >= SENDS && most <= PER_MINUTE, "{most} within a minute");
+}
+
+#[tokio::test]
 async fn of_several_matches_nobody_picks() {
     let mut world = start().await;
     let input = json!({"channel": "C0123", "text": "hello"});

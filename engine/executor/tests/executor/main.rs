@@ -26,6 +26,7 @@ mod exam;
 mod finals;
 mod forks;
 mod gate;
+mod health;
 mod interleave;
 mod listing;
 mod lookups;

@@ -38,7 +38,7 @@ fn channel(to: &str) -> Channel {
     }
 }
 
-fn config(channels: &[(&str, Channel)]) -> ProjectConfig {
+pub(crate) fn config(channels: &[(&str, Channel)]) -> ProjectConfig {
     let mut config = ProjectConfig { project: "test".into(), ..ProjectConfig::default() };
     config.notify.url = Some(LINK.to_owned());
     config.notify.interval = Some(Duration::from_days(1));
@@ -61,7 +61,7 @@ async fn telling(config: ProjectConfig, log: Log, policy: Policy) -> World {
     world
 }
 
-fn tell(world: &mut World) -> Result<(), placet_executor::Error> {
+pub(crate) fn tell(world: &mut World) -> Result<(), placet_executor::Error> {
     let sandbox = Arc::new(placet_sandbox::Sandbox::new(0));
     let live = Arc::clone(&world.recorder);
     world.engine.tell_people(Transports { sandbox: Some(sandbox), live: Some(live) })
@@ -86,7 +86,7 @@ fn told(log: &Log) -> Vec<Event> {
 }
 
 /// Waits until what was told is as wanted.
-async fn until(world: &World, wanted: impl Fn(&[Event]) -> bool) -> Vec<Event> {
+pub(crate) async fn until(world: &World, wanted: impl Fn(&[Event]) -> bool) -> Vec<Event> {
     let log = world.handle.log();
     let (moved, mut head) = watch::channel(log.head());
     let _subscription = log.subscribe(move |head| {
@@ -102,11 +102,11 @@ async fn until(world: &World, wanted: impl Fn(&[Event]) -> bool) -> Vec<Event> {
     }
 }
 
-fn sent(events: &[Event]) -> usize {
+pub(crate) fn sent(events: &[Event]) -> usize {
     events.iter().filter(|event| matches!(event, Event::NoticeSent(_))).count()
 }
 
-fn queued(events: &[Event]) -> Vec<&NoticeQueued> {
+pub(crate) fn queued(events: &[Event]) -> Vec<&NoticeQueued> {
     let queued = events.iter().filter_map(|event| match event {
         Event::NoticeQueued(body) => Some(body),
         _ => None,

@@ -144,12 +144,11 @@ async fn a_person_and_the_provider_at_the_same_moment_settle_it_once() {
         let (integration, send_id) = (slack(&world.handle), mark(&world.handle, run));
         let came = world.handle.arrival(echo(integration, ("Ev1", &send_id, true)));
         let said = world.handle.resolve(row.decision, Resolution::Sent, name("approver"));
-        let (came, said) = match round % 2 {
-            0 => tokio::join!(came, said),
-            _ => {
-                let (said, came) = tokio::join!(said, came);
-                (came, said)
-            }
+        let (came, said) = if round % 2 == 0 {
+            tokio::join!(came, said)
+        } else {
+            let (said, came) = tokio::join!(said, came);
+            (came, said)
         };
         came.expect("it is recorded, whoever was first");
         world.finished(run).await;

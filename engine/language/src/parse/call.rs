@@ -55,9 +55,10 @@ impl Reader<'_> {
     pub(super) fn operation_call(&mut self, node: &Node, name: &str, span: Span) -> Option<Call> {
         let with = node.get("with");
         let operation = self.operation(name, span)?;
-        let integration = match operation.name == NOTIFY_OPERATION {
-            true => self.led_by(with, span),
-            false => self.integration(with, &operation, span),
+        let integration = if operation.name == NOTIFY_OPERATION {
+            self.led_by(with, span)
+        } else {
+            self.integration(with, &operation, span)
         };
         if let Ok(named) = &integration {
             self.in_scope(&operation.provider, named.as_deref(), span);

@@ -62,7 +62,7 @@ pub use project::{
     unknown_override,
 };
 pub use resources::{DocumentAt, NamedDocument};
-pub use test_file::{Known, check_test};
+pub use test_file::{Known, check_scenario, check_test};
 
 /// What a check found.
 #[derive(Clone, Debug)]

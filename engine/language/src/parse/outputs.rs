@@ -95,8 +95,8 @@ impl Reader<'_> {
                 let called = self.steps.call_of(name)?;
                 return (!called.is_transformed).then_some((name.as_str(), called, rest));
             }
-            (None, Place::Task | Place::Request | Place::Export | Place::TaskInput) => true,
-            (Some("output"), Place::Export) => true,
+            (None, Place::Task | Place::Request | Place::Export | Place::TaskInput)
+            | (Some("output"), Place::Export) => true,
             (Some("input"), Place::Task | Place::Request) => !self.steps.is_on_output(),
             (None | Some(_), _) => false,
         };

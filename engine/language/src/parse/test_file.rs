@@ -1,6 +1,7 @@
 //! `*.test.yaml`: what an author claims of a workflow, with the places of all that may turn out
 //! wrong. Every mistake is reported at once; what would be ignored is refused.
 
+mod calls;
 mod decisions;
 mod expect;
 mod pattern;
@@ -20,7 +21,7 @@ use crate::diagnostic::{Diagnostic, Sink};
 use crate::environment::Environment;
 use crate::source::{Source, Span};
 use crate::syntax::{Content, Node, load};
-use crate::test_file::{Reply, ScriptedAnswer, Spanned, TestCase, TestFile};
+use crate::test_file::{Reply, Scenario, ScriptedAnswer, Spanned, TestCase, TestFile};
 
 pub use references::Known;
 
@@ -33,6 +34,7 @@ const TEST: &[&str] = &[
     "startAt",
     "startedBy",
     "answers",
+    "calls",
     "decisions",
     "events",
     "expect",
@@ -45,7 +47,30 @@ const NAME_CHARS_MAX: usize = 200;
 ///
 /// Never panics and does no I/O.
 pub fn check_test(source: &Source) -> (Option<TestFile>, Vec<Diagnostic>) {
-    on_deep_stack(|| read(source)).unwrap_or_else(|| {
+    checked(source, tests_of)
+}
+
+/// Checks a scenario, as [`check_test`] does tests; its names are checked by
+/// [`Scenario::check_names`].
+///
+/// Never panics and does no I/O.
+pub fn check_scenario(source: &Source) -> (Option<Scenario>, Vec<Diagnostic>) {
+    checked(source, scenario_of)
+}
+
+fn tests_of(reader: &mut TestReader<'_>, root: &Node) -> Option<TestFile> {
+    reader.test_file(root)
+}
+
+fn scenario_of(reader: &mut TestReader<'_>, root: &Node) -> Option<Scenario> {
+    reader.scenario(root)
+}
+
+/// What a reader makes of the root of a file.
+type Read<T> = fn(&mut TestReader<'_>, &Node) -> Option<T>;
+
+fn checked<T: Send>(source: &Source, what: Read<T>) -> (Option<T>, Vec<Diagnostic>) {
+    on_deep_stack(|| read(source, what)).unwrap_or_else(|| {
         let mut sink = Sink::new(source);
         let help = "this is a bug of Placet: please report the file";
         sink.report(codes::SHAPE, Span::default(), "the file could not be checked", help);
@@ -53,7 +78,7 @@ pub fn check_test(source: &Source) -> (Option<TestFile>, Vec<Diagnostic>) {
     })
 }
 
-fn read(source: &Source) -> (Option<TestFile>, Vec<Diagnostic>) {
+fn read<T>(source: &Source, what: Read<T>) -> (Option<T>, Vec<Diagnostic>) {
     let mut sink = Sink::new(source);
     let Some(root) = load::load(&mut sink) else { return (None, sink.finish()) };
     let (catalogue, schemas) = (Catalogue::default(), Registry::new());
@@ -65,7 +90,7 @@ fn read(source: &Source) -> (Option<TestFile>, Vec<Diagnostic>) {
         schemas: &schemas,
     };
     let mut reader = TestReader(Reader::new(sink, environment));
-    let file = reader.test_file(&root);
+    let file = what(&mut reader, &root);
     let (diagnostics, has_errors) = reader.0.finish();
     (file.filter(|_| !has_errors), diagnostics)
 }
@@ -143,6 +168,7 @@ impl TestReader<'_> {
         let start_at = field(node.get("startAt"), |at| self.moment(at));
         let started_by = field(node.get("startedBy"), |by| self.person(by, "`startedBy`"));
         let answers = self.items(node, "answers", Self::answer);
+        let calls = self.items(node, "calls", Self::call);
         let decisions = self.items(node, "decisions", Self::decision);
         let events = self.items(node, "events", Self::event);
         let expect = self.required(node, "expect", "a test").and_then(|expect| self.expect(expect));
@@ -154,7 +180,9 @@ impl TestReader<'_> {
             start_at: start_at.ok()?,
             started_by: started_by.ok()?,
             answers: answers?,
+            calls: calls?,
             decisions: decisions?,
+            others_approve: false,
             events: events?,
             expect: expect?,
         })

@@ -4,13 +4,15 @@
 //! covers: S12
 
 use crate::support::*;
-use placet_log::votes::check_signature;
+use placet_log::votes::{check_request, check_signature};
 use placet_log::{Append, Error, Expected, Log, NewEvent, Payload};
 use placet_model::decision::{Assurance, Resolution, Verdict};
 use placet_model::event::decision::{ResolutionCast, SignedVote, VoteCast};
-use placet_model::event::people::{KeyRegistered, KeyRevoked};
+use placet_model::event::people::{KeyRegistered, KeyRevoked, RequestSigned};
 use placet_model::nkey::UserKey;
-use placet_model::signed::{DecisionDocument, Draft, Item, Said, text_digest, text_of};
+use placet_model::signed::{
+    DecisionDocument, Draft, Item, RequestDocument, RequestDraft, Said, text_digest, text_of,
+};
 use placet_model::{Actor, DecisionId, Digest, Event, PayloadRef, Position, Revision, StreamId};
 use ring::signature::{Ed25519KeyPair, KeyPair};
 
@@ -227,4 +229,57 @@ fn what_was_signed_of_an_attempt_in_doubt_verifies_again_and_a_forgery_does_not(
     let said = (ResolutionCast { signed, ..resolution(draft(&log)) }, "because");
     let error = verify(&log, [registered("ana")], said).unwrap_err().to_string();
     assert!(error.contains("something else"), "{error}");
+}
+
+/// What an operator has asked for, signed by the key, as it is recorded.
+fn request(origin: &str) -> RequestSigned {
+    let draft = RequestDraft {
+        word: "integrations.disconnect",
+        body: &serde_json::json!({"name": "slack"}),
+        user: "ana".parse().unwrap(),
+        key: key(),
+        nonce: [6; 16],
+        origin: origin.to_owned(),
+        issued_at: NOW,
+        expires_at: NOW.plus_millis(60_000),
+    };
+    let document = RequestDocument::new(draft).unwrap();
+    let signature = text_of(pair().sign(document.message().as_bytes()).as_ref());
+    check_request(&document, &signature).unwrap();
+    let (user, word) = (document.user().clone(), document.word().to_owned());
+    RequestSigned { user, word, document: document.message(), signature }
+}
+
+#[test]
+fn a_signed_request_verifies_again_and_one_that_nobody_signed_so_does_not() {
+    let log = memory();
+    let good = request(&log.origin());
+    assert_eq!(verify(&log, [registered("ana")], (good.clone(), "")).unwrap(), 1);
+    let forged: [(RequestSigned, &str); 5] = [
+        (
+            RequestSigned { word: "integrations.enable".to_owned(), ..good.clone() },
+            "something else",
+        ),
+        (RequestSigned { user: "ben".parse().unwrap(), ..good.clone() }, "something else"),
+        (RequestSigned { signature: text_of(&[0; 64]), ..good.clone() }, "its signature"),
+        (
+            RequestSigned { document: good.document.replace("disconnect", "enable"), ..good },
+            "its signature",
+        ),
+        (request("another.example/log"), "it was signed for the log"),
+    ];
+    for (forged, words) in forged {
+        let log = memory();
+        let error = verify(&log, [registered("ana")], (forged, "")).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+    // with nobody's key, or one that was revoked before
+    for (keys, words) in
+        [(vec![], "not registered"), (vec![registered("ana"), revoked()], "revoked")]
+    {
+        let log = memory();
+        let good = request(&log.origin());
+        let error = verify(&log, keys, (good, "")).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
 }

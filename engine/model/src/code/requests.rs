@@ -132,7 +132,7 @@ pub(super) const CODES: &[Code] = codes! {
         at: "starting an engine, and `placet vault`"
         what: "The key is kept by a command of yours (PLACET_VAULT_KEY_COMMAND), and it did not start, did not end in time or with status 0, or did not answer with what it is for. What it said is not shown, because a key may be in it."
         help: "run the command by hand with `wrap` or `unwrap` to see what it says"
-        next: "The README's section on keys tells what the command reads and answers. Nothing was changed, and nothing that was sealed is lost as long as your KMS can unwrap the `.wrapped` file in the key directory.";
+        next: "docs/keys.md tells what the command reads and answers. Nothing was changed, and nothing that was sealed is lost as long as your KMS can unwrap the `.wrapped` file in the key directory.";
     "PL4060" 409 "the integration cannot be tested"
         at: "`placet integrations test`"
         what: "There is nobody to ask, or nothing to ask with: an engine in sandbox mode, a provider that has no call which tells whose a credential is, or an integration without a credential. Nothing was recorded."
@@ -163,6 +163,16 @@ pub(super) const CODES: &[Code] = codes! {
         what: "No manifest has this name: neither one that ships nor one of the project's own that is deployed."
         help: "list them with `placet adapters list`"
         next: "The detail names the nearest, where one is near. A manifest of your own stands in adapters/ and holds from the engine's next start after it was deployed.";
+    "PL4066" 409 "a credential may not come this way"
+        at: "`placet.v1.integrations.<user>.connect|authorize|rotate`"
+        what: "The engine reaches its NATS server over the network without TLS, so that others could read what a message holds. Nothing was done, and the credential was not kept; take it for known if the message was on that network."
+        help: "give the credential over HTTP or the command line, or use a tls:// address for NATS"
+        next: "The address stands in nats.url of placet.toml. A server on this machine (127.0.0.1) needs no TLS. Words without a credential work either way.";
+    "PL4067" 409 "the request was taken before"
+        at: "signed requests over NATS"
+        what: "The nonce in the signed document was used, for this request or another one. A signed request is taken once, for ever, so that whoever has seen it cannot have it done again."
+        help: "look at what has become of it; sign another one with a nonce of its own to ask again"
+        next: "`placet audit log --type RequestSigned` has every request that was taken. Repeat one under its own Placet-Request-Id to get its first answer, as long as the engine has not been started anew.";
     "PL4070" 409 "the channel leads nowhere"
         at: "`placet deploy`, agents' actions"
         what: "A step or an action tells people something by a channel (notify.send), and no one connection of this project carries it: none does, several do, the one that is named carries something else, or it does not know whom to tell."
@@ -178,4 +188,9 @@ pub(super) const CODES: &[Code] = codes! {
         what: "The provider was asked to post here, or to post no more, and its answer was not heard. What may stand there is on record; the engine looks for it, by the address that is this integration's alone, and takes it away."
         help: "ask again when the provider is reached"
         next: "`placet integrations hooks NAME` shows how it stands. After a disconnect the credential is gone: look in the provider's console for the address that the detail names.";
+    "PL4073" 409 "the provider is not read"
+        at: "`placet integrations sync`"
+        what: "This provider posts what it has to say, or has no inbound part at all; there is nothing that could be read from a position on."
+        help: "see `placet adapters show PROVIDER`"
+        next: "Reading is for providers whose notices are only hints, such as Gmail. For the others: `placet integrations hooks NAME on`.";
 };

@@ -89,7 +89,7 @@ pub struct LookupEnded {
     pub count: u32,
     /// The answer, where there was one; the result's ids where it was found.
     pub answer: AnswerFacts,
-    /// Why it said nothing, in words.
+    /// Why it said nothing, or how far it has read, in words.
     pub detail: Option<PayloadRef>,
     /// When the engine looks again; none when a person is to say.
     pub next_at: Option<Timestamp>,

@@ -20,6 +20,8 @@ wire_enum! {
         BreakGlass = 4 "break_glass",
         /// Somebody approves faster than anybody reads.
         Alarm = 5 "alarm",
+        /// A connection has failed, or is good again.
+        Connection = 6 "connection",
     }
 }
 

@@ -1,4 +1,4 @@
-//! Events about people: the keys with which they sign.
+//! Events about people: the keys with which they sign, and what they have signed that is no vote.
 
 use crate::Principal;
 use crate::nkey::UserKey;
@@ -21,4 +21,18 @@ pub struct KeyRevoked {
     pub principal: Principal,
     /// The public key.
     pub key: UserKey,
+}
+
+/// An operator has asked for something over a message bus, signed; what came of it follows in events of
+/// its own. Recorded before anything is done, so a nonce is good for one request for ever.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestSigned {
+    /// Who.
+    pub user: Principal,
+    /// What was asked for, such as `integrations.rotate`.
+    pub word: String,
+    /// The message that was signed: names the digest of what it was asked with, never the content.
+    pub document: String,
+    /// 64 bytes, base64url without padding.
+    pub signature: String,
 }

@@ -13,6 +13,7 @@ use placet_adapters::{CallIntegration, Manifest, SecretText};
 use placet_executor::govern::Connect;
 use placet_executor::world::World;
 use placet_model::actor::Role;
+use placet_model::draft::Mode;
 use placet_model::integration::{Identity, Integration};
 use placet_model::{IntegrationId, Principal};
 use serde::Deserialize;
@@ -127,12 +128,11 @@ pub(super) async fn connect_one(
         }
     };
     let lineage = || Identity { id: id.to_string(), tenant: body.provider.clone() };
-    let (identity, label, scopes) = match account {
-        Some(account) => (account.identity, account.label, account.scopes),
-        None => {
-            let mode = identity::mode(app, &manifest, (id, version)).await?;
-            (lineage().in_mode(mode.as_deref()), manifest.title().to_owned(), None)
-        }
+    let (identity, label, scopes) = if let Some(account) = account {
+        (account.identity, account.label, account.scopes)
+    } else {
+        let mode = identity::mode(app, &manifest, (id, version)).await?;
+        (lineage().in_mode(mode.as_deref()), manifest.title().to_owned(), None)
     };
     let is_default = body.default.unwrap_or_else(|| is_first(&world, id, &body.provider));
     let connect = Connect {
@@ -182,7 +182,7 @@ fn demand_credential(app: &App, manifest: &Manifest) -> Result<(), Problem> {
     let fields = credential_fields(manifest);
     let required: Vec<&str> =
         fields.iter().filter(|(_, is_required)| *is_required).map(|(name, _)| *name).collect();
-    if app.vault.is_none() || required.is_empty() {
+    if app.mode == Mode::Sandbox || required.is_empty() {
         return Ok(());
     }
     let provider = manifest.provider();

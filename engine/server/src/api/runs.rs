@@ -118,7 +118,7 @@ pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Pa
 }
 
 /// `GET /runs/{id}` → the report, and the members of the row that it lacks; of a cancelled run also
-/// `cancelled: {by, at, reason}`. With `?wait=SECONDS` the answer comes when the run is over or waits
+/// `cancelled: {by, at, reason}`, and `held` where what it waits for waits for its provider's budget. With `?wait=SECONDS` the answer comes when the run is over or waits
 /// for somebody, and at the latest after that time.
 #[utoipa::path(
     get,
@@ -149,6 +149,9 @@ pub(super) async fn show(
         if let (Value::Object(report), Value::Object(members)) = (&mut report, rows::run(&row)) {
             for (name, value) in members {
                 report.entry(name).or_insert(value);
+            }
+            if let Some(words) = app.handle.budget_wait_of(&row)? {
+                report.insert("held".to_owned(), json!(words));
             }
             if row.status == RunStatus::Cancelled {
                 report.insert("cancelled".to_owned(), cancelled(app, &row)?);

@@ -3,7 +3,7 @@
 use super::Answer;
 use crate::app::{App, reading};
 use crate::caller::Caller;
-use crate::extract::{Json, Params, Place};
+use crate::extract::{Json, Nothing, Params, Place};
 use crate::problem::Problem;
 use axum::extract::State;
 use placet_executor::connections::Wish;
@@ -93,4 +93,23 @@ fn base(app: &App, given: Option<String>) -> Result<String, Problem> {
     } else {
         Err(Problem::malformed("base: an address such as https://placet.example"))
     }
+}
+
+/// `POST /integrations/{name}/sync` → how it was read, when what came is in the log.
+#[utoipa::path(
+    post,
+    path = "/integrations/{name}/sync",
+    operation_id = "subscriptions_sync",
+    tag = "integrations",
+    summary = "Read what came since the last time",
+    params(("name" = String, Path)),
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::Synced), crate::openapi::failures::Failures)
+)]
+pub(super) async fn sync(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Place(name): Place<String>,
+    Nothing: Nothing,
+) -> Answer {
+    Ok(axum::Json(json!(app.handle.sync(&caller.principal, &name).await?)))
 }

@@ -1,7 +1,9 @@
 //! The forms of what is answered. Nothing is made of these types: they are the description, and the
 //! tests hold real answers against it.
 #![expect(dead_code, reason = "they describe; what is answered is put together from rows")]
+#![expect(clippy::struct_field_names, reason = "the members have these names on the wire")]
 
+use super::drift::Drift;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -322,6 +324,8 @@ pub(crate) struct RunReport {
     error: Option<Value>,
     trace: Vec<TraceItem>,
     cancelled: Option<Value>,
+    /// Where what it waits for waits for its provider's budget: until when at least.
+    held: Option<String>,
 }
 
 #[derive(ToSchema)]
@@ -500,23 +504,6 @@ pub(crate) struct Integration {
     drift: Option<Vec<Drift>>,
 }
 
-/// Answers of one operation that were not as its schema declares.
-#[derive(ToSchema)]
-pub(crate) struct Drift {
-    operation: String,
-    count: u64,
-    last_at: String,
-    last_attempt: String,
-    places: Vec<DriftPlace>,
-}
-
-/// Where they differed, and which keyword of the schema that breaks; never a value.
-#[derive(ToSchema)]
-pub(crate) struct DriftPlace {
-    at: String,
-    kind: String,
-}
-
 /// Whose account it is, as the provider says.
 #[derive(ToSchema)]
 pub(crate) struct Identity {
@@ -540,6 +527,8 @@ pub(crate) struct IntegrationNow {
     status: IntegrationStatus,
     /// Of a disconnect: what became of the credential at the provider.
     credential: Option<String>,
+    /// Of a disconnect: what became of what the provider posted here.
+    webhook: Option<String>,
 }
 
 #[derive(ToSchema)]
@@ -570,6 +559,9 @@ pub(crate) struct Rotated {
     identity: Identity,
     was: Option<Identity>,
     confirmed: bool,
+    /// Until when what is posted may be signed with the secret of before.
+    #[schema(format = DateTime)]
+    old_signatures_until: Option<String>,
 }
 
 /// A link for a person's browser; good once.
@@ -787,4 +779,18 @@ pub(crate) struct VaultRotated {
 #[derive(ToSchema)]
 pub(crate) struct Hooks {
     hooks: Vec<Value>,
+}
+
+/// How a mailbox was read.
+#[derive(ToSchema)]
+pub(crate) struct Synced {
+    name: String,
+    /// `baseline`, `changes` or `full`.
+    kind: String,
+    /// Up to where, in the provider's own words.
+    position: String,
+    /// Messages that were looked at.
+    seen: u32,
+    /// Those of them that are new.
+    taken: u32,
 }

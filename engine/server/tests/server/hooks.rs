@@ -70,6 +70,7 @@ async fn rotated(world: &World, secret: &str, more: Value) -> Value {
 async fn what_is_signed_with_the_secret_of_before_is_taken_until_its_end_and_not_where_it_is_known_to_others()
  {
     let world = signed().await;
+    world.handle.keep_credentials(&world.vault).unwrap();
     let day = rotated(&world, &KEY.replace('8', "9"), json!({})).await;
     let until: placet_model::Timestamp =
         serde_json::from_value(day["old_signatures_until"].clone()).unwrap();

@@ -126,7 +126,6 @@ pub(crate) async fn empty() -> World {
         project: "test".into(),
     });
     let (vault, login) = (Arc::new(vault.unwrap()), Token::random());
-    handle.keep_credentials(&vault).unwrap();
     let options = ServerOptions {
         listen: "127.0.0.1:0".parse().unwrap(),
         handle: handle.clone(),

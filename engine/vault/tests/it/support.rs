@@ -13,6 +13,12 @@ use uuid::Uuid;
 const CREDENTIALS: TableDefinition<'_, (&[u8; 16], u32, &str), &[u8]> =
     TableDefinition::new("credentials");
 
+/// A row's key as it is stored.
+type StoredKey = (&'static [u8; 16], u32, &'static str);
+
+/// The layout of `retired`: until when, and the sealed record.
+const RETIRED: TableDefinition<'_, StoredKey, (i64, &[u8])> = TableDefinition::new("retired");
+
 /// Integration, version, field.
 pub(crate) type RowKey = (IntegrationId, u32, &'static str);
 
@@ -82,8 +88,6 @@ impl Install {
 impl Install {
     /// Gives a retired secret another end, past the vault; it must be closed.
     pub(crate) fn prolong(&self, (integration, version, field): RowKey, until: i64) {
-        const RETIRED: TableDefinition<'_, (&[u8; 16], u32, &str), (i64, &[u8])> =
-            TableDefinition::new("retired");
         let db = redb::Database::open(self.vault_file()).unwrap();
         let tx = db.begin_write().unwrap();
         {

@@ -13,7 +13,7 @@ use placet_model::event::integration::{
     CredentialStored, CredentialUsed, HealthCheckFailed, IntegrationConnected,
     IntegrationDisconnected, IntegrationScoped, IntegrationTested, ResponseDrifted,
 };
-use placet_model::event::people::{KeyRegistered, KeyRevoked};
+use placet_model::event::people::{KeyRegistered, KeyRevoked, RequestSigned};
 use placet_model::event::wait::{EventReceived, EventsDelivered};
 use placet_model::integration::{Identity, UseScope};
 
@@ -234,4 +234,8 @@ pub(super) fn key_registered(teller: &Teller<'_>, body: &KeyRegistered) -> Strin
 
 pub(super) fn key_revoked(teller: &Teller<'_>, body: &KeyRevoked) -> String {
     format!("{} revoked the key {} of {}", teller.who(), body.key, body.principal)
+}
+
+pub(super) fn request_signed(body: &RequestSigned) -> String {
+    format!("{} asked for {}, signed", body.user, body.word)
 }

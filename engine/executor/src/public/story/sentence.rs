@@ -2,7 +2,7 @@
 
 use super::words::Teller;
 use super::{flow, gate, lookup, notice, project};
-use placet_model::{Event, IntegrationId, beside_event, lookup_event};
+use placet_model::{Event, IntegrationId, attempt_event, beside_event, lookup_event};
 
 impl Teller<'_> {
     /// What the event says.
@@ -47,12 +47,7 @@ impl Teller<'_> {
             Event::ApproversReminded(body) => gate::approvers_reminded(body),
             Event::BreakGlassReviewed(body) => gate::break_glass_reviewed(body),
             Event::StandingEndorsed(body) => gate::standing_endorsed(body),
-            Event::AttemptStarted(body) => gate::attempt_started(self, body),
-            Event::AttemptSucceeded(body) => gate::attempt_succeeded(self, body),
-            Event::AttemptRefused(body) => gate::attempt_refused(self, body),
-            Event::AttemptDeferred(body) => gate::attempt_deferred(body),
-            Event::AttemptInDoubt(body) => gate::attempt_in_doubt(self, body),
-            Event::AttemptReconciled(body) => gate::attempt_reconciled(self, body),
+            attempt_event!() => self.of_attempt(),
             lookup_event!() => lookup::sentence(self),
             Event::IntegrationConnected(body) => project::connected(self, body),
             Event::CredentialStored(body) => project::credential_stored(self, body),
@@ -81,6 +76,19 @@ impl Teller<'_> {
         }
     }
 
+    /// How a try of a call began or ended.
+    fn of_attempt(&self) -> String {
+        match &self.event.event {
+            Event::AttemptStarted(body) => gate::attempt_started(self, body),
+            Event::AttemptSucceeded(body) => gate::attempt_succeeded(self, body),
+            Event::AttemptRefused(body) => gate::attempt_refused(self, body),
+            Event::AttemptDeferred(body) => gate::attempt_deferred(body),
+            Event::AttemptInDoubt(body) => gate::attempt_in_doubt(self, body),
+            Event::AttemptReconciled(body) => gate::attempt_reconciled(self, body),
+            other => other.type_name().to_owned(),
+        }
+    }
+
     /// What a provider posted, or what was refused of it.
     fn of_inbound(&self) -> String {
         match &self.event.event {
@@ -97,6 +105,7 @@ impl Teller<'_> {
         match &self.event.event {
             Event::KeyRegistered(body) => project::key_registered(self, body),
             Event::KeyRevoked(body) => project::key_revoked(self, body),
+            Event::RequestSigned(body) => project::request_signed(body),
             Event::NoticeQueued(body) => notice::queued(body),
             Event::NoticeSent(body) => notice::sent(body),
             Event::NoticeFailed(body) => notice::failed(body),

@@ -9,8 +9,8 @@ use crate::codes;
 use crate::diagnostic::{Diagnostic, Sink, did_you_mean};
 use crate::source::{Source, Span};
 use crate::test_file::{
-    Expected, Pattern, Reply, Says, ScriptedAnswer, ScriptedDecision, Spanned, TaskRef, TestCase,
-    TestFile, When,
+    CallTurn, Expected, Pattern, Reply, Says, Scenario, ScriptedAnswer, ScriptedCall,
+    ScriptedDecision, ScriptedEvent, Spanned, TaskRef, TestCase, TestFile, When,
 };
 
 /// What there is in the project of a test file.
@@ -36,6 +36,16 @@ impl TestFile {
             check.named("provider", provider.value.as_str(), provider.span, names);
         }
         self.tests.iter().for_each(|test| check.test(test));
+        check.sink.finish()
+    }
+}
+
+impl Scenario {
+    /// Names in the file that nothing has.
+    pub fn check_names(&self, source: &Source, known: &Known<'_>) -> Vec<Diagnostic> {
+        let tasks = tasks_of(known.plans);
+        let mut check = Check { sink: Sink::new(source), known, tasks };
+        check.script(&self.calls, &self.decisions, &self.events);
         check.sink.finish()
     }
 }
@@ -80,12 +90,7 @@ impl Check<'_> {
             self.person(by.value.as_str(), by.span);
         }
         test.answers.iter().for_each(|answer| self.answer(&answer.value));
-        test.decisions.iter().for_each(|decision| self.decision(&decision.value));
-        for event in &test.events {
-            if let When::Begun(task) = &event.value.when {
-                self.task(task);
-            }
-        }
+        self.script(&test.calls, &test.decisions, &test.events);
         test.expect.tasks.iter().for_each(|(task, _)| self.task(task));
         let sent = test.expect.sent.iter().flat_map(|sent| &sent.value);
         for (key, expected) in sent.filter_map(members).flatten() {
@@ -95,6 +100,33 @@ impl Check<'_> {
                 self.task(&Spanned { value: text.clone(), span: expected.span });
             }
         }
+    }
+
+    fn script(
+        &mut self,
+        calls: &[Spanned<ScriptedCall>],
+        decisions: &[Spanned<ScriptedDecision>],
+        events: &[Spanned<ScriptedEvent>],
+    ) {
+        for call in calls {
+            self.call(&call.value);
+        }
+        for decision in decisions {
+            self.decision(&decision.value);
+        }
+        for event in events {
+            if let When::Begun(task) = &event.value.when {
+                self.task(task);
+            }
+        }
+    }
+
+    fn call(&mut self, call: &ScriptedCall) {
+        let error = match &call.turn {
+            CallTurn::Error(error) => Some(error),
+            CallTurn::Latency(_) | CallTurn::ApplyThenTimeout | CallTurn::Malformed => None,
+        };
+        self.operation(call.operation.as_ref(), error);
     }
 
     fn decision(&mut self, decision: &ScriptedDecision) {
@@ -107,11 +139,20 @@ impl Check<'_> {
     }
 
     fn answer(&mut self, answer: &ScriptedAnswer) {
-        let Some(operation) = &answer.operation else { return };
+        let error = match &answer.reply {
+            Reply::Error(error) => Some(error),
+            Reply::Response { .. } => None,
+        };
+        self.operation(answer.operation.as_ref(), error);
+    }
+
+    /// An operation, and an error that it has.
+    fn operation(&mut self, operation: Option<&Spanned<String>>, error: Option<&Spanned<String>>) {
+        let Some(operation) = operation else { return };
         let known = self.known.operations;
         let names = known.keys().map(String::as_str);
         self.named("operation", &operation.value, operation.span, names);
-        if let (Reply::Error(error), Some(errors)) = (&answer.reply, known.get(&operation.value)) {
+        if let (Some(error), Some(errors)) = (error, known.get(&operation.value)) {
             let what = format!("error of {}", operation.value);
             self.named(&what, &error.value, error.span, errors.iter().map(String::as_str));
         }

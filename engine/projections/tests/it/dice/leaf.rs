@@ -13,6 +13,7 @@ use placet_model::event::decision::{
     ApproversReminded, DecisionReassigned, DecisionRequested, DraftEdited, DraftOrigin,
     DraftPrepared, RequirementRaised, StandingUsed, VoteCast, VoteDelegated,
 };
+use placet_model::event::route::SendRouted;
 use placet_model::event::run::{TaskFaulted, Then, TimerArmed, TimerKind};
 use placet_model::{AttemptId, Duration, Event, Iteration, TaskPath};
 
@@ -75,7 +76,16 @@ impl Dice {
     }
 
     fn in_started(&mut self, run: &Run, (task, iteration): (TaskPath, Iteration)) -> Event {
-        match self.below(8) {
+        match self.below(9) {
+            8 => SendRouted {
+                task,
+                iteration,
+                operation: "notify.send".into(),
+                channel: "slack".into(),
+                to: "slack.chat.postMessage".into(),
+                integration: integration(1),
+            }
+            .into(),
             0 | 1 => {
                 let (timer, due_at) = (timer(self.id()), self.soon(run));
                 let kind = self.pick(&[TimerKind::TaskTimeout, TimerKind::Wait]);

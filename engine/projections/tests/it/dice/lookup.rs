@@ -4,8 +4,9 @@ use super::Dice;
 use crate::make::*;
 use placet_core::Run;
 use placet_core::run::{Activity, LookupStage};
-use placet_model::event::lookup::{AbsenceWorth, LookupFinding};
-use placet_model::{AttemptId, Event};
+use placet_model::event::attempt::AnswerFacts;
+use placet_model::event::lookup::{AbsenceWorth, EvidenceArrived, LookupFinding};
+use placet_model::{AttemptId, Event, Position};
 
 impl Dice {
     /// The next event of a look-up of this run, if one of its attempts has, or may have, one.
@@ -22,6 +23,9 @@ impl Dice {
             return None;
         }
         let id = ids[self.below(ids.len())];
+        if run.is_in_doubt(id) && self.one_in(6) {
+            return shown(run, id);
+        }
         let known = run.lookups.get(&id);
         let number = known.map_or(0, |known| known.number);
         Some(match known.map(|known| known.stage) {
@@ -40,4 +44,12 @@ impl Dice {
             Some(LookupStage::Over | LookupStage::Absent) => return None,
         })
     }
+}
+
+/// The provider tells of the attempt by itself.
+fn shown(run: &Run, attempt: AttemptId) -> Option<Event> {
+    let integration = run.attempt(attempt)?.started.integration.as_ref()?.id;
+    let (arrival, answer) = (Position::new(1), AnswerFacts::default());
+    let kind = "slack.message.echo".to_owned();
+    Some(EvidenceArrived { attempt, arrival, integration, kind, answer }.into())
 }

@@ -21,7 +21,7 @@ use placet_model::event::notice::{
     AlarmKind, ApproverAlarmRaised, NoticeAbout, NoticeFailed, NoticeFailure, NoticeQueued,
     NoticeSent,
 };
-use placet_model::event::people::{KeyRegistered, KeyRevoked};
+use placet_model::event::people::{KeyRegistered, KeyRevoked, RequestSigned};
 use placet_model::event::wait::Taken;
 use placet_model::integration::{Identity, Visibility};
 use placet_model::nkey::UserKey;
@@ -224,7 +224,14 @@ impl Dice {
 
     fn of_project(&mut self, runs: &[RunId]) -> Event {
         let which = self.one_in(2).then(|| integration(1 + self.below(3) as u128));
-        match self.below(5) {
+        match self.below(6) {
+            5 => RequestSigned {
+                user: who("ana"),
+                word: "integrations.enable".into(),
+                document: format!(r#"{{"nonce":"{:032x}"}}"#, self.id()),
+                signature: "c2lnbmF0dXJl".into(),
+            }
+            .into(),
             0 => OutboundPaused { integration: which }.into(),
             1 => OutboundResumed { integration: which }.into(),
             2 => EngineStarted {

@@ -1,0 +1,72 @@
+//! The words of a connection's life: `placet.v1.integrations.<user>.<word>`. The acts are the same as over HTTP;
+//! here is only how they are called.
+
+/// What operators ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Word {
+    /// `{}` → `{integrations}`.
+    List,
+    /// `{name}` → the page of one.
+    Show,
+    /// `{name}` → what depends on it.
+    Uses,
+    /// `{name, provider, settings?, credential?, default?}` → its page.
+    Connect,
+    /// `{provider, name?, client, scopes?, …}` → the link on which a person gives the grant.
+    Authorize,
+    /// `{id}` of that link → whether the person is back.
+    Stage,
+    /// `{name}` → what its provider says of it.
+    Test,
+    /// `{name}` → `{id, name, status}`.
+    Enable,
+    /// As [`Word::Enable`].
+    Disable,
+    /// `{name, credential, account?}` → the version in force, and whose it is.
+    Rotate,
+    /// `{name, workstream?, space?, visibility?, agents?}` → the integration.
+    Scope,
+    /// `{name}` → its status, and what has become of the credential.
+    Disconnect,
+}
+
+impl Word {
+    /// Every one.
+    pub const ALL: [Self; 12] = [
+        Self::List,
+        Self::Show,
+        Self::Uses,
+        Self::Connect,
+        Self::Authorize,
+        Self::Stage,
+        Self::Test,
+        Self::Enable,
+        Self::Disable,
+        Self::Rotate,
+        Self::Scope,
+        Self::Disconnect,
+    ];
+
+    /// As it stands in a subject.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::List => "list",
+            Self::Show => "show",
+            Self::Uses => "uses",
+            Self::Connect => "connect",
+            Self::Authorize => "authorize",
+            Self::Stage => "stage",
+            Self::Test => "test",
+            Self::Enable => "enable",
+            Self::Disable => "disable",
+            Self::Rotate => "rotate",
+            Self::Scope => "scope",
+            Self::Disconnect => "disconnect",
+        }
+    }
+
+    /// Whether people who only look may use it.
+    pub const fn is_reading(self) -> bool {
+        matches!(self, Self::List | Self::Show | Self::Uses)
+    }
+}

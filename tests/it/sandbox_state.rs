@@ -1,0 +1,98 @@
+//! What a sandbox run has made outlives the process: `kill -9` in the middle of a run changes none of its answers.
+//!
+//! covers: S21
+
+use placet_test_support::dirs::Project;
+use serde_json::{Value, json};
+
+use crate::kit::{Dev, placet};
+
+const CUSTOMERS: &str =
+    "document: { dsl: '1.0.3', namespace: ops, name: customers, version: '1.0.0' }
+do:
+  - first:
+      call: stripe.customers.create
+      with: { name: Ana, email: ana@example.com }
+      output: { as: '${ .id }' }
+  - second:
+      call: stripe.customers.create
+      with: { name: Ben, email: ben@example.com }
+      output: { as: '${ .id }' }
+  - all:
+      call: stripe.customers.list
+      with: {}
+      output: { as: '${ [.data[] | .name] }' }
+";
+
+fn project() -> Project {
+    Project::new().with("placet.toml", "project = \"acme\"\n").with_workflow("customers", CUSTOMERS)
+}
+
+fn start(dev: &Dev<'_>) -> String {
+    let started = dev.command("author", &["start", "ops/customers", "--seed", "0", "--json"]);
+    started.run().expect_code(0).json()["run"].as_str().expect("a run").to_owned()
+}
+
+/// Waits for the item of this task, and approves it.
+fn approve(dev: &Dev<'_>, run: &str, nth: usize) {
+    let watch = dev.command("author", &["runs", "watch", run]).start();
+    for _ in 0..nth {
+        drop(watch.stdout_line(|line| line.contains("DecisionRequested")));
+    }
+    let decision = dev.item("approver")["id"].as_str().expect("an id").to_owned();
+    drop(dev.command("approver", &["inbox", "approve", &decision]).run().expect_code(0));
+}
+
+fn outputs(dev: &Dev<'_>, run: &str) -> Vec<Value> {
+    let watched = dev.command("author", &["runs", "watch", run]).run();
+    drop(watched.expect_code(0));
+    let report =
+        dev.command("author", &["runs", "show", run, "--json"]).run().expect_code(0).json();
+    assert_eq!(report["status"], "completed", "{report:#}");
+    let trace = report["trace"].as_array().expect("a trace");
+    trace.iter().map(|entry| entry["output"].clone()).collect()
+}
+
+#[test]
+fn a_run_that_was_killed_in_the_middle_still_knows_what_it_has_made() {
+    let project = project();
+    let dev = Dev::start(&project, &[]);
+    let run = start(&dev);
+    approve(&dev, &run, 1);
+    // the first customer is made, and the run waits for the second
+    let watch = dev.command("author", &["runs", "watch", &run]).start();
+    for _ in 0..2 {
+        drop(watch.stdout_line(|line| line.contains("DecisionRequested")));
+    }
+    dev.running.kill_9();
+    let dev = Dev::start(&project, &[]);
+    approve(&dev, &run, 2);
+    let killed = outputs(&dev, &run);
+    let names = killed[2].as_array().expect("a list of names");
+    for name in ["Ana", "Ben"] {
+        let times = names.iter().filter(|known| **known == json!(name)).count();
+        assert_eq!(times, 1, "{name} in {names:?}");
+    }
+    // the same run, undisturbed: the same answers
+    let again = start(&dev);
+    approve(&dev, &again, 1);
+    approve(&dev, &again, 2);
+    assert_eq!(outputs(&dev, &again), killed);
+}
+
+#[test]
+fn a_run_that_waits_goes_on_with_the_seed_that_it_began_with() {
+    let project = project();
+    let file = project.dir().join("workflows/customers.yaml").display().to_string();
+    let data = project.dir().join("kept").display().to_string();
+    let told = |args: &[&str]| placet(&project).args(args.iter().copied()).run();
+    let whole = ["run", &file, "--seed", "7", "--approve", "auto", "--json"];
+    let whole = told(&whole).expect_code(0).json();
+    let waiting = told(&["run", &file, "--seed", "7", "--data", &data, "--json"]).json();
+    assert_eq!(waiting["status"], "waiting", "{waiting:#}");
+    let run = waiting["run"].as_str().expect("a run");
+    let resumed = ["run", "--resume", run, "--data", &data, "--approve", "auto", "--json"];
+    let resumed = told(&resumed).expect_code(0).json();
+    assert_eq!(resumed["output"], whole["output"]);
+    assert_eq!(resumed["trace"][0]["output"], whole["trace"][0]["output"]);
+}
