@@ -160,6 +160,10 @@ fn info(operation: &Arc<Operation>) -> OperationInfo {
             .input_schema()
             .map_or(Value::Bool(true), |schema| schema.document().clone()),
         output_schema: operation.output_schema().map(|schema| schema.document().clone()),
+        output_kept: operation
+            .output_kept()
+            .map(|kept| kept.iter().map(|pointer| pointer.as_str().to_owned()).collect()),
+        output_named: operation.output_named().map(str::to_owned).collect(),
         title: operation.title().to_owned(),
     }
 }

@@ -133,7 +133,10 @@ pub(crate) fn info() -> OperationInfo {
         effect: Effect::Send,
         digest: *digest,
         input_schema: input_schema.clone(),
+        // what comes back is that of whichever operation it becomes
         output_schema: None,
+        output_kept: None,
+        output_named: vec![],
         title: "Tell the project's own people, by a channel".to_owned(),
     }
 }

@@ -66,14 +66,23 @@ pub fn output(operation: &Operation, response: &Response, sent: Sent<'_>) -> Res
         return http_call::output(sent.input, response);
     }
     let body = validated(operation, response)?;
+    Ok(kept(operation, response, body, sent))
+}
+
+/// The same of an answer that does not match its schema: what is there of it, unchecked.
+pub fn output_as_it_is(operation: &Operation, response: &Response, sent: Sent<'_>) -> Value {
+    kept(operation, response, response.json(), sent)
+}
+
+fn kept(operation: &Operation, response: &Response, body: Option<Value>, sent: Sent<'_>) -> Value {
     let answer: Answer = Ok(response.clone());
     let observed = Observed { answer: &answer, body };
     let whole = observed.body.as_ref().unwrap_or(&Value::Null);
     if let Some(pointers) = &operation.output {
-        return Ok(reduced(pointers, whole));
+        return reduced(pointers, whole);
     }
     if operation.effect == Effect::Read {
-        return Ok(whole.clone());
+        return whole.clone();
     }
     let mut out = reduced(&operation.store.pointers, whole);
     let ids = result_ids(operation, &observed, sent);
@@ -83,7 +92,7 @@ pub fn output(operation: &Operation, response: &Response, sent: Sent<'_>) -> Res
     if let Value::Object(fields) = &mut out {
         fields.extend(ids.into_iter().map(|(name, id)| (name, Value::String(id))));
     }
-    Ok(out)
+    out
 }
 
 fn validated(operation: &Operation, response: &Response) -> Result<Option<Value>, Error> {

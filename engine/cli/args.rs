@@ -2,8 +2,8 @@
 
 use crate::commands::{
     adapters, audit, backup, check, compact, deploy, dev, erase, explain, govern, graph, inbox,
-    init, integrations, keys, nats, projections, restore, run, runs, serve, test, tokens, vault,
-    witness,
+    init, integrations, keys, nats, projections, restore, run, runs, sandbox, serve, test, tokens,
+    vault, witness,
 };
 use clap::{Parser, Subcommand};
 
@@ -71,6 +71,8 @@ pub(crate) enum Command {
     Vault(vault::Args),
     /// The derived tables
     Projections(projections::Args),
+    /// The sandbox's providers, for clients that are not ours
+    Sandbox(sandbox::Args),
     /// What an error code means and what to do
     Explain(explain::Args),
 }

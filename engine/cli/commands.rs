@@ -22,6 +22,7 @@ pub(crate) mod restore;
 pub(crate) mod run;
 mod running;
 pub(crate) mod runs;
+pub(crate) mod sandbox;
 pub(crate) mod serve;
 pub(crate) mod test;
 pub(crate) mod tokens;
@@ -61,6 +62,7 @@ pub(crate) async fn run(command: Command) -> Result<Exit> {
         Command::Resume(args) => govern::set_flow(args, Flow::Resume).await,
         Command::Projections(args) => projections::run(args).await,
         Command::Explain(args) => explain::run(&args),
+        Command::Sandbox(args) => sandbox::run(args).await,
         Command::Erase(args) => erase::run(args).await,
         Command::Compact(args) => compact::run(args).await,
         Command::Vault(args) => vault::run(args).await,

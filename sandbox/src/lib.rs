@@ -7,6 +7,7 @@
 //! changed and deleted (`mock.state` of a manifest). [`Sandbox`] puts it behind the engine's seam.
 //! Not built: declared examples as candidates (R1), GraphQL (R12).
 
+mod desk;
 pub mod generate;
 mod overlay;
 mod script;
@@ -15,6 +16,7 @@ mod store;
 mod transport;
 mod world;
 
+pub use desk::{Desk, IGNORED_HEADER, NOTE_HEADER, Reply};
 pub use script::{Rule, Turn};
 pub use seed::GENERATOR;
 pub use transport::{Pass, Sandbox};

@@ -5,6 +5,7 @@
 //! crate knows the validator. Nothing is ever fetched: a `$ref` out of the document is an error.
 
 mod embedded;
+pub mod places;
 mod registry;
 mod violation;
 

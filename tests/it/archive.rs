@@ -29,7 +29,7 @@ use crate::kit::placet;
 const NOW: &str = "v0.1";
 const PROJECT: &str = "archive";
 /// Kinds that came after this version: the archive of the next one holds them.
-const LATER: [EventKind; 21] = [
+const LATER: [EventKind; 22] = [
     EventKind::SendRouted,
     EventKind::SubscriptionChanged,
     EventKind::SyncCompleted,
@@ -50,6 +50,7 @@ const LATER: [EventKind; 21] = [
     EventKind::LookupEnded,
     EventKind::EvidenceArrived,
     EventKind::IntegrationScoped,
+    EventKind::ResponseDrifted,
     EventKind::RequestSigned,
 ];
 /// What is kept of a data directory.

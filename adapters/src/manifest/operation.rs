@@ -164,6 +164,21 @@ impl Operation {
         matches!(self.request, RequestSpec::Http)
     }
 
+    /// The places of an answer that a task gets; `None` for the whole of it.
+    pub fn output_kept(&self) -> Option<&[Pointer]> {
+        match &self.output {
+            Some(pointers) => Some(pointers),
+            None if self.is_http_call() || self.effect == Effect::Read => None,
+            None => Some(&self.store.pointers),
+        }
+    }
+
+    /// Names of ids that a task gets beside them.
+    pub fn output_named(&self) -> impl Iterator<Item = &str> {
+        let named = self.output.is_none() && self.effect != Effect::Read;
+        self.result.keys().filter(move |_| named).map(String::as_str)
+    }
+
     pub(crate) const fn target_spec(&self) -> Option<&TargetSpec> {
         self.target.as_ref()
     }

@@ -218,6 +218,7 @@ pub fn react(event: &Event) -> Vec<Effect> {
         | Event::ResolutionCast(_)
         | Event::VoteDelegated(_)
         | people_event!()
-        | hook_event!() => vec![],
+        | hook_event!()
+        | Event::ResponseDrifted(_) => vec![],
     }
 }

@@ -13,6 +13,7 @@
 
 mod ask;
 mod desk;
+mod drift;
 mod features;
 mod health;
 mod hears;
@@ -26,6 +27,7 @@ mod test;
 mod uses;
 
 pub use ask::Said;
+pub use drift::{Drift, Place};
 pub use features::{Feature, features};
 pub use hooks::{Subscription, Wish};
 pub use mode::NoMode;

@@ -187,9 +187,10 @@ fn work_through(submitter: &Submitter, task: Task, load: Load) {
 /// at once and wakes fewer threads (`cargo bench --bench runs`). It is done with the project
 /// locked as it was when they were worked out. Then the loop is told, not before: it gives the run's
 /// next turn away at once, whose facts must come behind these. A turn that ends with a refused
-/// credential is left to the loop, which holds the integration in the same step.
+/// credential, or with an answer that is not as declared, is left to the loop, which records that of the
+/// integration in the same step.
 fn hand_over(submitter: &Submitter, mut task: Task, mut turned: Box<Turned>) {
-    if turned.failed.is_some() {
+    if turned.failed.is_some() || turned.drifted.is_some() {
         return tell(submitter, task, Outcome::Worked(turned));
     }
     let Some(submission) = submitter.take(&mut turned, &mut task.reply) else {

@@ -8,6 +8,7 @@ mod answer;
 mod begin;
 mod budget;
 mod child;
+mod drift;
 mod edit;
 mod emit;
 mod evidence;
@@ -47,6 +48,7 @@ use placet_core::decide::{Context, ResolveCommand, VoteCommand};
 use placet_core::run::{Branch, BranchKey, Frame, FrameKind, Phase};
 use placet_core::{Command, Next, Refusal, Run};
 use placet_log::{Append, PAYLOAD_MAX, ReadView};
+use placet_model::event::integration::ResponseDrifted;
 use placet_model::fault::FaultKind;
 use placet_model::plan::Plan;
 use placet_model::signed::Salt;
@@ -168,6 +170,8 @@ pub(crate) struct Turned {
     pub(crate) more: bool,
     /// An integration whose credential was refused, and the provider's word for it.
     pub(crate) failed: Option<(IntegrationId, String)>,
+    /// An answer that was not as its operation declares.
+    pub(crate) drifted: Option<Box<ResponseDrifted>>,
     /// Why the run does not go on after an answer that is recorded.
     pub(crate) broken: Option<Error>,
 }
@@ -326,6 +330,7 @@ impl<'a> Turn<'a> {
             used_world: false,
             more: false,
             failed: None,
+            drifted: None,
             broken: None,
         };
         let (branch, waiting) = (BranchKey::main(), BTreeSet::new());

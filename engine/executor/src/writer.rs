@@ -340,7 +340,7 @@ impl Writer {
 
     /// Hands a turn's facts to the log.
     fn submit(&mut self, id: RunId, mut turned: Turned, mut reply: Option<ReplyTo>) {
-        let failed = turned.failed.take();
+        let (failed, drifted) = (turned.failed.take(), turned.drifted.take());
         let submission = self.submitter.take(&mut turned, &mut reply);
         self.settle(id, turned);
         let Some(submission) = submission else {
@@ -354,6 +354,9 @@ impl Writer {
         self.submitter.send(id, submission);
         if let Some((integration, code)) = failed {
             self.mark_failed(integration, code);
+        }
+        if let Some(drifted) = drifted {
+            self.of_integration(drifted.integration, *drifted);
         }
     }
 
@@ -533,9 +536,13 @@ impl Writer {
 
     /// Its sends hold from here on.
     fn mark_failed(&mut self, integration: IntegrationId, code: String) {
-        let failed = HealthCheckFailed { integration, code };
+        self.of_integration(integration, HealthCheckFailed { integration, code });
+    }
+
+    /// What a turn has found out about an integration, beside its run.
+    fn of_integration(&mut self, integration: IntegrationId, event: impl Into<Event>) {
         let id = self.env.mint.event(self.env.now());
-        let new = NewEvent::new(id, Actor::Engine, failed);
+        let new = NewEvent::new(id, Actor::Engine, event);
         let append = Append::new(StreamId::Integration(integration), Expected::Any, vec![new]);
         let (reply, _nobody_waits) = oneshot::channel();
         self.govern(Change { group: vec![append], policy: None, reply, turn: None });

@@ -50,7 +50,9 @@ fn catalogue() -> Catalogue {
         effect: Effect::Send,
         digest: Digest::of(b"operation"),
         input_schema: serde_json::from_str(text.unwrap()).unwrap(),
-        output_schema: None,
+        output_schema: Some(true.into()),
+        output_kept: None,
+        output_named: vec![],
         title: "Post a message".to_owned(),
     };
     Catalogue { operations: [(operation.name.clone(), operation)].into(), ..Catalogue::default() }

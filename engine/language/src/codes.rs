@@ -45,6 +45,7 @@ codes! {
     UNUSED = "PL2309", Hint;
     BOOLEAN_KEY = "PL2310", Warning;
     POLICY = "PL2401", Error;
+    OUTPUT = "PL3080", Error;
     PROJECT = "PL1007", Error;
 }
 

@@ -20,6 +20,7 @@ pub mod graph;
 mod parse;
 mod profile;
 mod reach;
+mod reads;
 pub mod source;
 mod syntax;
 pub mod test_file;
@@ -34,4 +35,5 @@ pub use parse::{
 };
 pub use profile::profile_schema;
 pub use reach::Scopes;
+pub use reads::reads_of_output;
 pub use source::{Source, Span};

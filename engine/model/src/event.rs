@@ -41,6 +41,7 @@ use inbound::{InboundReceived, InboundRejected};
 use integration::{
     CredentialStored, CredentialUsed, HealthCheckFailed, IntegrationConnected, IntegrationDisabled,
     IntegrationDisconnected, IntegrationEnabled, IntegrationScoped, IntegrationTested,
+    ResponseDrifted,
 };
 use lookup::{EvidenceArrived, LookupEnded, LookupPlanned, LookupStarted};
 use notice::{ApproverAlarmRaised, NoticeFailed, NoticeQueued, NoticeSent};
@@ -133,6 +134,7 @@ macro_rules! for_each_event {
             NoticeFailed = 102,
             ApproverAlarmRaised = 103,
             ResolutionCast = 105,
+            ResponseDrifted = 109,
             LookupPlanned = 110,
             LookupStarted = 111,
             LookupEnded = 112,
@@ -200,11 +202,15 @@ macro_rules! attempt_event {
     };
 }
 
-/// The events about people, about what providers post and about what they are asked to, as a pattern.
+/// The events about people, about what providers post and how they answer, and about what they are
+/// asked to, as a pattern.
 #[macro_export]
 macro_rules! beside_event {
     () => {
-        $crate::inbound_event!() | $crate::people_event!() | $crate::hook_event!()
+        $crate::inbound_event!()
+            | $crate::people_event!()
+            | $crate::hook_event!()
+            | $crate::Event::ResponseDrifted(_)
     };
 }
 

@@ -78,6 +78,11 @@ pub struct OperationInfo {
     pub input_schema: Value,
     /// JSON Schema of the answer, where one is declared.
     pub output_schema: Option<Value>,
+    /// The places of the answer that a task gets, as JSON Pointers in which `*` is any key; `None`
+    /// for the whole answer.
+    pub output_kept: Option<Vec<String>>,
+    /// What a task gets beside it, under these names: ids that the manifest takes from the answer.
+    pub output_named: Vec<String>,
     /// Line for people.
     pub title: String,
 }

@@ -146,7 +146,8 @@ impl Commit {
             | Event::PayloadErased(_)
             | Event::EpochStarted(_)
             | Event::StandingEndorsed(_)
-            | hook_event!() => Ok(()),
+            | hook_event!()
+            | Event::ResponseDrifted(_) => Ok(()),
             Event::BreakGlassReviewed(body) => self.reviewed(store, event, body),
             people_event!() => of_people(store, event),
         }

@@ -21,6 +21,7 @@ mod documents;
 mod extract;
 mod guard;
 mod hooks;
+mod mock;
 mod openapi;
 mod pages;
 mod problem;
@@ -38,6 +39,7 @@ pub mod words;
 
 pub use access::Access;
 pub use documents::Documents;
+pub use mock::{Mock, MockAnswer, MockRequest};
 pub use server::{Error, Server, ServerOptions};
 pub use token::Token;
 pub use tokens::{KnownToken, TokenError, Tokens};

@@ -4,6 +4,7 @@
 //! answered is put together from rows as JSON; its forms are written down in [`shapes`] and held
 //! against real answers by the tests. Members may be added to an answer, none is taken away.
 
+pub(crate) mod drift;
 pub(crate) mod failures;
 pub(crate) mod shapes;
 

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a helper of tests stops the test")]
 
 mod answers;
+mod desk;
 mod import;
 mod measures;
 mod recall;

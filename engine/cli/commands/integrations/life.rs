@@ -60,6 +60,7 @@ fn page(answer: &Value) -> Result<()> {
         pair("tested", tested),
     ];
     rows.extend(hears(answer));
+    rows.extend(drift(answer));
     rows.extend(features(answer));
     out::rows(2, &rows)
 }
@@ -93,10 +94,33 @@ pub(super) async fn test(link: &Link, name: &str, json: bool) -> Result<Exit> {
             let words = "its provider refuses the credential; sends through it wait";
             rows.push(pair("refused", format!("{} ({words})", word(&answer["reason"]))));
         }
+        rows.extend(drift(&answer));
         rows.extend(features(&answer));
         out::rows(2, &rows)?;
     }
     Ok(if ok { Exit::Done } else { Exit::Negative })
+}
+
+/// Operations whose answers were not as their schema says.
+fn drift(answer: &Value) -> Vec<Vec<String>> {
+    let row = |drift: &Value| {
+        let place = |place: &Value| {
+            let at = word(&place["at"]);
+            let at = if at.is_empty() { "/".to_owned() } else { at };
+            format!("{at} ({})", word(&place["kind"]))
+        };
+        let places: Vec<String> =
+            drift["places"].as_array().into_iter().flatten().map(place).collect();
+        let words = format!(
+            "{}: {} answers not as declared, last {}: {}",
+            word(&drift["operation"]),
+            drift["count"],
+            word(&drift["last_at"]),
+            places.join(", ")
+        );
+        pair("drift", words)
+    };
+    answer["drift"].as_array().into_iter().flatten().map(row).collect()
 }
 
 /// Another account than before is never said in passing.

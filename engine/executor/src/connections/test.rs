@@ -1,6 +1,7 @@
 //! Testing a connection: who the provider says we are, recorded, and a changed account said loudly.
 
 use super::ask::{CannotAsk, Said};
+use super::drift::Drift;
 use super::features::{Feature, features};
 use crate::handle::{Error, Handle};
 use placet_adapters::Manifest;
@@ -36,6 +37,8 @@ pub struct Tested {
     pub scopes: Option<Vec<String>>,
     /// What they enable.
     pub features: Vec<Feature>,
+    /// Operations whose answers were not as declared.
+    pub drift: Vec<Drift>,
 }
 
 impl Handle {
@@ -86,7 +89,9 @@ impl Handle {
         let facts = told(&integration, &said);
         self.record(actor, &integration, facts).await?;
         let now = self.world().integrations.get(&integration.id).cloned();
-        Ok(report(&manifest, &integration, now.as_ref().unwrap_or(&integration), &said))
+        let drift = self.drift_of(integration.id)?;
+        let now = now.as_ref().unwrap_or(&integration);
+        Ok(Tested { drift, ..report(&manifest, &integration, now, &said) })
     }
 
     pub(super) async fn record(
@@ -171,5 +176,6 @@ fn report(manifest: &Manifest, before: &Integration, now: &Integration, said: &S
         was: changed.then(|| before.identity.clone()),
         features: features(manifest, scopes.as_deref()),
         scopes,
+        drift: vec![],
     }
 }

@@ -46,6 +46,9 @@ impl About {
                 Self { attempt: Some(body.attempt), ..Self::integration(integration) }
             }
             Event::LookupEnded(body) => Self::attempt(body.attempt),
+            Event::ResponseDrifted(body) => {
+                Self { attempt: Some(body.attempt), ..Self::integration(Some(body.integration)) }
+            }
             Event::EvidenceArrived(body) => {
                 Self { attempt: Some(body.attempt), ..Self::integration(Some(body.integration)) }
             }
@@ -77,9 +80,11 @@ impl About {
             Event::VoteDelegated(body) => Self::decision(body.decision, None),
             Event::ApproversReminded(body) => Self::decision(body.decision, None),
             Event::BreakGlassReviewed(body) => Self::decision(body.decision, None),
-            inbound_event!() | lookup_event!() | hook_event!() | attempt_event!() => {
-                Self::beside(event)
-            }
+            inbound_event!()
+            | lookup_event!()
+            | hook_event!()
+            | attempt_event!()
+            | Event::ResponseDrifted(_) => Self::beside(event),
             Event::SendRouted(body) => Self::integration(Some(body.integration)),
             Event::IntegrationScoped(body) => Self::integration(Some(body.integration)),
             Event::IntegrationConnected(body) => Self::integration(Some(body.integration)),

@@ -1,7 +1,6 @@
 //! What a call's answer means for the run.
 
 use super::fault::shortened;
-use super::perform::chain;
 use super::{CallPlan, Error, Turn};
 use crate::values::Content;
 use placet_adapters::{Answer, Basis, Cause, Classified, Phase, Response, Sent, Stage, Tried};
@@ -118,7 +117,7 @@ impl Turn<'_> {
     }
 
     fn verdict(
-        &self,
+        &mut self,
         (plan, answer): (&CallPlan, &Answer),
         classified: &Classified,
         sent: Sent<'_>,
@@ -159,7 +158,7 @@ impl Turn<'_> {
     }
 
     fn sent(
-        &self,
+        &mut self,
         (plan, answer): (&CallPlan, &Answer),
         sent: Sent<'_>,
     ) -> (OutcomeVerdict, Vec<Content>, Option<Fault>) {
@@ -174,7 +173,7 @@ impl Turn<'_> {
                         Some(Fault::new(FaultKind::Communication, words).with_status(status)),
                     )
                 }
-                Err(error) => (Value::Null, Some(Fault::new(FaultKind::Validation, chain(&error)))),
+                Err(error) => self.drifted(plan, response, (sent, &error)),
             },
         };
         let would_have_sent = self.would_have_sent(plan);

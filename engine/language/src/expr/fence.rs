@@ -7,6 +7,7 @@ use jaq_core::load::lex::{self, Lexer, StrPart, Tok, Token};
 use jaq_core::load::parse::{self, BinaryOp, Parser, Pattern, Term};
 use jaq_core::path::Part;
 
+use super::access::{self, Access};
 use super::prelude::{allowed, why_refused};
 use super::{SOURCE_BYTES_MAX, SYNTAX_DEPTH_MAX, results};
 use crate::diagnostic::did_you_mean;
@@ -36,6 +37,8 @@ pub(crate) struct Read {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Parsed {
     pub(crate) reads: Vec<Read>,
+    /// The same and those of its own input, with the place that is read where it is written out.
+    pub(crate) accesses: Vec<Access>,
     /// How many results it gives, where that is certain before it runs.
     pub(crate) results: Option<usize>,
 }
@@ -68,6 +71,7 @@ pub(crate) fn parse(source: &str) -> Result<Parsed, Vec<Refusal>> {
     // Only after the walk: it is what bounds the depth.
     if walk.refused.is_empty() {
         walk.parsed.results = results::count(&term);
+        walk.parsed.accesses = access::of(&term, &|part| offset(source, part));
     }
     if walk.refused.is_empty() { Ok(walk.parsed) } else { Err(walk.refused) }
 }

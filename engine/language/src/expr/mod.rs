@@ -5,6 +5,7 @@
 //! may not run, [`compile`] makes filters of them, and [`Evaluator`] runs them on a bounded
 //! [`pool`] of threads against a deadline.
 
+pub(crate) mod access;
 mod budget;
 pub(crate) mod compile;
 pub(crate) mod convert;

@@ -21,6 +21,7 @@ mod listen;
 mod names;
 mod oauth;
 mod openapi;
+mod outputs;
 mod outside;
 mod place;
 mod policy;

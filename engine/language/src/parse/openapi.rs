@@ -117,6 +117,8 @@ impl<'a> Reader<'a> {
             digest: placet_model::Digest::of(b""),
             input_schema: Value::Null,
             output_schema: None,
+            output_kept: None,
+            output_named: vec![],
             title: String::new(),
         };
         self.call_approval(node, &asked)

@@ -3,8 +3,9 @@
 //! Visible are tasks of the same and of enclosing lists, and those inside a `do`, `try` or
 //! `catch.do` of such a list; never what is inside a loop's body, seen from outside.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::outputs::Called;
 use super::reader::Reader;
 use crate::codes;
 use crate::diagnostic::did_you_mean;
@@ -26,6 +27,14 @@ struct List {
 struct Step {
     name: String,
     list: ListId,
+    /// The task before it in its list.
+    before: Option<TaskId>,
+    /// What it calls, if it calls something.
+    called: Option<Called>,
+    /// Whether it always runs, and goes on to the next task of its list.
+    flows_on: bool,
+    /// Whether its expressions are evaluated on something else than what flows in.
+    has_own_input: bool,
 }
 
 /// The outline of all tasks; a task's id is also its place in the document.
@@ -40,6 +49,10 @@ pub(super) struct Steps {
     /// The task whose expressions are being read, and whether any task jumps back.
     current: Option<TaskId>,
     jumps_back: bool,
+    /// Names that some task jumps to.
+    targets: BTreeSet<String>,
+    /// Whether what is being read is evaluated on the current task's own output.
+    on_output: bool,
 }
 
 /// What a name gives from one place.
@@ -78,11 +91,21 @@ impl Steps {
 
     fn step<'n>(&mut self, entry: &'n Entry, list: ListId, earlier: &mut Vec<&'n str>) {
         let id = self.all.len();
-        self.all.push(Step { name: entry.key.clone(), list });
+        let before = earlier.last().and_then(|name| self.by_name.get(*name)?.last().copied());
+        let flows_on = entry.value.get("if").is_none() && entry.value.get("then").is_none();
+        let called = Called::of(&entry.value);
+        // what stands inside of these has inputs of its own: an event, an item, an error
+        let holds_others =
+            ["do", "for", "try", "fork", "listen"].iter().any(|key| entry.value.get(key).is_some());
+        let from = entry.value.get("input").is_some_and(|input| input.get("from").is_some());
+        let has_own_input = holds_others || from;
+        let name = entry.key.clone();
+        self.all.push(Step { name, list, before, called, flows_on, has_own_input });
         self.by_name.entry(entry.key.clone()).or_default().push(id);
         self.by_start.insert(entry.value.span.start, id);
         let task = &entry.value;
         earlier.push(&entry.key);
+        self.targets.extend(jumps(task).map(str::to_owned));
         self.jumps_back |= jumps(task).any(|target| earlier.contains(&target));
         let owner = Some((id, list));
         let is_loop = task.get("for").is_some();
@@ -114,6 +137,37 @@ impl Steps {
 
     pub(super) fn leave(&mut self, before: Option<usize>) {
         self.current = before;
+    }
+
+    /// Whether what is read now is evaluated on the current task's own output; gives back what
+    /// was so before.
+    pub(super) fn on_output(&mut self, on_output: bool) -> bool {
+        std::mem::replace(&mut self.on_output, on_output)
+    }
+
+    pub(super) const fn is_on_output(&self) -> bool {
+        self.on_output
+    }
+
+    /// The call whose output the input of the current place is, by the name of its task.
+    pub(super) fn flows_in(&self) -> Option<(&str, &Called)> {
+        let current = self.all.get(self.current?)?;
+        let step = if self.on_output {
+            current
+        } else {
+            let before = self.all.get(current.before.filter(|_| !current.has_own_input)?)?;
+            let straight = before.flows_on && !self.targets.contains(&current.name);
+            straight.then_some(before)?
+        };
+        Some((&step.name, step.called.as_ref()?))
+    }
+
+    /// The call that `$steps.<name>` means at the current place.
+    pub(super) fn call_of(&self, name: &str) -> Option<&Called> {
+        match self.lookup(name) {
+            (Some(id), None) => self.all.get(id)?.called.as_ref(),
+            _ => None,
+        }
     }
 
     /// The lists around the current place, and the tasks that own them.
@@ -154,14 +208,19 @@ impl Steps {
             .filter(move |(id, step)| !owners.contains(id) && self.visible(step.list, &around))
     }
 
-    fn find(&self, name: &str) -> Found {
+    /// The first two tasks that a name can mean from the current place.
+    fn lookup(&self, name: &str) -> (Option<TaskId>, Option<TaskId>) {
         let (around, owners) = self.around();
         let called = self.by_name.get(name).into_iter().flatten().copied();
         let mut found = called.filter(|id| {
             let step = self.all.get(*id);
             !owners.contains(id) && step.is_some_and(|step| self.visible(step.list, &around))
         });
-        match (found.next(), found.next()) {
+        (found.next(), found.next())
+    }
+
+    fn find(&self, name: &str) -> Found {
+        match self.lookup(name) {
             (None, _) => Found::None,
             (Some(_), Some(_)) => Found::Several,
             (Some(id), None) => {

@@ -122,8 +122,10 @@ impl Reader<'_> {
         let condition = field(node.get("if"), |n| self.expression(n, "`if`", Place::TaskInput));
         let input = self.input(node.get("input"), Place::TaskInput);
         let kind = self.kind(keyword, node, at);
+        let outside = self.steps.on_output(true);
         let output = self.output(node.get("output"), "output", Place::Task);
         let export = self.output(node.get("export"), "export", Place::Export);
+        self.steps.on_output(outside);
         let timeout = field(node.get("timeout"), |timeout| self.timeout(timeout, Place::TaskInput));
         let then =
             node.get("then").map_or(Directive::Continue, |then| self.directive(then, at.siblings));

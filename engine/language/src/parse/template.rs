@@ -119,6 +119,11 @@ impl Reader<'_> {
                     let span = self.inside(node, offset + read.start, read.name.len() + 1);
                     self.check_read(read, place, span);
                 }
+                for access in &parsed.accesses {
+                    let length = access.variable.as_ref().map_or(1, |name| name.len() + 1);
+                    let span = self.inside(node, offset + access.start, length);
+                    self.check_access(access, place, span);
+                }
                 self.check_results(parsed.results, self.inside(node, offset, jq.len()));
                 Some(Expression(jq.trim().to_owned()))
             }

@@ -56,15 +56,21 @@ impl World {
             ("slack.conversations.list", Effect::Read, slack("conversations.list")),
             ("stripe.refunds.create", Effect::Destructive, refund),
             ("postmark.email.send", Effect::Send, open()),
+            ("webhook.event.send", Effect::Send, open()),
+            ("webhook.event.drop", Effect::Send, open()),
             ("http.request", Effect::Write, open()),
             ("http.read", Effect::Read, open()),
             ("http.delete", Effect::Destructive, open()),
         ];
-        let integrations =
-            [("sales-slack", "slack"), ("ops-slack", "slack"), ("stripe-eu", "stripe")];
+        let integrations = [
+            ("sales-slack", "slack"),
+            ("ops-slack", "slack"),
+            ("stripe-eu", "stripe"),
+            ("hooks", "webhook"),
+        ];
         Self {
             catalogue: Catalogue {
-                operations: operations.into_iter().map(operation).collect(),
+                operations: with_answers(operations.into_iter().map(operation).collect()),
                 functions: FUNCTIONS.map(|(path, text)| (path.to_owned(), text.to_owned())).into(),
                 documents: documents(),
                 carriers: BTreeMap::new(),
@@ -155,10 +161,44 @@ fn operation((name, effect, input_schema): (&str, Effect, Value)) -> (String, Op
         effect,
         digest: Digest::of(name.as_bytes()),
         input_schema,
-        output_schema: None,
+        output_schema: (!name.starts_with("http")).then(|| json!({ "type": "object" })),
+        output_kept: None,
+        output_named: vec![],
         title: name.to_owned(),
     };
     (name.to_owned(), info)
+}
+
+/// What of the operations' answers is declared: Slack's as shipped, of webhooks nothing.
+fn with_answers(mut all: BTreeMap<String, OperationInfo>) -> BTreeMap<String, OperationInfo> {
+    let mut change = |name: &str, change: &dyn Fn(&mut OperationInfo)| {
+        change(all.get_mut(name).expect("an operation of this world"));
+    };
+    let shipped = |path: &str| -> Value {
+        serde_json::from_str(placet_schemas::embedded(path).expect("shipped")).expect("JSON")
+    };
+    change("slack.chat.postMessage", &|operation| {
+        let path = "schemas/providers/slack/chat.postMessage.output.json";
+        operation.output_schema = Some(shipped(path));
+        let kept = ["/channel", "/ts", "/message/thread_ts"];
+        operation.output_kept = Some(kept.map(str::to_owned).into());
+    });
+    change("slack.conversations.list", &|operation| {
+        let channel = json!({ "type": "object", "properties": { "id": { "type": "string" }, "name": { "type": "string" } }, "additionalProperties": false });
+        operation.output_schema = Some(json!({
+            "type": "object",
+            "properties": { "channels": { "type": "array", "items": channel } },
+            "additionalProperties": false,
+        }));
+    });
+    change("webhook.event.send", &|operation| {
+        (operation.output_schema, operation.output_kept) = (None, Some(vec![]));
+        operation.output_named = vec!["message_id".to_owned()];
+    });
+    change("webhook.event.drop", &|operation| {
+        (operation.output_schema, operation.output_kept) = (None, Some(vec![]));
+    });
+    all
 }
 
 /// The workflow fixtures of the repository.

@@ -183,4 +183,9 @@ pub(super) const CODES: &[Code] = codes! {
         what: "A channel names an operation that only sends, and all that the operation takes. This one does more than send, is unknown, or its fixed input does not fit the operation's schema. Nothing was sent on it."
         help: "name an operation that sends, and give it what it takes, under channels in placet.toml"
         next: "`placet adapters show PROVIDER` lists the operations with their effects and what they take.";
+    "PL3080" 422 "nothing says what is read here"
+        at: "`placet check`, `run`, `deploy`"
+        what: "A step reads something of a call's output that no response schema declares: the operation has none, its schema excludes the place, or its manifest keeps that part of the answer from tasks. It would be null in the sandbox, or in every run."
+        help: "declare what comes back, or read what is declared"
+        next: "For `call: http` and `call: openapi` write output: { schema: { format: json, document: … } } on the task, without `as`, and take the parts in later steps; `output: response` gives `statusCode` and `headers` without one. For an operation of a manifest add `output_schema`, and name what tasks need under `output`. `placet adapters show PROVIDER` lists what is there.";
 };

@@ -1,7 +1,7 @@
 //! Events of integrations. No credential ever stands here: names of its fields and its version do.
 
 use crate::integration::{Identity, UseScope, Visibility};
-use crate::{IntegrationId, Principal};
+use crate::{AttemptId, Digest, IntegrationId, Principal};
 use serde::{Deserialize, Serialize};
 
 /// An integration was configured or configured again.
@@ -103,6 +103,33 @@ pub struct IntegrationScoped {
     pub visibility: Option<Visibility>,
     /// Only for these agents.
     pub agents: Vec<Principal>,
+}
+
+/// A live answer does not match the response schema of its operation. Nothing of the answer stands
+/// here but where it differs and how: names that the schema declares, never a value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResponseDrifted {
+    /// Which integration.
+    pub integration: IntegrationId,
+    /// Operation name.
+    pub operation: String,
+    /// Semantic part of the operation, and with it of the schema.
+    pub operation_digest: Digest,
+    /// Which attempt.
+    pub attempt: AttemptId,
+    /// HTTP status of the answer.
+    pub status: u16,
+    /// Where it differs, each once, at most twenty.
+    pub places: Vec<DriftedPlace>,
+}
+
+/// One difference of an answer from its schema.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct DriftedPlace {
+    /// JSON Pointer; what the schema does not name is `*`.
+    pub at: String,
+    /// The keyword that it breaks, or `json` where the answer is no JSON.
+    pub kind: String,
 }
 
 impl From<&IntegrationScoped> for UseScope {

@@ -3,6 +3,7 @@
 #![expect(dead_code, reason = "they describe; what is answered is put together from rows")]
 #![expect(clippy::struct_field_names, reason = "the members have these names on the wire")]
 
+use super::drift::Drift;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -499,6 +500,8 @@ pub(crate) struct Integration {
     features: Option<Vec<Value>>,
     tested_at: Option<String>,
     tested_ok: Option<bool>,
+    /// Of one connection: operations whose answers were not as declared.
+    drift: Option<Vec<Drift>>,
 }
 
 /// Whose account it is, as the provider says.
@@ -536,6 +539,7 @@ pub(crate) struct Tested {
     status: IntegrationStatus,
     reason: Option<String>,
     identity: Identity,
+    drift: Option<Vec<Drift>>,
 }
 
 /// What depends on a connection.

@@ -11,7 +11,7 @@ use placet_model::event::hook::{SubscriptionChanged, SubscriptionStep, SyncCompl
 use placet_model::event::inbound::{ENVELOPE, InboundReceived, InboundRejected, Refusals};
 use placet_model::event::integration::{
     CredentialStored, CredentialUsed, HealthCheckFailed, IntegrationConnected,
-    IntegrationDisconnected, IntegrationScoped, IntegrationTested,
+    IntegrationDisconnected, IntegrationScoped, IntegrationTested, ResponseDrifted,
 };
 use placet_model::event::people::{KeyRegistered, KeyRevoked, RequestSigned};
 use placet_model::event::wait::{EventReceived, EventsDelivered};
@@ -65,6 +65,16 @@ pub(super) fn disconnected(teller: &Teller<'_>, body: &IntegrationDisconnected) 
 pub(super) fn scoped(teller: &Teller<'_>, body: &IntegrationScoped) -> String {
     let (who, id) = (teller.who(), body.integration);
     format!("{who} set where {id} may be used: {}", UseScope::from(body))
+}
+
+pub(super) fn drifted(body: &ResponseDrifted) -> String {
+    let places: Vec<String> =
+        body.places.iter().map(|place| format!("{} ({})", place.at, place.kind)).collect();
+    format!(
+        "an answer to {} did not match its response schema: {}",
+        body.operation,
+        places.join(", ")
+    )
 }
 
 pub(super) fn subscription_changed(teller: &Teller<'_>, body: &SubscriptionChanged) -> String {

@@ -110,6 +110,7 @@ impl Teller<'_> {
             Event::NoticeSent(body) => notice::sent(body),
             Event::NoticeFailed(body) => notice::failed(body),
             Event::ApproverAlarmRaised(body) => notice::alarm(body),
+            Event::ResponseDrifted(body) => project::drifted(body),
             _ => self.of_inbound(),
         }
     }

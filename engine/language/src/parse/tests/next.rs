@@ -169,10 +169,12 @@ const REFUSED: &[(&str, &str)] = &[
     ("call-asyncapi-subscribe-consume-amount.yaml", "`call: asyncapi` is outside the profile"),
     ("call-custom-function-cataloged.yaml", "a call by URL is outside the profile"),
     ("call-mcp.yaml", "`call: mcp` is outside the profile"),
+    ("do-multiple.yaml", "declares no response schema"),
     ("run-container-stdin-and-arguments.yaml", "`run.container` is outside the profile"),
     ("run-container.yaml", "`run.container` is outside the profile"),
     ("run-return-all.yaml", "`run.container` is outside the profile"),
     ("run-script-with-stdin-and-arguments.yaml", "`run.script` is outside the profile"),
+    ("star-wars-homeworld.yaml", "declares no response schema"),
 ];
 
 #[test]
