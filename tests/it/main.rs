@@ -36,6 +36,7 @@ mod office;
 mod operator;
 mod policies;
 mod recovery;
+mod replies;
 mod sandbox;
 mod sandbox_state;
 mod scenarios;

@@ -29,6 +29,9 @@ pub(crate) struct EventSpec {
     pub(crate) evidence: Option<EvidenceSpec>,
 }
 
+/// The name of the mark that rides along with what is sent.
+pub const MARK: &str = "placet_send";
+
 /// How the keys of events end that only tell of our own sends: nobody waits for them.
 pub const ECHO: &str = ".echo";
 
@@ -58,6 +61,9 @@ pub(crate) enum Source {
     Body(Vec<Pointer>),
     /// A header of a mail that stands, with its headers at least, at the first of these places.
     Mail(String, Vec<Pointer>),
+    /// The mark that one of the addresses bears which stand at the first of these places that has one:
+    /// `reply+MARK@in.example.com`.
+    Tag(Vec<Pointer>),
 }
 
 /// Which message this answers.
@@ -125,6 +131,11 @@ impl Source {
                 let mail = places.iter().find_map(|at| at.get(body))?;
                 super::mail::named(mail, name).map(Value::String)
             }
+            Self::Tag(places) => {
+                let body = observed.body.as_ref()?;
+                let tag = places.iter().find_map(|at| super::mail::tag(at.get(body)?));
+                tag.map(Value::String)
+            }
         }
     }
 
@@ -165,7 +176,7 @@ impl EventSpec {
             key: self.key.clone(),
             event_key: self.event_key.clone(),
             dedupe: self.dedupe_key(observed)?,
-            match_on: self.match_on(observed),
+            match_on: self.match_on(observed, &correlate),
             correlate,
             data: Value::Object(data),
             stored: reduce::stored(&self.store, observed),
@@ -200,7 +211,11 @@ impl EventSpec {
         })
     }
 
-    fn match_on(&self, observed: &Observed<'_>) -> Vec<String> {
+    /// Our own mark names one message, whatever else an answer names: it is enough.
+    fn match_on(&self, observed: &Observed<'_>, found: &BTreeMap<String, String>) -> Vec<String> {
+        if found.get(MARK).is_some_and(|mark| send_forms::is_send_id(mark)) {
+            return vec![MARK.to_owned()];
+        }
         match &self.correlate.loose {
             Some((test, alone))
                 if observed

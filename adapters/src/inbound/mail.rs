@@ -1,5 +1,6 @@
 //! The headers of a mail that a provider hands on as text (RFC 5322 2.2).
 
+use crate::send_forms;
 use serde_json::Value;
 
 /// Bytes of a mail in which its headers are looked for.
@@ -39,6 +40,21 @@ pub(super) fn header(mail: &str, name: &str) -> Option<String> {
     None
 }
 
+/// The first mark behind a plus in the addresses of a text, or of the texts of a list; a text that is a
+/// mark and nothing else is one too.
+pub(super) fn tag(addresses: &Value) -> Option<String> {
+    if let Some(list) = addresses.as_array() {
+        return list.iter().find_map(tag);
+    }
+    let text = addresses.as_str()?.to_ascii_lowercase();
+    let text = text.get(..HEADERS_MAX).unwrap_or(&text);
+    if send_forms::is_send_id(text) {
+        return Some(text.to_owned());
+    }
+    let mut tags = text.split('+').skip(1).filter_map(|rest| Some(rest.split_once('@')?.0));
+    tags.find(|tag| send_forms::is_send_id(tag)).map(str::to_owned)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,5 +71,26 @@ mod tests {
         let list = serde_json::json!([{"Name": "X", "Value": ""}, {"Name": "in-reply-to", "Value": "<2@a>"}]);
         assert_eq!(named(&list, "In-Reply-To").as_deref(), Some("<2@a>"));
         assert_eq!((named(&list, "X"), named(&serde_json::json!({}), "X")), (None, None));
+    }
+
+    #[test]
+    fn a_mark_is_found_behind_a_plus_whatever_its_case_and_nothing_else_is_taken_for_one() {
+        let mark = "abcdefghijklmnopqrstuvwxyz234567abcdefgh";
+        let upper = mark.to_ascii_uppercase();
+        for (text, found) in [
+            (format!("reply+{mark}@in.example.com"), true),
+            (format!("\"Acme\" <Reply+{upper}@in.example.com>, ana@example.com"), true),
+            (format!(r#"{{"to":["reply+x@a.example","reply+{mark}@in.example.com"]}}"#), true),
+            (mark.to_owned(), true),
+            (format!("reply+{mark}"), false),
+            (format!("{mark}@in.example.com"), false),
+            (format!("reply+{mark}a@in.example.com"), false),
+            ("reply+t1@in.example.com".to_owned(), false),
+        ] {
+            let expected = found.then(|| mark.to_owned());
+            assert_eq!(tag(&serde_json::json!(text)), expected, "{text}");
+            assert_eq!(tag(&serde_json::json!(["a@example.com", text])), expected, "{text}");
+        }
+        assert_eq!(tag(&serde_json::json!(7)), None);
     }
 }

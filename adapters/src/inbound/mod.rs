@@ -14,7 +14,7 @@ mod token;
 mod verify;
 
 pub use ack::{Ack, Reply};
-pub use event::{ECHO, Event, Told};
+pub use event::{ECHO, Event, MARK, Told};
 pub use lifecycle::{LifecycleCall, LifecycleStep, Subscribed, Subscribing};
 pub use sync::{Page, Sync, SyncCall, later};
 pub use token::Token;

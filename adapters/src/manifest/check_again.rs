@@ -218,7 +218,9 @@ fn text(value: &ValueTemplate, path: &[String]) -> Option<Template> {
             | ValueTemplate::Merge(..)
             | ValueTemplate::Mime(_)
             // what may be left out guards nothing
-            | ValueTemplate::IfPresent(..),
+            | ValueTemplate::IfPresent(..)
+            | ValueTemplate::IfAbsent(..)
+            | ValueTemplate::FirstOf(_),
             _,
         ) => None,
     }

@@ -9,6 +9,10 @@ const MERGE: &str = "merge";
 const MIME: &str = "mime";
 /// The key whose value decides whether its object is there.
 const IF_PRESENT: &str = "if_present";
+/// The key whose value must be absent for its object to be there.
+const IF_ABSENT: &str = "if_absent";
+/// The key of a list of which the first item counts that is there.
+const FIRST_OF: &str = "first_of";
 
 /// A JSON value in which every string is a template. Key order is the manifest's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +27,10 @@ pub(crate) enum ValueTemplate {
     Mime(Box<Self>),
     /// `{if_present: "{target.reply?}", …}`: an object that is there only when this is.
     IfPresent(Template, Box<Self>),
+    /// `{if_absent: "{input./list?}", …}`: an object that is there only when this is not.
+    IfAbsent(Template, Box<Self>),
+    /// `{first_of: ["{input./theirs?}", ours]}`: the first that is there.
+    FirstOf(Vec<Self>),
 }
 
 impl ValueTemplate {
@@ -47,10 +55,18 @@ impl ValueTemplate {
                 Self::Mime(Box::new(Self::parse(&fields[MIME])?))
             }
             Value::Object(fields) if fields.get(IF_PRESENT).is_some_and(Value::is_string) => {
-                let mut others = fields.clone();
-                let when = others.shift_remove(IF_PRESENT);
-                let when = Template::parse(when.as_ref().and_then(Value::as_str).unwrap_or(""))?;
-                Self::IfPresent(when, Box::new(Self::parse(&Value::Object(others))?))
+                let (when, then) = condition(fields, IF_PRESENT)?;
+                Self::IfPresent(when, Box::new(then))
+            }
+            Value::Object(fields) if fields.get(IF_ABSENT).is_some_and(Value::is_string) => {
+                let (when, then) = condition(fields, IF_ABSENT)?;
+                Self::IfAbsent(when, Box::new(then))
+            }
+            Value::Object(fields)
+                if fields.len() == 1 && fields.get(FIRST_OF).is_some_and(Value::is_array) =>
+            {
+                let items = fields[FIRST_OF].as_array().into_iter().flatten();
+                Self::FirstOf(items.map(Self::parse).collect::<Result<_, _>>()?)
             }
             Value::Object(fields) => {
                 let merged = fields.get(MERGE).and_then(Value::as_str);
@@ -95,6 +111,18 @@ impl ValueTemplate {
                 Some(_) => then.value(scope)?,
                 None => None,
             },
+            Self::IfAbsent(when, then) => match when.value(scope)? {
+                Some(_) => None,
+                None => then.value(scope)?,
+            },
+            Self::FirstOf(items) => {
+                for item in items {
+                    if let Some(value) = item.value(scope)? {
+                        return Ok(Some(value));
+                    }
+                }
+                None
+            }
             Self::Merge(theirs, ours) => {
                 let base = match theirs.value(scope)? {
                     Some(Value::Object(fields)) => fields,
@@ -120,17 +148,32 @@ impl ValueTemplate {
         match self {
             Self::Literal(_) => Vec::new(),
             Self::Text(template) => vec![template],
-            Self::Array(items) => items.iter().flat_map(Self::templates).collect(),
+            Self::Array(items) | Self::FirstOf(items) => {
+                items.iter().flat_map(Self::templates).collect()
+            }
             Self::Object(fields) => {
                 fields.iter().flat_map(|(_, field)| field.templates()).collect()
             }
             Self::Mime(fields) => fields.templates(),
-            Self::IfPresent(when, then) => std::iter::once(when).chain(then.templates()).collect(),
+            Self::IfPresent(when, then) | Self::IfAbsent(when, then) => {
+                std::iter::once(when).chain(then.templates()).collect()
+            }
             Self::Merge(theirs, ours) => std::iter::once(theirs)
                 .chain(ours.iter().flat_map(|(_, field)| field.templates()))
                 .collect(),
         }
     }
+}
+
+/// The condition of an object, and the object without it.
+fn condition(
+    fields: &Map<String, Value>,
+    key: &str,
+) -> Result<(Template, ValueTemplate), ParseError> {
+    let mut others = fields.clone();
+    let when = others.shift_remove(key);
+    let when = Template::parse(when.as_ref().and_then(Value::as_str).unwrap_or(""))?;
+    Ok((when, ValueTemplate::parse(&Value::Object(others))?))
 }
 
 /// Our fields over those that are there already.

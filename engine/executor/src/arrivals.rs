@@ -23,8 +23,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
-/// The name of the mark that rides along with what is sent.
-const MARK: &str = "placet_send";
 /// Which payload of an [`InboundReceived`] holds what it tells of one of our sends, where it does.
 pub(crate) const TOLD: u16 = 1;
 
@@ -176,7 +174,7 @@ fn append_of(env: &Env, arrival: &Arrival) -> Result<Append, Error> {
 
 /// The pseudonym of the mark that something sent through an integration bears.
 pub(crate) fn mark(log: &placet_log::Log, integration: IntegrationId, send_id: &str) -> Digest {
-    sent_key(log, integration, (MARK, send_id))
+    sent_key(log, integration, (inbound::MARK, send_id))
 }
 
 /// A pseudonym of one named value of what was sent through an integration, or of what answers it.
