@@ -16,13 +16,16 @@ mod app;
 mod authorizations;
 mod callback;
 mod caller;
+mod conditional;
 mod documents;
 mod extract;
 mod guard;
 mod hooks;
+mod metrics;
 mod openapi;
 mod pages;
 mod problem;
+mod rates;
 mod rebuilds;
 mod repeat;
 mod router;
@@ -41,3 +44,13 @@ pub use server::{Error, Server, ServerOptions};
 pub use token::Token;
 pub use tokens::{KnownToken, TokenError, Tokens};
 pub use witness::WitnessServer;
+
+/// The reference page of what `GET /metrics` tells.
+pub fn metrics_reference() -> String {
+    metrics::names::reference()
+}
+
+/// The names of what `GET /metrics` tells, each with its kind.
+pub fn metric_names() -> impl Iterator<Item = (&'static str, &'static str)> {
+    metrics::names::ALL.iter().map(|metric| (metric.name, metric.kind.word()))
+}

@@ -3,6 +3,10 @@
 #![expect(dead_code, reason = "they describe; what is answered is put together from rows")]
 #![expect(clippy::struct_field_names, reason = "the members have these names on the wire")]
 
+mod people;
+
+pub(crate) use people::*;
+
 use serde_json::Value;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -390,6 +394,7 @@ pub(crate) struct Version {
 #[derive(ToSchema)]
 pub(crate) struct Workflows {
     workflows: Vec<Workflow>,
+    next: Option<String>,
 }
 
 #[derive(ToSchema)]
@@ -442,40 +447,9 @@ pub(crate) struct Trusted {
 }
 
 #[derive(ToSchema)]
-pub(crate) struct Tokens {
-    tokens: Vec<Token>,
-}
-
-#[derive(ToSchema)]
-pub(crate) struct Token {
-    id: String,
-    principal: String,
-    #[schema(format = DateTime)]
-    created_at: String,
-    created_by: Option<String>,
-    /// Only in the answer that makes it, and never again.
-    token: Option<String>,
-}
-
-#[derive(ToSchema)]
-pub(crate) struct Keys {
-    project: String,
-    origin: String,
-    keys: Vec<Key>,
-}
-
-#[derive(ToSchema)]
-pub(crate) struct Key {
-    principal: String,
-    key: String,
-    revoked: bool,
-    kind: Option<String>,
-    roles: Option<Vec<String>>,
-}
-
-#[derive(ToSchema)]
 pub(crate) struct Integrations {
     integrations: Vec<Integration>,
+    next: Option<String>,
 }
 
 /// One connection; it holds no secret.
@@ -613,6 +587,7 @@ pub(crate) struct Endorsed {
 #[derive(ToSchema)]
 pub(crate) struct Emergencies {
     items: Vec<Value>,
+    next: Option<String>,
 }
 
 #[derive(ToSchema)]
