@@ -272,7 +272,7 @@ async fn make_admin(handle: &Handle, tokens: &Tokens, name: &Principal) -> Resul
         policy.principals.insert(name.clone(), PrincipalInfo { kind: PrincipalKind::User, roles });
         handle.apply_policy(name, policy).await.map_err(|error| refused(&error))?;
     }
-    let (_, token) = tokens.issue(name.clone(), None, handle.now())?;
+    let (_, token) = tokens.issue(name.clone(), None, (handle.now(), None))?;
     Ok(token.expose().to_owned())
 }
 

@@ -5,8 +5,11 @@ use crate::link::{Link, Purpose, Target};
 use crate::out;
 use anyhow::Result;
 use clap::Subcommand;
+use placet_executor::Clock;
 use placet_model::Principal;
 use serde_json::{Value, json};
+
+const DAY_MS: i64 = 86_400_000;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -21,6 +24,9 @@ enum Command {
     /// Make a token for somebody whom the policy knows, and show it this once (admin)
     New {
         principal: Principal,
+        /// Good for so many days; for ever without it
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+        days: Option<u16>,
         #[arg(long)]
         json: bool,
     },
@@ -43,8 +49,10 @@ pub(crate) async fn run(args: Args) -> Result<Exit> {
 async fn act(link: &Link, command: Command) -> Result<()> {
     let word = |row: &Value, key: &str| row[key].as_str().unwrap_or_default().to_owned();
     match command {
-        Command::New { principal, json } => {
-            let made = link.post("/api/v1/tokens", &json!({ "principal": principal })).await?;
+        Command::New { principal, days, json } => {
+            let end = days.map(|days| Clock::System.now().plus_millis(i64::from(days) * DAY_MS));
+            let wanted = json!({ "principal": principal, "expires_at": end });
+            let made = link.post("/api/v1/tokens", &wanted).await?;
             if json {
                 return out::json(&made);
             }
@@ -60,11 +68,11 @@ async fn act(link: &Link, command: Command) -> Result<()> {
             if json {
                 return out::json(&list);
             }
-            let keys = ["id", "principal", "created_at", "created_by"];
+            let keys = ["id", "principal", "created_at", "created_by", "expires_at"];
             let rows = list["tokens"].as_array().into_iter().flatten();
             let rows: Vec<Vec<String>> =
                 rows.map(|row| keys.map(|key| word(row, key)).to_vec()).collect();
-            out::table(&["TOKEN", "OF", "MADE", "BY"], &rows)
+            out::table(&["TOKEN", "OF", "MADE", "BY", "UNTIL"], &rows)
         }
         Command::Revoke { id } => {
             let gone = link.post(&format!("/api/v1/tokens/{id}/revoke"), &json!({})).await?;

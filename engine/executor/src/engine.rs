@@ -273,6 +273,7 @@ fn env_of(parts: Parts, mint: Mint) -> (Arc<Env>, Transports, Mode) {
         uses: crate::uses::Uses::default(),
         budgets,
         live: transports.live.clone(),
+        measures: crate::measures::Measures::default(),
     };
     (Arc::new(env), transports, mode)
 }

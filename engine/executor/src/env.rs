@@ -2,6 +2,7 @@
 
 use crate::budgets::Budgets;
 use crate::clock::Clock;
+use crate::measures::Measures;
 use crate::mint::Mint;
 use crate::uses::Uses;
 use placet_adapters::limits::{Caller, Charge};
@@ -44,6 +45,8 @@ pub(crate) struct Env {
     pub(crate) budgets: Budgets,
     /// The live way out, to be asked whether a call may be recorded.
     pub(crate) live: Option<Arc<dyn Transport>>,
+    /// What is counted.
+    pub(crate) measures: Measures,
 }
 
 /// A plan or an operation that a run pins and that cannot be had.

@@ -50,6 +50,27 @@ pub struct Connect {
     pub scopes: Option<Vec<String>>,
 }
 
+/// The policy whose place another one is to take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InPlaceOf {
+    /// Whichever is in force.
+    Whatever,
+    /// The very first one: none may be in force.
+    Nothing,
+    /// This one.
+    Policy(Digest),
+}
+
+impl InPlaceOf {
+    fn is(self, now: Option<Digest>) -> bool {
+        match self {
+            Self::Whatever => true,
+            Self::Nothing => now.is_none(),
+            Self::Policy(digest) => now == Some(digest),
+        }
+    }
+}
+
 impl Handle {
     /// As [`Handle::apply_policy_by`], by somebody of whom nothing is known but the name.
     ///
@@ -67,6 +88,19 @@ impl Handle {
     /// # Errors
     /// When the actor may not.
     pub async fn apply_policy_by(&self, voter: &Voter, policy: Policy) -> Result<Digest, Error> {
+        self.apply_policy_over(voter, policy, InPlaceOf::Whatever).await
+    }
+
+    /// As [`Handle::apply_policy_by`], in the place of this policy and of no other.
+    ///
+    /// # Errors
+    /// When the actor may not, or another policy has come into force meanwhile.
+    pub async fn apply_policy_over(
+        &self,
+        voter: &Voter,
+        policy: Policy,
+        stood: InPlaceOf,
+    ) -> Result<Digest, Error> {
         let actor = &voter.principal;
         let turn = self.act_turn().await;
         let document = serde_json::to_value(&policy)
@@ -75,7 +109,14 @@ impl Handle {
         let digest = Digest::of(&bytes);
         let revision = {
             let view = self.view()?;
-            if let Some((now, _)) = Views::new(&view)?.policy()? {
+            let now = Views::new(&view)?.policy()?;
+            if !stood.is(now.as_ref().map(|(now, _)| *now)) {
+                return Err(Error::Refused {
+                    code: "PL4075",
+                    detail: "another policy has come into force meanwhile".to_owned(),
+                });
+            }
+            if let Some((now, _)) = now {
                 self.demand(actor, Role::Admin)?;
                 self.demand_person(actor)?;
                 if now == digest {
@@ -89,6 +130,15 @@ impl Handle {
         facts.extend(policy.standing.iter().map(|standing| endorsed(standing, voter)));
         self.act(actor, facts, (Some(Arc::new(policy)), turn)).await?;
         Ok(digest)
+    }
+
+    /// The digest of the policy in force; none before the first.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn policy_digest(&self) -> Result<Option<Digest>, Error> {
+        let view = self.view()?;
+        Ok(Views::new(&view)?.policy()?.map(|(digest, _)| digest))
     }
 
     /// Gives one's own vote in advance, under a standing approval of the policy in force.

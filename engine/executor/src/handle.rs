@@ -352,6 +352,11 @@ impl Handle {
         }
     }
 
+    /// What was counted since the engine has started.
+    pub fn measured(&self) -> crate::Measured {
+        self.env.measures.read()
+    }
+
     /// A fresh nonce for a vote: 16 random bytes, hex.
     pub fn nonce(&self) -> String {
         self.env.mint.nonce()

@@ -26,7 +26,7 @@ use entry::Entry;
 use marks::Marks;
 use placet_core::effect::{Effect, react};
 use placet_core::run::{Activity, Ask, Branch};
-use placet_log::{Append, AppendError, AppendResult, Expected, NewEvent};
+use placet_log::{Append, AppendError, AppendResult, Appended, Expected, NewEvent, Novelty};
 use placet_model::attempt::RefuseReason;
 use placet_model::decision::Settlement;
 use placet_model::event::integration::HealthCheckFailed;
@@ -389,7 +389,7 @@ impl Writer {
     fn committed(&mut self, committed: Committed) -> Option<Ended> {
         let Committed { run, calls, more, reply, result } = committed;
         let events = match result {
-            Ok(appended) => appended.events,
+            Ok(appended) => self.measured(appended),
             Err(error) => return Some(self.commit_failed(&error, reply)),
         };
         if let Some(last) = events.last() {
@@ -409,6 +409,14 @@ impl Writer {
         }
         self.quiet(run);
         None
+    }
+
+    /// What was recorded, counted where it is new.
+    fn measured(&self, appended: Appended) -> Vec<RecordedEvent> {
+        if appended.novelty == Novelty::Written {
+            self.env.measures.note(&self.env, &appended.events);
+        }
+        appended.events
     }
 
     fn effects(&mut self, run: RunId, event: &RecordedEvent) {
@@ -630,13 +638,14 @@ impl Writer {
     ) -> Option<Ended> {
         match result {
             Ok(appended) => {
-                if let Some(last) = appended.events.last() {
+                let events = self.measured(appended);
+                if let Some(last) = events.last() {
                     self.env.not_before(last.recorded_at);
                 }
-                for event in &appended.events {
+                for event in &events {
                     self.project_effects(event);
                 }
-                let _nobody_waits = reply.send(Ok(appended.events));
+                let _nobody_waits = reply.send(Ok(events));
                 for integration in changed {
                     self.tell(Notice::Integration { integration });
                 }
@@ -650,10 +659,11 @@ impl Writer {
     fn appended(&mut self, result: AppendResult, reply: ReplyTo) -> Option<Ended> {
         let answer = match result {
             Ok(appended) => {
-                if let Some(last) = appended.events.last() {
+                let events = self.measured(appended);
+                if let Some(last) = events.last() {
                     self.env.not_before(last.recorded_at);
                 }
-                Ok(appended.events)
+                Ok(events)
             }
             Err(error) if error.wrote_nothing() => {
                 Err(Error::Refused { code: "PL9001", detail: error.to_string() })

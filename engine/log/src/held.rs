@@ -6,6 +6,7 @@
 //! accepted the same operations go to the file, syncs included, and from then on it is written
 //! directly. A power cut meanwhile finds the file as it finds it in a plain opening.
 
+use placet_model::measure::Counter;
 use redb::backends::FileBackend;
 use redb::{BackendError, StorageBackend};
 use std::collections::BTreeMap;
@@ -23,6 +24,8 @@ pub(crate) struct Held {
     access: Access,
     released: AtomicBool,
     state: Mutex<State>,
+    /// Syncs that went through to the file.
+    syncs: Arc<Counter>,
 }
 
 /// Whether the file may ever be written.
@@ -54,9 +57,18 @@ enum Operation {
 }
 
 impl Held {
-    pub(crate) fn new(file: FileBackend, access: Access) -> Result<Arc<Self>, Error> {
+    pub(crate) fn new(
+        file: FileBackend,
+        access: Access,
+        syncs: Arc<Counter>,
+    ) -> Result<Arc<Self>, Error> {
         let state = Mutex::new(State { own: file.len()?, ..State::default() });
-        Ok(Arc::new(Self { file, access, released: AtomicBool::new(false), state }))
+        Ok(Arc::new(Self { file, access, released: AtomicBool::new(false), state, syncs }))
+    }
+
+    fn sync(&self) -> Result<(), Error> {
+        self.syncs.one();
+        self.file.sync_data()
     }
 
     /// What redb takes by value.
@@ -77,7 +89,7 @@ impl Held {
             match operation {
                 Operation::SetLen(len) => self.file.set_len(len)?,
                 Operation::Write(offset, data) => self.file.write(offset, &data)?,
-                Operation::Sync => self.file.sync_data()?,
+                Operation::Sync => self.sync()?,
             }
         }
         state.blocks.clear();
@@ -192,7 +204,7 @@ impl StorageBackend for Handed {
     fn sync_data(&self) -> Result<(), Error> {
         let held = &self.0;
         if held.is_released() {
-            return held.file.sync_data();
+            return held.sync();
         }
         held.lock().operations.push(Operation::Sync);
         Ok(())
@@ -255,7 +267,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("f"), content).unwrap();
         let opened = File::options().read(true).write(true).open(dir.path().join("f")).unwrap();
-        (dir, Held::new(FileBackend::new(opened).unwrap(), Access::Owned).unwrap())
+        (dir, Held::new(FileBackend::new(opened).unwrap(), Access::Owned, Arc::default()).unwrap())
     }
 
     #[test]

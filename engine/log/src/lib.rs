@@ -110,7 +110,7 @@ pub use epoch::Epoch;
 pub use erase::{Erasable, Erased};
 pub use error::{AppendError, BoxError, Error};
 pub use head::{Head, Subscription};
-pub use log::Log;
+pub use log::{Log, Measured};
 pub use open::OpenOptions;
 pub use payload::{OpenedPayload, PAYLOAD_MAX, Payload};
 pub use place::Known;

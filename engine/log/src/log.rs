@@ -14,11 +14,23 @@ use crate::writer::{Desk, Request};
 use crate::{
     AppendError, BoxError, Erasable, Erased, Error, OpenOptions, ReadView, checkpoint, meta, signer,
 };
+use placet_model::measure::Times;
 use placet_model::{DataKeyId, Digest, Position, Revision, StreamId, Timestamp};
 use redb::WriteTransaction;
 use std::collections::BTreeSet;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
+
+/// What was counted of an open log.
+#[derive(Debug, Clone)]
+pub struct Measured {
+    /// How long it took to commit appends: from the begin of the transaction until it was durable.
+    pub commits: Times,
+    /// Syncs of its file (`fdatasync`).
+    pub syncs: u64,
+    /// Bytes of its file.
+    pub bytes: u64,
+}
 
 /// The event log of one project.
 #[derive(Debug, Clone)]
@@ -224,6 +236,13 @@ impl Log {
             Some(last) => Ok((last.note, last.head.size)),
             None => Ok((self.signer()?.sign(view)?, view.head().size)),
         }
+    }
+
+    /// What was counted since this handle was opened.
+    pub fn measured(&self) -> Measured {
+        let shared = &self.inner.shared;
+        let (commits, syncs) = (shared.commits.read(), shared.db.1.syncs().get());
+        Measured { commits, syncs, bytes: shared.log_bytes() }
     }
 
     /// Position of the last durable event.

@@ -18,6 +18,7 @@ use crate::subjects::Pseudonyms;
 use crate::tree::Frontier;
 use crate::writer::{self, Writer};
 use crate::{Error, Log, ReadView, Tombstones, erase, present, verify};
+use placet_model::measure::{SHORT, Spread};
 use ring::rand::{SecureRandom, SystemRandom};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -169,6 +170,7 @@ impl OpenOptions {
             tombstones: Graveyard::new(tombstones),
             tail: Arc::new(Tail::default()),
             random: SystemRandom::new(),
+            commits: Spread::new(&SHORT),
             stopped: AtomicBool::new(false),
             place,
             dir: files.dir,

@@ -8,6 +8,7 @@ use crate::storage::{Db, File};
 use crate::subjects::Pseudonyms;
 use crate::{Error, KeyMark, KeyPlace, ReadView, Tombstones};
 use placet_model::DataKeyId;
+use placet_model::measure::{SHORT, Spread};
 use ring::rand::SystemRandom;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -29,6 +30,8 @@ pub(crate) struct Shared {
     pub(crate) tombstones: Graveyard,
     pub(crate) tail: Arc<Tail>,
     pub(crate) random: SystemRandom,
+    /// How long commits took.
+    pub(crate) commits: Spread<{ SHORT.len() }>,
     /// Set when a commit failed: from then on nothing is answered from this handle.
     pub(crate) stopped: AtomicBool,
     /// The data directory, unless the log lives in backends of a test.

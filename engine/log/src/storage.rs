@@ -6,6 +6,7 @@
 use crate::held::{Access, Held};
 use crate::meta::Meta;
 use crate::{Error, present, project_key};
+use placet_model::measure::Counter;
 use redb::backends::FileBackend;
 use redb::{
     CompactionError, Database, Key, ReadTransaction, ReadableDatabase, ReadableTable as _,
@@ -44,13 +45,18 @@ impl Storage {
     }
 }
 
-/// A redb file by name, for errors.
+/// A redb file by name, for errors, and how often it was synced.
 #[derive(Debug, Clone)]
-pub(crate) struct File(Arc<Path>);
+pub(crate) struct File(Arc<Path>, Arc<Counter>);
 
 impl File {
     pub(crate) fn new(path: &Path) -> Self {
-        Self(path.into())
+        Self(path.into(), Arc::default())
+    }
+
+    /// Counts the syncs of the file.
+    pub(crate) const fn syncs(&self) -> &Arc<Counter> {
+        &self.1
     }
 
     pub(crate) fn err<E: Into<redb::Error>>(&self, doing: &'static str) -> impl Fn(E) -> Error {
@@ -310,8 +316,8 @@ impl Files {
                 Self::open_in(dir, lock, (Access::Frozen, cache_bytes))
             }
             Storage::Backends { log, keys } => Ok(Self {
-                log: open_backend("log (backend)", Boxed(log), cache_bytes)?,
-                keys: open_backend("keys (backend)", Boxed(keys), KEY_CACHE_BYTES)?,
+                log: open_backend("log (backend)", log, cache_bytes)?,
+                keys: open_backend("keys (backend)", keys, KEY_CACHE_BYTES)?,
                 dir: None,
                 noted: None,
                 lock: None,
@@ -399,7 +405,7 @@ fn open_path(
     let mut options = std::fs::OpenOptions::new();
     let opened = options.read(true).write(access == Access::Owned).open(&path).map_err(io)?;
     let backend = FileBackend::new(opened).map_err(file.err("opening"))?;
-    let held = Held::new(backend, access).map_err(io)?;
+    let held = Held::new(backend, access, Arc::clone(file.syncs())).map_err(io)?;
     match open_backend_of(&file, held.backend(), cache_bytes) {
         Ok(db) => Ok(((db, file), held)),
         Err(Error::Storage { source, .. })
@@ -438,8 +444,13 @@ pub(crate) fn remove(path: &Path, file: &File) -> Result<(), Error> {
     }
 }
 
-fn open_backend(name: &str, backend: Boxed, cache_bytes: usize) -> Result<(Db, File), Error> {
+fn open_backend(
+    name: &str,
+    backend: Box<dyn StorageBackend>,
+    cache_bytes: usize,
+) -> Result<(Db, File), Error> {
     let file = File::new(Path::new(name));
+    let backend = Boxed { backend, syncs: Arc::clone(file.syncs()) };
     let db = open_backend_of(&file, backend, cache_bytes)?;
     Ok((db, file))
 }
@@ -458,30 +469,34 @@ fn open_backend_of(
 /// redb takes a backend by value; this passes a boxed one on. Locks stay unsupported: backends
 /// handed in are private to their owner.
 #[derive(Debug)]
-struct Boxed(Box<dyn StorageBackend>);
+struct Boxed {
+    backend: Box<dyn StorageBackend>,
+    syncs: Arc<Counter>,
+}
 
 impl StorageBackend for Boxed {
     fn len(&self) -> Result<u64, std::io::Error> {
-        self.0.len()
+        self.backend.len()
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), std::io::Error> {
-        self.0.read(offset, out)
+        self.backend.read(offset, out)
     }
 
     fn set_len(&self, len: u64) -> Result<(), std::io::Error> {
-        self.0.set_len(len)
+        self.backend.set_len(len)
     }
 
     fn sync_data(&self) -> Result<(), std::io::Error> {
-        self.0.sync_data()
+        self.syncs.one();
+        self.backend.sync_data()
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> Result<(), std::io::Error> {
-        self.0.write(offset, data)
+        self.backend.write(offset, data)
     }
 
     fn close(&self) -> Result<(), std::io::Error> {
-        self.0.close()
+        self.backend.close()
     }
 }

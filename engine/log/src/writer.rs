@@ -20,6 +20,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 /// A batch is closed when it holds this much.
 const BYTES_MAX: usize = 1024 * 1024;
@@ -217,6 +218,7 @@ impl Writer {
     }
 
     fn commit(&mut self, batch: Vec<Prepared>) -> Result<Vec<AppendResult>, Stopped> {
+        let begun = Instant::now();
         let tx = self.begin()?;
         let (outcomes, recorded) = self
             .committer
@@ -229,6 +231,7 @@ impl Writer {
                 .apply(&tx, &recorded)
                 .map_err(|error| Stopped::Projection(chain(&*error)))?;
             tx.commit().map_err(|error| Stopped::Unknown(error.to_string()))?;
+            self.shared.commits.note(begun.elapsed());
             self.shared.tail.publish(self.committer.head.position());
         }
         let mut recorded = recorded.into_iter();

@@ -24,6 +24,7 @@ pub mod id;
 pub mod integration;
 pub mod keys;
 pub mod manifest;
+pub mod measure;
 pub mod nkey;
 pub mod path;
 pub mod payload;

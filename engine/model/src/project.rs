@@ -283,6 +283,8 @@ pub struct Limits {
     pub expression_ms_max: u64,
     /// Milliseconds for one call of a provider.
     pub call_ms_max: u64,
+    /// Requests of one caller of `serve` within a second, five seconds' worth at once.
+    pub caller_second_max: u64,
     /// Calls under way at once towards one host.
     pub host_calls_max: u64,
     /// Calls under way at once of one connection towards one host.
@@ -316,6 +318,7 @@ impl Default for Limits {
             payload_bytes_max: 4 << 20,
             expression_ms_max: 250,
             call_ms_max: 30_000,
+            caller_second_max: 200,
             host_calls_max: 64,
             credential_calls_max: 32,
             iterations_max: 10_000,

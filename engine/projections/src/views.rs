@@ -130,6 +130,24 @@ impl<'a> Views<'a> {
         })
     }
 
+    /// How many runs can go on by themselves and how many wait, of so many rows at most.
+    ///
+    /// # Errors
+    /// A damaged row.
+    pub fn live_counts(&self, limit: usize) -> Result<(usize, usize), Error> {
+        guarded(|| {
+            let (mut running, mut waiting) = (0, 0);
+            for row in self.live_before(None)?.take(limit) {
+                match row?.1.status() {
+                    RunStatus::Running => running += 1,
+                    RunStatus::Waiting => waiting += 1,
+                    RunStatus::Completed | RunStatus::Faulted | RunStatus::Cancelled => {}
+                }
+            }
+            Ok((running, waiting))
+        })
+    }
+
     /// States of runs that are not over, before a run; the last rows of their table.
     fn live_before(
         &self,

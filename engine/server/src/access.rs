@@ -2,7 +2,7 @@
 
 use crate::token::{Kept, Recognizer, Token};
 use crate::tokens::Tokens;
-use placet_model::Principal;
+use placet_model::{Principal, Timestamp};
 
 /// Who may come in.
 #[derive(Debug)]
@@ -52,13 +52,13 @@ impl Access {
     }
 
     /// Whose bearer token this is. In `dev` it looks at all of them, whichever fits.
-    pub(crate) fn bearer(&self, given: &str) -> Option<Bearer> {
+    pub(crate) fn bearer(&self, given: &str, now: Timestamp) -> Option<Bearer> {
         match &self.0 {
             Kind::Dev { recognizer, tokens } => tokens
                 .iter()
                 .fold(false, |found, kept| found | recognizer.is(kept, given))
                 .then_some(Bearer::Anybody),
-            Kind::Serve(tokens) => tokens.owner(given).map(Bearer::One),
+            Kind::Serve(tokens) => tokens.owner(given, now).map(Bearer::One),
         }
     }
 }

@@ -15,6 +15,7 @@ pub(crate) mod inbox;
 mod integrations;
 mod keys;
 mod manifests;
+mod paged;
 mod policy;
 mod projections;
 mod revoke;

@@ -4,7 +4,9 @@
 use crate::access::Access;
 use crate::authorizations::Authorizations;
 use crate::hooks::Hooks;
+use crate::metrics::Measures;
 use crate::problem::Problem;
+use crate::rates::Rates;
 use crate::rebuilds::Rebuilds;
 use crate::repeat::Repeats;
 use crate::server::ServerOptions;
@@ -22,7 +24,7 @@ use std::sync::Arc;
 use tokio::sync::{Semaphore, watch};
 
 /// Event streams at once; each holds a connection open.
-const STREAMS_MAX: usize = 64;
+pub(crate) const STREAMS_MAX: usize = 64;
 /// Verifications and replays at once: each reads the whole log.
 const AUDITS_MAX: usize = 2;
 
@@ -50,6 +52,10 @@ pub(crate) struct App {
     pub(crate) streams: Arc<Semaphore>,
     pub(crate) audits: Semaphore,
     pub(crate) hooks: Hooks,
+    /// How often one caller may ask.
+    pub(crate) rates: Rates,
+    /// What is counted of requests.
+    pub(crate) measures: Measures,
     /// Making the derived tables again.
     pub(crate) rebuilds: Rebuilds,
     /// Connecting goes one at a time.
@@ -79,6 +85,8 @@ impl App {
         if !access.is_dev() {
             handle.demand_signatures();
         }
+        let each = handle.config().limits.caller_second_max;
+        let rates = Rates::new((!access.is_dev()).then_some(each));
         let (moved, heads) = watch::channel(Position::START);
         let moved = Arc::new(moved);
         let follower = Arc::clone(&moved);
@@ -107,6 +115,8 @@ impl App {
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             audits: Semaphore::new(AUDITS_MAX),
             hooks: Hooks::default(),
+            rates,
+            measures: Measures::default(),
             rebuilds: Rebuilds::default(),
             connecting: tokio::sync::Mutex::default(),
             backing_up: tokio::sync::Mutex::default(),

@@ -12,6 +12,7 @@ use placet_model::Principal;
 use placet_model::actor::{PrincipalKind, Role};
 use placet_model::decision::Assurance;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// In `dev`: the user to act as.
 pub(crate) const ACT_AS: &str = "placet-as";
@@ -80,6 +81,10 @@ impl Caller {
     }
 }
 
+/// The request was counted for its caller.
+#[derive(Debug, Clone)]
+struct Counted;
+
 impl FromRequestParts<Arc<App>> for Caller {
     type Rejection = Problem;
 
@@ -103,6 +108,10 @@ impl FromRequestParts<Arc<App>> for Caller {
             (Bearer::One(owner), _) => owner,
         };
         let request_id = request_id(&parts.headers)?;
+        // a layer may have asked who it is before
+        if parts.extensions.insert(Counted).is_none() {
+            app.rates.take(&principal, Instant::now())?;
+        }
         Ok(Self { principal, assurance, request_id })
     }
 }
@@ -113,7 +122,7 @@ fn entry(parts: &Parts, app: &App) -> Result<(Assurance, Bearer), Problem> {
     if let Some(given) = one(&parts.headers, header::AUTHORIZATION.as_str())? {
         let (scheme, token) = given.split_once(' ').unwrap_or((given, ""));
         let is_bearer = scheme.eq_ignore_ascii_case("bearer");
-        let bearer = app.access.bearer(token.trim()).filter(|_| is_bearer);
+        let bearer = app.access.bearer(token.trim(), app.handle.now()).filter(|_| is_bearer);
         return bearer
             .map(|bearer| (Assurance::Transport, bearer))
             .ok_or_else(|| refused("the token is not known here"));

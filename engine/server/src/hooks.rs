@@ -30,7 +30,7 @@ use placet_model::integration::{Integration, IntegrationStatus};
 use placet_vault::Vault;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// For a body to arrive, whatever it is.
@@ -98,6 +98,7 @@ async fn hook(
     let Some(integration) = find(&app, &provider, &name) else {
         return respond(inbound.reply(Ack::UnknownConnection));
     };
+    let begun = Instant::now();
     let hook = Hook { app, manifest: Arc::clone(&manifest), integration };
     let reply = match hook.take(inbound, request).await {
         Ok(reply) => reply,
@@ -106,6 +107,7 @@ async fn hook(
             inbound.reply(ack)
         }
     };
+    hook.app.measures.acknowledged(begun.elapsed());
     respond(reply)
 }
 
@@ -130,15 +132,15 @@ fn find(app: &App, provider: &str, name: &str) -> Option<Integration> {
 impl Hook {
     async fn take(&self, inbound: &Inbound, request: Request) -> Result<Reply, Refusal> {
         if self.app.handle.world().stopping || *self.app.closing.borrow() {
-            return Ok(inbound.reply(Ack::RetryLater));
+            return Ok(self.later(inbound));
         }
         let (parts, body) = request.into_parts();
         let Some((body, _room)) = self.body(inbound, body).await? else {
-            return Ok(inbound.reply(Ack::RetryLater));
+            return Ok(self.later(inbound));
         };
         let looks = Arc::clone(&self.app.hooks.looks).acquire_owned();
         let Ok(Ok(look)) = tokio::time::timeout(inbound.deadline() / 2, looks).await else {
-            return Ok(inbound.reply(Ack::RetryLater));
+            return Ok(self.later(inbound));
         };
         let posted =
             Posted { url: self.url(&parts.uri, &parts.headers), headers: parts.headers, body };
@@ -146,7 +148,7 @@ impl Hook {
         drop(look);
         match seen {
             Some(received) => self.answer(inbound, received).await,
-            None => Ok(inbound.reply(Ack::RetryLater)),
+            None => Ok(self.later(inbound)),
         }
     }
 
@@ -287,6 +289,7 @@ impl Hook {
                 Ok(reply)
             }
             Received::Hint => {
+                self.measure("hint");
                 read_soon(&self.app, self.integration.id);
                 Ok(inbound.reply(Ack::Stored))
             }
@@ -321,14 +324,18 @@ impl Hook {
         let mut ack = Ack::Duplicate;
         for landed in join_all(all).await {
             match landed {
-                Ok(Landed::Stored(_)) => ack = Ack::Stored,
-                Ok(Landed::Duplicate(_)) => {}
+                Ok(Landed::Stored(_)) => {
+                    self.measure("stored");
+                    ack = Ack::Stored;
+                }
+                Ok(Landed::Duplicate(_)) => self.measure("duplicate"),
                 Err(error) => {
                     let code = error.code();
                     tracing::warn!(
                         code,
                         "what a provider posted is not recorded; it is asked to come again"
                     );
+                    self.measure("retry_later");
                     return Ack::RetryLater;
                 }
             }
@@ -336,7 +343,18 @@ impl Hook {
         ack
     }
 
+    /// A message that is to come again.
+    fn later(&self, inbound: &Inbound) -> Reply {
+        self.measure("retry_later");
+        inbound.reply(Ack::RetryLater)
+    }
+
+    fn measure(&self, result: &'static str) {
+        self.app.measures.arrived(&self.integration.provider, result);
+    }
+
     fn count(&self, reason: Refused) {
+        self.measure(reason.word());
         let Integration { id, credential_version, .. } = self.integration;
         self.app.handle.arrival_refused(id, credential_version, reason);
     }

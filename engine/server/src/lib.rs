@@ -17,14 +17,17 @@ mod authorizations;
 mod callback;
 mod caller;
 mod console;
+mod conditional;
 mod documents;
 mod extract;
 mod guard;
 mod hooks;
 mod mock;
+mod metrics;
 mod openapi;
 mod pages;
 mod problem;
+mod rates;
 mod rebuilds;
 mod repeat;
 mod router;
@@ -44,3 +47,13 @@ pub use server::{Error, Server, ServerOptions};
 pub use token::Token;
 pub use tokens::{KnownToken, TokenError, Tokens};
 pub use witness::WitnessServer;
+
+/// The reference page of what `GET /metrics` tells.
+pub fn metrics_reference() -> String {
+    metrics::names::reference()
+}
+
+/// The names of what `GET /metrics` tells, each with its kind.
+pub fn metric_names() -> impl Iterator<Item = (&'static str, &'static str)> {
+    metrics::names::ALL.iter().map(|metric| (metric.name, metric.kind.word()))
+}

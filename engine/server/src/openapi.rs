@@ -24,7 +24,10 @@ page stands at its `type`.
 
 **Repeats.** A POST with an `Idempotency-Key` (at most 128 bytes) is carried out once: the same key with the same \
 body gives the same answer, with another body 409. **Pages** end with `next`, which is what the next request asks \
-with. **Who asks**: a bearer token; in `placet dev` the header `Placet-As` says whom to act as.";
+with; where they need not be given, all rows come at once. **Conditional requests**: an answer to GET has an `ETag`; \
+with it in `If-None-Match` the answer is 304 where nothing has changed. POST `/policy` takes `If-Match` and answers 412 \
+where another policy is in force. **Bounds**: a body has at most 4 MiB (413), and a caller of `placet serve` asks only so \
+often (429 with `Retry-After`). **Who asks**: a bearer token; in `placet dev` the header `Placet-As` says whom to act as.";
 
 #[derive(OpenApi)]
 #[openapi(

@@ -4,10 +4,10 @@
 use crate::app::{App, reading};
 use crate::console::{self, fault};
 use crate::problem::Problem;
-use crate::{api, callback, extract, guard, hooks, pages, repeat};
+use crate::{api, callback, conditional, extract, guard, hooks, metrics, pages, repeat};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use std::sync::Arc;
 
@@ -16,18 +16,22 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/healthz", get(health))
         .route("/readyz", get(ready))
+        .route("/metrics", get(metrics::metrics))
+        .route("/", get(pages::home))
         .route("/login", get(pages::login))
         .route("/errors/{code}", get(pages::error_page))
         .route("/integrations/{provider}/start", get(callback::start))
         .route("/integrations/{provider}/callback", get(callback::callback))
         .merge(api::routes())
         .merge(console::routes(&app))
+        .merge(api::routes().layer(from_fn(conditional::conditional)))
         .fallback(async || Problem::new("PL4012", "there is nothing here"))
         .method_not_allowed_fallback(async || Problem::new("PL4016", "not with this method"))
         .layer(from_fn_with_state(Arc::clone(&app), repeat::repeat))
         .layer(DefaultBodyLimit::max(extract::BODY_BYTES_MAX))
         .layer(from_fn_with_state(Arc::clone(&app), fault::worded))
         .layer(from_fn_with_state(Arc::clone(&app), guard::guard))
+        .layer(from_fn_with_state(Arc::clone(&app), metrics::count))
         .merge(hooks::routes(&app))
         .with_state(app)
 }

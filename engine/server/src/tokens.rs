@@ -28,6 +28,9 @@ pub struct KnownToken {
     pub created_at: Timestamp,
     /// Who made it; none for the operator of the process.
     pub created_by: Option<Principal>,
+    /// From then on it is nobody's; never where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
 }
 
 /// Why the tokens cannot be read or kept.
@@ -97,7 +100,7 @@ impl Tokens {
         &self,
         principal: Principal,
         created_by: Option<Principal>,
-        now: Timestamp,
+        (now, expires_at): (Timestamp, Option<Timestamp>),
     ) -> Result<(KnownToken, Token), TokenError> {
         let mut known = self.lock();
         if known.len() >= TOKENS_MAX {
@@ -106,7 +109,7 @@ impl Tokens {
         let token = Token::random();
         let hash = hash(token.expose());
         let id = format!("tok_{}", &Token::random().expose()[..ID_CHARS]);
-        let row = KnownToken { id, principal, hash, created_at: now, created_by };
+        let row = KnownToken { id, principal, hash, created_at: now, created_by, expires_at };
         known.push(row.clone());
         if let Err(error) = write(&self.file, &known) {
             known.pop();
@@ -136,11 +139,14 @@ impl Tokens {
         self.lock().clone()
     }
 
-    /// Whose token this is. What is compared is a hash, so the time that it takes tells nothing
+    /// Whose token this is at that moment. What is compared is a hash, so the time that it takes tells nothing
     /// about any token.
-    pub(crate) fn owner(&self, given: &str) -> Option<Principal> {
+    pub(crate) fn owner(&self, given: &str, now: Timestamp) -> Option<Principal> {
         let given = hash(given);
-        self.lock().iter().find(|row| row.hash == given).map(|row| row.principal.clone())
+        let known = self.lock();
+        let row = known.iter().find(|row| row.hash == given)?;
+        let is_over = row.expires_at.is_some_and(|end| end <= now);
+        (!is_over).then(|| row.principal.clone())
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<KnownToken>> {
@@ -188,13 +194,13 @@ mod tests {
         let project = Project::new();
         let file = project.dir().join("tokens");
         let (row, token) =
-            Tokens::open(&file).unwrap().issue(ana(), None, Timestamp::EPOCH).unwrap();
+            Tokens::open(&file).unwrap().issue(ana(), None, (Timestamp::EPOCH, None)).unwrap();
         let again = Tokens::open(&file).unwrap();
-        assert_eq!(again.owner(token.expose()), Some(ana()));
+        assert_eq!(again.owner(token.expose(), Timestamp::EPOCH), Some(ana()));
         assert_eq!(again.all(), [row]);
         assert!(!std::fs::read_to_string(&file).unwrap().contains(token.expose()));
         for other in ["", &token.expose()[1..], &format!("{} ", token.expose())] {
-            assert_eq!(again.owner(other), None, "{other}");
+            assert_eq!(again.owner(other, Timestamp::EPOCH), None, "{other}");
         }
     }
 
@@ -204,7 +210,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let project = Project::new();
         let file = project.dir().join("tokens");
-        drop(Tokens::open(&file).unwrap().issue(ana(), None, Timestamp::EPOCH).unwrap());
+        drop(Tokens::open(&file).unwrap().issue(ana(), None, (Timestamp::EPOCH, None)).unwrap());
         assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
@@ -213,21 +219,34 @@ mod tests {
         let project = Project::new();
         let file = project.dir().join("tokens");
         let tokens = Tokens::open(&file).unwrap();
-        let (row, token) = tokens.issue(ana(), Some(ana()), Timestamp::EPOCH).unwrap();
-        let (_, kept) = tokens.issue(ana(), Some(ana()), Timestamp::EPOCH).unwrap();
+        let (row, token) = tokens.issue(ana(), Some(ana()), (Timestamp::EPOCH, None)).unwrap();
+        let (_, kept) = tokens.issue(ana(), Some(ana()), (Timestamp::EPOCH, None)).unwrap();
         assert_eq!(tokens.revoke(&row.id).unwrap(), row);
         assert!(matches!(tokens.revoke(&row.id), Err(TokenError::Unknown { .. })));
         for tokens in [tokens, Tokens::open(&file).unwrap()] {
-            assert_eq!(tokens.owner(token.expose()), None);
-            assert_eq!(tokens.owner(kept.expose()), Some(ana()));
+            assert_eq!(tokens.owner(token.expose(), Timestamp::EPOCH), None);
+            assert_eq!(tokens.owner(kept.expose(), Timestamp::EPOCH), Some(ana()));
         }
+    }
+
+    #[test]
+    fn a_token_is_good_until_its_end_and_nobodys_from_then_on() {
+        let project = Project::new();
+        let file = project.dir().join("tokens");
+        let end = Timestamp::EPOCH.plus_millis(60_000);
+        let made = Tokens::open(&file).unwrap().issue(ana(), None, (Timestamp::EPOCH, Some(end)));
+        let (row, token) = made.unwrap();
+        assert_eq!(row.expires_at, Some(end));
+        let again = Tokens::open(&file).unwrap();
+        assert_eq!(again.owner(token.expose(), end.plus_millis(-1)), Some(ana()));
+        assert_eq!(again.owner(token.expose(), end), None);
     }
 
     #[test]
     fn what_cannot_be_kept_is_not_given_out() {
         let project = Project::new();
         let tokens = Tokens::open(project.dir().join("no/such/folder/tokens")).unwrap();
-        let refused = tokens.issue(ana(), None, Timestamp::EPOCH);
+        let refused = tokens.issue(ana(), None, (Timestamp::EPOCH, None));
         assert!(matches!(refused, Err(TokenError::Io { .. })));
         assert_eq!(tokens.all(), []);
     }

@@ -30,6 +30,7 @@ mod health;
 mod interleave;
 mod listing;
 mod lookups;
+mod measures;
 mod notices;
 mod policy;
 mod reads;

@@ -198,4 +198,14 @@ pub(super) const CODES: &[Code] = codes! {
         what: "This provider posts what it has to say, or has no inbound part at all; there is nothing that could be read from a position on."
         help: "see `placet adapters show PROVIDER`"
         next: "Reading is for providers whose notices are only hints, such as Gmail. For the others: `placet integrations hooks NAME on`.";
+    "PL4074" 429 "too many requests"
+        at: "HTTP of `placet serve`"
+        what: "This caller has asked more often than `limits.caller_second_max` allows, five seconds' worth at once included. Nothing was done; other callers are not touched."
+        help: "wait as long as Retry-After says, and ask again"
+        next: "Follow /api/v1/events instead of asking again and again, or hold the answer back with `wait`. An operator raises the bound in placet.toml.";
+    "PL4075" 412 "it has changed meanwhile"
+        at: "HTTP, changes with `If-Match`"
+        what: "The request was to change what its `If-Match` names, and something else is in force by now. Nothing was changed."
+        help: "read it again, and decide anew"
+        next: "The ETag of the read is what If-Match takes. Without If-Match the change is made whatever is in force.";
 };

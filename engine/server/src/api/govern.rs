@@ -5,11 +5,14 @@ use super::connect::vault_problem;
 use super::workflows::Document;
 use crate::app::{App, reading};
 use crate::caller::Caller;
+use crate::conditional;
 use crate::extract::{Json, Nothing};
 use crate::problem::Problem;
 use axum::extract::State;
+use axum::http::{HeaderMap, header};
 use placet_executor::backup::VAULT_FILE;
 use placet_executor::erasure::Erase;
+use placet_executor::govern::InPlaceOf;
 use placet_language::{Diagnostic, Source, check_policy};
 use placet_log::Compacted;
 use placet_model::actor::{PrincipalKind, Role};
@@ -147,7 +150,7 @@ async fn pack_vault(app: &Arc<App>) -> Result<(), Problem> {
 
 /// `POST /policy` `{file, source}` → `{digest, diagnostics}`; with errors, a problem that carries
 /// all diagnostics. The people of the project stay; those of the file are added to them, in `dev`
-/// the members of its groups as well.
+/// the members of its groups as well. With `If-Match` it takes the place of that policy and of no other.
 #[utoipa::path(
     post,
     path = "/policy",
@@ -160,13 +163,29 @@ async fn pack_vault(app: &Arc<App>) -> Result<(), Problem> {
 pub(crate) async fn policy(
     State(app): State<Arc<App>>,
     caller: Caller,
+    headers: HeaderMap,
     Json(document): Json<Document>,
 ) -> Answer {
+    let stood = if headers.contains_key(header::IF_MATCH) {
+        reading(&app, move |app| as_named(app, &headers)).await?
+    } else {
+        InPlaceOf::Whatever
+    };
     let source = Source::new(document.file, document.source);
     let (policy, diagnostics) = reading(&app, move |app| checked(app, &source)).await?;
     let voter = Voter { principal: caller.principal, assurance: caller.assurance };
-    let digest = app.handle.apply_policy_by(&voter, policy).await?;
+    let digest = app.handle.apply_policy_over(&voter, policy, stood).await?;
     Ok(axum::Json(json!({ "digest": digest, "diagnostics": diagnostics })))
+}
+
+/// The policy in force, where it is the one that `If-Match` names.
+fn as_named(app: &App, headers: &HeaderMap) -> Result<InPlaceOf, Problem> {
+    let now = super::policy::Now::read(app)?;
+    if conditional::is_named(headers, header::IF_MATCH.as_str(), &now.tag) {
+        return Ok(now.digest.map_or(InPlaceOf::Nothing, InPlaceOf::Policy));
+    }
+    let detail = "If-Match names another policy than the one in force: read it again";
+    Err(Problem::new("PL4075", detail))
 }
 
 /// A policy as a file proposes it, with the people of the project.

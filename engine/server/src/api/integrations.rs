@@ -1,6 +1,7 @@
 //! Integrations: list, connect, enable, disable, disconnect.
 
 use super::connect::{ConnectBody, connect_one};
+use super::paged::{PARAMS, paged};
 use super::{Answer, connect, connections, revoke};
 use crate::app::{App, reading};
 use crate::caller::Caller;
@@ -13,24 +14,25 @@ use placet_model::integration::{Integration, IntegrationStatus};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// `GET /integrations` → `{integrations}`, by name; those that are gone are left out.
+/// `GET /integrations?cursor=&limit=` → `{integrations, next}`, by name; those that are gone are left
+/// out.
 #[utoipa::path(
     get,
     path = "/integrations",
     operation_id = "integrations_list",
     tag = "integrations",
     summary = "List connections",
+    params(("cursor" = Option<String>, Query, description = "`next` of the page before"), ("limit" = Option<u64>, Query, description = "rows of a page; all without it")),
     responses((status = 200, description = "Done", body = crate::openapi::shapes::Integrations), crate::openapi::failures::Failures)
 )]
 pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
-    params.only(&[])?;
+    let params = params.only(PARAMS)?;
     let world = app.handle.world();
     caller.known(&world)?;
     let is_there = |i: &&Integration| i.status != IntegrationStatus::Disconnected;
-    let mut connected: Vec<&Integration> = world.integrations.values().filter(is_there).collect();
-    connected.sort_by(|left, right| left.name.cmp(&right.name));
-    let rows: Vec<Value> = connected.into_iter().map(|i| to_json(&world, i)).collect();
-    Ok(axum::Json(json!({ "integrations": rows })))
+    let connected = world.integrations.values().filter(is_there);
+    let rows = connected.map(|i| (i.name.clone(), to_json(&world, i)));
+    Ok(axum::Json(paged(&params, "integrations", rows)?))
 }
 
 /// `POST /integrations` → 201 and the integration.

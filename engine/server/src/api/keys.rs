@@ -1,6 +1,7 @@
 //! Approvers' public keys: list, register, revoke. No seed ever comes here.
 
 use super::Answer;
+use super::paged::{PARAMS, paged};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::extract::{Json, Nothing, Params, Place};
@@ -13,17 +14,19 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// `GET /keys` → `{project, origin, keys: [{principal, kind, roles, key, revoked}]}`.
+/// `GET /keys?cursor=&limit=` → `{project, origin, keys: [{principal, kind, roles, key, revoked}],
+/// next}`.
 #[utoipa::path(
     get,
     path = "/keys",
     operation_id = "keys_list",
     tag = "people",
     summary = "List approvers' keys",
+    params(("cursor" = Option<String>, Query, description = "`next` of the page before"), ("limit" = Option<u64>, Query, description = "rows of a page; all without it")),
     responses((status = 200, description = "Done", body = crate::openapi::shapes::Keys), crate::openapi::failures::Failures)
 )]
 pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
-    params.only(&[])?;
+    let params = params.only(PARAMS)?;
     let world = app.handle.world();
     caller.known(&world)?;
     let keys = world.keys.iter().map(|(key, known)| {
@@ -31,10 +34,13 @@ pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Pa
         let info = world.policy.principals.get(&known.principal);
         row["kind"] = json!(info.map(|info| info.kind));
         row["roles"] = json!(info.map(|info| &info.roles));
-        row
+        (key.to_string(), row)
     });
-    let (keys, log): (Vec<Value>, _) = (keys.collect(), app.handle.log());
-    Ok(axum::Json(json!({ "project": log.project(), "origin": log.origin(), "keys": keys })))
+    let mut page = paged(&params, "keys", keys)?;
+    let log = app.handle.log();
+    page["project"] = json!(log.project());
+    page["origin"] = json!(log.origin());
+    Ok(axum::Json(page))
 }
 
 /// Whose key it is.

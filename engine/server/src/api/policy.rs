@@ -3,19 +3,25 @@
 
 use super::Answer;
 use super::govern::checked;
+use super::paged::{PARAMS, paged};
 use crate::app::{App, reading};
 use crate::caller::Caller;
-use crate::extract::{Json, Nothing, Place};
+use crate::conditional;
+use crate::extract::{Json, Nothing, Params, Place};
+use crate::problem::Problem;
 use axum::extract::State;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
 use placet_language::Source;
-use placet_model::DecisionId;
 use placet_model::decision::Voter;
 use placet_model::event::governance::Review;
+use placet_model::policy::Policy;
+use placet_model::{DecisionId, Digest};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// `GET /policy` → `{policy, endorsements}`.
+/// `GET /policy` → `{policy, endorsements}`; its `ETag` is what `If-Match` of a change names.
 #[utoipa::path(
     get,
     path = "/policy",
@@ -24,20 +30,40 @@ use std::sync::Arc;
     summary = "Show the policy",
     responses((status = 200, description = "Done", body = crate::openapi::shapes::PolicyNow), crate::openapi::failures::Failures)
 )]
-pub(super) async fn show(State(app): State<Arc<App>>, caller: Caller) -> Answer {
-    let world = app.handle.world();
-    caller.demand_reader(&world)?;
-    let endorsements: Vec<_> = world
-        .policy
-        .standing
-        .iter()
-        .map(|standing| {
+pub(super) async fn show(State(app): State<Arc<App>>, caller: Caller) -> Result<Response, Problem> {
+    let now = reading(&app, move |app| {
+        caller.demand_reader(&app.handle.world())?;
+        Now::read(app)
+    })
+    .await?;
+    let Now { tag, policy, endorsements, .. } = now;
+    let body = axum::Json(json!({ "policy": *policy, "endorsements": endorsements }));
+    Ok(([(header::ETAG, tag)], body).into_response())
+}
+
+/// The policy in force.
+pub(super) struct Now {
+    policy: Arc<Policy>,
+    endorsements: Vec<Value>,
+    pub(super) digest: Option<Digest>,
+    /// Of the policy, and of the votes that were given in advance under it.
+    pub(super) tag: HeaderValue,
+}
+
+impl Now {
+    pub(super) fn read(app: &App) -> Result<Self, Problem> {
+        let digest = app.handle.policy_digest()?;
+        let world = app.handle.world();
+        let endorsements = world.policy.standing.iter().map(|standing| {
             let given = world.endorsements.get(&standing.digest());
             let by: Vec<_> = given.into_iter().flat_map(|given| given.keys()).collect();
             json!({ "standing": standing.name, "digest": standing.digest(), "by": by })
-        })
-        .collect();
-    Ok(axum::Json(json!({ "policy": *world.policy, "endorsements": endorsements })))
+        });
+        let endorsements: Vec<Value> = endorsements.collect();
+        let all = json!([digest, endorsements]).to_string();
+        let tag = conditional::tag(&Digest::of(all.as_bytes()));
+        Ok(Self { policy: Arc::clone(&world.policy), endorsements, digest, tag })
+    }
 }
 
 /// A policy that is tried out, on one request or on all of the log.
@@ -97,32 +123,36 @@ pub(super) async fn endorse(
     Ok(axum::Json(json!({ "standing": name, "by": voter.principal })))
 }
 
-/// `GET /emergencies` → `{items}`: what was sent in an emergency and nobody has looked at.
+/// `GET /emergencies?cursor=&limit=` → `{items, next}`: what was sent in an emergency and nobody has looked at.
 #[utoipa::path(
     get,
     path = "/emergencies",
     operation_id = "policy_unreviewed",
     tag = "policy",
     summary = "Emergencies nobody has looked at",
+    params(("cursor" = Option<String>, Query, description = "`next` of the page before"), ("limit" = Option<u64>, Query, description = "rows of a page; all without it")),
     responses((status = 200, description = "Done", body = crate::openapi::shapes::Emergencies), crate::openapi::failures::Failures)
 )]
-pub(super) async fn unreviewed(State(app): State<Arc<App>>, caller: Caller) -> Answer {
+pub(super) async fn unreviewed(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    params: Params,
+) -> Answer {
+    let params = params.only(PARAMS)?;
     caller.demand_reader(&app.handle.world())?;
     let rows = reading(&app, move |app| Ok(app.handle.unreviewed()?)).await?;
-    let items: Vec<_> = rows
-        .iter()
-        .map(|row| {
-            json!({
+    let items = rows.iter().map(|row| {
+        let shown = json!({
                 "decision": row.decision,
                 "run": row.run,
                 "operation": row.operation,
                 "requester": row.requester,
                 "by": row.votes.last().map(|(voter, ..)| voter),
                 "at": row.votes.last().map(|(_, _, at)| at),
-            })
-        })
-        .collect();
-    Ok(axum::Json(json!({ "items": items })))
+        });
+        (row.decision.to_string(), shown)
+    });
+    Ok(axum::Json(paged(&params, "items", items)?))
 }
 
 /// What somebody says of an emergency.

@@ -93,7 +93,7 @@ pub(crate) fn counts(app: &App) -> Result<Counts, Problem> {
 }
 
 /// Exact, by the counts of their shapes; where those are too many, up to a bound.
-fn open_decisions(views: &Views<'_>) -> Result<usize, Problem> {
+pub(crate) fn open_decisions(views: &Views<'_>) -> Result<usize, Problem> {
     const SHAPES_MAX: usize = 1_000;
     match views.open_count(SHAPES_MAX)?.map(usize::try_from) {
         Some(Ok(count)) => Ok(count),

@@ -1,6 +1,7 @@
 //! Workflows: list, check and deploy.
 
 use super::Answer;
+use super::paged::{PARAMS, paged};
 use crate::app::{App, reading};
 use crate::caller::Caller;
 use crate::documents::Documents;
@@ -17,31 +18,35 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// `GET /workflows` → `{workflows: [{workflow, name, version, plan_digest, deployed_at}]}`: every
-/// deployment, by name, the latest first.
+/// `GET /workflows?cursor=&limit=` → `{workflows: [{workflow, name, version, plan_digest,
+/// deployed_at}], next}`: every deployment, by name, the latest first.
 #[utoipa::path(
     get,
     path = "/workflows",
     operation_id = "workflows_list",
     tag = "workflows",
     summary = "List deployments",
+    params(("cursor" = Option<String>, Query, description = "`next` of the page before"), ("limit" = Option<u64>, Query, description = "rows of a page; all without it")),
     responses((status = 200, description = "Done", body = crate::openapi::shapes::Workflows), crate::openapi::failures::Failures)
 )]
 pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
-    params.only(&[])?;
+    let params = params.only(PARAMS)?;
     let list = reading(&app, move |app| {
         caller.known(&app.handle.world())?;
         let view = app.handle.view()?;
         let rows = Views::new(&view)?.workflows()?.into_iter().map(|row| {
-            json!({
+            let age = u64::MAX - u64::try_from(row.deployed_at.as_millis()).unwrap_or(0);
+            let key = format!("{} {age:020} {}", row.family, row.plan_digest);
+            let row = json!({
                 "workflow": format!("{}@{}", row.family, row.version),
                 "name": row.family,
                 "version": row.version,
                 "plan_digest": row.plan_digest,
                 "deployed_at": row.deployed_at,
-            })
+            });
+            (key, row)
         });
-        Ok(json!({ "workflows": rows.collect::<Vec<_>>() }))
+        paged(&params, "workflows", rows)
     });
     Ok(axum::Json(list.await?))
 }

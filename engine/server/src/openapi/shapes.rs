@@ -4,6 +4,10 @@
 #![expect(clippy::struct_field_names, reason = "the members have these names on the wire")]
 
 use super::drift::Drift;
+mod people;
+
+pub(crate) use people::*;
+
 use serde_json::Value;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -391,6 +395,7 @@ pub(crate) struct Version {
 #[derive(ToSchema)]
 pub(crate) struct Workflows {
     workflows: Vec<Workflow>,
+    next: Option<String>,
 }
 
 #[derive(ToSchema)]
@@ -443,40 +448,9 @@ pub(crate) struct Trusted {
 }
 
 #[derive(ToSchema)]
-pub(crate) struct Tokens {
-    tokens: Vec<Token>,
-}
-
-#[derive(ToSchema)]
-pub(crate) struct Token {
-    id: String,
-    principal: String,
-    #[schema(format = DateTime)]
-    created_at: String,
-    created_by: Option<String>,
-    /// Only in the answer that makes it, and never again.
-    token: Option<String>,
-}
-
-#[derive(ToSchema)]
-pub(crate) struct Keys {
-    project: String,
-    origin: String,
-    keys: Vec<Key>,
-}
-
-#[derive(ToSchema)]
-pub(crate) struct Key {
-    principal: String,
-    key: String,
-    revoked: bool,
-    kind: Option<String>,
-    roles: Option<Vec<String>>,
-}
-
-#[derive(ToSchema)]
 pub(crate) struct Integrations {
     integrations: Vec<Integration>,
+    next: Option<String>,
 }
 
 /// One connection; it holds no secret.
@@ -617,6 +591,7 @@ pub(crate) struct Endorsed {
 #[derive(ToSchema)]
 pub(crate) struct Emergencies {
     items: Vec<Value>,
+    next: Option<String>,
 }
 
 #[derive(ToSchema)]

@@ -113,6 +113,14 @@ async fn a_signed_message_is_on_disk_when_it_is_acknowledged_and_its_repetition_
     let again = post(&world, &message("Ev1", "17.1"), 1).send(world.server).await;
     assert_eq!(again.status, 200);
     assert_eq!(posted(&world), recorded, "once");
+    let metrics = world.get("/metrics").await.body;
+    for told in [
+        "placet_webhook_arrivals_total{provider=\"slack\",result=\"stored\"} 1\n",
+        "placet_webhook_arrivals_total{provider=\"slack\",result=\"duplicate\"} 1\n",
+        "placet_webhook_ack_seconds_count 2\n",
+    ] {
+        assert!(metrics.contains(told), "{told}{metrics}");
+    }
     let [event] = recorded.as_slice() else { panic!("{recorded:?}") };
     let Event::InboundReceived(body) = &event.event else { unreachable!() };
     assert_eq!(

@@ -72,7 +72,10 @@ async fn a_refused_identity_connects_nothing_and_keeps_nothing() {
     let head = world.head();
     world.post("/api/v1/integrations", &connecting()).await.is_problem(422, "PL6005");
     assert_eq!(world.head(), head);
-    assert_eq!(world.get("/api/v1/integrations").await.ok(), json!({"integrations": []}));
+    assert_eq!(
+        world.get("/api/v1/integrations").await.ok(),
+        json!({"integrations": [], "next": null})
+    );
 }
 
 #[tokio::test]

@@ -25,7 +25,9 @@ async fn serve(world: &World, people: &[&str]) -> (Served, Vec<String>) {
     let tokens = Tokens::open(&file).unwrap();
     let made = people
         .iter()
-        .map(|who| tokens.issue(name(who), None, Timestamp::EPOCH).unwrap().1.expose().to_owned())
+        .map(|who| {
+            tokens.issue(name(who), None, (Timestamp::EPOCH, None)).unwrap().1.expose().to_owned()
+        })
         .collect();
     let server = Server::bind(options(world, "127.0.0.1:0", Access::serve(tokens), &[])).await;
     let server = server.unwrap();
@@ -156,4 +158,35 @@ async fn names_that_are_in_nobodys_policy_come_in_and_do_nothing() {
     }
     let body = json!({"file": "x.yaml", "source": crate::world::text("ok/switch.yaml")});
     served.post(&tokens[0], "/api/v1/workflows", &body).await.is_problem(403, "PL4005");
+}
+
+#[tokio::test]
+async fn a_token_with_an_end_says_so_and_who_asks_too_often_is_told_when_to_come_back() {
+    let world = start().await;
+    let (served, tokens) = serve(&world, &["author", "auditor"]).await;
+    let (admin, auditor) = (&tokens[0], &tokens[1]);
+    let past = json!({"principal": "auditor", "expires_at": "2020-01-01T00:00:00Z"});
+    served.post(admin, "/api/v1/tokens", &past).await.is_problem(400, "PL4003");
+    let wanted = json!({"principal": "auditor", "expires_at": "2999-01-01T00:00:00Z"});
+    let made = served.post(admin, "/api/v1/tokens", &wanted).await.ok();
+    assert_eq!(made["roles"], json!(["auditor"]));
+    let list = served.get(admin, "/api/v1/tokens").await.ok();
+    let ends: Vec<&Value> =
+        list["tokens"].as_array().unwrap().iter().map(|row| &row["expires_at"]).collect();
+    assert_eq!(ends, [&Value::Null, &Value::Null, &made["expires_at"]]);
+
+    // more than five seconds' worth, as fast as they can be asked
+    let most = 5 * world.handle.config().limits.caller_second_max;
+    let mut refused = None;
+    for _ in 0..20 * most {
+        let answer = served.get(auditor, "/api/v1/workflows").await;
+        if answer.status == 429 {
+            refused = Some(answer);
+            break;
+        }
+    }
+    let refused = refused.expect("a bound");
+    refused.is_problem(429, "PL4074");
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    served.get(admin, "/api/v1/status").await.ok();
 }

@@ -110,6 +110,7 @@ pub(crate) async fn empty() -> World {
     };
     let mut config = ProjectConfig { project: "test".into(), ..ProjectConfig::default() };
     config.agents.grants = vec!["agent:slack".into()];
+    config.limits.caller_second_max = 10;
     let parts = Parts {
         log,
         config,

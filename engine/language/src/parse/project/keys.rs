@@ -67,6 +67,7 @@ const LIMITS: &[Key] = limits! {
     output_bytes_max 67_108_864 "bytes of what one expression gives";
     expression_ms_max 60_000 "milliseconds for one evaluation of an expression";
     call_ms_max 600_000 "milliseconds for one call of a provider";
+    caller_second_max 1_000_000 "requests of one caller of `serve` within a second, five seconds' worth at once";
     host_calls_max 512 "calls that are under way at once towards one host";
     credential_calls_max 512 "calls of one connection that are under way at once towards one host";
     cache_bytes_max 68_719_476_736 "bytes of the log that are kept in memory";
