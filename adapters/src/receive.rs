@@ -204,7 +204,15 @@ impl Taken<'_> {
                     self.take_text(merged, Value::Object(values));
                 }
             }
-            ValueTemplate::IfPresent(_, inner) => self.take(inner, given),
+            ValueTemplate::IfPresent(_, inner) | ValueTemplate::IfAbsent(_, inner) => {
+                self.take(inner, given);
+            }
+            // said as the first of them it renders to the same
+            ValueTemplate::FirstOf(items) => {
+                if let Some(first) = items.first() {
+                    self.take(first, given);
+                }
+            }
         }
     }
 
