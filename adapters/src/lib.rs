@@ -47,7 +47,7 @@ pub use classify::{Basis, Classified, ProviderError, Sent, answered, classify};
 pub use fill::{FilledRequest, fill};
 pub use lookup::Finding;
 pub use manifest::{LoadContext, LoadError, Manifest, Operation, Origin, Problem};
-pub use preview::{Preview, PreviewField, preview};
+pub use preview::{Preview, PreviewField, PreviewRead, preview};
 pub use reduce::output;
 pub use render::{RenderInput, Rendered, render, target_of, target_under};
 pub use secret::SecretText;

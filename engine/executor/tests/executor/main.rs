@@ -32,6 +32,7 @@ mod listing;
 mod lookups;
 mod notices;
 mod policy;
+mod preview;
 mod reads;
 mod report;
 mod schedules;
