@@ -1,5 +1,10 @@
 //! What a card shows first: a title and the fields that a manifest names. The card itself is made
-//! from the bytes; a preview only orders and names what is in them.
+//! from the bytes; a preview only orders and names what is in them. What a provider was asked before
+//! ([`PreviewRead`]) stands apart from that, as what it said at a moment.
+
+mod read;
+
+pub use read::PreviewRead;
 
 use crate::manifest::Operation;
 use crate::money::Money;
@@ -13,6 +18,7 @@ pub(crate) struct PreviewSpec {
     pub(crate) title: Template,
     pub(crate) fields: Vec<FieldSpec>,
     pub(crate) warnings: Vec<WarnSpec>,
+    pub(crate) lookup: Option<PreviewRead>,
 }
 
 #[derive(Debug, Clone)]

@@ -29,7 +29,8 @@ use crate::kit::placet;
 const NOW: &str = "v0.1";
 const PROJECT: &str = "archive";
 /// Kinds that came after this version: the archive of the next one holds them.
-const LATER: [EventKind; 22] = [
+const LATER: [EventKind; 23] = [
+    EventKind::PreviewRead,
     EventKind::SendRouted,
     EventKind::SubscriptionChanged,
     EventKind::SyncCompleted,

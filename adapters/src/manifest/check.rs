@@ -76,6 +76,7 @@ pub(super) fn manifest(
     check_limits::check(&document, &shared.modes(), &mut problems);
     check_undo::planned(&document, &mut problems);
     lint::look_ups(&document, &operations, &mut problems);
+    lint::previews(&document, &operations, &mut problems);
     let test = document
         .test
         .as_ref()

@@ -1,13 +1,13 @@
 //! Checks of the outgoing half of an operation: target, request, limits, preview.
 
 use super::document::{
-    BodyDoc, BodyKind, FromDoc, ListsDoc, OperationDoc, Over, RequestCode, RequestDoc, TargetDoc,
-    TextLimitDoc, TextLimitsDoc, TextUnit, WarnWhenDoc,
+    BodyDoc, BodyKind, FromDoc, ListsDoc, OperationDoc, Over, PreviewDoc, PreviewLookupDoc,
+    RequestCode, RequestDoc, TargetDoc, TextLimitDoc, TextLimitsDoc, TextUnit, WarnWhenDoc,
 };
 use super::operation::{BodyTemplate, RequestSpec, RequestTemplate, TargetSpec};
 use super::problem::Problems;
 use crate::pointer::Pointer;
-use crate::preview::{FieldSpec, PreviewSpec, WarnSpec, WarnTest};
+use crate::preview::{FieldSpec, PreviewRead, PreviewSpec, WarnSpec, WarnTest};
 use crate::render::{is_header_name, is_mail_method, is_method};
 use crate::target::Grammar;
 use crate::template::{Name, Template, ValueTemplate};
@@ -228,7 +228,6 @@ pub(super) fn preview(
     problems: &mut Problems,
 ) -> Option<PreviewSpec> {
     let document = shape.preview.as_ref()?;
-    problems.not_built(document.value.lookup.as_ref(), "preview.lookup");
     if document.value.money.is_some() {
         problems.at(
             document,
@@ -245,13 +244,23 @@ pub(super) fn preview(
             Name::Mode => modes.is_empty(),
             _ => false,
         };
+        if matches!(name, Name::Lookup(_)) {
+            problems.at(
+                document,
+                "a title is made from the bytes: what was read before stands in fields",
+            );
+        }
         if unknown {
             problems
                 .at(document, format!("the preview names {}, which is not declared", name.label()));
         }
     }
-    let mut fields = Vec::new();
+    let (mut fields, mut read) = (Vec::new(), Vec::new());
     for name in &document.value.fields {
+        if let Some(at) = name.strip_prefix("lookup.") {
+            read.push(pointer(at, document, problems)?);
+            continue;
+        }
         fields.push(match name.split_once("target.") {
             Some(("", part)) => FieldSpec::TargetPart(part.to_owned()),
             _ if name == "target" => FieldSpec::Target,
@@ -263,7 +272,40 @@ pub(super) fn preview(
         let test = warn_test(&warn.when, modes, document, problems)?;
         warnings.push(WarnSpec { test, say: warn.say.clone() });
     }
-    Some(PreviewSpec { title, fields, warnings })
+    let lookup = look_up(document.value.lookup.as_ref(), (read, document), problems);
+    Some(PreviewSpec { title, fields, warnings, lookup })
+}
+
+/// The read before people are asked, and what of its answer the card shows.
+fn look_up(
+    said: Option<&Spanned<PreviewLookupDoc>>,
+    (shown, card): (Vec<Pointer>, &Spanned<PreviewDoc>),
+    problems: &mut Problems,
+) -> Option<PreviewRead> {
+    let Some(said) = said else {
+        if !shown.is_empty() {
+            problems.at(card, "fields of a lookup, and the preview has none");
+        }
+        return None;
+    };
+    if shown.is_empty() {
+        problems.at(said, "nothing of its answer is shown: name lookup./… in fields");
+    }
+    let with = match ValueTemplate::parse(&Value::Object(said.value.with.clone())) {
+        Ok(with) => with,
+        Err(error) => {
+            problems.at(said, error.to_string());
+            return None;
+        }
+    };
+    let asks = |name: &Name| {
+        matches!(name, Name::Input(_) | Name::Config(_) | Name::Target | Name::TargetPart(_))
+    };
+    if with.templates().into_iter().flat_map(Template::names).any(|name| !asks(name)) {
+        let words = "preview.lookup.with is made of {input./…}, {config.…} and {target…} alone";
+        problems.at(said, words);
+    }
+    Some(PreviewRead { operation: said.value.op.clone(), with, shown })
 }
 
 fn warn_test<T>(

@@ -317,8 +317,18 @@ pub(super) struct PreviewDoc {
     pub(super) fields: Vec<String>,
     #[serde(default)]
     pub(super) warn: Vec<WarnDoc>,
-    pub(super) lookup: NotBuilt,
+    /// A read before people are asked: what its answer names stands in `fields` as `lookup./…`.
+    pub(super) lookup: Option<Spanned<PreviewLookupDoc>>,
     pub(super) money: NotBuilt,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PreviewLookupDoc {
+    /// The read operation, without its provider.
+    pub(super) op: String,
+    #[serde(default)]
+    pub(super) with: Map<String, Value>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -6,6 +6,7 @@ use super::document::{ManifestDoc, OperationDoc, PhaseDoc};
 use super::operation::{Operation, RequestSpec, RequestTemplate, TargetSpec};
 use super::problem::Problems;
 use crate::pointer::Pointer;
+use crate::preview::PreviewRead;
 use crate::template::{Name, Part, Template};
 use placet_model::manifest::{DeliveryKind, Effect, Outcome};
 use placet_schemas::Schema;
@@ -342,6 +343,38 @@ pub(super) fn look_ups(
             }
             Some(_) => problems.at(delivery, format!("{full} is no read")),
             None => problems.at(delivery, format!("there is no operation {full}")),
+        }
+    }
+}
+
+/// What is asked before people are is a declared read, and its answer has what the card shows of it.
+pub(super) fn previews(
+    document: &ManifestDoc,
+    operations: &BTreeMap<String, Arc<Operation>>,
+    problems: &mut Problems,
+) {
+    for (name, operation) in &document.operations {
+        let preview = operation.value.preview.as_ref();
+        let Some(said) = preview.and_then(|preview| preview.value.lookup.as_ref()) else {
+            continue;
+        };
+        let full = format!("{}.{}", document.provider.value, said.value.op);
+        let Some(read) = operations.get(&full) else {
+            problems.at(said, format!("there is no operation {full}"));
+            continue;
+        };
+        if read.effect != Effect::Read {
+            problems.at(said, format!("{full} is no read"));
+        }
+        let own = operations.get(&format!("{}.{name}", document.provider.value));
+        let shown = own.and_then(|own| own.preview_read()).map(PreviewRead::shows);
+        for at in shown.unwrap_or_default() {
+            if names_a_secret(at) {
+                problems.at(said, format!("{at} is a place where providers put secrets"));
+            }
+            if !super::references::is_in(read.output_schema.as_deref(), at) {
+                problems.at(said, format!("the answer of {full} has no {at}"));
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::oauth::GrantSpec;
 use crate::pages::Pagination;
 use crate::pointer::Pointer;
 use crate::predicate::{BodyTest, When};
-use crate::preview::PreviewSpec;
+use crate::preview::{PreviewRead, PreviewSpec};
 use crate::reduce::Store;
 use crate::target::Grammar;
 use crate::template::{Template, ValueTemplate};
@@ -147,6 +147,11 @@ impl Operation {
     /// How the token behind its credential is renewed; none where it is not.
     pub const fn grant(&self) -> Option<&Arc<GrantSpec>> {
         self.grant.as_ref()
+    }
+
+    /// What its provider is asked before people are; none where the card says what there is to say.
+    pub fn preview_read(&self) -> Option<&PreviewRead> {
+        self.preview.as_ref()?.lookup.as_ref()
     }
 
     /// Hosts that a literal URL of this provider may name; a configured host is the settings'.

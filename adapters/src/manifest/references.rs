@@ -128,6 +128,11 @@ fn of_card(document: &Spanned<OperationDoc>, known: Known<'_>, problems: &mut Pr
     for name in title.names().filter(|name| !of_cards(name)) {
         of_name(name, preview, known, problems);
     }
+    let Some(said) = &preview.value.lookup else { return };
+    let Ok(with) = ValueTemplate::parse(&Value::Object(said.value.with.clone())) else { return };
+    for name in with.templates().into_iter().flat_map(Template::names) {
+        of_name(name, said, known, problems);
+    }
 }
 
 /// What an answer to it would be known by.

@@ -245,6 +245,37 @@ fn a_secret_stands_in_a_header_and_nowhere_else() {
     refused("Bearer {secret:token}", "Bearer me", "5:33", "names no secret");
 }
 
+/// `GOOD` with a preview that asks the provider first.
+fn asks_first(lookup: &str, fields: &str) -> String {
+    let by = format!("preview: {{title: \"Note {{target}}\", lookup: {lookup}, fields: {fields}}}");
+    GOOD.replacen("preview: {title: \"Note {target}\", fields: [/text]}", &by, 1)
+}
+
+#[test]
+fn what_a_card_asks_a_provider_first_is_a_read_with_what_the_draft_is_made_of() {
+    let fine = r#"{op: notes.get, with: {id: "{target.id}"}}"#;
+    load(&asks_first(fine, "[/text, lookup./title]")).unwrap();
+    for (lookup, fields, words) in [
+        ("{op: notes.none, with: {}}", "[lookup./title]", "there is no operation acme.notes.none"),
+        ("{op: notes.create, with: {}}", "[lookup./title]", "acme.notes.create is no read"),
+        (r#"{op: notes.get, with: {id: "{secret:token}"}}"#, "[lookup./title]", "is made of"),
+        (r#"{op: notes.get, with: {id: "{target.none}"}}"#, "[lookup./title]", "has no part none"),
+        (fine, "[/text]", "nothing of its answer is shown"),
+        (fine, "[lookup./access_token]", "providers put secrets"),
+        (fine, "[lookup.title]", "title"),
+    ] {
+        let error = load(&asks_first(lookup, fields)).expect_err(words);
+        assert!(error.contains(words), "{lookup} {fields}: {error}");
+        assert!(error.contains(" 14:"), "with its place: {error}");
+    }
+    let title = GOOD.replacen("\"Note {target}\"", "\"Note {lookup./title}\"", 1);
+    let error = load(&title).expect_err("a title of what was read");
+    assert!(error.contains("a title is made from the bytes"), "{error}");
+    let none = GOOD.replacen("fields: [/text]", "fields: [lookup./title]", 1);
+    let error = load(&none).expect_err("fields without a lookup");
+    assert!(error.contains("the preview has none"), "{error}");
+}
+
 #[test]
 fn a_project_cannot_call_a_post_a_read() {
     refused(

@@ -45,6 +45,7 @@ pub(crate) fn text(card: &Value, now: Timestamp, stream: Stream) -> String {
         doubt(&card["in_doubt"]["evidence"], &mut lines);
         lookups(&card["in_doubt"], &mut lines);
     }
+    looked_up(&card["looked_up"], stream, &mut lines);
     section("what will be sent, in full", stream, &mut lines);
     lines.extend(request::lines(&card["request"], "  "));
     changes(&card["changes"], stream, &mut lines);
@@ -86,7 +87,14 @@ fn head(card: &Value, stream: Stream, lines: &mut Vec<String>) {
     lines.push(format!("  for       {} of {}", word(card, "requester"), word(card, "workflow")));
     lines.push(format!("  task      {} {}", word(card, "task"), word(card, "run")));
     lines.push(format!("  decision  {} (draft revision {})", word(card, "id"), card["revision"]));
-    for field in card["fields"].as_array().into_iter().flatten() {
+    fields(&card["fields"], lines);
+    let warnings: Vec<String> = strings(&card["warnings"]);
+    lines.extend(warnings.iter().map(|line| format!("  {} {line}", stream.paint(Tone::Warn, "!"))));
+}
+
+/// Names and what they stand for.
+fn fields(fields: &Value, lines: &mut Vec<String>) {
+    for field in fields.as_array().into_iter().flatten() {
         let value = match &field["value"] {
             Value::String(text) => visible(text),
             value => visible(&value.to_string()),
@@ -95,8 +103,18 @@ fn head(card: &Value, stream: Stream, lines: &mut Vec<String>) {
         let value = value.replace('\n', "\n            | ");
         lines.push(format!("  {:9} {value}", word(field, "name")));
     }
-    let warnings: Vec<String> = strings(&card["warnings"]);
-    lines.extend(warnings.iter().map(|line| format!("  {} {line}", stream.paint(Tone::Warn, "!"))));
+}
+
+/// What the provider said of what stands in the bytes, before anybody was asked.
+fn looked_up(said: &Value, stream: Stream, lines: &mut Vec<String>) {
+    if said.is_null() {
+        return;
+    }
+    section(&word(said, "words"), stream, lines);
+    fields(&said["fields"], lines);
+    if let Some(why) = said["unanswered"].as_str() {
+        lines.push(format!("  {}", one_line(why)));
+    }
 }
 
 fn destination(card: &Value) -> String {

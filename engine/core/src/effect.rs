@@ -8,6 +8,7 @@
 //! | `Claim` | `DecisionSettled(approved)` | executor: the claim, or a hold |
 //! | `Reconcile` | `AttemptInDoubt` | executor: resend under the provider's key, look it up, or a person |
 //! | `LookUp` | `LookupStarted` | executor: the transport, a read |
+//! | `Preview` | `PreviewRead(begun)` | executor: the transport, a read |
 //! | `Finished` | the end of a run | executor: whoever waits for it |
 //! | `Hear` | `WaitStarted`, and what does not end a wait | executor: what has come before, in order |
 //! | `Arrived` | `EventEmitted`, `EventReceived`, `InboundReceived` | executor: whoever waits for such an event |
@@ -16,6 +17,7 @@
 use placet_model::approval::Requirement;
 use placet_model::decision::Settlement;
 use placet_model::event::decision::{DecisionRequested, DecisionSettled, RequirementRaised};
+use placet_model::event::preview::{PreviewRead, PreviewStep};
 use placet_model::{
     AttemptId, DecisionId, Event, RunId, Timestamp, hook_event, inbound_event, lookup_event,
     people_event,
@@ -57,6 +59,11 @@ pub enum Effect {
         attempt: AttemptId,
         /// Which look-up of it.
         number: u32,
+    },
+    /// Ask the provider what the card of a draft is to show.
+    Preview {
+        /// Which read.
+        read: AttemptId,
     },
     /// The run is over.
     Finished,
@@ -107,6 +114,13 @@ fn requested(body: &DecisionRequested) -> Vec<Effect> {
 
 fn call(attempt: AttemptId, try_number: u32) -> Vec<Effect> {
     vec![Effect::Call { attempt, try_number }]
+}
+
+fn preview(body: &PreviewRead) -> Vec<Effect> {
+    match body.step {
+        PreviewStep::Begun => vec![Effect::Preview { read: body.read }],
+        PreviewStep::Answered | PreviewStep::Unanswered => vec![],
+    }
 }
 
 fn reminded(decision: DecisionId) -> Vec<Effect> {
@@ -166,6 +180,7 @@ pub fn react(event: &Event) -> Vec<Effect> {
         Event::DecisionVoided(body) => vec![Effect::Notify { decision: body.decision }],
         Event::DecisionSettled(body) => settled(body),
         Event::AttemptStarted(body) => call(body.attempt, body.try_number),
+        Event::PreviewRead(body) => preview(body),
         Event::RetryScheduled(body) => vec![Effect::Wake { at: body.due_at }],
         Event::WaitStarted(_) | Event::EventMatched(_) | Event::EventHandled(_) => hear(event),
         Event::EventEmitted(_) | Event::EventReceived(_) => vec![Effect::Arrived],

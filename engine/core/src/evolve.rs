@@ -7,6 +7,7 @@
 //!             · WaitStarted · EventMatched · EventHandled · EventEmitted
 //!             · TaskCompleted · TaskSkipped · TaskFaulted → faulting · RunCompleted (ending)
 //! started     TimerArmed(wait) → waiting → TimerFired → waited · SendRouted (again as long as it is started)
+//!             PreviewRead (also when unsent): the state stays the same
 //!             DraftPrepared → drafted → DecisionRequested → asked
 //!             AttemptStarted (ungated read) → attempting
 //!             ChildStarted → awaiting → ChildEnded → answered; not awaited → answered
@@ -119,6 +120,7 @@ impl Run {
             Event::RunFaulted(body) => self.run_faulted(&body.fault),
             Event::RunCancelled(_) => self.run_cancelled(),
             Event::SendRouted(body) => self.send_routed(body),
+            Event::PreviewRead(body) => self.preview_read(body, at),
             Event::DraftPrepared(body) => self.draft_prepared(body),
             Event::DecisionRequested(body) => self.decision_requested(body, at),
             Event::DraftEdited(body) => self.draft_edited(body),

@@ -52,6 +52,8 @@ pub struct Run {
     pub drafts: BTreeMap<(TaskPath, Iteration), u32>,
     /// Where calls by a channel were led.
     pub routes: BTreeMap<(TaskPath, Iteration), SendRouted>,
+    /// What was asked for the card of the draft that is to follow.
+    pub previews: BTreeMap<(TaskPath, Iteration), Preview>,
     /// Votes by (voter, request id): the same request id gives the same answer.
     pub requests: BTreeMap<(String, String), VoteCast>,
     /// The same of what was said of attempts in doubt.
@@ -119,6 +121,19 @@ pub struct Ask {
     pub notices: Vec<(Timestamp, NoticeKind)>,
     /// The attempt that has claimed it before and proved that nothing was sent.
     pub prior: Option<(AttemptId, u32)>,
+}
+
+/// What a provider was asked for the card of a draft that is not made yet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Preview {
+    /// Which read.
+    pub read: AttemptId,
+    /// When it began.
+    pub begun_at: Timestamp,
+    /// Whether nobody waits for it any more.
+    pub ended: bool,
+    /// What the draft is made from.
+    pub with: PayloadRef,
 }
 
 /// A request that ended without permission.
@@ -235,6 +250,7 @@ impl Run {
             timers: BTreeMap::new(),
             drafts: BTreeMap::new(),
             routes: BTreeMap::new(),
+            previews: BTreeMap::new(),
             requests: BTreeMap::new(),
             resolutions: BTreeMap::new(),
             closed: BTreeMap::new(),

@@ -27,6 +27,7 @@ use placet_model::event::integration::{CredentialUsed, IntegrationDisabled};
 use placet_model::event::lookup::{
     AbsenceWorth, EvidenceArrived, LookupEnded, LookupFinding, LookupPlanned, LookupStarted,
 };
+use placet_model::event::preview::{PreviewRead, PreviewStep};
 use placet_model::event::route::SendRouted;
 use placet_model::event::run::{
     FaultCaught, FaultFact, IterationStarted, RunCancelled, RunCompleted, RunFaulted,
@@ -259,6 +260,29 @@ fn looking(scene: &Scene) -> Event {
     .into()
 }
 
+/// What the card of the draft that is due would show.
+fn preview(scene: &Scene, step: PreviewStep) -> Event {
+    let key = (scene.here.clone(), iteration(scene));
+    let known = scene.run.previews.get(&key).map(|known| known.read);
+    PreviewRead {
+        read: known.unwrap_or(AttemptId::from_bytes([12; 16])),
+        revision: scene.run.drafts.get(&key).map_or(1, |last| last + 1),
+        task: key.0,
+        iteration: key.1,
+        step,
+        operation: "stripe.payment_intents.get".to_owned(),
+        operation_digest: Digest::of(b"operation"),
+        integration: None,
+        credential_version: 0,
+        with: Some(scene.content()),
+        request: None,
+        request_digest: None,
+        shown: None,
+        status: 0,
+    }
+    .into()
+}
+
 fn looked_up(scene: &Scene, finding: LookupFinding, next_at: Option<Timestamp>) -> Event {
     let (attempt, number) = looked_at(scene);
     let worth = (finding == LookupFinding::Absent).then_some(match next_at {
@@ -374,6 +398,8 @@ fn gate_events() -> Vec<(&'static str, Fitting)> {
             }
             .into()
         }),
+        ("PreviewRead(begun)", |s| preview(s, PreviewStep::Begun)),
+        ("PreviewRead(answered)", |s| preview(s, PreviewStep::Answered)),
         ("DraftPrepared", |s| match s.run.facts() {
             Some(_) => s.clone().draft().into(),
             None => Scene::new().started().draft().into(),
@@ -535,7 +561,10 @@ fn the_grid_has_every_phase_activity_and_event_of_a_run() {
     let kinds: BTreeSet<_> = events().iter().map(|(_, make)| make(&scene).kind()).collect();
     let of_runs = |kind: &EventKind| {
         let id = kind.type_id();
-        let beside = matches!(kind, EventKind::ResolutionCast | EventKind::EvidenceArrived);
+        let beside = matches!(
+            kind,
+            EventKind::ResolutionCast | EventKind::EvidenceArrived | EventKind::PreviewRead
+        );
         id < 50 || beside || (110..=112).contains(&id) || id == 120
     };
     let of_runs: BTreeSet<_> = EventKind::ALL.iter().copied().filter(of_runs).collect();

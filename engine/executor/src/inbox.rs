@@ -7,6 +7,7 @@ mod changes;
 mod doubt;
 mod inspect;
 mod list;
+mod looked_up;
 mod requests;
 mod signed;
 pub(crate) mod stats;

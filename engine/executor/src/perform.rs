@@ -6,7 +6,7 @@ use crate::input::Input;
 use crate::inputs::Inputs;
 use crate::pages::Reader;
 use crate::recall::Recalled;
-use crate::turn::{CallPlan, Ending, Job, Wanted};
+use crate::turn::{CallPlan, Ending, Job, WAIT_MS, Wanted};
 use crate::world::World;
 use placet_adapters::{
     Call, Cause, Failed, Occurrence, OfRun, Past, Performing, Redirects, Ticket, Transport, Turn,
@@ -25,6 +25,8 @@ use tokio::sync::Semaphore;
 pub(crate) const LEASE: Duration = Duration::from_secs(30);
 /// Calls under way at once.
 const CALLS_MAX: usize = 512;
+/// A read for a card takes this long at most: a decision waits for it.
+const CARD_MOST: Duration = Duration::from_millis(WAIT_MS.unsigned_abs());
 /// Bytes of an answer.
 pub(crate) const ANSWER_BYTES_MAX: usize = 1 << 20;
 
@@ -184,6 +186,7 @@ impl Threshold {
 
     fn prepared(&self, plan: &CallPlan) -> Call {
         let most = Duration::from_millis(self.env.config.limits.call_ms_max);
+        let most = if plan.card.is_some() { most.min(CARD_MOST) } else { most };
         let own_words = plan.target.operation.is_http_call();
         Call {
             attempt: plan.gated.then_some(plan.attempt),

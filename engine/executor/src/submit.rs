@@ -248,11 +248,12 @@ fn due_calls(events: &[RecordedEvent], mut calls: Vec<CallPlan>) -> Vec<CallPlan
     due.collect()
 }
 
-/// Which attempt, which try or look-up of it, and which of the two.
-#[expect(clippy::wildcard_enum_match_arm, reason = "two effects are calls")]
+/// Which attempt or read, which try or look-up of it, and which of the two.
+#[expect(clippy::wildcard_enum_match_arm, reason = "three effects are calls")]
 fn wanted(effect: &Effect) -> Option<(AttemptId, u32, bool)> {
     match effect {
         Effect::Call { attempt, try_number } => Some((*attempt, *try_number, false)),
+        Effect::Preview { read } => Some((*read, 1, false)),
         Effect::LookUp { attempt, number } => Some((*attempt, *number, true)),
         _ => None,
     }

@@ -461,7 +461,10 @@ impl Writer {
                 }
                 Effect::CancelChild { child } => self.post(child, Job::Drop, None),
                 // it began with the commit; the turn that settled it has claimed it, or found a hold
-                Effect::Call { .. } | Effect::LookUp { .. } | Effect::Claim { .. } => {}
+                Effect::Call { .. }
+                | Effect::LookUp { .. }
+                | Effect::Preview { .. }
+                | Effect::Claim { .. } => {}
             }
         }
     }

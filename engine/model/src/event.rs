@@ -16,6 +16,7 @@ pub mod integration;
 pub mod lookup;
 pub mod notice;
 pub mod people;
+pub mod preview;
 pub mod route;
 pub mod run;
 pub mod wait;
@@ -46,6 +47,7 @@ use integration::{
 use lookup::{EvidenceArrived, LookupEnded, LookupPlanned, LookupStarted};
 use notice::{ApproverAlarmRaised, NoticeFailed, NoticeQueued, NoticeSent};
 use people::{KeyRegistered, KeyRevoked, RequestSigned};
+use preview::PreviewRead;
 use route::SendRouted;
 use run::{
     BranchFaulted, FaultCaught, IterationStarted, RetryScheduled, RunCancelled, RunCompleted,
@@ -133,6 +135,7 @@ macro_rules! for_each_event {
             NoticeSent = 101,
             NoticeFailed = 102,
             ApproverAlarmRaised = 103,
+            PreviewRead = 104,
             ResolutionCast = 105,
             ResponseDrifted = 109,
             LookupPlanned = 110,
@@ -186,6 +189,17 @@ macro_rules! lookup_event {
             | $crate::Event::LookupStarted(_)
             | $crate::Event::LookupEnded(_)
             | $crate::Event::EvidenceArrived(_)
+    };
+}
+
+/// The events that say something of what a run is about to do and change nothing by themselves, as a
+/// pattern.
+#[macro_export]
+macro_rules! aside_event {
+    () => {
+        $crate::Event::ActionRequested(_)
+            | $crate::Event::SendRouted(_)
+            | $crate::Event::PreviewRead(_)
     };
 }
 

@@ -124,6 +124,7 @@ impl<'e> Change<'e> {
             | Event::RunFaulted(_)
             | Event::RunCancelled(_)
             | Event::SendRouted(_)
+            | Event::PreviewRead(_)
             | Event::DraftPrepared(_)
             | Event::DraftEdited(_)
             | Event::ActionRequested(_)

@@ -111,6 +111,7 @@ impl Commit {
             | Event::EventMatched(_)
             | Event::EventHandled(_)
             | Event::SendRouted(_)
+            | Event::PreviewRead(_)
             | Event::DraftPrepared(_)
             | Event::DecisionRequested(_)
             | Event::DecisionReassigned(_)

@@ -24,7 +24,7 @@ use placet_model::event::wait::{EventHandled, EventMatched, Taken, WaitStarted};
 use placet_model::plan::WorkflowName;
 use placet_model::{
     AttemptId, DecisionId, Digest, Event, Iteration, PayloadRef, Position, Principal, Revision,
-    RunId, TaskPath, TimerId, Timestamp, beside_event, lookup_event,
+    RunId, TaskPath, TimerId, Timestamp, aside_event, beside_event, lookup_event,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -415,7 +415,7 @@ impl State {
             Event::RunFaulted(body) => self.end(End::Faulted(body.fault.clone())),
             Event::RunCancelled(_) => self.end(End::Cancelled),
             Event::RunMigrated(_) => self.migrate(),
-            Event::ActionRequested(_) | Event::SendRouted(_) => self.not_over(),
+            aside_event!() => self.not_over(),
             Event::WaitStarted(body) => self.wait_started(body, at),
             Event::EventMatched(body) => self.event_matched(body, at),
             Event::EventHandled(body) => self.event_handled(body, at),

@@ -28,6 +28,8 @@ impl Run {
         let mut value = input;
         let kind = match (body.shape, body.items) {
             (TaskShape::Leaf, None) => {
+                // an earlier try of it asked with other words
+                self.previews.remove(&(body.task.clone(), body.iteration.clone()));
                 self.branches_mut()[place].activity = Activity::Started(leaf());
                 return Ok(());
             }

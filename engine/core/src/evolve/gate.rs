@@ -1,7 +1,7 @@
 //! The half of the fold that concerns drafts, decisions and attempts.
 
 use super::{No, Step};
-use crate::run::{Activity, Ask, Attempt, Denial, Detached, Leaf, Refused, Run};
+use crate::run::{Activity, Ask, Attempt, Denial, Detached, Leaf, Preview, Refused, Run};
 use placet_model::attempt::{Evidence, RefuseReason};
 use placet_model::decision::{DecisionState, Resolution, Settlement, Verdict, VoidReason};
 use placet_model::event::attempt::{
@@ -13,6 +13,7 @@ use placet_model::event::decision::{
     DraftEdited, DraftOrigin, DraftPrepared, RequirementRaised, ResolutionCast, StandingUsed,
     VoteCast, VoteDelegated,
 };
+use placet_model::event::preview::{PreviewRead, PreviewStep};
 use placet_model::event::route::SendRouted;
 use placet_model::manifest::Effect;
 use placet_model::{AttemptId, DecisionId, Event, TaskPath, Timestamp, Uptime};
@@ -54,6 +55,41 @@ impl Run {
         Ok(())
     }
 
+    /// What its card will show is asked for, or was answered; the state stays the same. Beginning anew
+    /// ends the one before: nobody waits for its answer any more.
+    pub(super) fn preview_read(&mut self, body: &PreviewRead, at: Timestamp) -> Step {
+        let activity = self.activity_of(&body.task)?;
+        let (Activity::Started(leaf) | Activity::Unsent(leaf, _)) = &*activity else {
+            return Err(No);
+        };
+        if leaf.task != body.task || leaf.iteration != body.iteration {
+            return Err(No);
+        }
+        let key = (body.task.clone(), body.iteration.clone());
+        let due = self.drafts.get(&key).map_or(1, |last| last + 1);
+        let known = self.previews.get_mut(&key);
+        match (body.step, known, body.with) {
+            (PreviewStep::Begun, _, Some(with)) if body.revision == due => {
+                let preview = Preview { read: body.read, begun_at: at, ended: false, with };
+                self.previews.insert(key, preview);
+                Ok(())
+            }
+            // what could not be asked
+            (PreviewStep::Unanswered, None, Some(with)) if body.revision == due => {
+                let preview = Preview { read: body.read, begun_at: at, ended: true, with };
+                self.previews.insert(key, preview);
+                Ok(())
+            }
+            (PreviewStep::Answered | PreviewStep::Unanswered, Some(known), _)
+                if known.read == body.read && !known.ended && body.revision == due =>
+            {
+                known.ended = true;
+                Ok(())
+            }
+            (PreviewStep::Begun | PreviewStep::Answered | PreviewStep::Unanswered, _, _) => Err(No),
+        }
+    }
+
     pub(super) fn draft_prepared(&mut self, body: &DraftPrepared) -> Step {
         let activity = self.activity_of(&body.task)?;
         let (Activity::Started(leaf) | Activity::Unsent(leaf, _)) = &*activity else {
@@ -78,6 +114,7 @@ impl Run {
         if leaf.task != body.task || leaf.iteration != body.iteration || body.revision != due {
             return Err(No);
         }
+        self.previews.remove(&key);
         self.drafts.insert(key, due);
         let place = self.place_of(&body.task);
         let branch = &mut self.branches_mut()[place];

@@ -115,6 +115,7 @@ impl Handle {
             "request_digest": content.request.as_ref().map(PreparedRequest::digest),
             "fields": content.fields,
             "warnings": content.warnings,
+            "looked_up": self.looked_up(view, row)?,
             "remarks": content.request.as_ref().map(remarks).unwrap_or_default(),
             "document": document,
             "policy": policy_words((world, self.now()), row),

@@ -5,8 +5,8 @@ use placet_model::event::Event;
 use placet_model::event::attempt::AttemptStarted;
 use placet_model::event::decision::DraftPrepared;
 use placet_model::{
-    AttemptId, DecisionId, Digest, IntegrationId, attempt_event, hook_event, inbound_event,
-    lookup_event, people_event,
+    AttemptId, DecisionId, Digest, IntegrationId, aside_event, attempt_event, hook_event,
+    inbound_event, lookup_event, people_event,
 };
 
 /// What an event names itself; what follows from earlier events of its stream is not in here.
@@ -52,6 +52,10 @@ impl About {
             Event::EvidenceArrived(body) => {
                 Self { attempt: Some(body.attempt), ..Self::integration(Some(body.integration)) }
             }
+            Event::SendRouted(body) => Self::integration(Some(body.integration)),
+            Event::PreviewRead(body) => {
+                Self::integration(body.integration.as_ref().map(|bound| bound.id))
+            }
             Event::SubscriptionChanged(body) => Self::integration(Some(body.integration)),
             Event::SyncCompleted(body) => Self::integration(Some(body.integration)),
             _ => Self::posted(event),
@@ -86,6 +90,7 @@ impl About {
             | attempt_event!()
             | Event::ResponseDrifted(_) => Self::beside(event),
             Event::SendRouted(body) => Self::integration(Some(body.integration)),
+            | aside_event!() => Self::beside(event),
             Event::IntegrationScoped(body) => Self::integration(Some(body.integration)),
             Event::IntegrationConnected(body) => Self::integration(Some(body.integration)),
             Event::CredentialStored(body) => Self::integration(Some(body.integration)),
@@ -98,8 +103,7 @@ impl About {
             Event::OutboundPaused(body) => Self::integration(body.integration),
             Event::OutboundResumed(body) => Self::integration(body.integration),
             Event::NoticeQueued(b) if b.integration.is_some() => Self::integration(b.integration),
-            Event::ActionRequested(_)
-            | Event::RunStarted(_)
+            Event::RunStarted(_)
             | Event::TaskStarted(_)
             | Event::IterationStarted(_)
             | Event::TaskCompleted(_)

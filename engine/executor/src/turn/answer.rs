@@ -56,6 +56,9 @@ impl Turn<'_> {
         if let Some(sought) = &plan.sought {
             return self.looked_up((plan, sought), &answered.ending);
         }
+        if let Some(card) = &plan.card {
+            return self.card_answered((plan, card), &answered.ending);
+        }
         let answer = match &answered.ending {
             Ending::Answer(answer) => answer,
             Ending::NotBegun => return self.not_begun(plan),

@@ -2,6 +2,7 @@
 
 use super::budget::Share;
 use super::perform::CallShape;
+use super::preview::Card;
 use super::{Error, Turn};
 use crate::pages::PagesRead;
 use crate::uptime::Stopwatch;
@@ -15,6 +16,7 @@ use placet_model::decision::Resolution;
 use placet_model::draft::{BoundIntegration, DraftDocument, Mode};
 use placet_model::event::attempt::AttemptStarted;
 use placet_model::event::lookup::LookupStarted;
+use placet_model::event::preview::PreviewRead;
 use placet_model::fault::FaultKind;
 use placet_model::integration::{Integration, IntegrationStatus};
 use placet_model::manifest::Effect;
@@ -63,6 +65,8 @@ pub(crate) struct CallPlan {
     /// What it asks after, when it is the look-up of an attempt in doubt: then the attempt is that one,
     /// and the try the number of the look-up.
     pub(crate) sought: Option<Arc<Sought>>,
+    /// The draft whose card is to show what it answers, when it is such a read: nobody waits for it long.
+    pub(crate) card: Option<Arc<Card>>,
     /// What it has taken of its provider's budgets.
     pub(crate) share: Share,
     /// How far it has read, once it has, where the read has pages.
@@ -120,6 +124,7 @@ impl CallPlan {
             world_version,
             weighed,
             sought: None,
+            card: None,
             share,
             pages: None,
         }
@@ -148,7 +153,36 @@ impl CallPlan {
             world_version,
             weighed,
             sought: Some(Arc::new(sought)),
+            card: None,
             share,
+            pages: None,
+        }
+    }
+
+    /// The read for the card of a draft.
+    pub(super) fn for_card(
+        body: &PreviewRead,
+        (target, (request, with)): (CallTarget, (Arc<PreparedRequest>, Arc<Value>)),
+        (card, not_after): (Card, Timestamp),
+        (world_version, weighed): (u64, Stopwatch),
+    ) -> Self {
+        Self {
+            attempt: body.read,
+            try_number: 1,
+            target,
+            request,
+            with,
+            send_id: String::new(),
+            mode: Mode::Live,
+            gated: false,
+            credential_version: body.credential_version,
+            not_after,
+            begun_at: Timestamp::EPOCH,
+            world_version,
+            weighed,
+            sought: None,
+            card: Some(Arc::new(card)),
+            share: Share::default(),
             pages: None,
         }
     }

@@ -170,6 +170,12 @@ impl Turn<'_> {
             Ok(aim) => aim,
             Err(fault) => return Ok(Err(fault)),
         };
+        let mut aim = aim;
+        if aim.target.effect != Effect::Read
+            && !self.asked_before(leaf, &aim.target, &mut aim.with)?
+        {
+            return Ok(Ok(false));
+        }
         self.note_route(leaf, &aim)?;
         let Aim { mut target, with, .. } = aim;
         if target.effect == Effect::Read {
@@ -210,7 +216,10 @@ impl Turn<'_> {
             Ok(mut target) => {
                 // it was gated before, whatever its manifest calls it
                 target.effect = last.effect;
-                let with = (*with).clone();
+                let mut with = (*with).clone();
+                if !self.asked_before(&leaf, &target, &mut with)? {
+                    return Ok(false);
+                }
                 self.propose(call, &leaf, (target, with), (DraftOrigin::Resend, summary))?
             }
             Err(fault) => Err(fault),

@@ -33,6 +33,7 @@ mod lookups;
 mod measures;
 mod notices;
 mod policy;
+mod preview;
 mod reads;
 mod report;
 mod schedules;

@@ -1,11 +1,12 @@
 //! What was asked of a provider about an attempt in doubt, and what it said.
 
 use super::gate::{account, answered};
-use super::words::{Teller, brief, moment};
+use super::words::{Teller, brief, moment, task};
 use placet_model::Event;
 use placet_model::event::lookup::{
     AbsenceWorth, EvidenceArrived, LookupEnded, LookupFinding, LookupPlanned, LookupStarted,
 };
+use placet_model::event::preview::{PreviewRead, PreviewStep};
 
 pub(super) fn sentence(teller: &Teller<'_>) -> String {
     match &teller.event.event {
@@ -14,6 +15,36 @@ pub(super) fn sentence(teller: &Teller<'_>) -> String {
         Event::LookupEnded(body) => ended(teller, body),
         Event::EvidenceArrived(body) => told(body),
         other => other.type_name().to_owned(),
+    }
+}
+
+pub(super) fn preview(teller: &Teller<'_>, body: &PreviewRead) -> String {
+    let PreviewRead { operation, revision, status, .. } = body;
+    let of = task(&body.task, &body.iteration);
+    match body.step {
+        PreviewStep::Begun => {
+            let bytes = match (body.request, body.request_digest) {
+                (Some(request), Some(digest)) => format!(
+                    " with the bytes {}{}",
+                    brief(digest),
+                    teller.unless_readable("the bytes themselves are", request)
+                ),
+                _ => String::new(),
+            };
+            let whose = account(body.integration.as_ref());
+            format!(
+                "for the card of draft {revision} of {of} the engine began {operation}{bytes}{whose}"
+            )
+        }
+        PreviewStep::Answered => {
+            format!(
+                "{operation} was answered with status {status}: the card of draft {revision} of {of} shows it"
+            )
+        }
+        PreviewStep::Unanswered => format!(
+            "{operation} was not answered: the card of draft {revision} of {of} says so{}",
+            teller.because(body.shown)
+        ),
     }
 }
 

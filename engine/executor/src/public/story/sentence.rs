@@ -32,6 +32,7 @@ impl Teller<'_> {
             Event::ChildEnded(body) => flow::child_ended(body),
             Event::ChildDropped(body) => flow::child_dropped(body),
             Event::SendRouted(body) => gate::send_routed(body),
+            Event::PreviewRead(body) => lookup::preview(self, body),
             Event::DraftPrepared(body) => gate::draft_prepared(self, body),
             Event::DecisionRequested(body) => gate::decision_requested(self, body),
             Event::VoteCast(body) => gate::vote_cast(self, body),

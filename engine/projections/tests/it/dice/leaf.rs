@@ -13,6 +13,7 @@ use placet_model::event::decision::{
     ApproversReminded, DecisionReassigned, DecisionRequested, DraftEdited, DraftOrigin,
     DraftPrepared, RequirementRaised, StandingUsed, VoteCast, VoteDelegated,
 };
+use placet_model::event::preview::{PreviewRead, PreviewStep};
 use placet_model::event::route::SendRouted;
 use placet_model::event::run::{TaskFaulted, Then, TimerArmed, TimerKind};
 use placet_model::{AttemptId, Duration, Event, Iteration, TaskPath};
@@ -75,8 +76,37 @@ impl Dice {
         vec![edited.into(), DraftPrepared { origin: DraftOrigin::Edit, ..draft }.into()]
     }
 
+    /// What the card of the draft that is due is to show: asked for, answered or given up.
+    fn previewed(&mut self, run: &Run, key: (TaskPath, Iteration)) -> Event {
+        let known = run.previews.get(&key).filter(|known| !known.ended);
+        let (read, step) = match known {
+            Some(known) if self.one_in(2) => (known.read, PreviewStep::Answered),
+            Some(known) => (known.read, PreviewStep::Unanswered),
+            None => (attempt(self.id()), PreviewStep::Begun),
+        };
+        let Event::AttemptStarted(like) = tried(read, 1, None) else { unreachable!("a try") };
+        PreviewRead {
+            read,
+            revision: run.drafts.get(&key).map_or(1, |last| last + 1),
+            task: key.0,
+            iteration: key.1,
+            step,
+            operation: "stripe.payment_intents.get".into(),
+            operation_digest: like.operation_digest,
+            integration: like.integration,
+            credential_version: 1,
+            with: Some(like.with),
+            request: Some(like.request),
+            request_digest: Some(like.request_digest),
+            shown: (step != PreviewStep::Begun).then(|| content(3)),
+            status: 200,
+        }
+        .into()
+    }
+
     fn in_started(&mut self, run: &Run, (task, iteration): (TaskPath, Iteration)) -> Event {
-        match self.below(9) {
+        match self.below(10) {
+            9 => self.previewed(run, (task, iteration)),
             8 => SendRouted {
                 task,
                 iteration,
