@@ -5,8 +5,8 @@
 //! Nothing is decided here. A page shows what a function of [`crate::api`] answers, and a form ends
 //! in one of them, so that the console, the API and NATS know one gate. Invariants: every GET changes
 //! nothing; every form carries the token of its session ([`form::Form`] takes none without); every
-//! value in a template is escaped, and text from outside is a [`text::Line`], which writes hidden
-//! characters out; no page loads anything of another origin or runs a script
+//! value in a template is escaped, and text from outside is a [`text::Line`] or [`text::Block`],
+//! which write hidden characters out; no page loads anything of another origin or runs a script
 //! that stands in it.
 //!
 //! How a page is added:
@@ -27,6 +27,9 @@
 
 mod act_as;
 pub(crate) mod assets;
+mod bulk;
+mod card;
+mod edit;
 pub(crate) mod fault;
 mod first;
 mod form;
@@ -50,6 +53,12 @@ pub(crate) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
     Router::new()
         .route("/", get(inbox::home))
         .route("/inbox", get(inbox::list))
+        .route("/inbox/bulk", post(bulk::decide))
+        .route("/inbox/{id}", get(card::page).post(card::decide))
+        .route("/inbox/{id}/raw", get(card::raw))
+        .route("/inbox/{id}/part/{number}", get(card::part))
+        .route("/inbox/{id}/edit", get(edit::page).post(edit::save))
+        .route("/inbox/{id}/check", post(edit::check))
         .route("/first", get(first::page).post(first::start))
         .route("/console/live", get(live::follow))
         .route("/console/state", get(govern::state))

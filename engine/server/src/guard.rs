@@ -36,6 +36,8 @@ const ANSWER_HEADERS: &[(&str, &str)] = &[
 pub(crate) enum Dress {
     /// A page: loads our own assets, sends forms to us.
     Page,
+    /// A document of somebody else's, shown in a frame of ours: runs, sends and loads nothing.
+    Frame,
     /// What pages load; its address changes with its bytes.
     Asset,
 }
@@ -50,6 +52,14 @@ impl Dress {
                  connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; \
                  frame-ancestors 'none'",
             )],
+            Self::Frame => &[
+                (
+                    "content-security-policy",
+                    "sandbox; default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; \
+                     form-action 'none'; frame-ancestors 'self'",
+                ),
+                ("x-frame-options", "SAMEORIGIN"),
+            ],
             Self::Asset => &[("cache-control", "public, max-age=31536000, immutable")],
         }
     }

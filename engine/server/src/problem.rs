@@ -67,6 +67,10 @@ impl Problem {
         words.collect()
     }
 
+    pub(crate) fn status(&self) -> StatusCode {
+        status(self.code)
+    }
+
     pub(crate) fn detail(&self) -> &str {
         &self.detail
     }

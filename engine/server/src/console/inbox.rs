@@ -1,5 +1,6 @@
 //! The inbox: what waits, gravest first, or the shapes of it with how many there are of each.
 
+use super::card::{self, view::Field};
 use super::form::see_other;
 use super::list::{Pages, address};
 use super::shell::{Section, Shell, Shown, shown};
@@ -47,6 +48,7 @@ struct Item {
     requested_at: Timestamp,
     expires_at: Timestamp,
     state: String,
+    digest: String,
     votes: u64,
     needed: u64,
     #[serde(default)]
@@ -59,6 +61,16 @@ struct Item {
     asked: Option<Moment>,
     #[serde(skip)]
     left: Option<Moment>,
+    /// In a list of one shape: what is not the same in all of it.
+    #[serde(skip)]
+    differs: Vec<Field>,
+}
+
+impl Item {
+    /// Whether it may be decided together with others of its shape.
+    fn is_light(&self) -> bool {
+        self.state == "requested" && self.effect != "destructive" && !self.edited
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -110,6 +122,11 @@ struct Inbox {
     answer: Answer,
     pages: Pages,
     may_begin: bool,
+    /// In a list of one shape: what is the same in all of it.
+    same: Vec<Field>,
+    /// Whether several can be decided in one act.
+    together: bool,
+    request_id: String,
 }
 
 /// `GET /`.
@@ -124,12 +141,20 @@ pub(super) async fn list(State(app): State<Arc<App>>, viewer: Viewer, params: Pa
         api::inbox::list(State(Arc::clone(&app)), viewer.caller.clone(), params).await?;
     let mut answer: Answer = read(answer)?;
     answer.tell_times(app.handle.now());
+    let is_one_shape = !chosen.text("shape").is_empty();
+    let same = if is_one_shape { answer.compare(&app, &viewer).await? } else { vec![] };
     let pages = Pages::of(PATH, (&chosen.0, &FILTERS), ("cursor", answer.next.as_deref()));
     let world = app.handle.world();
     let mut integrations: Vec<String> =
         world.integrations.values().map(|known| known.name.clone()).collect();
     integrations.sort();
+    let votes = world.policy.may_approve(&viewer.caller.principal);
+    let unsigned = !app.handle.demands_signatures();
+    let light = answer.items.iter().any(Item::is_light);
     let page = Inbox {
+        together: is_one_shape && votes && unsigned && light,
+        same,
+        request_id: app.handle.nonce(),
         may_begin: world.modes.sandbox && super::first::may_begin(&world, &viewer.caller),
         shell: Shell::of(&app, &viewer, (Section::Inbox, "Inbox".to_owned())),
         chosen,
@@ -180,13 +205,30 @@ impl Answer {
         }
     }
 
+    /// Lays beside each item what differs between them; gives what is the same in all.
+    async fn compare(&mut self, app: &Arc<App>, viewer: &Viewer) -> Result<Vec<Field>, Problem> {
+        let mut cards = vec![];
+        for item in &self.items {
+            let card = card::card_of(app, viewer.caller.clone(), &item.id).await?;
+            cards.push(read::<Vec<Field>>(card["fields"].clone())?);
+        }
+        let Some((first, others)) = cards.split_first() else { return Ok(vec![]) };
+        let in_all = |field: &&Field| others.iter().all(|fields| fields.contains(*field));
+        let same: Vec<Field> = first.iter().filter(in_all).cloned().collect();
+        for (item, fields) in self.items.iter_mut().zip(&cards) {
+            let own = fields.iter().filter(|field| !same.contains(*field));
+            item.differs = own.cloned().collect();
+        }
+        Ok(same)
+    }
+
     fn is_empty(&self) -> bool {
         self.items.is_empty() && self.groups.is_empty()
     }
 }
 
 /// The word for where an item stands.
-fn state_words(state: &str) -> &str {
+pub(super) fn state_words(state: &str) -> &str {
     match state {
         "requested" => "waits for a decision",
         "in_doubt" => "sent, answer unknown",

@@ -1,8 +1,12 @@
 //! The console over plain HTTP: what a browser without scripts sees and can do.
 
+mod bulk;
+mod card;
+mod edit;
 mod first;
 mod forms;
 mod html;
 mod inbox;
 mod pages;
 mod surf;
+mod xss;

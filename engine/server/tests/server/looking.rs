@@ -69,6 +69,10 @@ async fn addresses(world: &World, run: &str, card: &Value) -> BTreeSet<String> {
     ] {
         addresses.insert(format!("/api/v1/decisions/{decision}{rest}"));
     }
+    for rest in ["", "?verdict=approve", "/raw", "/part/0", "/edit", "/check"] {
+        addresses.insert(format!("/inbox/{decision}{rest}"));
+    }
+    addresses.insert(format!("/inbox/bulk?verdict=approve&item={decision}%20{digest}"));
     let inbox = world.get("/inbox").await.body;
     let links = inbox.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next());
     addresses.extend(links.map(|link| link.replace("&amp;", "&")));

@@ -1,0 +1,145 @@
+//! S17: whatever a provider, an agent, an author or a person writes is text on every page. The pages are
+//! read as HTML, and no element and no attribute may be one that the corpus holds.
+
+use super::html::{Tag, tags, words};
+use super::surf::Browser;
+use crate::world::{World, with_workflow};
+use serde_json::{Value, json};
+
+/// Texts that would do something, were they markup; each names `xss` somewhere.
+const CORPUS: &[&str] = &[
+    "<script>xss()</script>",
+    "\"><script>xss()</script>",
+    "' onmouseover='xss()",
+    "\" onfocus=\"xss()\" autofocus=\"",
+    "<img src=x onerror=xss()>",
+    "<svg/onload=xss()>",
+    "</textarea><script>xss()</script>",
+    "</title><script>xss()</script>",
+    "</bdi></dd></dl><iframe srcdoc='<script>xss()</script>'>",
+    "javascript:xss()",
+    "<a href=javascript:xss()>x</a>",
+    "{{ xss }}{% xss %}",
+    "<!--xss--><![CDATA[xss]]>",
+    "&lt;script&gt;xss()&lt;/script&gt;",
+    "<style>@import 'xss'</style>",
+    "<meta http-equiv=refresh content=0;url=xss>",
+    "<form action=//xss.example><input name=form_token>",
+    "<template><xss></template>",
+    "\u{202e}<xss>\u{2066}",
+    "<b xss='`xss()`'>",
+];
+
+/// Elements that our pages have.
+const OURS: &[&str] = &[
+    "a", "bdi", "body", "button", "caption", "code", "dd", "del", "details", "dialog", "div", "dl",
+    "dt", "em", "fieldset", "footer", "form", "g", "h1", "h2", "h3", "head", "header", "html",
+    "iframe", "input", "ins", "kbd", "label", "legend", "li", "line", "link", "main", "meta",
+    "nav", "ol", "option", "p", "path", "pre", "rect", "s", "script", "section", "select", "span",
+    "strong", "summary", "svg", "table", "tbody", "td", "text", "textarea", "th", "thead", "time",
+    "title", "tr", "u", "ul",
+];
+
+fn percent(byte: u8) -> String {
+    format!("%{byte:02X}")
+}
+
+/// Fails where a tag of the page is not one of ours.
+#[track_caller]
+fn harmless(place: &str, page: &str) {
+    for tag in tags(page) {
+        let Tag { name, attributes } = &tag;
+        assert!(OURS.contains(&name.as_str()), "{place}: {tag:?}");
+        for (key, value) in attributes {
+            assert!(
+                !key.contains("xss") && !key.starts_with("on") && key != "style" && key != "srcdoc",
+                "{place}: {tag:?}"
+            );
+            let loads = ["href", "src", "action", "formaction", "hx-get", "hx-post"]
+                .contains(&key.as_str());
+            let stays =
+                value.starts_with('/') && !value.starts_with("//") || value.starts_with('#');
+            assert!(!loads || stays, "{place}: {tag:?}");
+        }
+        let scripts = name == "script";
+        assert!(
+            !scripts || attributes.get("src").is_some_and(|src| src.starts_with("/assets/")),
+            "{place}: {tag:?}"
+        );
+    }
+}
+
+/// Everything that a corpus of texts can be written into, each text once.
+async fn planted(world: &mut World) -> Vec<String> {
+    let mut decisions = vec![];
+    for (number, text) in CORPUS.iter().enumerate() {
+        let channel = format!("C0{number:03}");
+        let with = json!({"channel": channel, "text": text, "blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": text}}, {"type": text.chars().take(40).collect::<String>()}]});
+        let (_run, decision) = super::card::asked(world, "slack.chat.postMessage", &with).await;
+        let card = world.get_as("approver", &format!("/api/v1/decisions/{decision}")).await.ok();
+        let digest = card["digest"].clone();
+        // a person's words too, and an edit with a difference
+        let place = format!("/api/v1/decisions/{decision}/votes");
+        let vote = match number % 3 {
+            0 => json!({"verdict": "reject", "digest": digest, "reason": text}),
+            1 => json!({"verdict": "respond", "digest": digest, "reason": text}),
+            _ => {
+                json!({"verdict": "edit", "digest": digest, "reason": text, "with": {"channel": channel, "text": format!("{text} more")}})
+            }
+        };
+        let voted = world.post_as("approver", &place, &vote).await.ok();
+        decisions.extend(voted["successor"].as_str().map(str::to_owned));
+        decisions.push(decision);
+    }
+    decisions
+}
+
+#[tokio::test]
+async fn s17_what_others_write_is_text_on_every_page() {
+    let mut world = with_workflow().await;
+    let decisions = planted(&mut world).await;
+    let agent = json!({"operation": "slack.chat.postMessage", "with": {"channel": "C0999", "text": CORPUS[0]}, "idempotency_key": "k1", "reason": CORPUS.join(" ")});
+    let acted: Value = world.post_as("agent", "/api/v1/actions", &agent).await.ok();
+    let run = acted["run"].as_str().unwrap();
+    world.settled(run).await;
+    let agents = world.get_as("approver", "/api/v1/inbox").await.ok();
+    let agents = agents["items"].as_array().unwrap().iter().filter(|item| item["run"] == run);
+    let mut browser = Browser::logged_in(&world).await;
+    browser.act_as("approver").await;
+    let mut places =
+        vec!["/inbox".to_owned(), "/inbox?group=true".to_owned(), "/inbox?filter=all".to_owned()];
+    for decision in
+        decisions.iter().map(String::as_str).chain(agents.map(|item| item["id"].as_str().unwrap()))
+    {
+        places.push(format!("/inbox/{decision}"));
+        places.push(format!("/inbox/{decision}/edit"));
+    }
+    let mut seen = 0;
+    for place in &places {
+        let page = browser.page(place).await;
+        harmless(place, &page);
+        seen += words(&page).matches("xss").count();
+    }
+    assert!(seen > 100, "the texts are there to be read: {seen}");
+    // what a query holds comes back in the page
+    for text in CORPUS {
+        let escaped: String = text.bytes().map(percent).collect();
+        for name in ["operation", "workflow"] {
+            let place = format!("/inbox?{name}={escaped}");
+            let answer = browser.get(&place).await;
+            assert_eq!(answer.status, 200, "{place}: {answer:?}");
+            harmless(&place, &answer.body);
+        }
+        for place in [
+            format!("/inbox/{escaped}"),
+            format!("/inbox?{escaped}=1"),
+            format!("/{escaped}"),
+            format!("/inbox?state={escaped}"),
+            format!("/console/state?here={escaped}"),
+        ] {
+            let answer = browser.get(&place).await;
+            assert!(answer.status < 500, "{place}: {answer:?}");
+            harmless(&place, &answer.body);
+        }
+    }
+}
