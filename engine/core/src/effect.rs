@@ -161,6 +161,10 @@ fn of_lookup(event: &Event) -> Option<Effect> {
     }
 }
 
+fn over() -> Vec<Effect> {
+    vec![Effect::Finished]
+}
+
 /// The effects of a committed event. Live and replay run the same code; only a live engine
 /// performs them.
 #[expect(clippy::unnested_or_patterns, reason = "a macro stands for several events")]
@@ -187,9 +191,7 @@ pub fn react(event: &Event) -> Vec<Effect> {
         Event::ChildStarted(body) => vec![Effect::StartChild { child: body.child }],
         Event::ChildDropped(body) => vec![Effect::CancelChild { child: body.child }],
         Event::AttemptInDoubt(body) => vec![Effect::Reconcile { attempt: body.attempt }],
-        Event::RunCompleted(_) | Event::RunFaulted(_) | Event::RunCancelled(_) => {
-            vec![Effect::Finished]
-        }
+        Event::RunCompleted(_) | Event::RunFaulted(_) | Event::RunCancelled(_) => over(),
         Event::TaskStarted(_)
         | Event::IterationStarted(_)
         | Event::TaskCompleted(_)

@@ -88,9 +88,8 @@ impl About {
             | lookup_event!()
             | hook_event!()
             | attempt_event!()
+            | aside_event!()
             | Event::ResponseDrifted(_) => Self::beside(event),
-            Event::SendRouted(body) => Self::integration(Some(body.integration)),
-            | aside_event!() => Self::beside(event),
             Event::IntegrationScoped(body) => Self::integration(Some(body.integration)),
             Event::IntegrationConnected(body) => Self::integration(Some(body.integration)),
             Event::CredentialStored(body) => Self::integration(Some(body.integration)),
