@@ -46,3 +46,4 @@ mod vault_key;
 mod verbs;
 mod walk;
 mod world;
+mod zero_egress;

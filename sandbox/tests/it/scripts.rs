@@ -1,7 +1,7 @@
 //! M7: create → get → list → update → delete → 404, keys, conflicts, duplicates: of a provider that
 //! has all of it, and of every shipped provider as far as it has it.
 
-use placet_adapters::mock::StateVerb;
+use placet_adapters::mock::{MockState, StateVerb};
 use placet_adapters::{Adapters, ManifestFile, Operation};
 use placet_model::Timestamp;
 use placet_sandbox::{Asked, Unknown, World};
@@ -90,6 +90,7 @@ fn ask(world: &mut World, operation: &Arc<Operation>, input: &Value) -> (u16, Va
         integration: "main",
         input,
         key: None,
+        send_id: "",
         seen: None,
         now,
         timeout: Duration::from_secs(30),
@@ -143,6 +144,11 @@ fn creates() -> Vec<(&'static str, &'static str, Value)> {
         ),
         ("stripe.refunds", "stripe.refunds.create", json!({"payment_intent": "pi_1", "amount": 5})),
         (
+            "stripe.webhook_endpoints",
+            "stripe.webhook_endpoints.create",
+            json!({"url": "https://placet.example/hooks/1", "enabled_events": ["refund.created"]}),
+        ),
+        (
             "twilio.calls",
             "twilio.calls.create",
             json!({"to": "+15550000001", "from": "+15550000002", "url": "https://example.com/call"}),
@@ -177,7 +183,11 @@ fn every_shipped_store_remembers_what_was_made_in_it() {
         let state = create.mock().state().unwrap();
         let thing = state.object().get(&made).unwrap();
         let id = state.id().get(thing).unwrap().clone();
-        for other in operations().filter(|other| store_of(other).as_deref() == Some(store)) {
+        let does = |other: &Operation| other.mock().state().map(MockState::does);
+        let (last, first): (Vec<_>, Vec<_>) = operations()
+            .filter(|other| store_of(other).as_deref() == Some(store))
+            .partition(|other| does(other) == Some(StateVerb::Delete));
+        for other in first.into_iter().chain(last) {
             let state = other.mock().state().unwrap();
             let input = match state.does() {
                 StateVerb::Create => continue,
