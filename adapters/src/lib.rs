@@ -39,6 +39,7 @@ pub mod table;
 pub mod target;
 mod template;
 pub mod text_limits;
+mod trail;
 pub mod transport;
 pub mod undo;
 pub mod wait;
@@ -55,6 +56,7 @@ pub use render::{RenderInput, Rendered, render, target_of, target_under};
 pub use secret::SecretText;
 pub use target::Target;
 pub use template::EvalError;
+pub use trail::Trail;
 pub use transport::{
     Answer, Call, CallIntegration, Cause, Failed, FillError, FillHoles, Occurrence, OfRun, Past,
     Performing, Phase, Preparing, Redirects, Response, Stage, Ticket, Transport, Turn, Waiting,

@@ -216,7 +216,7 @@ fn ids(
         .collect()
 }
 
-fn scope<'a>(sent: Sent<'a>, response: &'a Value) -> Scope<'a> {
+pub(crate) fn scope<'a>(sent: Sent<'a>, response: &'a Value) -> Scope<'a> {
     Scope {
         input: sent.input,
         response,

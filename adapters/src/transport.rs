@@ -105,6 +105,8 @@ pub struct Call {
     pub occurrence: Occurrence,
     /// Whether redirects may be followed: never for a gated call.
     pub redirects: Redirects,
+    /// Of the draft that is sent; empty where the call is no send. The sandbox remembers by it.
+    pub send_id: String,
     /// From the first look-up to the last byte of the body.
     pub timeout: Duration,
     /// Bytes of a response body; more is an [`Cause::TooLarge`] failure.

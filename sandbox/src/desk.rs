@@ -127,6 +127,7 @@ impl Desk {
             integration: operation.provider(),
             input: &understood.input,
             key,
+            send_id: "",
             seen: None,
             now,
             timeout: PATIENCE,

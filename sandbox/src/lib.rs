@@ -13,6 +13,7 @@ mod overlay;
 mod script;
 mod seed;
 mod store;
+mod trails;
 mod transport;
 mod world;
 

@@ -142,6 +142,7 @@ fn asked(world: &mut World, call: &Call) -> Answer {
         integration: call.integration.as_ref().map_or("", |known| known.name.as_str()),
         input: &call.input,
         key: key.as_deref(),
+        send_id: &call.send_id,
         seen: call.occurrence.seen,
         now: call.occurrence.now,
         timeout: call.timeout,

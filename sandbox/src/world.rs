@@ -7,8 +7,9 @@ use crate::overlay::{Overlay, id_text};
 use crate::script::{Rule, Turn, answer_error, error_or, turned};
 use crate::seed::{Choices, Question};
 use crate::store::{Kept, Place, Stores, Thing, ThingOrigin, id_of, scalar_text};
+use crate::trails::{self, Trails};
 use placet_adapters::mock::{EchoFrom, MockError, MockState, StateVerb};
-use placet_adapters::{Answer, Cause, Failed, Operation, Response, Target, target_of};
+use placet_adapters::{Answer, Cause, Failed, Operation, Response, Sent, Target, Trail, target_of};
 use placet_model::{Digest, Timestamp, canonical};
 use placet_schemas::Schema;
 use serde_json::Value;
@@ -34,6 +35,8 @@ pub struct Asked<'a> {
     pub input: &'a Value,
     /// The idempotency key, where the request carries one.
     pub key: Option<&'a str>,
+    /// Of the draft that is sent; empty where none is.
+    pub send_id: &'a str,
     /// How often this very question came before; `None` lets the world count.
     pub seen: Option<u64>,
     /// The virtual now.
@@ -63,6 +66,7 @@ pub struct World {
     calls: BTreeMap<String, u64>,
     ids: BTreeSet<String>,
     stores: Stores,
+    trails: Trails,
     took: Duration,
 }
 
@@ -164,15 +168,45 @@ impl World {
             .and_then(MockState::version)
             .and_then(|version| Some((version.at().clone(), part(Some(version.asked()))?)));
         let posed = Posed { asked, target, place };
-        let Some(state) = state else { return self.made(&posed, &Base::Fresh) };
-        match (state.does(), id) {
-            (StateVerb::Create, id) => self.create(&posed, state, id.as_deref()),
-            (StateVerb::List, _) => self.list(&posed, state),
-            // the request names nothing: its schema allows that, so the provider picks
-            (StateVerb::Get | StateVerb::Update | StateVerb::Delete, None) => {
-                self.made(&posed, &Base::Fresh)
+        let answer = match (state.map(|state| (state, state.does())), id) {
+            (Some((state, StateVerb::Create)), id) => self.create(&posed, state, id.as_deref()),
+            (Some((state, StateVerb::List)), _) => self.list(&posed, state),
+            (Some((state, verb)), Some(id)) => {
+                self.of_one(&posed, (state, verb), &id, version.as_ref())
             }
-            (verb, Some(id)) => self.of_one(&posed, (state, verb), &id, version.as_ref()),
+            // the request names nothing: its schema allows that, so the provider picks
+            (Some(_), None) | (None, _) => self.made(&posed, &Base::Fresh),
+        };
+        Ok(self.trailing(&posed, answer?))
+    }
+
+    /// What a send leaves behind is kept, and a read shows what was left.
+    fn trailing(&mut self, posed: &Posed<'_>, mut answer: Response) -> Response {
+        let (asked, store) = (&posed.asked, posed.store());
+        if !(200..300).contains(&answer.status) {
+            return answer;
+        }
+        if let Some(trail) = posed.trail() {
+            self.trails.leave(asked.integration, store, trail);
+            return answer;
+        }
+        let who = (asked.operation.name(), asked.integration);
+        let left = self.trails.shown_by(who, asked.input, store.as_ref());
+        let schema = asked.operation.output_schema().filter(|_| !left.is_empty());
+        if let (Some(schema), Some(mut body)) = (schema, answer.json()) {
+            let seed = self.question(asked).seed(0);
+            trails::shown(&posed.overlay(schema), &mut body, &left, &seed);
+            answer.body = serde_json::to_vec(&body).expect("a JSON value always serializes");
+        }
+        answer
+    }
+
+    fn question<'q>(&self, asked: &Asked<'q>) -> Question<'q> {
+        Question {
+            sandbox_seed: self.seed,
+            integration: asked.integration,
+            operation: asked.operation.name(),
+            input: asked.input,
         }
     }
 
@@ -238,8 +272,11 @@ impl World {
         origin: ThingOrigin,
     ) {
         let Some(body) = answer.json() else { return };
-        let Some(thing) = state.object().get(&body) else { return };
-        self.remember_thing(&posed.place, state, thing, origin);
+        let Some(mut thing) = state.object().get(&body).cloned() else { return };
+        if let Some(trail) = posed.trail() {
+            trail.put_on(&mut thing);
+        }
+        self.remember_thing(&posed.place, state, &thing, origin);
     }
 
     fn remember_thing(
@@ -298,12 +335,7 @@ impl World {
 
     fn made(&mut self, posed: &Posed<'_>, base: &Base<'_>) -> Answer {
         let asked = &posed.asked;
-        let question = Question {
-            sandbox_seed: self.seed,
-            integration: asked.integration,
-            operation: asked.operation.name(),
-            input: asked.input,
-        };
+        let question = self.question(asked);
         // what is asked of a thing that is there has the same answer however often it is asked
         let seen = match base {
             Base::Thing { .. } | Base::Changed { .. } | Base::Steady => 0,
@@ -384,6 +416,19 @@ pub(crate) enum Base<'a> {
 }
 
 impl Posed<'_> {
+    /// Where things of this operation are remembered.
+    fn store(&self) -> Option<String> {
+        self.asked.operation.mock().state().map(|_| self.place.store.clone())
+    }
+
+    /// What the call leaves behind, if it is a send that can be looked up.
+    fn trail(&self) -> Option<Trail> {
+        let Asked { operation, input, send_id, now, .. } = self.asked;
+        let reconcile = operation.delivery().reconcile().filter(|_| !send_id.is_empty())?;
+        let sent = Sent { input, settings: &Value::Null, send_id };
+        reconcile.trail((operation, sent), self.target.as_ref(), now)
+    }
+
     fn overlay<'s>(&'s self, schema: &'s Schema) -> Overlay<'s> {
         Overlay {
             operation: self.asked.operation,

@@ -47,3 +47,4 @@ mod vault_key;
 mod verbs;
 mod walk;
 mod world;
+mod zero_egress;

@@ -76,13 +76,25 @@ fn a_refusal_for_good_fails_the_run_with_the_providers_own_words() {
     assert!(report["error"].to_string().contains("channel_not_found"), "{}", report["error"]);
 }
 
-/// The sandbox has no connection whose scopes would allow for a look-up.
 #[test]
-fn what_was_done_without_an_answer_waits_for_a_person_and_is_not_sent_again() {
+fn what_was_done_without_an_answer_is_found_by_its_look_up_and_not_sent_again() {
     let stage = Stage::new();
     let text =
         "calls:\n  - { operation: slack.chat.postMessage, call: 1, applyThenTimeout: true }\n";
-    let played = stage.play("post", &scenario(text)).expect_code(3);
+    let report = stage.play("post", &scenario(text)).expect_code(0).json();
+    assert_eq!(report["status"], "completed", "{report:#}");
+    assert!(report["output"]["message_id"].is_string(), "what the look-up has found: {report:#}");
+}
+
+/// Telegram shows a bot nothing of what it has sent.
+#[test]
+fn where_no_look_up_can_tell_a_person_is_asked() {
+    let stage = Stage::new();
+    let tell = "document: { dsl: '1.0.3', namespace: ops, name: tell, version: '1.0.0' }\ndo:\n  - tell:\n      \
+        call: telegram.sendMessage\n      with: { chat_id: 7, text: Hello }\n";
+    stage.0.write("workflows/tell.yaml", tell);
+    let text = "calls:\n  - { operation: telegram.sendMessage, call: 1, applyThenTimeout: true }\n";
+    let played = stage.play("tell", &scenario(text)).expect_code(3);
     assert!(played.stderr.contains("outcome is unknown"), "{}", played.stderr);
     assert_eq!(played.json()["status"], "waiting");
 }

@@ -39,6 +39,11 @@ pub(crate) enum Absent {
     Drop,
 }
 
+/// Whether this is a moment before an attempt.
+pub(crate) const fn is_moment(name: &Name) -> bool {
+    matches!(name, Name::SentAtMinus(_) | Name::SentAtMinusIso(_))
+}
+
 /// Where a value comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Name {

@@ -209,6 +209,7 @@ impl Threshold {
                 (false, false) => Redirects::Follow,
             },
             timeout: plan.target.operation.timeout().min(most),
+            send_id: plan.send_id.clone(),
             response_bytes_max: ANSWER_BYTES_MAX,
         }
     }

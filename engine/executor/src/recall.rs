@@ -25,6 +25,7 @@ pub(crate) struct Recalled {
 struct Begun<'e> {
     ticket: Ticket,
     operation: &'e str,
+    send_id: &'e str,
     integration: Option<&'e BoundIntegration>,
     credential_version: u32,
     with: PayloadRef,
@@ -82,6 +83,7 @@ impl Recalled {
             occurrence: Occurrence { seen: None, now: recorded.recorded_at },
             redirects: Redirects::Never,
             timeout: operation.timeout().min(most),
+            send_id: begun.send_id.to_owned(),
             response_bytes_max: ANSWER_BYTES_MAX,
         }))
     }
@@ -113,6 +115,7 @@ fn begun(event: &Event) -> Option<Begun<'_>> {
         Event::AttemptStarted(body) if body.mode == Mode::Sandbox => Some(Begun {
             ticket: Ticket { attempt: body.attempt, number: body.try_number, is_look_up: false },
             operation: &body.operation,
+            send_id: &body.send_id,
             integration: body.integration.as_ref(),
             credential_version: body.credential_version,
             with: body.with,
@@ -121,6 +124,7 @@ fn begun(event: &Event) -> Option<Begun<'_>> {
         Event::LookupStarted(body) if body.mode == Mode::Sandbox => Some(Begun {
             ticket: Ticket { attempt: body.attempt, number: body.number, is_look_up: true },
             operation: &body.operation,
+            send_id: "",
             integration: body.integration.as_ref(),
             credential_version: body.credential_version,
             with: body.with,

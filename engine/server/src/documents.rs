@@ -129,6 +129,7 @@ async fn text_at(
         occurrence: Occurrence { seen: None, now: Timestamp::EPOCH },
         redirects: Redirects::Follow,
         timeout: TIMEOUT,
+        send_id: String::new(),
         response_bytes_max: openapi::DOCUMENT_BYTES_MAX,
     };
     let response = live.perform(call).await.map_err(|failed| failed.detail)?;

@@ -88,6 +88,7 @@ async fn fetched(
         occurrence: Occurrence { seen: None, now: Timestamp::EPOCH },
         redirects: Redirects::Never,
         timeout: TIMEOUT,
+        send_id: String::new(),
         response_bytes_max: KEYS_BYTES_MAX,
     };
     let response = live.perform(call).await.map_err(|failed| failed.detail)?;

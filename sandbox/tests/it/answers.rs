@@ -56,6 +56,7 @@ pub(crate) fn call_under(operation: &str, input: &Value, send_id: &str) -> Call 
         occurrence: Occurrence { seen: None, now: "2026-01-01T00:00:00Z".parse().unwrap() },
         redirects: Redirects::Never,
         timeout: Duration::from_secs(30),
+        send_id: send_id.to_owned(),
         response_bytes_max: 1 << 20,
     }
 }

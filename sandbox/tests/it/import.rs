@@ -82,6 +82,7 @@ fn answer(
         occurrence: Occurrence { seen: None, now },
         redirects: Redirects::Never,
         timeout: Duration::from_secs(30),
+        send_id: String::new(),
         response_bytes_max: 8 << 20,
     };
     let answer = Sandbox::new(0).perform(call).now_or_never().unwrap();

@@ -9,3 +9,4 @@ mod recall;
 mod schemas;
 mod scripts;
 mod state;
+mod trails;

@@ -244,6 +244,7 @@ fn measures_m4_what_is_said_to_stripe_comes_back() {
                 integration: "main",
                 input: &input,
                 key: None,
+                send_id: "",
                 seen: None,
                 now: now(),
                 timeout: Duration::from_secs(30),

@@ -20,6 +20,7 @@ fn ask(world: &mut World, name: &str, input: &Value, key: Option<&str>) -> Answe
         integration: "main",
         input,
         key,
+        send_id: "",
         seen: None,
         now: now(),
         timeout: Duration::from_secs(30),

@@ -168,6 +168,7 @@ fn call(url: &str, connection: Connection) -> Call {
         occurrence: Occurrence { seen: None, now: Timestamp::EPOCH },
         redirects,
         timeout: Duration::from_secs(30),
+        send_id: String::new(),
         response_bytes_max: 1 << 20,
     }
 }

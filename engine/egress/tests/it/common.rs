@@ -161,6 +161,7 @@ pub(crate) fn call(request: PreparedRequest, redirects: Redirects) -> Call {
         occurrence: Occurrence { seen: None, now: Timestamp::EPOCH },
         redirects,
         timeout: Duration::from_secs(5),
+        send_id: String::new(),
         response_bytes_max: 1 << 20,
     }
 }

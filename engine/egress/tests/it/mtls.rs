@@ -115,6 +115,7 @@ fn call(settings: &Value, redirects: Redirects) -> Call {
         occurrence: Occurrence { seen: None, now: Timestamp::EPOCH },
         redirects,
         timeout: Duration::from_secs(10),
+        send_id: String::new(),
         response_bytes_max: 1 << 16,
     }
 }

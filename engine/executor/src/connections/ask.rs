@@ -109,6 +109,7 @@ impl Connections {
             input: Arc::new(input),
             occurrence: Occurrence { seen: None, now },
             redirects: Redirects::Never,
+            send_id: String::new(),
             response_bytes_max: ANSWER_BYTES_MAX,
         };
         let answer = live.perform(call).await;

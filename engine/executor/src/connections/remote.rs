@@ -155,6 +155,7 @@ impl Remote<'_> {
             input: Arc::new(input.clone()),
             occurrence: Occurrence { seen: None, now },
             redirects: Redirects::Never,
+            send_id: String::new(),
             response_bytes_max: ANSWER_BYTES_MAX,
         };
         let answer = live.perform(call).await;

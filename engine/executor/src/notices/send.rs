@@ -256,6 +256,7 @@ impl Herald {
             occurrence: Occurrence { seen: None, now: self.env.now() },
             redirects: Redirects::Never,
             timeout: made.operation.timeout().min(most),
+            send_id: String::new(),
             response_bytes_max: ANSWER_BYTES_MAX,
         }
     }

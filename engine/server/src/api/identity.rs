@@ -51,6 +51,7 @@ pub(super) async fn ask(app: &App, asked: Asked<'_>) -> Result<Option<Account>, 
         input: Arc::new(input),
         occurrence: Occurrence { seen: None, now },
         redirects: Redirects::Never,
+        send_id: String::new(),
         response_bytes_max: ANSWER_BYTES_MAX,
     };
     let answer = live.perform(call).await;

@@ -189,6 +189,7 @@ impl Stage {
             occurrence: Occurrence { seen: None, now: self.handle.now() },
             redirects: Redirects::Never,
             timeout: Duration::from_secs(1),
+            send_id: String::new(),
             response_bytes_max: 1 << 20,
         };
         let answer = placet_sandbox::Sandbox::new(1).perform(call).await;

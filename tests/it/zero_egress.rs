@@ -1,0 +1,210 @@
+//! The sandbox runs whatever there is with nothing set up, and nothing leaves: every operation of every provider, the
+//! examples and the project of `placet init`, with no network but a loopback that is down, and every connect counted.
+//!
+//! covers: S21, T24
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use placet_adapters::Adapters;
+use placet_model::{Digest, Timestamp};
+use placet_sandbox::generate::generate;
+use placet_test_support::dirs::{Project, fixture};
+use placet_test_support::process::{Finished, Placet};
+use serde_json::{Map, Value, json};
+
+use crate::sandbox::strace_or_skip;
+use crate::world::PLACET;
+
+/// Examples that run as they stand, what they are given, and how they end.
+const EXAMPLES: [(&str, &str, &str); 18] = [
+    ("data-flow", r#"{"name": "Ana"}"#, "completed"),
+    ("emit", "{}", "completed"),
+    ("for", "{}", "completed"),
+    ("fork", "{}", "completed"),
+    ("http", r#"{"key": "k", "name": "n", "url": "https://api.example.com/items/1"}"#, "completed"),
+    // nobody sends the events that it waits for, and two days pass
+    ("listen", "{}", "faulted"),
+    ("polling", "{}", "completed"),
+    ("raise", r#"{"amount": 1}"#, "completed"),
+    ("retry", "{}", "completed"),
+    ("schedule", "{}", "completed"),
+    ("secrets", "{}", "completed"),
+    ("slack-notify", r#"{"channel": "C0SALES", "text": "Hello"}"#, "completed"),
+    ("switch", "{}", "completed"),
+    ("timeout", "{}", "completed"),
+    ("timeouts", r#"{"limit": "PT5S", "total": "PT1H"}"#, "completed"),
+    ("try-catch", "{}", "completed"),
+    ("wait", r#"{"delay": "PT1S"}"#, "completed"),
+    ("yaml-core", "{}", "completed"),
+];
+/// Examples that need what a project has to bring.
+const NEED_MORE: [(&str, &str); 9] = [
+    ("approval", "it names a connection of its own"),
+    ("three-reads", "it names a connection of its own"),
+    ("authentication", "its token server must be listed in read_hosts"),
+    ("functions", "it needs the files of its catalog"),
+    ("openapi", "it needs the description of its API"),
+    ("resources", "it needs a document that live mode fetches"),
+    ("json-document", "it is a document that others use"),
+    ("outputs", "the API that it reads is described by no manifest"),
+    ("run", "it needs the workflows that it runs"),
+];
+
+/// How a command is kept from the network, and watched.
+struct Cage {
+    /// Words before the command; none where the kernel allows no network namespace.
+    shut: Vec<&'static str>,
+    strace: Option<PathBuf>,
+}
+
+impl Cage {
+    fn new(test: &str) -> Self {
+        let allowed = |words: &[&str]| {
+            let tried =
+                Command::new("unshare").args(words).arg("true").stderr(Stdio::null()).status();
+            tried.is_ok_and(|status| status.success())
+        };
+        let shut = match (allowed(&["-rn"]), allowed(&["-n"])) {
+            (true, _) => vec!["unshare", "-rn"],
+            (false, true) => vec!["unshare", "-n"],
+            (false, false) => {
+                eprintln!("skipped: the namespace of {test} (the kernel refuses one)");
+                vec![]
+            }
+        };
+        Self { shut, strace: strace_or_skip(test) }
+    }
+
+    /// Runs placet without a network; the connects that it tried to anything but files.
+    fn run(&self, project: &Project, args: &[&str]) -> (Finished, Vec<String>) {
+        let log = project.dir().join("connects.log");
+        let strace = self.strace.as_ref().map(|strace| strace.display().to_string());
+        let mut words: Vec<&str> = self.shut.clone();
+        if let Some(strace) = &strace {
+            words.extend([
+                strace.as_str(),
+                "-f",
+                "-qq",
+                "-e",
+                "trace=connect",
+                "-o",
+                "connects.log",
+            ]);
+        }
+        words.push(PLACET);
+        words.extend(args);
+        let finished = Placet::new(words[0], project).args(words[1..].iter().copied()).run();
+        let lines = std::fs::read_to_string(log).unwrap_or_default();
+        let out = lines.lines().filter(|line| line.contains("AF_INET")).map(str::to_owned);
+        (finished, out.collect())
+    }
+
+    fn dry_run(&self, project: &Project, (file, input): (&Path, &str)) -> Value {
+        let file = file.display().to_string();
+        let args = ["run", &file, "--input", input, "--approve", "auto", "--json"];
+        let (finished, connects) = self.run(project, &args);
+        assert_eq!(connects, Vec::<String>::new(), "{file}");
+        let report: Value = serde_json::from_str(finished.stdout.trim()).unwrap_or_else(|error| {
+            panic!("{file}: {error}\n{}\n{}", finished.stdout, finished.stderr)
+        });
+        report
+    }
+}
+
+/// An input of each operation: that of a golden request, else one that its schema allows.
+fn inputs(adapters: &Adapters) -> Vec<(String, Value)> {
+    let mut golden = Map::new();
+    for provider in std::fs::read_dir(fixture("providers")).expect("fixtures") {
+        for file in std::fs::read_dir(provider.expect("a folder").path()).expect("a folder") {
+            let text = std::fs::read_to_string(file.expect("a file").path()).expect("text");
+            let case: Value = serde_json::from_str(&text).expect("JSON");
+            if let (Some(name), Some(input)) = (case["operation"].as_str(), case.get("input")) {
+                golden.entry(name.to_owned()).or_insert_with(|| input.clone());
+            }
+        }
+    }
+    let now: Timestamp = "2026-01-01T00:00:00Z".parse().expect("a moment");
+    let operations = adapters.manifests().values().flat_map(|manifest| manifest.operations());
+    let operations = operations.filter(|(_, operation)| !operation.is_http_call());
+    let of_one = operations.map(|(_, operation)| {
+        let made = || {
+            let schema = operation.input_schema().expect("each operation has one");
+            generate(schema, &Digest::of(b"an input"), now).expect("its schema can be met")
+        };
+        let name = operation.name();
+        (name.to_owned(), golden.get(name).cloned().unwrap_or_else(made))
+    });
+    of_one.collect()
+}
+
+#[test]
+fn every_operation_of_every_provider_runs_with_nothing_set_up_and_nothing_leaves() {
+    let cage =
+        Cage::new("every_operation_of_every_provider_runs_with_nothing_set_up_and_nothing_leaves");
+    let inputs = inputs(&Adapters::shipped());
+    let steps = inputs.iter().enumerate().map(|(place, (name, input))| {
+        let call = json!({"call": name, "with": input});
+        let failed = json!({"do": [{format!("f{place}"): {"set": {"failed": name}}}]});
+        json!({format!("s{place}"): {"try": [{format!("c{place}"): call}], "catch": failed}})
+    });
+    let document = json!({"dsl": "1.0.3", "namespace": "ops", "name": "all", "version": "1.0.0"});
+    let workflow = json!({"document": document, "do": steps.collect::<Vec<_>>()});
+    let project = Project::new().with("all.yaml", &workflow.to_string());
+    let report = cage.dry_run(&project, (&project.dir().join("all.yaml"), "{}"));
+    assert_eq!(report["status"], "completed", "{}", report["error"]);
+    let trace = report["trace"].as_array().expect("a trace");
+    let called = |entry: &&Value| entry["name"].as_str().is_some_and(|name| name.starts_with('c'));
+    let failed = trace.iter().filter(called).filter(|entry| entry["status"] != "completed");
+    let failed: Vec<&str> = failed
+        .filter_map(|entry| {
+            inputs[entry["name"].as_str()?[1..].parse::<usize>().ok()?].0.as_str().into()
+        })
+        .collect();
+    assert_eq!(failed, Vec::<&str>::new());
+    let completed = trace.iter().filter(called).count();
+    assert_eq!(completed, inputs.len(), "each one was called");
+    println!("{completed} operations ran with nothing set up, 0 connects");
+}
+
+#[test]
+fn every_example_runs_with_nothing_set_up_and_nothing_leaves() {
+    let test = "every_example_runs_with_nothing_set_up_and_nothing_leaves";
+    let cage = Cage::new(test);
+    let folder = fixture("workflows/ok");
+    for (name, input, ends) in EXAMPLES {
+        let report = cage.dry_run(&Project::new(), (&folder.join(format!("{name}.yaml")), input));
+        assert_eq!(report["status"], ends, "{name}: {}", report["error"]);
+    }
+    let known = |name: &str| {
+        EXAMPLES.iter().any(|(example, ..)| *example == name)
+            || NEED_MORE.iter().any(|(example, _)| *example == name)
+    };
+    for file in std::fs::read_dir(&folder).expect("examples") {
+        let file = file.expect("a file").path();
+        let name = file.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
+        let name = name.trim_end_matches(".plan");
+        assert!(known(name), "{name} is an example that nobody runs");
+    }
+    // what `placet init` writes, as its last lines say
+    let project = Project::new();
+    let said = Placet::new(PLACET, &project).args(["init", "mine"]).run().expect_code(0);
+    assert!(said.stderr.contains("placet run mine/workflows/slack-notify.yaml"), "{}", said.stderr);
+    let notify = project.dir().join("mine/workflows/slack-notify.yaml");
+    let report = cage.dry_run(&project, (&notify, r#"{"channel": "C0SALES", "text": "Hello"}"#));
+    assert_eq!(report["status"], "completed", "{}", report["error"]);
+    let (tested, connects) = cage.run(&project, &["test", "mine"]);
+    assert_eq!(connects, Vec::<String>::new(), "its tests");
+    assert!(tested.expect_code(0).stdout.contains("5 passed"), "all of its tests");
+    println!("{} examples, the project of init and its tests: 0 connects", EXAMPLES.len());
+}
+
+/// The same watch sees a command that connects: its silence elsewhere means something.
+#[test]
+fn the_watch_sees_a_command_that_connects() {
+    let cage = Cage::new("the_watch_sees_a_command_that_connects");
+    let ask = ["inbox", "list", "--server", "http://127.0.0.1:9"];
+    let (refused, connects) = cage.run(&Project::new(), &ask);
+    drop(refused.expect_code(1));
+    assert!(cage.strace.is_none() || !connects.is_empty(), "{connects:?}");
+}
