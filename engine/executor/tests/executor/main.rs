@@ -34,6 +34,7 @@ mod notices;
 mod policy;
 mod preview;
 mod reads;
+mod refetch;
 mod report;
 mod schedules;
 mod select;
