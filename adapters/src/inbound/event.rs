@@ -1,6 +1,7 @@
 //! From a verified body to an event: its key, what makes it unique, what it answers, and the few
 //! fields that may stand in the log.
 
+use super::refetch::Refetch;
 use super::text_at;
 use crate::classify::{Sent, named};
 use crate::pointer::Pointer;
@@ -25,7 +26,7 @@ pub(crate) struct EventSpec {
     pub(crate) correlate: Correlate,
     pub(crate) store: Store,
     pub(crate) data: BTreeMap<String, Source>,
-    pub(crate) refetch: Option<String>,
+    pub(crate) refetch: Option<Refetch>,
     pub(crate) evidence: Option<EvidenceSpec>,
 }
 
@@ -109,14 +110,14 @@ pub struct Event {
     pub data: Value,
     /// What may stand in the log, in its place.
     pub stored: Value,
-    /// The read that fetches the object: the order of arrival says nothing here.
+    /// The read that fetches the object, where the message names it and says no more.
     pub refetch: Option<String>,
     /// What it tells of one of our sends, where it bears its mark.
     pub told: Option<Told>,
 }
 
 impl Source {
-    fn value(&self, observed: &Observed<'_>) -> Option<Value> {
+    pub(super) fn value(&self, observed: &Observed<'_>) -> Option<Value> {
         match self {
             Self::Header(name) => {
                 let text = observed.answer.as_ref().ok()?.header(name)?;
@@ -180,7 +181,7 @@ impl EventSpec {
             correlate,
             data: Value::Object(data),
             stored: reduce::stored(&self.store, observed),
-            refetch: self.refetch.clone(),
+            refetch: self.refetch.as_ref().map(|refetch| refetch.operation().to_owned()),
             told: self.told(observed),
         })
     }

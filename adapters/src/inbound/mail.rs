@@ -6,10 +6,14 @@ use serde_json::Value;
 /// Bytes of a mail in which its headers are looked for.
 const HEADERS_MAX: usize = 256 << 10;
 
-/// The first header with this name, of a mail as text or of a list of `{Name, Value}`.
+/// The first header with this name, of a mail as text, of a list of `{Name, Value}`, or of a map.
 pub(super) fn named(mail: &Value, name: &str) -> Option<String> {
     if let Some(text) = mail.as_str() {
         return header(text, name);
+    }
+    if let Some(headers) = mail.as_object() {
+        let mine = headers.iter().find(|(other, _)| other.eq_ignore_ascii_case(name));
+        return mine?.1.as_str().filter(|value| !value.is_empty()).map(str::to_owned);
     }
     let mine = mail
         .as_array()?

@@ -8,7 +8,7 @@ use super::document_inbound::{
     AckDoc, AfterDoc, EventDoc, HandshakeDoc, InboundDoc, IntegrityDoc, PlacesDoc,
 };
 use super::problem::Problems;
-use super::{Operation, check_verify};
+use super::{Operation, check_refetch, check_verify};
 use crate::inbound::{
     Acks, Correlate, ECHO, EventSpec, EvidenceSpec, Handshake, Inbound, Integrity, OwnTest,
     OwnValue, Source,
@@ -45,10 +45,7 @@ pub(super) fn inbound(
         if !keys.insert(event.value.key.as_str()) {
             problems.at(event, format!("the event {} stands here twice", event.value.key));
         }
-        let refetch = event.value.refetch.as_ref().map(|op| format!("{provider}.{op}"));
-        if refetch.as_ref().is_some_and(|name| !operations.contains_key(name)) {
-            problems.at(event, "refetch names no operation of this manifest");
-        }
+        check_refetch::fits(event, (provider, operations), problems);
         events.extend(self::event(event, provider, problems));
     }
     let lifecycle = lifecycle(shape, provider, operations, problems);
@@ -170,7 +167,10 @@ fn event(
         correlate,
         store,
         data,
-        refetch: shape.refetch.clone(),
+        refetch: match &shape.refetch {
+            Some(said) => Some(check_refetch::refetch(said, problems)?),
+            None => None,
+        },
         evidence: evidence(document, problems),
     })
 }
@@ -244,6 +244,23 @@ fn places<T>(
 /// `/ptr`, `/a|/b`, `header:Name`, `mail:Name:/ptr` for a header of a mail that stands there, or
 /// `plus:/ptr` for the mark behind the plus of an address.
 fn source<T>(text: &str, place: &Spanned<T>, problems: &mut Problems) -> Option<Source> {
+    if let Some(header) = text.strip_prefix("header:") {
+        return Some(Source::Header(header.to_owned()));
+    }
+    let mut places = |text: &str| -> Option<Vec<Pointer>> {
+        text.split('|').map(|one| pointer(one.trim(), place, problems)).collect()
+    };
+    if let Some(at) = text.strip_prefix("plus:") {
+        return Some(Source::Tag(places(at)?));
+    }
+    match text.strip_prefix("mail:").and_then(|rest| rest.split_once(':')) {
+        Some((name, at)) => Some(Source::Mail(name.to_owned(), places(at)?)),
+        None => Some(Source::Body(places(text)?)),
+    }
+}
+
+/// `/ptr`, `/a|/b`, `header:Name`, or `mail:Name:/ptr` for a header of a mail that stands there.
+pub(super) fn source<T>(text: &str, place: &Spanned<T>, problems: &mut Problems) -> Option<Source> {
     if let Some(header) = text.strip_prefix("header:") {
         return Some(Source::Header(header.to_owned()));
     }

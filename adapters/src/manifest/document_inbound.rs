@@ -221,9 +221,22 @@ pub(super) struct EventDoc {
     pub(super) store: Vec<Spanned<String>>,
     #[serde(default)]
     pub(super) data: BTreeMap<String, String>,
-    pub(super) refetch: Option<String>,
+    /// The message only names the object: how it is read.
+    pub(super) refetch: Option<Spanned<RefetchDoc>>,
     /// Where it shows which of our sends it is about.
     pub(super) evidence: Option<EvidenceDoc>,
+}
+
+/// The read behind an event, and what of its answer counts.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RefetchDoc {
+    pub(super) op: String,
+    pub(super) with: Map<String, Value>,
+    #[serde(default)]
+    pub(super) correlate: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(super) data: BTreeMap<String, String>,
 }
 
 /// An event that bears the mark of what we have sent: it has arrived.

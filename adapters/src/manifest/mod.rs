@@ -13,6 +13,7 @@ mod check_notify;
 mod check_oauth;
 mod check_operation;
 mod check_read;
+mod check_refetch;
 mod check_request;
 mod check_state;
 mod check_sync;

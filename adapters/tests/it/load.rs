@@ -422,9 +422,17 @@ fn what_comes_in_is_declared_whole_or_refused() {
     inbound_refused("deadline_ms: 3000", "deadline_ms: 0", "a deadline");
     inbound_refused(
         "store: [/id]",
-        "refetch: notes.none, store: [/id]",
+        "refetch: {op: notes.none, with: {}}, store: [/id]",
         "refetch names no operation",
     );
+    for (refetch, words) in [
+        ("{op: notes.create, with: {}}", "does not read"),
+        ("{op: notes.get, with: {id: \"{input./none}\"}}", "asked with the event's data"),
+        ("{op: notes.get, with: {id: \"{input./id}\"}}", "said in refetch.correlate"),
+    ] {
+        let by = format!("refetch: {refetch}, store: [/id]");
+        inbound_refused("store: [/id]", &by, words);
+    }
 }
 
 #[test]

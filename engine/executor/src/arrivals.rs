@@ -67,7 +67,13 @@ impl Handle {
         if self.world().stopping {
             return Err(Error::Stopping);
         }
-        land(&self.env, &self.inputs, arrival).await
+        if arrival.event.refetch.is_none() || !self.connections.reads_objects() {
+            return land(&self.env, &self.inputs, arrival).await;
+        }
+        // the provider hears that it has arrived; what it is about is read then
+        let landed = land_as(&self.env, &self.inputs, (arrival, Told::Heard)).await;
+        self.connections.has_heard();
+        landed
     }
 
     /// Counts an arrival that was not taken; the sum is recorded later.
@@ -108,24 +114,47 @@ impl Handle {
     }
 }
 
+/// How an arrival is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// As the provider has posted it.
+    Whole,
+    /// It only names an object, which is read next: nobody is told before.
+    Heard,
+    /// The object of a notice was read.
+    Read { notice: EventId },
+}
+
 /// Records an arrival; the same one again is a duplicate.
 pub(crate) async fn land(
     env: &Arc<Env>,
     inputs: &Inputs,
     arrival: Arrival,
 ) -> Result<Landed, Error> {
+    land_as(env, inputs, (arrival, Told::Whole)).await
+}
+
+/// As [`land`], told in this way.
+pub(crate) async fn land_as(
+    env: &Arc<Env>,
+    inputs: &Inputs,
+    (mut arrival, told): (Arrival, Told),
+) -> Result<Landed, Error> {
+    if told == Told::Heard {
+        arrival.event.key.push_str(inbound::NOTICE);
+    }
     let (reply, answer) = oneshot::channel();
     let (env, inputs) = (Arc::clone(env), inputs.clone());
     // keys and seals are made away from the runtime's own threads
-    let handed = tokio::task::spawn_blocking(move || hand_over(&env, &inputs, &arrival, reply));
+    let handed =
+        tokio::task::spawn_blocking(move || hand_over((&env, &inputs), (&arrival, told), reply));
     handed.await.map_err(|_panicked| Error::Stopping)??;
     answer.await.map_err(|_ended| Error::Stopping)?
 }
 
 fn hand_over(
-    env: &Env,
-    inputs: &Inputs,
-    arrival: &Arrival,
+    (env, inputs): (&Env, &Inputs),
+    arrival: (&Arrival, Told),
     reply: oneshot::Sender<Result<Landed, Error>>,
 ) -> Result<(), Error> {
     let append = append_of(env, arrival)?;
@@ -138,7 +167,7 @@ fn hand_over(
     Ok(())
 }
 
-fn append_of(env: &Env, arrival: &Arrival) -> Result<Append, Error> {
+fn append_of(env: &Env, (arrival, how): (&Arrival, Told)) -> Result<Append, Error> {
     let Arrival { integration, credential_version, event } = arrival;
     let identity = env.log.pseudonym(&format!("inbound {integration} {}", event.dedupe));
     let envelope = envelope(*integration, event, env.now())?;
@@ -164,6 +193,9 @@ fn append_of(env: &Env, arrival: &Arrival) -> Result<Append, Error> {
     subject::find(&content, &mut subjects);
     let about = subjects.iter().take(SUBJECTS_MAX).map(|who| env.log.pseudonym(who)).collect();
     let mut new = NewEvent::new(event_id(&identity), Actor::Engine, received).with_payload(content);
+    if let Told::Read { notice } = how {
+        new.causation = Some(notice);
+    }
     if let Some(told) = &event.told {
         let told = json!({ "final": told.is_final, "result": told.result });
         new = new.with_payload(told.to_string().into_bytes());

@@ -19,6 +19,7 @@ mod health;
 mod hears;
 mod hooks;
 mod mode;
+mod refetch;
 mod remote;
 mod rotate;
 mod scope;
@@ -37,12 +38,15 @@ pub use test::{Tested, UNATTENDED};
 pub use uses::Uses;
 
 pub(crate) use health::Keeper;
+pub(crate) use refetch::notices;
 
 use placet_adapters::Transport;
-use placet_model::Timestamp;
+use placet_model::{EventId, Timestamp};
 use placet_vault::Vault;
-use std::sync::{Arc, OnceLock};
-use tokio::sync::Mutex;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError};
+use tokio::sync::{Mutex, Notify};
 
 /// What asking takes besides the project. Without a live way out nobody is asked.
 #[derive(Debug, Default)]
@@ -53,6 +57,14 @@ pub(crate) struct Connections {
     turn: Mutex<()>,
     /// A mailbox is read by one at a time.
     reading: Mutex<()>,
+    /// Objects are read by one at a time: nobody reads what another is reading.
+    fetching: Mutex<()>,
+    /// Objects that are not to be read before this.
+    unread: std::sync::Mutex<BTreeMap<EventId, Timestamp>>,
+    /// Something was heard of whose object is to be read.
+    heard: Notify,
+    /// Whether somebody reads such objects.
+    reads: AtomicBool,
     /// When this process began to look after connections.
     started_at: OnceLock<Timestamp>,
 }
@@ -69,6 +81,32 @@ impl Connections {
 
     fn started_at(&self, now: Timestamp) -> Timestamp {
         *self.started_at.get_or_init(|| now)
+    }
+
+    /// Whether what is heard of is read by somebody.
+    pub(crate) fn reads_objects(&self) -> bool {
+        self.live.is_some() && self.reads.load(Ordering::Relaxed)
+    }
+
+    /// Something was heard of.
+    pub(crate) fn has_heard(&self) {
+        self.heard.notify_one();
+    }
+
+    fn not_before(&self, id: EventId) -> Option<Timestamp> {
+        self.unread().get(&id).copied()
+    }
+
+    fn fetch_at(&self, id: EventId, at: Timestamp) {
+        self.unread().insert(id, at);
+    }
+
+    fn fetched(&self, id: EventId) {
+        self.unread().remove(&id);
+    }
+
+    fn unread(&self) -> std::sync::MutexGuard<'_, BTreeMap<EventId, Timestamp>> {
+        self.unread.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn vault(&self) -> Option<Arc<Vault>> {

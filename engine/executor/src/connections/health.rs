@@ -20,6 +20,7 @@ use placet_model::integration::{Integration, IntegrationStatus};
 use placet_model::project::Health;
 use placet_model::{Actor, Digest, Event, IntegrationId, Revision, StreamId, Timestamp};
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::{Mutex, watch};
@@ -70,6 +71,7 @@ impl Engine {
             connections: Arc::clone(&handle.connections),
             due: Mutex::default(),
         });
+        watcher.connections.reads.store(true, Ordering::Relaxed);
         let (stop, stopped) = watch::channel(false);
         let task = tokio::spawn(Arc::clone(&watcher).run(stopped));
         self.keep_watching(Keeper { stop, task, watcher });
@@ -104,17 +106,20 @@ impl Watcher {
             tokio::select! {
                 biased;
                 _ = stopped.changed() => return,
+                () = self.connections.heard.notified() => {}
                 () = tokio::time::sleep(Duration::from_millis(wait)) => {}
             }
         }
     }
 
-    /// What stands at providers is settled and kept up; then whoever is due is asked.
+    /// What was heard of is read; what stands at providers is settled and kept up; then whoever is due
+    /// is asked.
     async fn look(&self) -> Result<Option<Timestamp>, Error> {
         let desk = self.desk();
+        let unread = desk.refetch().await?;
         desk.settle(&self.connections).await?;
         desk.renew(&self.connections).await?;
-        self.check_due().await
+        Ok(self.check_due().await?.into_iter().chain(unread).min())
     }
 
     fn desk(&self) -> Desk {

@@ -13,7 +13,7 @@ use super::{Error, Outcome, Turn, or_fault};
 use crate::events;
 use crate::values::Content;
 use filter::{Filters, interest};
-use placet_adapters::inbound::ECHO;
+use placet_adapters::inbound::{ECHO, NOTICE};
 use placet_core::run::{BranchKey, Frame, FrameKind, Wait};
 use placet_model::event::wait::{EventHandled, EventMatched, Taken, WaitStarted};
 use placet_model::plan::{Listen, Task, TaskKind, Until};
@@ -114,8 +114,8 @@ impl Turn<'_> {
 
     fn may_take(&self, arrival: &ArrivalRow) -> bool {
         let mine = arrival.to.is_none_or(|to| to == self.out.run.id);
-        // what only tells of our own sends is nobody's
-        let mine = mine && !arrival.kind.ends_with(ECHO);
+        // what only tells of our own sends is nobody's, and what was only heard of is told once it was read
+        let mine = mine && ![ECHO, NOTICE].iter().any(|end| arrival.kind.ends_with(end));
         mine && !self.out.run.taken.contains(&arrival.position)
     }
 

@@ -8,12 +8,13 @@ use super::{Ended, Writer};
 use crate::env::Error;
 use crate::input::Change;
 use crate::turn::Job;
+use placet_adapters::inbound::NOTICE;
 use placet_core::effect::{Effect, react};
 use placet_log::{Append, AppendResult, Expected, NewEvent, Novelty};
 use placet_model::event::wait::EventsDelivered;
-use placet_model::{Actor, Event, Position, RecordedEvent, RunId, StreamId, Timestamp};
+use placet_model::{Actor, Event, EventId, Position, RecordedEvent, RunId, StreamId, Timestamp};
 use placet_projections::{OrderRow, OrderStage, OrderedBy, Views};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use tokio::sync::oneshot;
 
 /// Deliveries after which it is recorded how far they have come.
@@ -24,6 +25,8 @@ const RECORDED_EVERY: u32 = 64;
 pub(super) struct Deliveries {
     /// The last event of which everybody was told, or is being told.
     up_to: Option<Position>,
+    /// What was heard of and is not read yet: telling is not over before it.
+    unread: BTreeMap<EventId, Position>,
     /// How many since it was last recorded.
     count: u32,
     /// Whether any run was ever ordered: most projects have none, and pay nothing for it.
@@ -31,6 +34,23 @@ pub(super) struct Deliveries {
 }
 
 impl Deliveries {
+    /// Something was heard of whose object is read next, or was read.
+    fn heard(&mut self, event: &RecordedEvent) {
+        let Event::InboundReceived(body) = &event.event else { return };
+        if body.kind.ends_with(NOTICE) {
+            self.unread.insert(event.event_id, event.position);
+        } else if let Some(notice) = event.causation {
+            self.unread.remove(&notice);
+        }
+    }
+
+    /// Up to where telling is over.
+    fn over(&self) -> Option<Position> {
+        let first = self.unread.values().min();
+        let before = first.map(|first| Position::new(first.get().saturating_sub(1)));
+        self.up_to.map(|up_to| before.map_or(up_to, |before| before.min(up_to)))
+    }
+
     pub(super) fn note(&mut self, position: Position) {
         self.up_to = self.up_to.max(Some(position));
         self.count += 1;
@@ -41,6 +61,7 @@ impl Writer {
     /// Tells every run that waits for events of this kind.
     pub(super) fn deliver(&mut self, event: &RecordedEvent) {
         self.state.deliveries.note(event.position);
+        self.state.deliveries.heard(event);
         match self.listeners(event) {
             Ok(runs) => {
                 for run in runs {
@@ -134,7 +155,7 @@ impl Writer {
         if !due || self.state.stopping.is_some() || self.state.unreadable || !self.is_idle() {
             return;
         }
-        let Some(up_to) = self.state.deliveries.up_to else { return };
+        let Some(up_to) = self.state.deliveries.over() else { return };
         self.state.deliveries.count = 0;
         let id = self.env.mint.event(self.env.now());
         let new = NewEvent::new(id, Actor::Engine, EventsDelivered { up_to });
@@ -146,7 +167,7 @@ impl Writer {
     /// After a restart: what came and was not told to everybody is told again, waits that began
     /// meanwhile look for what came before, and runs that were ordered begin, end or are cancelled.
     pub(super) fn recover_deliveries(&mut self) -> Result<(), Error> {
-        let (untold, waits, orders, any) = {
+        let (untold, waits, orders, any, delivered) = {
             let view = self.env.view()?;
             let views = Views::new(&view)?;
             let delivered = views.delivered()?;
@@ -157,9 +178,12 @@ impl Writer {
                 untold.push((arrival.position, runs));
             }
             let waits = views.listening_since(delivered)?;
-            (untold, waits, views.pending_orders()?, views.has_orders()?)
+            (untold, waits, views.pending_orders()?, views.has_orders()?, delivered)
         };
         self.state.deliveries.orders = any;
+        let unread = crate::connections::notices(&self.env, delivered)?;
+        let unread = unread.into_iter().map(|notice| (notice.id, notice.position));
+        self.state.deliveries.unread = unread.collect();
         for run in waits {
             self.accept(run, Job::Hear, None);
         }

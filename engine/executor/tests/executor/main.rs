@@ -35,6 +35,7 @@ mod notices;
 mod policy;
 mod preview;
 mod reads;
+mod refetch;
 mod report;
 mod schedules;
 mod select;
