@@ -686,7 +686,11 @@ impl Handle {
         }
     }
 
-    pub(crate) fn plan(&self, digest: Digest) -> Result<Arc<placet_model::plan::Plan>, Error> {
+    /// The plan with this digest.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn plan(&self, digest: Digest) -> Result<Arc<placet_model::plan::Plan>, Error> {
         Ok(self.env.plan(digest)?)
     }
 

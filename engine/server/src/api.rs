@@ -2,7 +2,7 @@
 //! here needs a caller; GET reads one snapshot, POST answers after the commit.
 
 mod actions;
-mod audit;
+pub(crate) mod audit;
 pub(crate) mod authorize;
 pub(crate) mod backup;
 mod connect;

@@ -37,6 +37,8 @@ mod govern;
 mod inbox;
 mod list;
 mod live;
+mod run;
+mod runs;
 mod shell;
 mod text;
 mod times;
@@ -59,6 +61,12 @@ pub(crate) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/inbox/{id}/part/{number}", get(card::part))
         .route("/inbox/{id}/edit", get(edit::page).post(edit::save))
         .route("/inbox/{id}/check", post(edit::check))
+        .route("/runs", get(runs::list))
+        .route("/runs/{run}", get(run::page))
+        .route("/runs/{run}/graph.svg", get(run::graph))
+        .route("/runs/{run}/cancel", post(run::cancel))
+        .route("/runs/{run}/retry", post(run::retry))
+        .route("/runs/{run}/signal", post(run::signal))
         .route("/first", get(first::page).post(first::start))
         .route("/console/live", get(live::follow))
         .route("/console/state", get(govern::state))

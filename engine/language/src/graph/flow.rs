@@ -1,5 +1,6 @@
 //! What a plan says about order: items, what is inside of them, and what follows what.
 
+use placet_model::TaskPath;
 use placet_model::manifest::{Catalogue, Effect, HTTP_OPERATION};
 use placet_model::plan::{
     AttributeMatch, Call, Catch, Consume, Directive, DurationSpec, EventFilter, Plan, RetryPolicy,
@@ -27,6 +28,7 @@ pub(super) struct List {
 #[derive(Debug)]
 pub(super) struct Item {
     pub(super) form: Form,
+    pub(super) path: TaskPath,
     /// The name first.
     pub(super) lines: Vec<String>,
     pub(super) sections: Vec<Section>,
@@ -114,7 +116,7 @@ impl Reading<'_> {
         lines.extend(task.condition.as_ref().map(|condition| format!("if {}", condition.0)));
         lines.extend(limit(task));
         let lines = lines.iter().map(|line| shown(line, LINE_MAX)).collect();
-        Item { form, lines, sections: self.sections(&task.kind) }
+        Item { form, path: task.path.clone(), lines, sections: self.sections(&task.kind) }
     }
 
     fn sections(&self, kind: &TaskKind) -> Vec<Section> {

@@ -5,7 +5,9 @@
 
 use super::flow::{Edge, Form, Item, List, Section, To};
 use super::shape::{Drawing, Point, Rect, Shape, Text, Tone, width};
-use super::shown;
+use super::{Mark, shown};
+use placet_model::TaskPath;
+use std::collections::BTreeMap;
 
 /// Inside of frames.
 const PAD: i32 = 12;
@@ -56,11 +58,11 @@ struct SizedList {
 }
 
 /// The drawing of a whole flow under its title.
-pub(super) fn of(list: &List, title: &str) -> Drawing {
+pub(super) fn of(list: &List, title: &str, marks: &BTreeMap<TaskPath, Mark>) -> Drawing {
     const MARGIN: i32 = 24;
     let title = shown(title, TITLE_MAX);
     let sized = size_of(list, Some(Ending::Dot));
-    let mut canvas = Canvas { shapes: Vec::new() };
+    let mut canvas = Canvas { shapes: Vec::new(), marks };
     canvas.text((MARGIN, MARGIN + 4), &title, Tone::Name);
     let (top, axis) = (MARGIN + 36, MARGIN + sized.column / 2);
     canvas.shapes.push(Shape::Arrow(vec![(axis, top), (axis, top + GAP - 6)]));
@@ -179,11 +181,13 @@ fn gap_before(section: &Section) -> i32 {
     section.entered.as_deref().map_or(16, |label| width(label) + 30)
 }
 
-struct Canvas {
+struct Canvas<'m> {
     shapes: Vec<Shape>,
+    /// What a run has made of its tasks.
+    marks: &'m BTreeMap<TaskPath, Mark>,
 }
 
-impl Canvas {
+impl Canvas<'_> {
     fn text(&mut self, at: Point, text: &str, tone: Tone) {
         self.shapes.push(Shape::Text(Text { at, words: text.to_owned(), tone }));
     }
@@ -264,6 +268,8 @@ impl Canvas {
             Form::Choice => Shape::Choice(rect),
             Form::Group | Form::Fork => Shape::Frame(rect),
         });
+        let mark = self.marks.get(&item.path).map(|mark| Shape::Marked(rect, *mark));
+        self.shapes.extend(mark);
         let corner = if item.form == Form::Gate { CORNER } else { 0 };
         for (index, line) in item.lines.iter().enumerate() {
             let tone = match index {

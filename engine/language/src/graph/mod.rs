@@ -9,8 +9,10 @@ mod mermaid;
 mod shape;
 mod svg;
 
+use placet_model::TaskPath;
 use placet_model::manifest::Catalogue;
 use placet_model::plan::Plan;
+use std::collections::BTreeMap;
 
 /// The plan as a flowchart in Mermaid's language.
 pub fn mermaid(plan: &Plan, catalogue: &Catalogue) -> String {
@@ -19,8 +21,26 @@ pub fn mermaid(plan: &Plan, catalogue: &Catalogue) -> String {
 
 /// The plan as an SVG document.
 pub fn svg(plan: &Plan, catalogue: &Catalogue) -> String {
+    svg_of_run(plan, catalogue, &BTreeMap::new())
+}
+
+/// The plan as an SVG document, with how far a run has come.
+pub fn svg_of_run(plan: &Plan, catalogue: &Catalogue, marks: &BTreeMap<TaskPath, Mark>) -> String {
     let title = plan.workflow.to_string();
-    svg::write(&layout::of(&flow::of(plan, catalogue), &title), &title)
+    svg::write(&layout::of(&flow::of(plan, catalogue), &title, marks), &title)
+}
+
+/// What a run has made of a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    /// It is complete.
+    Done,
+    /// The run stands here.
+    Here,
+    /// It came to nothing.
+    Failed,
+    /// It was passed over, or left.
+    Passed,
 }
 
 /// Text on one line, cut to `max` characters; what cannot be seen becomes a visible mark.

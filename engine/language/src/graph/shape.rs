@@ -1,5 +1,7 @@
 //! What a drawing is made of. Whole pixels, so that every platform writes the same digits.
 
+use super::Mark;
+
 /// A point.
 pub(super) type Point = (i32, i32);
 
@@ -41,6 +43,8 @@ pub(super) enum Shape {
     Caught(Vec<Point>),
     Line(Vec<Point>),
     Text(Text),
+    /// What became of the task in this box.
+    Marked(Rect, Mark),
 }
 
 /// One line of text from its left end.

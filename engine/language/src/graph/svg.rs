@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::shape::{Drawing, Point, Rect, Shape, Text, Tone, width};
-use super::shown;
+use super::{Mark, shown};
 
 const STYLE: &str = "text{font:12px ui-monospace,Menlo,Consolas,'DejaVu Sans Mono',monospace;fill:#1f2937}\
     .name{font-weight:600}.label{fill:#4b5563}.gate{font-weight:600;fill:#92400e}\
@@ -58,6 +58,7 @@ fn element(shape: &Shape) -> String {
         Shape::Caught(points) => line(points, " class=\"caught\" marker-end=\"url(#red)\""),
         Shape::Line(points) => line(points, ""),
         Shape::Text(text) => words(text),
+        Shape::Marked(rect, mark) => marked(*rect, *mark),
     }
 }
 
@@ -104,6 +105,27 @@ fn words(text: &Text) -> String {
     format!(
         "<text x=\"{x}\" y=\"{y}\" textLength=\"{wide}\" lengthAdjust=\"spacingAndGlyphs\"{class}>{}</text>",
         escaped(&text.words)
+    )
+}
+
+/// A ring around the box and a sign at its corner: neither says it by its colour alone.
+fn marked(rect: Rect, mark: Mark) -> String {
+    const ROUND: i32 = 9;
+    let (colour, sign, words) = match mark {
+        Mark::Done => ("#166534", "\u{2713}", "done"),
+        Mark::Here => ("#1f4fa3", "\u{25b6}", "the run stands here"),
+        Mark::Failed => ("#a31515", "!", "failed"),
+        Mark::Passed => ("#55555e", "\u{2013}", "passed over"),
+    };
+    let Rect { x, y, w, h } = rect;
+    let (right, wide) = (rect.right(), if mark == Mark::Here { 4 } else { 2 });
+    format!(
+        "<g><title>{words}</title><rect x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\" rx=\"8\" \
+         style=\"fill:none;stroke:{colour};stroke-width:{wide}\"/>\
+         <circle cx=\"{right}\" cy=\"{y}\" r=\"{ROUND}\" style=\"fill:{colour}\"/>\
+         <text x=\"{}\" y=\"{}\" style=\"fill:#fff;text-anchor:middle\">{sign}</text></g>",
+        right,
+        y + 4
     )
 }
 

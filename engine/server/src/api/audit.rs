@@ -169,7 +169,7 @@ fn wanted(params: &Params) -> Result<Wanted, Problem> {
     params(("subject" = String, Path)),
     responses((status = 200, description = "Done", body = crate::openapi::shapes::Story), crate::openapi::failures::Failures)
 )]
-pub(super) async fn story(
+pub(crate) async fn story(
     State(app): State<Arc<App>>,
     caller: Caller,
     Place(subject): Place<Subject>,

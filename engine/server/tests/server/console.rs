@@ -8,5 +8,6 @@ mod forms;
 mod html;
 mod inbox;
 mod pages;
+mod runs;
 mod surf;
 mod xss;

@@ -5,7 +5,21 @@ use crate::world::{World, ask, with_workflow};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-const ROUNDS: usize = 100;
+/// Each looks at every address twice, by GET and by HEAD: a hundred looks.
+const ROUNDS: usize = 50;
+
+/// The pages, and what their forms are sent to, asked for by those who only look.
+fn of_the_console(run: &str, decision: &str, digest: &str) -> Vec<String> {
+    let mut addresses =
+        vec!["/runs".to_owned(), format!("/inbox/bulk?verdict=approve&item={decision}%20{digest}")];
+    for rest in ["", "?verdict=approve", "/raw", "/part/0", "/edit", "/check"] {
+        addresses.push(format!("/inbox/{decision}{rest}"));
+    }
+    for rest in ["", "?story=all", "/graph.svg", "/cancel", "/retry", "/signal?type=x"] {
+        addresses.push(format!("/runs/{run}{rest}"));
+    }
+    addresses
+}
 
 /// Every address to look at: the routes, with the ids that there are, and what pages link to.
 async fn addresses(world: &World, run: &str, card: &Value) -> BTreeSet<String> {
@@ -69,10 +83,7 @@ async fn addresses(world: &World, run: &str, card: &Value) -> BTreeSet<String> {
     ] {
         addresses.insert(format!("/api/v1/decisions/{decision}{rest}"));
     }
-    for rest in ["", "?verdict=approve", "/raw", "/part/0", "/edit", "/check"] {
-        addresses.insert(format!("/inbox/{decision}{rest}"));
-    }
-    addresses.insert(format!("/inbox/bulk?verdict=approve&item={decision}%20{digest}"));
+    addresses.extend(of_the_console(run, decision, digest));
     let inbox = world.get("/inbox").await.body;
     let links = inbox.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next());
     addresses.extend(links.map(|link| link.replace("&amp;", "&")));

@@ -34,10 +34,10 @@ const CORPUS: &[&str] = &[
 const OURS: &[&str] = &[
     "a", "bdi", "body", "button", "caption", "code", "dd", "del", "details", "dialog", "div", "dl",
     "dt", "em", "fieldset", "footer", "form", "g", "h1", "h2", "h3", "head", "header", "html",
-    "iframe", "input", "ins", "kbd", "label", "legend", "li", "line", "link", "main", "meta",
-    "nav", "ol", "option", "p", "path", "pre", "rect", "s", "script", "section", "select", "span",
-    "strong", "summary", "svg", "table", "tbody", "td", "text", "textarea", "th", "thead", "time",
-    "title", "tr", "u", "ul",
+    "iframe", "img", "input", "ins", "kbd", "label", "legend", "li", "line", "link", "main",
+    "meta", "nav", "ol", "option", "p", "path", "pre", "rect", "s", "script", "section", "select",
+    "span", "strong", "summary", "svg", "table", "tbody", "td", "text", "textarea", "th", "thead",
+    "time", "title", "tr", "u", "ul",
 ];
 
 fn percent(byte: u8) -> String {
@@ -61,6 +61,11 @@ fn harmless(place: &str, page: &str) {
                 value.starts_with('/') && !value.starts_with("//") || value.starts_with('#');
             assert!(!loads || stays, "{place}: {tag:?}");
         }
+        let is_picture = name == "img";
+        assert!(
+            !is_picture || attributes.get("src").is_some_and(|src| src.starts_with("/runs/")),
+            "{place}: {tag:?}"
+        );
         let scripts = name == "script";
         assert!(
             !scripts || attributes.get("src").is_some_and(|src| src.starts_with("/assets/")),
@@ -69,13 +74,13 @@ fn harmless(place: &str, page: &str) {
     }
 }
 
-/// Everything that a corpus of texts can be written into, each text once.
+/// Writes the corpus wherever others can write; gives the places that show it.
 async fn planted(world: &mut World) -> Vec<String> {
-    let mut decisions = vec![];
+    let mut places = vec![];
     for (number, text) in CORPUS.iter().enumerate() {
         let channel = format!("C0{number:03}");
         let with = json!({"channel": channel, "text": text, "blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": text}}, {"type": text.chars().take(40).collect::<String>()}]});
-        let (_run, decision) = super::card::asked(world, "slack.chat.postMessage", &with).await;
+        let (run, decision) = super::card::asked(world, "slack.chat.postMessage", &with).await;
         let card = world.get_as("approver", &format!("/api/v1/decisions/{decision}")).await.ok();
         let digest = card["digest"].clone();
         // a person's words too, and an edit with a difference
@@ -88,16 +93,18 @@ async fn planted(world: &mut World) -> Vec<String> {
             }
         };
         let voted = world.post_as("approver", &place, &vote).await.ok();
-        decisions.extend(voted["successor"].as_str().map(str::to_owned));
-        decisions.push(decision);
+        places.extend(voted["successor"].as_str().map(|next| format!("/inbox/{next}")));
+        places.push(format!("/inbox/{decision}"));
+        places.push(format!("/inbox/{decision}/edit"));
+        places.push(format!("/runs/{run}"));
     }
-    decisions
+    places
 }
 
 #[tokio::test]
 async fn s17_what_others_write_is_text_on_every_page() {
     let mut world = with_workflow().await;
-    let decisions = planted(&mut world).await;
+    let mut places = planted(&mut world).await;
     let agent = json!({"operation": "slack.chat.postMessage", "with": {"channel": "C0999", "text": CORPUS[0]}, "idempotency_key": "k1", "reason": CORPUS.join(" ")});
     let acted: Value = world.post_as("agent", "/api/v1/actions", &agent).await.ok();
     let run = acted["run"].as_str().unwrap();
@@ -106,14 +113,10 @@ async fn s17_what_others_write_is_text_on_every_page() {
     let agents = agents["items"].as_array().unwrap().iter().filter(|item| item["run"] == run);
     let mut browser = Browser::logged_in(&world).await;
     browser.act_as("approver").await;
-    let mut places =
-        vec!["/inbox".to_owned(), "/inbox?group=true".to_owned(), "/inbox?filter=all".to_owned()];
-    for decision in
-        decisions.iter().map(String::as_str).chain(agents.map(|item| item["id"].as_str().unwrap()))
-    {
-        places.push(format!("/inbox/{decision}"));
-        places.push(format!("/inbox/{decision}/edit"));
-    }
+    let lists = ["/inbox", "/inbox?group=true", "/inbox?filter=all", "/runs"];
+    places.extend(lists.map(str::to_owned));
+    places.extend(agents.map(|item| format!("/inbox/{}", item["id"].as_str().unwrap())));
+    places.push(format!("/runs/{run}"));
     let mut seen = 0;
     for place in &places {
         let page = browser.page(place).await;
@@ -124,8 +127,8 @@ async fn s17_what_others_write_is_text_on_every_page() {
     // what a query holds comes back in the page
     for text in CORPUS {
         let escaped: String = text.bytes().map(percent).collect();
-        for name in ["operation", "workflow"] {
-            let place = format!("/inbox?{name}={escaped}");
+        for list in ["/inbox?operation", "/inbox?workflow", "/runs?workflow", "/runs?version"] {
+            let place = format!("{list}={escaped}");
             let answer = browser.get(&place).await;
             assert_eq!(answer.status, 200, "{place}: {answer:?}");
             harmless(&place, &answer.body);

@@ -1,0 +1,117 @@
+//! Runs as pages: the list, one run, and what is done to it.
+
+use super::card::{asked, verdict};
+use super::html::{form, forms, links, tags, words};
+use super::surf::Browser;
+use crate::world::with_workflow;
+use serde_json::json;
+
+#[tokio::test]
+async fn runs_are_listed_searched_and_led_on() {
+    let mut world = with_workflow().await;
+    let mut runs = vec![];
+    for number in 0..3 {
+        let with = json!({"channel": format!("C02{number}"), "text": "hello"});
+        runs.push(asked(&mut world, "slack.chat.postMessage", &with).await.0);
+    }
+    world.post(&format!("/api/v1/runs/{}/cancel", runs[0]), &json!({})).await.ok();
+    let mut browser = Browser::logged_in(&world).await;
+    let count =
+        |page: &str| links(page).iter().filter(|link| link.starts_with("/runs/run_")).count();
+    for (query, found) in [
+        ("", 3),
+        ("?status=cancelled", 1),
+        ("?status=&waiting_for=decision", 2),
+        ("?workflow=ops%2Fone&mode=sandbox&requester=author", 3),
+        ("?mode=live", 0),
+        ("?limit=2", 2),
+    ] {
+        let page = browser.page(&format!("/runs{query}")).await;
+        assert_eq!(count(&page), found, "{query}: {}", words(&page));
+    }
+    let page = browser.page("/runs?limit=2&mode=sandbox").await;
+    assert!(words(&page).contains("waits for a decision"), "{}", words(&page));
+    let next = links(&page).into_iter().find(|link| link.contains("before=")).expect("a next page");
+    assert!(next.contains("limit=2") && next.contains("mode=sandbox"), "{next}");
+    assert_eq!(count(&browser.page(&next).await), 1);
+    let found = browser.get(&format!("/runs?find={}", runs[1])).await;
+    assert_eq!(
+        (found.status, found.header("location")),
+        (303, Some(format!("/runs/{}", runs[1]).as_str()))
+    );
+    assert_eq!(browser.get("/runs?find=nonsense").await.status, 400);
+    assert_eq!(browser.get("/runs/run_00000000000000000000000000").await.status, 404);
+}
+
+#[tokio::test]
+async fn a_run_shows_where_it_stands_what_would_be_sent_and_what_happened() {
+    let mut world = with_workflow().await;
+    let with = json!({"channel": "C0210", "text": "hello"});
+    let (run, decision) = asked(&mut world, "slack.chat.postMessage", &with).await;
+    let mut browser = Browser::logged_in(&world).await;
+    let place = format!("/runs/{run}");
+    let page = browser.page(&place).await;
+    let said = words(&page);
+    assert!(
+        said.contains("waiting") && said.contains("Waits for") && said.contains("a decision"),
+        "{said}"
+    );
+    assert!(links(&page).contains(&format!("/inbox/{decision}")));
+    assert!(said.contains("What happened") && said.contains("author"), "{said}");
+    let picture = tags(&page).into_iter().find(|tag| tag.name == "img").expect("a picture");
+    assert!(picture.get("alt").unwrap().contains("it is waiting"), "{picture:?}");
+    let graph = browser.get(picture.get("src").unwrap()).await;
+    assert_eq!(graph.header("content-type"), Some("image/svg+xml"));
+    assert!(
+        graph.header("content-security-policy").unwrap().starts_with("sandbox; default-src 'none'")
+    );
+    assert!(graph.body.contains("class=\"asks\""), "the gate is drawn as one");
+    assert!(graph.body.contains("<title>the run stands here</title>"), "{}", graph.body);
+    assert!(!graph.body.contains("<title>done</title>"));
+
+    browser.act_as("approver").await;
+    let card = browser.page(&format!("/inbox/{decision}")).await;
+    browser.submitted(&verdict(&card, &decision, "approve")).await;
+    let report = world.finished(&run).await;
+    let page = browser.page(&place).await;
+    let said = words(&page);
+    let digest = report["trace"][0]["would_have_sent"]["digest"].as_str().unwrap();
+    assert!(
+        said.contains("completed") && said.contains("Would have sent") && said.contains(digest),
+        "{said}"
+    );
+    let graph = browser.get(&format!("{place}/graph.svg")).await;
+    assert!(graph.body.contains("<title>done</title>"), "{}", graph.body);
+    assert!(forms(&page).iter().all(|form| !form.action.starts_with("/runs/")), "it is over");
+}
+
+#[tokio::test]
+async fn a_run_is_cancelled_started_again_and_sent_an_event_by_forms() {
+    let mut world = with_workflow().await;
+    let with = json!({"channel": "C0220", "text": "hello"});
+    let (run, _decision) = asked(&mut world, "slack.chat.postMessage", &with).await;
+    let mut browser = Browser::logged_in(&world).await;
+    let place = format!("/runs/{run}");
+    let page = browser.page(&place).await;
+    let signal = form(&page, &format!("{place}/signal")).with("type", "it.happened");
+    let wrong = browser.submit(&signal.clone().with("data", "{no json")).await;
+    assert_eq!(wrong.status, 400, "{wrong:?}");
+    let head = world.head();
+    assert_eq!(browser.submitted(&signal.with("data", "{\"n\": 1}")).await, place);
+    assert!(world.head() > head, "the event is recorded");
+    let cancel = form(&page, &format!("{place}/cancel")).with("reason", "<b>enough</b>");
+    assert_eq!(browser.submitted(&cancel).await, place);
+    assert_eq!(world.finished(&run).await["status"], "cancelled");
+    let page = browser.page(&place).await;
+    assert!(
+        words(&page).contains("by author") && words(&page).contains("<b>enough</b>"),
+        "{}",
+        words(&page)
+    );
+    let retry = form(&page, &format!("{place}/retry"));
+    let to = browser.submitted(&retry).await;
+    assert_ne!(to, place);
+    assert_eq!(browser.submitted(&retry).await, to, "a second press starts no second run");
+    let again = to.strip_prefix("/runs/").unwrap().to_owned();
+    assert_eq!(world.settled(&again).await["status"], "waiting");
+}
