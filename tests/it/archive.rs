@@ -29,7 +29,10 @@ use crate::kit::placet;
 const NOW: &str = "v0.1";
 const PROJECT: &str = "archive";
 /// Kinds that came after this version: the archive of the next one holds them.
-const LATER: [EventKind; 21] = [
+const LATER: [EventKind; 24] = [
+    EventKind::PasskeyEnrolled,
+    EventKind::PasskeyConfirmed,
+    EventKind::PasskeyRevoked,
     EventKind::SendRouted,
     EventKind::SubscriptionChanged,
     EventKind::SyncCompleted,

@@ -14,6 +14,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 const STYLE: &str = include_str!("style.css");
+const PASSKEY_SCRIPT: &str = include_str!("assets/passkey.js");
 
 /// How to go on from here.
 const COMMANDS: &[(&str, &str)] = &[
@@ -40,6 +41,11 @@ const LINKS: &[(&str, &str)] = &[
 /// `GET /style.css`.
 pub(crate) async fn style() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], STYLE)
+}
+
+/// `GET /passkey.js`: the browser's part of passkeys.
+pub(crate) async fn passkey_script() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], PASSKEY_SCRIPT)
 }
 
 /// `GET /`: what there is, for somebody who is logged in.

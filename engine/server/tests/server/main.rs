@@ -20,6 +20,7 @@ mod keys;
 mod looking;
 mod metrics;
 mod openapi;
+mod passkeys;
 mod problems;
 mod projections;
 mod runs;
