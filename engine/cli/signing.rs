@@ -152,7 +152,7 @@ impl Terms {
             items,
             said,
             user: self.user.clone(),
-            key: seed.key(),
+            key: seed.key().into(),
             nonce: short,
             origin: self.origin.clone(),
             issued_at: now,

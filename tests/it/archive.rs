@@ -54,6 +54,33 @@ const LATER: [EventKind; 23] = [
     EventKind::ResponseDrifted,
     EventKind::RequestSigned,
 ];
+const LATER: [EventKind; 25] = [
+    EventKind::PasskeyEnrolled,
+    EventKind::PasskeyConfirmed,
+    EventKind::PasskeyRevoked,
+    EventKind::SendRouted,
+    EventKind::SubscriptionChanged,
+    EventKind::SyncCompleted,
+    EventKind::NoticeQueued,
+    EventKind::NoticeSent,
+    EventKind::NoticeFailed,
+    EventKind::ApproverAlarmRaised,
+    EventKind::ResolutionCast,
+    EventKind::StandingEndorsed,
+    EventKind::StandingUsed,
+    EventKind::VoteDelegated,
+    EventKind::ApproversReminded,
+    EventKind::BreakGlassReviewed,
+    EventKind::InboundReceived,
+    EventKind::InboundRejected,
+    EventKind::LookupPlanned,
+    EventKind::LookupStarted,
+    EventKind::LookupEnded,
+    EventKind::EvidenceArrived,
+    EventKind::IntegrationScoped,
+    EventKind::ResponseDrifted,
+    EventKind::RequestSigned,
+];
 /// What is kept of a data directory.
 const FILES: [&str; 3] = ["log.redb", "keys.redb", "head"];
 /// Payloads of one event at most.

@@ -15,6 +15,14 @@ use placet_model::{Duration, Timestamp};
 // ---- how sure it is -----------------------------------------------------------------------
 
 #[test]
+fn nobodys_word_is_as_good_as_a_signature_of_ones_own() {
+    use Assurance::{Account, Nkey, Passkey, Session, Test, Transport};
+    let from_the_least = [Test, Session, Transport, Account, Nkey, Passkey];
+    assert!(from_the_least.is_sorted());
+    assert_eq!(from_the_least, Assurance::ALL);
+}
+
+#[test]
 fn an_approval_counts_only_where_it_is_sure_enough_who_gave_it() {
     let strict = Requirement { assurance: Assurance::Nkey, ..quorum(1) };
     let scene = Scene::new().requiring(strict).asked();

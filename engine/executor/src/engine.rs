@@ -302,14 +302,15 @@ fn read_world(env: &Env, modes: Modes) -> Result<World, Error> {
             })?
         }
     };
-    let (pauses, keys) = (views.pauses()?, views.keys()?);
+    let (pauses, keys, passkeys) = (views.pauses()?, views.keys()?, views.passkeys()?);
     let integrations = views.integrations()?.into_iter().map(|i| (i.id, i)).collect();
     Ok(World {
         version: 1,
-        policy: keys.in_force(&Arc::new(policy)),
+        policy: keys.in_force(&passkeys, &Arc::new(policy)),
         endorsements: endorsements(&view)?,
         integrations,
         keys: Arc::new(keys),
+        passkeys: Arc::new(passkeys),
         paused: pauses.project,
         paused_integrations: pauses.integrations,
         stopping: false,

@@ -34,6 +34,7 @@ mod measures;
 mod mint;
 mod notices;
 mod pages;
+pub mod passkeys;
 mod perform;
 mod pool;
 pub mod public;

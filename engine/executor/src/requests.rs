@@ -6,6 +6,7 @@ use crate::handle::{Error, Handle};
 use placet_log::votes::check_request;
 use placet_model::actor::Role;
 use placet_model::event::people::RequestSigned;
+use placet_model::passkey::SignerKey;
 use placet_model::signed::{Act, DocumentError, RequestDocument};
 use placet_model::{Actor, Digest, Principal, StreamId};
 use placet_projections::Views;
@@ -46,7 +47,7 @@ impl Handle {
             let detail = format!("it is for {}, this log is {origin}", document.origin());
             return Err(refused("PL3043", detail));
         }
-        self.check_signer(user, (document.key(), document.user()))?;
+        self.check_signer(user, (&SignerKey::Nkey(*document.key()), document.user()))?;
         let body = Value::Object(body);
         document.check_of(word, &body).map_err(|error| refused("PL3048", error.to_string()))?;
         // nobody else records an act between the look and the record

@@ -8,6 +8,7 @@ use placet_model::decision::Assurance;
 use placet_model::draft::Mode;
 use placet_model::integration::{Identity, Integration, IntegrationStatus};
 use placet_model::keys::Keys;
+use placet_model::passkey::Passkeys;
 use placet_model::policy::Policy;
 use placet_model::{Digest, Event, IntegrationId, Principal};
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +30,8 @@ pub struct World {
     pub integrations: BTreeMap<IntegrationId, Integration>,
     /// The keys of the people.
     pub keys: Arc<Keys>,
+    /// Passkeys of the people.
+    pub passkeys: Arc<Passkeys>,
     /// Whether the whole project is paused.
     pub paused: bool,
     /// Integrations that are paused.
@@ -142,7 +145,11 @@ impl World {
             },
             Event::KeyRegistered(_) | Event::KeyRevoked(_) => {
                 Arc::make_mut(&mut next.keys).apply(event);
-                next.policy = next.keys.in_force(&next.policy);
+                next.policy = next.keys.in_force(&next.passkeys, &next.policy);
+            }
+            Event::PasskeyEnrolled(_) | Event::PasskeyConfirmed(_) | Event::PasskeyRevoked(_) => {
+                Arc::make_mut(&mut next.passkeys).apply(event);
+                next.policy = next.keys.in_force(&next.passkeys, &next.policy);
             }
             Event::StandingEndorsed(body) => {
                 let given = next.endorsements.entry(body.digest).or_default();
@@ -195,7 +202,7 @@ impl World {
     /// The same project under another policy.
     #[must_use]
     pub fn with_policy(&self, policy: &Arc<Policy>) -> Self {
-        let policy = self.keys.in_force(policy);
+        let policy = self.keys.in_force(&self.passkeys, policy);
         Self { version: self.version + 1, policy, ..self.clone() }
     }
 

@@ -26,7 +26,7 @@ use crate::votes::Votes;
 use crate::{Error, ReadView};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use placet_model::nkey::UserKey;
+use placet_model::passkey::SignerKey;
 use placet_model::signed::DecisionDocument;
 use placet_model::{
     AttemptId, DecisionId, Digest, Event, Position, RecordedEvent, Revision, RunId, StreamId,
@@ -141,7 +141,7 @@ fn concerned(
 }
 
 /// The keys with which votes among these events were signed.
-fn voting_keys<'e>(events: impl Iterator<Item = &'e RecordedEvent>) -> BTreeSet<UserKey> {
+fn voting_keys<'e>(events: impl Iterator<Item = &'e RecordedEvent>) -> BTreeSet<SignerKey> {
     events
         .filter_map(|event| match &event.event {
             Event::VoteCast(vote) => vote.signed.as_ref(),
@@ -154,13 +154,16 @@ fn voting_keys<'e>(events: impl Iterator<Item = &'e RecordedEvent>) -> BTreeSet<
 }
 
 /// Whether it is what the log says of one of these keys.
-fn is_of_keys(event: &RecordedEvent, keys: &BTreeSet<UserKey>) -> bool {
+fn is_of_keys(event: &RecordedEvent, keys: &BTreeSet<SignerKey>) -> bool {
     let key = match &event.event {
-        Event::KeyRegistered(body) => &body.key,
-        Event::KeyRevoked(body) => &body.key,
+        Event::KeyRegistered(body) => SignerKey::Nkey(body.key),
+        Event::KeyRevoked(body) => SignerKey::Nkey(body.key),
+        Event::PasskeyEnrolled(body) => SignerKey::Passkey(body.passkey),
+        Event::PasskeyConfirmed(body) => SignerKey::Passkey(body.passkey),
+        Event::PasskeyRevoked(body) => SignerKey::Passkey(body.passkey),
         _ => return false,
     };
-    event.stream == StreamId::Policy && keys.contains(key)
+    event.stream == StreamId::Policy && keys.contains(&key)
 }
 
 /// Writes the receipt of a decision with the events at these positions, all within the checkpoint.

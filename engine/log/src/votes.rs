@@ -7,25 +7,62 @@
 //! digest that was signed.
 
 use crate::envelope::Commitment;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use placet_model::decision::Assurance;
 use placet_model::event::decision::{ResolutionCast, SignedVote, VoteCast};
 use placet_model::event::people::RequestSigned;
 use placet_model::keys::Keys;
 use placet_model::nkey::UserKey;
+use placet_model::passkey::{Algorithm, Assertion, KnownPasskey, PasskeyId, Passkeys, SignerKey};
 use placet_model::signed::{self, DecisionDocument, Item, RequestDocument, Said};
 use placet_model::{Event, Principal, Timestamp};
-use ring::signature::{ED25519, UnparsedPublicKey};
+use ring::signature::{ECDSA_P256_SHA256_ASN1, ED25519, UnparsedPublicKey, VerificationAlgorithm};
 
 /// The payload of a signed vote that holds the text of its reason, sealed with the signer's salt.
 pub const REASON_TEXT: usize = 1;
 const SIGNATURE_LEN: usize = 64;
 
-/// Whether this signature over the document is its key's.
+/// Whether this signature over the document is its key's. A passkey is named by a digest only, so of
+/// one it must be known what it is.
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn check_signature(document: &DecisionDocument, signature: &str) -> Result<(), &'static str> {
-    check((document.key(), &document.message()), signature)
+pub fn check_signature(
+    document: &DecisionDocument,
+    signature: &str,
+    passkey: Option<&KnownPasskey>,
+) -> Result<(), &'static str> {
+    match (document.key(), passkey) {
+        (SignerKey::Nkey(key), _) => check((key, &document.message()), signature),
+        (SignerKey::Passkey(id), Some(known))
+            if *id == PasskeyId::of(known.algorithm, &known.public_key) =>
+        {
+            check_assertion(&document.message(), signature, known)
+        }
+        (SignerKey::Passkey(_), _) => Err("the passkey is not known"),
+    }
+}
+
+/// What a passkey says in the place of a signature: that of its key, over this message, given by whoever
+/// it belongs to on a page of its party.
+fn check_assertion(
+    message: &str,
+    signature: &str,
+    known: &KnownPasskey,
+) -> Result<(), &'static str> {
+    let assertion: Assertion =
+        signature.parse().map_err(|_malformed| "it is no assertion of a passkey")?;
+    let signed = assertion.signed_bytes(message, &known.rp_id)?;
+    let algorithm: &dyn VerificationAlgorithm = match known.algorithm {
+        Algorithm::Es256 => &ECDSA_P256_SHA256_ASN1,
+        Algorithm::EdDsa => &ED25519,
+    };
+    let key = URL_SAFE_NO_PAD.decode(&known.public_key);
+    let key = key.map_err(|_malformed| "the key of the passkey cannot be read")?;
+    UnparsedPublicKey::new(algorithm, key)
+        .verify(&signed, &assertion.signature)
+        .map_err(|_unspecified| "it does not verify under the key of the passkey")
 }
 
 /// Whether this signature over a request is its key's.
@@ -44,17 +81,26 @@ fn check((key, message): (&UserKey, &str), signature: &str) -> Result<(), &'stat
         .map_err(|_unspecified| "it does not verify under the document's key")
 }
 
+/// How sure one is of who has signed with such a key.
+pub const fn assurance_of(key: &SignerKey) -> Assurance {
+    match key {
+        SignerKey::Nkey(_) => Assurance::Nkey,
+        SignerKey::Passkey(_) => Assurance::Passkey,
+    }
+}
+
 /// The keys that were people's, and the log that votes must be for.
 #[derive(Debug, Clone)]
 pub(crate) struct Votes {
     keys: Keys,
+    passkeys: Passkeys,
     origin: String,
     signatures: u64,
 }
 
 impl Votes {
     pub(crate) fn new(origin: String) -> Self {
-        Self { keys: Keys::default(), origin, signatures: 0 }
+        Self { keys: Keys::default(), passkeys: Passkeys::default(), origin, signatures: 0 }
     }
 
     /// Signatures that were verified.
@@ -72,6 +118,7 @@ impl Votes {
         commitments: &[Commitment],
     ) -> Result<(), String> {
         self.keys.apply(event);
+        self.passkeys.apply(event);
         let claim = match event {
             Event::VoteCast(vote) => Claim::of_vote(vote),
             Event::ResolutionCast(said) => Claim::of_resolution(said),
@@ -80,7 +127,7 @@ impl Votes {
         };
         let signed = match (claim.signed, claim.assurance) {
             (Some(signed), _) => signed,
-            (None, Assurance::Nkey) => {
+            (None, Assurance::Nkey | Assurance::Passkey) => {
                 return Err("it says that it was signed, and holds no signature".to_owned());
             }
             (None, _) => return Ok(()),
@@ -97,8 +144,15 @@ impl Votes {
     fn check(&self, claim: &Claim<'_>, signed: &SignedVote) -> Result<DecisionDocument, String> {
         let document = DecisionDocument::from_message(&signed.document)
             .map_err(|error| format!("its signed document: {error}"))?;
-        check_signature(&document, &signed.signature)
+        let passkey = match document.key() {
+            SignerKey::Passkey(id) => self.passkeys.get(id),
+            SignerKey::Nkey(_) => None,
+        };
+        check_signature(&document, &signed.signature, passkey)
             .map_err(|what| format!("its signature: {what}"))?;
+        if claim.assurance != assurance_of(document.key()) {
+            return Err(format!("it says {}, and was signed otherwise", claim.assurance));
+        }
         let says_the_same = document.items().contains(&claim.item)
             && document.said() == claim.said
             && document.user() == claim.by
@@ -120,21 +174,33 @@ impl Votes {
         if document.user() != &asked.user || document.word() != asked.word {
             return Err("its signed document says something else than the event".to_owned());
         }
-        self.check_signer(&asked.user, (document.key(), document.origin()))?;
+        let key = SignerKey::Nkey(*document.key());
+        self.check_signer(&asked.user, (&key, document.origin()))?;
         self.signatures += 1;
         Ok(())
     }
 
-    fn check_signer(&self, by: &Principal, (key, origin): (&UserKey, &str)) -> Result<(), String> {
+    fn check_signer(
+        &self,
+        by: &Principal,
+        (key, origin): (&SignerKey, &str),
+    ) -> Result<(), String> {
         if origin != self.origin {
             return Err(format!("it was signed for the log {origin}"));
         }
-        match self.keys.get(key) {
-            Some(known) if known.principal != *by => {
-                Err(format!("its key is that of {}", known.principal))
+        let known = match key {
+            SignerKey::Nkey(key) => {
+                self.keys.get(key).map(|known| (&known.principal, known.revoked))
             }
-            Some(known) if known.revoked => Err("its key had been revoked".to_owned()),
-            Some(_) => Ok(()),
+            SignerKey::Passkey(id) => {
+                let known = self.passkeys.get(id).filter(|known| known.confirmed);
+                known.map(|known| (&known.principal, known.revoked))
+            }
+        };
+        match known {
+            Some((whose, _)) if whose != by => Err(format!("its key is that of {whose}")),
+            Some((_, true)) => Err("its key had been revoked".to_owned()),
+            Some((_, false)) => Ok(()),
             None => Err("its key was not registered".to_owned()),
         }
     }
@@ -194,7 +260,7 @@ mod tests {
 
     #[test]
     fn the_signature_of_the_test_vector_verifies() {
-        check_signature(&document(|_| {}), SIGNATURE).unwrap();
+        check_signature(&document(|_| {}), SIGNATURE, None).unwrap();
     }
 
     #[test]
@@ -207,14 +273,14 @@ mod tests {
             ("nonce", "AAAAAAAAAAAAAAAAAAAAAA"),
         ] {
             let changed = document(|value| value[member] = other.into());
-            assert!(check_signature(&changed, SIGNATURE).is_err(), "{member}");
+            assert!(check_signature(&changed, SIGNATURE, None).is_err(), "{member}");
         }
         for (place, byte) in SIGNATURE.bytes().enumerate().take(80) {
             let other = if byte == b'A' { 'B' } else { 'A' };
             let mut text = SIGNATURE.to_owned();
             text.replace_range(place..=place, &other.to_string());
-            assert!(check_signature(&document(|_| {}), &text).is_err(), "character {place}");
+            assert!(check_signature(&document(|_| {}), &text, None).is_err(), "character {place}");
         }
-        assert!(check_signature(&document(|_| {}), &format!("{SIGNATURE}==")).is_err());
+        assert!(check_signature(&document(|_| {}), &format!("{SIGNATURE}=="), None).is_err());
     }
 }

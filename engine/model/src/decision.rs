@@ -108,7 +108,7 @@ wire_enum! {
 }
 
 wire_enum! {
-    /// How sure we are who voted.
+    /// How sure we are who voted, from the least on: nobody's word is as good as a signature of one's own.
     Assurance {
         /// A test principal of `run --approve`; never in `serve`.
         Test = 1 "test",
@@ -116,12 +116,12 @@ wire_enum! {
         Session = 2 "session",
         /// Permission of the transport (NATS subject, local data directory).
         Transport = 3 "transport",
+        /// The NATS server's word on which registered key asked, across an account's import.
+        Account = 6 "account",
         /// An Ed25519 signature over the decision document.
         Nkey = 4 "nkey",
         /// A passkey assertion over the decision document.
         Passkey = 5 "passkey",
-        /// The NATS server's word on which registered key asked, across an account's import.
-        Account = 6 "account",
     }
 }
 

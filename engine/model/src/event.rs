@@ -48,6 +48,9 @@ use lookup::{EvidenceArrived, LookupEnded, LookupPlanned, LookupStarted};
 use notice::{ApproverAlarmRaised, NoticeFailed, NoticeQueued, NoticeSent};
 use people::{KeyRegistered, KeyRevoked, RequestSigned};
 use preview::PreviewRead;
+use people::{
+    KeyRegistered, KeyRevoked, PasskeyConfirmed, PasskeyEnrolled, PasskeyRevoked, RequestSigned,
+};
 use route::SendRouted;
 use run::{
     BranchFaulted, FaultCaught, IterationStarted, RetryScheduled, RunCancelled, RunCompleted,
@@ -141,7 +144,10 @@ macro_rules! for_each_event {
             LookupPlanned = 110,
             LookupStarted = 111,
             LookupEnded = 112,
+            PasskeyEnrolled = 114,
+            PasskeyRevoked = 115,
             RequestSigned = 116,
+            PasskeyConfirmed = 117,
             SendRouted = 120,
             SubscriptionChanged = 121,
             SyncCompleted = 122,
@@ -158,6 +164,9 @@ macro_rules! people_event {
         $crate::Event::KeyRegistered(_)
             | $crate::Event::KeyRevoked(_)
             | $crate::Event::RequestSigned(_)
+            | $crate::Event::PasskeyEnrolled(_)
+            | $crate::Event::PasskeyConfirmed(_)
+            | $crate::Event::PasskeyRevoked(_)
             | $crate::Event::NoticeQueued(_)
             | $crate::Event::NoticeSent(_)
             | $crate::Event::NoticeFailed(_)

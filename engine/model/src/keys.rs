@@ -1,6 +1,7 @@
 //! The keys of the people of a project, as the log tells of them.
 
 use crate::nkey::UserKey;
+use crate::passkey::{Passkeys, SignerKey};
 use crate::policy::Policy;
 use crate::{Event, Principal};
 use serde::{Deserialize, Serialize};
@@ -44,9 +45,12 @@ impl Keys {
     }
 
     /// The policy with what the log says of keys.
-    pub fn in_force(&self, policy: &Arc<Policy>) -> Arc<Policy> {
-        let revoked = self.0.iter().filter(|(_, known)| known.revoked).map(|(key, _)| *key);
-        let revoked = revoked.collect();
+    pub fn in_force(&self, passkeys: &Passkeys, policy: &Arc<Policy>) -> Arc<Policy> {
+        let nkeys = self.0.iter().filter(|(_, known)| known.revoked);
+        let nkeys = nkeys.map(|(key, _)| SignerKey::Nkey(*key));
+        let passkeys = passkeys.iter().filter(|(_, known)| known.revoked);
+        let passkeys = passkeys.map(|(id, _)| SignerKey::Passkey(*id));
+        let revoked = nkeys.chain(passkeys).collect();
         if policy.revoked == revoked {
             return Arc::clone(policy);
         }

@@ -26,6 +26,7 @@ pub mod keys;
 pub mod manifest;
 pub mod measure;
 pub mod nkey;
+pub mod passkey;
 pub mod path;
 pub mod payload;
 pub mod plan;

@@ -12,7 +12,7 @@ use crate::approval::{Escalation, ReasonRequired, SelfApproval, Threshold};
 use crate::decision::Assurance;
 use crate::event::decision::VoteCast;
 use crate::manifest::Effect;
-use crate::nkey::UserKey;
+use crate::passkey::SignerKey;
 use crate::plan::Expression;
 use crate::signed::DecisionDocument;
 use crate::wire::wire_enum;
@@ -59,7 +59,7 @@ pub struct Policy {
     pub notice_payload: NoticePayload,
     /// Keys whose votes count no more. Not of the document: the log says so, key by key.
     #[serde(skip)]
-    pub revoked: BTreeSet<UserKey>,
+    pub revoked: BTreeSet<SignerKey>,
 }
 
 wire_enum! {

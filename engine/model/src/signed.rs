@@ -15,7 +15,7 @@ pub use request::{RequestDocument, RequestDraft};
 
 use crate::decision::{Resolution, Verdict};
 use crate::event::decision::SignedVote;
-use crate::nkey::UserKey;
+use crate::passkey::SignerKey;
 use crate::{DecisionId, Digest, Principal, Timestamp, canonical};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -82,7 +82,7 @@ pub struct DecisionDocument {
     items: Vec<Item>,
     said: Said,
     user: Principal,
-    key: UserKey,
+    key: SignerKey,
     nonce: String,
     origin: String,
     issued_at: Timestamp,
@@ -101,7 +101,7 @@ pub struct Draft {
     /// Who signs.
     pub user: Principal,
     /// With which key.
-    pub key: UserKey,
+    pub key: SignerKey,
     /// 16 random bytes.
     pub nonce: [u8; NONCE_LEN],
     /// The log's origin.
@@ -321,7 +321,7 @@ impl DecisionDocument {
     }
 
     /// With which key.
-    pub const fn key(&self) -> &UserKey {
+    pub const fn key(&self) -> &SignerKey {
         &self.key
     }
 

@@ -337,6 +337,9 @@ fn inbound_received(
 fn of_people(store: &mut Store<'_>, event: &RecordedEvent) -> Result<(), Error> {
     match &event.event {
         Event::KeyRegistered(_) | Event::KeyRevoked(_) => project::keys_changed(store, event),
+        Event::PasskeyEnrolled(_) | Event::PasskeyConfirmed(_) | Event::PasskeyRevoked(_) => {
+            project::passkeys_changed(store, event)
+        }
         Event::RequestSigned(body) => nonce::taken(store, body),
         Event::NoticeQueued(body) => tally::queued(store, body, event),
         Event::NoticeSent(body) => tally::sent(store, body, event),

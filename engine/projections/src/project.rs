@@ -7,6 +7,7 @@ use crate::{Error, Located, Pauses, WorkflowRow};
 use placet_model::event::decision::StandingUsed;
 use placet_model::event::governance::{OperationRegistered, PolicyChanged, WorkflowDeployed};
 use placet_model::keys::Keys;
+use placet_model::passkey::Passkeys;
 use placet_model::{
     Digest, IntegrationId, PayloadRef, Position, RecordedEvent, StreamId, Timestamp,
 };
@@ -16,6 +17,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) const POLICY: &[u8] = b"policy";
 /// Key of people's keys in [`TableName::Project`].
 pub(crate) const KEYS: &[u8] = b"keys";
+/// Written with the first passkey.
+pub(crate) const PASSKEYS: &[u8] = b"passkeys";
 /// Key of the pauses in [`TableName::Project`].
 pub(crate) const PAUSES: &[u8] = b"pauses";
 
@@ -148,6 +151,13 @@ pub(crate) fn keys_changed(store: &mut Store<'_>, event: &RecordedEvent) -> Resu
     let mut keys: Keys = store.get(TableName::Project, KEYS)?.unwrap_or_default();
     keys.apply(&event.event);
     store.put(TableName::Project, KEYS, &keys)
+}
+
+/// A passkey was enrolled, confirmed or revoked; one row, as the keys are.
+pub(crate) fn passkeys_changed(store: &mut Store<'_>, event: &RecordedEvent) -> Result<(), Error> {
+    let mut passkeys: Passkeys = store.get(TableName::Project, PASSKEYS)?.unwrap_or_default();
+    passkeys.apply(&event.event);
+    store.put(TableName::Project, PASSKEYS, &passkeys)
 }
 
 /// Whether something begins or ends to be paused.

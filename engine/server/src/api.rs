@@ -16,6 +16,7 @@ mod integrations;
 mod keys;
 mod manifests;
 mod paged;
+mod passkeys;
 mod policy;
 mod projections;
 mod revoke;
@@ -57,6 +58,11 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .routes(routes!(inbox::signed))
         .routes(routes!(keys::list, keys::register))
         .routes(routes!(keys::revoke))
+        .routes(routes!(passkeys::list, passkeys::enrol))
+        .routes(routes!(passkeys::options))
+        .routes(routes!(passkeys::confirm))
+        .routes(routes!(passkeys::revoke))
+        .routes(routes!(passkeys::sign))
         .routes(routes!(actions::act))
         .routes(routes!(actions::withdraw))
         .routes(routes!(runs::list, runs::start))

@@ -3,6 +3,7 @@
 
 use crate::access::Access;
 use crate::authorizations::Authorizations;
+use crate::challenges::Challenges;
 use crate::hooks::Hooks;
 use crate::metrics::Measures;
 use crate::problem::Problem;
@@ -52,6 +53,8 @@ pub(crate) struct App {
     pub(crate) streams: Arc<Semaphore>,
     pub(crate) audits: Semaphore,
     pub(crate) hooks: Hooks,
+    /// Challenges for passkeys that are to be made.
+    pub(crate) challenges: Challenges,
     /// How often one caller may ask.
     pub(crate) rates: Rates,
     /// What is counted of requests.
@@ -115,6 +118,7 @@ impl App {
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             audits: Semaphore::new(AUDITS_MAX),
             hooks: Hooks::default(),
+            challenges: Challenges::default(),
             rates,
             measures: Measures::default(),
             rebuilds: Rebuilds::default(),

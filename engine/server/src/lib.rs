@@ -16,6 +16,7 @@ mod app;
 mod authorizations;
 mod callback;
 mod caller;
+mod challenges;
 mod conditional;
 mod console;
 mod documents;

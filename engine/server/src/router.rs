@@ -18,6 +18,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics::metrics))
         .route("/login", get(pages::login))
+        .route("/style.css", get(pages::style))
+        .route("/passkey.js", get(pages::passkey_script))
         .route("/errors/{code}", get(pages::error_page))
         .route("/integrations/{provider}/start", get(callback::start))
         .route("/integrations/{provider}/callback", get(callback::callback))

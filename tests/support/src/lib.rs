@@ -14,6 +14,7 @@ pub mod dirs;
 pub mod disk;
 pub mod nats;
 pub mod partition;
+pub mod passkey;
 pub mod process;
 pub mod provider;
 pub mod random;

@@ -40,14 +40,15 @@ pub fn base64(bytes: &[u8]) -> String {
 }
 
 const PLAIN: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-const URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+pub(crate) const URL: &[u8; 64] =
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 fn keys() -> Value {
     let text = std::fs::read_to_string(fixture("keys/push.json")).expect("the fixture is there");
     serde_json::from_str(&text).expect("it is JSON")
 }
 
-fn encode(bytes: &[u8], alphabet: &[u8; 64]) -> String {
+pub(crate) fn encode(bytes: &[u8], alphabet: &[u8; 64]) -> String {
     let mut text = String::new();
     for chunk in bytes.chunks(3) {
         let group = chunk.iter().fold(0_u32, |group, byte| group << 8 | u32::from(*byte));
@@ -60,7 +61,7 @@ fn encode(bytes: &[u8], alphabet: &[u8; 64]) -> String {
     text
 }
 
-fn decode(text: &str) -> Vec<u8> {
+pub(crate) fn decode(text: &str) -> Vec<u8> {
     let mut bytes = vec![];
     let (mut group, mut bits) = (0_u32, 0);
     for letter in text.bytes().filter(|letter| *letter != b'=') {

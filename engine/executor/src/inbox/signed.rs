@@ -7,11 +7,11 @@ use super::requests::{self, ReassignWith, SignedBody};
 use super::{Caller, Problem, reply};
 use crate::handle::{Error, Handle, Receipt, Signature, Vote};
 use crate::resolve::Resolve;
-use placet_log::votes::check_signature;
+use placet_log::votes::{assurance_of, check_signature};
 use placet_model::Principal;
-use placet_model::decision::{Assurance, Ballot, Resolution, Verdict, Voter};
+use placet_model::decision::{Ballot, Resolution, Verdict, Voter};
 use placet_model::event::decision::SignedVote;
-use placet_model::nkey::UserKey;
+use placet_model::passkey::SignerKey;
 use placet_model::signed::{self, DecisionDocument, Draft, EARLY_MS_MAX, Item, Said};
 use placet_model::{DecisionId, Digest};
 use placet_projections::Views;
@@ -66,7 +66,12 @@ impl Handle {
     fn open(&self, user: &Principal, body: SignedBody) -> Result<Opened, Error> {
         let malformed = |error: signed::DocumentError| refused("PL3041", error.to_string());
         let document = DecisionDocument::parse(&body.document).map_err(malformed)?;
-        check_signature(&document, &body.signature)
+        let world = self.world();
+        let passkey = match document.key() {
+            SignerKey::Passkey(id) => world.passkeys.get(id),
+            SignerKey::Nkey(_) => None,
+        };
+        check_signature(&document, &body.signature, passkey)
             .map_err(|what| refused("PL3042", format!("signature: {what}")))?;
         let origin = self.log().origin();
         if document.origin() != origin {
@@ -87,20 +92,31 @@ impl Handle {
     pub(crate) fn check_signer(
         &self,
         user: &Principal,
-        (key, signer): (&UserKey, &Principal),
+        (key, signer): (&SignerKey, &Principal),
     ) -> Result<(), Error> {
         let world = self.world();
-        let Some(known) = world.keys.get(key) else {
+        let known = match key {
+            SignerKey::Nkey(key) => {
+                world.keys.get(key).map(|known| (&known.principal, known.revoked))
+            }
+            SignerKey::Passkey(id) => match world.passkeys.get(id) {
+                Some(known) if !known.confirmed => {
+                    let detail = format!("the passkey {id} waits for an admin to confirm it");
+                    return Err(refused("PL5041", detail));
+                }
+                known => known.map(|known| (&known.principal, known.revoked)),
+            },
+        };
+        let Some((whose, is_revoked)) = known else {
             return Err(refused("PL3044", format!("nobody has registered the key {key}")));
         };
-        if known.principal != *signer || signer != user {
+        if whose != signer || signer != user {
             let detail = format!(
-                "the key is that of {}, the document that of {signer}, and it came from {user}",
-                known.principal
+                "the key is that of {whose}, the document that of {signer}, and it came from {user}"
             );
             return Err(refused("PL3046", detail));
         }
-        if known.revoked {
+        if is_revoked {
             return Err(refused("PL3045", format!("the key {key} of {signer} is revoked")));
         }
         Ok(())
@@ -179,7 +195,7 @@ impl Handle {
                 items: vec![Item::new(decision, digest)],
                 said: Said::Vote(Verdict::Approve),
                 user: caller.principal.clone(),
-                key: *key,
+                key: SignerKey::Nkey(*key),
                 nonce: self.env.mint.bytes(),
                 origin: self.log().origin(),
                 issued_at: self.now(),
@@ -195,6 +211,7 @@ impl Handle {
             "origin": self.log().origin(),
             "user": caller.principal,
             "keys": keys,
+            "passkeys": world.passkeys.of(&caller.principal).map(|(id, _)| id).collect::<Vec<_>>(),
             "document": document.as_ref().map(DecisionDocument::to_value),
         }))
     }
@@ -248,10 +265,16 @@ fn resolve_of(
         nonce: document.nonce().to_owned(),
         time: document.issued_at(),
         reason: reason.as_ref().map(|(text, _)| text.clone()),
-        by: Voter { principal: document.user().clone(), assurance: Assurance::Nkey },
+        by: voter(document),
         request_id,
         signed: Some(signature_of(opened)),
     }
+}
+
+/// Who signed, and how sure that is.
+fn voter(document: &DecisionDocument) -> Voter {
+    let assurance = assurance_of(document.key());
+    Voter { principal: document.user().clone(), assurance }
 }
 
 fn signature_of(opened: &Opened) -> Signature {
@@ -275,6 +298,5 @@ fn vote_of(
         reason: reason.as_ref().map(|(text, _)| text.clone()),
     };
     let signed = signature_of(opened);
-    let voter = Voter { principal: document.user().clone(), assurance: Assurance::Nkey };
-    Vote { ballot, voter, request_id, signed: Some(signed) }
+    Vote { ballot, voter: voter(document), request_id, signed: Some(signed) }
 }

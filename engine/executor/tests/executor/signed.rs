@@ -70,7 +70,7 @@ async fn the_card_brings_the_exact_document_to_sign() {
     let ana = Signer::of(&world, "approver").await;
     let shown = card(&world, "approver", rows[0].decision);
     let document = DecisionDocument::parse(&shown["sign"]["document"]).unwrap();
-    assert_eq!(document.key(), &ana.key());
+    assert_eq!(document.key(), &ana.key().into());
     assert_eq!(document.items(), [Item::new(rows[0].decision, rows[0].digest)]);
     assert_eq!(shown["sign"]["origin"], world.handle.log().origin());
 }

@@ -48,7 +48,7 @@ impl Signer {
             items: rows.iter().map(|row| Item::new(row.decision, row.digest)).collect(),
             said: Said::Vote(verdict),
             user: name(self.who),
-            key: self.key(),
+            key: self.key().into(),
             nonce,
             origin: world.handle.log().origin(),
             issued_at: world.handle.now(),

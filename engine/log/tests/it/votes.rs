@@ -35,7 +35,7 @@ fn draft(log: &Log) -> Draft {
         items: vec![Item::new(decision(), Digest::of(b"draft"))],
         said: Said::Vote(Verdict::Reject),
         user: "ana".parse().unwrap(),
-        key: key(),
+        key: key().into(),
         nonce: [5; 16],
         origin: log.origin(),
         issued_at: NOW,
@@ -49,7 +49,7 @@ fn draft(log: &Log) -> Draft {
 fn vote(draft: Draft) -> VoteCast {
     let document = DecisionDocument::new(draft).unwrap();
     let signature = text_of(pair().sign(document.message().as_bytes()).as_ref());
-    check_signature(&document, &signature).unwrap();
+    check_signature(&document, &signature, None).unwrap();
     VoteCast {
         decision: decision(),
         digest: Digest::of(b"draft"),

@@ -48,6 +48,16 @@ pub(super) const CODES: &[Code] = codes! {
         what: "The provider refused, the person declined, its answer was of another server than expected, or its token endpoint gave no token that can be used. Nothing is connected, and what was connected before stands as it was."
         help: "see the detail, which has the provider's own words"
         next: "`access_denied` means that the person declined. `redirect_uri` in the words: register the redirect address that the command printed, letter by letter. `invalid_client`: the id or secret of your app is wrong. Then ask for a new link.";
+    "PL5040" 422 "the passkey cannot be enrolled"
+        at: "HTTP, enrolling a passkey"
+        what: "What the authenticator has made is not for the challenge that was given, not for this host, did not verify who was there, or is of another kind than ES256 and Ed25519; or the person has as many passkeys as they may have."
+        help: "see the detail"
+        next: "A challenge is good for five minutes and once. Passkeys are made for a name, not for a number: open the engine as http://localhost:PORT, or under the name that stands in serve.hosts.";
+    "PL5041" 403 "the passkey waits for an admin"
+        at: "HTTP, signing with a passkey"
+        what: "The passkey was enrolled and no admin has said yet that it is this person's; whoever steals a session could enrol one too. Or the person has none at all."
+        help: "an admin confirms it, having asked the person"
+        next: "GET /api/v1/passkeys lists what waits; POST /api/v1/passkeys/ID/confirm lets it count. What was signed with it before does not count afterwards: sign again.";
     "PL6001" 422 "the manifest cannot be used"
         at: "`placet check`, `placet deploy`, `placet dev`"
         what: "A provider's manifest in `adapters/` has a member that is unknown or contradicts another one, or lacks one that its operations need."

@@ -2,6 +2,7 @@
 
 use crate::Principal;
 use crate::nkey::UserKey;
+use crate::passkey::{Algorithm, PasskeyId};
 use serde::{Deserialize, Serialize};
 
 /// An admin has seen to it that a public key is this person's; the envelope's actor tells who. A key
@@ -35,4 +36,40 @@ pub struct RequestSigned {
     pub document: String,
     /// 64 bytes, base64url without padding.
     pub signature: String,
+}
+
+/// An authenticator has made a passkey for somebody, who was logged in as themselves. It is good for
+/// nothing before an admin says that it is theirs: whoever has stolen a session could make one too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PasskeyEnrolled {
+    /// Whose.
+    pub principal: Principal,
+    /// The digest of its public key, which is its name in every document.
+    pub passkey: PasskeyId,
+    /// The authenticator's own name for it, base64url without padding.
+    pub credential: String,
+    /// How it signs.
+    pub algorithm: Algorithm,
+    /// The public key, base64url without padding.
+    pub public_key: String,
+    /// The party that it was made for: the host under which people reach this engine.
+    pub rp_id: String,
+}
+
+/// An admin has seen to it that a passkey is this person's; the envelope's actor tells who.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PasskeyConfirmed {
+    /// Whose.
+    pub principal: Principal,
+    /// Which.
+    pub passkey: PasskeyId,
+}
+
+/// A passkey is good for nothing any more; what it signed before stays verifiable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PasskeyRevoked {
+    /// Whose it was.
+    pub principal: Principal,
+    /// Which.
+    pub passkey: PasskeyId,
 }

@@ -1,6 +1,7 @@
 //! The published test vector, and every way in which a document may not be spelled.
 
 use super::*;
+use crate::nkey::UserKey;
 
 const MESSAGE: &str = "placet-decision-v1\n{\"expires_at\":\"2026-11-21T12:00:00Z\",\"issued_at\":\"2026-11-21T11:55:00Z\",\"items\":[{\"decision\":\"dec_example1\",\"digest\":\"sha256:50d858e0985ecc7f60418aaf0cc5ab587f42c2570a884095a9e8ccacd0f6545c\"}],\"key\":\"UAB2CB576PHBBPQ5ODORRZ2LYCMWPZGWGCN2KDK7DXOIMZASKUY3RLKK\",\"nonce\":\"q83vEjRWeJCrze8SNFZ4kA\",\"origin\":\"placet.example/acme\",\"reason\":\"\",\"user\":\"approver-a\",\"verdict\":\"approve\"}";
 
@@ -118,7 +119,7 @@ fn an_edit_is_of_one_draft_and_a_response_says_something() {
         items: vec![Item { decision: "dec_a".to_owned(), digest: Digest::of(b"a") }],
         said: Said::Vote(Verdict::Edit),
         user: "ana".parse().unwrap(),
-        key: UserKey::from_ed25519([7; 32]),
+        key: UserKey::from_ed25519([7; 32]).into(),
         nonce: [1; 16],
         origin: "placet.example/acme".to_owned(),
         issued_at: Timestamp::from_millis(1_000_500),

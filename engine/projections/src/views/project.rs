@@ -2,12 +2,13 @@
 
 use super::Views;
 use crate::integrations::Stored;
-use crate::project::{self, Deployed, KEYS, Kind, PAUSES, POLICY, Place};
+use crate::project::{self, Deployed, KEYS, Kind, PASSKEYS, PAUSES, POLICY, Place};
 use crate::store::guarded;
 use crate::table::TableName;
 use crate::{Error, Located, Pauses, WorkflowRow};
 use placet_model::integration::Integration;
 use placet_model::keys::Keys;
+use placet_model::passkey::Passkeys;
 use placet_model::{Digest, IntegrationId};
 use std::ops::Bound;
 
@@ -98,6 +99,14 @@ impl Views<'_> {
     /// A damaged row.
     pub fn keys(&self) -> Result<Keys, Error> {
         guarded(|| Ok(self.snapshot.open(TableName::Project)?.get(KEYS)?.unwrap_or_default()))
+    }
+
+    /// The passkeys of the people, revoked ones included.
+    ///
+    /// # Errors
+    /// A damaged row.
+    pub fn passkeys(&self) -> Result<Passkeys, Error> {
+        guarded(|| Ok(self.snapshot.open(TableName::Project)?.get(PASSKEYS)?.unwrap_or_default()))
     }
 
     /// How often a standing approval was used on a day (UTC, as days since 1970).

@@ -14,7 +14,7 @@ fn document(verdict: Verdict) -> SignedVote {
         items: [1, 2].map(|n| Item::new(decision(n), digest("draft"))).to_vec(),
         said: Said::Vote(verdict),
         user: who("ana"),
-        key: UserKey::from_ed25519([7; 32]),
+        key: UserKey::from_ed25519([7; 32]).into(),
         nonce: [1; 16],
         origin: "placet/0/sales".to_owned(),
         issued_at: at(0),

@@ -75,6 +75,15 @@ fn said(event: &RecordedEvent) -> Option<String> {
         Event::KeyRevoked(body) => {
             format!("the key {} of {} was revoked", body.key, body.principal)
         }
+        Event::PasskeyEnrolled(body) => {
+            format!("the passkey {} was enrolled by {}", body.passkey, body.principal)
+        }
+        Event::PasskeyConfirmed(body) => {
+            format!("the passkey {} was confirmed as that of {}", body.passkey, body.principal)
+        }
+        Event::PasskeyRevoked(body) => {
+            format!("the passkey {} of {} was revoked", body.passkey, body.principal)
+        }
         Event::LookupStarted(body) => format!(
             "it was looked up with {} in {} mode, by the request {}",
             body.operation, body.mode, body.request_digest

@@ -13,7 +13,9 @@ use placet_model::event::integration::{
     CredentialStored, CredentialUsed, HealthCheckFailed, IntegrationConnected,
     IntegrationDisconnected, IntegrationScoped, IntegrationTested, ResponseDrifted,
 };
-use placet_model::event::people::{KeyRegistered, KeyRevoked, RequestSigned};
+use placet_model::event::people::{
+    KeyRegistered, KeyRevoked, PasskeyConfirmed, PasskeyEnrolled, PasskeyRevoked, RequestSigned,
+};
 use placet_model::event::wait::{EventReceived, EventsDelivered};
 use placet_model::integration::{Identity, UseScope};
 
@@ -234,6 +236,19 @@ pub(super) fn key_registered(teller: &Teller<'_>, body: &KeyRegistered) -> Strin
 
 pub(super) fn key_revoked(teller: &Teller<'_>, body: &KeyRevoked) -> String {
     format!("{} revoked the key {} of {}", teller.who(), body.key, body.principal)
+}
+
+pub(super) fn passkey_enrolled(body: &PasskeyEnrolled) -> String {
+    let PasskeyEnrolled { principal, passkey, rp_id, .. } = body;
+    format!("{principal} enrolled the passkey {passkey} for {rp_id}, which waits for an admin")
+}
+
+pub(super) fn passkey_confirmed(teller: &Teller<'_>, body: &PasskeyConfirmed) -> String {
+    format!("{} confirmed the passkey {} as that of {}", teller.who(), body.passkey, body.principal)
+}
+
+pub(super) fn passkey_revoked(teller: &Teller<'_>, body: &PasskeyRevoked) -> String {
+    format!("{} revoked the passkey {} of {}", teller.who(), body.passkey, body.principal)
 }
 
 pub(super) fn request_signed(body: &RequestSigned) -> String {

@@ -106,6 +106,9 @@ impl Teller<'_> {
         match &self.event.event {
             Event::KeyRegistered(body) => project::key_registered(self, body),
             Event::KeyRevoked(body) => project::key_revoked(self, body),
+            Event::PasskeyEnrolled(body) => project::passkey_enrolled(body),
+            Event::PasskeyConfirmed(body) => project::passkey_confirmed(self, body),
+            Event::PasskeyRevoked(body) => project::passkey_revoked(self, body),
             Event::RequestSigned(body) => project::request_signed(body),
             Event::NoticeQueued(body) => notice::queued(body),
             Event::NoticeSent(body) => notice::sent(body),

@@ -21,10 +21,13 @@ use placet_model::event::notice::{
     AlarmKind, ApproverAlarmRaised, NoticeAbout, NoticeFailed, NoticeFailure, NoticeQueued,
     NoticeSent,
 };
-use placet_model::event::people::{KeyRegistered, KeyRevoked, RequestSigned};
+use placet_model::event::people::{
+    KeyRegistered, KeyRevoked, PasskeyConfirmed, PasskeyEnrolled, PasskeyRevoked, RequestSigned,
+};
 use placet_model::event::wait::Taken;
 use placet_model::integration::{Identity, Visibility};
 use placet_model::nkey::UserKey;
+use placet_model::passkey::{Algorithm, PasskeyId};
 use placet_model::{Event, EventId, IntegrationId, PayloadRef, Position, RunId, StreamId};
 
 impl Dice {
@@ -38,7 +41,8 @@ impl Dice {
             3 => (StreamId::Policy, {
                 let principal = who(self.pick(&["ana", "ben"]));
                 let key = UserKey::from_ed25519([self.pick(&[1, 2, 3]); 32]);
-                match self.below(5) {
+                match self.below(6) {
+                    5 => self.of_passkeys(principal),
                     0 => {
                         let digest = digest(&format!("policy {}", self.below(5)));
                         PolicyChanged { digest, policy: content(1) }.into()
@@ -61,6 +65,24 @@ impl Dice {
             5 => (StreamId::Checkpoints, self.checkpoint()),
             6 => (StreamId::Notices, self.of_people()),
             _ => (StreamId::Project, self.of_project(runs)),
+        }
+    }
+
+    fn of_passkeys(&mut self, principal: placet_model::Principal) -> Event {
+        let public_key = self.pick(&["BA", "BB", "BC"]).to_owned();
+        let passkey = PasskeyId::of(Algorithm::Es256, &public_key);
+        match self.below(3) {
+            0 => PasskeyEnrolled {
+                principal,
+                passkey,
+                credential: "AQ".into(),
+                algorithm: Algorithm::Es256,
+                public_key,
+                rp_id: "localhost".into(),
+            }
+            .into(),
+            1 => PasskeyConfirmed { principal, passkey }.into(),
+            _ => PasskeyRevoked { principal, passkey }.into(),
         }
     }
 
