@@ -29,7 +29,7 @@ use crate::kit::placet;
 const NOW: &str = "v0.1";
 const PROJECT: &str = "archive";
 /// Kinds that came after this version: the archive of the next one holds them.
-const LATER: [EventKind; 23] = [
+const LATER: [EventKind; 26] = [
     EventKind::PreviewRead,
     EventKind::SendRouted,
     EventKind::SubscriptionChanged,
@@ -53,33 +53,9 @@ const LATER: [EventKind; 23] = [
     EventKind::IntegrationScoped,
     EventKind::ResponseDrifted,
     EventKind::RequestSigned,
-];
-const LATER: [EventKind; 25] = [
     EventKind::PasskeyEnrolled,
     EventKind::PasskeyConfirmed,
     EventKind::PasskeyRevoked,
-    EventKind::SendRouted,
-    EventKind::SubscriptionChanged,
-    EventKind::SyncCompleted,
-    EventKind::NoticeQueued,
-    EventKind::NoticeSent,
-    EventKind::NoticeFailed,
-    EventKind::ApproverAlarmRaised,
-    EventKind::ResolutionCast,
-    EventKind::StandingEndorsed,
-    EventKind::StandingUsed,
-    EventKind::VoteDelegated,
-    EventKind::ApproversReminded,
-    EventKind::BreakGlassReviewed,
-    EventKind::InboundReceived,
-    EventKind::InboundRejected,
-    EventKind::LookupPlanned,
-    EventKind::LookupStarted,
-    EventKind::LookupEnded,
-    EventKind::EvidenceArrived,
-    EventKind::IntegrationScoped,
-    EventKind::ResponseDrifted,
-    EventKind::RequestSigned,
 ];
 /// What is kept of a data directory.
 const FILES: [&str; 3] = ["log.redb", "keys.redb", "head"];

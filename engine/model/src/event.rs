@@ -46,11 +46,10 @@ use integration::{
 };
 use lookup::{EvidenceArrived, LookupEnded, LookupPlanned, LookupStarted};
 use notice::{ApproverAlarmRaised, NoticeFailed, NoticeQueued, NoticeSent};
-use people::{KeyRegistered, KeyRevoked, RequestSigned};
-use preview::PreviewRead;
 use people::{
     KeyRegistered, KeyRevoked, PasskeyConfirmed, PasskeyEnrolled, PasskeyRevoked, RequestSigned,
 };
+use preview::PreviewRead;
 use route::SendRouted;
 use run::{
     BranchFaulted, FaultCaught, IterationStarted, RetryScheduled, RunCancelled, RunCompleted,

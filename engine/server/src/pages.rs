@@ -11,98 +11,11 @@ use axum::response::{Html, IntoResponse, Response};
 use placet_model::code;
 use std::sync::Arc;
 
-const STYLE: &str = include_str!("style.css");
-const PASSKEY_SCRIPT: &str = include_str!("assets/passkey.js");
-
-/// How to go on from here.
-const COMMANDS: &[(&str, &str)] = &[
-    ("placet inbox list", "what waits for you"),
-    ("placet inbox show ID", "the whole request, as it would leave"),
-    ("placet inbox approve ID", "let exactly these bytes leave, once"),
-    ("placet inbox reject ID --reason TEXT", "send nothing"),
-    ("placet runs list", "what has run, and what waits"),
-    ("placet runs show RUN", "what a run did, task by task"),
-    ("placet pause", "stop everything outbound"),
-    ("placet audit verify", "check the whole log"),
-];
-
-const LINKS: &[(&str, &str)] = &[
-    ("/api/v1/status", "status"),
-    ("/api/v1/inbox?filter=all", "inbox"),
-    ("/api/v1/runs", "runs"),
-    ("/api/v1/workflows", "workflows"),
-    ("/api/v1/integrations", "integrations"),
-    ("/api/v1/audit/events", "events"),
-    ("/api/v1/openapi.json", "the description of the API"),
-];
-
-/// `GET /style.css`.
-pub(crate) async fn style() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], STYLE)
-}
+const PASSKEY_SCRIPT: &str = include_str!("../assets/passkey.js");
 
 /// `GET /passkey.js`: the browser's part of passkeys.
 pub(crate) async fn passkey_script() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], PASSKEY_SCRIPT)
-}
-
-/// `GET /`: what there is, for somebody who is logged in.
-pub(crate) async fn home(
-    State(app): State<Arc<App>>,
-    caller: Result<Caller, Problem>,
-) -> Result<Response, Problem> {
-    let Ok(_caller) = caller else {
-        let text = if app.access.is_dev() {
-            "<p>Open the link that <code>placet dev</code> printed: it logs this browser in.</p>"
-        } else {
-            "<p>Logging in comes with a later release: use the command line with a token.</p>"
-        };
-        return Ok((StatusCode::UNAUTHORIZED, page("Not logged in", text)).into_response());
-    };
-    let (project, paused, counts) = reading(&app, |app| {
-        let project = app.handle.log().project().to_owned();
-        Ok((project, app.handle.world().paused, counts(app)?))
-    })
-    .await?;
-    Ok(page("Placet", &home_text(&project, paused, counts)).into_response())
-}
-
-fn home_text(project: &str, paused: bool, counts: Counts) -> String {
-    let mut text = format!(
-        "<p>Project <b>{}</b>. The console comes with a later release; the command line does all of it.</p>",
-        escape(project)
-    );
-    if paused {
-        text.push_str("<p class=\"warn\">Everything outbound is paused.</p>");
-    }
-    text.push_str("<table>");
-    for (name, count) in [
-        ("decisions open", counts.open_decisions),
-        ("runs in doubt", counts.in_doubt),
-        ("runs not over", counts.live_runs),
-        ("workflows", counts.workflows),
-        ("integrations", counts.integrations),
-    ] {
-        row(&mut text, &count.to_string(), name);
-    }
-    text.push_str("</table><h2>Commands</h2><table>");
-    for (command, what) in COMMANDS {
-        row(&mut text, &format!("<code>{}</code>", escape(command)), what);
-    }
-    text.push_str("</table><h2>As JSON</h2><ul>");
-    for (link, name) in LINKS {
-        add(&mut text, format_args!("<li><a href=\"{link}\">{name}</a></li>"));
-    }
-    text.push_str("</ul>");
-    text
-}
-
-fn row(text: &mut String, left: &str, right: &str) {
-    add(text, format_args!("<tr><td>{left}</td><td>{right}</td></tr>"));
-}
-
-fn add(text: &mut String, piece: std::fmt::Arguments<'_>) {
-    text.write_fmt(piece).expect("a String takes all text");
 }
 
 /// `GET /login?token=…`: begins a session, once. It decides nothing and writes nothing to the log;

@@ -18,7 +18,6 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics::metrics))
         .route("/login", get(pages::login))
-        .route("/style.css", get(pages::style))
         .route("/passkey.js", get(pages::passkey_script))
         .route("/errors/{code}", get(pages::error_page))
         .route("/integrations/{provider}/start", get(callback::start))

@@ -1,7 +1,7 @@
 //! M7: create → get → list → update → delete → 404, keys, conflicts, duplicates: of a provider that
 //! has all of it, and of every shipped provider as far as it has it.
 
-use placet_adapters::mock::{MockState, StateVerb};
+use placet_adapters::mock::StateVerb;
 use placet_adapters::{Adapters, ManifestFile, Operation};
 use placet_model::Timestamp;
 use placet_sandbox::{Asked, Unknown, World};
@@ -147,7 +147,6 @@ fn creates() -> Vec<(&'static str, &'static str, Value)> {
             "stripe.webhook_endpoints",
             "stripe.webhook_endpoints.create",
             json!({"url": "https://placet.example/hooks/stripe", "enabled_events": ["refund.updated"]}),
-            json!({"url": "https://placet.example/hooks/1", "enabled_events": ["refund.created"]}),
         ),
         (
             "twilio.calls",
@@ -189,42 +188,6 @@ fn every_shipped_store_remembers_what_was_made_in_it() {
             operations().filter(|other| store_of(other).as_deref() == Some(store)).collect();
         others.sort_by_key(|other| other.mock().state().unwrap().does() == StateVerb::Delete);
         for other in others {
-            let state = other.mock().state().unwrap();
-            let input = match state.does() {
-                StateVerb::Create => continue,
-                StateVerb::List => json!({"channel": "C0SALES"}),
-                StateVerb::Get | StateVerb::Update | StateVerb::Delete => json!({"id": id}),
-            };
-            let input = if other.input_schema().is_some_and(|s| s.is_valid(&input)) {
-                input
-            } else {
-                json!({})
-            };
-            let (status, answer) = ask(&mut world, other, &input);
-            assert_eq!(status, 200, "{}: {answer}", other.name());
-            let found = match state.items() {
-                Some(items) => items
-                    .get(&answer)
-                    .unwrap()
-                    .as_array()
-                    .unwrap()
-                    .iter()
-                    .any(|item| state.id().get(item) == Some(&id)),
-                None => state.id().get(state.object().get(&answer).unwrap()) == Some(&id),
-            };
-            assert!(found, "{} does not know {id}: {answer}", other.name());
-            let unknown = json!({"id": "nobody_has_this"});
-            if state.items().is_none() && other.input_schema().is_some_and(|s| s.is_valid(&unknown))
-            {
-                assert_eq!(ask(&mut world, other, &unknown).0, 404, "{}", other.name());
-            }
-        }
-
-        let does = |other: &Operation| other.mock().state().map(MockState::does);
-        let (last, first): (Vec<_>, Vec<_>) = operations()
-            .filter(|other| store_of(other).as_deref() == Some(store))
-            .partition(|other| does(other) == Some(StateVerb::Delete));
-        for other in first.into_iter().chain(last) {
             let state = other.mock().state().unwrap();
             let input = match state.does() {
                 StateVerb::Create => continue,
