@@ -17,6 +17,7 @@ use std::time::Duration;
 use async_nats::{Client, ConnectOptions, HeaderMap};
 use futures_util::StreamExt;
 use placet_bus::Seed;
+use placet_model::passkey::SignerKey;
 use placet_model::signed::{Draft, Item, Said, text_digest};
 use placet_test_support::DEADLINE;
 use placet_test_support::dirs::Project;
@@ -283,7 +284,7 @@ pub(crate) fn draft(seed: &Seed, who: &str, cards: &[&Value], said: Said) -> Dra
         items: cards.iter().map(item).collect(),
         said,
         user: who.parse().expect("a principal"),
-        key: seed.key(),
+        key: SignerKey::Nkey(seed.key()),
         nonce: nonce(),
         origin: cards[0]["sign"]["origin"].as_str().expect("an origin").to_owned(),
         issued_at: now,

@@ -243,23 +243,6 @@ fn places<T>(
 
 /// `/ptr`, `/a|/b`, `header:Name`, `mail:Name:/ptr` for a header of a mail that stands there, or
 /// `plus:/ptr` for the mark behind the plus of an address.
-fn source<T>(text: &str, place: &Spanned<T>, problems: &mut Problems) -> Option<Source> {
-    if let Some(header) = text.strip_prefix("header:") {
-        return Some(Source::Header(header.to_owned()));
-    }
-    let mut places = |text: &str| -> Option<Vec<Pointer>> {
-        text.split('|').map(|one| pointer(one.trim(), place, problems)).collect()
-    };
-    if let Some(at) = text.strip_prefix("plus:") {
-        return Some(Source::Tag(places(at)?));
-    }
-    match text.strip_prefix("mail:").and_then(|rest| rest.split_once(':')) {
-        Some((name, at)) => Some(Source::Mail(name.to_owned(), places(at)?)),
-        None => Some(Source::Body(places(text)?)),
-    }
-}
-
-/// `/ptr`, `/a|/b`, `header:Name`, or `mail:Name:/ptr` for a header of a mail that stands there.
 pub(super) fn source<T>(text: &str, place: &Spanned<T>, problems: &mut Problems) -> Option<Source> {
     if let Some(header) = text.strip_prefix("header:") {
         return Some(Source::Header(header.to_owned()));

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use placet_bus::Seed;
 use placet_executor::Clock;
 use placet_model::decision::Verdict;
+use placet_model::passkey::SignerKey;
 use placet_model::signed::{Draft, Item, Said};
 use placet_test_support::nats::NatsServer;
 use serde_json::{Value, json};
@@ -40,7 +41,7 @@ impl Signer {
             items: vec![Item { decision: decision.to_owned(), digest }],
             said: Said::Vote(Verdict::Approve),
             user: self.user.parse().expect("a name"),
-            key: self.seed.key(),
+            key: SignerKey::Nkey(self.seed.key()),
             nonce: nonce.as_bytes()[..16].try_into().expect("16 bytes"),
             origin: self.origin.clone(),
             issued_at: now,
