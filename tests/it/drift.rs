@@ -1,5 +1,5 @@
 //! A provider that answers otherwise than its schema says: the run goes on where nobody looks, it is on
-//! record without a value, counted, and can be made a fixture that the sandbox answers with.
+//! record without a value, and counted.
 //!
 //! covers: S21
 
