@@ -33,6 +33,7 @@ mod lookups;
 mod notices;
 mod policy;
 mod reads;
+mod renewals;
 mod report;
 mod schedules;
 mod select;
