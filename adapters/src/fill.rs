@@ -14,6 +14,10 @@ use std::fmt;
 
 /// How the name of a hole begins that is `base64(user:password)` of one credential field.
 pub(crate) const BASIC: &str = "basic:";
+/// How the name of a hole begins that is the name in a credential field `name:password`.
+pub(crate) const USER: &str = "user:";
+/// How the name of a hole begins that is the password in such a field.
+pub(crate) const PASSWORD: &str = "password:";
 
 /// A request with its secrets in it. It is never stored, printed or digested.
 pub struct FilledRequest {
@@ -158,6 +162,8 @@ impl Filler<'_> {
             HoleKind::Timestamp => Ok(SecretText::new(self.now.as_secs().to_string())),
             HoleKind::Signature => self.signature(hole, body),
             HoleKind::Credential if hole.name.starts_with(BASIC) => self.basic(hole),
+            HoleKind::Credential if hole.name.starts_with(USER) => self.half(hole, USER),
+            HoleKind::Credential if hole.name.starts_with(PASSWORD) => self.half(hole, PASSWORD),
             HoleKind::Credential | HoleKind::Secret | HoleKind::Basic | HoleKind::Token => {
                 let secret = self.ask(hole)?;
                 if secret.expose().chars().any(char::is_control) {
@@ -182,6 +188,22 @@ impl Filler<'_> {
         }
         let pair = zeroize::Zeroizing::new(format!("{user}:{}", password.expose()));
         Ok(SecretText::new(BASE64.encode(pair.as_bytes())))
+    }
+
+    /// One half of a login, `name:password`.
+    fn half(&self, hole: &Hole, which: &str) -> Result<SecretText, FillError> {
+        let unusable =
+            |reason: &str| FillError::Unusable { hole: hole.clone(), reason: reason.to_owned() };
+        let field = Hole { hole: HoleKind::Credential, name: hole.name[which.len()..].to_owned() };
+        let login = self.ask(&field)?;
+        let halves = login.expose().split_once(':');
+        let (user, password) =
+            halves.ok_or_else(|| unusable("it is no login: write name:password"))?;
+        let half = if which == USER { user } else { password };
+        if half.chars().any(char::is_control) {
+            return Err(unusable("it holds a line break or a control character"));
+        }
+        Ok(SecretText::new(half))
     }
 
     /// `<scheme>:<credential field>`; the key itself is asked for as a credential.

@@ -148,19 +148,33 @@ pub(crate) fn list(value: Option<&Value>) -> Result<Vec<String>, &'static str> {
     }
 }
 
-/// The address alone, of `a@b` or `Name <a@b>`.
-pub(crate) fn bare_address(text: &str) -> Result<&str, &'static str> {
+/// The address alone, of `a@b` or `Name <a@b>`, as it goes over the wire.
+pub(crate) fn bare_address(text: &str) -> Result<String, &'static str> {
     split_address(text).map(|(_name, address)| address)
 }
 
-/// Name and address; the name is empty where there is none.
-fn split_address(text: &str) -> Result<(&str, &str), &'static str> {
+/// Name and address; the name is empty where there is none. A domain in letters of other scripts is written
+/// as DNS has it (`xn--…`); a mailbox in such letters would need SMTPUTF8 all the way, which is not spoken.
+fn split_address(text: &str) -> Result<(&str, String), &'static str> {
     let (name, address) = match text.split_once('<') {
         Some((name, rest)) => {
             (name.trim(), rest.strip_suffix('>').ok_or("an address is not closed")?)
         }
         None => ("", text.trim()),
     };
+    let (mailbox, domain) = address.split_once('@').ok_or("an address has no @")?;
+    if !mailbox.is_ascii() {
+        return Err("the mailbox of an address is not ASCII: mail to it would need SMTPUTF8");
+    }
+    let domain = if domain.is_ascii() {
+        domain.to_owned()
+    } else {
+        match url::Host::parse(domain) {
+            Ok(url::Host::Domain(known)) => known,
+            Ok(_) | Err(_) => return Err("the domain of an address is none"),
+        }
+    };
+    let address = format!("{mailbox}@{domain}");
     let plain = address.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>,;\"".contains(&byte));
     if !plain || address.split('@').count() != 2 || name.chars().any(char::is_control) {
         return Err("an address is not one ASCII address");
@@ -172,7 +186,7 @@ fn split_address(text: &str) -> Result<(&str, &str), &'static str> {
 fn address(text: &str) -> Result<String, &'static str> {
     let (name, address) = split_address(text)?;
     Ok(match name {
-        "" => address.to_owned(),
+        "" => address,
         name if !name.is_ascii() => format!("{} <{address}>", words(name)?),
         name => {
             let name = name.trim_matches('"').replace('\\', "\\\\").replace('"', "\\\"");

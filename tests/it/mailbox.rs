@@ -18,6 +18,8 @@ use crate::world::hook::Post;
 const ME: &str = "ops@example.com";
 const AUDIENCE: &str = "https://placet.example/hooks/gmail/gmail";
 const ACCOUNT: &str = "push@acme.iam.gserviceaccount.com";
+const TOPIC: &str = "projects/acme/topics/gmail";
+const WEEK_S: u64 = 7 * 24 * 3_600;
 const MESSAGES: &str = "/gmail/v1/users/me/messages/";
 
 /// A stand-in mailbox: its messages with the position at which each came.
@@ -61,6 +63,10 @@ fn plays(mailbox: &Shared, request: &Received) -> Behaviour {
         "/gmail/v1/users/me/profile" => {
             answer(&json!({"emailAddress": ME, "historyId": mailbox.position.to_string()}))
         }
+        "/gmail/v1/users/me/watch" => answer(&json!({
+            "historyId": mailbox.position.to_string(), "expiration": ((now_s() + WEEK_S) * 1000).to_string(),
+        })),
+        "/gmail/v1/users/me/stop" => Behaviour::Answer(Answer::json(&json!({}))),
         "/gmail/v1/users/me/history" => {
             let from: u64 = given("startHistoryId").and_then(|id| id.parse().ok()).unwrap_or(0);
             if from < mailbox.forgotten {
@@ -108,6 +114,7 @@ fn world() -> (Live, Shared) {
         format!("push_keys={}", live.provider.url("/certs")),
         format!("push_audience={AUDIENCE}"),
         format!("push_account={ACCOUNT}"),
+        format!("push_topic={TOPIC}"),
     ];
     let connect = live.placet(["integrations", "connect", "gmail"]);
     let connect = settings.iter().fold(connect, |connect, one| connect.args(["--set", one]));
@@ -202,6 +209,32 @@ fn a_push_with_a_token_of_the_issuer_has_it_read_and_is_repeated_without_harm() 
     read(&live, 3);
     assert_eq!(arrivals(&live), 2);
     assert_eq!(live.provider.received_at("/certs").len(), 1, "the keys are kept");
+}
+
+#[test]
+fn a_mailbox_is_watched_from_on_to_off_and_the_reading_begins_with_the_watch() {
+    let (live, mailbox) = world();
+    comes(&mailbox, "fffff1");
+    let on = ["integrations", "hooks", "gmail", "on", "--at", "https://placet.example"];
+    let hook = live.json("author", &on)["hooks"][0].clone();
+    assert_eq!(hook["step"], "made", "{hook:#}");
+    let until = hook["expires_at"].as_str().expect("it ends by itself");
+    let until: placet_model::Timestamp = until.parse().expect("a moment");
+    let in_s = until.as_secs() - i64::try_from(now_s()).expect("now");
+    assert!((6 * 86_400..=7 * 86_400).contains(&in_s), "it ends in {in_s} s");
+    let asked = live.provider.received_at("/gmail/v1/users/me/watch");
+    assert_eq!(asked.len(), 1);
+    let asked = asked[0].json().expect("JSON");
+    assert_eq!((&asked["topicName"], &asked["labelIds"]), (&json!(TOPIC), &json!(["INBOX"])));
+    // what was there is nobody's news, and what comes from the watch on is
+    comes(&mailbox, "fffff2");
+    assert_eq!(push(&live, Some(&signed("issuer", &claims()))), Some(200));
+    read(&live, 2);
+    assert_eq!(arrivals(&live), 1);
+    live.done("author", &["integrations", "hooks", "gmail", "off"]);
+    assert_eq!(live.provider.received_at("/gmail/v1/users/me/stop").len(), 1);
+    let shown = live.json("author", &["integrations", "hooks", "gmail"]);
+    assert_eq!(shown["hooks"][0]["step"], "removed", "{shown:#}");
 }
 
 #[test]

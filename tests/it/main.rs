@@ -24,6 +24,7 @@ mod evidence;
 mod exam;
 mod fuzz;
 mod hooks;
+mod hooks_asked;
 mod hooks_remote;
 mod kill_loop;
 mod kit;

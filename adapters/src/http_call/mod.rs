@@ -9,7 +9,7 @@ mod request;
 
 pub(crate) use answer::output;
 pub use authorization::scheme;
-pub(crate) use request::request;
+pub(crate) use request::{joined, request};
 
 use crate::render::{Error, is_method};
 use placet_model::manifest::Effect;

@@ -61,7 +61,7 @@ fn url(input: &Value, holes: &Holes) -> Result<HoledText, Error> {
 }
 
 /// The same text, with texts beside each other made one.
-pub(super) fn joined(text: HoledText) -> HoledText {
+pub(crate) fn joined(text: HoledText) -> HoledText {
     let mut parts: Vec<Part> = Vec::with_capacity(text.0.len());
     for part in text.0 {
         match (part, parts.last_mut()) {

@@ -45,7 +45,8 @@ pub(crate) struct Listed {
     pub(crate) id: Pointer,
 }
 
-/// What a call is about: `{input./hook_url}`, `{input./resource?}`, `{input./id?}`.
+/// What a call is about: `{input./hook_url}`, `{input./resource?}`, `{input./id?}`, and `{input./parts/0}`,
+/// which stands before the first slash of the resource.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Subscribing<'a> {
     /// Where the provider posts to.
@@ -96,6 +97,7 @@ impl LifecycleCall {
         let mut input = json!({ "hook_url": about.hook_url });
         if !about.resource.is_empty() {
             input["resource"] = about.resource.into();
+            input["parts"] = about.resource.split('/').collect();
         }
         if let Some(id) = about.id {
             input["id"] = id.into();

@@ -167,7 +167,9 @@ fn body<T>(
     problems: &mut Problems,
 ) -> Option<BodyTemplate> {
     let value = note(ValueTemplate::parse(&document.value), place, problems)?;
-    refuse_holes(&value, place, problems);
+    if document.kind != BodyKind::Json || !value.holes_are_plain() {
+        refuse_holes(&value, place, problems);
+    }
     match document.kind {
         BodyKind::Json => Some(BodyTemplate::Json(value)),
         BodyKind::Form if document.lists == Some(ListsDoc::Repeat) => {
@@ -186,7 +188,11 @@ fn body<T>(
 
 fn refuse_holes<T>(value: &ValueTemplate, place: &Spanned<T>, problems: &mut Problems) {
     if value.templates().iter().any(|template| template.has_hole()) {
-        problems.at(place, "a secret stands in headers only, never in a body or a query");
+        problems.at(
+            place,
+            "a secret stands in a header, or as a text of a JSON body that is always there; never in a \
+             query, another body, or behind merge, mime, first_of, if_present or if_absent",
+        );
     }
 }
 

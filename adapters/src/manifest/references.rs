@@ -179,7 +179,7 @@ fn of_name<T>(
             (!known || shared.config_schema.is_none())
                 .then(|| format!("the settings have no {setting}"))
         }
-        Name::Secret(field) => {
+        Name::Secret(field) | Name::SecretUser(field) | Name::SecretPassword(field) => {
             let at = Pointer::parse(&format!("/{field}"));
             let known = at.is_ok_and(|at| is_in(shared.credential_schema.as_deref(), &at));
             (!known).then(|| format!("the credentials have no field {field}"))

@@ -1,19 +1,98 @@
-//! Bodies: JSON written once in authored order, and forms with nested keys (`metadata[k]=v`).
+//! Bodies: JSON written once in authored order, and forms with nested keys (`metadata[k]=v`). A secret in a
+//! JSON body stays open between its quotes ([`holed_json`]); no other body has holes.
 
 use super::url::encode;
 use super::{Error, multipart};
+use crate::http_call::joined;
 use crate::json::{scalar_text, to_bytes};
 use crate::manifest::BodyTemplate;
-use crate::template::Scope;
+use crate::template::{Scope, Segment, ValueTemplate};
+use placet_model::request::{Body, HoledText, Part};
 use serde_json::{Value, json};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// The bytes and their media type; `None` where the whole of it is optional and absent.
+/// The body and its media type; `None` where the whole of it is optional and absent.
 pub(super) fn from_template(
     template: &BodyTemplate,
     scope: &Scope<'_>,
-) -> Result<Option<(Vec<u8>, String)>, Error> {
+    segment: &dyn Fn(Segment<'_>) -> Part,
+) -> Result<Option<(Body, String)>, Error> {
+    if let BodyTemplate::Json(value) = template
+        && value.has_hole()
+    {
+        let mut parts = vec![];
+        holed_json(value, scope, segment, &mut parts)?;
+        return Ok(Some((Body::Text(joined(HoledText(parts))), "application/json".to_owned())));
+    }
+    let body = plain(template, scope)?;
+    Ok(body.map(|(bytes, media)| (Body::Bytes(bytes), media)))
+}
+
+/// JSON as [`to_bytes`] writes it, cut at the holes: what is filled in stands between quotes. Which parts have
+/// holes, the check at load has allowed. Nothing is written where all of it is absent.
+fn holed_json(
+    template: &ValueTemplate,
+    scope: &Scope<'_>,
+    segment: &dyn Fn(Segment<'_>) -> Part,
+    parts: &mut Vec<Part>,
+) -> Result<(), Error> {
+    let text = |text: &str| Part::Text(text.to_owned());
+    let written = |value: &Value| String::from_utf8(to_bytes(value)).expect("JSON is UTF-8");
+    match template {
+        ValueTemplate::Text(leaf) if leaf.has_hole() => {
+            let Some(segments) = leaf.segments(scope)? else { return Ok(()) };
+            parts.push(text("\""));
+            for one in segments {
+                parts.push(match one {
+                    Segment::Text(stretch) => {
+                        let quoted = written(&Value::String(stretch));
+                        text(&quoted[1..quoted.len() - 1])
+                    }
+                    hole @ Segment::Hole(_) => segment(hole),
+                });
+            }
+            parts.push(text("\""));
+        }
+        ValueTemplate::Array(items) if template.has_hole() => {
+            let mut open = "[";
+            for item in items {
+                separated(text(open), parts, |parts| holed_json(item, scope, segment, parts))
+                    .map(|written| open = if written { "," } else { open })?;
+            }
+            parts.push(text(if open == "[" { "[]" } else { "]" }));
+        }
+        ValueTemplate::Object(fields) if template.has_hole() => {
+            let mut open = "{";
+            for (key, field) in fields {
+                let start = format!("{open}{}:", written(&Value::String(key.clone())));
+                separated(text(&start), parts, |parts| holed_json(field, scope, segment, parts))
+                    .map(|written| open = if written { "," } else { open })?;
+            }
+            parts.push(text(if open == "{" { "{}" } else { "}" }));
+        }
+        plain => parts.extend(plain.value(scope)?.map(|value| text(&written(&value)))),
+    }
+    Ok(())
+}
+
+/// Writes a part behind its separator; neither where it writes nothing.
+fn separated(
+    start: Part,
+    parts: &mut Vec<Part>,
+    write: impl FnOnce(&mut Vec<Part>) -> Result<(), Error>,
+) -> Result<bool, Error> {
+    let mark = parts.len();
+    parts.push(start);
+    write(parts)?;
+    let is_written = parts.len() > mark + 1;
+    if !is_written {
+        parts.truncate(mark);
+    }
+    Ok(is_written)
+}
+
+fn plain(template: &BodyTemplate, scope: &Scope<'_>) -> Result<Option<(Vec<u8>, String)>, Error> {
     let (BodyTemplate::Json(value)
     | BodyTemplate::Form(value)
     | BodyTemplate::RepeatingForm(value)

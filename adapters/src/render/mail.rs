@@ -61,8 +61,8 @@ fn addresses(fields: &Map<String, Value>, names: &[&str]) -> Result<Vec<String>,
             if bare.len() > ADDRESS_MAX {
                 return Err(Error::Body { reason: "an address is longer than 254 bytes" });
             }
-            if !found.iter().any(|known| known.eq_ignore_ascii_case(bare)) {
-                found.push(bare.to_owned());
+            if !found.iter().any(|known: &String| known.eq_ignore_ascii_case(&bare)) {
+                found.push(bare);
             }
         }
     }
@@ -109,6 +109,28 @@ mod tests {
         assert!(!message.contains("d@example.org"), "{message}");
         assert!(message.contains(&format!("Message-ID: <{ID}@example.com>\r\n")), "{message}");
         assert!(message.contains("Cc: BEN@example.org\r\n"), "{message}");
+    }
+
+    #[test]
+    fn a_domain_of_another_script_goes_as_dns_has_it_and_a_mailbox_of_one_does_not_go() {
+        let to = |to: &str| {
+            written(&json!({"from": "a@example.com", "to": to, "text": "x"}))
+                .map(|mail| (mail.envelope[1].1.to_string(), mail.message))
+        };
+        let (envelope, message) = to("Jürgen <ana@bücher.example>").unwrap();
+        assert_eq!(envelope, "ana@xn--bcher-kva.example");
+        let message = String::from_utf8(message).unwrap();
+        assert!(message.contains("<ana@xn--bcher-kva.example>") && message.is_ascii(), "{message}");
+        for (address, says) in [
+            ("jürgen@example.org", "SMTPUTF8"),
+            ("Jürgen <用户@例子.example>", "SMTPUTF8"),
+            ("ana@bü cher.example", "is none"),
+            ("ana", "no @"),
+        ] {
+            let told = to(address).unwrap_err().to_string();
+            assert!(told.contains(says), "{address}: {told}");
+            assert!(!told.contains("rgen"), "an error never repeats the input: {told}");
+        }
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub(crate) use header::{
 pub use mail::{MAIL_FROM, RCPT_TO};
 pub(crate) use url::{append, checked as checked_url, encode, segment as path_segment, with_query};
 
-use crate::fill::BASIC;
+use crate::fill::{BASIC, PASSWORD, USER};
 use crate::http_call;
 use crate::json::scalar_text;
 use crate::manifest::{BodyTemplate, Operation, Placement, RequestSpec, RequestTemplate};
@@ -157,17 +157,17 @@ fn from_template(
             let fields = value.value(scope)?.unwrap_or(Value::Null);
             let mail = mail::mail(&fields, scope.send_id, scope.draft_time)?;
             headers.extend(mail.envelope);
-            Some((mail.message, mail::MEDIA_TYPE.to_owned()))
+            Some((Body::Bytes(mail.message), mail::MEDIA_TYPE.to_owned()))
         }
-        Some(body) => body::from_template(body, scope)?,
+        Some(body) => body::from_template(body, scope, &|segment| part(operation, segment))?,
         None => None,
     };
     let body = match body {
-        Some((bytes, media_type)) => {
+        Some((body, media_type)) => {
             if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
                 headers.push(("Content-Type".to_owned(), HoledText::plain(media_type)));
             }
-            Body::Bytes(bytes)
+            body
         }
         None => Body::Empty,
     };
@@ -216,16 +216,25 @@ fn holed(
     for segment in segments {
         match (segment, parts.last_mut()) {
             (Segment::Text(text), Some(Part::Text(before))) => before.push_str(&text),
-            (Segment::Text(text), _) => parts.push(Part::Text(text)),
-            (Segment::Hole(name), _) => parts.push(Part::Hole(hole(operation, name))),
+            (segment, _) => parts.push(part(operation, segment)),
         }
     }
     Ok(Some(HoledText(parts)))
 }
 
+fn part(operation: &Operation, segment: Segment<'_>) -> Part {
+    match segment {
+        Segment::Text(text) => Part::Text(text),
+        Segment::Hole(name) => Part::Hole(hole(operation, name)),
+    }
+}
+
 fn hole(operation: &Operation, name: &Name) -> Hole {
+    let credential = |name: String| Hole { hole: HoleKind::Credential, name };
     match name {
-        Name::Secret(field) => Hole { hole: HoleKind::Credential, name: field.clone() },
+        Name::Secret(field) => credential(field.clone()),
+        Name::SecretUser(field) => credential(format!("{USER}{field}")),
+        Name::SecretPassword(field) => credential(format!("{PASSWORD}{field}")),
         Name::AttemptSignature => {
             let signature =
                 operation.signature.as_ref().expect("the lint asks for auth.sign with a signature");

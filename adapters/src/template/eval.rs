@@ -182,7 +182,11 @@ impl Name {
             Self::Money => scope.money.map(word),
             Self::Lookup(pointer) => present(scope.lookup.and_then(|found| pointer.get(found))),
             Self::PageCursor => present(scope.cursor),
-            Self::Secret(_) | Self::AttemptTimestamp | Self::AttemptSignature => {
+            Self::Secret(_)
+            | Self::SecretUser(_)
+            | Self::SecretPassword(_)
+            | Self::AttemptTimestamp
+            | Self::AttemptSignature => {
                 return Err(Error::HoleHere { name: self.label() });
             }
         })
@@ -208,6 +212,8 @@ impl Name {
             Self::Lookup(pointer) => format!("lookup.{pointer}"),
             Self::PageCursor => "page.cursor".to_owned(),
             Self::Secret(name) => format!("secret:{name}"),
+            Self::SecretUser(name) => format!("secret_user:{name}"),
+            Self::SecretPassword(name) => format!("secret_password:{name}"),
             Self::AttemptTimestamp => "attempt.timestamp".to_owned(),
             Self::AttemptSignature => "attempt.signature".to_owned(),
         }

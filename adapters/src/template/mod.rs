@@ -82,6 +82,10 @@ pub(crate) enum Name {
     PageCursor,
     /// `{secret:name}`: a named hole.
     Secret(String),
+    /// `{secret_user:name}`: a hole that is the name in a login, `name:password`.
+    SecretUser(String),
+    /// `{secret_password:name}`: a hole that is its password.
+    SecretPassword(String),
     /// `{attempt.timestamp}`: a hole.
     AttemptTimestamp,
     /// `{attempt.signature}`: a hole.
@@ -91,7 +95,14 @@ pub(crate) enum Name {
 impl Name {
     /// Whether the name stays open until the bytes leave.
     pub(crate) const fn is_hole(&self) -> bool {
-        matches!(self, Self::Secret(_) | Self::AttemptTimestamp | Self::AttemptSignature)
+        matches!(
+            self,
+            Self::Secret(_)
+                | Self::SecretUser(_)
+                | Self::SecretPassword(_)
+                | Self::AttemptTimestamp
+                | Self::AttemptSignature
+        )
     }
 }
 

@@ -83,6 +83,12 @@ fn name(text: &str) -> Result<Name, Error> {
     if let Some(rest) = text.strip_prefix("secret:") {
         return word(rest).map(Name::Secret);
     }
+    if let Some(rest) = text.strip_prefix("secret_user:") {
+        return word(rest).map(Name::SecretUser);
+    }
+    if let Some(rest) = text.strip_prefix("secret_password:") {
+        return word(rest).map(Name::SecretPassword);
+    }
     if let Some(rest) = text.strip_prefix("sent_at_minus:") {
         return rest.parse().map(Name::SentAtMinus).map_err(|_ignored| unknown());
     }

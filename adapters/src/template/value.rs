@@ -143,6 +143,25 @@ impl ValueTemplate {
         })
     }
 
+    pub(crate) fn has_hole(&self) -> bool {
+        self.templates().iter().any(|template| template.has_hole())
+    }
+
+    /// Whether each hole in it stands in a text of an object or a list that is always there: only such
+    /// a one can be cut at its holes.
+    pub(crate) fn holes_are_plain(&self) -> bool {
+        match self {
+            Self::Text(_) | Self::Literal(_) => true,
+            Self::Array(items) => items.iter().all(Self::holes_are_plain),
+            Self::Object(fields) => fields.iter().all(|(_, field)| field.holes_are_plain()),
+            Self::Merge(..)
+            | Self::Mime(_)
+            | Self::IfPresent(..)
+            | Self::IfAbsent(..)
+            | Self::FirstOf(_) => !self.has_hole(),
+        }
+    }
+
     /// Every template in it, depth first.
     pub(crate) fn templates(&self) -> Vec<&Template> {
         match self {

@@ -190,3 +190,41 @@ fn a_token_that_could_leave_its_segment_is_never_sent() {
     let filled = fill(&request, None, &vault, draft_time()).unwrap();
     assert_eq!(filled.url.expose(), "https://api.telegram.org/bot1:a%3Fb%23c/sendMessage");
 }
+
+/// A vault whose every secret is this one.
+#[derive(Debug)]
+struct Only(&'static str);
+
+impl FillHoles for Only {
+    fn fill(&self, _: &WantedHole<'_>) -> Result<SecretText, FillError> {
+        Ok(SecretText::new(self.0))
+    }
+}
+
+#[test]
+fn a_secret_in_a_json_body_stays_one_value_and_no_text_is_taken_for_a_hole() {
+    let url = "https://placet.example/hooks/‹credential:webhook_secret›";
+    let input = json!({"owner": "acme", "repo": "site", "url": url});
+    let request = rendered("github.hooks.create", &json!({}), &input).unwrap().request;
+    let holes: Vec<String> = request.holes().iter().map(ToString::to_string).collect();
+    assert_eq!(holes, ["‹credential:token›", "‹credential:webhook_secret›"]);
+    let filled = fill(&request, None, &Only("a\"},\"b\\"), draft_time()).unwrap();
+    let body: serde_json::Value = serde_json::from_slice(&filled.body).unwrap();
+    let config =
+        json!({"url": url, "content_type": "json", "insecure_ssl": "0", "secret": "a\"},\"b\\"});
+    assert_eq!(body["config"], config);
+    assert_eq!((&body["events"], body.as_object().unwrap().len()), (&json!(["issue_comment"]), 4));
+}
+
+#[test]
+fn a_login_is_told_in_its_halves_and_what_is_no_login_is_not_sent() {
+    let settings = json!({"message_id_domain": "acme.example"});
+    let input = json!({"Url": "https://placet.example/hooks/postmark/1"});
+    let request = rendered("postmark.webhooks.create", &settings, &input).unwrap().request;
+    let filled = fill(&request, None, &Only("ops:pass:word"), draft_time()).unwrap();
+    let body: serde_json::Value = serde_json::from_slice(&filled.body).unwrap();
+    assert_eq!(body["HttpAuth"], json!({"Username": "ops", "Password": "pass:word"}));
+    assert!(body.get("MessageStream").is_none(), "what is absent is not there");
+    let error = fill(&request, None, &Only("no-login"), draft_time()).unwrap_err();
+    assert!(!error.to_string().contains("no-login"), "{error}");
+}

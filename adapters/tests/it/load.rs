@@ -233,8 +233,12 @@ fn a_host_that_is_not_listed_is_refused() {
 }
 
 #[test]
-fn a_secret_stands_in_a_header_and_nowhere_else() {
-    refused("{text: \"{input./text}\"}", "{text: \"{secret:token}\"}", "12:14", "headers only");
+fn a_secret_stands_in_a_header_or_as_a_text_of_a_json_body_and_nowhere_else() {
+    let body = "{text: \"{input./text}\"}";
+    for hidden in ["{text: {first_of: [\"{secret:token}\"]}}", "{merge: \"{secret:token}\", a: b}"]
+    {
+        refused(body, hidden, "12:14", "stands in a header, or as a text of a JSON body");
+    }
     refused(
         "title: \"Note {target}\"",
         "title: \"Note {secret:token}\"",

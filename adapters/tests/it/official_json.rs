@@ -14,22 +14,38 @@ struct Described {
     file: &'static str,
     base: &'static str,
     newer: &'static [&'static str],
+    /// Paths that it does not have at all.
+    lacks: &'static [&'static str],
 }
 
 const DESCRIBED: &[Described] = &[
-    Described { provider: "mailgun", file: "mailgun/mailgun.trimmed.json", base: "", newer: &[] },
+    Described {
+        provider: "mailgun",
+        file: "mailgun/mailgun.trimmed.json",
+        base: "",
+        newer: &[],
+        lacks: &[],
+    },
     Described {
         provider: "postmark",
         file: "postmark/postmark-server.openapi3.apisguru.json",
         base: "",
         newer: &["Metadata", "MessageStream", "metadata_placet_send"],
+        lacks: &["/webhooks"],
     },
-    Described { provider: "resend", file: "resend/resend.trimmed.json", base: "", newer: &[] },
+    Described {
+        provider: "resend",
+        file: "resend/resend.trimmed.json",
+        base: "",
+        newer: &[],
+        lacks: &[],
+    },
     Described {
         provider: "sendgrid",
         file: "sendgrid/sendgrid.trimmed.json",
         base: "/v3",
         newer: &["custom_args"], // a text by its type, a map of texts by its words
+        lacks: &[],
     },
 ];
 
@@ -131,7 +147,7 @@ fn fitted(document: &Value, schema: &Value, fields: &Value) -> Value {
 #[test]
 fn every_golden_request_and_answer_fits_the_providers_description() {
     for described_by in DESCRIBED {
-        let Described { provider, file, base, newer } = described_by;
+        let Described { provider, file, base, newer, lacks } = described_by;
         let Some(document) = read(&specs().join(file)) else {
             println!("skipped: {file} is not beside the repository");
             continue;
@@ -141,6 +157,10 @@ fn every_golden_request_and_answer_fits_the_providers_description() {
         for (name, request) in golden(provider) {
             let (path, query) = path_and_query(&request);
             let path = path.strip_prefix(base).unwrap();
+            if lacks.iter().any(|lacking| path.starts_with(lacking)) {
+                assert!(described(&document, path).is_none(), "{name} is described: {path}");
+                continue;
+            }
             let item = described(&document, path).unwrap_or_else(|| panic!("{name}: {path}"));
             let operation = &item[request["method"].as_str().unwrap().to_lowercase()];
             assert!(operation.is_object(), "{name}: {path}");

@@ -26,13 +26,17 @@ pub enum Word {
     Rotate,
     /// `{name, workstream?, space?, visibility?, agents?}` → the integration.
     Scope,
+    /// `{name}` → what was read since the last time.
+    Sync,
+    /// `{name, on, base?, resource?}` → what stands at the provider; without `on` what is known of it.
+    Hooks,
     /// `{name}` → its status, and what has become of the credential.
     Disconnect,
 }
 
 impl Word {
     /// Every one.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::List,
         Self::Show,
         Self::Uses,
@@ -44,6 +48,8 @@ impl Word {
         Self::Disable,
         Self::Rotate,
         Self::Scope,
+        Self::Sync,
+        Self::Hooks,
         Self::Disconnect,
     ];
 
@@ -61,6 +67,8 @@ impl Word {
             Self::Disable => "disable",
             Self::Rotate => "rotate",
             Self::Scope => "scope",
+            Self::Sync => "sync",
+            Self::Hooks => "hooks",
             Self::Disconnect => "disconnect",
         }
     }

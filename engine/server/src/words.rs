@@ -31,7 +31,7 @@ pub struct Request {
     /// The same one gives the same answer.
     pub repeat: Option<String>,
     /// `list`, `show`, `uses`, `connect`, `authorize`, `stage`, `test`, `enable`, `disable`, `rotate`,
-    /// `scope` or `disconnect`.
+    /// `scope`, `sync`, `hooks` or `disconnect`.
     pub word: &'static str,
     /// The body, or `{document, signature, body}`.
     pub body: Map<String, Value>,

@@ -20,5 +20,6 @@
 
 mod doors;
 mod kinds;
+mod mail;
 mod providers;
 mod race;

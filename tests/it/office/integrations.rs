@@ -90,6 +90,14 @@ fn each_word_over_nats_is_the_same_act_as_at_the_other_doors() {
         let scoped = office.word("scope", json!({"name": "slack", "workstream": "sales"})).await;
         assert_eq!(scoped["used_in"]["workstream"], json!("sales"), "{scoped}");
 
+        // what stands at the provider, and what is read there: Slack says that it has neither
+        assert_eq!(office.word("hooks", slack()).await, http("/integrations/slack/hooks").await);
+        let on = json!({"name": "slack", "on": true, "base": "https://placet.example"});
+        let on = office.word("hooks", on).await;
+        assert_eq!(on["error"]["code"], json!("PL4071"), "{on}");
+        let read = office.word("sync", slack()).await;
+        assert_eq!(read["error"]["code"], json!("PL4073"), "{read}");
+
         // a credential is salted into what is signed, so that its digest in the log says nothing
         let mut rotate = json!({"name": "slack", "credential": {"access_token": NEW}});
         let unsalted = office.word("rotate", rotate.clone()).await;
@@ -111,8 +119,11 @@ fn each_word_over_nats_is_the_same_act_as_at_the_other_doors() {
     // every request that was taken is on record with its signature, verified again, and holds no secret
     let requests = office.log(&["--type", "RequestSigned"]);
     let words: Vec<_> = requests.iter().map(|event| event["body"]["word"].clone()).collect();
-    let taken = ["test", "disable", "enable", "scope", "rotate", "rotate", "connect", "disconnect"];
-    assert_eq!(words, taken.map(|word| json!(format!("integrations.{word}"))));
+    let switched = ["test", "disable", "enable", "scope", "hooks", "hooks", "sync"];
+    let renewed = ["rotate", "rotate", "connect", "disconnect"];
+    let taken: Vec<&str> = switched.into_iter().chain(renewed).collect();
+    let taken = taken.into_iter().map(|word| json!(format!("integrations.{word}")));
+    assert_eq!(words, taken.collect::<Vec<_>>());
     assert!(requests.iter().all(|event| event["body"]["user"] == json!("wendy")));
     let log = office.log(&[]);
     assert!(!log.iter().any(|event| event.to_string().contains(NEW)));

@@ -8,6 +8,8 @@ One argument, a JSON object:
   die       stage                     the connection is cut there; "message" is after the last dot
   hang      stage                     no reply comes there
   mechanisms ["PLAIN", ...]           what is offered; both without it
+  scripted   true                     refuse, die and hang come one object a line on stdin, each for the next
+                                      connection alone; each is answered with {"armed"}
 The first line written is {"port", "authority"}; then a line for each connection and each mail.
 """
 
@@ -22,7 +24,8 @@ import trustme
 from aiosmtpd.smtp import SMTP, AuthResult
 
 WANTED = json.loads(sys.argv[1])
-REFUSE, RCPT = WANTED.get("refuse", {}), WANTED.get("rcpt", {})
+RCPT = WANTED.get("rcpt", {})
+SCRIPT = []
 USER, PASSWORD = b"robot@example.com", b"s3cret-pw"
 
 
@@ -32,12 +35,12 @@ def tell(**what):
 
 async def stop_at(server, stage):
     """Dies or hangs here, if that is wanted; else the refusal of this stage, if there is one."""
-    if WANTED.get("die") == stage:
+    if server.wanted.get("die") == stage:
         server.transport.abort()
         await asyncio.Event().wait()
-    if WANTED.get("hang") == stage:
+    if server.wanted.get("hang") == stage:
         await asyncio.Event().wait()
-    return REFUSE.get(stage)
+    return server.wanted.get("refuse", {}).get(stage)
 
 
 def authenticate(server, session, envelope, mechanism, data):
@@ -67,7 +70,7 @@ class Handler:
 
     async def handle_DATA(self, server, session, envelope):
         # the dot has come: from here on the mail is in
-        took = REFUSE.get("message") is None
+        took = server.wanted.get("refuse", {}).get("message") is None
         content = base64.b64encode(envelope.original_content).decode()
         tell(took=took, mail_from=envelope.mail_from, rcpt_tos=envelope.rcpt_tos,
              options=envelope.mail_options, content=content)
@@ -110,7 +113,7 @@ class Server(SMTP):
         said = await stop_at(self, "data")
         if said:
             await self.push(said)
-        elif WANTED.get("die") == "content":
+        elif self.wanted.get("die") == "content":
             await self.push("354 go on")
             await self._reader.readline()
             self.transport.abort()
@@ -142,6 +145,12 @@ def certificates():
     return context, ssl.PEM_cert_to_DER_cert(believed.cert_pem.bytes().decode())
 
 
+async def script(lines):
+    while line := await lines.readline():
+        SCRIPT.append(json.loads(line))
+        tell(armed=True)
+
+
 async def main():
     security = WANTED.get("security", "none")
     context, authority = certificates()
@@ -154,12 +163,17 @@ async def main():
             auth_require_tls=security == "starttls", data_size_limit=WANTED.get("size", 33554432),
             auth_exclude_mechanism=[m for m in ["PLAIN", "LOGIN", "XOAUTH2"] if m not in WANTED.get("mechanisms", ["PLAIN", "LOGIN"])],
         )
+        server.wanted = (SCRIPT.pop(0) if SCRIPT else {}) if WANTED.get("scripted") else WANTED
         return server
 
     loop = asyncio.get_running_loop()
     tls = context if security == "implicit" else None
     server = await loop.create_server(make, "127.0.0.1", 0, ssl=tls)
     tell(port=server.sockets[0].getsockname()[1], authority=base64.b64encode(authority).decode())
+    if WANTED.get("scripted"):
+        lines = asyncio.StreamReader()
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
+        asyncio.ensure_future(script(lines))
     await server.serve_forever()
 
 

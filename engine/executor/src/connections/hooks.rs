@@ -192,6 +192,12 @@ impl Desk {
             since: self.env.now(),
             code: None,
         };
+        let call = remote.call(LifecycleStep::Subscribe);
+        let asked = call.map(|call| call.input(about(&begun), &integration.settings));
+        if let Some(Err(error)) = asked {
+            let detail = format!("{}: say what for (--for): {error}", remote.title());
+            return Err(refused("PL4071", detail));
+        }
         let used = remote.used(LifecycleStep::Subscribe);
         let facts = vec![begun.changed(integration.id, SubscriptionStep::Begun, None), used];
         self.record(integration.id, facts).await?;

@@ -37,6 +37,7 @@ mod policy;
 mod preview;
 mod reads;
 mod refetch;
+mod renewals;
 mod report;
 mod schedules;
 mod select;

@@ -111,6 +111,21 @@ impl Reader<'_> {
         built.into_iter().collect()
     }
 
+    /// What starts runs by a provider's event names a provider that the project has connected: nothing else
+    /// would ever start one.
+    fn trigger_is_connected(&mut self, node: &Node, kind: &str) {
+        let Some(connected) = self.environment.integrations else { return };
+        let Some((provider, _)) = kind.split_once('.') else { return };
+        let mut known = self.environment.catalogue.operations.values();
+        if known.any(|of| of.provider == provider) && !connected.values().any(|of| of == provider) {
+            let message = format!(
+                "nothing can start runs by `{kind}`: the project has no integration of {provider}"
+            );
+            let help = format!("connect one: placet integrations connect {provider}");
+            self.report(codes::INTEGRATION, node.span, message, help);
+        }
+    }
+
     fn attribute_match(&mut self, entry: &Entry, place: Place) -> Option<AttributeMatch> {
         let node = &entry.value;
         let Some(text) = node.as_text() else {
@@ -135,6 +150,9 @@ impl Reader<'_> {
             self.warn(codes::SHAPE, node.span, message, help);
         }
         let is_pattern = text.len() > 1 && text.starts_with('^') && text.ends_with('$');
+        if entry.key == "type" && place == Place::Schedule && !is_pattern {
+            self.trigger_is_connected(node, text);
+        }
         if is_pattern && text.len() > REGEX_BYTES_MAX {
             let message = format!("the pattern is longer than {REGEX_BYTES_MAX} bytes");
             self.report(codes::SHAPE, node.span, message, "shorten it, or use an expression");

@@ -27,6 +27,22 @@ fn patient() -> Evaluator {
 }
 
 #[test]
+fn only_what_a_connected_provider_posts_starts_runs_by_its_type() {
+    let on = |kind: &str| {
+        let listen = "listen: { to: { one: { with: { type: postmark.inbound } } } }";
+        let body = format!(
+            "schedule: {{ on: {{ one: {{ with: {{ type: '{kind}' }} }} }}, read: data }}\ndo: [{{ a: {{ {listen} }} }}]\n"
+        );
+        findings(&body)
+    };
+    assert_eq!(on("postmark.inbound"), ["PL2110 2:40"]);
+    // one that is connected, one that is no provider's, and what only the event can tell
+    for other in ["slack.message", "acme.order.placed", "order", "^postmark[.].*$"] {
+        assert_eq!(on(other), Vec::<String>::new(), "{other}");
+    }
+}
+
+#[test]
 fn the_digest_is_of_the_meaning_and_not_of_the_spelling() {
     let block = plan("do:\n  # a comment\n  - a:\n      set:\n        x: \"1\"\n");
     let flow = plan("do: [{ a: { set: { x: '1' } } }]\n");

@@ -1,6 +1,6 @@
 //! Words of a connection's life, as functions of the routes: what comes over a bus does the same acts.
 
-use super::{Answer, authorize, connections, integrations};
+use super::{Answer, authorize, connections, integrations, subscriptions};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::extract::{Json, Nothing, Params, Place};
@@ -41,6 +41,9 @@ pub(crate) async fn words(
     match word {
         "rotate" => return connections::rotate(app, caller, name, read(body)?).await,
         "scope" => return connections::scope(app, caller, name, read(body)?).await,
+        "hooks" if body.contains_key("on") => {
+            return subscriptions::set(app, caller, name, read(body)?).await;
+        }
         _ => only(&body)?,
     }
     match word {
@@ -49,6 +52,8 @@ pub(crate) async fn words(
         "test" => connections::test(app, caller, name, Nothing).await,
         "enable" => integrations::enable(app, caller, name, Nothing).await,
         "disable" => integrations::disable(app, caller, name, Nothing).await,
+        "sync" => subscriptions::sync(app, caller, name, Nothing).await,
+        "hooks" => subscriptions::list(app, caller, name, Params::default()).await,
         "disconnect" => integrations::disconnect(app, caller, name, Nothing).await,
         _ => Err(Problem::new("PL4012", format!("there is no word {word}"))),
     }

@@ -25,8 +25,8 @@ impl Case {
     }
 }
 
-/// `http` is the author's own words and is played with words of its own ([`http`]); SMTP is no HTTP: its faults are
-/// played where it is.
+/// `http` is the author's own words and is played with words of its own ([`http`]); SMTP is no HTTP: it has
+/// stages of its own ([`super::super::mail`]).
 pub(in crate::exam) const NOT_PLAYED: [&str; 2] = ["http", "smtp"];
 
 /// The first fixture of each operation that is no read.

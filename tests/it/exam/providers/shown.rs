@@ -52,7 +52,7 @@ fn item(operation: &str, n: usize, (send, now): (&Received, Timestamp)) -> Value
             "body": body["body"],
             "created_at": now.as_millis() / 1000,
         }),
-        "mailgun.messages.send" => json!({
+        "mailgun.messages.send" | "mailgun.messages.mime" => json!({
             "id": id.to_string(),
             "message": {"headers": {"message-id": format!("{n}@acme.example")}},
             "user-variables": {"placet_send": form(send, "v:placet_send")},

@@ -32,6 +32,9 @@ use std::time::{Duration, Instant};
 /// Longest real time of one call: what hangs is given up after it.
 const CALL_MS: u64 = 400;
 
+/// What the mail server of the tests knows its user by.
+const MAIL_PASSWORD: &str = "s3cret-pw";
+
 /// How a send ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::exam) enum End {
@@ -68,8 +71,12 @@ pub(in crate::exam) struct Played {
 struct Secrets;
 
 impl FillHoles for Secrets {
-    fn fill(&self, _wanted: &WantedHole<'_>) -> Result<SecretText, FillError> {
-        Ok(SecretText::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"))
+    fn fill(&self, wanted: &WantedHole<'_>) -> Result<SecretText, FillError> {
+        Ok(SecretText::new(match wanted.hole.name.as_str() {
+            "password" => MAIL_PASSWORD,
+            "webhook_login" => "placet:0123456789abcdef",
+            _ => "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        }))
     }
 }
 
@@ -109,9 +116,24 @@ impl Stage {
 
     /// The stage with nothing connected.
     pub(in crate::exam) async fn open_with(adapters: Adapters) -> Self {
+        Self::open_beside(adapters, None).await
+    }
+
+    /// The stage with a mail server on this port of this machine.
+    pub(in crate::exam) async fn open_for_mail(port: u16) -> Self {
+        let host = format!("localhost:{port}");
+        let stage = Self::open_beside(Adapters::shipped(), Some(&host)).await;
+        let server = format!("smtp-plain://{host}");
+        let user = "robot@example.com";
+        stage.connect_with("smtp", json!({"server": server, "user": user, "from": user})).await;
+        stage
+    }
+
+    async fn open_beside(adapters: Adapters, beside: Option<&str>) -> Self {
         let provider = Provider::start();
-        let allowed = provider.host_port().parse().expect("a target");
-        let live = Egress::new(EgressConfig::allowing([allowed]), Arc::new(Secrets));
+        let allowed = [Some(provider.host_port()), beside.map(str::to_owned)].into_iter().flatten();
+        let allowed = allowed.map(|target| target.parse().expect("a target"));
+        let live = Egress::new(EgressConfig::allowing(allowed), Arc::new(Secrets));
         let mut config = ProjectConfig { project: "exam".into(), ..ProjectConfig::default() };
         config.limits.call_ms_max = CALL_MS;
         // a project's own read is ungated only where the operator has named its host
@@ -151,6 +173,10 @@ impl Stage {
             }
             _ => json!({"api_base": base}),
         };
+        self.connect_with(provider, settings).await;
+    }
+
+    async fn connect_with(&self, provider: &str, settings: Value) {
         let connect = Connect {
             name: provider.to_owned(),
             provider: provider.to_owned(),

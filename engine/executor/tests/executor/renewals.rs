@@ -1,0 +1,134 @@
+//! What ends by itself at a provider is asked for anew before that, by the virtual clock: Gmail's watch of a
+//! mailbox, which ends after a week and is to be renewed every day.
+
+use crate::world::{Recorder, World, name, open_log, people, start_with};
+use placet_adapters::{Call, Performing, Response, Transport};
+use placet_executor::Clock;
+use placet_executor::connections::Wish;
+use placet_executor::govern::Connect;
+use placet_model::event::hook::SubscriptionStep;
+use placet_model::integration::Identity;
+use placet_model::project::ProjectConfig;
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// A mailbox that remembers when it was asked to be watched.
+#[derive(Debug, Default)]
+struct Mailbox {
+    /// Milliseconds of the clock.
+    watched: Mutex<Vec<i64>>,
+    stopped: Mutex<usize>,
+    is_down: Mutex<bool>,
+}
+
+impl Mailbox {
+    fn answer(&self, call: &Call) -> (u16, Value) {
+        let now = call.occurrence.now.as_millis();
+        match call.operation.name() {
+            "gmail.watch.start" if *self.is_down.lock().unwrap() => (503, json!({})),
+            "gmail.watch.start" => {
+                self.watched.lock().unwrap().push(now);
+                (200, json!({"historyId": "1000", "expiration": (now + 7 * DAY_MS).to_string()}))
+            }
+            "gmail.watch.stop" => {
+                *self.stopped.lock().unwrap() += 1;
+                (204, Value::Null)
+            }
+            _ => (200, json!({"emailAddress": "ops@example.com", "historyId": "1000"})),
+        }
+    }
+
+    fn days(&self) -> Vec<i64> {
+        let watched = self.watched.lock().unwrap();
+        watched.iter().map(|at| (at - watched[0]) / DAY_MS).collect()
+    }
+}
+
+impl Transport for Mailbox {
+    fn perform(&self, call: Call) -> Performing<'_> {
+        let (status, body) = self.answer(&call);
+        let body = if body.is_null() { vec![] } else { body.to_string().into_bytes() };
+        let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+        Box::pin(async move { Ok(Response::new(status, headers, body)) })
+    }
+}
+
+/// An engine with a mailbox that is watched.
+async fn watched() -> (World, Arc<Mailbox>) {
+    let mailbox = Arc::new(Mailbox::default());
+    let config = ProjectConfig { project: "test".into(), ..ProjectConfig::default() };
+    let place = (open_log(None), Clock::virtual_start());
+    let live = Arc::clone(&mailbox) as Arc<dyn Transport>;
+    let mut world =
+        start_with(config, place, live, Arc::new(Recorder::default())).await.expect("it starts");
+    world.handle.apply_policy(&name("author"), people()).await.expect("the first policy");
+    let gmail = Connect {
+        name: "gmail".into(),
+        provider: "gmail".into(),
+        settings: json!({"push_topic": "projects/acme/topics/gmail"}),
+        identity: Identity { id: "ops@example.com".into(), tenant: "ops@example.com".into() },
+        label: "Ops".into(),
+        is_default: true,
+        credential: Some((1, vec!["access_token".to_owned()])),
+        scopes: None,
+    };
+    let id = world.handle.integration_id("gmail");
+    world.handle.connect(&name("author"), id, gmail).await.expect("it connects");
+    world.engine.watch_connections();
+    let wish = Wish { base: "https://placet.example".into(), resource: String::new() };
+    let made = world.handle.subscribe(&name("author"), "gmail", wish).await.expect("it is made");
+    assert_eq!(made.step, SubscriptionStep::Made);
+    (world, mailbox)
+}
+
+/// So many hours later, and what is due by then.
+async fn later(world: &World, hours: i64) {
+    let to = world.handle.now().plus_millis(hours * DAY_MS / 24);
+    world.clock.advance_to(to);
+    world.engine.check_due_connections().await.expect("it is looked after");
+}
+
+fn step(world: &World) -> (SubscriptionStep, Option<i64>) {
+    let all = world.handle.subscriptions("gmail").expect("it can be read");
+    let end = all[0].expires_at.map(placet_model::Timestamp::as_millis);
+    (all[0].step, end)
+}
+
+#[tokio::test]
+async fn a_watch_of_a_week_is_asked_for_anew_each_day_and_no_more_often() {
+    let (world, mailbox) = watched().await;
+    // when ten days pass, looked at every six hours
+    for _ in 0..40 {
+        later(&world, 6).await;
+    }
+    assert_eq!(mailbox.days(), (0..=10).collect::<Vec<_>>());
+    let last = *mailbox.watched.lock().unwrap().last().unwrap();
+    assert_eq!(step(&world), (SubscriptionStep::Made, Some(last + 7 * DAY_MS)));
+    // and nothing more once it is taken away
+    world.handle.unsubscribe(&name("author"), "gmail").await.expect("it is taken away");
+    later(&world, 48).await;
+    assert_eq!((mailbox.days().len(), *mailbox.stopped.lock().unwrap()), (11, 1));
+    assert_eq!(step(&world).0, SubscriptionStep::Removed);
+}
+
+#[tokio::test]
+async fn a_provider_that_is_not_heard_is_asked_again_and_the_watch_stands_until_its_own_end() {
+    let (world, mailbox) = watched().await;
+    let (_, end) = step(&world);
+    *mailbox.is_down.lock().unwrap() = true;
+    for _ in 0..6 {
+        later(&world, 24).await;
+        assert_eq!(step(&world), (SubscriptionStep::Made, end), "it goes on until its end");
+    }
+    // heard again before the end, it is as if nothing had been
+    *mailbox.is_down.lock().unwrap() = false;
+    later(&world, 12).await;
+    assert_eq!(mailbox.days(), [0, 6]);
+    assert!(step(&world).1 > end);
+    // not heard past the end, it is said that nothing stands there
+    *mailbox.is_down.lock().unwrap() = true;
+    later(&world, 8 * 24).await;
+    assert_eq!(step(&world).0, SubscriptionStep::Refused);
+}
