@@ -75,15 +75,6 @@ fn said(event: &RecordedEvent) -> Option<String> {
         Event::KeyRevoked(body) => {
             format!("the key {} of {} was revoked", body.key, body.principal)
         }
-        Event::PasskeyEnrolled(body) => {
-            format!("the passkey {} was enrolled by {}", body.passkey, body.principal)
-        }
-        Event::PasskeyConfirmed(body) => {
-            format!("the passkey {} was confirmed as that of {}", body.passkey, body.principal)
-        }
-        Event::PasskeyRevoked(body) => {
-            format!("the passkey {} of {} was revoked", body.passkey, body.principal)
-        }
         Event::LookupStarted(body) => format!(
             "it was looked up with {} in {} mode, by the request {}",
             body.operation, body.mode, body.request_digest
@@ -95,6 +86,21 @@ fn said(event: &RecordedEvent) -> Option<String> {
             body.arrival.get()
         ),
         Event::AttemptReconciled(body) => format!("the doubt was settled: {}", body.resolution),
+        other => return said_of_passkey(other),
+    })
+}
+
+fn said_of_passkey(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::PasskeyEnrolled(body) => {
+            format!("the passkey {} was enrolled by {}", body.passkey, body.principal)
+        }
+        Event::PasskeyConfirmed(body) => {
+            format!("the passkey {} was confirmed as that of {}", body.passkey, body.principal)
+        }
+        Event::PasskeyRevoked(body) => {
+            format!("the passkey {} of {} was revoked", body.passkey, body.principal)
+        }
         _ => return None,
     })
 }
