@@ -2,20 +2,20 @@
 //! here needs a caller; GET reads one snapshot, POST answers after the commit.
 
 mod actions;
-mod audit;
+pub(crate) mod audit;
 pub(crate) mod authorize;
 pub(crate) mod backup;
-mod connect;
-mod connections;
+pub(crate) mod connect;
+pub(crate) mod connections;
 mod events;
-mod evidence;
+pub(crate) mod evidence;
 pub(crate) mod govern;
 mod identity;
 pub(crate) mod inbox;
-mod integrations;
+pub(crate) mod integrations;
 mod keys;
 mod manifests;
-mod policy;
+pub(crate) mod policy;
 mod projections;
 mod revoke;
 pub(crate) mod runs;
@@ -24,9 +24,9 @@ mod subscriptions;
 mod tokens;
 mod vault;
 pub(crate) mod verbs;
-mod versions;
+pub(crate) mod versions;
 mod words;
-mod workflows;
+pub(crate) mod workflows;
 
 pub(crate) use words::words;
 

@@ -22,7 +22,7 @@ use std::sync::Arc;
     summary = "List connections",
     responses((status = 200, description = "Done", body = crate::openapi::shapes::Integrations), crate::openapi::failures::Failures)
 )]
-pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
+pub(crate) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
     params.only(&[])?;
     let world = app.handle.world();
     caller.known(&world)?;
@@ -43,7 +43,7 @@ pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Pa
     request_body = ConnectBody,
     responses((status = 201, description = "Done", body = crate::openapi::shapes::Integration), crate::openapi::failures::Failures)
 )]
-pub(super) async fn connect(
+pub(crate) async fn connect(
     State(app): State<Arc<App>>,
     caller: Caller,
     Json(body): Json<ConnectBody>,
@@ -63,7 +63,7 @@ pub(super) async fn connect(
     params(("name" = String, Path)),
     responses((status = 200, description = "Done", body = crate::openapi::shapes::IntegrationNow), crate::openapi::failures::Failures)
 )]
-pub(super) async fn enable(
+pub(crate) async fn enable(
     State(app): State<Arc<App>>,
     caller: Caller,
     Place(name): Place<String>,
@@ -82,7 +82,7 @@ pub(super) async fn enable(
     params(("name" = String, Path)),
     responses((status = 200, description = "Done", body = crate::openapi::shapes::IntegrationNow), crate::openapi::failures::Failures)
 )]
-pub(super) async fn disable(
+pub(crate) async fn disable(
     State(app): State<Arc<App>>,
     caller: Caller,
     Place(name): Place<String>,
@@ -101,7 +101,7 @@ pub(super) async fn disable(
     params(("name" = String, Path)),
     responses((status = 200, description = "Done", body = crate::openapi::shapes::IntegrationNow), crate::openapi::failures::Failures)
 )]
-pub(super) async fn disconnect(
+pub(crate) async fn disconnect(
     State(app): State<Arc<App>>,
     caller: Caller,
     Place(name): Place<String>,

@@ -24,7 +24,7 @@ use std::sync::Arc;
     summary = "Show the policy",
     responses((status = 200, description = "Done", body = crate::openapi::shapes::PolicyNow), crate::openapi::failures::Failures)
 )]
-pub(super) async fn show(State(app): State<Arc<App>>, caller: Caller) -> Answer {
+pub(crate) async fn show(State(app): State<Arc<App>>, caller: Caller) -> Answer {
     let world = app.handle.world();
     caller.demand_reader(&world)?;
     let endorsements: Vec<_> = world
@@ -43,11 +43,11 @@ pub(super) async fn show(State(app): State<Arc<App>>, caller: Caller) -> Answer 
 /// A policy that is tried out, on one request or on all of the log.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct TestBody {
-    file: String,
-    source: String,
+pub(crate) struct TestBody {
+    pub(crate) file: String,
+    pub(crate) source: String,
     #[schema(value_type = Option<String>)]
-    decision: Option<DecisionId>,
+    pub(crate) decision: Option<DecisionId>,
 }
 
 /// `POST /policy/test` `{file, source, decision?}` → `{summary, decisions, diagnostics}`. It appends
@@ -61,7 +61,7 @@ pub(super) struct TestBody {
     request_body = TestBody,
     responses((status = 200, description = "Done", body = crate::openapi::shapes::PolicyTried), crate::openapi::failures::Failures)
 )]
-pub(super) async fn test(
+pub(crate) async fn test(
     State(app): State<Arc<App>>,
     caller: Caller,
     Json(body): Json<TestBody>,
@@ -86,7 +86,7 @@ pub(super) async fn test(
     params(("name" = String, Path)),
     responses((status = 200, description = "Done", body = crate::openapi::shapes::Endorsed), crate::openapi::failures::Failures)
 )]
-pub(super) async fn endorse(
+pub(crate) async fn endorse(
     State(app): State<Arc<App>>,
     caller: Caller,
     Place(name): Place<String>,
@@ -106,7 +106,7 @@ pub(super) async fn endorse(
     summary = "Emergencies nobody has looked at",
     responses((status = 200, description = "Done", body = crate::openapi::shapes::Emergencies), crate::openapi::failures::Failures)
 )]
-pub(super) async fn unreviewed(State(app): State<Arc<App>>, caller: Caller) -> Answer {
+pub(crate) async fn unreviewed(State(app): State<Arc<App>>, caller: Caller) -> Answer {
     caller.demand_reader(&app.handle.world())?;
     let rows = reading(&app, move |app| Ok(app.handle.unreviewed()?)).await?;
     let items: Vec<_> = rows
@@ -128,10 +128,10 @@ pub(super) async fn unreviewed(State(app): State<Arc<App>>, caller: Caller) -> A
 /// What somebody says of an emergency.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ReviewBody {
+pub(crate) struct ReviewBody {
     #[schema(value_type = String)]
-    review: Review,
-    reason: Option<String>,
+    pub(crate) review: Review,
+    pub(crate) reason: Option<String>,
 }
 
 /// `POST /emergencies/{decision}/review` `{review, reason?}` → `{decision, review}`.
@@ -145,7 +145,7 @@ pub(super) struct ReviewBody {
     request_body = ReviewBody,
     responses((status = 200, description = "Done", body = crate::openapi::shapes::Reviewed), crate::openapi::failures::Failures)
 )]
-pub(super) async fn review(
+pub(crate) async fn review(
     State(app): State<Arc<App>>,
     caller: Caller,
     Place(decision): Place<DecisionId>,

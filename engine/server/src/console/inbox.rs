@@ -186,7 +186,7 @@ impl Answer {
 }
 
 /// The word for where an item stands.
-fn state_words(state: &str) -> &str {
+pub(super) fn state_words(state: &str) -> &str {
     match state {
         "requested" => "waits for a decision",
         "in_doubt" => "sent, answer unknown",

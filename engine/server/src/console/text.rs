@@ -1,8 +1,8 @@
-//! Text from outside, as a page may show it. Templates escape it; this type makes sure that what an
+//! Text from outside, as a page may show it. Templates escape it; these types make sure that what an
 //! eye would miss has been written out before, as on every other card.
 
 use crate::problem::Problem;
-use placet_executor::inbox::one_line;
+use placet_executor::inbox::{one_line, visible};
 use serde::de::{Deserialize, DeserializeOwned, Deserializer};
 use serde_json::Value;
 use std::fmt;
@@ -11,9 +11,40 @@ use std::fmt;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Line(String);
 
+/// Text of any number of lines, hidden characters written out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Block(String);
+
 impl Line {
     pub(crate) fn new(text: &str) -> Self {
         Self(one_line(text))
+    }
+}
+
+impl Block {
+    pub(crate) fn new(text: &str) -> Self {
+        Self(visible(text))
+    }
+
+    /// A value of JSON: a text as it reads, everything else indented.
+    pub(crate) fn of(value: &Value) -> Self {
+        match value {
+            Value::String(text) => Self::new(text),
+            Value::Null | Value::Bool(_) | Value::Number(_) => Self::new(&value.to_string()),
+            Value::Array(_) | Value::Object(_) => Self::new(&format!("{value:#}")),
+        }
+    }
+}
+
+impl fmt::Display for Block {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Block {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Value::deserialize(deserializer).map(|value| Self::of(&value))
     }
 }
 

@@ -1,8 +1,12 @@
 //! The console over plain HTTP: what a browser without scripts sees and can do.
 
+mod audit;
 mod first;
 mod forms;
 mod html;
 mod inbox;
+mod integrations;
 mod pages;
+mod policy;
 mod surf;
+mod workflows;
