@@ -14,6 +14,7 @@ mod cli;
 mod clients;
 mod config;
 mod connections;
+mod console;
 mod consumer;
 mod custom_http;
 mod deploy;

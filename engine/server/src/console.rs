@@ -30,19 +30,24 @@ pub(crate) mod assets;
 mod bulk;
 mod card;
 mod edit;
+mod audit;
 pub(crate) mod fault;
+mod fields;
 mod first;
 mod form;
 mod govern;
 mod inbox;
+mod integrations;
 mod list;
 mod live;
 mod run;
 mod runs;
+mod policy;
 mod shell;
 mod text;
 mod times;
 mod viewer;
+mod workflows;
 
 use crate::app::App;
 use axum::Router;
@@ -68,6 +73,19 @@ pub(crate) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/runs/{run}/retry", post(run::retry))
         .route("/runs/{run}/signal", post(run::signal))
         .route("/first", get(first::page).post(first::start))
+        .route("/audit", get(audit::page))
+        .route("/audit/story/{subject}", get(audit::story))
+        .route("/audit/verify", post(audit::verify))
+        .route("/audit/proof", get(audit::proof))
+        .route("/policy", get(policy::page))
+        .route("/policy/test", post(policy::test))
+        .route("/policy/endorse", post(policy::endorse))
+        .route("/policy/review", post(policy::review))
+        .merge(connections())
+        .route("/workflows", get(workflows::list))
+        .route("/workflows/{namespace}/{name}", get(workflows::show))
+        .route("/workflows/{namespace}/{name}/graph.svg", get(workflows::graph))
+        .route("/workflows/{namespace}/{name}/start", post(workflows::start))
         .route("/console/live", get(live::follow))
         .route("/console/state", get(govern::state))
         .route("/console/pause", post(govern::pause))
@@ -75,4 +93,19 @@ pub(crate) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/console/as", post(act_as::choose))
         .layer(from_fn_with_state(Arc::clone(app), act_as::acting))
         .route("/assets/{mark}/{name}", get(assets::asset))
+}
+
+fn connections() -> Router<Arc<App>> {
+    Router::new()
+        .route("/integrations", get(integrations::list))
+        .route("/integrations/{name}", get(integrations::show))
+        .route("/integrations/{name}/test", post(integrations::test))
+        .route("/integrations/{name}/switch", post(integrations::switch))
+        .route("/integrations/{name}/rotate", post(integrations::rotate))
+        .route(
+            "/integrations/{name}/disconnect",
+            get(integrations::disconnecting).post(integrations::disconnect),
+        )
+        .route("/connect/{provider}", get(integrations::connecting).post(integrations::connect))
+        .route("/connect/{provider}/authorize", post(integrations::authorize))
 }

@@ -105,6 +105,15 @@ impl Params {
         self.0.get(name).map(String::as_str).filter(|text| !text.is_empty())
     }
 
+    /// With another value of a parameter; an empty one takes it out.
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+        self.0.remove(name);
+        if !value.is_empty() {
+            self.0.insert(name.to_owned(), value.to_owned());
+        }
+        self
+    }
+
     pub(crate) fn parsed<T>(&self, name: &str) -> Result<Option<T>, Problem>
     where
         T: FromStr<Err: std::fmt::Display>,

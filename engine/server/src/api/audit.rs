@@ -53,7 +53,7 @@ const FILTERS: &[&str] = &[
     params(("after" = Option<u64>, Query, description = "position of the last event one has"), ("before" = Option<u64>, Query, description = "`next` of the page before"), ("order" = Option<String>, Query, description = "`asc` (usual) or `desc`"), ("limit" = Option<u64>, Query, description = "rows of a page"), ("wait" = Option<u64>, Query, description = "seconds to hold the answer back"), ("stream" = Option<String>, Query), ("run" = Option<String>, Query), ("type" = Option<String>, Query, description = "one or several with commas"), ("actor" = Option<String>, Query), ("since" = Option<String>, Query, description = "moment, or a length of time back from now"), ("until" = Option<String>, Query, description = "moment, or a length of time back from now"), ("integration" = Option<String>, Query)),
     responses((status = 200, description = "Done", body = crate::openapi::shapes::EventPage), crate::openapi::failures::Failures)
 )]
-pub(super) async fn events(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
+pub(crate) async fn events(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
     let params = params.only(FILTERS)?;
     let wanted = wanted(&params)?;
     let limit = params.limit(PAGE, PAGE_MAX)?;
@@ -191,7 +191,7 @@ pub(crate) async fn story(
     summary = "Verify the whole log",
     responses((status = 200, description = "Done", body = crate::openapi::shapes::Verified), crate::openapi::failures::Failures)
 )]
-pub(super) async fn verify(
+pub(crate) async fn verify(
     State(app): State<Arc<App>>,
     caller: Caller,
     Nothing: Nothing,
@@ -238,7 +238,7 @@ fn damage(error: placet_log::Error) -> Result<serde_json::Value, Problem> {
     params(("at" = Option<u64>, Query, description = "position")),
     responses((status = 200, description = "Done", body = crate::openapi::shapes::Replayed), crate::openapi::failures::Failures)
 )]
-pub(super) async fn replay(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
+pub(crate) async fn replay(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
     let at: Option<u64> = params.only(&["at"])?.parsed("at")?;
     whole_log(&app, caller, move |view| {
         if let Some(at) = at {

@@ -24,7 +24,7 @@ use std::sync::Arc;
 /// What `POST /integrations/{provider}/authorize` takes.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct AuthorizeBody {
+pub(crate) struct AuthorizeBody {
     name: Option<String>,
     #[serde(default)]
     settings: Value,
@@ -53,7 +53,7 @@ pub(super) struct AuthorizeBody {
     request_body = AuthorizeBody,
     responses((status = 200, description = "Done", body = crate::openapi::shapes::Authorizing), crate::openapi::failures::Failures)
 )]
-pub(super) async fn begin(
+pub(crate) async fn begin(
     State(app): State<Arc<App>>,
     caller: Caller,
     Place(provider): Place<String>,

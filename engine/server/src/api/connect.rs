@@ -24,7 +24,7 @@ use std::sync::Arc;
 /// What `POST /integrations` takes.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ConnectBody {
+pub(crate) struct ConnectBody {
     name: String,
     provider: String,
     #[serde(default)]
@@ -148,7 +148,7 @@ pub(super) async fn connect_one(
     Ok(app.handle.connect(&caller.principal, id, connect).await?)
 }
 
-pub(super) fn manifest(app: &App, provider: &str) -> Result<Arc<Manifest>, Problem> {
+pub(crate) fn manifest(app: &App, provider: &str) -> Result<Arc<Manifest>, Problem> {
     let manifest = app.handle.adapters().manifest(provider);
     manifest.cloned().ok_or_else(|| {
         let known = app.handle.adapters().manifests().keys();

@@ -28,7 +28,7 @@ use std::time::Duration;
     params(("name" = String, Path)),
     responses((status = 200, description = "Done", body = crate::openapi::shapes::Integration), crate::openapi::failures::Failures)
 )]
-pub(super) async fn show(
+pub(crate) async fn show(
     State(app): State<Arc<App>>,
     caller: Caller,
     Place(name): Place<String>,
@@ -86,7 +86,7 @@ fn hook(app: &App, manifest: &Manifest, integration: &Integration) -> Value {
     params(("name" = String, Path)),
     responses((status = 200, description = "Done", body = crate::openapi::shapes::Tested), crate::openapi::failures::Failures)
 )]
-pub(super) async fn test(
+pub(crate) async fn test(
     State(app): State<Arc<App>>,
     caller: Caller,
     Place(name): Place<String>,
@@ -106,7 +106,7 @@ pub(super) async fn test(
     params(("name" = String, Path)),
     responses((status = 200, description = "Done", body = crate::openapi::shapes::Uses), crate::openapi::failures::Failures)
 )]
-pub(super) async fn uses(
+pub(crate) async fn uses(
     State(app): State<Arc<App>>,
     caller: Caller,
     Place(name): Place<String>,
@@ -123,7 +123,7 @@ pub(super) async fn uses(
 /// What `POST /integrations/{name}/rotate` takes.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct RotateBody {
+pub(crate) struct RotateBody {
     /// Field names and secrets; what is left out stays as it is.
     #[serde(default)]
     credential: Value,
@@ -144,7 +144,7 @@ pub(super) struct RotateBody {
     request_body = RotateBody,
     responses((status = 200, description = "Done", body = crate::openapi::shapes::Rotated), crate::openapi::failures::Failures)
 )]
-pub(super) async fn rotate(
+pub(crate) async fn rotate(
     State(app): State<Arc<App>>,
     caller: Caller,
     Place(name): Place<String>,

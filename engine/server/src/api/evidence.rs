@@ -216,7 +216,7 @@ fn record(entry: &Entry) -> Value {
     params(("decision" = String, Path, pattern = "^dec_[0-9a-hjkmnp-tv-z]{26}$"), ("content" = Option<String>, Query, description = "which content goes along")),
     responses((status = 200, description = "Done", body = crate::openapi::shapes::DecisionReceipt), crate::openapi::failures::Failures)
 )]
-pub(super) async fn receipt(
+pub(crate) async fn receipt(
     State(app): State<Arc<App>>,
     caller: Caller,
     Place(decision): Place<DecisionId>,

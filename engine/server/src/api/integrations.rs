@@ -35,6 +35,16 @@ pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Pa
     Ok(axum::Json(paged(&params, "integrations", rows)?))
 }
 
+pub(crate) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
+    params.only(&[])?;
+    let world = app.handle.world();
+    caller.known(&world)?;
+    let is_there = |i: &&Integration| i.status != IntegrationStatus::Disconnected;
+    let connected = world.integrations.values().filter(is_there);
+    let rows = connected.map(|i| (i.name.clone(), to_json(&world, i)));
+    Ok(axum::Json(paged(&params, "integrations", rows)?))
+}
+
 /// `POST /integrations` → 201 and the integration.
 #[utoipa::path(
     post,
@@ -45,7 +55,7 @@ pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Pa
     request_body = ConnectBody,
     responses((status = 201, description = "Done", body = crate::openapi::shapes::Integration), crate::openapi::failures::Failures)
 )]
-pub(super) async fn connect(
+pub(crate) async fn connect(
     State(app): State<Arc<App>>,
     caller: Caller,
     Json(body): Json<ConnectBody>,
@@ -65,7 +75,7 @@ pub(super) async fn connect(
     params(("name" = String, Path)),
     responses((status = 200, description = "Done", body = crate::openapi::shapes::IntegrationNow), crate::openapi::failures::Failures)
 )]
-pub(super) async fn enable(
+pub(crate) async fn enable(
     State(app): State<Arc<App>>,
     caller: Caller,
     Place(name): Place<String>,
@@ -84,7 +94,7 @@ pub(super) async fn enable(
     params(("name" = String, Path)),
     responses((status = 200, description = "Done", body = crate::openapi::shapes::IntegrationNow), crate::openapi::failures::Failures)
 )]
-pub(super) async fn disable(
+pub(crate) async fn disable(
     State(app): State<Arc<App>>,
     caller: Caller,
     Place(name): Place<String>,
@@ -103,7 +113,7 @@ pub(super) async fn disable(
     params(("name" = String, Path)),
     responses((status = 200, description = "Done", body = crate::openapi::shapes::IntegrationNow), crate::openapi::failures::Failures)
 )]
-pub(super) async fn disconnect(
+pub(crate) async fn disconnect(
     State(app): State<Arc<App>>,
     caller: Caller,
     Place(name): Place<String>,

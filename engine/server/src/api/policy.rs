@@ -55,6 +55,14 @@ impl Now {
         let digest = app.handle.policy_digest()?;
         let world = app.handle.world();
         let endorsements = world.policy.standing.iter().map(|standing| {
+pub(crate) async fn show(State(app): State<Arc<App>>, caller: Caller) -> Answer {
+    let world = app.handle.world();
+    caller.demand_reader(&world)?;
+    let endorsements: Vec<_> = world
+        .policy
+        .standing
+        .iter()
+        .map(|standing| {
             let given = world.endorsements.get(&standing.digest());
             let by: Vec<_> = given.into_iter().flat_map(|given| given.keys()).collect();
             json!({ "standing": standing.name, "digest": standing.digest(), "by": by })
@@ -69,11 +77,11 @@ impl Now {
 /// A policy that is tried out, on one request or on all of the log.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct TestBody {
-    file: String,
-    source: String,
+pub(crate) struct TestBody {
+    pub(crate) file: String,
+    pub(crate) source: String,
     #[schema(value_type = Option<String>)]
-    decision: Option<DecisionId>,
+    pub(crate) decision: Option<DecisionId>,
 }
 
 /// `POST /policy/test` `{file, source, decision?}` → `{summary, decisions, diagnostics}`. It appends
@@ -87,7 +95,7 @@ pub(super) struct TestBody {
     request_body = TestBody,
     responses((status = 200, description = "Done", body = crate::openapi::shapes::PolicyTried), crate::openapi::failures::Failures)
 )]
-pub(super) async fn test(
+pub(crate) async fn test(
     State(app): State<Arc<App>>,
     caller: Caller,
     Json(body): Json<TestBody>,
@@ -112,7 +120,7 @@ pub(super) async fn test(
     params(("name" = String, Path)),
     responses((status = 200, description = "Done", body = crate::openapi::shapes::Endorsed), crate::openapi::failures::Failures)
 )]
-pub(super) async fn endorse(
+pub(crate) async fn endorse(
     State(app): State<Arc<App>>,
     caller: Caller,
     Place(name): Place<String>,
@@ -155,13 +163,30 @@ pub(super) async fn unreviewed(
     Ok(axum::Json(paged(&params, "items", items)?))
 }
 
+pub(crate) async fn unreviewed(State(app): State<Arc<App>>, caller: Caller) -> Answer {
+    caller.demand_reader(&app.handle.world())?;
+    let rows = reading(&app, move |app| Ok(app.handle.unreviewed()?)).await?;
+    let items = rows.iter().map(|row| {
+        let shown = json!({
+                "decision": row.decision,
+                "run": row.run,
+                "operation": row.operation,
+                "requester": row.requester,
+                "by": row.votes.last().map(|(voter, ..)| voter),
+                "at": row.votes.last().map(|(_, _, at)| at),
+        });
+        (row.decision.to_string(), shown)
+    });
+    Ok(axum::Json(paged(&params, "items", items)?))
+}
+
 /// What somebody says of an emergency.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ReviewBody {
+pub(crate) struct ReviewBody {
     #[schema(value_type = String)]
-    review: Review,
-    reason: Option<String>,
+    pub(crate) review: Review,
+    pub(crate) reason: Option<String>,
 }
 
 /// `POST /emergencies/{decision}/review` `{review, reason?}` → `{decision, review}`.
@@ -175,7 +200,7 @@ pub(super) struct ReviewBody {
     request_body = ReviewBody,
     responses((status = 200, description = "Done", body = crate::openapi::shapes::Reviewed), crate::openapi::failures::Failures)
 )]
-pub(super) async fn review(
+pub(crate) async fn review(
     State(app): State<Arc<App>>,
     caller: Caller,
     Place(decision): Place<DecisionId>,

@@ -37,7 +37,7 @@ struct Standing {
     params(("workflow" = Option<String>, Query)),
     responses((status = 200, description = "Done", body = crate::openapi::shapes::Versions), crate::openapi::failures::Failures)
 )]
-pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
+pub(crate) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
     let params = params.only(&["workflow"])?;
     let family = params.text("workflow").map(str::to_owned);
     let list = reading(&app, move |app| {

@@ -51,6 +51,28 @@ pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Pa
     Ok(axum::Json(list.await?))
 }
 
+pub(crate) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
+    params.only(&[])?;
+    let list = reading(&app, move |app| {
+        caller.known(&app.handle.world())?;
+        let view = app.handle.view()?;
+        let rows = Views::new(&view)?.workflows()?.into_iter().map(|row| {
+            let age = u64::MAX - u64::try_from(row.deployed_at.as_millis()).unwrap_or(0);
+            let key = format!("{} {age:020} {}", row.family, row.plan_digest);
+            let row = json!({
+                "workflow": format!("{}@{}", row.family, row.version),
+                "name": row.family,
+                "version": row.version,
+                "plan_digest": row.plan_digest,
+                "deployed_at": row.deployed_at,
+            });
+            (key, row)
+        });
+        paged(&params, "workflows", rows)
+    });
+    Ok(axum::Json(list.await?))
+}
+
 /// A document and what to call it in findings.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -117,7 +139,13 @@ pub(super) async fn check(
     check_with(app, Source::new(file, text), BTreeMap::new()).await
 }
 
-/// The same, with the text of files that it names as documents. Those at URLs are fetched, in live
+/// What can be said of a document without asking anybody for those that it names.
+pub(crate) async fn look(app: &Arc<App>, source: Source) -> Result<Vec<Diagnostic>, Problem> {
+    let (checked, _, _) = check_once(app, source, Documents::default()).await?;
+    Ok(checked.diagnostics)
+}
+
+/// The same as [`check`], with the text of files that it names as documents. Those at URLs are fetched, in live
 /// mode; without one of its documents a workflow is refused.
 async fn check_with(
     app: &Arc<App>,
@@ -179,6 +207,29 @@ async fn check_once(
         };
         let checked = placet_language::check(&source, &environment);
         Ok((checked, source, documents))
+    })
+    .await
+}
+
+/// A workflow as it was deployed: its plan, and the text that it was made of.
+pub(crate) async fn deployed(
+    app: &Arc<App>,
+    caller: Caller,
+    name: String,
+) -> Result<(Digest, Plan, String), Problem> {
+    reading(app, move |app| {
+        caller.known(&app.handle.world())?;
+        let digest = latest(app, &name)?;
+        let view = app.handle.view()?;
+        let views = Views::new(&view)?;
+        let unknown = || Problem::new("PL4002", format!("no workflow {name} is deployed"));
+        let at = views.plan(digest)?.ok_or_else(unknown)?;
+        let plan = view.payload(&at.stream, at.payload)?;
+        let plan = serde_json::from_slice(plan.as_bytes());
+        let at = views.source(digest)?.ok_or_else(unknown)?;
+        let source = view.payload(&at.stream, at.payload)?;
+        let source = String::from_utf8_lossy(source.as_bytes()).into_owned();
+        Ok((digest, plan.map_err(|error| Problem::internal(&error))?, source))
     })
     .await
 }

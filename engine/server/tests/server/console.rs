@@ -3,11 +3,16 @@
 mod bulk;
 mod card;
 mod edit;
+mod audit;
 mod first;
 mod forms;
 mod html;
 mod inbox;
+mod integrations;
 mod pages;
 mod runs;
 mod surf;
 mod xss;
+mod policy;
+mod surf;
+mod workflows;

@@ -1,0 +1,196 @@
+"""What people do at the console, and what they see there. One journey, so that engine and browser start
+once; each part of it is a visit to one place."""
+
+import json
+import time
+import urllib.request
+
+from browser import main, visiting
+
+HELLO = """document: { dsl: '1.0.3', namespace: acme, name: %s, version: '1.0.0' }
+do:
+  - hello:
+      call: slack.chat.postMessage
+      with: { channel: C0SALES, text: '%s' }
+"""
+
+
+def ask(given, user, path, body):
+    """From outside of the browser: what a program posts to the API as this user."""
+    head = {"Authorization": f"Bearer {given['token']}", "Placet-As": user, "Content-Type": "application/json"}
+    request = urllib.request.Request(given["base"] + path, json.dumps(body).encode(), head)
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return json.load(answer)
+
+
+def begin(given, name, text="Hello"):
+    """Somebody elsewhere starts a run that asks for a decision."""
+    body = {"file": f"{name}.yaml", "source": HELLO % (name, text), "input": {}, "mode": "sandbox"}
+    return ask(given, "author", "/api/v1/runs?wait=20", body)["waiting_for"]["decision"]
+
+
+def agree(given, decision):
+    """Somebody elsewhere agrees to it."""
+    head = {"Authorization": f"Bearer {given['token']}", "Placet-As": "approver"}
+    request = urllib.request.Request(f"{given['base']}/api/v1/decisions/{decision}", headers=head)
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        digest = json.load(answer)["digest"]
+    ask(given, "approver", f"/api/v1/decisions/{decision}/votes", {"verdict": "approve", "digest": digest})
+
+
+def marked(page):
+    """Puts a mark on the page that a reload would wipe off; says later whether it is still there."""
+    page.evaluate("window.__here = true")
+    return lambda: page.evaluate("window.__here === true")
+
+
+def first_approval(visit, given):
+    """Somebody who has never been here is led from an empty inbox to what would have been sent."""
+    page, began = visit.page, time.monotonic()
+    page.get_by_role("link", name="Go on").click()
+    page.get_by_role("link", name="Try your first approval").click()
+    page.get_by_role("button", name="Draft it").click()
+    page.get_by_role("button", name="Look at it as").wait_for()
+    place = page.url
+    decision = page.locator("form[action='/console/as'] input[name=back][value^='/inbox/dec_']").get_attribute("value")
+    here = marked(page)
+    given["decided"] = decision.removeprefix("/inbox/")
+    agree(given, given["decided"])
+    page.get_by_text("Would have sent exactly what was approved").wait_for()
+    assert here() and page.url == place, "it has come by itself"
+    assert "The run is completed" in visit.text()
+    seconds = time.monotonic() - began
+    visit.look("first-done")
+    visit.open("/first")
+    visit.look("first-begin")
+    visit.open("/inbox")
+    visit.look("inbox-empty")
+    return seconds
+
+
+def live_inbox(visit, given):
+    """What somebody else asks for appears by itself, while the page stays the same."""
+    page = visit.open("/inbox?filter=all")
+    page.get_by_text("Nothing is open").wait_for()
+    here = marked(page)
+    began = time.monotonic()
+    begin(given, "notify-sales", "The quarter is over")
+    page.locator("a.main", has_text="C0SALES").first.wait_for()
+    seconds = time.monotonic() - began
+    assert here(), "the page was not loaded again"
+    assert "0 of 1 votes" in visit.text()
+    # what one is writing is left alone while more comes
+    page.locator("#f-operation").fill("slack.")
+    page.evaluate("""document.addEventListener('htmx:afterRequest', event => {
+        if (event.detail.target.id === 'live') document.body.dataset.offered = event.detail.xhr.responseText;
+    })""")
+    begin(given, "notify-support")
+    page.locator("body[data-offered*='notify-support']").wait_for()
+    assert page.locator("#f-operation").input_value() == "slack." and "notify-support" not in visit.text()
+    page.locator("#f-operation").fill("")
+    page.locator("#f-operation").blur()
+    begin(given, "notify-others")
+    page.get_by_text("notify-others").wait_for()
+    assert page.locator("a.main").count() == 3 and here()
+    visit.look("inbox")
+    return seconds
+
+
+def by_keys(visit, given):
+    """Everything is reached without a mouse."""
+    page = visit.open("/inbox?filter=all")
+    press = page.keyboard.press
+    focused = lambda: page.evaluate("document.activeElement.id || document.activeElement.tagName")
+    assert not page.get_by_role("button", name="Switch").is_visible(), "choosing is enough where scripts run"
+    press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip", "first the way to the content"
+    press("Enter")
+    press("Tab")
+    assert page.evaluate("document.querySelector('main').contains(document.activeElement)"), focused()
+    press("Escape")
+    page.evaluate("document.activeElement.blur()")
+    press("?")
+    page.get_by_role("dialog").wait_for()
+    press("Escape")
+    page.get_by_role("dialog").wait_for(state="hidden")
+    press("/")
+    assert focused() == "f-operation", focused()
+    press("Escape")
+    press("j")
+    first = focused()
+    press("j")
+    second = focused()
+    assert first.startswith("i-dec_") and second.startswith("i-dec_") and first != second
+    press("k")
+    assert focused() == first
+    press("Enter")
+    page.wait_for_url(f"**/inbox/{first.removeprefix('i-')}")
+    visit.open("/first")
+    press("g")
+    press("i")
+    page.wait_for_url("**/inbox")
+
+
+def looking_back(visit, given):
+    """An auditor reads the log both ways, goes back in it, verifies it and takes a proof along."""
+    page = visit.open("/audit")
+    assert "the engine used up the approval" in visit.text()
+    visit.look("audit")
+    page.get_by_role("link", name="Show as records").click()
+    page.get_by_text("The record").first.click()
+    page.get_by_text('"event_id"').first.wait_for()
+    visit.look("audit-records")
+    page.get_by_role("button", name="Verify the log").click()
+    page.get_by_text("The log is whole").wait_for()
+    assert page.url.endswith("view=records"), "the page is still there"
+    visit.look("audit-verified")
+    slider = page.locator("#at")
+    head = int(slider.get_attribute("max"))
+    slider.focus()
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_url(f"**/audit?at={head - 1}")
+    page.get_by_role("link", name="One back").click()
+    page.wait_for_url(f"**/audit?at={head - 2}")
+    assert "Open decisions: 2" in visit.text(), visit.text()
+    visit.look("audit-past")
+    page.get_by_role("link", name="What this event says").click()
+    visit.look("audit-story")
+    visit.open("/audit")
+    page.locator("#proof").fill(given["decided"])
+    with page.expect_download() as proof:
+        page.get_by_role("button", name="Download").click()
+    receipt = json.loads(proof.value.path().read_text())
+    assert proof.value.suggested_filename == f"{given['decided']}.receipt.json"
+    assert given["decided"] in json.dumps(receipt)
+
+
+def without_scripts(visit, given):
+    """Reading, filtering, acting as another and stopping everything need no script."""
+    state = visit.context.storage_state()
+    browser = visit.context.browser
+    with visiting(browser, given["base"], visit.screens, storage_state=state, java_script_enabled=False) as plain:
+        page = plain.open("/inbox?filter=all")
+        assert "C0SALES" in plain.text()
+        page.locator("#f-mode").select_option("live")
+        page.get_by_role("button", name="Filter").click()
+        assert "Nothing open fits these filters" in plain.text() and "mode=live" in page.url
+        page.get_by_role("button", name="Pause everything").click()
+        assert "Paused: nothing leaves" in plain.text() and "mode=live" in page.url
+        page.get_by_role("button", name="Resume").click()
+        page.locator("#act-as").select_option("approver")
+        page.get_by_role("button", name="Switch").click()
+        assert page.locator("#act-as").input_value() == "approver"
+        page.locator("#act-as").select_option("author")
+        page.get_by_role("button", name="Switch").click()
+
+
+def visitor(visit, given):
+    first = first_approval(visit, given)
+    live = live_inbox(visit, given)
+    by_keys(visit, given)
+    looking_back(visit, given)
+    without_scripts(visit, given)
+    return {"first_approval_s": round(first, 2), "live_s": round(live, 2)}
+
+
+main({"visitor": visitor})
