@@ -26,7 +26,8 @@ impl Browser {
             eprintln!("skipped: {test} (no browser; ./tests/run installs it)");
             return None;
         };
-        let target = std::env::var_os("CARGO_TARGET_DIR").map_or("target".into(), PathBuf::from);
+        let target =
+            std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
         let screens = Path::new(env!("CARGO_MANIFEST_DIR")).join(target).join("screens");
         Some(Self { python: python.into(), screens })
     }

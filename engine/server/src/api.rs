@@ -17,7 +17,6 @@ mod keys;
 mod manifests;
 mod paged;
 mod passkeys;
-mod policy;
 pub(crate) mod policy;
 mod projections;
 mod revoke;

@@ -27,10 +27,10 @@
 
 mod act_as;
 pub(crate) mod assets;
+mod audit;
 mod bulk;
 mod card;
 mod edit;
-mod audit;
 pub(crate) mod fault;
 mod fields;
 mod first;
@@ -40,9 +40,9 @@ mod inbox;
 mod integrations;
 mod list;
 mod live;
+mod policy;
 mod run;
 mod runs;
-mod policy;
 mod shell;
 mod text;
 mod times;

@@ -25,18 +25,8 @@ use std::sync::Arc;
     params(("cursor" = Option<String>, Query, description = "`next` of the page before"), ("limit" = Option<u64>, Query, description = "rows of a page; all without it")),
     responses((status = 200, description = "Done", body = crate::openapi::shapes::Integrations), crate::openapi::failures::Failures)
 )]
-pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
-    let params = params.only(PARAMS)?;
-    let world = app.handle.world();
-    caller.known(&world)?;
-    let is_there = |i: &&Integration| i.status != IntegrationStatus::Disconnected;
-    let connected = world.integrations.values().filter(is_there);
-    let rows = connected.map(|i| (i.name.clone(), to_json(&world, i)));
-    Ok(axum::Json(paged(&params, "integrations", rows)?))
-}
-
 pub(crate) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
-    params.only(&[])?;
+    let params = params.only(PARAMS)?;
     let world = app.handle.world();
     caller.known(&world)?;
     let is_there = |i: &&Integration| i.status != IntegrationStatus::Disconnected;

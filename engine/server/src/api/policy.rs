@@ -30,21 +30,26 @@ use std::sync::Arc;
     summary = "Show the policy",
     responses((status = 200, description = "Done", body = crate::openapi::shapes::PolicyNow), crate::openapi::failures::Failures)
 )]
-pub(super) async fn show(State(app): State<Arc<App>>, caller: Caller) -> Result<Response, Problem> {
-    let now = reading(&app, move |app| {
-        caller.demand_reader(&app.handle.world())?;
-        Now::read(app)
-    })
-    .await?;
-    let Now { tag, policy, endorsements, .. } = now;
+pub(crate) async fn show(State(app): State<Arc<App>>, caller: Caller) -> Result<Response, Problem> {
+    let Now { tag, policy, endorsements, .. } = now(&app, caller).await?;
     let body = axum::Json(json!({ "policy": *policy, "endorsements": endorsements }));
     Ok(([(header::ETAG, tag)], body).into_response())
 }
 
+/// The policy in force, for somebody who may read it.
+pub(crate) async fn now(app: &Arc<App>, caller: Caller) -> Result<Now, Problem> {
+    reading(app, move |app| {
+        caller.demand_reader(&app.handle.world())?;
+        Now::read(app)
+    })
+    .await
+}
+
 /// The policy in force.
-pub(super) struct Now {
-    policy: Arc<Policy>,
-    endorsements: Vec<Value>,
+pub(crate) struct Now {
+    pub(crate) policy: Arc<Policy>,
+    /// Who has given which votes in advance: `[{standing, digest, by: [principal]}]`.
+    pub(crate) endorsements: Vec<Value>,
     pub(super) digest: Option<Digest>,
     /// Of the policy, and of the votes that were given in advance under it.
     pub(super) tag: HeaderValue,
@@ -55,14 +60,6 @@ impl Now {
         let digest = app.handle.policy_digest()?;
         let world = app.handle.world();
         let endorsements = world.policy.standing.iter().map(|standing| {
-pub(crate) async fn show(State(app): State<Arc<App>>, caller: Caller) -> Answer {
-    let world = app.handle.world();
-    caller.demand_reader(&world)?;
-    let endorsements: Vec<_> = world
-        .policy
-        .standing
-        .iter()
-        .map(|standing| {
             let given = world.endorsements.get(&standing.digest());
             let by: Vec<_> = given.into_iter().flat_map(|given| given.keys()).collect();
             json!({ "standing": standing.name, "digest": standing.digest(), "by": by })
@@ -141,29 +138,12 @@ pub(crate) async fn endorse(
     params(("cursor" = Option<String>, Query, description = "`next` of the page before"), ("limit" = Option<u64>, Query, description = "rows of a page; all without it")),
     responses((status = 200, description = "Done", body = crate::openapi::shapes::Emergencies), crate::openapi::failures::Failures)
 )]
-pub(super) async fn unreviewed(
+pub(crate) async fn unreviewed(
     State(app): State<Arc<App>>,
     caller: Caller,
     params: Params,
 ) -> Answer {
     let params = params.only(PARAMS)?;
-    caller.demand_reader(&app.handle.world())?;
-    let rows = reading(&app, move |app| Ok(app.handle.unreviewed()?)).await?;
-    let items = rows.iter().map(|row| {
-        let shown = json!({
-                "decision": row.decision,
-                "run": row.run,
-                "operation": row.operation,
-                "requester": row.requester,
-                "by": row.votes.last().map(|(voter, ..)| voter),
-                "at": row.votes.last().map(|(_, _, at)| at),
-        });
-        (row.decision.to_string(), shown)
-    });
-    Ok(axum::Json(paged(&params, "items", items)?))
-}
-
-pub(crate) async fn unreviewed(State(app): State<Arc<App>>, caller: Caller) -> Answer {
     caller.demand_reader(&app.handle.world())?;
     let rows = reading(&app, move |app| Ok(app.handle.unreviewed()?)).await?;
     let items = rows.iter().map(|row| {

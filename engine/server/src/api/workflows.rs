@@ -29,30 +29,8 @@ use std::sync::Arc;
     params(("cursor" = Option<String>, Query, description = "`next` of the page before"), ("limit" = Option<u64>, Query, description = "rows of a page; all without it")),
     responses((status = 200, description = "Done", body = crate::openapi::shapes::Workflows), crate::openapi::failures::Failures)
 )]
-pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
-    let params = params.only(PARAMS)?;
-    let list = reading(&app, move |app| {
-        caller.known(&app.handle.world())?;
-        let view = app.handle.view()?;
-        let rows = Views::new(&view)?.workflows()?.into_iter().map(|row| {
-            let age = u64::MAX - u64::try_from(row.deployed_at.as_millis()).unwrap_or(0);
-            let key = format!("{} {age:020} {}", row.family, row.plan_digest);
-            let row = json!({
-                "workflow": format!("{}@{}", row.family, row.version),
-                "name": row.family,
-                "version": row.version,
-                "plan_digest": row.plan_digest,
-                "deployed_at": row.deployed_at,
-            });
-            (key, row)
-        });
-        paged(&params, "workflows", rows)
-    });
-    Ok(axum::Json(list.await?))
-}
-
 pub(crate) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
-    params.only(&[])?;
+    let params = params.only(PARAMS)?;
     let list = reading(&app, move |app| {
         caller.known(&app.handle.world())?;
         let view = app.handle.view()?;

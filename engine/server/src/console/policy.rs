@@ -56,11 +56,6 @@ struct Endorsement {
     by: Vec<Principal>,
 }
 
-#[derive(Debug, Deserialize)]
-struct Endorsements {
-    endorsements: Vec<Endorsement>,
-}
-
 #[derive(Template)]
 #[template(path = "policy/show.html", blocks = ["live"])]
 struct Page {
@@ -80,13 +75,12 @@ struct Page {
 /// `GET /policy`.
 pub(super) async fn page(State(app): State<Arc<App>>, viewer: Viewer, params: Params) -> Shown {
     params.only(&[])?;
+    let now = api::now(&app, viewer.caller.clone()).await?;
+    let given: Vec<Endorsement> = read(now.endorsements.into())?;
     let (state, caller) = (State(Arc::clone(&app)), viewer.caller.clone());
-    let axum::Json(answer) = api::show(state, caller).await?;
-    let given: Endorsements = read(answer)?;
-    let axum::Json(open) = api::unreviewed(State(Arc::clone(&app)), viewer.caller.clone()).await?;
+    let axum::Json(open) = api::unreviewed(state, caller, Params::default()).await?;
     let open: Emergencies = read(open)?;
-    let world = app.handle.world();
-    let policy = &world.policy;
+    let policy = &now.policy;
     let page = Page {
         shell: Shell::of(&app, &viewer, (Section::Policy, "Policy".to_owned())),
         rules: policy.rules.iter().map(RuleWords::of).collect(),
@@ -100,7 +94,7 @@ pub(super) async fn page(State(app): State<Arc<App>>, viewer: Viewer, params: Pa
             .standing
             .iter()
             .map(|standing| {
-                let given = given.endorsements.iter().find(|one| one.standing == standing.name);
+                let given = given.iter().find(|one| one.standing == standing.name);
                 StandingWords::of(standing, given.map_or(&[], |given| &given.by))
             })
             .collect(),
