@@ -93,6 +93,7 @@ fn of_request(
 /// What the credential's place names: settings, and fields that the credentials have.
 pub(super) fn of_auth(document: &ManifestDoc, shared: &Shared, problems: &mut Problems) {
     of_revoke(document, shared, problems);
+    of_oauth(document, shared, problems);
     let Some(place) = &document.auth.value.placement else { return };
     let said = &place.value;
     let basic = said.basic.iter().flat_map(|basic| [&basic.user, &basic.password]);
@@ -108,9 +109,22 @@ pub(super) fn of_auth(document: &ManifestDoc, shared: &Shared, problems: &mut Pr
 fn of_revoke(document: &ManifestDoc, shared: &Shared, problems: &mut Problems) {
     let Some(place) = &document.revoke else { return };
     let Some(request) = &place.value.request else { return };
-    let Ok(url) = Template::parse(&request.value.url) else { return };
-    for name in url.names().filter(|name| !is_of_app(name)) {
+    let url = Template::parse(&request.value.url).ok();
+    let fields = request.value.body.values().filter_map(|field| ValueTemplate::parse(field).ok());
+    let fields: Vec<_> = fields.collect();
+    let all = url.iter().chain(fields.iter().flat_map(ValueTemplate::templates));
+    for name in all.flat_map(Template::names).filter(|name| !is_of_app(name)) {
         of_name(name, place, (None, None, shared), problems);
+    }
+}
+
+fn of_oauth(document: &ManifestDoc, shared: &Shared, problems: &mut Problems) {
+    let Some(said) = &document.auth.value.oauth else { return };
+    for place in [&said.value.authorize, &said.value.token] {
+        let Ok(url) = Template::parse(&place.value) else { continue };
+        for name in url.names() {
+            of_name(name, place, (None, None, shared), problems);
+        }
     }
 }
 

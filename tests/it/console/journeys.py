@@ -164,6 +164,50 @@ def looking_back(visit, given):
     assert given["decided"] in json.dumps(receipt)
 
 
+def the_rules(visit, given):
+    """Whoever may read the project sees the policy in words, and tries another one on what was asked before."""
+    page = visit.open("/policy")
+    assert "no rule of your own yet" in visit.text()
+    visit.look("policy")
+    page.get_by_label("A whole policy.yaml").fill("rules:\n  - { name: two, match: {}, require: { deny: true } }\n")
+    page.get_by_role("button", name="Try it").click()
+    page.get_by_text("4 requests: 4 would be asked otherwise").wait_for()
+    visit.look("policy-trial")
+
+
+def connections(visit, given):
+    """An operator looks at what is connected, connects, switches, and disconnects by the name."""
+    page = visit.open("/integrations")
+    visit.look("integrations")
+    page.get_by_role("link", name="Connect another Slack").click()
+    page.locator("form[action='/connect/slack'] input[name=name]").fill("slack-ops")
+    visit.look("integration-connect")
+    page.get_by_role("button", name="Connect", exact=True).click()
+    page.wait_for_url("**/integrations/slack-ops")
+    visit.look("integration")
+    page.get_by_role("button", name="Switch it off").click()
+    page.get_by_text("switched off").wait_for()
+    page.get_by_role("link", name="Disconnect…").click()
+    page.get_by_label("Write its name").fill("slack-ops")
+    visit.look("integration-disconnect")
+    page.get_by_role("button", name="Disconnect").click()
+    page.get_by_text("slack-ops is disconnected").wait_for()
+
+
+def the_workflows(visit, given):
+    """An author reads a workflow, sees its flow drawn, and starts it from a form."""
+    page = visit.open("/workflows")
+    visit.look("workflows")
+    page.get_by_role("link", name="acme/notify-sales").click()
+    page.get_by_text("C0SALES").wait_for()
+    drawn = page.locator("img.graph")
+    drawn.evaluate("image => image.decode()")
+    assert drawn.evaluate("image => image.naturalWidth") > 50
+    visit.look("workflow")
+    page.get_by_role("button", name="Start").click()
+    page.wait_for_url("**/runs/run_*")
+
+
 def without_scripts(visit, given):
     """Reading, filtering, acting as another and stopping everything need no script."""
     state = visit.context.storage_state()
@@ -189,6 +233,9 @@ def visitor(visit, given):
     live = live_inbox(visit, given)
     by_keys(visit, given)
     looking_back(visit, given)
+    the_rules(visit, given)
+    connections(visit, given)
+    the_workflows(visit, given)
     without_scripts(visit, given)
     return {"first_approval_s": round(first, 2), "live_s": round(live, 2)}
 
