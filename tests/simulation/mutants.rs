@@ -8,7 +8,7 @@ use placet_mutants::Mutant;
 use placet_test_support::disk::Honesty;
 
 /// Seeds within which a mutant must be caught.
-const ENGINE_SEEDS: u64 = 150;
+const ENGINE_SEEDS: u64 = 300;
 const STORE_SEEDS: u64 = 200;
 
 const HONEST: Setting = Setting { honesty: Honesty::Honest, trace: false };

@@ -94,11 +94,21 @@ pub(crate) struct Herald {
     sends: Arc<Semaphore>,
 }
 
+/// What was left when the engine stopped.
+#[derive(Debug)]
+struct Left {
+    pending: Pending,
+    /// Messages that it was at.
+    cut_short: Vec<Event>,
+}
+
 impl Engine {
     /// Tells people from now on, as the configuration says, and raises alarms.
     ///
+    /// What comes from now on is told, however late its task gets to run.
+    ///
     /// # Errors
-    /// A channel that could never be used.
+    /// A channel that could never be used; what people were told cannot be read.
     pub fn tell_people(&mut self, transports: Transports) -> Result<(), Error> {
         let handle: &Handle = self.handle();
         let herald = Herald {
@@ -109,8 +119,9 @@ impl Engine {
             sends: Arc::new(Semaphore::new(SENDS_MAX)),
         };
         herald.check()?;
+        let left = herald.left_over()?;
         let (stop, stopped) = head_watch::channel(false);
-        let task = tokio::spawn(herald.run(stopped));
+        let task = tokio::spawn(herald.run(left, stopped));
         self.keep_telling(Keeper { stop, task });
         Ok(())
     }
@@ -141,18 +152,18 @@ impl Herald {
         Ok(())
     }
 
-    async fn run(self, mut stopped: head_watch::Receiver<bool>) {
+    async fn run(self, left: Left, mut stopped: head_watch::Receiver<bool>) {
         let (moved, mut head) = head_watch::channel(self.env.log.head());
         let _subscription = self.env.log.subscribe(move |head| {
             let _earlier = moved.send_replace(head);
         });
-        let mut pending = match self.resume().await {
-            Ok(pending) => pending,
-            Err(error) => {
-                tracing::error!(%error, "what people were told cannot be read: nobody is told anything");
-                return;
-            }
-        };
+        let Left { mut pending, cut_short } = left;
+        if !cut_short.is_empty()
+            && let Err(error) = self.append(cut_short).await
+        {
+            tracing::error!(%error, "messages that were cut short cannot be given up: nobody is told anything");
+            return;
+        }
         let (mut busy, mut sends) = (BTreeSet::new(), JoinSet::new());
         loop {
             if let Err(error) = self.look(&mut pending).await {
@@ -190,42 +201,36 @@ impl Herald {
 
     /// What was left when the engine stopped: notices that were cut short are given up, and what was
     /// not told yet is read again. Where nobody was told anything yet, what is open counts as new.
-    async fn resume(&self) -> Result<Pending, Error> {
+    fn left_over(&self) -> Result<Left, Error> {
         let mut cut_short = vec![];
-        let mut pending;
-        {
-            let view = self.env.view()?;
-            let views = Views::new(&view)?;
-            let after = views.tell_after()?;
-            pending = Pending::new(after.unwrap_or_else(|| view.head().position()));
-            for (name, channel) in &self.env.config.channels {
-                for to in &channel.to {
-                    for mode in Mode::ALL {
-                        let Some(told) = views.told(to, name, *mode)? else { continue };
-                        let line = Line::new(to, name, *mode);
-                        pending.was_told(line, told.up_to, told.queued_at);
-                        if let Some((notice, tries)) = told.under_way {
-                            cut_short.push(Event::from(NoticeFailed {
-                                notice,
-                                to: to.clone(),
-                                channel: name.clone(),
-                                try_number: tries + 1,
-                                failure: NoticeFailure::Interrupted,
-                                cause: "the engine stopped".to_owned(),
-                                retry_at: None,
-                            }));
-                        }
+        let view = self.env.view()?;
+        let views = Views::new(&view)?;
+        let after = views.tell_after()?;
+        let mut pending = Pending::new(after.unwrap_or_else(|| view.head().position()));
+        for (name, channel) in &self.env.config.channels {
+            for to in &channel.to {
+                for mode in Mode::ALL {
+                    let Some(told) = views.told(to, name, *mode)? else { continue };
+                    let line = Line::new(to, name, *mode);
+                    pending.was_told(line, told.up_to, told.queued_at);
+                    if let Some((notice, tries)) = told.under_way {
+                        cut_short.push(Event::from(NoticeFailed {
+                            notice,
+                            to: to.clone(),
+                            channel: name.clone(),
+                            try_number: tries + 1,
+                            failure: NoticeFailure::Interrupted,
+                            cause: "the engine stopped".to_owned(),
+                            retry_at: None,
+                        }));
                     }
                 }
             }
-            if after.is_none() {
-                self.watch_open(&views, &mut pending)?;
-            }
         }
-        if !cut_short.is_empty() {
-            self.append(cut_short).await?;
+        if after.is_none() {
+            self.watch_open(&views, &mut pending)?;
         }
-        Ok(pending)
+        Ok(Left { pending, cut_short })
     }
 
     /// Reads what has come, and raises the alarms that follow from it.
