@@ -14,8 +14,9 @@ use placet_model::event::governance::{
 use placet_model::event::hook::{SubscriptionChanged, SubscriptionStep, SyncCompleted, SyncKind};
 use placet_model::event::inbound::{InboundRejected, Refusals, Refused};
 use placet_model::event::integration::{
-    CredentialStored, CredentialUsed, HealthCheckFailed, IntegrationConnected, IntegrationDisabled,
-    IntegrationDisconnected, IntegrationEnabled, IntegrationScoped, IntegrationTested,
+    CredentialStored, CredentialUsed, DriftedPlace, HealthCheckFailed, IntegrationConnected,
+    IntegrationDisabled, IntegrationDisconnected, IntegrationEnabled, IntegrationScoped,
+    IntegrationTested, ResponseDrifted,
 };
 use placet_model::event::notice::{
     AlarmKind, ApproverAlarmRaised, NoticeAbout, NoticeFailed, NoticeFailure, NoticeQueued,
@@ -108,6 +109,8 @@ impl Dice {
                 let label = "Sales team".into();
                 IntegrationTested { integration, identity, label, scopes: vec![] }.into()
             }
+            // no die of its own: every later story would be another
+            6 if identity.id == "U1" => drifted(integration),
             6 => HealthCheckFailed { integration, code: "invalid_auth".into() }.into(),
             7 => IntegrationDisabled { integration }.into(),
             8 => IntegrationEnabled { integration }.into(),
@@ -276,4 +279,16 @@ impl Dice {
             }
         }
     }
+}
+
+fn drifted(integration: IntegrationId) -> Event {
+    ResponseDrifted {
+        integration,
+        operation: "slack.chat.postMessage".into(),
+        operation_digest: digest("operation"),
+        attempt: attempt(1),
+        status: 200,
+        places: vec![DriftedPlace { at: "/ts".into(), kind: "type".into() }],
+    }
+    .into()
 }
