@@ -214,7 +214,7 @@ async fn what_cannot_be_read_is_told_as_it_was_posted_and_answers_nothing() {
 }
 
 #[tokio::test]
-async fn a_process_that_dies_between_the_message_and_the_reading_loses_nothing_and_tells_once() {
+async fn a_restart_between_the_message_and_the_reading_loses_nothing_and_tells_once() {
     // given a process that dies once the message is on disk, before anything was read
     let dir = tempfile::tempdir().unwrap();
     let clock = Clock::virtual_start();
