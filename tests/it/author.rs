@@ -189,7 +189,8 @@ fn the_example_project_is_made_checked_and_run() {
     let project = Project::new();
     drop(placet(&project).args(["init", "demo"]).run().expect_code(0));
     drop(placet(&project).args(["init", "demo"]).run().expect_code(2));
-    drop(placet(&project).args(["check", "demo"]).run().expect_code(0));
+    let found = placet(&project).args(["check", "demo", "--json"]).run().expect_code(0).json();
+    assert_eq!(found, json!([]), "the example warns of itself: {found}");
     let file = "demo/workflows/slack-notify.yaml";
     let args = ["run", file, "--approve", "auto", "--json", "--input", "-"];
     let report = placet(&project).args(args).stdin(INPUT).run().expect_code(0).json();
