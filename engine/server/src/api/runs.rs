@@ -119,14 +119,15 @@ pub(crate) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Pa
 
 /// `GET /runs/{id}` → the report, and the members of the row that it lacks; of a cancelled run also
 /// `cancelled: {by, at, reason}`, and `held` where what it waits for waits for its provider's budget. With `?wait=SECONDS` the answer comes when the run is over or waits
-/// for somebody, and at the latest after that time.
+/// for somebody, and at the latest after that time; with `?steps=N` the trace has the last N executions and those
+/// that are open, and `steps_before` says how many there are besides.
 #[utoipa::path(
     get,
     path = "/runs/{id}",
     operation_id = "runs_show",
     tag = "runs",
     summary = "Show a run",
-    params(("id" = String, Path, pattern = "^run_[0-9a-hjkmnp-tv-z]{26}$"), ("wait" = Option<u64>, Query, description = "seconds to hold the answer back")),
+    params(("id" = String, Path, pattern = "^run_[0-9a-hjkmnp-tv-z]{26}$"), ("wait" = Option<u64>, Query, description = "seconds to hold the answer back"), ("steps" = Option<u64>, Query, description = "executions of the trace at most, from its end")),
     responses((status = 200, description = "Done", body = crate::openapi::shapes::RunReport), crate::openapi::failures::Failures)
 )]
 pub(crate) async fn show(
@@ -135,17 +136,31 @@ pub(crate) async fn show(
     params: Params,
     Place(run): Place<RunId>,
 ) -> Answer {
-    let wait = wait_of(params)?;
+    let params = params.only(&["wait", "steps"])?;
+    let steps = params.parsed::<u64>("steps")?;
+    let wait = wait_of(&params)?;
     may_see(&app, &caller, run)?;
     if wait.is_some() {
         settle(&app, run, wait).await?;
     }
-    let report = reading(&app, move |app| {
+    // more than there can be is as good as all
+    let steps = steps.map(|steps| usize::try_from(steps).unwrap_or(usize::MAX));
+    report(&app, caller, run, steps).await.map(axum::Json)
+}
+
+/// What [`show`] answers, with so many executions at the end of its trace, or all.
+pub(crate) async fn report(
+    app: &Arc<App>,
+    caller: Caller,
+    run: RunId,
+    steps: Option<usize>,
+) -> Result<Value, Problem> {
+    let report = reading(app, move |app| {
         let world = app.handle.world();
         let row = app.handle.run_row(run)?;
         let row = row.filter(|row| caller.reads(&world) || row.requester == caller.principal);
         let row = row.ok_or_else(|| unknown(run))?;
-        let mut report = app.handle.report(run)?;
+        let mut report = app.handle.report_of(run, steps)?;
         if let (Value::Object(report), Value::Object(members)) = (&mut report, rows::run(&row)) {
             for (name, value) in members {
                 report.entry(name).or_insert(value);
@@ -159,7 +174,7 @@ pub(crate) async fn show(
         }
         Ok(report)
     });
-    Ok(axum::Json(report.await?))
+    report.await
 }
 
 /// Whoever reads the project sees every run, everybody else their own.
@@ -172,8 +187,8 @@ fn may_see(app: &App, caller: &Caller, run: RunId) -> Result<(), Problem> {
 }
 
 /// How long a request may wait for a run: none without `wait`.
-fn wait_of(params: Params) -> Result<Option<Duration>, Problem> {
-    let seconds = params.only(&["wait"])?.parsed::<u64>("wait")?;
+fn wait_of(params: &Params) -> Result<Option<Duration>, Problem> {
+    let seconds = params.parsed::<u64>("wait")?;
     match seconds {
         Some(seconds) if seconds > WAIT_SECONDS_MAX => {
             let detail = format!("query: wait: at most {WAIT_SECONDS_MAX} seconds");
@@ -253,7 +268,7 @@ pub(crate) async fn start(
     params: Params,
     Json(body): Json<StartBody>,
 ) -> Result<(StatusCode, axum::Json<Value>), Problem> {
-    let wait = wait_of(params)?;
+    let wait = wait_of(&params.only(&["wait"])?)?;
     let world = app.handle.world();
     caller.demand_any(&world, &[Role::Author, Role::Operator, Role::Admin, Role::Agent])?;
     let mode = match &body.mode {

@@ -28,6 +28,10 @@ use std::sync::Arc;
 
 /// Sentences on the page; with more, the last ones, and the rest on demand.
 const SENTENCES: usize = 300;
+/// Steps on the page, besides those that are open; the picture has all.
+const STEPS: usize = 200;
+/// Letters of an input or an output; a step hands on what it was given, so a page would have it many times.
+const LETTERS: usize = 4_000;
 
 #[derive(Debug, Deserialize)]
 struct Report {
@@ -53,17 +57,13 @@ struct Report {
     error: Value,
     #[serde(default)]
     trace: Vec<Step>,
+    #[serde(default)]
+    steps_before: u64,
 }
 
 impl Report {
     fn is_over(&self) -> bool {
         matches!(self.status.as_str(), "completed" | "faulted" | "cancelled")
-    }
-
-    /// What stands in the picture, for those who do not see it.
-    fn in_words(&self) -> String {
-        let step = |step: &Step| format!("{} is {}", step.name, step.status);
-        self.trace.iter().map(step).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -98,11 +98,11 @@ struct Step {
 
 impl Step {
     fn output(&self) -> Option<Block> {
-        (!self.output.is_null()).then(|| Block::of(&self.output))
+        (!self.output.is_null()).then(|| Block::short(&self.output, LETTERS))
     }
 
     fn error(&self) -> Option<Block> {
-        self.error.as_ref().map(Block::of)
+        self.error.as_ref().map(|error| Block::short(error, LETTERS))
     }
 
     fn would_have_sent(&self) -> Option<Block> {
@@ -132,6 +132,8 @@ struct Run {
     input: Block,
     output: Option<Block>,
     error: Option<Block>,
+    /// What stands in the picture, for those who do not see it.
+    picture: String,
     story: Vec<Sentence>,
     /// Sentences before those that are shown.
     earlier: usize,
@@ -152,12 +154,16 @@ pub(super) async fn page(
     let wanted = if params.text("story") == Some("all") { usize::MAX } else { SENTENCES };
     let earlier = story.len().saturating_sub(wanted);
     story.drain(..earlier);
-    let input = reading(&app, move |app| input_of(app, run)).await?;
-    let (now, value) =
-        (app.handle.now(), |value: &Value| (!value.is_null()).then(|| Block::of(value)));
+    let read = move |app: &App| Ok((input_of(app, run)?, app.handle.progress(run)?));
+    let (input, progress) = reading(&app, read).await?;
+    let step = |(task, status): (&TaskPath, &&str)| format!("{} is {status}", task.name());
+    let (now, value) = (app.handle.now(), |value: &Value| {
+        (!value.is_null()).then(|| Block::short(value, LETTERS))
+    });
     let page = Run {
         shell: Shell::of(&app, &viewer, (Section::Runs, format!("Run {run}"))),
-        input: Block::of(&input),
+        input: Block::short(&input, LETTERS),
+        picture: progress.iter().map(step).collect::<Vec<_>>().join(", "),
         output: value(&report.output),
         error: value(&report.error),
         times: (times::ago(report.started_at, now), times::ago(report.updated_at, now)),
@@ -170,9 +176,7 @@ pub(super) async fn page(
 }
 
 async fn report_of(app: &Arc<App>, viewer: &Viewer, run: RunId) -> Result<Report, Problem> {
-    let (state, caller) = (State(Arc::clone(app)), viewer.caller.clone());
-    let answer = runs::show(state, caller, Params::default(), Place(run)).await?;
-    read(answer.0)
+    read(runs::report(app, viewer.caller.clone(), run, Some(STEPS)).await?)
 }
 
 /// What happened, for those who may read it all; others see the steps.
@@ -208,10 +212,11 @@ pub(super) async fn graph(
     viewer: Viewer,
     Place(run): Place<RunId>,
 ) -> Result<Response, Problem> {
-    let report = report_of(&app, &viewer, run).await?;
+    let report: Report = read(runs::report(&app, viewer.caller, run, Some(0)).await?)?;
     let plan = app.handle.plan(report.plan_digest)?;
+    let progress = reading(&app, move |app| Ok(app.handle.progress(run)?)).await?;
     let marks: BTreeMap<TaskPath, Mark> =
-        report.trace.iter().map(|step| (TaskPath::new(&step.task), mark(&step.status))).collect();
+        progress.into_iter().map(|(task, status)| (task, mark(status))).collect();
     let picture = graph::svg_of_run(&plan, &app.handle.adapters().catalogue(), &marks);
     let kind = [(header::CONTENT_TYPE, "image/svg+xml")];
     Ok((Extension(Dress::Frame), kind, picture).into_response())

@@ -34,6 +34,16 @@ impl Block {
             Value::Array(_) | Value::Object(_) => Self::new(&format!("{value:#}")),
         }
     }
+
+    /// As [`Block::of`], with so many letters at most; what is left out is counted.
+    pub(crate) fn short(value: &Value, letters: usize) -> Self {
+        let Self(mut text) = Self::of(value);
+        if let Some((end, _)) = text.char_indices().nth(letters) {
+            let left = text.split_off(end).chars().count();
+            text += &format!("\n… and {left} letters more");
+        }
+        Self(text)
+    }
 }
 
 impl fmt::Display for Block {

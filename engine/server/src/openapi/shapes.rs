@@ -327,6 +327,8 @@ pub(crate) struct RunReport {
     output: Option<Value>,
     error: Option<Value>,
     trace: Vec<TraceItem>,
+    /// With `steps`: executions that the trace leaves out.
+    steps_before: Option<u64>,
     cancelled: Option<Value>,
     /// Where what it waits for waits for its provider's budget: until when at least.
     held: Option<String>,

@@ -115,3 +115,46 @@ async fn a_run_is_cancelled_started_again_and_sent_an_event_by_forms() {
     let again = to.strip_prefix("/runs/").unwrap().to_owned();
     assert_eq!(world.settled(&again).await["status"], "waiting");
 }
+
+#[tokio::test]
+async fn a_long_run_shows_its_last_steps_the_picture_of_all_and_the_beginning_of_what_is_long() {
+    // given 300 steps of a loop, and one whose output is long
+    let mut world = with_workflow().await;
+    let long = "x".repeat(10_000);
+    let source = format!(
+        "document: {{ dsl: '1.0.3', namespace: ops, name: long, version: '1.0.0' }}\ndo:\n  - each: {{ for: {{ each: n, in: '$workflow.input.items' }}, do: [ {{ one: {{ set: {{ n: '${{ $n }}' }} }} }} ] }}\n  - wide: {{ set: {{ text: {long} }} }}\n"
+    );
+    let body = json!({"file": "long.yaml", "source": source});
+    world.post("/api/v1/workflows", &body).await.ok();
+    let started = world
+        .post(
+            "/api/v1/runs",
+            &json!({"workflow": "ops/long", "input": {"items": (0..300).collect::<Vec<u32>>()}}),
+        )
+        .await
+        .ok();
+    let run = started["run"].as_str().unwrap().to_owned();
+    let whole = world.finished(&run).await;
+    let count = whole["trace"].as_array().unwrap().len();
+    assert!(count > 300 && whole["steps_before"].is_null(), "{count}");
+    // then whoever asks for the last of them has these alone, as they are in the whole
+    let last = world.get(&format!("/api/v1/runs/{run}?steps=2")).await.ok();
+    assert_eq!(
+        last["trace"].as_array().unwrap()[..],
+        whole["trace"].as_array().unwrap()[count - 2..]
+    );
+    assert_eq!(last["steps_before"], json!(count - 2));
+    assert_eq!(world.get(&format!("/api/v1/runs/{run}?steps=many")).await.status, 400);
+    // and the page has as many as one reads, and says what it leaves out
+    let mut browser = Browser::logged_in(&world).await;
+    let page = browser.page(&format!("/runs/{run}")).await;
+    assert_eq!(page.matches("<li class=\"row status-completed\"").count(), 200);
+    let said = words(&page);
+    assert!(said.contains(&format!("{} before these", count - 200)), "{said}");
+    assert!(said.contains("letters more"), "{said}");
+    let wide = page.split("xxxxxxxx").count() * 8;
+    assert!(wide < 3 * long.len(), "the page has {wide} of them");
+    // a step that stands outside of the last is still in the picture
+    let all = "each is completed, one is completed, wide is completed";
+    assert!(page.contains(&format!("The workflow as a picture: {all}")), "{said}");
+}
