@@ -7,7 +7,9 @@
 //! listed, read, decided and sent. Then the engine is started over them as a process of its own beside a
 //! real `nats-server`, and asked, one question at a time: `list` (first page; a page behind all others
 //! but one; by filters; shapes), `get` and `decide` (approved, committed, answered) of items all over the inbox. The
-//! sandbox answers what is sent. Of events before the start the server is told that it has them: how
+//! sandbox answers what is sent. Then the console's pages over the same inbox, and of one run of some
+//! 10,000 events (`pages.rs`); reads and decisions by `wrk`, a load generator (`load.rs`); and what
+//! the engine costs while consoles are open and nothing happens. Of events before the start the server is told that it has them: how
 //! fast it takes them is the matter of other benchmarks. Caller, engine and server share the machine. Nothing is asserted.
 #![expect(clippy::print_stdout, reason = "a benchmark prints")]
 
@@ -15,6 +17,8 @@
 mod client;
 mod crowd;
 mod doors;
+mod load;
+mod pages;
 mod place;
 
 use doors::{Doors, Question};
@@ -65,7 +69,8 @@ fn main() -> Result<(), Failure> {
         );
         // each door decides some of them, and nothing is decided twice
         let asks = plan.asks.min(items / 4);
-        let chosen = place.choose(3 * asks)?;
+        let mut chosen = place.choose(3 * asks + load::DECISIONS.min(items / 8))?;
+        let loaded = chosen.split_off(3 * asks);
         let begin = Instant::now();
         place.start()?;
         let ready = begin.elapsed().as_secs_f64() * 1e3;
@@ -73,6 +78,9 @@ fn main() -> Result<(), Failure> {
         println!("  ready after {ready:.0} ms, {idle:.0} MB resident");
         let doors = runtime.block_on(Doors::open(&place))?;
         runtime.block_on(ask(doors, &chosen, asks))?;
+        runtime.block_on(pages::measure(&place, chosen.last().ok_or("no items")?, asks))?;
+        load::measure(&place, &loaded)?;
+        runtime.block_on(pages::idle(&place))?;
         println!("  {:.0} MB resident after it", place.resident()?);
         place.stop();
     }

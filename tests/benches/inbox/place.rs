@@ -27,6 +27,10 @@ const WORKFLOWS: [(&str, &str); 4] = [
     ("rare", "{ call: slack.chat.postMessage, with: { channel: C3, text: 'Seldom' } }"),
 ];
 
+/// One step for each entry of the input.
+const LONG: &str = "document: { dsl: '1.0.3', namespace: bench, name: long, version: '1.0.0' }\n\
+    do:\n  - each: { for: { each: n, in: '$workflow.input.items' }, do: [ { wait: { wait: { milliseconds: 1 } } } ] }\n";
+
 /// An open item.
 #[derive(Debug, Clone)]
 pub(crate) struct Item {
@@ -55,6 +59,7 @@ impl Place {
             );
             project = project.with_workflow(name, &text);
         }
+        project = project.with_workflow("long", LONG);
         let nats = NatsServer::start_or_skip("the inbox over NATS").ok_or("no nats-server")?;
         let mut place = Self { project, nats, running: None, templates: vec![], written: 0 };
         place.start()?;
@@ -163,6 +168,16 @@ impl Place {
 
     pub(crate) fn nats(&self) -> String {
         self.nats.url()
+    }
+
+    /// Milliseconds of CPU that the engine has used so far.
+    pub(crate) fn cpu(&self) -> Result<f64, Failure> {
+        let (running, _) = self.running.as_ref().ok_or("the engine does not run")?;
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", running.id()))?;
+        // behind the name, which may hold blanks: user and system time are the 12th and 13th, in 1/100 s
+        let fields = stat.rsplit_once(") ").ok_or("stat is odd")?.1.split(' ').skip(11).take(2);
+        let ticks: Vec<f64> = fields.map(str::parse).collect::<Result<_, _>>()?;
+        Ok(ticks.iter().sum::<f64>() * 10.0)
     }
 
     /// Megabytes that the engine has resident.

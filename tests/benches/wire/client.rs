@@ -27,7 +27,7 @@ impl Client {
     }
 
     pub(crate) async fn get(&mut self, user: &str, path: &str) -> Result<Value, Failure> {
-        self.ask(("GET", user, path), "").await
+        Ok(serde_json::from_slice(&self.ask(("GET", user, path), "").await?)?)
     }
 
     pub(crate) async fn post(
@@ -36,14 +36,15 @@ impl Client {
         path: &str,
         body: &Value,
     ) -> Result<Value, Failure> {
-        self.ask(("POST", user, path), &body.to_string()).await
+        Ok(serde_json::from_slice(&self.ask(("POST", user, path), &body.to_string()).await?)?)
     }
 
-    async fn ask(
+    /// The body of the answer.
+    pub(crate) async fn ask(
         &mut self,
         (method, user, path): (&str, &str, &str),
         body: &str,
-    ) -> Result<Value, Failure> {
+    ) -> Result<Vec<u8>, Failure> {
         let Door { address, token } = &self.door;
         let mut request = format!(
             "{method} {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\nplacet-as: {user}\r\n"
@@ -62,7 +63,7 @@ impl Client {
         self.answer(path).await
     }
 
-    async fn answer(&mut self, path: &str) -> Result<Value, Failure> {
+    async fn answer(&mut self, path: &str) -> Result<Vec<u8>, Failure> {
         let (mut line, mut length) = (String::new(), 0);
         self.stream.read_line(&mut line).await?;
         let good = line.starts_with("HTTP/1.1 2");
@@ -83,6 +84,6 @@ impl Client {
         if !good {
             return Err(format!("{path}: {status}: {}", String::from_utf8_lossy(&body)).into());
         }
-        Ok(serde_json::from_slice(&body)?)
+        Ok(body)
     }
 }
