@@ -36,6 +36,7 @@ mod notices;
 mod oauth;
 mod office;
 mod operator;
+mod pairing;
 mod policies;
 mod recovery;
 mod replies;

@@ -1,6 +1,7 @@
 //! From a verified body to an event: its key, what makes it unique, what it answers, and the few
 //! fields that may stand in the log.
 
+use super::pairing::Claim;
 use super::refetch::Refetch;
 use super::text_at;
 use crate::classify::{Sent, named};
@@ -114,6 +115,8 @@ pub struct Event {
     pub refetch: Option<String>,
     /// What it tells of one of our sends, where it bears its mark.
     pub told: Option<Told>,
+    /// The code that it brings back, where it is such a message.
+    pub claim: Option<Claim>,
 }
 
 impl Source {
@@ -183,6 +186,7 @@ impl EventSpec {
             stored: reduce::stored(&self.store, observed),
             refetch: self.refetch.as_ref().map(|refetch| refetch.operation().to_owned()),
             told: self.told(observed),
+            claim: None,
         })
     }
 

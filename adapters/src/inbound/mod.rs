@@ -9,6 +9,7 @@ mod event;
 mod lifecycle;
 mod mail;
 mod multipart;
+mod pairing;
 mod refetch;
 mod sync;
 mod token;
@@ -17,6 +18,7 @@ mod verify;
 pub use ack::{Ack, Reply};
 pub use event::{ECHO, Event, MARK, Told};
 pub use lifecycle::{LifecycleCall, LifecycleStep, Subscribed, Subscribing};
+pub use pairing::{Claim, Pairing};
 pub use refetch::{Heard, NOTICE, Refetch};
 pub use sync::{Page, Sync, SyncCall, later};
 pub use token::Token;
@@ -58,6 +60,7 @@ pub struct Inbound {
     pub(crate) body_max: usize,
     pub(crate) lifecycle: BTreeMap<LifecycleStep, LifecycleCall>,
     pub(crate) sync: Option<Sync>,
+    pub(crate) pairing: Option<Pairing>,
 }
 
 /// What the check of an arrival proves; shown to people.
@@ -196,7 +199,10 @@ impl Inbound {
             return Received::Own { key: spec.key.clone() };
         }
         match spec.read(observed) {
-            Some(event) => Received::Event(Box::new(event)),
+            Some(mut event) => {
+                event.claim = self.pairing.as_ref().and_then(|pairing| pairing.claim(observed));
+                Received::Event(Box::new(event))
+            }
             None => Received::Unknown,
         }
     }
@@ -257,6 +263,11 @@ impl Inbound {
     /// The keys of events that bear the mark of what was sent.
     pub fn evidence_keys(&self) -> impl Iterator<Item = &str> {
         self.specs().filter(|spec| spec.evidence.is_some()).map(|spec| spec.key.as_str())
+    }
+
+    /// How a connection is paired with a conversation there, where it is.
+    pub const fn pairing(&self) -> Option<&Pairing> {
+        self.pairing.as_ref()
     }
 
     /// How the provider is told where to post; `None`: by hand, in its own console.

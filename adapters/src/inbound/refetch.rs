@@ -85,6 +85,7 @@ impl Refetch {
             stored: Value::Null,
             refetch: None,
             told: None,
+            claim: None,
         }
     }
 }

@@ -8,8 +8,8 @@ use super::operation::{ClientCertificate, HeaderPlacement, Placement, Scheme, Si
 use super::problem::Problems;
 use super::{
     LoadContext, LoadError, Manifest, Operation, ScopeSet, check_answer, check_auth, check_inbound,
-    check_limits, check_notify, check_oauth, check_operation, check_request, check_undo, lint,
-    references,
+    check_limits, check_notify, check_oauth, check_operation, check_pairing, check_request,
+    check_undo, lint, references,
 };
 use crate::identity::{IdentityTest, ModeFrom, NamedBy, ScopesFrom};
 use crate::oauth::GrantSpec;
@@ -88,6 +88,9 @@ pub(super) fn manifest(
     let inbound = document.inbound.as_ref().and_then(|inbound| {
         check_inbound::inbound(inbound, &shared.provider, &operations, &mut problems)
     });
+    if let Some(pairing) = document.inbound.as_ref().and_then(|said| said.value.pairing.as_ref()) {
+        check_pairing::setting(pairing, shared.config_schema.as_deref(), &mut problems);
+    }
     let notify = document.notify.as_ref().and_then(|notify| {
         check_notify::notify(notify, &shared.provider, &operations, &mut problems)
     });

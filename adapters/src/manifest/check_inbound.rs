@@ -8,7 +8,7 @@ use super::document_inbound::{
     AckDoc, AfterDoc, EventDoc, HandshakeDoc, InboundDoc, IntegrityDoc, PlacesDoc,
 };
 use super::problem::Problems;
-use super::{Operation, check_refetch, check_verify};
+use super::{Operation, check_pairing, check_refetch, check_verify};
 use crate::inbound::{
     Acks, Correlate, ECHO, EventSpec, EvidenceSpec, Handshake, Inbound, Integrity, OwnTest,
     OwnValue, Source,
@@ -53,6 +53,10 @@ pub(super) fn inbound(
         Some(sync) => Some(super::check_sync::sync(sync, (provider, operations), problems)?),
         None => None,
     };
+    let pairing = match &shape.pairing {
+        Some(pairing) => Some(check_pairing::pairing(pairing, problems)?),
+        None => None,
+    };
     let by_form = match &shape.by_form {
         Some(form) if form.value.by_form.is_none() => {
             Some(Box::new(inbound(form, provider, operations, problems)?))
@@ -88,6 +92,7 @@ pub(super) fn inbound(
         body_max: body_max(shape, problems),
         lifecycle,
         sync,
+        pairing,
     })
 }
 

@@ -29,6 +29,30 @@ pub(super) struct InboundDoc {
     pub(super) find: Option<Spanned<LifecycleDoc>>,
     /// How it is read, where what it posts is only a hint.
     pub(super) sync: Option<Spanned<SyncDoc>>,
+    /// How a conversation shows that it is an operator's.
+    pub(super) pairing: Option<Spanned<PairingDoc>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PairingDoc {
+    pub(super) code: PairingCodeDoc,
+    /// Where the conversation is named.
+    pub(super) to: String,
+    /// Which setting then names it.
+    pub(super) setting: String,
+    /// What is to be sent, with `{code}` in it.
+    pub(super) say: String,
+    /// A link that sends it, with `{code}`, and `{label}` where that is one word.
+    pub(super) link: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PairingCodeDoc {
+    pub(super) at: String,
+    /// With a group named `code`.
+    pub(super) matches: String,
 }
 
 #[derive(Debug, Deserialize)]

@@ -12,6 +12,7 @@ mod check_limits;
 mod check_notify;
 mod check_oauth;
 mod check_operation;
+mod check_pairing;
 mod check_read;
 mod check_refetch;
 mod check_request;

@@ -30,13 +30,15 @@ pub enum Word {
     Sync,
     /// `{name, on, base?, resource?}` → what stands at the provider; without `on` what is known of it.
     Hooks,
+    /// `{name}` → the code that pairs it with whoever sends it to the provider.
+    Pair,
     /// `{name}` → its status, and what has become of the credential.
     Disconnect,
 }
 
 impl Word {
     /// Every one.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::List,
         Self::Show,
         Self::Uses,
@@ -50,6 +52,7 @@ impl Word {
         Self::Scope,
         Self::Sync,
         Self::Hooks,
+        Self::Pair,
         Self::Disconnect,
     ];
 
@@ -69,6 +72,7 @@ impl Word {
             Self::Scope => "scope",
             Self::Sync => "sync",
             Self::Hooks => "hooks",
+            Self::Pair => "pair",
             Self::Disconnect => "disconnect",
         }
     }

@@ -3,6 +3,7 @@
 mod hooks;
 mod life;
 mod oauth;
+mod pair;
 
 use crate::exit::{Exit, invalid};
 use crate::link::{Link, Purpose, Target, encoded};
@@ -69,6 +70,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Pair it with a conversation at its provider: print a code, and wait for it to come back
+    Pair(pair::Pair),
     /// What its provider posts here: show it, ask for it (on), have it taken away (off)
     Hooks(hooks::Hooks),
 }
@@ -77,12 +80,14 @@ const CONNECT_HELP: &str = "\
 Examples:
   placet integrations connect slack --credential access_token=env:SLACK_TOKEN \\
       --credential signing_secret=env:SLACK_SIGNING_SECRET
+  placet integrations connect telegram --credential bot_token=@FILE --credential webhook_secret=@FILE --pair
   placet integrations connect slack --oauth --client-id ID --client-secret @FILE --scope base --scope inbound
 
 `placet adapters show PROVIDER` has the settings and the fields of its credential.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = CONNECT_HELP)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 struct Connect {
     /// Its provider
     provider: String,
@@ -97,6 +102,9 @@ struct Connect {
     credential: Vec<String>,
     #[command(flatten)]
     person: Person,
+    /// Then pair it with whoever sends a code to it, as `integrations pair` does
+    #[arg(long, conflicts_with = "oauth")]
+    pair: bool,
     /// Steps that name no integration use it
     #[arg(long)]
     default: bool,
@@ -179,7 +187,7 @@ pub(crate) async fn run(args: Args) -> Result<Exit> {
 async fn act(link: &Link, command: Command) -> Result<Exit> {
     match command {
         Command::List { json } => list(link, json).await?,
-        Command::Connect(connect) => connected(link, connect).await?,
+        Command::Connect(connect) => return connected(link, connect).await,
         Command::Show { name, json } => life::show(link, &name, json).await?,
         Command::Test { name, json } => return life::test(link, &name, json).await,
         Command::Uses { name, json } => life::uses(link, &name, json).await?,
@@ -187,6 +195,7 @@ async fn act(link: &Link, command: Command) -> Result<Exit> {
         Command::Scope(scope) => scoped(link, scope).await?,
         Command::Sync { name, json } => hooks::sync(link, &name, json).await?,
         Command::Hooks(hooks) => hooks::run(link, hooks).await?,
+        Command::Pair(pair) => return pair::run(link, pair).await,
         Command::Enable { name } => set(link, &name, "enable").await?,
         Command::Disable { name } => set(link, &name, "disable").await?,
         Command::Disconnect { name, yes } => {
@@ -293,9 +302,10 @@ fn row(integration: &Value) -> Vec<String> {
     ]
 }
 
-async fn connected(link: &Link, connect: Connect) -> Result<()> {
+async fn connected(link: &Link, connect: Connect) -> Result<Exit> {
     if connect.person.oauth {
-        return oauth::connected(link, connect).await;
+        oauth::connected(link, connect).await?;
+        return Ok(Exit::Done);
     }
     let name = connect.name.unwrap_or_else(|| connect.provider.clone());
     let mut body = Map::from_iter([
@@ -310,7 +320,15 @@ async fn connected(link: &Link, connect: Connect) -> Result<()> {
         body.insert("default".to_owned(), json!(true));
     }
     let answer = link.post("/api/v1/integrations", &Value::Object(body)).await?;
-    if connect.json { out::json(&answer) } else { life::connected(&answer) }
+    if connect.pair {
+        return pair::run(link, pair::Pair::of(name, connect.json)).await;
+    }
+    if connect.json {
+        out::json(&answer)?;
+    } else {
+        life::connected(&answer)?;
+    }
+    Ok(Exit::Done)
 }
 
 fn settings(given: &[String]) -> Result<Value> {

@@ -67,6 +67,11 @@ impl Handle {
         if self.world().stopping {
             return Err(Error::Stopping);
         }
+        if let Some(claim) = &arrival.event.claim
+            && let Some(landed) = self.claim(&arrival, claim).await?
+        {
+            return Ok(landed);
+        }
         if arrival.event.refetch.is_none() || !self.connections.reads_objects() {
             return land(&self.env, &self.inputs, arrival).await;
         }

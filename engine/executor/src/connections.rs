@@ -19,6 +19,7 @@ mod health;
 mod hears;
 mod hooks;
 mod mode;
+mod pairing;
 mod refetch;
 mod remote;
 mod rotate;
@@ -32,6 +33,7 @@ pub use drift::{Drift, Place};
 pub use features::{Feature, features};
 pub use hooks::{Subscription, Wish};
 pub use mode::NoMode;
+pub use pairing::{Offer, Pairing};
 pub use rotate::{Account, GRACE, GRACE_MAX, Rotate, Rotated};
 pub use sync::Synced;
 pub use test::{Tested, UNATTENDED};
@@ -41,7 +43,7 @@ pub(crate) use health::Keeper;
 pub(crate) use refetch::notices;
 
 use placet_adapters::Transport;
-use placet_model::{EventId, Timestamp};
+use placet_model::{EventId, IntegrationId, Timestamp};
 use placet_vault::Vault;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -65,6 +67,9 @@ pub(crate) struct Connections {
     heard: Notify,
     /// Whether somebody reads such objects.
     reads: AtomicBool,
+    /// What was last recorded of the pairing of a connection, where that was read; changed under the turn of
+    /// acts alone.
+    paired: std::sync::Mutex<BTreeMap<IntegrationId, Option<pairing::Last>>>,
     /// When this process began to look after connections.
     started_at: OnceLock<Timestamp>,
 }
@@ -107,6 +112,12 @@ impl Connections {
 
     fn unread(&self) -> std::sync::MutexGuard<'_, BTreeMap<EventId, Timestamp>> {
         self.unread.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn pairings(
+        &self,
+    ) -> std::sync::MutexGuard<'_, BTreeMap<IntegrationId, Option<pairing::Last>>> {
+        self.paired.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn vault(&self) -> Option<Arc<Vault>> {

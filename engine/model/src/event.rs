@@ -37,7 +37,7 @@ use governance::{
     OperationRegistered, OutboundPaused, OutboundResumed, PayloadErased, PolicyChanged,
     StandingEndorsed, WorkflowDeployed,
 };
-use hook::{SubscriptionChanged, SyncCompleted};
+use hook::{PairingChanged, SubscriptionChanged, SyncCompleted};
 use inbound::{InboundReceived, InboundRejected};
 use integration::{
     CredentialStored, CredentialUsed, HealthCheckFailed, IntegrationConnected, IntegrationDisabled,
@@ -143,6 +143,7 @@ macro_rules! for_each_event {
             LookupPlanned = 110,
             LookupStarted = 111,
             LookupEnded = 112,
+            PairingChanged = 113,
             PasskeyEnrolled = 114,
             PasskeyRevoked = 115,
             RequestSigned = 116,
@@ -185,7 +186,9 @@ macro_rules! inbound_event {
 #[macro_export]
 macro_rules! hook_event {
     () => {
-        $crate::Event::SubscriptionChanged(_) | $crate::Event::SyncCompleted(_)
+        $crate::Event::SubscriptionChanged(_)
+            | $crate::Event::SyncCompleted(_)
+            | $crate::Event::PairingChanged(_)
     };
 }
 

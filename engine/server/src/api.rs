@@ -79,11 +79,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .routes(routes!(integrations::list, integrations::connect))
         .routes(routes!(authorize::begin))
         .routes(routes!(authorize::stage))
-        .routes(routes!(connections::show))
-        .routes(routes!(connections::test))
-        .routes(routes!(connections::uses))
-        .routes(routes!(connections::rotate))
-        .routes(routes!(connections::scope))
+        .merge(of_connections())
         .routes(routes!(subscriptions::list, subscriptions::set))
         .routes(routes!(subscriptions::sync))
         .routes(routes!(integrations::enable))
@@ -118,4 +114,15 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         OpenApiRouter::with_openapi(openapi::base()).nest("/api/v1", described).split_for_parts();
     openapi::keep(api);
     router.route("/api/v1/openapi.json", get(openapi::document))
+}
+
+/// What becomes of a connection after it was made.
+fn of_connections() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(connections::show))
+        .routes(routes!(connections::test))
+        .routes(routes!(connections::uses))
+        .routes(routes!(connections::rotate))
+        .routes(routes!(connections::scope))
+        .routes(routes!(connections::pair))
 }

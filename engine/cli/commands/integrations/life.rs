@@ -60,6 +60,7 @@ fn page(answer: &Value) -> Result<()> {
         pair("tested", tested),
     ];
     rows.extend(hears(answer));
+    rows.extend(super::pair::row(answer));
     rows.extend(drift(answer));
     rows.extend(features(answer));
     out::rows(2, &rows)
@@ -258,10 +259,10 @@ fn account(identity: &Value) -> String {
     format!("{} of {}", word(&identity["id"]), word(&identity["tenant"]))
 }
 
-fn word(value: &Value) -> String {
+pub(super) fn word(value: &Value) -> String {
     visible(value.as_str().unwrap_or_default())
 }
 
-fn pair(title: &str, words: String) -> Vec<String> {
+pub(super) fn pair(title: &str, words: String) -> Vec<String> {
     vec![title.to_owned(), words]
 }

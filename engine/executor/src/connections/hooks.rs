@@ -69,7 +69,7 @@ impl Subscription {
         )
     }
 
-    fn stands(&self) -> bool {
+    pub(super) fn stands(&self) -> bool {
         self.step == SubscriptionStep::Made
     }
 

@@ -58,6 +58,7 @@ impl About {
             }
             Event::SubscriptionChanged(body) => Self::integration(Some(body.integration)),
             Event::SyncCompleted(body) => Self::integration(Some(body.integration)),
+            Event::PairingChanged(body) => Self::integration(Some(body.integration)),
             _ => Self::posted(event),
         }
     }

@@ -43,6 +43,7 @@ fn message(world: &World, id: &str, (channel, thread): (&str, &str)) -> Arrival 
             stored: json!({}),
             refetch: None,
             told: None,
+            claim: None,
         },
     }
 }
@@ -172,6 +173,7 @@ async fn an_answer_reaches_its_run_by_what_its_provider_tells_of_it_and_no_other
                 stored: json!({}),
                 refetch: None,
                 told: None,
+                claim: None,
             },
         };
         let mine = BTreeMap::from(names);

@@ -32,6 +32,7 @@ mod listing;
 mod lookups;
 mod measures;
 mod notices;
+mod pairing;
 mod passkeys;
 mod policy;
 mod preview;

@@ -127,6 +127,7 @@ fn posted(world: &World, id: &str) -> Arrival {
             stored: json!({}),
             refetch: Some("received.get".into()),
             told: None,
+            claim: None,
         },
     }
 }

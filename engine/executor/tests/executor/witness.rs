@@ -74,6 +74,7 @@ fn echo(integration: IntegrationId, (id, send_id, is_final): (&str, &str, bool))
             stored: json!({}),
             refetch: None,
             told: Some(Told { send_id: send_id.to_owned(), is_final, result }),
+            claim: None,
         },
     }
 }

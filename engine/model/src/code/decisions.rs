@@ -183,6 +183,16 @@ pub(super) const CODES: &[Code] = codes! {
         what: "A channel names an operation that only sends, and all that the operation takes. This one does more than send, is unknown, or its fixed input does not fit the operation's schema. Nothing was sent on it."
         help: "name an operation that sends, and give it what it takes, under channels in placet.toml"
         next: "`placet adapters show PROVIDER` lists the operations with their effects and what they take.";
+    "PL3070" 409 "connections of this provider are not paired"
+        at: "`placet integrations pair`, `placet integrations connect --pair`"
+        what: "Pairing binds a connection to the conversation from which a code is sent. The manifest of this provider does not say where a code would stand in what it posts."
+        help: "name the recipient in the connection's settings instead"
+        next: "`placet adapters show PROVIDER` has the settings; `notify_to` is whom notify.send reaches where the step names nobody.";
+    "PL3071" 409 "nothing that the provider posts would be believed"
+        at: "`placet integrations pair`, `placet integrations connect --pair`"
+        what: "The code comes back in a message that the provider posts here, and this connection's credential lacks the secret that proves such messages. No code was made."
+        help: "give the field that the detail names with `placet integrations rotate`, then pair"
+        next: "`placet integrations hooks NAME on` has the provider post here, with that very secret. An engine in sandbox mode keeps no credentials and is posted nothing: start it with --mode live.";
     "PL3080" 422 "nothing says what is read here"
         at: "`placet check`, `run`, `deploy`"
         what: "A step reads something of a call's output that no response schema declares: the operation has none, its schema excludes the place, or its manifest keeps that part of the answer from tasks. It would be null in the sandbox, or in every run."

@@ -1,8 +1,8 @@
-//! Events of what a provider is asked to tell us: webhooks that stand at the provider, and how far a
-//! mailbox was read. No secret stands here.
+//! Events of what a provider is asked to tell us: webhooks that stand at the provider, how far a
+//! mailbox was read, and who has shown that a conversation there is theirs. No secret stands here.
 
 use crate::wire::wire_enum;
-use crate::{IntegrationId, Timestamp};
+use crate::{Digest, IntegrationId, Timestamp, Uptime};
 use serde::{Deserialize, Serialize};
 
 wire_enum! {
@@ -69,4 +69,33 @@ pub struct SyncCompleted {
     pub seen: u32,
     /// Those of them that came into the log by this.
     pub taken: u32,
+}
+
+wire_enum! {
+    /// How far the pairing of a connection with a conversation at its provider has come.
+    PairingStep {
+        /// A code was made for an operator; one that was made before is good for nothing from here on.
+        Offered = 1 "offered",
+        /// The code came back, from a conversation that the connection now means. It is good for
+        /// nothing more.
+        Paired = 2 "paired",
+    }
+}
+
+/// A connection is to be paired, or was paired, with the conversation from which a code is sent: what
+/// it means for the settings stands in the `IntegrationConnected` beside it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PairingChanged {
+    /// Whose.
+    pub integration: IntegrationId,
+    /// How far it has come.
+    pub step: PairingStep,
+    /// A pseudonym of the code; the code itself was shown once, and stands nowhere.
+    pub code: Digest,
+    /// From when the code is good for nothing.
+    pub expires_at: Timestamp,
+    /// The clock that nobody can set, when the code was made.
+    pub uptime: Option<Uptime>,
+    /// The conversation, in the provider's own words; none before it has shown itself.
+    pub to: Option<String>,
 }

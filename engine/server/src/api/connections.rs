@@ -55,6 +55,7 @@ pub(super) fn shown(app: &App, name: &str) -> Result<Value, Problem> {
     let has_modes = manifest.is_some_and(|manifest| manifest.mode_from().is_some());
     row["credential_mode"] = json!(integration.identity.mode().filter(|_| has_modes));
     row["tested_at"] = json!(heard);
+    row["pairing"] = json!(app.handle.pairing(integration.id)?);
     row["drift"] = json!(app.handle.drift_of(integration.id)?);
     row["tested_ok"] = json!(heard.map(|_at: Timestamp| good));
     Ok(row)
@@ -118,6 +119,26 @@ pub(crate) async fn uses(
         Ok(json!(app.handle.uses(&name)?))
     });
     Ok(axum::Json(uses.await?))
+}
+
+/// `POST /integrations/{name}/pair` → what is to be sent to the provider, and until when it counts.
+#[utoipa::path(
+    post,
+    path = "/integrations/{name}/pair",
+    operation_id = "connections_pair",
+    tag = "integrations",
+    summary = "Pair it with whoever sends a code",
+    params(("name" = String, Path)),
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::PairingOffer), crate::openapi::failures::Failures)
+)]
+pub(crate) async fn pair(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Place(name): Place<String>,
+    Nothing: Nothing,
+) -> Answer {
+    let offer = app.handle.offer_pairing(&caller.principal, &name).await?;
+    Ok(axum::Json(json!(offer)))
 }
 
 /// What `POST /integrations/{name}/rotate` takes.

@@ -54,6 +54,7 @@ pub(crate) async fn words(
         "disable" => integrations::disable(app, caller, name, Nothing).await,
         "sync" => subscriptions::sync(app, caller, name, Nothing).await,
         "hooks" => subscriptions::list(app, caller, name, Params::default()).await,
+        "pair" => connections::pair(app, caller, name, Nothing).await,
         "disconnect" => integrations::disconnect(app, caller, name, Nothing).await,
         _ => Err(Problem::new("PL4012", format!("there is no word {word}"))),
     }

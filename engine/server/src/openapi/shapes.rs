@@ -478,6 +478,35 @@ pub(crate) struct Integration {
     tested_ok: Option<bool>,
     /// Of one connection: operations whose answers were not as declared.
     drift: Option<Vec<Drift>>,
+    /// Of one connection: how its pairing with a conversation stands, where one was offered.
+    pairing: Option<Pairing>,
+}
+
+/// With whom a connection is paired, or is to be.
+#[derive(ToSchema)]
+pub(crate) struct Pairing {
+    /// `offered`, `paired` or `expired`.
+    state: String,
+    #[schema(format = DateTime)]
+    since: String,
+    #[schema(format = DateTime)]
+    expires_at: String,
+    /// The conversation, in the provider's own words.
+    to: Option<String>,
+}
+
+/// A code that pairs a connection, shown once.
+#[derive(ToSchema)]
+pub(crate) struct PairingOffer {
+    name: String,
+    /// What is to be sent.
+    say: String,
+    /// A link that sends it.
+    link: Option<String>,
+    #[schema(format = DateTime)]
+    expires_at: String,
+    /// Whether the provider was asked to post here.
+    is_posted: bool,
 }
 
 /// Whose account it is, as the provider says.

@@ -21,6 +21,7 @@ mod keys;
 mod looking;
 mod metrics;
 mod openapi;
+mod pairing;
 mod passkeys;
 mod problems;
 mod projections;

@@ -7,7 +7,9 @@ use placet_model::event::governance::{
     CheckpointCosigned, CheckpointSigned, EngineStarted, EpochStarted, OperationRegistered,
     OutboundPaused, OutboundResumed, PayloadErased, PolicyChanged, WorkflowDeployed,
 };
-use placet_model::event::hook::{SubscriptionChanged, SubscriptionStep, SyncCompleted, SyncKind};
+use placet_model::event::hook::{
+    PairingChanged, PairingStep, SubscriptionChanged, SubscriptionStep, SyncCompleted, SyncKind,
+};
 use placet_model::event::inbound::{ENVELOPE, InboundReceived, InboundRejected, Refusals};
 use placet_model::event::integration::{
     CredentialStored, CredentialUsed, HealthCheckFailed, IntegrationConnected,
@@ -108,6 +110,19 @@ pub(super) fn synced(body: &SyncCompleted) -> String {
         SyncKind::Full => {
             format!("{integration} was read as a whole: {taken} of {seen} messages are new")
         }
+    }
+}
+
+pub(super) fn pairing(teller: &Teller<'_>, body: &PairingChanged) -> String {
+    let (who, id) = (teller.who(), body.integration);
+    match (body.step, &body.to) {
+        (PairingStep::Offered, _) => {
+            format!("{who} was given a code that pairs {id} with whoever sends it")
+        }
+        (PairingStep::Paired, Some(to)) => {
+            format!("{id} was paired with {to}, from where the code was sent")
+        }
+        (PairingStep::Paired, None) => format!("{id} was paired with whoever sent the code"),
     }
 }
 

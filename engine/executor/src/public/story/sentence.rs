@@ -95,6 +95,7 @@ impl Teller<'_> {
         match &self.event.event {
             Event::SubscriptionChanged(body) => project::subscription_changed(self, body),
             Event::SyncCompleted(body) => project::synced(body),
+            Event::PairingChanged(body) => project::pairing(self, body),
             Event::InboundReceived(body) => project::inbound_received(self, body),
             Event::InboundRejected(body) => project::inbound_rejected(body),
             other => other.type_name().to_owned(),

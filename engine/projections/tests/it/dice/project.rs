@@ -11,7 +11,9 @@ use placet_model::event::governance::{
     OperationRegistered, OutboundPaused, OutboundResumed, PayloadErased, PolicyChanged, Review,
     StandingEndorsed, WorkflowDeployed,
 };
-use placet_model::event::hook::{SubscriptionChanged, SubscriptionStep, SyncCompleted, SyncKind};
+use placet_model::event::hook::{
+    PairingChanged, PairingStep, SubscriptionChanged, SubscriptionStep, SyncCompleted, SyncKind,
+};
 use placet_model::event::inbound::{InboundRejected, Refusals, Refused};
 use placet_model::event::integration::{
     CredentialStored, CredentialUsed, DriftedPlace, HealthCheckFailed, IntegrationConnected,
@@ -89,7 +91,7 @@ impl Dice {
 
     fn of_integration(&mut self, integration: IntegrationId) -> Event {
         let identity = Identity { id: format!("U{}", self.below(3)), tenant: "T1".into() };
-        match self.below(14) {
+        match self.below(15) {
             0..=2 => IntegrationConnected {
                 integration,
                 name: format!("slack-{}", self.below(2)),
@@ -132,7 +134,14 @@ impl Dice {
                 agents: vec![],
             }
             .into(),
-            11 => SubscriptionChanged {
+            11..=13 => self.of_hooks(integration),
+            _ => IntegrationDisconnected { integration }.into(),
+        }
+    }
+
+    fn of_hooks(&mut self, integration: IntegrationId) -> Event {
+        match self.below(3) {
+            0 => SubscriptionChanged {
                 integration,
                 resource: String::new(),
                 step: self.pick(SubscriptionStep::ALL),
@@ -142,7 +151,7 @@ impl Dice {
                 code: None,
             }
             .into(),
-            12 => SyncCompleted {
+            1 => SyncCompleted {
                 integration,
                 kind: self.pick(SyncKind::ALL),
                 from: None,
@@ -151,7 +160,15 @@ impl Dice {
                 taken: 1,
             }
             .into(),
-            _ => IntegrationDisconnected { integration }.into(),
+            _ => PairingChanged {
+                integration,
+                step: self.pick(PairingStep::ALL),
+                code: digest("code"),
+                expires_at: placet_model::Timestamp::EPOCH,
+                uptime: None,
+                to: Some("7".into()),
+            }
+            .into(),
         }
     }
 
