@@ -2,8 +2,8 @@
 
 use crate::commands::{
     adapters, audit, backup, check, compact, deploy, dev, erase, explain, govern, graph, inbox,
-    init, integrations, keys, nats, projections, restore, run, runs, sandbox, serve, test, tokens,
-    vault, witness,
+    init, integrations, keys, nats, passkeys, projections, restore, run, runs, sandbox, serve,
+    test, tokens, vault, witness,
 };
 use clap::{Parser, Subcommand};
 
@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Tokens(tokens::Args),
     /// Keys with which people sign their decisions
     Keys(keys::Args),
+    /// Passkeys with which people sign their decisions in a browser
+    Passkeys(passkeys::Args),
     /// What a NATS server needs to know of the project's people
     Nats(nats::Args),
     /// An example project that works at once

@@ -16,6 +16,7 @@ pub(crate) mod init;
 pub(crate) mod integrations;
 pub(crate) mod keys;
 pub(crate) mod nats;
+pub(crate) mod passkeys;
 mod policy;
 pub(crate) mod projections;
 pub(crate) mod restore;
@@ -41,6 +42,7 @@ pub(crate) async fn run(command: Command) -> Result<Exit> {
         Command::Serve(args) => serve::run(args).await,
         Command::Tokens(args) => tokens::run(args).await,
         Command::Keys(args) => keys::run(args).await,
+        Command::Passkeys(args) => passkeys::run(args).await,
         Command::Nats(args) => nats::run(args).await,
         Command::Init(args) => init::run(&args),
         Command::Check(args) => check::run(&args),

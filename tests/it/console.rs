@@ -71,3 +71,43 @@ fn people_find_their_way_and_decide_in_a_real_browser() {
     let seconds = told["first_approval_s"].as_f64().expect("a length of time");
     assert!(seconds < 60.0, "the first approval took {seconds} s");
 }
+
+const WITH_A_PASSKEY: &str = "rules:
+  - { name: signed, match: { effect: send }, require: { signature: passkey } }
+";
+
+/// covers: S6, S7
+#[test]
+fn a_passkey_of_a_real_browser_signs_exactly_one_decision_and_the_log_verifies_it_again() {
+    let name =
+        "a_passkey_of_a_real_browser_signs_exactly_one_decision_and_the_log_verifies_it_again";
+    let Some(browser) = Browser::found(name) else { return };
+    let project = Project::new().with("placet.toml", "").with("policy.yaml", WITH_A_PASSKEY);
+    let dev = Dev::start(&project, &[]);
+    let file = dev.running.stdout_line(|line| line.starts_with("token "));
+    let token = std::fs::read_to_string(file.trim_start_matches("token").trim());
+    let token = token.expect("the token file is there");
+    // passkeys are made for a name
+    let login = dev.login.replace("127.0.0.1", "localhost");
+    let given = json!({ "login": login, "base": dev.url, "token": token.trim() });
+    let told = browser.journey(("passkeys.py", "passkeys"), &given);
+    println!("{told}");
+    assert!(told["counted"].as_u64() > Some(0), "the authenticator counts: {told}");
+
+    let list = dev.command("author", &["passkeys", "list", "--json"]).run().expect_code(0).json();
+    let passkey = &list["passkeys"][0];
+    assert_eq!((&passkey["principal"], &passkey["revoked"]), (&json!("approver"), &json!(true)));
+    let table = dev.command("author", &["passkeys", "list"]).run().expect_code(0).stdout;
+    assert!(table.contains("approver") && table.contains("revoked"), "{table}");
+    let id = passkey["id"].as_str().expect("an id");
+    // what was revoked stays so
+    let again = dev.command("author", &["passkeys", "confirm", id]).run();
+    assert!(again.expect_code(1).stderr.contains("PL3045"));
+    drop(dev.command("approver", &["passkeys", "revoke", id]).run().expect_code(0));
+    let verified = dev.command("auditor", &["audit", "verify", "--json"]);
+    let verified = verified.run().expect_code(0).json();
+    assert_eq!(verified["signatures"], 1, "{verified}");
+    let said = dev.command("author", &["audit", "log"]).run().expect_code(0).stdout;
+    let revoked = said.lines().find(|line| line.contains("PasskeyRevoked"));
+    assert!(revoked.is_some_and(|line| line.ends_with("engine")), "{said}");
+}

@@ -1,7 +1,7 @@
 //! The engine as others hold it: start runs, vote, resolve, cancel, change the project. Every
 //! answer comes after the commit. Cheap to clone.
 
-use crate::acts::Nonces;
+use crate::acts::{Nonces, Once};
 use crate::arrivals::{self, Refusing};
 use crate::checkpoints::Checkpoints;
 use crate::connections::Connections;
@@ -19,6 +19,7 @@ use placet_model::decision::{Ballot, DecisionState, Verdict, Voter};
 use placet_model::draft::Mode;
 use placet_model::event::decision::{ActionRequested, SignedVote};
 use placet_model::event::wait::EventReceived;
+use placet_model::passkey::Use;
 use placet_model::project::ProjectConfig;
 use placet_model::signed::{Act, Salt};
 use placet_model::{
@@ -34,9 +35,6 @@ use tokio::sync::{Mutex, Semaphore, broadcast, oneshot};
 
 /// Outside wishes that are being worked on at once; further ones wait at the door, in order.
 const WISHES_MAX: usize = 8192;
-
-/// Bytes of a client's request id, which stands in the event of its vote.
-const REQUEST_ID_MAX: usize = 256;
 
 /// Something changed; whoever is interested reads it. A hint, never a fact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -203,16 +201,6 @@ pub struct Signature {
     pub reason_salt: Option<Salt>,
 }
 
-/// An act of somebody: its nonce is used for nothing else, and its request id has one answer.
-#[derive(Debug)]
-pub(crate) struct Once {
-    pub(crate) act: Act,
-    pub(crate) nonce: String,
-    pub(crate) by: Principal,
-    pub(crate) decision: DecisionId,
-    pub(crate) request_id: Option<String>,
-}
-
 /// The answer to a vote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct Receipt {
@@ -258,7 +246,7 @@ pub struct Handle {
     acts: Arc<Mutex<()>>,
     pub(crate) checkpoints: Checkpoints,
     /// Votes under way, by their nonces.
-    nonces: Nonces,
+    pub(crate) nonces: Nonces,
     /// Whether votes must be signed.
     pub(crate) signed_only: Arc<AtomicBool>,
     /// Whether schedules start runs.
@@ -437,6 +425,7 @@ impl Handle {
             by: voter.clone(),
             decision,
             request_id: request_id.clone(),
+            used: signed.as_ref().and_then(Use::of),
         };
         let command = VoteCommand { ballot, voter: who, request_id: request, signed };
         let events = self.once(run, once, job(command, salt.flatten())).await?;
@@ -446,52 +435,6 @@ impl Handle {
             receipt(&events, |body| body.decision == decision && body.voter == voter)
         };
         cast.ok_or_else(|| Refusal::UnknownDecision { decision }.into())
-    }
-
-    /// Does what somebody says under a nonce of theirs, which is good for one act, in whatever run and
-    /// for ever. Nothing is recorded where the same request was answered before.
-    pub(crate) async fn once(
-        &self,
-        run: RunId,
-        once: Once,
-        job: Job,
-    ) -> Result<Vec<RecordedEvent>, Error> {
-        let held = self.nonces.hold(&once.act, &once.nonce).await;
-        if !self.is_answered(&once)? {
-            self.check_nonce(&once)?;
-        }
-        // the nonce stays held until it is on disk, even if whoever said it is gone by then
-        let this = self.clone();
-        let wish = tokio::spawn(async move {
-            let _held = held;
-            this.wish(run, job).await
-        });
-        wish.await.map_err(|_panicked| Error::Stopping)?
-    }
-
-    fn check_nonce(&self, once: &Once) -> Result<(), Error> {
-        let view = self.view()?;
-        let spent = Views::new(&view)?.spent(&once.act, &once.nonce)?;
-        match spent.filter(|spent| spent.is_used_again(&once.act, once.decision)) {
-            Some(_) => Err(Refusal::NonceReused.into()),
-            None => Ok(()),
-        }
-    }
-
-    /// Whether the same request has its answer already. A request id is one act's, in whatever run;
-    /// within a run the law looks again.
-    fn is_answered(&self, once: &Once) -> Result<bool, Error> {
-        let Some(request) = &once.request_id else { return Ok(false) };
-        if request.len() > REQUEST_ID_MAX {
-            let detail = format!("the request id is longer than {REQUEST_ID_MAX} bytes");
-            return Err(Error::Refused { code: "PL4003", detail });
-        }
-        let view = self.view()?;
-        let earlier = Views::new(&view)?.request(&once.by, request)?;
-        match earlier {
-            Some(earlier) if earlier != once.decision => Err(Refusal::RequestIdReused.into()),
-            earlier => Ok(earlier.is_some()),
-        }
     }
 
     fn earlier_receipt(

@@ -1,14 +1,20 @@
 //! Passkeys: enrolled by whoever they are of, confirmed by an admin, revoked by either; and the document
 //! that one is to sign, whose digest is the challenge. The vote itself comes in by the door of every
 //! signed document (`inbox/signed.rs`).
+//!
+//! An authenticator that counts its uses must count on. Where it does not, a second one has the same key,
+//! and nobody can tell which of the two is the person's: what it has signed is refused, and the passkey
+//! is revoked, in the engine's own name. What comes in out of order looks alike; it is one enrolment lost.
 
-use crate::handle::{Error, Handle};
+use crate::acts::Once;
+use crate::handle::{Error, Handle, ProjectFact};
 use placet_model::actor::Role;
 use placet_model::decision::Verdict;
 use placet_model::event::people::{PasskeyConfirmed, PasskeyEnrolled, PasskeyRevoked};
 use placet_model::passkey::{Enrolled, KnownPasskey, PasskeyId, SignerKey};
 use placet_model::signed::{self, DecisionDocument, Draft, Item, SALT_LEN, Said};
 use placet_model::{Actor, DecisionId, Digest, Event, Principal, StreamId};
+use placet_projections::Views;
 use serde_json::{Value, json};
 
 /// Milliseconds that a browser waits for a person.
@@ -103,10 +109,32 @@ impl Handle {
         if known.revoked {
             return Ok(());
         }
-        let body = PasskeyRevoked { principal: known.principal, passkey: id };
-        let facts = vec![(StreamId::Policy, Event::from(body), vec![])];
-        self.govern(&Actor::Principal(actor.clone()), facts, None, turn).await?;
+        let actor = Actor::Principal(actor.clone());
+        self.govern(&actor, revoked(known.principal, id), None, turn).await?;
         Ok(())
+    }
+
+    /// The authenticator of the passkey that this was signed with has counted on since it was last
+    /// used; else the passkey is revoked.
+    ///
+    /// # Errors
+    /// PL5042 where it has not.
+    pub(crate) async fn check_counter(&self, once: &Once) -> Result<(), Error> {
+        let Some(used) = &once.used else { return Ok(()) };
+        let counters = Views::new(&self.view()?)?.counters()?;
+        if counters.admits(used) {
+            return Ok(());
+        }
+        let (id, last) = (used.passkey, counters.last(&used.passkey));
+        let turn = self.act_turn().await;
+        if !self.known_passkey(id)?.revoked {
+            self.govern(&Actor::Engine, revoked(once.by.clone(), id), None, turn).await?;
+        }
+        let counter = used.counter;
+        let detail = format!(
+            "the authenticator of {id} counts {counter}, and had said {last} before: the passkey is revoked"
+        );
+        Err(refused("PL5042", detail))
     }
 
     fn known_passkey(&self, id: PasskeyId) -> Result<KnownPasskey, Error> {
@@ -162,6 +190,11 @@ impl Handle {
             },
         }))
     }
+}
+
+fn revoked(principal: Principal, passkey: PasskeyId) -> Vec<ProjectFact> {
+    let body = PasskeyRevoked { principal, passkey };
+    vec![(StreamId::Policy, Event::from(body), vec![])]
 }
 
 /// What a word says of a decision.

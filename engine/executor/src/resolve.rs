@@ -1,11 +1,13 @@
 //! What people say of attempts in doubt: as a vote, it names the draft that was shown, has a nonce and
 //! a time, is signed where signatures are demanded, and is kept.
 
-use crate::handle::{Error, Handle, Once, Receipt, Signature};
+use crate::acts::Once;
+use crate::handle::{Error, Handle, Receipt, Signature};
 use crate::turn::Job;
 use placet_core::Refusal;
 use placet_core::decide::ResolveCommand;
 use placet_model::decision::{Assurance, DecisionState, Resolution, Voter};
+use placet_model::passkey::Use;
 use placet_model::signed::Act;
 use placet_model::{
     DecisionId, Digest, Event, Principal, RecordedEvent, Revision, RunId, StreamId, Timestamp,
@@ -80,6 +82,7 @@ impl Handle {
             by: who.clone(),
             decision,
             request_id: request_id.clone(),
+            used: signed.as_ref().and_then(Use::of),
         };
         let request = request_id.clone();
         let command = ResolveCommand {

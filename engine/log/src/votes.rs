@@ -3,7 +3,7 @@
 //!
 //! What holds of a signed vote, and of what was signed of an attempt in doubt: its document is canonical and names this log, this decision, this
 //! draft, this verdict, this voter; its signature verifies; the key was the voter's and was not
-//! revoked; and where a reason is given, the payload that holds its text is committed to by the same
+//! revoked; the authenticator of a passkey has counted on; and where a reason is given, the payload that holds its text is committed to by the same
 //! digest that was signed.
 
 use crate::envelope::Commitment;
@@ -14,10 +14,13 @@ use placet_model::event::decision::{ResolutionCast, SignedVote, VoteCast};
 use placet_model::event::people::RequestSigned;
 use placet_model::keys::Keys;
 use placet_model::nkey::UserKey;
-use placet_model::passkey::{Algorithm, Assertion, KnownPasskey, PasskeyId, Passkeys, SignerKey};
+use placet_model::passkey::{
+    Algorithm, Assertion, Counters, KnownPasskey, PasskeyId, Passkeys, SignerKey, Use,
+};
 use placet_model::signed::{self, DecisionDocument, Item, RequestDocument, Said};
-use placet_model::{Event, Principal, Timestamp};
+use placet_model::{Digest, Event, Principal, Timestamp};
 use ring::signature::{ECDSA_P256_SHA256_ASN1, ED25519, UnparsedPublicKey, VerificationAlgorithm};
+use std::collections::BTreeSet;
 
 /// The payload of a signed vote that holds the text of its reason, sealed with the signer's salt.
 pub const REASON_TEXT: usize = 1;
@@ -94,13 +97,23 @@ pub const fn assurance_of(key: &SignerKey) -> Assurance {
 pub(crate) struct Votes {
     keys: Keys,
     passkeys: Passkeys,
+    counters: Counters,
+    /// Documents about several decisions: each of these is a vote, and all of them are one use of a key.
+    several: BTreeSet<Digest>,
     origin: String,
     signatures: u64,
 }
 
 impl Votes {
     pub(crate) fn new(origin: String) -> Self {
-        Self { keys: Keys::default(), passkeys: Passkeys::default(), origin, signatures: 0 }
+        Self {
+            keys: Keys::default(),
+            passkeys: Passkeys::default(),
+            counters: Counters::default(),
+            several: BTreeSet::new(),
+            origin,
+            signatures: 0,
+        }
     }
 
     /// Signatures that were verified.
@@ -137,7 +150,27 @@ impl Votes {
         if document.reason() != committed {
             return Err("its reason is not the one that was signed".to_owned());
         }
+        self.check_counter(signed, &document)?;
+        let _whether_it_counts = self.counters.apply(event);
         self.signatures += 1;
+        Ok(())
+    }
+
+    /// The authenticator of a passkey has counted on.
+    fn check_counter(
+        &mut self,
+        signed: &SignedVote,
+        document: &DecisionDocument,
+    ) -> Result<(), String> {
+        let Some(used) = Use::of(signed) else { return Ok(()) };
+        let is_known = self.several.contains(&used.document);
+        if !is_known && !self.counters.admits(&used) {
+            let last = self.counters.last(&used.passkey);
+            return Err(format!("its authenticator counts {}, and had said {last}", used.counter));
+        }
+        if document.items().len() > 1 {
+            let _may_be_there = self.several.insert(used.document);
+        }
         Ok(())
     }
 

@@ -5,9 +5,13 @@
 //! What is signed is `authenticator data | SHA-256 of the client data`; the client data name the
 //! challenge, and the challenge is the SHA-256 of the message of the decision document. So the
 //! signature is over decision, digest, verdict, nonce and times, as that of any other key.
+//!
+//! An authenticator that counts says a higher number each time. One that does not rise is that of a
+//! second authenticator with the same key ([`Counters`]).
 
+use crate::event::decision::SignedVote;
 use crate::nkey::UserKey;
-use crate::signed::{DocumentError, text_of};
+use crate::signed::{DecisionDocument, DocumentError, text_of};
 use crate::wire::wire_enum;
 use crate::{Digest, Event, Principal};
 use base64::Engine as _;
@@ -254,6 +258,70 @@ impl FromStr for Assertion {
             client_data: part(client)?,
             signature: part(signature)?,
         })
+    }
+}
+
+/// One use of a passkey: what its authenticator has counted, and for which document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Use {
+    /// Which.
+    pub passkey: PasskeyId,
+    /// Uses that the authenticator has counted, this one included; 0 from one that does not count.
+    pub counter: u32,
+    /// What was signed: a document about several decisions is one use.
+    pub document: Digest,
+}
+
+impl Use {
+    /// Of what somebody has signed; none where that was no passkey.
+    pub fn of(signed: &SignedVote) -> Option<Self> {
+        let assertion: Assertion = signed.signature.parse().ok()?;
+        let document = DecisionDocument::from_message(&signed.document).ok()?;
+        let SignerKey::Passkey(passkey) = *document.key() else { return None };
+        let counter = assertion.authenticator_data.get(HEAD - 4..HEAD)?.try_into().ok()?;
+        let counter = u32::from_be_bytes(counter);
+        Some(Self { passkey, counter, document: Digest::of(signed.document.as_bytes()) })
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "two kinds of event hold what was signed")]
+    fn in_event(event: &Event) -> Option<Self> {
+        match event {
+            Event::VoteCast(body) => body.signed.as_ref().and_then(Self::of),
+            Event::ResolutionCast(body) => body.signed.as_ref().and_then(Self::of),
+            _ => None,
+        }
+    }
+}
+
+/// The last use of every passkey whose authenticator counts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters(BTreeMap<PasskeyId, (u32, Digest)>);
+
+impl Counters {
+    /// Folds what was said with a passkey. Gives whether this event has changed anything.
+    pub fn apply(&mut self, event: &Event) -> bool {
+        let Some(used) = Use::in_event(event).filter(|used| used.counter > 0) else {
+            return false;
+        };
+        let last = self.0.entry(used.passkey).or_insert((0, used.document));
+        if used.counter <= last.0 {
+            return false;
+        }
+        *last = (used.counter, used.document);
+        true
+    }
+
+    /// Whether it can be the same authenticator: it has counted on, or counts no use at all and never
+    /// did, or the document is the very one that it signed last.
+    pub fn admits(&self, used: &Use) -> bool {
+        self.0.get(&used.passkey).is_none_or(|(counter, document)| {
+            used.counter > *counter || (used.counter == *counter && used.document == *document)
+        })
+    }
+
+    /// The last number that the authenticator of a passkey has said; 0 where it has said none.
+    pub fn last(&self, passkey: &PasskeyId) -> u32 {
+        self.0.get(passkey).map_or(0, |(counter, _document)| *counter)
     }
 }
 

@@ -220,6 +220,9 @@ impl Commit {
             let (decisions, requests) = (&mut self.decisions, &mut self.requests);
             if let Some(said) = change.said() {
                 nonce::spend(store, &mut self.nonces, decision, said)?;
+                if said.signed.is_some() {
+                    project::passkey_used(store, event)?;
+                }
             }
             if let Change::Requested(body) = &change {
                 let draft = touched.state.draft(&body.task);

@@ -7,7 +7,7 @@ use crate::{Error, Located, Pauses, WorkflowRow};
 use placet_model::event::decision::StandingUsed;
 use placet_model::event::governance::{OperationRegistered, PolicyChanged, WorkflowDeployed};
 use placet_model::keys::Keys;
-use placet_model::passkey::Passkeys;
+use placet_model::passkey::{Counters, Passkeys};
 use placet_model::{
     Digest, IntegrationId, PayloadRef, Position, RecordedEvent, StreamId, Timestamp,
 };
@@ -19,6 +19,8 @@ pub(crate) const POLICY: &[u8] = b"policy";
 pub(crate) const KEYS: &[u8] = b"keys";
 /// Written with the first passkey.
 pub(crate) const PASSKEYS: &[u8] = b"passkeys";
+/// Written with the first use of a passkey whose authenticator counts.
+pub(crate) const COUNTERS: &[u8] = b"counters";
 /// Key of the pauses in [`TableName::Project`].
 pub(crate) const PAUSES: &[u8] = b"pauses";
 
@@ -158,6 +160,15 @@ pub(crate) fn passkeys_changed(store: &mut Store<'_>, event: &RecordedEvent) -> 
     let mut passkeys: Passkeys = store.get(TableName::Project, PASSKEYS)?.unwrap_or_default();
     passkeys.apply(&event.event);
     store.put(TableName::Project, PASSKEYS, &passkeys)
+}
+
+/// A passkey was used, whose authenticator may count.
+pub(crate) fn passkey_used(store: &mut Store<'_>, event: &RecordedEvent) -> Result<(), Error> {
+    let mut counters: Counters = store.get(TableName::Project, COUNTERS)?.unwrap_or_default();
+    if counters.apply(&event.event) {
+        store.put(TableName::Project, COUNTERS, &counters)?;
+    }
+    Ok(())
 }
 
 /// Whether something begins or ends to be paused.

@@ -8,7 +8,7 @@
 //!
 //! redb does not verify its pages on reads, so the check stands in every row, also in rows that are
 //! all key: a flipped bit is an error, never another id. A change of any stored struct or key is a
-//! new version of all names (`_v6`), and so is a new table: the next start fills them from the log.
+//! new version of all names (`_v7`), and so is a new table: the next start fills them from the log.
 //!
 //! What a run of three reads costs, in four commits: `hot` in each of them (the cursor, and between
 //! them 3 writes and a removal of its state, 1 write and a removal of its mark), `runs` 1 write,
@@ -41,13 +41,13 @@ macro_rules! tables {
             /// Its name in redb, and in errors.
             pub(crate) const fn live(self) -> &'static str {
                 match self {
-                    $(Self::$table => concat!("proj_", $name, "_v6"),)+
+                    $(Self::$table => concat!("proj_", $name, "_v7"),)+
                 }
             }
 
             const fn next(self) -> &'static str {
                 match self {
-                    $(Self::$table => concat!("proj_", $name, "_v6_next"),)+
+                    $(Self::$table => concat!("proj_", $name, "_v7_next"),)+
                 }
             }
         }
@@ -239,7 +239,7 @@ mod tests {
             let mut flipped = row.clone();
             flipped[at] ^= 0x10;
             let error = open(b"key", &flipped).unwrap_err().to_string();
-            assert!(error.contains("6b6579 of proj_requests_v6"), "{error}");
+            assert!(error.contains("6b6579 of proj_requests_v7"), "{error}");
         }
     }
 

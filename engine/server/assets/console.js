@@ -20,7 +20,9 @@
       source.onmessage = tick;
     }
   };
-  // what has not changed is not put in again, and what somebody writes or holds is left alone
+  // what has not changed is not put in again, what somebody writes is left alone, and whoever stands on a
+  // button that has a key stands on it again
+  let held = null;
   document.addEventListener("htmx:beforeSwap", (event) => {
     const { target, xhr, serverResponse } = event.detail;
     if (xhr.status >= 400 || !target) return;
@@ -29,11 +31,13 @@
     const dirty = $("[data-dirty], input[type=checkbox][name=item]:checked", target);
     const same = target.dataset.seen === serverResponse;
     if (same || writing || dirty) event.detail.shouldSwap = false;
+    held = target.contains(document.activeElement) ? document.activeElement.dataset.key : null;
   });
   document.addEventListener("htmx:afterSwap", (event) => {
     const { target, xhr } = event.detail;
     const now = document.getElementById(target.id);
     if (now) now.dataset.seen = xhr.responseText;
+    if (held) $(`[data-key="${CSS.escape(held)}"]`, now ?? document)?.focus();
     ready(now ?? document);
   });
   document.addEventListener("input", (event) => {
@@ -57,6 +61,12 @@
     if (form.dataset.sent) return event.preventDefault();
     form.dataset.sent = "yes";
   });
+  // what was signed with a passkey is said by its script; the page then shows what became of it
+  document.addEventListener("placet:voted", (event) => {
+    const next = event.detail.successor;
+    location.assign(next ? `/inbox/${next}` : location.pathname);
+  });
+  document.addEventListener("placet:enrolled", tick);
   window.addEventListener("pageshow", () => all("form[data-sent]").forEach((form) => delete form.dataset.sent));
 
   // --- keys -----------------------------------------------------------------------------------

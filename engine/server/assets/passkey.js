@@ -4,11 +4,12 @@
 //   <button data-passkey="enrol">                     makes a passkey, which an admin then confirms
 //   <form data-passkey="sign" data-decision="dec_…" data-digest="sha256:…">
 //     <textarea name="reason">  <button name="verdict" value="approve">  …
+//     <input name="to">                               to whom it is left, where that is the verdict
 //   <p data-passkey-status role="status">             says what has become of it
 //
 // The challenge is made here, from the message that is shown to be signed, and never taken from the
-// server: what the authenticator signs is what the message says. After a vote the form fires
-// "placet:voted" with the receipt as its detail.
+// server: what the authenticator signs is what the message says. After a vote the document
+// fires "placet:voted" with the receipt as its detail; after an enrolment "placet:enrolled".
 "use strict";
 (() => {
   const bytes = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));
@@ -65,21 +66,40 @@
     return post("/votes", envelope);
   };
 
+  // what the browser itself says of a refusal is not for people
+  const words = {
+    NotAllowedError: "Nothing was signed.",
+    InvalidStateError: "This authenticator has a passkey of yours already.",
+    SecurityError: "This passkey is for another name: open the console under the name that it was made for.",
+  };
+  let waiting = false;
+
   const telling = async (what, done) => {
-    const status = document.querySelector("[data-passkey-status]");
-    const say = (words) => status && (status.textContent = words);
+    if (waiting) return;
+    waiting = true;
+    // the part of the page may come anew meanwhile
+    const say = (text) => {
+      const status = document.querySelector("[data-passkey-status]");
+      if (status) status.textContent = text;
+    };
     try {
+      if (!window.PublicKeyCredential) throw new Error("This browser, or this address, has no passkeys.");
       say("Waiting for your passkey…");
       say(done(await what()));
     } catch (error) {
-      say(error.name === "NotAllowedError" ? "Nothing was signed." : error.message);
+      say(words[error.name] ?? error.message);
+    } finally {
+      waiting = false;
     }
   };
 
   document.addEventListener("click", (event) => {
     if (!event.target.closest('[data-passkey="enrol"]')) return;
     event.preventDefault();
-    telling(enrol, (made) => `The passkey ${made.id} is enrolled; an admin confirms it.`);
+    telling(enrol, (made) => {
+      document.dispatchEvent(new CustomEvent("placet:enrolled", { detail: made }));
+      return "Your passkey is enrolled; an admin confirms it.";
+    });
   });
   document.addEventListener("submit", (event) => {
     const form = event.target.closest('form[data-passkey="sign"]');
@@ -87,11 +107,14 @@
     event.preventDefault();
     const asked = { digest: form.dataset.digest, verdict: event.submitter.value };
     const reason = form.elements.reason ? form.elements.reason.value : "";
-    if (reason) asked.reason = reason;
+    if (reason) asked.reason = reason.replace(/\r\n/g, "\n");
+    const to = (form.elements.to?.value ?? "").split(/\s+/).filter(Boolean);
+    if (to.length > 0) asked.with = { to };
     telling(
       () => sign(form.dataset.decision, asked),
       (receipt) => {
-        form.dispatchEvent(new CustomEvent("placet:voted", { bubbles: true, detail: receipt }));
+        // the form itself may be gone: its part of the page comes anew when something has happened
+        document.dispatchEvent(new CustomEvent("placet:voted", { detail: receipt }));
         return `It is ${receipt.state}.`;
       },
     );

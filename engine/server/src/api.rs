@@ -16,7 +16,7 @@ pub(crate) mod integrations;
 mod keys;
 mod manifests;
 mod paged;
-mod passkeys;
+pub(crate) mod passkeys;
 pub(crate) mod policy;
 mod projections;
 mod revoke;

@@ -48,6 +48,9 @@ mod text;
 mod times;
 mod viewer;
 mod workflows;
+mod you;
+
+pub(crate) use act_as::acting;
 
 use crate::app::App;
 use axum::Router;
@@ -86,12 +89,16 @@ pub(crate) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/workflows/{namespace}/{name}", get(workflows::show))
         .route("/workflows/{namespace}/{name}/graph.svg", get(workflows::graph))
         .route("/workflows/{namespace}/{name}/start", post(workflows::start))
+        .route("/you", get(you::page))
+        .route("/you/named", post(you::named))
+        .route("/you/passkeys/{id}/confirm", post(you::confirm))
+        .route("/you/passkeys/{id}/revoke", post(you::revoke))
         .route("/console/live", get(live::follow))
         .route("/console/state", get(govern::state))
         .route("/console/pause", post(govern::pause))
         .route("/console/resume", post(govern::resume))
         .route("/console/as", post(act_as::choose))
-        .layer(from_fn_with_state(Arc::clone(app), act_as::acting))
+        .layer(from_fn_with_state(Arc::clone(app), acting))
         .route("/assets/{mark}/{name}", get(assets::asset))
 }
 

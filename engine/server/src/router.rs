@@ -13,6 +13,9 @@ use std::sync::Arc;
 
 /// The service.
 pub(crate) fn router(app: Arc<App>) -> Router {
+    // a script of a page asks as whom the page is shown to
+    let acting = from_fn_with_state(Arc::clone(&app), console::acting);
+    let api = api::routes().layer(from_fn(conditional::conditional)).layer(acting);
     Router::new()
         .route("/healthz", get(health))
         .route("/readyz", get(ready))
@@ -23,7 +26,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/integrations/{provider}/start", get(callback::start))
         .route("/integrations/{provider}/callback", get(callback::callback))
         .merge(console::routes(&app))
-        .merge(api::routes().layer(from_fn(conditional::conditional)))
+        .merge(api)
         .fallback(async || Problem::new("PL4012", "there is nothing here"))
         .method_not_allowed_fallback(async || Problem::new("PL4016", "not with this method"))
         .layer(from_fn_with_state(Arc::clone(&app), repeat::repeat))

@@ -57,6 +57,13 @@ impl Sessions {
         Some(format!("{name}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={age}"))
     }
 
+    /// A new login link in the place of the one before, for somebody who is logged in.
+    pub(crate) fn new_link(&self) -> Token {
+        let token = Token::random();
+        self.lock().login = Some(self.recognizer.keep(&token));
+        token
+    }
+
     /// Whether the request carries the cookie of a session.
     pub(crate) fn admits(&self, headers: &HeaderMap) -> bool {
         let Some(given) = self.cookie_of(headers) else { return false };

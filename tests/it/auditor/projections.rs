@@ -23,14 +23,14 @@ fn an_engine_makes_its_tables_again_and_goes_on() {
     assert!(rebuilt.stderr.contains("rebuilding the projections: "), "{}", rebuilt.stderr);
     let after = status(&live);
     assert_eq!(after["cursor"], after["head"]);
-    assert_eq!(after["tables"]["proj_decisions_v6"], 1);
+    assert_eq!(after["tables"]["proj_decisions_v7"], 1);
     let last = (&after["rebuild"]["state"], &after["rebuild"]["by"]);
     assert_eq!(last, (&json!("done"), &json!("author")));
     // what waited still waits, and what comes is in the new tables
     live.approve(&before);
     live.until(&before.run, "RunCompleted");
     live.ask("after");
-    assert_eq!(status(&live)["tables"]["proj_decisions_v6"], 2);
+    assert_eq!(status(&live)["tables"]["proj_decisions_v7"], 2);
     is_equal(&live);
     let refused = live.placet(["projections", "rebuild", "--as", "auditor"]).run().expect_code(1);
     assert!(refused.stderr.contains("needs the role operator"), "{}", refused.stderr);

@@ -3,42 +3,15 @@ once; each part of it is a visit to one place."""
 
 import json
 import time
-import urllib.request
 
 from browser import main, visiting
-
-HELLO = """document: { dsl: '1.0.3', namespace: acme, name: %s, version: '1.0.0' }
-do:
-  - hello:
-      call: slack.chat.postMessage
-      with: { channel: C0SALES, text: '%s' }
-"""
-
-
-def ask(given, user, path, body):
-    """From outside of the browser: what a program posts to the API as this user."""
-    head = {"Authorization": f"Bearer {given['token']}", "Placet-As": user, "Content-Type": "application/json"}
-    request = urllib.request.Request(given["base"] + path, json.dumps(body).encode(), head)
-    with urllib.request.urlopen(request, timeout=20) as answer:
-        return json.load(answer)
-
-
-def begin(given, name, text="Hello"):
-    """Somebody elsewhere starts a run that asks for a decision."""
-    body = {"file": f"{name}.yaml", "source": HELLO % (name, text), "input": {}, "mode": "sandbox"}
-    return ask(given, "author", "/api/v1/runs?wait=20", body)["waiting_for"]["decision"]
+from people import act_as, begin
 
 
 def marked(page):
     """Puts a mark on the page that a reload would wipe off; says later whether it is still there."""
     page.evaluate("window.__here = true")
     return lambda: page.evaluate("window.__here === true")
-
-
-def act_as(page, user):
-    """In `dev`: choosing somebody is enough."""
-    with page.expect_navigation():
-        page.locator("#act-as").select_option(user)
 
 
 def first_approval(visit, given):

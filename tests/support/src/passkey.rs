@@ -6,6 +6,7 @@ use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _};
 use serde_json::json;
+use std::cell::Cell;
 
 /// Somebody was there, and it was verified who.
 const PRESENT_AND_VERIFIED: u8 = 0x05;
@@ -21,6 +22,8 @@ pub struct Authenticator {
     pub origin: String,
     /// What it says of who is there.
     pub flags: u8,
+    /// The last number that it has counted; at 0 it does not count.
+    pub counted: Cell<u32>,
 }
 
 /// The bytes of a part in base64url.
@@ -58,7 +61,8 @@ impl Authenticator {
             "localhost" => "http://localhost:7480".to_owned(),
             host => format!("https://{host}"),
         };
-        Self { key, credential, rp_id: rp_id.to_owned(), origin, flags: PRESENT_AND_VERIFIED }
+        let (rp_id, flags, counted) = (rp_id.to_owned(), PRESENT_AND_VERIFIED, Cell::new(0));
+        Self { key, credential, rp_id, origin, flags, counted }
     }
 
     /// Its own name for the credential, as it stands in `allowCredentials`.
@@ -81,6 +85,9 @@ impl Authenticator {
     /// The answer to `navigator.credentials.get` with this challenge, as it stands in the place of a
     /// signature.
     pub fn get(&self, challenge: &str) -> String {
+        if self.counted.get() > 0 {
+            self.counted.set(self.counted.get() + 1);
+        }
         let (data, client) = (self.head(self.flags), self.client("webauthn.get", challenge));
         let signed = [&data, digest(&SHA256, client.as_bytes()).as_ref()].concat();
         let signature = match &self.key {
@@ -101,7 +108,7 @@ impl Authenticator {
 
     fn head(&self, flags: u8) -> Vec<u8> {
         let party = digest(&SHA256, self.rp_id.as_bytes());
-        [party.as_ref(), &[flags], &[0; 4]].concat()
+        [party.as_ref(), &[flags], &self.counted.get().to_be_bytes()].concat()
     }
 
     fn cose(&self) -> Vec<u8> {

@@ -2,6 +2,8 @@
 //! the policy asks for is not met by less, and the log verifies all of it again.
 //!
 //! covers: S6, S7, S12, A1, A4
+//!
+//! An authenticator that counts must count on: else somebody has a second one with the same key.
 
 use crate::signing::{Signer, hand_in};
 use crate::world::{World, fixture, name, people, start};
@@ -11,8 +13,8 @@ use placet_model::decision::{Assurance, Verdict};
 use placet_model::draft::Mode;
 use placet_model::passkey::{Enrolled, PasskeyId};
 use placet_model::policy::{Require, Rule};
-use placet_model::signed::{Said, text_of};
-use placet_model::{Event, Position};
+use placet_model::signed::{DecisionDocument, Item, Said, text_of};
+use placet_model::{Actor, Digest, Event, Position};
 use placet_projections::DecisionRow;
 use placet_test_support::passkey::Authenticator;
 use serde_json::{Value, json};
@@ -186,8 +188,8 @@ async fn a_passkey_is_good_for_nothing_before_an_admin_says_whose_it_is() {
     let stolen = enrol(&world.handle, "approver", &thief).await;
     let mut document = asked["document"].clone();
     document["key"] = json!(stolen.to_string());
-    let message = placet_model::signed::DecisionDocument::parse(&document).unwrap().message();
-    let digest = placet_model::Digest::of(message.as_bytes());
+    let message = DecisionDocument::parse(&document).unwrap().message();
+    let digest = Digest::of(message.as_bytes());
     let signature = thief.get(&text_of(digest.as_bytes()));
     let signed = json!({"document": document, "signature": signature});
     assert_eq!(hand_in(&world, "approver", &signed, None).await, Err("PL5041".to_owned()));
@@ -205,6 +207,72 @@ async fn a_passkey_is_good_for_nothing_before_an_admin_says_whose_it_is() {
         world.handle.confirm_passkey(&name("author"), id).await.unwrap_err().code(),
         "PL3045"
     );
+}
+
+/// Approves a run of its own with it, and lets it come to its end.
+async fn approve(world: &mut World, authenticator: &Authenticator) -> Result<(), String> {
+    let row = waiting(world).await;
+    let asked = to_sign(world, "approver", (&row, Verdict::Approve));
+    let signed = envelope(&asked, &authenticator.get(challenge(&asked)));
+    hand_in(world, "approver", &signed, None).await?;
+    world.finished(row.run).await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_counter_that_does_not_rise_is_refused_and_the_log_tells_that_the_passkey_is_revoked() {
+    let (mut world, _row) = demanding().await;
+    let authenticator = Authenticator::es256(HOST);
+    authenticator.counted.set(7);
+    let id = confirmed(&world.handle, "approver", &authenticator).await;
+    approve(&mut world, &authenticator).await.unwrap();
+    authenticator.counted.set(40);
+    approve(&mut world, &authenticator).await.unwrap();
+    // whoever has copied it before has counted less
+    authenticator.counted.set(40);
+    let waits = waiting(&mut world).await;
+    let asked = to_sign(&world, "approver", (&waits, Verdict::Approve));
+    assert_eq!(approve(&mut world, &authenticator).await, Err("PL5042".to_owned()));
+    // from then on neither of the two is believed, whatever it counts
+    authenticator.counted.set(90);
+    let signed = envelope(&asked, &authenticator.get(challenge(&asked)));
+    assert_eq!(hand_in(&world, "approver", &signed, None).await, Err("PL3045".to_owned()));
+    let view = world.handle.view().unwrap();
+    let revoked = view.events(Position::START).map(Result::unwrap).filter_map(|event| {
+        matches!(&event.event, Event::PasskeyRevoked(body) if body.passkey == id)
+            .then_some(event.actor)
+    });
+    assert_eq!(revoked.collect::<Vec<_>>(), [Actor::Engine]);
+    assert_eq!(view.verify().unwrap().signatures, 2);
+    assert_eq!(world.recorder.sends().len(), 2, "what was refused has sent nothing");
+}
+
+#[tokio::test]
+async fn several_decisions_of_one_document_are_one_use_and_one_that_never_counts_is_believed() {
+    let (mut world, row) = demanding().await;
+    let (counts, counts_not) = (Authenticator::es256(HOST), Authenticator::eddsa(HOST));
+    counts.counted.set(1);
+    confirmed(&world.handle, "approver", &counts).await;
+    confirmed(&world.handle, "second", &counts_not).await;
+    let other = waiting(&mut world).await;
+    let mut asked = to_sign(&world, "approver", (&row, Verdict::Approve));
+    let mut items: Vec<Value> =
+        [&row, &other].map(|row| Item::new(row.decision, row.digest).to_value()).into();
+    items.sort_by_key(|item| item["decision"].to_string());
+    asked["document"]["items"] = json!(items);
+    let message = DecisionDocument::parse(&asked["document"]).unwrap().message();
+    let signature = counts.get(&text_of(Digest::of(message.as_bytes()).as_bytes()));
+    let answer = hand_in(&world, "approver", &envelope(&asked, &signature), None).await.unwrap();
+    let states: Vec<_> = answer["items"].as_array().unwrap().iter().map(|i| &i["state"]).collect();
+    assert_eq!(states, ["approved", "approved"], "{answer}");
+    // zero after zero says nothing of who it is
+    for _ in 0..2 {
+        let row = waiting(&mut world).await;
+        let asked = to_sign(&world, "second", (&row, Verdict::Approve));
+        let signed = envelope(&asked, &counts_not.get(challenge(&asked)));
+        hand_in(&world, "second", &signed, None).await.unwrap();
+    }
+    assert_eq!(world.handle.view().unwrap().verify().unwrap().signatures, 4);
 }
 
 #[test]

@@ -18,7 +18,7 @@ use std::sync::Arc;
 type Rows = TableDefinition<'static, &'static [u8], &'static [u8]>;
 
 /// Who listens to which events; and where the test puts that away.
-const LISTENERS: Rows = TableDefinition::new("proj_listeners_v6");
+const LISTENERS: Rows = TableDefinition::new("proj_listeners_v7");
 const AWAY: Rows = TableDefinition::new("away");
 
 /// From when on the rows cannot be read.

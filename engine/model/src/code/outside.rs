@@ -58,6 +58,11 @@ pub(super) const CODES: &[Code] = codes! {
         what: "The passkey was enrolled and no admin has said yet that it is this person's; whoever steals a session could enrol one too. Or the person has none at all."
         help: "an admin confirms it, having asked the person"
         next: "GET /api/v1/passkeys lists what waits; POST /api/v1/passkeys/ID/confirm lets it count. What was signed with it before does not count afterwards: sign again.";
+    "PL5042" 403 "the authenticator has not counted on"
+        at: "HTTP and NATS, signing with a passkey"
+        what: "An authenticator that counts its uses has said a number that is not above the last one that it said here. So there is a second authenticator with the same key, or two answers have come in out of order. The vote does not count, and the passkey is revoked: the log has it as the engine's act."
+        help: "the person enrols a new passkey, and an admin confirms it"
+        next: "Ask the person whether their authenticator was out of their hands, or was copied. What the old passkey approved and was not sent yet is asked for again.";
     "PL6001" 422 "the manifest cannot be used"
         at: "`placet check`, `placet deploy`, `placet dev`"
         what: "A provider's manifest in `adapters/` has a member that is unknown or contradicts another one, or lacks one that its operations need."

@@ -2,13 +2,13 @@
 
 use super::Views;
 use crate::integrations::Stored;
-use crate::project::{self, Deployed, KEYS, Kind, PASSKEYS, PAUSES, POLICY, Place};
+use crate::project::{self, COUNTERS, Deployed, KEYS, Kind, PASSKEYS, PAUSES, POLICY, Place};
 use crate::store::guarded;
 use crate::table::TableName;
 use crate::{Error, Located, Pauses, WorkflowRow};
 use placet_model::integration::Integration;
 use placet_model::keys::Keys;
-use placet_model::passkey::Passkeys;
+use placet_model::passkey::{Counters, Passkeys};
 use placet_model::{Digest, IntegrationId};
 use std::ops::Bound;
 
@@ -99,6 +99,14 @@ impl Views<'_> {
     /// A damaged row.
     pub fn keys(&self) -> Result<Keys, Error> {
         guarded(|| Ok(self.snapshot.open(TableName::Project)?.get(KEYS)?.unwrap_or_default()))
+    }
+
+    /// What the authenticators of the passkeys have counted.
+    ///
+    /// # Errors
+    /// [`Error`] when a row cannot be read.
+    pub fn counters(&self) -> Result<Counters, Error> {
+        guarded(|| Ok(self.snapshot.open(TableName::Project)?.get(COUNTERS)?.unwrap_or_default()))
     }
 
     /// The passkeys of the people, revoked ones included.

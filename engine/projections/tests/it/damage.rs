@@ -16,32 +16,32 @@ use redb::{ReadableTable, TableDefinition};
 use std::ops::ControlFlow;
 
 pub(crate) const TABLES: [&str; 26] = [
-    "proj_hot_v6",
-    "proj_runs_v6",
-    "proj_ended_v6",
-    "proj_due_v6",
-    "proj_decisions_v6",
-    "proj_requests_v6",
-    "proj_nonces_v6",
-    "proj_integrations_v6",
-    "proj_located_v6",
-    "proj_workflows_v6",
-    "proj_project_v6",
-    "proj_arrivals_v6",
-    "proj_arrival_types_v6",
-    "proj_arrival_ids_v6",
-    "proj_listeners_v6",
-    "proj_orders_v6",
-    "proj_inbox_v6",
-    "proj_shapes_v6",
-    "proj_shaped_v6",
-    "proj_asked_v6",
-    "proj_hands_v6",
-    "proj_actions_v6",
-    "proj_edited_v6",
-    "proj_standing_v6",
-    "proj_tally_v6",
-    "proj_told_v6",
+    "proj_hot_v7",
+    "proj_runs_v7",
+    "proj_ended_v7",
+    "proj_due_v7",
+    "proj_decisions_v7",
+    "proj_requests_v7",
+    "proj_nonces_v7",
+    "proj_integrations_v7",
+    "proj_located_v7",
+    "proj_workflows_v7",
+    "proj_project_v7",
+    "proj_arrivals_v7",
+    "proj_arrival_types_v7",
+    "proj_arrival_ids_v7",
+    "proj_listeners_v7",
+    "proj_orders_v7",
+    "proj_inbox_v7",
+    "proj_shapes_v7",
+    "proj_shaped_v7",
+    "proj_asked_v7",
+    "proj_hands_v7",
+    "proj_actions_v7",
+    "proj_edited_v7",
+    "proj_standing_v7",
+    "proj_tally_v7",
+    "proj_told_v7",
 ];
 
 /// Every kind of row about people.
@@ -237,24 +237,24 @@ fn a_flipped_bit_of_a_key_never_shows_another_row() {
                 // a row that is looked up by its key alone is not found, and nothing else is shown
                 let seen = read(&world);
                 let unfound = [
-                    "proj_requests_v6",
-                    "proj_nonces_v6",
-                    "proj_located_v6",
-                    "proj_project_v6",
-                    "proj_arrival_types_v6",
-                    "proj_arrival_ids_v6",
-                    "proj_shaped_v6",
-                    "proj_asked_v6",
-                    "proj_hands_v6",
-                    "proj_actions_v6",
-                    "proj_edited_v6",
-                    "proj_standing_v6",
-                    "proj_tally_v6",
-                    "proj_told_v6",
+                    "proj_requests_v7",
+                    "proj_nonces_v7",
+                    "proj_located_v7",
+                    "proj_project_v7",
+                    "proj_arrival_types_v7",
+                    "proj_arrival_ids_v7",
+                    "proj_shaped_v7",
+                    "proj_asked_v7",
+                    "proj_hands_v7",
+                    "proj_actions_v7",
+                    "proj_edited_v7",
+                    "proj_standing_v7",
+                    "proj_tally_v7",
+                    "proj_told_v7",
                 ];
                 // nor is a mark of a kind that nobody asks for
-                let no_kind = table == "proj_hot_v6" && (7..16).contains(&flipped[0]);
-                let closed = table == "proj_decisions_v6" && key[..] == decision(6).to_bytes();
+                let no_kind = table == "proj_hot_v7" && (7..16).contains(&flipped[0]);
+                let closed = table == "proj_decisions_v7" && key[..] == decision(6).to_bytes();
                 let unfound = no_kind || closed || unfound.contains(&table);
                 assert!(seen.is_err() || unfound, "{table} byte {at}: {seen:?}");
                 replace(&world, table, flipped, (key.clone(), value.clone()));
@@ -268,12 +268,12 @@ fn a_flipped_bit_of_a_key_never_shows_another_row() {
 fn a_damaged_row_is_not_written_over() {
     let mut world = filled();
     let of_run = |(key, _): &(Vec<u8>, Vec<u8>)| *key == live(run(1));
-    let (key, mut value) = rows(&world, "proj_hot_v6").into_iter().find(of_run).unwrap();
+    let (key, mut value) = rows(&world, "proj_hot_v7").into_iter().find(of_run).unwrap();
     value[3] ^= 1;
-    replace(&world, "proj_hot_v6", key.clone(), (key, value));
+    replace(&world, "proj_hot_v7", key.clone(), (key, value));
     let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         world.run(run(1), [tried(attempt(1), 1, Some(decision(1)))]);
     }));
     let text = panic.unwrap_err().downcast_ref::<String>().cloned().unwrap();
-    assert!(text.contains("of proj_hot_v6 is damaged"), "{text}");
+    assert!(text.contains("of proj_hot_v7 is damaged"), "{text}");
 }

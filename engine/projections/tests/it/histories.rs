@@ -255,8 +255,8 @@ fn once_every_run_is_over_nothing_is_due_and_nobody_must_be_looked_at() {
         let status = placet_projections::status(&history.world.view()).unwrap();
         for (table, rows) in status.tables {
             let left = match table {
-                "proj_hot_v6" => Some(1), // the cursor
-                "proj_due_v6" | "proj_listeners_v6" => Some(0),
+                "proj_hot_v7" => Some(1), // the cursor
+                "proj_due_v7" | "proj_listeners_v7" => Some(0),
                 _ => None,
             };
             assert!(left.is_none_or(|left| rows == left), "{table} has {rows} rows");

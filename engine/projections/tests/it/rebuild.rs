@@ -9,8 +9,8 @@ use redb::{MultimapTableDefinition, ReadableTable, TableDefinition};
 use std::ops::ControlFlow;
 
 /// The cursor, marks, and the states of runs that are not over; the first byte of a key says which.
-const HOT: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("proj_hot_v6");
-const DUE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("proj_due_v6");
+const HOT: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("proj_hot_v7");
+const DUE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("proj_due_v7");
 
 fn filled() -> World {
     let mut world = World::new();
@@ -50,10 +50,10 @@ fn status_counts_the_rows_of_every_table() {
     let status = status(&world.view()).unwrap();
     assert_eq!((status.cursor, status.head), (Position::new(13), Position::new(13)));
     let rows = |name| status.tables.iter().find(|(table, _)| *table == name).unwrap().1;
-    assert_eq!((rows("proj_runs_v6"), rows("proj_ended_v6")), (3, 0));
-    assert_eq!((rows("proj_decisions_v6"), rows("proj_due_v6")), (3, 2));
+    assert_eq!((rows("proj_runs_v7"), rows("proj_ended_v7")), (3, 0));
+    assert_eq!((rows("proj_decisions_v7"), rows("proj_due_v7")), (3, 2));
     // the cursor, three runs that are not over, three marks
-    assert_eq!(rows("proj_hot_v6"), 1 + 3 + 3);
+    assert_eq!(rows("proj_hot_v7"), 1 + 3 + 3);
 }
 
 #[test]
@@ -66,18 +66,18 @@ fn a_comparison_names_the_table_and_key_that_differ() {
     });
     let error = compare(&world.view()).unwrap_err();
     let Difference::Row { table, key } = &error else { panic!("{error}") };
-    assert_eq!((*table, key.as_str()), ("proj_hot_v6", "1000000000000000000000000000000003"));
+    assert_eq!((*table, key.as_str()), ("proj_hot_v7", "1000000000000000000000000000000003"));
     rebuilt(world.log());
     world.check();
 
     change(&world, DUE, |table| Ok(table.pop_first().map(drop)?));
     let error = compare(&world.view()).unwrap_err();
-    assert!(matches!(error, Difference::Lacking { table: "proj_due_v6", .. }), "{error}");
+    assert!(matches!(error, Difference::Lacking { table: "proj_due_v7", .. }), "{error}");
     rebuilt(world.log());
 
     change(&world, DUE, |table| Ok(table.insert(&b"zz"[..], &b""[..]).map(drop)?));
     let error = compare(&world.view()).unwrap_err();
-    assert!(matches!(error, Difference::Extra { table: "proj_due_v6", .. }), "{error}");
+    assert!(matches!(error, Difference::Extra { table: "proj_due_v7", .. }), "{error}");
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn a_rebuild_that_was_cut_short_leaves_nothing_that_counts() {
     world
         .log()
         .maintain(|tx| {
-            let next = TableDefinition::<&[u8], &[u8]>::new("proj_hot_v6_next");
+            let next = TableDefinition::<&[u8], &[u8]>::new("proj_hot_v7_next");
             tx.open_table(next)?.insert(&b"half"[..], &b"built"[..])?;
             Ok(())
         })
@@ -162,7 +162,7 @@ fn tables_too_damaged_to_open_the_log_with_are_made_again_without_them() {
     let mut world = filled();
     change(&world, HOT, |table| Ok(table.insert(&[0][..], &b"?"[..]).map(drop)?));
     let refused = world.open(With::Projections).unwrap_err();
-    assert!(format!("{refused:?}").contains("proj_hot_v6"), "{refused:?}");
+    assert!(format!("{refused:?}").contains("proj_hot_v7"), "{refused:?}");
     world.open(With::Nothing).unwrap();
     rebuilt(world.log());
     world.restart();
@@ -174,12 +174,12 @@ type Spoil = fn(&redb::WriteTransaction) -> Result<(), redb::Error>;
 
 #[test]
 fn a_table_that_is_none_of_ours_any_more_is_named_and_made_again() {
-    let name = "proj_ended_v6";
+    let name = "proj_ended_v7";
     let spoilt: [Spoil; 3] = [
         |_tx| Ok(()),
-        |tx| Ok(tx.open_table(TableDefinition::<u64, u64>::new("proj_ended_v6")).map(drop)?),
+        |tx| Ok(tx.open_table(TableDefinition::<u64, u64>::new("proj_ended_v7")).map(drop)?),
         |tx| {
-            let table = MultimapTableDefinition::<u64, u64>::new("proj_ended_v6");
+            let table = MultimapTableDefinition::<u64, u64>::new("proj_ended_v7");
             Ok(tx.open_multimap_table(table).map(drop)?)
         },
     ];
@@ -188,7 +188,7 @@ fn a_table_that_is_none_of_ours_any_more_is_named_and_made_again() {
         world
             .log()
             .maintain(move |tx| {
-                tx.delete_table(TableDefinition::<&[u8], &[u8]>::new("proj_ended_v6"))?;
+                tx.delete_table(TableDefinition::<&[u8], &[u8]>::new("proj_ended_v7"))?;
                 Ok(spoil(tx)?)
             })
             .unwrap();

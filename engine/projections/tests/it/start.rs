@@ -7,7 +7,7 @@ use placet_model::decision::Settlement;
 use placet_projections::{Error, Views, status};
 use redb::TableDefinition;
 
-const HOT: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("proj_hot_v6");
+const HOT: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("proj_hot_v7");
 
 /// Writes a cursor row that is whole.
 fn set_cursor(world: &World, position: u64) {

@@ -141,7 +141,7 @@ pub(super) async fn enrol(
     params(("id" = String, Path, pattern = "^pk_")),
     responses((status = 200, description = "Done", body = crate::openapi::shapes::Passkey), crate::openapi::failures::Failures)
 )]
-pub(super) async fn confirm(
+pub(crate) async fn confirm(
     State(app): State<Arc<App>>,
     caller: Caller,
     Place(id): Place<PasskeyId>,
@@ -161,7 +161,7 @@ pub(super) async fn confirm(
     params(("id" = String, Path, pattern = "^pk_")),
     responses((status = 200, description = "Done", body = crate::openapi::shapes::Passkey), crate::openapi::failures::Failures)
 )]
-pub(super) async fn revoke(
+pub(crate) async fn revoke(
     State(app): State<Arc<App>>,
     caller: Caller,
     Place(id): Place<PasskeyId>,
@@ -220,7 +220,7 @@ pub(super) async fn sign(
 }
 
 /// The host under which the person is here, as a party of passkeys: a name, never a number.
-fn host(headers: &HeaderMap) -> Result<String, Problem> {
+pub(crate) fn host(headers: &HeaderMap) -> Result<String, Problem> {
     let host = one(headers, header::HOST.as_str())?.unwrap_or_default();
     let name = host.split_once(':').map_or(host, |(name, _port)| name);
     if name.is_empty() || name.starts_with('[') || name.parse::<IpAddr>().is_ok() {

@@ -18,7 +18,7 @@ fn cookie(app: &App) -> String {
 }
 
 /// Puts the chosen name where a client of the API would put it.
-pub(super) async fn acting(
+pub(crate) async fn acting(
     State(app): State<Arc<App>>,
     mut request: Request,
     next: Next,

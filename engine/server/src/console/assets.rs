@@ -28,6 +28,7 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
         ("console.css", "text/css; charset=utf-8", &include_bytes!("../../assets/console.css")[..]),
         ("console.js", SCRIPT, &include_bytes!("../../assets/console.js")[..]),
         ("htmx.min.js", SCRIPT, &include_bytes!("../../assets/htmx.min.js")[..]),
+        ("passkey.js", SCRIPT, &include_bytes!("../../assets/passkey.js")[..]),
         ("icon.svg", "image/svg+xml", &include_bytes!("../../assets/icon.svg")[..]),
     ]
     .map(|(name, kind, bytes)| {

@@ -5,6 +5,7 @@
 pub(super) mod content;
 mod mail;
 mod mime;
+mod signing;
 mod slack;
 pub(super) mod view;
 
@@ -27,6 +28,7 @@ use axum::response::{Html, IntoResponse, Response};
 use content::Content;
 use placet_model::code;
 use serde_json::{Map, Value, json};
+use signing::Signing;
 use slack::Span;
 use std::sync::Arc;
 use view::Card;
@@ -41,6 +43,7 @@ struct Page {
     left: Moment,
     says: Vec<(&'static str, Block)>,
     seat: Seat,
+    signing: Signing,
     /// So that a form counts once, however often it is sent.
     request_id: String,
     notice: Option<Notice>,
@@ -60,8 +63,6 @@ pub(super) enum Seat {
     Approver,
     /// An attempt is in doubt: they say what became of it.
     Witness,
-    /// Only signed votes are taken here.
-    Signer,
 }
 
 /// Why the last form came to nothing.
@@ -191,6 +192,7 @@ impl Page {
             left: times::left(card.expires_at, now),
             says,
             seat: seat(app, viewer, &card),
+            signing: Signing::of(app, viewer, &card),
             request_id: app.handle.nonce(),
             notice: None,
             reason: String::new(),
@@ -206,7 +208,6 @@ pub(super) fn seat(app: &App, viewer: &Viewer, card: &Card) -> Seat {
     let is_mine = card.requester == me.as_str() && card.policy.self_approval != "allowed";
     match card.state.as_str() {
         _ if !is_open => Seat::Nothing,
-        _ if card.sign.required => Seat::Signer,
         "in_doubt" => Seat::Witness,
         _ if is_mine => Seat::Requester,
         _ if world.policy.may_approve(me) => Seat::Approver,

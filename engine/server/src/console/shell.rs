@@ -22,6 +22,8 @@ pub(crate) enum Section {
     Integrations,
     Audit,
     Policy,
+    /// Whoever looks; stands beside their name.
+    You,
 }
 
 impl Section {
@@ -36,6 +38,7 @@ impl Section {
             Self::Integrations => "Integrations",
             Self::Audit => "Audit",
             Self::Policy => "Policy",
+            Self::You => "You",
         }
     }
 
@@ -47,6 +50,7 @@ impl Section {
             Self::Integrations => "/integrations",
             Self::Audit => "/audit",
             Self::Policy => "/policy",
+            Self::You => "/you",
         }
     }
 
@@ -59,6 +63,7 @@ impl Section {
             Self::Integrations => "n",
             Self::Audit => "a",
             Self::Policy => "p",
+            Self::You => "y",
         }
     }
 }

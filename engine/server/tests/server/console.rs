@@ -15,3 +15,4 @@ mod runs;
 mod surf;
 mod workflows;
 mod xss;
+mod you;

@@ -14,8 +14,8 @@ async fn the_status_counts_the_rows_of_every_table() {
     let status = status(&world).await;
     let head = world.head().get();
     assert_eq!((&status["cursor"], &status["head"]), (&json!(head), &json!(head)));
-    assert_eq!(status["tables"]["proj_decisions_v6"], 1);
-    assert_eq!(status["tables"]["proj_integrations_v6"], 1);
+    assert_eq!(status["tables"]["proj_decisions_v7"], 1);
+    assert_eq!(status["tables"]["proj_integrations_v7"], 1);
     assert_eq!(status["rebuild"], Value::Null, "nobody has made them again");
 }
 

@@ -245,4 +245,7 @@ pub(super) struct Void {
 pub(super) struct Sign {
     /// Whether only signed votes are taken.
     pub(super) required: bool,
+    /// Those of whoever looks, confirmed and in force.
+    #[serde(default)]
+    pub(super) passkeys: Vec<String>,
 }

@@ -77,6 +77,11 @@ impl Browser {
         self.sent(ask).await
     }
 
+    /// As a script of a page posts.
+    pub(crate) fn script(&self, target: &str) -> Ask {
+        self.ask("POST", target)
+    }
+
     /// A form's request from any origin.
     pub(crate) fn request(&self, form: &Form, origin: Option<&str>) -> Ask {
         let ask = self.ask("POST", &form.action);
