@@ -20,13 +20,21 @@ pub(crate) enum Section {
     Runs,
     Workflows,
     Integrations,
+    Charts,
     Audit,
     Policy,
 }
 
 impl Section {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Inbox, Self::Runs, Self::Workflows, Self::Integrations, Self::Audit, Self::Policy];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Inbox,
+        Self::Runs,
+        Self::Workflows,
+        Self::Integrations,
+        Self::Charts,
+        Self::Audit,
+        Self::Policy,
+    ];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -34,6 +42,7 @@ impl Section {
             Self::Runs => "Runs",
             Self::Workflows => "Workflows",
             Self::Integrations => "Integrations",
+            Self::Charts => "Charts",
             Self::Audit => "Audit",
             Self::Policy => "Policy",
         }
@@ -45,6 +54,7 @@ impl Section {
             Self::Runs => "/runs",
             Self::Workflows => "/workflows",
             Self::Integrations => "/integrations",
+            Self::Charts => "/charts",
             Self::Audit => "/audit",
             Self::Policy => "/policy",
         }
@@ -57,6 +67,7 @@ impl Section {
             Self::Runs => "r",
             Self::Workflows => "w",
             Self::Integrations => "n",
+            Self::Charts => "c",
             Self::Audit => "a",
             Self::Policy => "p",
         }
