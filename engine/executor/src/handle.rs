@@ -7,6 +7,7 @@ use crate::checkpoints::Checkpoints;
 use crate::connections::Connections;
 use crate::env::Env;
 use crate::events::{self, Envelope};
+use crate::figures::Figures;
 use crate::input::{ActTurn, Change, Input};
 use crate::inputs::Inputs;
 use crate::turn::{Job, StartRun};
@@ -253,6 +254,8 @@ pub struct Handle {
     pub(crate) schedules: Arc<AtomicBool>,
     /// Arrivals that were not taken, counted.
     pub(crate) refusing: Refusing,
+    /// Figures over time, made from the log as somebody looks.
+    pub(crate) figures: Arc<Figures>,
     _alive: Arc<Alive>,
 }
 
@@ -290,6 +293,7 @@ impl Handle {
             connections: Arc::default(),
             schedules: Arc::default(),
             refusing: Refusing::default(),
+            figures: Arc::default(),
             _alive: alive,
         }
     }

@@ -8,7 +8,7 @@ mod doubt;
 mod inspect;
 mod list;
 mod looked_up;
-mod requests;
+pub(crate) mod requests;
 mod signed;
 pub(crate) mod stats;
 

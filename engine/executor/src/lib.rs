@@ -23,6 +23,7 @@ pub mod env;
 pub mod epoch;
 pub mod erasure;
 pub mod events;
+mod figures;
 pub mod govern;
 pub mod handle;
 pub mod inbox;

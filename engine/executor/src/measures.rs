@@ -5,6 +5,7 @@
 //! those beyond [`PROVIDERS_MAX`] are one. No id ever is.
 
 use crate::env::Env;
+use placet_log::ReadView;
 use placet_model::attempt::RefuseReason;
 use placet_model::decision::{Resolution, Settlement};
 use placet_model::draft::Mode;
@@ -18,7 +19,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Providers that are told apart.
-const PROVIDERS_MAX: usize = 64;
+pub(crate) const PROVIDERS_MAX: usize = 64;
 /// What all others are counted as.
 const OTHER: &str = "other";
 /// Attempts without an end of which it is kept whose they are; the others are looked up.
@@ -89,7 +90,7 @@ impl CallEnd {
 
     /// Of an event that tells one, with whether the attempt is over.
     #[expect(clippy::wildcard_enum_match_arm, reason = "five events tell an end")]
-    const fn of(event: &Event) -> Option<(AttemptId, Self, bool)> {
+    pub(crate) const fn of(event: &Event) -> Option<(AttemptId, Self, bool)> {
         match event {
             Event::AttemptSucceeded(body) => Some((body.attempt, Self::Succeeded, true)),
             Event::AttemptRefused(body) => match body.reason {
@@ -110,7 +111,7 @@ impl CallEnd {
         }
     }
 
-    const fn is_sent(self) -> bool {
+    pub(crate) const fn is_sent(self) -> bool {
         matches!(self, Self::Succeeded | Self::FoundSent)
     }
 }
@@ -127,14 +128,14 @@ struct Calls {
 
 /// Whose an attempt is.
 #[derive(Debug, Clone)]
-struct Of {
-    provider: String,
-    mode: Mode,
-    is_gated: bool,
+pub(crate) struct Of {
+    pub(crate) provider: String,
+    pub(crate) mode: Mode,
+    pub(crate) is_gated: bool,
 }
 
 impl Of {
-    fn new(started: &AttemptStarted) -> Self {
+    pub(crate) fn new(started: &AttemptStarted) -> Self {
         let provider = started.operation.split('.').next().unwrap_or_default();
         Self {
             provider: provider.to_owned(),
@@ -204,7 +205,8 @@ impl Measures {
         };
         // of an earlier process, or one too many: the log knows
         let of = known.or_else(|| {
-            let of = find(env, &event.stream, attempt)?;
+            let view = env.view().ok()?;
+            let of = find(&view, &event.stream, attempt)?;
             Some(calls.told_apart(of))
         });
         let Some(Of { provider, mode, is_gated }) = of else { return };
@@ -255,20 +257,19 @@ fn counts<'a>(all: impl Iterator<Item = (&'static str, &'a Counter)>) -> Vec<(&'
     all.map(|(word, count)| (word, count.get())).collect()
 }
 
-const fn by_people(settlement: Settlement) -> bool {
+pub(crate) const fn by_people(settlement: Settlement) -> bool {
     matches!(settlement, Settlement::Approved | Settlement::Rejected | Settlement::Responded)
 }
 
 /// Since it was asked: an id begins with the moment at which it was made.
-fn since(decision: DecisionId, at: Timestamp) -> Duration {
+pub(crate) fn since(decision: DecisionId, at: Timestamp) -> Duration {
     let asked = u64::try_from(decision.as_u128() >> 80).unwrap_or(u64::MAX);
     let at = u64::try_from(at.as_millis()).unwrap_or(0);
     Duration::from_millis(at.saturating_sub(asked))
 }
 
 /// Whose an attempt is, by the log. What cannot be read is not counted.
-fn find(env: &Env, stream: &StreamId, attempt: AttemptId) -> Option<Of> {
-    let view = env.view().ok()?;
+pub(crate) fn find(view: &ReadView, stream: &StreamId, attempt: AttemptId) -> Option<Of> {
     view.stream(stream, Revision::START).find_map(|event| match event.ok()?.event {
         Event::AttemptStarted(body) if body.attempt == attempt => Some(Of::new(&body)),
         _ => None,

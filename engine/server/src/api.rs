@@ -9,6 +9,7 @@ pub(crate) mod connect;
 pub(crate) mod connections;
 mod events;
 pub(crate) mod evidence;
+pub(crate) mod figures;
 pub(crate) mod govern;
 mod identity;
 pub(crate) mod inbox;
@@ -46,10 +47,16 @@ use utoipa_axum::routes;
 /// What most routes answer.
 pub(crate) type Answer = Result<Json<Value>, Problem>;
 
+/// How it stands, and how it went.
+fn of_the_engine() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::with_openapi(openapi::base())
+        .routes(routes!(status::status))
+        .routes(routes!(figures::stats))
+}
+
 /// The routes below `/api/v1`, each with its description.
 pub(crate) fn routes() -> Router<Arc<App>> {
-    let described = OpenApiRouter::with_openapi(openapi::base())
-        .routes(routes!(status::status))
+    let described = of_the_engine()
         .routes(routes!(inbox::list))
         .routes(routes!(inbox::stats))
         .routes(routes!(inbox::votes))

@@ -63,6 +63,8 @@ pub(crate) struct App {
     pub(crate) rebuilds: Rebuilds,
     /// Connecting goes one at a time.
     pub(crate) connecting: tokio::sync::Mutex<()>,
+    /// Figures are read on by one at a time.
+    pub(crate) counting: tokio::sync::Mutex<()>,
     /// Backups go one at a time.
     pub(crate) backing_up: tokio::sync::Mutex<()>,
     _follows: Subscription,
@@ -123,6 +125,7 @@ impl App {
             measures: Measures::default(),
             rebuilds: Rebuilds::default(),
             connecting: tokio::sync::Mutex::default(),
+            counting: tokio::sync::Mutex::default(),
             backing_up: tokio::sync::Mutex::default(),
             _follows: follows,
         }

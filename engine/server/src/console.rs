@@ -30,6 +30,7 @@ pub(crate) mod assets;
 mod audit;
 mod bulk;
 mod card;
+mod charts;
 mod edit;
 pub(crate) mod fault;
 mod fields;
@@ -76,6 +77,7 @@ pub(crate) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/runs/{run}/retry", post(run::retry))
         .route("/runs/{run}/signal", post(run::signal))
         .route("/first", get(first::page).post(first::start))
+        .route("/charts", get(charts::page))
         .route("/audit", get(audit::page))
         .route("/audit/story/{subject}", get(audit::story))
         .route("/audit/verify", post(audit::verify))

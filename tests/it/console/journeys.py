@@ -175,6 +175,18 @@ def the_rules(visit, given):
     visit.look("policy-trial")
 
 
+def charts(visit, given):
+    """What was decided and sent stands in pictures, and below each in a table."""
+    page = visit.open("/charts")
+    assert "1 in the sandbox" in visit.text(), visit.text()
+    visit.look("charts")
+    page.locator("section[aria-labelledby='c-decisions'] summary").click()
+    page.get_by_role("columnheader", name="approved").wait_for()
+    page.get_by_role("link", name="Last 6 hours").click()
+    page.wait_for_url("**/charts?span=hours")
+    visit.look("charts-hours")
+
+
 def connections(visit, given):
     """An operator looks at what is connected, connects, switches, and disconnects by the name."""
     page = visit.open("/integrations")
@@ -234,6 +246,7 @@ def visitor(visit, given):
     by_keys(visit, given)
     looking_back(visit, given)
     the_rules(visit, given)
+    charts(visit, given)
     connections(visit, given)
     the_workflows(visit, given)
     the_card(visit, given)

@@ -101,11 +101,11 @@ pub(super) struct ReassignWith {
     pub(super) to: Vec<Principal>,
 }
 
-pub(super) fn malformed(detail: String) -> Error {
+pub(crate) fn malformed(detail: String) -> Error {
     Error::Refused { code: "PL4003", detail }
 }
 
-pub(super) fn parse<T: DeserializeOwned>(body: &Value) -> Result<T, Error> {
+pub(crate) fn parse<T: DeserializeOwned>(body: &Value) -> Result<T, Error> {
     T::deserialize(body).map_err(|error| malformed(error.to_string()))
 }
 

@@ -18,9 +18,9 @@
 //! Who sees what: everybody their own figures; admins, auditors and operators those of all.
 
 mod expired;
-mod spread;
 
 use super::{Caller, requests};
+use crate::figures::Spread;
 use crate::handle::{Error, Handle};
 use crate::public::select::Moment;
 use expired::Expired;
@@ -31,7 +31,6 @@ use placet_model::{Principal, Timestamp};
 use placet_projections::{TallyKind, TallyRow, Views};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use spread::Spread;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::{ControlFlow, Range};
 

@@ -7,7 +7,7 @@ use crate::run::Facts;
 use crate::store::guarded;
 use crate::table::TableName;
 use crate::{DecisionRow, Error, ShapeRow, Source};
-use placet_model::{Digest, Principal};
+use placet_model::{DecisionId, Digest, Principal};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::fmt;
@@ -110,6 +110,25 @@ impl Views<'_> {
             let (key, ()) = row?;
             Place::at_end_of(&key).ok_or_else(|| name.damaged(&key, "its key"))
         })))
+    }
+
+    /// Items that wait for votes, in the order of [`Place`]: keys alone are read.
+    ///
+    /// # Errors
+    /// A damaged row.
+    pub fn waiting_for_votes(&self, limit: usize) -> Result<Vec<DecisionId>, Error> {
+        let (from, to) = ([Rank::CannotBeUndone as u8], [Rank::Approved as u8]);
+        guarded(|| {
+            let table = self.snapshot.open(TableName::Inbox)?;
+            let rows = table.range::<()>(Bound::Included(&from), Bound::Excluded(&to))?;
+            let rows = rows.take(limit).map(|row| {
+                let (key, ()) = row?;
+                let place = Place::at_end_of(&key);
+                let place = place.ok_or_else(|| TableName::Inbox.damaged(&key, "its key"))?;
+                Ok(place.decision())
+            });
+            rows.collect()
+        })
     }
 
     /// Shapes of open items after `after`, by rank, each with its exact count.

@@ -20,6 +20,7 @@ pub(crate) enum Section {
     Runs,
     Workflows,
     Integrations,
+    Charts,
     Audit,
     Policy,
     /// Whoever looks; stands beside their name.
@@ -27,8 +28,15 @@ pub(crate) enum Section {
 }
 
 impl Section {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Inbox, Self::Runs, Self::Workflows, Self::Integrations, Self::Audit, Self::Policy];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Inbox,
+        Self::Runs,
+        Self::Workflows,
+        Self::Integrations,
+        Self::Charts,
+        Self::Audit,
+        Self::Policy,
+    ];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -36,6 +44,7 @@ impl Section {
             Self::Runs => "Runs",
             Self::Workflows => "Workflows",
             Self::Integrations => "Integrations",
+            Self::Charts => "Charts",
             Self::Audit => "Audit",
             Self::Policy => "Policy",
             Self::You => "You",
@@ -48,6 +57,7 @@ impl Section {
             Self::Runs => "/runs",
             Self::Workflows => "/workflows",
             Self::Integrations => "/integrations",
+            Self::Charts => "/charts",
             Self::Audit => "/audit",
             Self::Policy => "/policy",
             Self::You => "/you",
@@ -61,6 +71,7 @@ impl Section {
             Self::Runs => "r",
             Self::Workflows => "w",
             Self::Integrations => "n",
+            Self::Charts => "c",
             Self::Audit => "a",
             Self::Policy => "p",
             Self::You => "y",

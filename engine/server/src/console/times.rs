@@ -39,6 +39,16 @@ pub(crate) fn span(millis: i64) -> String {
     }
 }
 
+/// A length of time that may be short.
+pub(crate) fn length(millis: i64) -> String {
+    match millis {
+        ..=0 => "0 s".to_owned(),
+        1..1000 => format!("{millis} ms"),
+        1000..MINUTE => format!("{} s", millis / 1000),
+        MINUTE.. => span(millis),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,6 +63,11 @@ mod tests {
             (7 * DAY - 1, "6 d 23 h"),
         ] {
             assert_eq!(span(millis), words);
+        }
+        for (millis, words) in
+            [(-1, "0 s"), (0, "0 s"), (999, "999 ms"), (59_999, "59 s"), (MINUTE, "1 min")]
+        {
+            assert_eq!(length(millis), words);
         }
         let (now, later) = (Timestamp::from_millis(HOUR), Timestamp::from_millis(2 * HOUR));
         assert_eq!(left(later, now).words, "1 h 0 min left");

@@ -4,8 +4,10 @@
 #![expect(clippy::struct_field_names, reason = "the members have these names on the wire")]
 
 use super::drift::Drift;
+mod figures;
 mod people;
 
+pub(crate) use figures::*;
 pub(crate) use people::*;
 
 use serde_json::Value;

@@ -3,6 +3,7 @@
 mod audit;
 mod bulk;
 mod card;
+mod charts;
 mod edit;
 mod first;
 mod forms;

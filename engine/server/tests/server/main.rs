@@ -12,6 +12,7 @@ mod conditional;
 mod console;
 mod deploy;
 mod evidence;
+mod figures;
 mod fuzz;
 mod hooks;
 mod http;

@@ -1,40 +1,50 @@
 //! How long things took, in memory that does not grow with their number.
 
+use std::collections::BTreeMap;
+
 /// Numbers of an octave that are told apart: a quantile is too high by less than one in 128.
 const STEPS_LOG2: u32 = 7;
 const STEPS: usize = 1 << STEPS_LOG2;
 /// Octaves of a `u64` above the numbers that are counted one by one.
+#[cfg(test)]
 const BUCKETS: usize = STEPS * (64 - STEPS_LOG2 as usize + 1);
 
-/// Counts of numbers of about the same size.
-#[derive(Debug)]
-pub(super) struct Spread {
-    counts: Vec<u64>,
+/// Counts of numbers of about the same size; sizes that did not occur take no memory.
+#[derive(Debug, Default)]
+pub(crate) struct Spread {
+    counts: BTreeMap<usize, u64>,
     total: u64,
 }
 
-impl Default for Spread {
-    fn default() -> Self {
-        Self { counts: vec![0; BUCKETS], total: 0 }
-    }
-}
-
 impl Spread {
-    pub(super) fn add(&mut self, number: u64) {
-        self.counts[bucket(number)] += 1;
+    pub(crate) fn add(&mut self, number: u64) {
+        *self.counts.entry(bucket(number)).or_default() += 1;
         self.total += 1;
+    }
+
+    /// All of another one too.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        for (bucket, count) in &other.counts {
+            *self.counts.entry(*bucket).or_default() += count;
+        }
+        self.total += other.total;
+    }
+
+    /// How many numbers.
+    pub(crate) const fn total(&self) -> u64 {
+        self.total
     }
 
     /// The smallest number that at least so many per cent do not exceed, rounded up by less than one
     /// in 128; none where there is none.
-    pub(super) fn quantile(&self, per_cent: u64) -> Option<u64> {
+    pub(crate) fn quantile(&self, per_cent: u64) -> Option<u64> {
         let rank = (self.total * per_cent).div_ceil(100).max(1);
         let mut seen = 0;
-        let found = self.counts.iter().position(|count| {
-            seen += count;
+        let found = self.counts.iter().find(|(_, count)| {
+            seen += **count;
             seen >= rank
         });
-        found.map(largest)
+        found.map(|(bucket, _)| largest(*bucket))
     }
 }
 
@@ -77,6 +87,22 @@ mod tests {
             let bucket = bucket(number);
             assert!(bucket < BUCKETS && largest(bucket) >= number, "{number}");
             assert!(bucket == 0 || largest(bucket - 1) < number, "{number}");
+        }
+    }
+
+    #[test]
+    fn two_that_are_merged_are_one_that_was_told_everything() {
+        let (mut all, mut low, mut high) =
+            (Spread::default(), Spread::default(), Spread::default());
+        for number in 0..1_000 {
+            all.add(number * number);
+            let half = if number % 3 == 0 { &mut low } else { &mut high };
+            half.add(number * number);
+        }
+        low.merge(&high);
+        assert_eq!(low.total(), all.total());
+        for per_cent in [1, 50, 95, 100] {
+            assert_eq!(low.quantile(per_cent), all.quantile(per_cent));
         }
     }
 
