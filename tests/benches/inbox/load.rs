@@ -81,10 +81,10 @@ fn wrk(place: &Place, callers: u32, what: &str, env: &[(&str, &str)]) -> Result<
     wrk.arg(format!("http://{}{path}", door.address)).envs(env.iter().copied());
     let output = wrk.output()?;
     let said = String::from_utf8(output.stdout)?;
-    match output.status.success() {
-        true => Ok(said),
-        false => Err(format!("wrk: {said}{}", String::from_utf8_lossy(&output.stderr)).into()),
+    if !output.status.success() {
+        return Err(format!("wrk: {said}{}", String::from_utf8_lossy(&output.stderr)).into());
     }
+    Ok(said)
 }
 
 /// Requests a second, the median and p99 as `wrk` writes them, and what was not answered well.

@@ -37,12 +37,10 @@ impl Block {
 
     /// As [`Block::of`], with so many letters at most; what is left out is counted.
     pub(crate) fn short(value: &Value, letters: usize) -> Self {
-        let Self(mut text) = Self::of(value);
-        if let Some((end, _)) = text.char_indices().nth(letters) {
-            let left = text.split_off(end).chars().count();
-            text += &format!("\n… and {left} letters more");
-        }
-        Self(text)
+        let Self(text) = Self::of(value);
+        let Some((end, _)) = text.char_indices().nth(letters) else { return Self(text) };
+        let (shown, left) = text.split_at(end);
+        Self(format!("{shown}\n… and {} letters more", left.chars().count()))
     }
 }
 
