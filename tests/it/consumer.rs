@@ -138,6 +138,7 @@ fn a_client_that_is_not_ours_discovers_the_service_and_its_counts() {
         "placet.v1.integrations.*.enable",
         "placet.v1.integrations.*.hooks",
         "placet.v1.integrations.*.list",
+        "placet.v1.integrations.*.pair",
         "placet.v1.integrations.*.rotate",
         "placet.v1.integrations.*.scope",
         "placet.v1.integrations.*.show",
