@@ -38,8 +38,8 @@ use govern::Flow;
 /// Does what was asked for.
 pub(crate) async fn run(command: Command) -> Result<Exit> {
     match command {
-        Command::Dev(args) => dev::run(args).await,
-        Command::Serve(args) => serve::run(args).await,
+        Command::Dev(args) => Box::pin(dev::run(args)).await,
+        Command::Serve(args) => Box::pin(serve::run(args)).await,
         Command::Tokens(args) => tokens::run(args).await,
         Command::Keys(args) => keys::run(args).await,
         Command::Passkeys(args) => passkeys::run(args).await,
@@ -47,8 +47,8 @@ pub(crate) async fn run(command: Command) -> Result<Exit> {
         Command::Init(args) => init::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Graph(args) => graph::run(&args),
-        Command::Run(args) => run::run(args).await,
-        Command::Test(args) => test::run(args).await,
+        Command::Run(args) => Box::pin(run::run(args)).await,
+        Command::Test(args) => Box::pin(test::run(args)).await,
         Command::Start(args) => runs::start(args).await,
         Command::Runs(args) => runs::run(args).await,
         Command::Inbox(args) => inbox::run(args).await,

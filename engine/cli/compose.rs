@@ -9,7 +9,9 @@ use crate::vault_key;
 use crate::witnesses::{Asking, Witnesses};
 use anyhow::{Context, Result};
 use placet_adapters::oauth::News;
-use placet_adapters::{Adapters, Manifest, Transport};
+use placet_adapters::{
+    Adapters, FillError, FillHoles, Manifest, SecretText, Transport, WantedHole,
+};
 use placet_egress::{Egress, EgressConfig, HostPort, TurnLimits};
 use placet_executor::backup::VAULT_FILE;
 use placet_executor::govern::Connect;
@@ -340,6 +342,22 @@ fn live(setup: &Setup<'_>, vault: Arc<Vault>, tell: Sender<News>) -> Result<Egre
         }
     });
     Ok(Egress::new(rules, Arc::new(holes)))
+}
+
+/// The way out for what shows nobody's credential: what a person names, and their login server.
+pub(crate) fn outward(config: &ProjectConfig) -> Result<Egress> {
+    let rules = EgressConfig::allowing(listed(&config.egress_allow)?);
+    Ok(Egress::new(rules, Arc::new(NoSecrets)))
+}
+
+/// Fills no hole.
+#[derive(Debug)]
+struct NoSecrets;
+
+impl FillHoles for NoSecrets {
+    fn fill(&self, wanted: &WantedHole<'_>) -> Result<SecretText, FillError> {
+        Err(FillError::Unknown { hole: wanted.hole.clone() })
+    }
 }
 
 /// The targets of an allow list.

@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// What `./tests/run` installs for a browser.
-struct Browser {
+pub(crate) struct Browser {
     python: PathBuf,
     screens: PathBuf,
 }
 
 impl Browser {
     /// Says `skipped` where there is none; CI must have one.
-    fn found(test: &str) -> Option<Self> {
+    pub(crate) fn found(test: &str) -> Option<Self> {
         let names = ["PLACET_TEST_CHROMIUM", "PLACET_TEST_AXE"];
         let there = names.iter().all(|name| std::env::var_os(name).is_some());
         let python = std::env::var_os("PLACET_TEST_BROWSER_PYTHON").filter(|_| there);
@@ -33,7 +33,7 @@ impl Browser {
     }
 
     /// What a person sees and does: the function of this name in this script.
-    fn journey(&self, (script, name): (&str, &str), given: &Value) -> Value {
+    pub(crate) fn journey(&self, (script, name): (&str, &str), given: &Value) -> Value {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/console").join(script);
         let mut running = Command::new(&self.python)
             .args([script.as_os_str(), name.as_ref()])

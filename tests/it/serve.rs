@@ -1,6 +1,8 @@
 //! `placet serve` as a process: it starts only where everything that it needs is there, applies nothing by itself,
 //! knows people by their tokens, and takes no vote that nobody has signed.
 
+mod login;
+
 use crate::kit::{INPUT, placet, slack_notify};
 use placet_test_support::dirs::Project;
 use placet_test_support::process::{Finished, Placet, Running};

@@ -2,6 +2,8 @@
 //! be signed, and files of the project only propose: nothing is applied by itself (GATE.md §8, §9).
 //! What is missing is said before anything starts.
 
+mod login;
+
 use crate::commands::running::{Nats, Stop, bus, operate, until_stopped};
 use crate::compose::{self, LostVault, Place, Reach, Running, Setup};
 use crate::exit::{Exit, invalid, refused};
@@ -64,6 +66,7 @@ pub(crate) async fn run(args: Args) -> Result<Exit> {
     let log = compose::open_log(&project, &place)?;
     project.config = compose::config_of(&project, &log);
     let tokens = Tokens::open(compose::tokens_file(&place, &log)?)?;
+    let login = login::of(&project.config)?;
     let adapters = adapters(&args, &log, &tokens)?;
     let lost_vault = LostVault::of(args.new_vault);
     let setup = Setup { lost_vault, ..setup(&project, &place, adapters) };
@@ -72,7 +75,12 @@ pub(crate) async fn run(args: Args) -> Result<Exit> {
     running.watch_connections();
     // before anything says that the engine is there: from now on it ends in good order
     let stop = Stop::heard()?;
-    let served = serve(&running, tokens, (&place, nats), stop).await;
+    let access = Access::serve(tokens);
+    let access = match login {
+        Some(oidc) => access.and_by(oidc),
+        None => access,
+    };
+    let served = serve(&running, access, (&place, nats), stop).await;
     link::withdraw(&data);
     running.stop().await?;
     served
@@ -81,7 +89,7 @@ pub(crate) async fn run(args: Args) -> Result<Exit> {
 /// Everything between the engine's start and its stop.
 async fn serve(
     running: &Running,
-    tokens: Tokens,
+    access: Access,
     (place, nats): (&Place, Option<Nats>),
     asked: Stop,
 ) -> Result<Exit> {
@@ -92,7 +100,7 @@ async fn serve(
     let server = Server::bind(ServerOptions {
         listen: config.listen.parse().context("serve.listen")?,
         handle: handle.clone(),
-        access: Access::serve(tokens),
+        access,
         login_token: None,
         hosts: config.hosts.clone(),
         vault: running.vault.clone(),
@@ -174,6 +182,7 @@ fn ready(project: &Project) -> Result<Option<Nats>> {
             }
         }
     }
+    missing.extend(login::missing(&config.login.oidc));
     let seed_env = config.nats.seed_env.as_deref();
     let seed = env::of(seed_env.unwrap_or(env::NATS_SEED));
     if let Some(name) = seed_env.filter(|_| seed.is_none()) {

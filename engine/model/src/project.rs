@@ -29,6 +29,9 @@ pub struct ProjectConfig {
     pub nats: Nats,
     /// What `placet serve` does.
     pub serve: Serve,
+    /// Where people log in to it.
+    #[serde(default)]
+    pub login: Login,
     /// When the log is signed, and who is shown that.
     pub audit: Audit,
     /// What of a run's content is kept once it has ended.
@@ -120,6 +123,41 @@ pub struct Channel {
     pub with: serde_json::Value,
     /// What it tells of.
     pub about: Vec<NoticeAbout>,
+}
+
+/// Where people log in.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Login {
+    /// The login server of the organization.
+    pub oidc: Oidc,
+}
+
+/// A login server (OIDC), and who comes in by it. It says who somebody is; what they may do is
+/// the policy's.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Oidc {
+    /// Its name for itself, letter by letter; without one there is no such login.
+    pub issuer: Option<String>,
+    /// Its name for this engine.
+    pub client_id: Option<String>,
+    /// The variable that holds the client's secret.
+    pub secret_env: Option<String>,
+    /// A file that holds it, in the place of the variable.
+    pub secret_file: Option<String>,
+    /// What is asked for; `openid profile email` where nothing is said.
+    pub scopes: Vec<String>,
+    /// The claim that names a person; `preferred_username` where nothing is said.
+    pub claim: Option<String>,
+    /// Domains of verified addresses that may come in.
+    pub domains: Vec<String>,
+    /// Groups that may come in.
+    pub groups: Vec<String>,
+    /// The claim that names them; `groups` where nothing is said.
+    pub groups_claim: Option<String>,
+    /// `VALUE=PRINCIPAL` where what the claim says is not the name of the principal.
+    pub people: Vec<String>,
 }
 
 /// What agents may use for actions of their own.
@@ -356,6 +394,7 @@ impl Default for ProjectConfig {
             agents: Agents::default(),
             nats: Nats::default(),
             serve: Serve::default(),
+            login: Login::default(),
             audit: Audit::default(),
             data: Data::default(),
             retention: Retention::default(),

@@ -5,6 +5,7 @@ use crate::access::Access;
 use crate::authorizations::Authorizations;
 use crate::challenges::Challenges;
 use crate::hooks::Hooks;
+use crate::login::Login;
 use crate::metrics::Measures;
 use crate::problem::Problem;
 use crate::rates::Rates;
@@ -35,6 +36,8 @@ pub(crate) struct App {
     pub(crate) handle: Handle,
     pub(crate) access: Access,
     pub(crate) sessions: Sessions,
+    /// The login server, where people log in at one.
+    pub(crate) login: Option<Login>,
     pub(crate) authorizations: Authorizations,
     pub(crate) repeats: Repeats,
     pub(crate) vault: Option<Arc<Vault>>,
@@ -78,7 +81,7 @@ impl App {
     ) -> Self {
         let ServerOptions {
             handle,
-            access,
+            mut access,
             login_token,
             hosts,
             vault,
@@ -102,10 +105,12 @@ impl App {
         let head = handle.log().head();
         moved.send_modify(|known| *known = head.max(*known));
         let waits = Waits::follow(handle.notices());
+        let login = access.take_oidc().map(|oidc| Login::new(oidc, address.port()));
         Self {
             handle,
             access,
             sessions: Sessions::new(login_token.as_ref(), address.port()),
+            login,
             authorizations: Authorizations::new(address.port()),
             repeats: Repeats::default(),
             vault,
@@ -129,6 +134,13 @@ impl App {
             backing_up: tokio::sync::Mutex::default(),
             _follows: follows,
         }
+    }
+}
+
+impl App {
+    /// Whether a proxy that ends TLS stands before us: then cookies are for TLS alone.
+    pub(crate) const fn is_behind_tls(&self) -> bool {
+        !self.hosts.is_empty()
     }
 }
 

@@ -100,8 +100,8 @@ impl FromRequestParts<Arc<App>> for Caller {
             })?,
             (Bearer::One(owner), Some(acting)) if acting != owner => {
                 let detail = format!(
-                    "the token is that of {owner}, who cannot act as {acting}: only `placet dev` lets \
-                     one act as others"
+                    "this is {owner}, who cannot act as {acting}: only `placet dev` lets one act as \
+                     others"
                 );
                 return Err(Problem::new("PL4005", detail));
             }
@@ -127,13 +127,13 @@ fn entry(parts: &Parts, app: &App) -> Result<(Assurance, Bearer), Problem> {
             .map(|bearer| (Assurance::Transport, bearer))
             .ok_or_else(|| refused("the token is not known here"));
     }
-    if !app.sessions.admits(&parts.headers) {
+    let Some(bearer) = app.sessions.admits(&parts.headers) else {
         return Err(refused("there is neither a bearer token nor a session"));
-    }
+    };
     // a browser sends the cookie by itself: what changes something must say where it comes from
     let is_safe = matches!(parts.method, Method::GET | Method::HEAD);
     if is_safe || parts.headers.contains_key(header::ORIGIN) {
-        return Ok((Assurance::Session, Bearer::Anybody));
+        return Ok((Assurance::Session, bearer));
     }
     Err(Problem::new("PL4015", "a session may change something only with an Origin header"))
 }

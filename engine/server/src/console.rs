@@ -52,6 +52,7 @@ mod workflows;
 mod you;
 
 pub(crate) use act_as::acting;
+pub(crate) use form::is_local;
 
 use crate::app::App;
 use axum::Router;
@@ -93,6 +94,8 @@ pub(crate) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/workflows/{namespace}/{name}/start", post(workflows::start))
         .route("/you", get(you::page))
         .route("/you/named", post(you::named))
+        .route("/you/logout", post(you::log_out))
+        .route("/you/logout-everywhere", post(you::log_out_everywhere))
         .route("/you/passkeys/{id}/confirm", post(you::confirm))
         .route("/you/passkeys/{id}/revoke", post(you::revoke))
         .route("/console/live", get(live::follow))

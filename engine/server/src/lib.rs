@@ -23,6 +23,7 @@ mod documents;
 mod extract;
 mod guard;
 mod hooks;
+mod login;
 mod metrics;
 mod mock;
 mod openapi;
@@ -43,6 +44,7 @@ pub mod words;
 
 pub use access::Access;
 pub use documents::Documents;
+pub use login::Oidc;
 pub use mock::{Mock, MockAnswer, MockRequest};
 pub use server::{Error, Server, ServerOptions};
 pub use token::Token;

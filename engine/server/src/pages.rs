@@ -29,6 +29,11 @@ pub(crate) async fn login(
     if method == Method::HEAD {
         return Ok(StatusCode::OK.into_response());
     }
+    if let (None, Some(login)) = (params.text("token"), &app.login) {
+        let host = escape(login.oidc.host());
+        let text = format!("<p><a href=\"/login/oidc\">Log in with {host}</a></p>");
+        return Ok(page("Log in", &text).into_response());
+    }
     let Some(cookie) = params.text("token").and_then(|token| app.sessions.log_in(token)) else {
         let text = "<p>This link is not good, or was used before. Start <code>placet dev</code> again for a new one; \
                     the command line needs none.</p>";
@@ -54,10 +59,20 @@ pub(crate) async fn error_page(Place(name): Place<String>) -> Result<Html<String
 
 /// A page; `text` is HTML that was made here.
 pub(crate) fn page(title: &str, text: &str) -> Html<String> {
+    made(title, text, "")
+}
+
+/// A page that a browser leaves by itself; `next` is a path of this server, escaped. A redirect would not
+/// do: after another site has sent the browser here, it would come without its new cookie.
+pub(crate) fn page_leading_on(title: &str, text: &str, next: &str) -> Html<String> {
+    made(title, text, &format!("<meta http-equiv=\"refresh\" content=\"0;url={next}\">"))
+}
+
+fn made(title: &str, text: &str, head: &str) -> Html<String> {
     let (title, style) = (escape(title), assets::path("console.css"));
     Html(format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title>\
-         <meta name=\"viewport\" content=\"width=device-width\"><link rel=\"stylesheet\" href=\"{style}\"></head>\
+         <meta name=\"viewport\" content=\"width=device-width\"><link rel=\"stylesheet\" href=\"{style}\">{head}</head>\
          <body><main class=\"plain\"><h1>{title}</h1>{text}</main></body></html>\n"
     ))
 }

@@ -4,7 +4,7 @@
 use crate::app::{App, reading};
 use crate::console::{self, fault};
 use crate::problem::Problem;
-use crate::{api, callback, conditional, extract, guard, hooks, metrics, pages, repeat};
+use crate::{api, callback, conditional, extract, guard, hooks, login, metrics, pages, repeat};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -21,6 +21,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics::metrics))
         .route("/login", get(pages::login))
+        .route("/login/oidc", get(login::start))
+        .route("/login/callback", get(login::callback))
         .route("/passkey.js", get(pages::passkey_script))
         .route("/errors/{code}", get(pages::error_page))
         .route("/integrations/{provider}/start", get(callback::start))

@@ -35,6 +35,8 @@ class Visit:
 
     def __init__(self, context, base, screens):
         self.context, self.base, self.screens = context, base, screens
+        # another party that the journey means to meet, such as a login server: its pages are its own affair
+        self.also = ""
         self.wrong, self.seen = [], 0
         context.set_default_timeout(PATIENCE_MS)
         context.add_init_script(WATCH)
@@ -46,7 +48,9 @@ class Visit:
 
     def _asked(self, request):
         parts = urlsplit(request.url)
-        if parts.scheme not in ("data", "blob", "about") and parts.netloc != urlsplit(self.base).netloc:
+        ours = (urlsplit(self.base).netloc, self.also)
+        from_there = self.also and urlsplit(request.frame.url).netloc == self.also
+        if parts.scheme not in ("data", "blob", "about") and parts.netloc not in ours and not from_there:
             self.wrong.append(f"another origin was asked: {request.url}")
 
     def _answered(self, response):
@@ -55,6 +59,8 @@ class Visit:
 
     def _said(self, message):
         # a browser also says of each 4xx that a journey means to see
+        if self.also and urlsplit(message.page.url).netloc == self.also:
+            return
         if message.type == "error" and "the server responded with a status of 4" not in message.text:
             self.wrong.append(f"the console of the browser at {message.page.url}: {message.text} {message.location}")
 
@@ -134,6 +140,7 @@ def main(journeys):
         browser = playwright.chromium.launch(executable_path=os.environ["PLACET_TEST_CHROMIUM"], args=options)
         try:
             with visiting(browser, given["login"], screens, **given.get("context", {})) as visit:
+                visit.also = given.get("also", "")
                 try:
                     told = journeys[name](visit, given) or {}
                 except Exception:

@@ -123,4 +123,5 @@ def passkeys(visit, given):
     return {"counted": credential["signCount"], "first": first, "second": second}
 
 
-main({"passkeys": passkeys})
+if __name__ == "__main__":
+    main({"passkeys": passkeys})

@@ -7,15 +7,11 @@ use crate::out;
 use crate::project::{ADAPTERS_DIR, Project};
 use anyhow::{Context as _, Result};
 use placet_adapters::openapi::{self, IMPORT_BYTES_MAX, Imported, Wanted};
-use placet_adapters::{
-    Adapters, FillError, FillHoles, ManifestFile, SecretText, WantedHole, shipped_schema,
-};
-use placet_egress::{Egress, EgressConfig};
+use placet_adapters::{Adapters, ManifestFile, shipped_schema};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// What a document that came from a file is relative to: nowhere that exists.
 const NOWHERE: &str = "https://placet.invalid/description";
@@ -70,20 +66,9 @@ fn read(file: &str) -> Result<String> {
 }
 
 async fn fetched(project: &Project, url: &str) -> Result<String> {
-    let rules = EgressConfig::allowing(compose::listed(&project.config.egress_allow)?);
-    let egress = Egress::new(rules, Arc::new(NoSecrets));
+    let egress = compose::outward(&project.config)?;
     let text = egress.document_up_to(url, None, IMPORT_BYTES_MAX).await;
     text.map_err(|error| invalid(error.to_string()))
-}
-
-/// Nothing that is fetched here shows who asks.
-#[derive(Debug)]
-struct NoSecrets;
-
-impl FillHoles for NoSecrets {
-    fn fill(&self, wanted: &WantedHole<'_>) -> Result<SecretText, FillError> {
-        Err(FillError::Unknown { hole: wanted.hole.clone() })
-    }
 }
 
 /// The files load beside the shipped ones, before any of them is written.

@@ -169,7 +169,7 @@ impl Reader<'_> {
         }
         self.known_keys(root, "", "placet.toml");
         for table in tables() {
-            if let Some(node) = root.get(table)
+            if let Some(node) = table_of(root, table)
                 && self.open_map(node, &format!("`{table}`"))
             {
                 self.known_keys(node, table, &format!("`{table}`"));
@@ -177,8 +177,7 @@ impl Reader<'_> {
         }
         for key in project_keys() {
             let (table, name) = key.parts();
-            let map = if table.is_empty() { Some(root) } else { root.get(table) };
-            if let Some(node) = map.and_then(|map| map.get(name)) {
+            if let Some(node) = table_of(root, table).and_then(|map| map.get(name)) {
                 self.key(key, node, config);
             }
         }
@@ -199,11 +198,14 @@ impl Reader<'_> {
         let known: Vec<&str> = match table {
             "" => {
                 let top = project_keys().map(Key::parts).filter(|(table, _)| table.is_empty());
-                top.map(|(_, name)| name).chain(tables()).chain([SECRETS, CHANNELS]).collect()
+                let tables = tables().filter(|table| !table.contains('.'));
+                top.map(|(_, name)| name).chain(tables).chain([SECRETS, CHANNELS]).collect()
             }
             table => {
                 let within = project_keys().map(Key::parts).filter(|(of, _)| *of == table);
-                within.map(|(_, name)| name).collect()
+                let inner =
+                    tables().filter_map(|inner| inner.strip_prefix(table)?.strip_prefix('.'));
+                within.map(|(_, name)| name).chain(inner).collect()
             }
         };
         for Entry { key, key_span, .. } in map.entries() {
@@ -386,15 +388,25 @@ impl Reader<'_> {
     }
 }
 
-/// The tables of the file, but that of the secrets, each once.
+/// The tables of the file, but that of the secrets, each once and after the one that it stands in.
 fn tables() -> impl Iterator<Item = &'static str> {
     let mut seen = vec![""];
-    project_keys().filter_map(move |key| {
+    let all = project_keys().flat_map(|key| {
         let (table, _) = key.parts();
-        let is_new = !seen.contains(&table);
+        let outer = table.split_once('.').map(|(outer, _)| outer);
+        outer.into_iter().chain([table])
+    });
+    all.filter(move |table| {
+        let is_new = !seen.contains(table);
         seen.push(table);
-        is_new.then_some(table)
+        is_new
     })
+}
+
+/// A table by its path; the file itself by an empty one.
+fn table_of<'n>(root: &'n Node, path: &str) -> Option<&'n Node> {
+    let mut names = path.split('.').filter(|name| !name.is_empty());
+    names.try_fold(root, |node, name| node.get(name))
 }
 
 fn is_empty_list(node: &Node) -> bool {

@@ -302,3 +302,33 @@ fn checkpoints_and_witnesses_are_read_and_a_half_named_witness_is_refused() {
         ],
     );
 }
+
+#[test]
+fn a_table_within_a_table_is_read_and_overridden_and_a_mistake_in_it_has_its_place() {
+    let text = "[login.oidc]\nissuer = \"https://login.example\"\nclient_id = \"placet\"\n\
+                people = [\"ana.lee@example.com=ana\"]\n";
+    let source = Source::new("placet.toml", text);
+    let overrides = [override_of("login.oidc.client_id", "other")];
+    let oidc = check_project_with(&source, &overrides).config.expect("a configuration").login.oidc;
+    assert_eq!(oidc.issuer.as_deref(), Some("https://login.example"));
+    assert_eq!(oidc.client_id.as_deref(), Some("other"));
+    assert_eq!(oidc.people, ["ana.lee@example.com=ana"]);
+    let wrong = "[login]\noidcs = 1\n[login.oidc]\nissuer = \"login.example\"\nclaims = \"a\"\n\
+                 people = [\"ana\"]\n";
+    let (config, findings) = check_project(&Source::new("placet.toml", wrong));
+    assert!(config.is_none());
+    let told: Vec<String> = findings.iter().map(|d| format!("{} {}", d.line, d.help)).collect();
+    assert_eq!(
+        told,
+        [
+            "2 did you mean `oidc`?",
+            "4 write it as https://HOST/, without a query",
+            "5 did you mean `claim`?",
+            "6 write VALUE=PRINCIPAL, such as ana.lee@example.com=ana",
+        ]
+    );
+    let schema = project_schema();
+    let oidc = &schema["properties"]["login"]["properties"]["oidc"];
+    assert_eq!(oidc["additionalProperties"], false);
+    assert_eq!(oidc["properties"]["issuer"]["type"], "string", "{schema}");
+}

@@ -63,6 +63,21 @@ pub(super) const CODES: &[Code] = codes! {
         what: "An authenticator that counts its uses has said a number that is not above the last one that it said here. So there is a second authenticator with the same key, or two answers have come in out of order. The vote does not count, and the passkey is revoked: the log has it as the engine's act."
         help: "the person enrols a new passkey, and an admin confirms it"
         next: "Ask the person whether their authenticator was out of their hands, or was copied. What the old passkey approved and was not sent yet is asked for again.";
+    "PL5043" 502 "the login server cannot be asked"
+        at: "logging in at the login server"
+        what: "The login server of `login.oidc.issuer` does not answer, answers with a failure, or publishes something about itself that cannot be used. Nobody is logged in; who is logged in already stays so."
+        help: "see the detail, then `login.oidc` in placet.toml"
+        next: "The issuer is compared letter by letter with what its own document says, a slash at the end included. An address of this machine or a private one is dialled only where `egress.allow` lists it. Tokens go on working meanwhile.";
+    "PL5044" 400 "the login is not taken"
+        at: "logging in at the login server"
+        what: "What the browser came back with belongs to no login that it has begun here within ten minutes, was taken before, or is the login server's refusal."
+        help: "log in again, in one browser"
+        next: "The detail has the login server's own words. `invalid_client`: the id or the secret is wrong. `redirect_uri`: register `https://HOST/login/callback` there, letter by letter. A restart of the engine ends logins under way.";
+    "PL5045" 401 "the identity token does not hold"
+        at: "logging in at the login server"
+        what: "The login server gave a token whose signature does not verify under a key that it publishes, or that is for another client, another login or another time. Taken are RS256, ES256 and EdDSA."
+        help: "see the detail"
+        next: "A clock that is more than a minute off is the usual cause: compare this machine's with the login server's. Else its `client_id` or `issuer` is not the configured one. An algorithm that is not taken is set for this client at the login server.";
     "PL6001" 422 "the manifest cannot be used"
         at: "`placet check`, `placet deploy`, `placet dev`"
         what: "A provider's manifest in `adapters/` has a member that is unknown or contradicts another one, or lacks one that its operations need."

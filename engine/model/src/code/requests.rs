@@ -133,6 +133,11 @@ pub(super) const CODES: &[Code] = codes! {
         what: "The key is kept by a command of yours (PLACET_VAULT_KEY_COMMAND), and it did not start, did not end in time or with status 0, or did not answer with what it is for. What it said is not shown, because a key may be in it."
         help: "run the command by hand with `wrap` or `unwrap` to see what it says"
         next: "docs/keys.md tells what the command reads and answers. Nothing was changed, and nothing that was sealed is lost as long as your KMS can unwrap the `.wrapped` file in the key directory.";
+    "PL4052" 403 "the login names nobody here"
+        at: "logging in at the login server"
+        what: "The login server knows the person, and this project does not: the policy has no user of that name, their address is of no domain or they are in no group that may come in, or the claim that names them is missing."
+        help: "see the detail; an admin adds the person to the policy"
+        next: "Names of principals are compared whole. Where the login server's names are others, list them: `login.oidc.people = [\"ana.lee@example.com=ana\"]`. Programs have tokens, and do not log in.";
     "PL4060" 409 "the integration cannot be tested"
         at: "`placet integrations test`"
         what: "There is nobody to ask, or nothing to ask with: an engine in sandbox mode, a provider that has no call which tells whose a credential is, or an integration without a credential. Nothing was recorded."

@@ -1,5 +1,6 @@
 //! A problem, in words, for whoever asks for HTML. The status stays what it is; programs get the JSON.
 
+use super::list::address;
 use super::text::Line;
 use crate::app::App;
 use crate::guard::Dress;
@@ -7,7 +8,7 @@ use crate::problem::Problem;
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Request, State};
-use axum::http::header;
+use axum::http::{Method, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
 use placet_model::code;
@@ -28,11 +29,15 @@ struct Fault {
     findings: Vec<Line>,
     is_stranger: bool,
     is_dev: bool,
+    /// Where one may log in: the server's name, and the way there and back.
+    login: Option<(String, String)>,
 }
 
 /// Says a problem in words, where it is a page that was asked for.
 pub(crate) async fn worded(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let wants_page = wants_page(&request);
+    let here = request.uri().path_and_query().filter(|_| request.method() == Method::GET);
+    let here = here.map_or("/", |here| here.as_str()).to_owned();
     let response = next.run(request).await;
     let Some(problem) = response.extensions().get::<Arc<Problem>>().filter(|_| wants_page) else {
         return response;
@@ -46,6 +51,10 @@ pub(crate) async fn worded(State(app): State<Arc<App>>, request: Request, next: 
         findings: problem.findings_in_words().iter().map(|line| Line::new(line)).collect(),
         is_stranger: problem.code() == STRANGER,
         is_dev: app.access.is_dev(),
+        login: app.login.as_ref().map(|login| {
+            let way = address("/login/oidc", [("next", here.as_str())].into_iter());
+            (login.oidc.host().to_owned(), way)
+        }),
     };
     match fault.render() {
         Ok(text) => (response.status(), Extension(Dress::Page), Html(text)).into_response(),

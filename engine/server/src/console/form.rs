@@ -86,7 +86,7 @@ impl FromRequest<Arc<App>> for Form {
 }
 
 /// Whether it is a path on this server and cannot be taken for anything else.
-fn is_local(path: &str) -> bool {
+pub(crate) fn is_local(path: &str) -> bool {
     let bytes = path.as_bytes();
     let begins = bytes.first() == Some(&b'/') && !matches!(bytes.get(1), Some(b'/' | b'\\'));
     begins && bytes.iter().all(u8::is_ascii_graphic)

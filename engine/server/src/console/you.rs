@@ -6,11 +6,13 @@ use super::viewer::Viewer;
 use crate::api::passkeys as api;
 use crate::app::App;
 use crate::extract::{Nothing, Params, Place};
+use crate::pages;
 use crate::problem::Problem;
+use crate::session::Shown as Session;
 use askama::Template;
 use axum::extract::State;
-use axum::http::HeaderMap;
-use axum::response::Response;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
 use placet_executor::world::World;
 use placet_model::Principal;
 use placet_model::actor::Role;
@@ -62,6 +64,8 @@ struct Page {
     /// Why none can be made at this address.
     unnamed: Option<String>,
     is_dev: bool,
+    /// Where people log in: theirs, the newest first.
+    sessions: Vec<Session>,
 }
 
 #[derive(Template)]
@@ -93,6 +97,7 @@ pub(super) async fn page(
         waiting: waiting.collect(),
         unnamed,
         is_dev: app.access.is_dev(),
+        sessions: app.sessions.of(me, &headers),
     };
     shown(viewer.part, &page, &page.as_live())
 }
@@ -138,4 +143,33 @@ pub(super) async fn named(State(app): State<Arc<App>>, form: Form) -> Shown {
     let link = format!("http://localhost:{}/login?token={}", app.address.port(), token.expose());
     let shell = Shell::of(&app, &form.viewer, (Section::You, "Under a name".to_owned()));
     html(&Named { shell, link })
+}
+
+/// `POST /you/logout`: ends this session.
+pub(super) async fn log_out(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    _form: Form,
+) -> Response {
+    let cookie = app.sessions.end(&headers);
+    ([(header::SET_COOKIE, cookie)], logged_out(&app)).into_response()
+}
+
+/// `POST /you/logout-everywhere`: ends every session of this person.
+pub(super) async fn log_out_everywhere(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    form: Form,
+) -> Response {
+    app.sessions.end_all(&form.viewer.caller.principal);
+    let cookie = app.sessions.end(&headers);
+    ([(header::SET_COOKIE, cookie)], logged_out(&app)).into_response()
+}
+
+fn logged_out(app: &App) -> axum::response::Html<String> {
+    let again = match &app.login {
+        Some(_) => "<p><a href=\"/login\">Log in again</a></p>",
+        None => "<p>Start <code>placet dev</code> again for a new link.</p>",
+    };
+    pages::page("Logged out", again)
 }

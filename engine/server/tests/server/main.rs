@@ -19,6 +19,7 @@ mod http;
 mod inbox;
 mod integrations;
 mod keys;
+mod login;
 mod looking;
 mod metrics;
 mod openapi;

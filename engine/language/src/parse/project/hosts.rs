@@ -102,6 +102,21 @@ pub(super) fn is_path(text: &str) -> Result<(), &'static str> {
     if text.trim().is_empty() { Err("name a file") } else { Ok(()) }
 }
 
+/// One word.
+pub(super) fn is_word(text: &str) -> Result<(), &'static str> {
+    let fits = !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c.is_control());
+    if fits { Ok(()) } else { Err("write one word, without spaces") }
+}
+
+/// What a login server says of somebody, and who that is here.
+pub(super) fn is_person(text: &str) -> Result<(), &'static str> {
+    let is_name = |text: &str| text.parse::<placet_model::Principal>().is_ok();
+    match text.rsplit_once('=') {
+        Some((value, principal)) if is_word(value).is_ok() && is_name(principal) => Ok(()),
+        Some(_) | None => Err("write VALUE=PRINCIPAL, such as ana.lee@example.com=ana"),
+    }
+}
+
 /// Where a witness listens, and the key that its signatures are checked with.
 pub(super) fn is_witness(text: &str) -> Result<(), &'static str> {
     const FORM: &str = "write `URL KEY`, with the key that `placet witness key` prints";

@@ -7,14 +7,14 @@ use placet_model::project::{DataPolicy, ProjectConfig};
 use serde_json::{Value, json};
 
 use super::hosts::{
-    Fits, is_grant, is_host, is_link, is_nats_url, is_path, is_rate, is_target, is_variable,
-    is_witness, is_workflows,
+    Fits, is_bare_host, is_grant, is_host, is_link, is_nats_url, is_path, is_person, is_rate,
+    is_target, is_variable, is_witness, is_word, is_workflows,
 };
 
 /// One key, by its path.
 #[derive(Debug, Clone, Copy)]
 pub struct Key {
-    /// `table.key`, or `key` at the top.
+    /// `table.key`, `table.table.key`, or `key` at the top.
     pub path: &'static str,
     /// What it decides, one line.
     pub about: &'static str,
@@ -217,6 +217,56 @@ const OTHERS: &[Key] = &[
         kind: Kind::Mode(|config| &mut config.serve.mode),
     },
     Key {
+        path: "login.oidc.issuer",
+        about: "the login server of your organization (OpenID Connect), as it names itself; without one people have tokens only",
+        kind: Kind::Text(is_link, |config| &mut config.login.oidc.issuer),
+    },
+    Key {
+        path: "login.oidc.client_id",
+        about: "its name for this engine, whose redirect address there is `https://HOST/login/callback`",
+        kind: Kind::Text(is_word, |config| &mut config.login.oidc.client_id),
+    },
+    Key {
+        path: "login.oidc.secret_env",
+        about: "the variable that holds the client's secret",
+        kind: Kind::Text(is_variable, |config| &mut config.login.oidc.secret_env),
+    },
+    Key {
+        path: "login.oidc.secret_file",
+        about: "a file that holds it, in the place of the variable",
+        kind: Kind::Text(is_path, |config| &mut config.login.oidc.secret_file),
+    },
+    Key {
+        path: "login.oidc.scopes",
+        about: "what is asked for, in the place of `openid`, `profile` and `email`",
+        kind: Kind::List(is_word, |config| &mut config.login.oidc.scopes),
+    },
+    Key {
+        path: "login.oidc.claim",
+        about: "the claim that names a person, in the place of `preferred_username`; of `email`, what stands before the only one of `domains`",
+        kind: Kind::Text(is_word, |config| &mut config.login.oidc.claim),
+    },
+    Key {
+        path: "login.oidc.domains",
+        about: "domains of verified addresses that may come in; any without one",
+        kind: Kind::List(is_bare_host, |config| &mut config.login.oidc.domains),
+    },
+    Key {
+        path: "login.oidc.groups",
+        about: "groups of the login server that may come in; without one everybody whom the policy knows",
+        kind: Kind::List(is_word, |config| &mut config.login.oidc.groups),
+    },
+    Key {
+        path: "login.oidc.groups_claim",
+        about: "the claim that names them, in the place of `groups`",
+        kind: Kind::Text(is_word, |config| &mut config.login.oidc.groups_claim),
+    },
+    Key {
+        path: "login.oidc.people",
+        about: "principals of people whom the claim names otherwise: `VALUE=PRINCIPAL`",
+        kind: Kind::List(is_person, |config| &mut config.login.oidc.people),
+    },
+    Key {
         path: "audit.checkpoint_events",
         about: "events after which the log is signed",
         kind: Kind::Number(1_000_000, |config| &mut config.audit.checkpoint_events),
@@ -274,8 +324,8 @@ impl Key {
         }
     }
 
-    /// Table and key within it; the table is empty at the top.
+    /// Table and key within it; the table is empty at the top, and may stand in another (`login.oidc`).
     pub(super) fn parts(&self) -> (&'static str, &'static str) {
-        self.path.split_once('.').unwrap_or(("", self.path))
+        self.path.rsplit_once('.').unwrap_or(("", self.path))
     }
 }

@@ -13,6 +13,8 @@ const GRANT: &str = r"^([a-z0-9][a-z0-9_-]{0,62}|\*):([a-z0-9][a-z0-9_-]{0,62}|\
 const WITNESS: &str = r"^https?://\S+ [^+\s]+\+[0-9a-f]{8}\+\S+$";
 const WORKFLOWS: &str = r"^[a-z0-9-]+/([a-z0-9-]+|\*)$";
 const PERIOD: &str = "^P[0-9]";
+const WORD: &str = r"^\S+$";
+const PERSON: &str = r"^\S+=[a-z0-9][a-z0-9_-]{0,62}$";
 const VARIABLE: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
 
 /// The schema of a `placet.toml`, draft 2020-12.
@@ -37,10 +39,12 @@ pub fn project_schema() -> Value {
 
 /// The properties of a table, which is made when it is not there.
 fn properties<'a>(root: &'a mut Map<String, Value>, table: &str) -> &'a mut Map<String, Value> {
-    let table = root.entry(table).or_insert_with(
-        || json!({ "type": "object", "additionalProperties": false, "properties": {} }),
-    );
-    table["properties"].as_object_mut().expect("a table has properties")
+    table.split('.').fold(root, |map, name| {
+        let table = map.entry(name).or_insert_with(
+            || json!({ "type": "object", "additionalProperties": false, "properties": {} }),
+        );
+        table["properties"].as_object_mut().expect("a table has properties")
+    })
 }
 
 fn of_key(key: &Key) -> Value {
@@ -51,16 +55,22 @@ fn of_key(key: &Key) -> Value {
         Kind::List(..) if key.path == "agents.grants" => texts(GRANT),
         Kind::List(..) if key.path == "egress.rates" => texts(RATE),
         Kind::List(..) if key.path == "data.keep" => texts(WORKFLOWS),
+        Kind::List(..) if key.path == "login.oidc.domains" => texts(BARE_HOST),
+        Kind::List(..) if key.path == "login.oidc.people" => texts(PERSON),
+        Kind::List(..) if key.path.starts_with("login.oidc.") => texts(WORD),
         Kind::List(..) => texts(HOST),
         Kind::Number(max, _) => json!({ "type": "integer", "minimum": 1, "maximum": max }),
         Kind::Text(..) if key.path == "nats.url" => {
             json!({ "type": "string", "pattern": r"^(nats|tls)://\S+$" })
         }
-        Kind::Text(..) if key.path == "notify.url" => {
+        Kind::Text(..) if matches!(key.path, "notify.url" | "login.oidc.issuer") => {
             json!({ "type": "string", "pattern": r"^https?://[^\s?#@<]+$" })
         }
-        Kind::Text(..) if key.path == "audit.checkpoint_file" => {
+        Kind::Text(..) if key.path.ends_with("_file") => {
             json!({ "type": "string", "minLength": 1 })
+        }
+        Kind::Text(..) if !key.path.ends_with("_env") => {
+            json!({ "type": "string", "pattern": WORD })
         }
         Kind::Text(..) => json!({ "type": "string", "pattern": VARIABLE }),
         Kind::Address(_) => json!({ "type": "string" }),
