@@ -10,7 +10,8 @@ use placet_adapters::openapi::{self, IMPORT_BYTES_MAX, Imported, Wanted};
 use placet_adapters::{
     Adapters, FillError, FillHoles, ManifestFile, SecretText, WantedHole, shipped_schema,
 };
-use placet_egress::{Egress, EgressConfig};
+use placet_egress::{Egress, EgressConfig, Live};
+use placet_model::draft::Mode;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::fs;
@@ -71,7 +72,9 @@ fn read(file: &str) -> Result<String> {
 
 async fn fetched(project: &Project, url: &str) -> Result<String> {
     let rules = EgressConfig::allowing(compose::listed(&project.config.egress_allow)?);
-    let egress = Egress::new(rules, Arc::new(NoSecrets));
+    // a person fetches it, outside of any engine
+    let live = Live::of(Mode::Live).context("what is fetched is fetched live")?;
+    let egress = Egress::new(live, rules, Arc::new(NoSecrets));
     let text = egress.document_up_to(url, None, IMPORT_BYTES_MAX).await;
     text.map_err(|error| invalid(error.to_string()))
 }
