@@ -198,4 +198,9 @@ pub(super) const CODES: &[Code] = codes! {
         what: "An example of an operation's answer, declared under `examples` of its response schema or recorded in adapters/answers, is not as that schema declares. The sandbox does not answer with it."
         help: "correct the example, or the schema if the provider really answers so"
         next: "An answer that was recorded because it differs is evidence that the schema is not the provider's: correct the schema of the manifest, and the example is used.";
+    "PL3083" 409 "another generator has answered this run"
+        at: "a run in the sandbox that goes on after an upgrade"
+        what: "The sandbox makes the world of a run again from the calls that its log tells. What this run was answered was made by another version of the generator (`sandbox:generator` in the answers' stored fields), so this one might answer differently from what the run has seen. Nothing is answered."
+        help: "start the run anew, or go on with the version of placet that began it"
+        next: "Only runs in the sandbox are concerned, and only those that waited over the upgrade.";
 };
