@@ -135,6 +135,17 @@ pub trait Past: fmt::Debug + Send + Sync {
     /// Every call that has begun, in the order in which that was recorded: the one that asks is among
     /// them. Calls whose content is erased, and tries that never left, are not.
     fn calls(&self, run: RunId) -> Vec<(Ticket, Call)>;
+
+    /// The version of the generator that has answered what was asked before, if it stands in the log.
+    fn generator(&self, _run: RunId) -> Option<String> {
+        None
+    }
+
+    /// The run that has ordered this one, or has ordered what has: all that it led to sees one world.
+    /// `calls` of it tells the calls of all of them.
+    fn family(&self, run: RunId) -> RunId {
+        run
+    }
 }
 
 /// The connection that a call uses.
@@ -180,11 +191,13 @@ pub struct Response {
     pub body: Vec<u8>,
     /// Remarks of the transport for the trace (the sandbox: no schema declared).
     pub notes: Vec<String>,
+    /// Version of the generator that has made it up; none of an answer that somebody gave.
+    pub generator: Option<&'static str>,
 }
 
 impl Response {
     pub fn new(status: u16, headers: Vec<(String, String)>, body: Vec<u8>) -> Self {
-        Self { status, headers, body, notes: Vec::new() }
+        Self { status, headers, body, notes: Vec::new(), generator: None }
     }
 
     /// The first header with this name, names compared without regard to case.

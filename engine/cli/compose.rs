@@ -12,7 +12,8 @@ use placet_adapters::oauth::News;
 use placet_adapters::{
     Adapters, FillError, FillHoles, Manifest, SecretText, Transport, WantedHole,
 };
-use placet_egress::{Egress, EgressConfig, HostPort, TurnLimits};
+use placet_egress::{Egress, EgressConfig, HostPort, TurnLimits, Live};
+use placet_adapters::{Adapters, Manifest, Transport};
 use placet_executor::backup::VAULT_FILE;
 use placet_executor::govern::Connect;
 use placet_executor::{Clock, Engine, Handle, Parts, Transports, lost};
@@ -229,31 +230,38 @@ pub(crate) fn tokens_file(place: &Place, log: &Log) -> Result<PathBuf> {
 /// Starts the engine of a log that is open already; never on data of `serve`, where a token says who
 /// somebody is and votes are signed.
 pub(crate) async fn start_with(setup: Setup<'_>, log: Log) -> Result<Running> {
-    if tokens_file(&setup.place, &log).is_ok_and(|file| file.exists()) {
+    refuse_served(&setup.place, &log)?;
+    start_served(setup, log).await
+}
+
+/// Data of `serve` are no ground for a command of our own.
+pub(crate) fn refuse_served(place: &Place, log: &Log) -> Result<()> {
+    if tokens_file(place, log).is_ok_and(|file| file.exists()) {
         let words = format!(
             "the data in {} are those of `placet serve`: start that, and go through it with --server and {}",
-            setup.place.data.display(),
+            place.data.display(),
             crate::env::TOKEN
         );
         return Err(crate::exit::invalid(words));
     }
-    start_served(setup, log).await
+    Ok(())
 }
 
 /// Starts the engine of a log that is open already, whoever may come in to it.
 pub(crate) async fn start_served(setup: Setup<'_>, log: Log) -> Result<Running> {
     let sandbox: Arc<dyn Transport> = Arc::new(Sandbox::new(setup.seed));
     let (tell, news) = tokio::sync::mpsc::channel(NEWS_MAX);
-    let (live, vault) = match setup.mode {
-        Mode::Sandbox if setup.lost_vault == LostVault::Renew => {
+    let (live, vault) = match Live::of(setup.mode) {
+        None if setup.lost_vault == LostVault::Renew => {
             let words =
                 "a sandbox has no vault: --new-vault is for live mode (--mode live, or serve.mode)";
             return Err(crate::exit::invalid(words.to_owned()));
         }
-        Mode::Sandbox => (None, None),
-        Mode::Live => {
+        None => (None, None),
+        Some(witness) => {
             let vault = Arc::new(open_vault(&setup, &log)?);
-            let live: Arc<dyn Transport> = Arc::new(live(&setup, Arc::clone(&vault), tell)?);
+            let holes = (Arc::clone(&vault), tell);
+            let live: Arc<dyn Transport> = Arc::new(live(witness, &setup, holes)?);
             (Some(live), Some(vault))
         }
     };
@@ -323,7 +331,11 @@ fn account_for_lost(file: &Path, setup: &Setup<'_>, log: &Log) -> Result<()> {
     Ok(())
 }
 
-fn live(setup: &Setup<'_>, vault: Arc<Vault>, tell: Sender<News>) -> Result<Egress> {
+fn live(
+    witness: Live,
+    setup: &Setup<'_>,
+    (vault, tell): (Arc<Vault>, Sender<News>),
+) -> Result<Egress> {
     let config = &setup.project.config;
     let mut rules = EgressConfig::allowing(listed(&config.egress_allow)?);
     rules.read_hosts.clone_from(&config.read_hosts);
@@ -341,7 +353,7 @@ fn live(setup: &Setup<'_>, vault: Arc<Vault>, tell: Sender<News>) -> Result<Egre
             tracing::error!("that a token was renewed is not on record: too many at once");
         }
     });
-    Ok(Egress::new(rules, Arc::new(holes)))
+    Ok(Egress::new(witness, rules, Arc::new(holes)))
 }
 
 /// The way out for what shows nobody's credential: what a person names, and their login server.

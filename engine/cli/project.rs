@@ -8,7 +8,7 @@ use crate::findings::{self, Found};
 use crate::people;
 use anyhow::{Context, Result};
 use placet_adapters::{
-    Adapters, LoadContext, LoadError, Manifest, ManifestFile, Origin, shipped_schema,
+    ANSWERS_DIR, Adapters, LoadContext, LoadError, Manifest, ManifestFile, Origin, shipped_schema,
 };
 use placet_executor::deploy::{InForce, Proposed};
 use placet_language::{Diagnostic, Source, check_policy};
@@ -91,11 +91,8 @@ impl Project {
     /// As [`Project::adapters`], with the reads that an admin trusts in these data.
     pub(crate) fn adapters_of(&self, data: &Path) -> Result<Arc<Adapters>> {
         let Some(dir) = &self.dir else { return Ok(Arc::new(Adapters::shipped())) };
-        let mut files = vec![];
-        for path in self.manifests()? {
-            let text = read(&path)?.text().to_owned();
-            files.push(ManifestFile { path: shown(&path), text });
-        }
+        let files = texts(self.manifests()?)?;
+        let answers = texts(self.answers()?)?;
         let schema = |path: &str| schema_text(dir, path);
         let load = |trusted: &BTreeSet<String>| Adapters::with_project(&files, &schema, trusted);
         let adapters = load(&BTreeSet::new()).or_else(|errors| {
@@ -108,7 +105,16 @@ impl Project {
             });
             load(&still.map(|(name, _)| name.clone()).collect())
         });
+        let adapters = adapters.and_then(|adapters| adapters.with_answers(&answers));
         adapters.map(Arc::new).map_err(|errors| invalid(lines_of(&errors)))
+    }
+
+    /// Every recorded answer of the project's own, sorted.
+    pub(crate) fn answers(&self) -> Result<Vec<PathBuf>> {
+        match &self.dir {
+            Some(dir) => yaml_files(&dir.join(ADAPTERS_DIR).join(ANSWERS_DIR)),
+            None => Ok(vec![]),
+        }
     }
 
     /// Every manifest of the project's own, sorted.
@@ -181,6 +187,14 @@ pub(crate) fn read(path: &Path) -> Result<Source> {
     let bytes = fs::read(path)
         .map_err(|error| invalid(format!("{} cannot be read: {error}", path.display())))?;
     Ok(Source::from_bytes(shown(path), &bytes))
+}
+
+fn texts(paths: Vec<PathBuf>) -> Result<Vec<ManifestFile>> {
+    let text = |path: PathBuf| {
+        let text = read(&path)?.text().to_owned();
+        Ok(ManifestFile { path: shown(&path), text })
+    };
+    paths.into_iter().map(text).collect()
 }
 
 /// A path as people write it: relative to where they are, if it is below.

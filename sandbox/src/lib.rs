@@ -5,11 +5,14 @@
 //! The rules R0–R13 are facts/mocking.md §6. [`World`] is the pure part, for whoever has no engine:
 //! it answers a question from its seed and what it was asked before, and remembers what was made,
 //! changed and deleted (`mock.state` of a manifest). [`Sandbox`] puts it behind the engine's seam.
-//! Not built: declared examples as candidates (R1), GraphQL (R12).
+//! An operation that has examples (declared, or recorded by `placet adapters record`) answers with
+//! those of them that its schema allows, before anything is generated (R1). Not built: GraphQL (R12).
 
 mod desk;
+mod examples;
 pub mod generate;
 mod overlay;
+pub mod record;
 mod script;
 mod seed;
 mod store;

@@ -6,7 +6,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore as _, SeedableRng as _};
 use serde_json::Value;
 
-/// Version of the generator. It is recorded with a run; another version may answer differently.
+/// Version of the generator. It is recorded with each answer; another version may answer differently, and
+/// answers no run that this one has begun to answer.
 pub const GENERATOR: &str = "mock/1";
 
 /// What an answer depends on.

@@ -1,18 +1,22 @@
-//! [`Sandbox`]: a [`World`] behind the seam through which the engine calls, one for each run.
+//! [`Sandbox`]: a [`World`] behind the seam through which the engine calls, one for each run and what it
+//! has ordered.
 //!
 //! The state is a fold and not a store: a run's world is made from the calls that its log names, each
 //! asked again at the moment of its record, and then kept while there is room. So a process that is
 //! killed takes nothing with it, and the next one goes on where the log ends.
 
 use crate::script::{Rule, Turn};
+use crate::seed::GENERATOR;
 use crate::world::{Asked, Unknown, World};
-use placet_adapters::{Answer, Call, OfRun, Performing, Ticket, Transport};
+use placet_adapters::{Answer, Call, Cause, Failed, OfRun, Performing, Ticket, Transport};
 use placet_model::{RunId, Timestamp};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+/// Code of a call in a run that another generator has begun to answer.
+const OTHER_GENERATOR: &str = "PL3083";
 /// Runs whose worlds are kept; those of others are made again when they are asked for.
 const RUNS_MAX: usize = 256;
 
@@ -49,6 +53,8 @@ struct Lived {
     world: World,
     /// Answers to calls that had begun when the world was made, and may still be asked for.
     given: BTreeMap<Ticket, (Answer, Duration)>,
+    /// Another generator has answered what was asked before.
+    other: Option<String>,
     last_use: u64,
 }
 
@@ -94,8 +100,16 @@ impl Sandbox {
     }
 
     fn answer_of(&self, of: &OfRun, call: &Call) -> Answer {
+        let of = OfRun { run: of.past.family(of.run), ..of.clone() };
         let mut worlds = self.worlds.lock().unwrap_or_else(PoisonError::into_inner);
-        let lived = worlds.of(of);
+        let lived = worlds.of(&of);
+        if let Some(other) = &lived.other {
+            let words = format!(
+                "{OTHER_GENERATOR}: what this run was answered was made by {other}, and this program makes \
+                 {GENERATOR}: start it anew, or go on with the version that began it"
+            );
+            return Err(Failed::before(Cause::Refused, words));
+        }
         let (answer, took) = match lived.given.remove(&of.ticket) {
             Some(given) => given,
             None => (asked(&mut lived.world, call), lived.world.took()),
@@ -127,7 +141,8 @@ impl Worlds {
                 (ticket, (answer, world.took()))
             });
             let given = given.collect();
-            Lived { world, given, last_use: uses }
+            let other = of.past.generator(of.run).filter(|other| other != GENERATOR);
+            Lived { world, given, other, last_use: uses }
         });
         lived.last_use = uses;
         lived
@@ -137,7 +152,7 @@ impl Worlds {
 fn asked(world: &mut World, call: &Call) -> Answer {
     let header = call.operation.delivery().key_header();
     let key = header.and_then(|name| call.request.header(name)?.as_plain());
-    world.answer(Asked {
+    let mut answer = world.answer(Asked {
         operation: &call.operation,
         integration: call.integration.as_ref().map_or("", |known| known.name.as_str()),
         input: &call.input,
@@ -146,7 +161,11 @@ fn asked(world: &mut World, call: &Call) -> Answer {
         seen: call.occurrence.seen,
         now: call.occurrence.now,
         timeout: call.timeout,
-    })
+    });
+    if let Ok(response) = &mut answer {
+        response.generator = Some(GENERATOR);
+    }
+    answer
 }
 
 impl Transport for Sandbox {

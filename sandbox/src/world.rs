@@ -2,6 +2,7 @@
 //! what it was asked before, and nothing else; whoever asks the same again in the same order gets
 //! the same bytes. No clock, no socket, no engine.
 
+use crate::examples;
 use crate::generate::generate;
 use crate::overlay::{Overlay, id_text};
 use crate::script::{Rule, Turn, answer_error, error_or, turned};
@@ -343,7 +344,7 @@ impl World {
         };
         let seed = question.seed(seen);
         let mut answer = match asked.operation.output_schema() {
-            Some(schema) => self.generated(posed, schema, &seed, base)?,
+            Some(schema) => self.generated(posed, schema, (&seed, seen), base)?,
             None => status_only(asked.operation),
         };
         answer.headers.extend(self.header_ids(asked, &seed));
@@ -354,12 +355,15 @@ impl World {
         &mut self,
         posed: &Posed<'_>,
         schema: &Schema,
-        seed: &Digest,
+        (seed, seen): (&Digest, u64),
         base: &Base<'_>,
     ) -> Answer {
-        let plain = generate(schema, seed, posed.asked.now).map_err(|error| {
-            Failed::before(Cause::Refused, format!("the sandbox cannot answer: {error}"))
-        })?;
+        let plain = match self.example(posed, base, seen) {
+            Some(example) => example,
+            None => generate(schema, seed, posed.asked.now).map_err(|error| {
+                Failed::before(Cause::Refused, format!("the sandbox cannot answer: {error}"))
+            })?,
+        };
         let mut choices = Choices::new(seed, STREAM_OF_IDS);
         let overlay = posed.overlay(schema);
         let mut answer = overlay.applied(plain, &mut choices, &mut |id| self.claim(id));
@@ -367,6 +371,23 @@ impl World {
         let body = serde_json::to_vec(&answer).expect("a JSON value always serializes into memory");
         let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
         Ok(Response::new(posed.asked.operation.mock().status(), headers, body))
+    }
+
+    /// The example to answer with (R1): of what stays the first one, of what is made anew the next one
+    /// whose id nobody has.
+    fn example(&mut self, posed: &Posed<'_>, base: &Base<'_>, seen: u64) -> Option<Value> {
+        let operation = posed.asked.operation;
+        let from = usize::try_from(seen).unwrap_or(usize::MAX);
+        for example in operation.examples().usable().iter().skip(from) {
+            let id = match base {
+                Base::Fresh => examples::id_of(operation, &example.body),
+                Base::Named(_) | Base::Steady | Base::Thing { .. } | Base::Changed { .. } => None,
+            };
+            if id.is_none_or(|id| self.claim(&id)) {
+                return Some(example.body.clone());
+            }
+        }
+        None
     }
 
     /// Ids that the provider gives in headers.

@@ -37,6 +37,16 @@ pub fn names_at<'s>(schema: &'s Value, path: &[Step<'_>]) -> Vec<&'s str> {
     names
 }
 
+/// Whether the schema itself names this value for this place, as a constant or one of a list.
+pub fn names_value(schema: &Value, path: &[Step<'_>], value: &Value) -> bool {
+    let mut at = Vec::new();
+    reach(schema, schema, path, HOPS_MAX, &mut at);
+    at.into_iter().any(|place| {
+        place.get("const") == Some(value)
+            || place["enum"].as_array().is_some_and(|all| all.contains(value))
+    })
+}
+
 fn holds(root: &Value, schema: &Value, path: &[Step<'_>], hops: usize) -> bool {
     if schema == &Value::Bool(false) {
         return false;
@@ -144,6 +154,16 @@ mod tests {
         assert!(!may_hold(&schema, &[Key("b")]) && !may_hold(&schema, &[Item]));
         assert!(!may_hold(&schema, &[Key("a"), Key("x")]), "a string has no members");
         assert_eq!(names_at(&schema, &[]), ["a"]);
+    }
+
+    #[test]
+    fn a_value_is_the_schemas_own_where_it_names_it() {
+        let schema = json!({"properties": {"kind": {"enum": ["a", "b"]}, "list": {"type": "array",
+            "items": {"anyOf": [{"const": 1}, {"type": "string"}]}}}});
+        assert!(names_value(&schema, &[Key("kind")], &json!("b")));
+        assert!(names_value(&schema, &[Key("list"), Item], &json!(1)));
+        assert!(!names_value(&schema, &[Key("kind")], &json!("c")));
+        assert!(!names_value(&schema, &[Key("list"), Item], &json!("a")));
     }
 
     #[test]

@@ -80,6 +80,52 @@ fn a_run_that_was_killed_in_the_middle_still_knows_what_it_has_made() {
     assert_eq!(outputs(&dev, &again), killed);
 }
 
+/// What a run has made is there for the runs that it orders, also after the process that made it has ended.
+#[test]
+fn a_run_that_was_ordered_finds_what_its_orderer_has_made() {
+    let parent = "document: { dsl: '1.0.3', namespace: ops, name: parent, version: '1.0.0' }
+do:
+  - make:
+      call: stripe.customers.create
+      with: { name: Ana, email: ana@example.com }
+  - look:
+      run: { workflow: { namespace: ops, name: child, version: '1.0.0', input: { id: '${ $steps.make.id }' } } }
+";
+    let child = "document: { dsl: '1.0.3', namespace: ops, name: child, version: '1.0.0' }
+do:
+  - make:
+      call: stripe.customers.create
+      with: { name: Ben, email: ben@example.com }
+  - all:
+      call: stripe.customers.list
+      with: {}
+      output: { as: '${ [.data[] | .name] }' }
+";
+    let project = Project::new().with("placet.toml", "project = \"acme\"\n");
+    let project = project.with_workflow("parent", parent).with_workflow("child", child);
+    let file = project.dir().join("workflows/parent.yaml").display().to_string();
+    let data = project.dir().join("kept").display().to_string();
+    let told = |args: &[&str]| placet(&project).args(args.iter().copied()).run();
+    let whole = told(&["run", &file, "--approve", "auto", "--json"]).expect_code(0).json();
+    let names = whole["output"].to_string();
+    assert!(names.contains("Ana") && names.contains("Ben"), "{whole:#}");
+    // stopped at each request, the answers are those of one process
+    let mut report = told(&["run", &file, "--data", &data, "--json"]).expect_code(3).json();
+    let run = report["run"].as_str().expect("a run").to_owned();
+    for _ in 0..2 {
+        let listed = ["inbox", "list", "--data", &data, "--as", "approver", "--json"];
+        let item = told(&listed).expect_code(0).json()["items"][0]["id"].clone();
+        let item = item.as_str().expect("an item").to_owned();
+        let approve = ["inbox", "approve", &item, "--data", &data, "--as", "approver"];
+        drop(told(&approve).expect_code(0));
+        report = told(&["run", "--resume", &run, "--data", &data, "--json"]).json();
+    }
+    assert_eq!(report["output"], whole["output"], "{report:#}");
+    // each answer says in the log which generator has made it; that is no matter of those who read events
+    let log = std::fs::read(project.dir().join("kept/log.redb")).expect("the log");
+    assert!(String::from_utf8_lossy(&log).contains("sandbox:generator"), "it is on record");
+}
+
 #[test]
 fn a_run_that_waits_goes_on_with_the_seed_that_it_began_with() {
     let project = project();

@@ -222,3 +222,41 @@ fn editors_get_a_schema_that_takes_what_the_checker_takes() {
     let properties = schema["properties"].as_object().expect("properties");
     assert_eq!(properties.keys().collect::<Vec<_>>(), ["scenario", "calls", "decisions", "events"]);
 }
+
+/// Telegram shows a bot nothing of what it has sent, so a person is asked, and the run waits in data that stay.
+#[test]
+fn a_run_on_data_goes_on_under_its_scenario_where_it_stood() {
+    let stage = Stage::new();
+    let tell = "document: { dsl: '1.0.3', namespace: ops, name: tell, version: '1.0.0' }\ndo:\n  - tell:\n      \
+        call: telegram.sendMessage\n      with: { chat_id: 7, text: Hello }\n  - again:\n      \
+        call: telegram.sendMessage\n      with: { chat_id: 7, text: Again }\n";
+    stage.0.write("workflows/tell.yaml", tell);
+    let text = "calls:\n  - { operation: telegram.sendMessage, call: 1, applyThenTimeout: true }\n\
+        decisions:\n  - approve\n  - { reject: { reason: not twice } }\n";
+    stage.0.write("scenarios/played.scenario.yaml", &scenario(text));
+    let file = stage.0.dir().join("workflows/tell.yaml").display().to_string();
+    let data = stage.0.dir().join("kept").display().to_string();
+    let on_data = ["--data", &data, "--json"];
+    let played = ["run", &file, "--scenario", "played"];
+    let waiting = stage.placet(&[&played[..], &on_data].concat()).expect_code(3).json();
+    let run = waiting["run"].as_str().expect("a run");
+
+    // nothing has changed: it waits for the same person
+    let resume = ["run", "--resume", run, "--scenario", "played"];
+    let resume = [&resume[..], &on_data].concat();
+    assert_eq!(stage.placet(&resume).expect_code(3).json()["trace"], waiting["trace"]);
+
+    // she has looked; what the scenario has said is not said again, and the first call was the first
+    let listed = stage.placet(&["inbox", "list", "--data", &data, "--as", "approver", "--json"]);
+    let item = listed.expect_code(0).json()["items"][0]["id"].as_str().expect("an item").to_owned();
+    let resolve = ["inbox", "resolve", &item, "sent", "--data", &data, "--as", "approver"];
+    drop(stage.placet(&resolve).expect_code(0));
+    let over = stage.placet(&resume).expect_code(1).json();
+    assert_eq!(over["trace"][0]["status"], "completed", "{over:#}");
+    assert!(over["error"].to_string().contains("not twice"), "{over:#}");
+
+    // the scenario is checked as ever, and data of real time are no ground for one
+    let unknown = ["run", "--resume", run, "--scenario", "nothing-like-it", "--data", &data];
+    let unknown = stage.placet(&unknown).expect_code(2);
+    assert!(unknown.stderr.contains("there is no scenario"), "{}", unknown.stderr);
+}

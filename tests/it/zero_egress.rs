@@ -17,17 +17,20 @@ use crate::sandbox::strace_or_skip;
 use crate::world::PLACET;
 
 /// Examples that run as they stand, what they are given, and how they end.
-const EXAMPLES: [(&str, &str, &str); 18] = [
+const EXAMPLES: [(&str, &str, &str); 20] = [
     ("data-flow", r#"{"name": "Ana"}"#, "completed"),
     ("emit", "{}", "completed"),
     ("for", "{}", "completed"),
     ("fork", "{}", "completed"),
     ("http", r#"{"key": "k", "name": "n", "url": "https://api.example.com/items/1"}"#, "completed"),
+    ("json-document", "{}", "completed"),
     // nobody sends the events that it waits for, and two days pass
     ("listen", "{}", "faulted"),
     ("polling", "{}", "completed"),
     ("raise", r#"{"amount": 1}"#, "completed"),
     ("retry", "{}", "completed"),
+    // what it runs is written beside it
+    ("run", r#"{"user": "ana"}"#, "completed"),
     ("schedule", "{}", "completed"),
     ("secrets", "{}", "completed"),
     ("slack-notify", r#"{"channel": "C0SALES", "text": "Hello"}"#, "completed"),
@@ -38,17 +41,52 @@ const EXAMPLES: [(&str, &str, &str); 18] = [
     ("wait", r#"{"delay": "PT1S"}"#, "completed"),
     ("yaml-core", "{}", "completed"),
 ];
-/// Examples that need what a project has to bring.
-const NEED_MORE: [(&str, &str); 9] = [
-    ("approval", "it names a connection of its own"),
-    ("three-reads", "it names a connection of its own"),
-    ("authentication", "its token server must be listed in read_hosts"),
-    ("functions", "it needs the files of its catalog"),
-    ("openapi", "it needs the description of its API"),
-    ("resources", "it needs a document that live mode fetches"),
-    ("json-document", "it is a document that others use"),
-    ("outputs", "the API that it reads is described by no manifest"),
-    ("run", "it needs the workflows that it runs"),
+/// What the example `run` runs.
+const CHILDREN: [(&str, &str); 2] = [("child-flow", "1.2.0"), ("log", "1.0.0")];
+/// Examples that name connections, people, hosts or answers of their project: as its tests run them.
+const IN_A_PROJECT: [(&str, &str); 4] = [
+    (
+        "approval",
+        "integrations: { stripe-eu: stripe }
+tests:
+  - name: two of the leads and cho approve
+    input: { charge: ch_1 }
+    decisions:
+      - { task: refund, approve: { by: [cho, ana, ben], reason: seen } }
+      - { task: tell, approve: { by: [ana] } }
+    expect: { status: completed }
+",
+    ),
+    (
+        "authentication",
+        "tests: [{ name: every way of asking, decisions: [approve], expect: { status: completed } }]\n",
+    ),
+    (
+        "outputs",
+        "tests:
+  - name: what a schema declares is read
+    answers:
+      - { url: 'https://api.example.com/items', status: 200, body: { id: a, tags: [B] } }
+    decisions: [approve, approve, approve]
+    events:
+      - { after: PT1M, event: { type: a, data: { n: 1 } } }
+      - { after: PT2M, event: { type: end } }
+    expect: { status: completed }
+",
+    ),
+    (
+        "three-reads",
+        "integrations: { ops-slack: slack }\ntests: [{ name: three reads, expect: { status: completed } }]\n",
+    ),
+];
+/// Examples that no dry run can run, and what it says of them.
+const CANNOT: [(&str, &str); 3] = [
+    // the description of its API is fetched from its host, and the sandbox fetches nothing
+    ("openapi", "nothing is fetched in sandbox mode"),
+    // so is the schema of its input
+    ("resources", "nothing is fetched in sandbox mode"),
+    // no command reads the files of a catalog, in no mode
+    ("functions", "function.yaml, which does not exist"),
 ];
 
 /// How a command is kept from the network, and watched.
@@ -167,24 +205,48 @@ fn every_operation_of_every_provider_runs_with_nothing_set_up_and_nothing_leaves
     println!("{completed} operations ran with nothing set up, 0 connects");
 }
 
+/// The examples as workflows of a project that has nothing but a name, and one that runs each of them.
+fn examples() -> Project {
+    let mut project = Project::new().with("placet.toml", "project = \"acme\"\n");
+    let mut steps = vec![];
+    for (name, input, _) in EXAMPLES {
+        let file =
+            ["yaml", "json"].map(|ending| fixture("workflows/ok").join(format!("{name}.{ending}")));
+        let file = file.into_iter().find(|file| file.is_file()).expect("an example");
+        let text = std::fs::read_to_string(&file).expect("text");
+        let plan = fixture("workflows/ok").join(format!("{name}.plan.json"));
+        let plan = std::fs::read_to_string(plan).expect("its plan");
+        let plan: Value = serde_json::from_str(&plan).expect("JSON");
+        let mut workflow = plan["workflow"].clone();
+        assert!(workflow["name"].is_string(), "{name}: {workflow}");
+        workflow["input"] = serde_json::from_str(input).expect("JSON");
+        project = project.with(&format!("workflows/{name}.yaml"), &text);
+        let failed = json!({"do": [{format!("failed-{name}"): {"set": {"failed": true}}}]});
+        let run = json!({"run": {"workflow": workflow}});
+        steps.push(json!({format!("try-{name}"): {"try": [{name: run}], "catch": failed}}));
+    }
+    for (name, version) in CHILDREN {
+        let text = format!(
+            "document: {{ dsl: '1.0.3', namespace: test, name: {name}, version: '{version}' }}\n\
+             do: [{{ keep: {{ set: {{ done: true }} }} }}]\n"
+        );
+        project = project.with(&format!("workflows/{name}.yaml"), &text);
+    }
+    let document = json!({"dsl": "1.0.3", "namespace": "ops", "name": "all", "version": "1.0.0"});
+    project.with("all.yaml", &json!({"document": document, "do": steps}).to_string())
+}
+
+/// All of them in one process, which is all that is shared: each is a run of its own.
 #[test]
 fn every_example_runs_with_nothing_set_up_and_nothing_leaves() {
-    let test = "every_example_runs_with_nothing_set_up_and_nothing_leaves";
-    let cage = Cage::new(test);
-    let folder = fixture("workflows/ok");
-    for (name, input, ends) in EXAMPLES {
-        let report = cage.dry_run(&Project::new(), (&folder.join(format!("{name}.yaml")), input));
-        assert_eq!(report["status"], ends, "{name}: {}", report["error"]);
-    }
-    let known = |name: &str| {
-        EXAMPLES.iter().any(|(example, ..)| *example == name)
-            || NEED_MORE.iter().any(|(example, _)| *example == name)
-    };
-    for file in std::fs::read_dir(&folder).expect("examples") {
-        let file = file.expect("a file").path();
-        let name = file.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
-        let name = name.trim_end_matches(".plan");
-        assert!(known(name), "{name} is an example that nobody runs");
+    let cage = Cage::new("every_example_runs_with_nothing_set_up_and_nothing_leaves");
+    let project = examples();
+    let report = cage.dry_run(&project, (&project.dir().join("all.yaml"), "{}"));
+    assert_eq!(report["status"], "completed", "{}", report["error"]);
+    let trace = report["trace"].as_array().expect("a trace");
+    for (name, _, ends) in EXAMPLES {
+        let entry = trace.iter().find(|entry| entry["name"] == name).expect("it was run");
+        assert_eq!(entry["status"], ends, "{name}: {}", entry["error"]);
     }
     // what `placet init` writes, as its last lines say
     let project = Project::new();
@@ -197,6 +259,44 @@ fn every_example_runs_with_nothing_set_up_and_nothing_leaves() {
     assert_eq!(connects, Vec::<String>::new(), "its tests");
     assert!(tested.expect_code(0).stdout.contains("5 passed"), "all of its tests");
     println!("{} examples, the project of init and its tests: 0 connects", EXAMPLES.len());
+}
+
+#[test]
+fn every_other_example_runs_in_a_project_that_has_what_it_names_or_says_why_it_cannot() {
+    let name = "every_other_example_runs_in_a_project_that_has_what_it_names_or_says_why_it_cannot";
+    let (cage, folder) = (Cage::new(name), fixture("workflows/ok"));
+    let config = "project = \"acme\"\n[egress]\nread_hosts = [\"a.example\", \"login.example\", \"api.example.com\"]\n";
+    let people = "groups: { sales-leads: [ana, ben], others: [cho] }\n";
+    let mut project = Project::new().with("placet.toml", config).with("policy.yaml", people);
+    for (name, test) in IN_A_PROJECT {
+        let text = std::fs::read_to_string(folder.join(format!("{name}.yaml"))).expect("text");
+        let test = format!("workflow: ../workflows/{name}.yaml\n{test}");
+        project = project
+            .with(&format!("workflows/{name}.yaml"), &text)
+            .with(&format!("tests/{name}.test.yaml"), &test);
+    }
+    let (tested, connects) = cage.run(&project, &["test", "."]);
+    assert_eq!(connects, Vec::<String>::new(), "their tests");
+    let words = format!("{} passed", IN_A_PROJECT.len());
+    let tested = tested.expect_code(0);
+    assert!(tested.stdout.contains(&words), "{}", tested.stdout);
+    for (name, words) in CANNOT {
+        let file = folder.join(format!("{name}.yaml")).display().to_string();
+        let (refused, connects) = cage.run(&project, &["run", &file, "--approve", "auto"]);
+        assert_eq!(connects, Vec::<String>::new(), "{name}");
+        let refused = refused.expect_code(2);
+        assert!(refused.stderr.contains(words), "{name}: {}", refused.stderr);
+    }
+    // nothing else is there
+    let known = EXAMPLES.iter().map(|(name, ..)| *name);
+    let known = known.chain(IN_A_PROJECT.iter().chain(&CANNOT).map(|(name, _)| *name));
+    let known: Vec<&str> = known.collect();
+    for file in std::fs::read_dir(&folder).expect("examples") {
+        let file = file.expect("a file").path();
+        let name = file.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
+        let name = name.trim_end_matches(".plan");
+        assert!(known.contains(&name), "{name} is an example that nobody runs");
+    }
 }
 
 /// The same watch sees a command that connects: its silence elsewhere means something.

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::sources::{nothing_of, root, rust};
+use super::sources::{Source, nothing_of, root, rust};
 
 /// Our crates and the ones of ours that each may depend on. `placet` and the test kit may name all.
 const OURS: &[(&str, &[&str])] = &[
@@ -270,4 +270,16 @@ fn the_core_is_pure_and_the_sandbox_has_no_way_out() {
         }
     }
     nothing_of("words that do not belong there", &findings);
+}
+
+/// The witness without which nothing live can be made is asked for where an engine is put together, and where a person
+/// fetches the description of an API; nowhere else.
+#[test]
+fn the_way_out_is_opened_in_two_places() {
+    let opens = |source: &Source| {
+        let is_ours = source.is_test() || source.path.contains("/benches/");
+        !is_ours && source.path != "engine/egress/src/live.rs" && source.text.contains("Live::of(")
+    };
+    let places: Vec<String> = rust().into_iter().filter(opens).map(|source| source.path).collect();
+    assert_eq!(places, ["engine/cli/commands/adapters/import.rs", "engine/cli/compose.rs"]);
 }

@@ -18,7 +18,7 @@ use placet_model::{Digest, canonical};
 use serde_json::{Value, json};
 use serde_saphyr::Spanned;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// Seconds that a call takes at most where the manifest says nothing.
@@ -101,6 +101,7 @@ pub(super) fn operation(
         undo: None,
         pagination,
         money,
+        examples: OnceLock::new(),
     })
 }
 

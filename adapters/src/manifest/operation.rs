@@ -2,6 +2,7 @@
 //! a caller can change.
 
 use crate::classify::{ErrorCode, Rule};
+use crate::examples::Examples;
 use crate::limits::Limit;
 use crate::mock::Mock;
 use crate::money::{Money, MoneySpec};
@@ -22,7 +23,7 @@ use placet_schemas::Schema;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// One operation of a provider. Made only by loading a manifest.
@@ -67,6 +68,8 @@ pub struct Operation {
     pub(crate) undo: Option<Undo>,
     pub(crate) pagination: Option<Pagination>,
     pub(crate) money: Option<MoneySpec>,
+    /// Looked at when they are first asked for, which is in the sandbox alone.
+    pub(crate) examples: OnceLock<Examples>,
 }
 
 impl Operation {
@@ -167,6 +170,19 @@ impl Operation {
     /// Whether this is one of the operations behind `call: http`.
     pub const fn is_http_call(&self) -> bool {
         matches!(self.request, RequestSpec::Http)
+    }
+
+    /// Examples of its answers: those that its response schema declares, and what was recorded.
+    pub fn examples(&self) -> &Examples {
+        self.examples.get_or_init(|| {
+            self.output_schema.as_deref().map(Examples::declared).unwrap_or_default()
+        })
+    }
+
+    /// What was recorded, with what is declared; told before anybody asks.
+    pub(crate) fn learn(&self, examples: Examples) {
+        let learnt = self.examples.set(examples);
+        debug_assert!(learnt.is_ok(), "adapters are still being put together");
     }
 
     /// The places of an answer that a task gets; `None` for the whole of it.

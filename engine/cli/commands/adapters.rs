@@ -1,6 +1,7 @@
 //! `placet adapters`: the providers and operations that workflows may call. Reads files only.
 
 mod import;
+mod record;
 
 use crate::compose;
 use crate::exit::{Exit, invalid};
@@ -42,6 +43,8 @@ enum Command {
     Schema,
     /// Write a manifest and its schemas from an API's description (`OpenAPI` 3.0, 3.1, Swagger 2.0)
     Import(import::Args),
+    /// Make an example for the sandbox of a live answer, with its shape and no word of it
+    Record(record::Args),
     #[command(external_subcommand)]
     Later(Vec<String>),
 }
@@ -49,6 +52,9 @@ enum Command {
 pub(crate) async fn run(args: Args) -> Result<Exit> {
     if let Command::Import(args) = args.command {
         return import::run(args).await;
+    }
+    if let Command::Record(args) = args.command {
+        return record::run(args).await;
     }
     if matches!(args.command, Command::Schema) {
         let schema = placet_schemas::embedded(placet_schemas::MANIFEST);
@@ -63,13 +69,13 @@ pub(crate) async fn run(args: Args) -> Result<Exit> {
         Command::List { json, .. } => list(&adapters, json)?,
         Command::Show { name, json, scenarios: true } => scenarios(&adapters, &name, json)?,
         Command::Show { name, json, .. } => show(&adapters, &name, json)?,
-        Command::Import(_) | Command::Schema => {
+        Command::Import(_) | Command::Record(_) | Command::Schema => {
             unreachable!("it is done above, as it needs no adapters that load")
         }
         Command::Later(words) => {
             let word = words.first().map_or("", String::as_str);
             return Err(invalid(format!(
-                "adapters {word} is not built yet: list, show, schema or import"
+                "adapters {word} is not built yet: list, show, schema, import or record"
             )));
         }
     }
@@ -112,6 +118,7 @@ fn to_json(manifest: &Manifest) -> Value {
             "digest": operation.digest(),
             "reversibility": reversibility(operation),
             "limits": limits(operation),
+            "examples": examples(operation),
         })
     });
     json!({
@@ -135,6 +142,15 @@ fn reversibility(operation: &Operation) -> Value {
 /// What its provider allows within a time.
 fn limits(operation: &Operation) -> Vec<String> {
     operation.limits().iter().map(ToString::to_string).collect()
+}
+
+/// What the sandbox answers with before it invents anything, and what it does not.
+fn examples(operation: &Operation) -> Value {
+    let examples = operation.examples();
+    let usable: Vec<&str> = examples.usable().iter().map(|one| &*one.from).collect();
+    let broken = examples.broken().iter();
+    let broken = broken.map(|one| json!({ "from": one.from, "at": one.at, "rule": one.rule }));
+    json!({ "used": usable, "not_used": broken.collect::<Vec<_>>() })
 }
 
 /// The scenarios of a provider's operations, or of one operation.
@@ -169,6 +185,7 @@ fn show(adapters: &Adapters, name: &str, json: bool) -> Result<()> {
             "digest": operation.digest,
             "reversibility": checked.map(|checked| reversibility(checked)),
             "limits": checked.map(|checked| limits(checked)),
+            "examples": checked.map(|checked| examples(checked)),
             "input_schema": operation.input_schema,
             "output_schema": operation.output_schema,
             })

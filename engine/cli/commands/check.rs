@@ -1,6 +1,8 @@
 //! `placet check`: findings in workflows, `policy.yaml` and `placet.toml`. It never touches the
 //! network and never starts an engine.
 
+mod examples;
+
 use crate::compose::{self, Place};
 use crate::config;
 use crate::documents::{self, Urls};
@@ -56,9 +58,13 @@ pub(crate) fn run(args: &Args) -> Result<Exit> {
     for path in &args.files {
         if path.is_dir() { files.extend(files_of(path)?) } else { files.push(path.clone()) }
     }
-    let found: Vec<Vec<Found>> =
-        files.iter().map(|file| check_file(file)).collect::<Result<_>>()?;
-    let found: Vec<Found> = found.into_iter().flatten().collect();
+    let mut found: Vec<Found> = vec![];
+    for path in args.files.iter().filter(|path| path.is_dir()) {
+        found.extend(examples::broken(&Project::of(path)?, None)?);
+    }
+    for file in &files {
+        found.extend(check_file(file)?);
+    }
     let format = if args.json { Format::Json } else { args.format };
     findings::show(&found, format)?;
     let errors = found.iter().filter(|found| found.has_errors()).count();
@@ -111,6 +117,9 @@ fn check_file(path: &Path) -> Result<Vec<Found>> {
             return Ok(config.found);
         }
         POLICY_FILE => project::dev_policy(&source).1,
+        _ if examples::is_answer(path) => {
+            return examples::broken(&Project::of(path)?, Some(path));
+        }
         _ if find::is_test(path) => {
             let ground = find::ground(Project::of(path)?)?;
             // what is found in its workflow is told when that is checked

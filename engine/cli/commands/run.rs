@@ -65,7 +65,7 @@ pub(crate) struct Args {
     #[arg(
         long,
         value_name = "NAME|FILE",
-        conflicts_with_all = ["resume", "data", "egress_allow", "approve"]
+        conflicts_with_all = ["egress_allow", "approve"]
     )]
     scenario: Option<String>,
     /// Go on with a run that waits
@@ -100,12 +100,16 @@ pub(crate) async fn run(args: Args) -> Result<Exit> {
         (None, Some(data)) => Project::of_data(data)?,
         (None, None) => Project::of(Path::new("."))?,
     };
-    if let (Some(name), Some(file)) = (&args.scenario, &args.file) {
+    if let Some(name) = &args.scenario {
         if args.mode == ModeArg::Live {
             return Err(invalid("a scenario is played in the sandbox: there is none in live mode"));
         }
-        let input = input(args.input.as_deref())?;
-        return scenario::run(&args, (project, file), (name, input)).await;
+        if let Some(file) = &args.file {
+            let input = input(args.input.as_deref())?;
+            return scenario::run(&args, (project, file), (name, input)).await;
+        }
+        let run = args.resume.context("clap asks for a file or --resume")?;
+        return scenario::resume(&args, project, (name, run)).await;
     }
     project.config.egress_allow.extend(args.egress_allow.iter().cloned());
     let reach = reach(&args, &project.config.egress_allow)?;
@@ -276,11 +280,11 @@ async fn deploy_ordered(
         return Ok(());
     }
     let mut others = vec![];
+    let mut surroundings = Surroundings::of(project)?;
+    surroundings.integrations = Some(sandbox_integrations(&surroundings.adapters));
     for file in project.workflows()? {
         if args.file.as_ref().is_none_or(|own| !same_file(own, &file)) {
             let source = project::read(&file)?;
-            let mut surroundings = Surroundings::of(project)?;
-            surroundings.integrations = Some(sandbox_integrations(&surroundings.adapters));
             let dir = documents::folder(project, &file);
             let place = (&*dir, running.live.as_deref());
             let checked = documents::check_with_all(&surroundings, &source, place).await;

@@ -1,5 +1,5 @@
-//! The project that one test runs in: in memory, the real policy and adapters, the sandbox, a
-//! virtual clock. Nothing of it is left behind.
+//! The project that one test runs in: the real policy and adapters, the sandbox, a virtual clock. It is
+//! in memory and nothing of it is left behind, unless a scenario is played on data that were named.
 
 use super::answers::Answers;
 use super::find::Workflow;
@@ -16,7 +16,7 @@ use placet_log::{Log, OpenOptions};
 use placet_model::draft::Mode;
 use placet_model::policy::Policy;
 use placet_model::{Digest, Principal, RunId};
-use placet_projections::Projections;
+use placet_projections::{Projections, Views};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -37,8 +37,8 @@ pub(crate) struct Bench {
     engine: Engine,
     pub(crate) clock: Clock,
     pub(crate) answers: Arc<Answers>,
-    /// The plan that is tested, deployed.
-    plan: Digest,
+    /// The plan that is tested, once it is deployed.
+    plan: Option<Digest>,
 }
 
 impl Bench {
@@ -53,21 +53,44 @@ impl Bench {
             .cache_bytes(CACHE_BYTES)
             .projector(Projections::new());
         let clock = test.start_at.map_or_else(Clock::virtual_start, Clock::virtual_at);
+        let bench = Self::open(ground, (Log::open(options)?, clock), (test, seed)).await?;
+        bench.furnished(ground, workflow, integrations).await
+    }
+
+    /// Starts an engine on a log, and changes nothing in it.
+    pub(crate) async fn open(
+        ground: &Ground,
+        (log, clock): (Log, Clock),
+        (test, seed): (&TestCase, u64),
+    ) -> Result<Self> {
         let answers = Arc::new(Answers::new(seed, test, &clock));
         let sandbox: Arc<dyn Transport> = Arc::<Answers>::clone(&answers);
         let parts = Parts {
-            log: Log::open(options)?,
-            config: ground.project.config.clone(),
+            config: compose::config_of(&ground.project, &log),
+            log,
             adapters: Arc::clone(&ground.adapters),
             transports: Transports { sandbox: Some(sandbox), live: None },
             clock: clock.clone(),
             mode: Mode::Sandbox,
         };
         let engine = Engine::start(parts).await.map_err(|error| refused(&error))?;
-        match furnish(engine.handle(), ground, workflow, integrations).await {
-            Ok(plan) => Ok(Self { engine, clock, answers, plan }),
+        Ok(Self { engine, clock, answers, plan: None })
+    }
+
+    /// With the policy, unless there is one, the integrations and the workflows.
+    pub(crate) async fn furnished(
+        mut self,
+        ground: &Ground,
+        workflow: &Workflow,
+        integrations: &BTreeMap<String, Spanned<String>>,
+    ) -> Result<Self> {
+        match furnish(self.engine.handle(), ground, workflow, integrations).await {
+            Ok(plan) => {
+                self.plan = Some(plan);
+                Ok(self)
+            }
             Err(error) => {
-                drop(engine.stop().await);
+                drop(self.engine.stop().await);
                 Err(error)
             }
         }
@@ -84,7 +107,7 @@ impl Bench {
         seed: u64,
     ) -> Result<RunId, placet_executor::Error> {
         let start = Start {
-            plan: self.plan,
+            plan: self.plan.expect("a bench is furnished before a run begins"),
             input: test.input.clone(),
             requester: requester(test),
             mode: Mode::Sandbox,
@@ -112,7 +135,14 @@ async fn furnish(
     integrations: &BTreeMap<String, Spanned<String>>,
 ) -> Result<Digest> {
     let author = people::principal(AUTHOR);
-    handle.apply_policy(&author, ground.policy.clone()).await.map_err(|error| refused(&error))?;
+    let is_fresh = {
+        let view = handle.view().map_err(|error| refused(&error))?;
+        Views::new(&view)?.policy()?.is_none()
+    };
+    if is_fresh {
+        let applied = handle.apply_policy(&author, ground.policy.clone()).await;
+        applied.map_err(|error| refused(&error))?;
+    }
     compose::connect_sandbox(handle).await?;
     for (name, provider) in integrations {
         connect(handle, name, &provider.value).await?;

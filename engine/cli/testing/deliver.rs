@@ -86,6 +86,23 @@ impl<'t> Arrivals<'t> {
         Ok(moments.into_iter().min().map_or(Next::Nothing, Next::At))
     }
 
+    /// What was due before this moment, in a run that goes on, has come.
+    pub(crate) fn came(
+        &mut self,
+        (started_at, now): (Timestamp, Timestamp),
+        begun: &BTreeSet<String>,
+    ) {
+        for (place, event) in self.events.iter().enumerate() {
+            let has_come = match &event.value.when {
+                When::Begun(_) => !self.tasks[place].is_disjoint(begun),
+                When::After(after) => started_at.checked_add(*after).is_some_and(|at| at <= now),
+            };
+            if has_come {
+                self.come.insert(place);
+            }
+        }
+    }
+
     /// The event at this place, which has come.
     pub(crate) fn take(&mut self, place: usize) -> &'t Spanned<ScriptedEvent> {
         self.come.insert(place);

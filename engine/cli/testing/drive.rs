@@ -11,7 +11,7 @@ use placet_executor::Notice;
 use placet_language::test_file::{EndStatus, Says, ScriptedDecision, TestCase};
 use placet_model::decision::DecisionState;
 use placet_model::plan::Plan;
-use placet_model::{RunId, Timestamp};
+use placet_model::{Event, Revision, RunId, StreamId, Timestamp};
 use placet_projections::{DecisionRow, RunStatus, Views};
 use std::collections::BTreeSet;
 use tokio::sync::broadcast::Receiver;
@@ -49,6 +49,26 @@ impl<'a> Drive<'a> {
     pub(crate) fn new(bench: &'a Bench, test: &'a TestCase, plans: &[&Plan], run: RunId) -> Self {
         let (script, arrivals) = (Script::new(test, plans), Arrivals::new(&test.events, plans));
         Self { bench, test, run, script, arrivals, held_for: None }
+    }
+
+    /// Goes on with a run that waits: what the script has said to it is not said again.
+    pub(crate) fn resumed(&mut self) -> Result<()> {
+        let handle = self.bench.handle();
+        let view = handle.view().map_err(|error| refused(&error))?;
+        let views = Views::new(&view)?;
+        for event in view.stream(&StreamId::Run(self.run), Revision::START) {
+            let Event::DecisionRequested(body) = event?.event else { continue };
+            let row = views.decision(body.decision)?;
+            let settled = row.filter(|row| row.state != DecisionState::Requested);
+            if let Some(row) = settled.filter(|row| self.script.decision(row).is_some()) {
+                self.script.said(row.decision);
+            }
+        }
+        if let Some(row) = views.run(self.run)? {
+            let begun = self.begun()?;
+            self.arrivals.came((row.started_at, handle.now()), &begun);
+        }
+        Ok(())
     }
 
     /// Until the run is over or nothing can help it on. What did not go as scripted comes back.

@@ -6,6 +6,7 @@ use crate::config::EgressConfig;
 use crate::destination::{Destination, Reach, Source};
 use crate::failure::failed;
 use crate::headers;
+use crate::live::Live;
 use crate::once;
 use crate::renewals::{Obtain, Renewals};
 use crate::resolver::{GuardedResolver, Lookup, SystemLookup};
@@ -44,14 +45,14 @@ pub struct Egress {
 
 impl Egress {
     /// A transport under these rules; `holes` is the only source of secrets.
-    pub fn new(config: EgressConfig, holes: Arc<dyn FillHoles>) -> Self {
-        Self::with_lookup(config, holes, Arc::new(SystemLookup))
+    pub fn new(live: Live, config: EgressConfig, holes: Arc<dyn FillHoles>) -> Self {
+        Self::with_lookup(live, (config, holes), Arc::new(SystemLookup))
     }
 
     /// The same, with another source of addresses. Its answers pass the same checks.
     pub fn with_lookup(
-        config: EgressConfig,
-        holes: Arc<dyn FillHoles>,
+        _live: Live,
+        (config, holes): (EgressConfig, Arc<dyn FillHoles>),
         lookup: Arc<dyn Lookup>,
     ) -> Self {
         let config = Arc::new(config);

@@ -11,6 +11,7 @@
 
 pub mod actions;
 mod acts;
+pub mod answered;
 pub mod arrivals;
 pub mod backup;
 mod budgets;

@@ -267,7 +267,8 @@ impl Handle {
             (sort, Some(run), end) if sort.is_end(end) => {
                 let Some(row) = views.run(run)? else { return Ok(()) };
                 let payloads = view.payloads_of(&Erasable::Stream(StreamId::Run(run)))?;
-                let kept = sort == Sort::Ended && self.is_kept(&row.workflow.family());
+                let kept =
+                    sort == Sort::Ended && self.env.config.data.is_kept(&row.workflow.family());
                 if payloads > 0 && !kept {
                     let (workflow, status) = (row.workflow.to_string(), row.status.word());
                     erasure.runs.push(RunPart { run, workflow, status, payloads });
@@ -284,14 +285,6 @@ impl Handle {
             _ => {}
         }
         Ok(())
-    }
-
-    /// Whether the content of this workflow's runs is kept though the policy is `metadata_only`.
-    fn is_kept(&self, family: &str) -> bool {
-        self.env.config.data.keep.iter().any(|kept| match kept.strip_suffix('*') {
-            Some(namespace) => family.starts_with(namespace),
-            None => kept == family,
-        })
     }
 
     /// The time after which something of this sort may go.

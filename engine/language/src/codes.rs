@@ -46,6 +46,7 @@ codes! {
     BOOLEAN_KEY = "PL2310", Warning;
     POLICY = "PL2401", Error;
     OUTPUT = "PL3080", Error;
+    EXAMPLE = "PL3082", Warning;
     PROJECT = "PL1007", Error;
 }
 

@@ -207,6 +207,21 @@ pub struct Data {
     pub keep: Vec<String>,
 }
 
+impl Data {
+    /// Whether the content of this workflow's runs is kept though the policy is `metadata_only`.
+    pub fn is_kept(&self, family: &str) -> bool {
+        self.keep.iter().any(|kept| match kept.strip_suffix('*') {
+            Some(namespace) => family.starts_with(namespace),
+            None => kept == family,
+        })
+    }
+
+    /// Whether the content of this workflow's runs may outlive them.
+    pub fn keeps(&self, family: &str) -> bool {
+        self.policy == DataPolicy::Full || self.is_kept(family)
+    }
+}
+
 /// What of a run's content is kept once it has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

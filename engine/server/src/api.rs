@@ -2,6 +2,7 @@
 //! here needs a caller; GET reads one snapshot, POST answers after the commit.
 
 mod actions;
+mod answers;
 pub(crate) mod audit;
 pub(crate) mod authorize;
 pub(crate) mod backup;
@@ -72,13 +73,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .routes(routes!(passkeys::sign))
         .routes(routes!(actions::act))
         .routes(routes!(actions::withdraw))
-        .routes(routes!(runs::list, runs::start))
-        .routes(routes!(versions::list))
-        .routes(routes!(runs::show))
-        .routes(routes!(runs::cancel))
-        .routes(routes!(verbs::retry))
-        .routes(routes!(verbs::signal))
-        .routes(routes!(verbs::migrate))
+        .merge(of_runs())
         .routes(routes!(workflows::list, workflows::deploy))
         .routes(routes!(manifests::list, manifests::deploy))
         .routes(routes!(tokens::list, tokens::issue))
@@ -132,4 +127,16 @@ fn of_connections() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(connections::rotate))
         .routes(routes!(connections::scope))
         .routes(routes!(connections::pair))
+}
+
+fn of_runs() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(runs::list, runs::start))
+        .routes(routes!(versions::list))
+        .routes(routes!(runs::show))
+        .routes(routes!(runs::cancel))
+        .routes(routes!(answers::list))
+        .routes(routes!(verbs::retry))
+        .routes(routes!(verbs::signal))
+        .routes(routes!(verbs::migrate))
 }

@@ -3,6 +3,7 @@
 
 mod answers;
 mod desk;
+mod examples;
 mod import;
 mod measures;
 mod recall;

@@ -87,3 +87,70 @@ fn a_run_does_not_see_what_another_has_made() {
     let text = String::from_utf8(other.body).unwrap();
     assert!(!text.contains("ana@example.com"), "{text}");
 }
+
+/// A log in which `PARENT` has ordered `CHILD`.
+#[derive(Debug)]
+struct Family;
+
+const PARENT: RunId = RunId::from_bytes([1; 16]);
+const CHILD: RunId = RunId::from_bytes([2; 16]);
+
+impl Past for Family {
+    fn calls(&self, _run: RunId) -> Vec<(Ticket, Call)> {
+        vec![]
+    }
+
+    fn family(&self, run: RunId) -> RunId {
+        if run == CHILD { PARENT } else { run }
+    }
+}
+
+#[test]
+fn a_run_sees_what_its_orderer_has_made_and_another_run_does_not() {
+    let sandbox = Sandbox::new(0);
+    let asked = |run: RunId, place: usize, name: &str, input: &Value| {
+        let of = OfRun { run, ticket: ticket(place), past: Arc::new(Family) };
+        let answer = sandbox.perform_of(of, call_under(name, input, &format!("{place:b>40}")));
+        answer.now_or_never().unwrap().unwrap().json().unwrap()
+    };
+    let ana = json!({"email": "ana@example.com", "name": "Ana"});
+    let made = asked(PARENT, 1, "stripe.customers.create", &ana);
+    let read = asked(CHILD, 2, "stripe.customers.get", &json!({"id": made["id"]}));
+    assert_eq!(read["name"], "Ana");
+    let ben = json!({"email": "ben@example.com", "name": "Ben"});
+    let bens = asked(CHILD, 3, "stripe.customers.create", &ben);
+    let names = |run: RunId, place: usize| {
+        let all = asked(run, place, "stripe.customers.list", &json!({}));
+        let ids = all["data"].as_array().unwrap().iter().map(|one| one["id"].clone());
+        ids.collect::<Vec<Value>>()
+    };
+    assert!(names(PARENT, 4).contains(&bens["id"]), "and the other way round");
+    let others = names(RUN, 5);
+    assert!(!others.contains(&made["id"]) && !others.contains(&bens["id"]), "{others:?}");
+}
+
+/// A log whose answers another version has made.
+#[derive(Debug)]
+struct Older;
+
+impl Past for Older {
+    fn calls(&self, _run: RunId) -> Vec<(Ticket, Call)> {
+        vec![]
+    }
+
+    fn generator(&self, _run: RunId) -> Option<String> {
+        Some("mock/0".to_owned())
+    }
+}
+
+#[test]
+fn a_run_that_another_generator_has_answered_is_not_answered_by_this_one() {
+    let sandbox = Sandbox::new(0);
+    let call = || call_under("stripe.customers.list", &json!({}), &"c".repeat(40));
+    let of = OfRun { run: RUN, ticket: ticket(1), past: Arc::new(Older) };
+    let refused = sandbox.perform_of(of, call()).now_or_never().unwrap().unwrap_err();
+    assert!(format!("{refused:?}").contains("PL3083"), "{refused:?}");
+    let of = OfRun { run: PARENT, ticket: ticket(1), past: Arc::new(Family) };
+    let answered = sandbox.perform_of(of, call()).now_or_never().unwrap().unwrap();
+    assert_eq!(answered.generator, Some(placet_sandbox::GENERATOR), "each answer says who made it");
+}

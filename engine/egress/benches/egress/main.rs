@@ -12,8 +12,9 @@ use placet_adapters::{
     Adapters, Call, FillError, FillHoles, Occurrence, Operation, Redirects, SecretText,
     Transport as _, WantedHole,
 };
-use placet_egress::{Egress, EgressConfig};
+use placet_egress::{Egress, EgressConfig, Live};
 use placet_model::Timestamp;
+use placet_model::draft::Mode;
 use placet_model::request::{Body, HoledText, PreparedRequest};
 use serde_json::Value;
 use server::{AUTHORITY, Protocol, Server};
@@ -144,7 +145,8 @@ impl FillHoles for NoSecrets {
 fn egress(server: &Server) -> Result<Egress, Failure> {
     let mut rules = EgressConfig::allowing([server.address.to_string().parse()?]);
     rules.authorities.push(AUTHORITY.to_vec());
-    Ok(Egress::new(rules, Arc::new(NoSecrets)))
+    let live = Live::of(Mode::Live).ok_or("live is live")?;
+    Ok(Egress::new(live, rules, Arc::new(NoSecrets)))
 }
 
 /// A gated call makes its connection, a read finds one.

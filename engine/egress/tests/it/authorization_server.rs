@@ -71,7 +71,7 @@ impl Server {
         ];
         let texts = texts.map(|(name, text)| (name.to_owned(), text.to_owned()));
         let config = EgressConfig::allowing([self.url[7..].parse().unwrap()]);
-        Egress::new(config, Arc::new(Secrets(texts.into())))
+        Egress::new(crate::common::live(), config, Arc::new(Secrets(texts.into())))
     }
 
     /// What the API says of the token: its scope.

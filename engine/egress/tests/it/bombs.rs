@@ -20,7 +20,7 @@ const BUFFERS_MAX: usize = 12 << 20;
 fn egress_to<'a>(addresses: impl IntoIterator<Item = &'a str>) -> Egress {
     let listed = addresses.into_iter().map(|address| address.parse().unwrap());
     let secrets = Arc::new(crate::common::Secrets::default());
-    Egress::new(EgressConfig::allowing(listed), secrets)
+    Egress::new(crate::common::live(), EgressConfig::allowing(listed), secrets)
 }
 
 /// Answers with `head`, and then with `piece` for as long as somebody takes it. Tells how much it got

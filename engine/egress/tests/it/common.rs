@@ -3,7 +3,9 @@
 use placet_adapters::{
     Adapters, Call, FillError, FillHoles, Occurrence, Operation, Redirects, SecretText, WantedHole,
 };
+use placet_egress::Live;
 use placet_model::Timestamp;
+use placet_model::draft::Mode;
 use placet_model::request::{Body, HoledText, PreparedRequest};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -13,6 +15,11 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
+
+/// These tests are live.
+pub(crate) fn live() -> Live {
+    Live::of(Mode::Live).expect("live is live")
+}
 
 /// What the stand-in does with a request.
 #[derive(Debug, Clone)]

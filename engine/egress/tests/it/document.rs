@@ -8,7 +8,7 @@ use std::sync::Arc;
 fn egress(allowed: &[&StandIn]) -> Egress {
     let allowed = allowed.iter().map(|stand_in| stand_in.address.to_string().parse().unwrap());
     let secrets = Secrets([("token".to_owned(), "s3cret".to_owned())].into());
-    Egress::new(EgressConfig::allowing(allowed), Arc::new(secrets))
+    Egress::new(crate::common::live(), EgressConfig::allowing(allowed), Arc::new(secrets))
 }
 
 #[tokio::test]

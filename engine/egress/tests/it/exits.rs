@@ -114,7 +114,7 @@ impl World {
         rules.read_hosts = hosts.to_vec();
         let secrets = Secrets([("secret".to_owned(), "s3cret".to_owned())].into());
         let lies = Lies::new(&[&["127.0.0.1", "::1", "::ffff:127.0.0.1"]]) as Arc<dyn Lookup>;
-        let egress = Egress::with_lookup(rules, Arc::new(secrets), lies);
+        let egress = Egress::with_lookup(crate::common::live(), (rules, Arc::new(secrets)), lies);
         Self { victims: vec![v4, v6], api, server, says, egress }
     }
 

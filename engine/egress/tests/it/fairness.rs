@@ -23,7 +23,7 @@ fn integration(name: &str) -> CallIntegration {
 fn egress_to(stand_ins: &[&StandIn], turns: TurnLimits) -> Egress {
     let listed = stand_ins.iter().map(|at| at.address.to_string().parse().unwrap());
     let rules = EgressConfig { turns, ..EgressConfig::allowing(listed) };
-    Egress::new(rules, Arc::new(crate::common::Secrets::default()))
+    Egress::new(crate::common::live(), rules, Arc::new(crate::common::Secrets::default()))
 }
 
 /// As the executor does: a turn first, then the call, and the turn until it has ended.

@@ -96,7 +96,7 @@ impl World {
         let keeper = Arc::new(Keeper { grant: Mutex::new(grant), now, news: Mutex::default() });
         let listed = [&api, &server].map(|at| at.address.to_string().parse().unwrap());
         let holes: Arc<dyn FillHoles> = Arc::clone(&keeper) as Arc<dyn FillHoles>;
-        let egress = Egress::new(EgressConfig::allowing(listed), holes);
+        let egress = Egress::new(crate::common::live(), EgressConfig::allowing(listed), holes);
         let operation = Adapters::shipped().operation("slack.chat.postMessage").cloned().unwrap();
         Self { egress, keeper, api, server, operation }
     }

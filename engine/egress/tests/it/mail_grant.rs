@@ -98,7 +98,7 @@ fn egress(server: &MailServer, grants: &StandIn, keeper: &Arc<Keeper>) -> Egress
     let listed = [format!("localhost:{}", server.port), grants.address.to_string()];
     let mut rules = EgressConfig::allowing(listed.iter().map(|target| target.parse().unwrap()));
     rules.authorities.push(server.authority.clone());
-    Egress::new(rules, Arc::clone(keeper) as Arc<dyn FillHoles>)
+    Egress::new(crate::common::live(), rules, Arc::clone(keeper) as Arc<dyn FillHoles>)
 }
 
 fn started() -> Option<MailServer> {

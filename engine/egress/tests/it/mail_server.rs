@@ -75,7 +75,7 @@ impl MailServer {
         let mut config = EgressConfig::allowing([listed]);
         config.authorities.push(self.authority.clone());
         let secrets = Secrets([("password".to_owned(), password.to_owned())].into());
-        Egress::new(config, Arc::new(secrets))
+        Egress::new(crate::common::live(), config, Arc::new(secrets))
     }
 
     /// Sends this mail with the right password.

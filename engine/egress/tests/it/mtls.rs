@@ -76,7 +76,7 @@ impl Server {
         config.authorities.push(BASE64.decode(self.told["authority"].as_str().unwrap()).unwrap());
         let secrets = [("certificate", certificate), ("key", key)];
         let secrets = secrets.map(|(name, text)| (name.to_owned(), text.to_owned()));
-        let egress = Egress::new(config, Arc::new(Secrets(secrets.into())));
+        let egress = Egress::new(crate::common::live(), config, Arc::new(Secrets(secrets.into())));
         let settings = json!({"api_base": format!("{scheme}://localhost:{port}")});
         egress.perform(call(&settings, redirects)).await
     }

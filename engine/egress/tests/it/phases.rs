@@ -11,7 +11,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 fn egress_to(address: &str) -> Egress {
-    Egress::new(EgressConfig::allowing([address.parse().unwrap()]), Arc::new(Secrets::default()))
+    Egress::new(
+        crate::common::live(),
+        EgressConfig::allowing([address.parse().unwrap()]),
+        Arc::new(Secrets::default()),
+    )
 }
 
 async fn send(stand_in: &StandIn, change: impl FnOnce(&mut Call)) -> Answer {
@@ -96,8 +100,8 @@ async fn a_name_that_does_not_resolve_is_before_the_send() {
         }
     }
     let egress = Egress::with_lookup(
-        EgressConfig::default(),
-        Arc::new(Secrets::default()),
+        crate::common::live(),
+        (EgressConfig::default(), Arc::new(Secrets::default())),
         Arc::new(Nobody),
     );
     let call = call(request("POST", "https://nobody.example/", "{}"), Redirects::Never);
@@ -113,8 +117,11 @@ async fn a_look_up_that_hangs_is_before_the_send() {
             Box::pin(std::future::pending())
         }
     }
-    let egress =
-        Egress::with_lookup(EgressConfig::default(), Arc::new(Secrets::default()), Arc::new(Slow));
+    let egress = Egress::with_lookup(
+        crate::common::live(),
+        (EgressConfig::default(), Arc::new(Secrets::default())),
+        Arc::new(Slow),
+    );
     let mut call = call(request("POST", "https://slow.example/", "{}"), Redirects::Never);
     call.timeout = Duration::from_millis(300);
     assert_eq!(told(egress.perform(call).await), (Phase::BeforeSend, Cause::Timeout));
@@ -177,6 +184,7 @@ async fn a_hole_that_cannot_be_filled_sends_nothing() {
     for (secret, reason) in [(None, "unknown"), (Some("a\r\nX-Evil: 1"), "splits a header")] {
         let secrets = secret.map(|secret| ("token".to_owned(), secret.to_owned()));
         let egress = Egress::new(
+            crate::common::live(),
             EgressConfig::allowing([stand_in.address.to_string().parse().unwrap()]),
             Arc::new(Secrets(secrets.into_iter().collect::<BTreeMap<_, _>>())),
         );

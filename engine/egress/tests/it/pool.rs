@@ -72,7 +72,7 @@ async fn serve(mut stream: TcpStream, keeps: Keeps, seen: Arc<Seen>) {
 
 fn egress_to(address: SocketAddr) -> Egress {
     let rules = EgressConfig::allowing([address.to_string().parse().unwrap()]);
-    Egress::new(rules, Arc::new(crate::common::Secrets::default()))
+    Egress::new(crate::common::live(), rules, Arc::new(crate::common::Secrets::default()))
 }
 
 async fn read(egress: &Egress, address: SocketAddr, number: usize) -> Answer {

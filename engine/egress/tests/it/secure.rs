@@ -34,5 +34,5 @@ pub(crate) fn rules(address: SocketAddr, timeouts: Timeouts) -> EgressConfig {
 }
 
 pub(crate) fn egress(rules: EgressConfig) -> Egress {
-    Egress::new(rules, Arc::new(crate::common::Secrets::default()))
+    Egress::new(crate::common::live(), rules, Arc::new(crate::common::Secrets::default()))
 }

@@ -101,7 +101,7 @@ fn config(port: u16, allow: &[HostPort]) -> EgressConfig {
 }
 
 fn egress(config: EgressConfig) -> Egress {
-    Egress::new(config, Arc::new(Secrets::default()))
+    Egress::new(crate::common::live(), config, Arc::new(Secrets::default()))
 }
 
 fn listed(stand_in: &StandIn) -> HostPort {
@@ -182,7 +182,11 @@ async fn no_name_that_resolves_to_a_private_address_is_dialled() {
     ];
     let answers: Vec<&[&str]> = private.iter().map(std::slice::from_ref).collect();
     let lookup = Lies::new(&answers);
-    let egress = Egress::with_lookup(config(port, &[]), Arc::new(Secrets::default()), lookup);
+    let egress = Egress::with_lookup(
+        crate::common::live(),
+        (config(port, &[]), Arc::new(Secrets::default())),
+        lookup,
+    );
     let names = ["rebind.example", "localhost", "localhost.", "metadata.google.internal"];
     for (address, name) in private.iter().zip(names.iter().cycle()) {
         let failed = refusal(&egress, &format!("https://{name}:{port}/"), Redirects::Never).await;
@@ -203,8 +207,8 @@ async fn the_address_that_was_checked_is_the_one_connected_to() {
     let lookup = Lies::new(&[&["127.0.0.1"], &["10.0.0.1"]]);
     let allow = format!("stand-in.test:{port}").parse().unwrap();
     let egress = Egress::with_lookup(
-        config(port, &[allow]),
-        Arc::new(Secrets::default()),
+        crate::common::live(),
+        (config(port, &[allow]), Arc::new(Secrets::default())),
         Arc::clone(&lookup) as Arc<dyn Lookup>,
     );
     let url = format!("http://stand-in.test:{port}/");
@@ -260,7 +264,11 @@ async fn credentials_do_not_follow_a_redirect_to_another_origin() {
     let location = format!("location: {}\r\n", elsewhere.url("/"));
     let front = StandIn::answering("302 Found", &location, "").await;
     let secrets = Secrets(BTreeMap::from([("token".to_owned(), "s3cret".to_owned())]));
-    let egress = Egress::new(config(1, &[listed(&front), listed(&elsewhere)]), Arc::new(secrets));
+    let egress = Egress::new(
+        crate::common::live(),
+        config(1, &[listed(&front), listed(&elsewhere)]),
+        Arc::new(secrets),
+    );
     let mut request = request("GET", &front.url("/"), "");
     let hole = Hole { hole: HoleKind::Credential, name: "token".to_owned() };
     request.headers = vec![
@@ -291,7 +299,10 @@ async fn a_read_in_an_authors_own_words_is_redirected_to_listed_hosts_only() {
         let mut bytes = request("GET", &front.url("/"), "");
         let hole = Hole { hole: HoleKind::Secret, name: "token".to_owned() };
         bytes.headers.push(("X-Key".to_owned(), HoledText(vec![Part::Hole(hole)])));
-        Egress::new(config, secrets()).perform(call(bytes, Redirects::FollowListed)).await.unwrap()
+        Egress::new(crate::common::live(), config, secrets())
+            .perform(call(bytes, Redirects::FollowListed))
+            .await
+            .unwrap()
     };
     for status in ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"] {
         assert_eq!(get(&listed_host, status).await.status, 200);

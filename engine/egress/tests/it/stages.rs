@@ -213,7 +213,8 @@ impl Lookup for NeverAnswers {
 async fn a_name_that_nobody_answers_for_ends_at_the_look_up() {
     let config = EgressConfig { timeouts: short(), ..EgressConfig::default() };
     let secrets = Arc::new(crate::common::Secrets::default());
-    let egress = Egress::with_lookup(config, secrets, Arc::new(NeverAnswers));
+    let egress =
+        Egress::with_lookup(crate::common::live(), (config, secrets), Arc::new(NeverAnswers));
     let failed = egress.perform(webhook("https://slow.example/", "{}")).await.unwrap_err();
     check(failed, (Stage::Resolve, Some(Cause::Timeout)), "look-up");
 }

@@ -98,7 +98,7 @@ impl World {
         let localhost = format!("localhost:{}", server.address.port());
         let allowed = [api.address.to_string(), server.address.to_string(), localhost];
         let config = EgressConfig::allowing(allowed.iter().map(|target| target.parse().unwrap()));
-        let egress = Egress::new(config, Arc::new(secrets()));
+        let egress = Egress::new(crate::common::live(), config, Arc::new(secrets()));
         Self { api, server, egress }
     }
 
@@ -259,6 +259,7 @@ async fn a_token_that_the_api_refuses_is_not_used_again() {
     let api = StandIn::answering("401 Unauthorized", "", "").await;
     let world = World {
         egress: Egress::new(
+            crate::common::live(),
             EgressConfig::allowing(
                 [
                     api.address.to_string(),
@@ -434,7 +435,7 @@ async fn one_secret_may_describe_the_whole_way_to_a_token() {
         let localhost = world.authority()[7..].to_owned();
         let allowed =
             [world.api.address.to_string(), localhost].map(|target| target.parse().unwrap());
-        Egress::new(EgressConfig::allowing(allowed), Arc::new(secrets))
+        Egress::new(crate::common::live(), EgressConfig::allowing(allowed), Arc::new(secrets))
     };
     let authentication = Authentication::Stored { scheme: "oauth2".into(), secret: "all".into() };
     let send = async |egress: Egress| {

@@ -44,7 +44,7 @@ async fn no_spelling_of_a_private_mail_server_is_dialled() {
     let mut asked = 0;
     for victim in [&v4, &v6] {
         let port = victim.address.port();
-        let egress = Egress::new(config(port), secrets());
+        let egress = Egress::new(crate::common::live(), config(port), secrets());
         for spelling in
             SPELLINGS.iter().chain(&["a@127.0.0.1", "[fe80::1%25eth0]", "127.0.0.1#", ""])
         {
@@ -71,7 +71,7 @@ async fn no_name_of_a_private_mail_server_is_dialled_and_none_is_asked_for_twice
         // the first answer is private; a second look would get a public one
         let lookup = Lies::new(&[&[address], &["192.0.2.1"]]);
         let shared = Arc::clone(&lookup) as Arc<dyn Lookup>;
-        let egress = Egress::with_lookup(config(port), secrets(), shared);
+        let egress = Egress::with_lookup(crate::common::live(), (config(port), secrets()), shared);
         for scheme in ["smtps", "smtp"] {
             let url = format!("{scheme}://rebind.example:{port}");
             let failed = egress.perform(mail_to(&url)).await.unwrap_err();
@@ -87,7 +87,7 @@ async fn no_name_of_a_private_mail_server_is_dialled_and_none_is_asked_for_twice
 async fn a_password_goes_in_the_clear_to_this_machine_alone() {
     let victim = StandIn::on("127.0.0.1:0", Behaviour::Silence).await;
     let port = victim.address.port();
-    let egress = Egress::new(config(port), secrets());
+    let egress = Egress::new(crate::common::live(), config(port), secrets());
     let failed = egress.perform(mail_to(&format!("smtp-plain://mail.example.com:{port}"))).await;
     assert_eq!(failed.unwrap_err().cause, Cause::Refused);
     assert_eq!(victim.connects(), 0);
@@ -118,7 +118,7 @@ fn no_proxy_of_the_environment_is_used() {
 async fn behind_a_proxy() {
     let stand_in = StandIn::answering("200 OK", "", "direct").await;
     let listed = [stand_in.address.to_string().parse().unwrap()];
-    let egress = Egress::new(EgressConfig::allowing(listed), secrets());
+    let egress = Egress::new(crate::common::live(), EgressConfig::allowing(listed), secrets());
     for redirects in [Redirects::Never, Redirects::Follow] {
         let call = call(request("GET", &stand_in.url("/"), ""), redirects);
         assert_eq!(egress.perform(call).await.unwrap().body, b"direct");
@@ -128,7 +128,7 @@ async fn behind_a_proxy() {
         assert_eq!(egress.perform(call).await.unwrap_err().cause, Cause::Refused, "{url}");
     }
     let listed = [stand_in.address.to_string().parse().unwrap()];
-    let egress = Egress::new(EgressConfig::allowing(listed), secrets());
+    let egress = Egress::new(crate::common::live(), EgressConfig::allowing(listed), secrets());
     let mut mail = mail_to(&format!("smtp-plain://{}", stand_in.address));
     mail.timeout = std::time::Duration::from_millis(400);
     // the stand-in speaks no SMTP, but it is the one that is spoken to

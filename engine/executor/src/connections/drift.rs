@@ -33,6 +33,12 @@ pub struct Place {
     pub kind: String,
 }
 
+impl From<DriftedPlace> for Place {
+    fn from(DriftedPlace { at, kind }: DriftedPlace) -> Self {
+        Self { at, kind }
+    }
+}
+
 impl Handle {
     /// The drift of an integration's operations, by name. It is counted from the integration's own
     /// events.
@@ -58,10 +64,7 @@ impl Handle {
             count,
             last_at,
             last_attempt,
-            places: BTreeSet::into_iter(places)
-                .take(PLACES_MAX)
-                .map(|DriftedPlace { at, kind }| Place { at, kind })
-                .collect(),
+            places: BTreeSet::into_iter(places).take(PLACES_MAX).map(Place::from).collect(),
         };
         Ok(found.into_iter().map(drift).collect())
     }

@@ -9,7 +9,7 @@ use placet_core::decide::{Answer as CoreAnswer, OutcomeVerdict};
 use placet_core::run::{Activity, Leaf};
 use placet_model::attempt::{DeferReason, Evidence, RefuseReason};
 use placet_model::draft::Mode;
-use placet_model::event::attempt::{AnswerFacts, StoredField};
+use placet_model::event::attempt::{AnswerFacts, GENERATOR_FIELD, StoredField};
 use placet_model::fault::FaultKind;
 use placet_model::manifest::{Effect, Outcome};
 use placet_model::{Fault, PayloadRef, Timestamp};
@@ -87,7 +87,7 @@ impl Turn<'_> {
         let command = Command::Answered(Box::new(CoreAnswer {
             attempt: plan.attempt,
             try_number: plan.try_number,
-            facts: facts(&classified),
+            facts: facts(&classified, answer),
             verdict,
         }));
         self.command(command, payloads)?;
@@ -306,7 +306,7 @@ fn reason_of(cause: Cause) -> DeferReason {
 }
 
 /// What of an answer may stand in an event.
-fn facts(classified: &Classified) -> AnswerFacts {
+fn facts(classified: &Classified, answer: &Answer) -> AnswerFacts {
     let result = classified
         .result
         .iter()
@@ -317,6 +317,9 @@ fn facts(classified: &Classified) -> AnswerFacts {
     let small = |field: &StoredField| field.at.len() + field.value.len() <= FIELD_BYTES_MAX;
     stored.retain(small);
     stored.truncate(FIELDS_MAX);
+    if let Some(version) = answer.as_ref().ok().and_then(|response| response.generator) {
+        stored.push(StoredField { at: GENERATOR_FIELD.to_owned(), value: version.to_owned() });
+    }
     let result = result.filter(small).take(FIELDS_MAX).collect();
     AnswerFacts { status: classified.status.unwrap_or(0), result, stored }
 }

@@ -198,4 +198,19 @@ pub(super) const CODES: &[Code] = codes! {
         what: "A step reads something of a call's output that no response schema declares: the operation has none, its schema excludes the place, or its manifest keeps that part of the answer from tasks. It would be null in the sandbox, or in every run."
         help: "declare what comes back, or read what is declared"
         next: "For `call: http` and `call: openapi` write output: { schema: { format: json, document: … } } on the task, without `as`, and take the parts in later steps; `output: response` gives `statusCode` and `headers` without one. For an operation of a manifest add `output_schema`, and name what tasks need under `output`. `placet adapters show PROVIDER` lists what is there.";
+    "PL3081" 409 "the answer cannot be recorded"
+        at: "`placet adapters record`, `GET /api/v1/runs/{id}/answers`"
+        what: "An example is made from what the log keeps of an answer. Here that is nothing: the data policy keeps no content of this workflow, the content was erased, the task failed on the answer, or the call was never answered by a provider."
+        help: "take another run or attempt, whose content is kept"
+        next: "`placet audit log --type ResponseDrifted` names attempts whose answer was not as declared; `data.keep` in placet.toml lists workflows whose content outlives their runs.";
+    "PL3082" 422 "an example breaks its schema"
+        at: "`placet check`, `placet adapters show`"
+        what: "An example of an operation's answer, declared under `examples` of its response schema or recorded in adapters/answers, is not as that schema declares. The sandbox does not answer with it."
+        help: "correct the example, or the schema if the provider really answers so"
+        next: "An answer that was recorded because it differs is evidence that the schema is not the provider's: correct the schema of the manifest, and the example is used.";
+    "PL3083" 409 "another generator has answered this run"
+        at: "a run in the sandbox that goes on after an upgrade"
+        what: "The sandbox makes the world of a run again from the calls that its log tells. What this run was answered was made by another version of the generator (`sandbox:generator` in the answers' stored fields), so this one might answer differently from what the run has seen. Nothing is answered."
+        help: "start the run anew, or go on with the version of placet that began it"
+        next: "Only runs in the sandbox are concerned, and only those that waited over the upgrade.";
 };

@@ -51,10 +51,14 @@ pub struct AttemptStarted {
     pub uptime: Option<Uptime>,
 }
 
+/// Where the version of the generator stands among the stored fields of an answer of the sandbox: another
+/// version may answer otherwise, and a run that goes on must not be answered by two.
+pub const GENERATOR_FIELD: &str = "sandbox:generator";
+
 /// A named value of an answer that the manifest lets stand in an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredField {
-    /// JSON Pointer, or `header:<name>`.
+    /// JSON Pointer, `header:<name>`, or [`GENERATOR_FIELD`].
     pub at: String,
     /// The value, as JSON text where it is no string.
     pub value: String,

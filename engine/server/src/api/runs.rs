@@ -178,7 +178,7 @@ pub(crate) async fn report(
 }
 
 /// Whoever reads the project sees every run, everybody else their own.
-fn may_see(app: &App, caller: &Caller, run: RunId) -> Result<(), Problem> {
+pub(super) fn may_see(app: &App, caller: &Caller, run: RunId) -> Result<(), Problem> {
     let world = app.handle.world();
     caller.known(&world)?;
     let row = app.handle.run_row(run)?;

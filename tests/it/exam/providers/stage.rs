@@ -8,7 +8,7 @@ use placet_adapters::{
     Adapters, Call, FillError, FillHoles, Occurrence, Redirects, RenderInput, SecretText,
     Transport, WantedHole,
 };
-use placet_egress::{Egress, EgressConfig};
+use placet_egress::{Egress, EgressConfig, Live};
 use placet_executor::govern::Connect;
 use placet_executor::{Clock, Engine, Handle, Parts, Start, Transports, Vote};
 use placet_language::{Environment, Source};
@@ -133,7 +133,8 @@ impl Stage {
         let provider = Provider::start();
         let allowed = [Some(provider.host_port()), beside.map(str::to_owned)].into_iter().flatten();
         let allowed = allowed.map(|target| target.parse().expect("a target"));
-        let live = Egress::new(EgressConfig::allowing(allowed), Arc::new(Secrets));
+        let witness = Live::of(Mode::Live).expect("live is live");
+        let live = Egress::new(witness, EgressConfig::allowing(allowed), Arc::new(Secrets));
         let mut config = ProjectConfig { project: "exam".into(), ..ProjectConfig::default() };
         config.limits.call_ms_max = CALL_MS;
         // a project's own read is ungated only where the operator has named its host
