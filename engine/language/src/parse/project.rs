@@ -169,7 +169,7 @@ impl Reader<'_> {
         }
         self.known_keys(root, "", "placet.toml");
         for table in tables() {
-            if let Some(node) = root.get(table)
+            if let Some(node) = below(root, table)
                 && self.open_map(node, &format!("`{table}`"))
             {
                 self.known_keys(node, table, &format!("`{table}`"));
@@ -177,8 +177,7 @@ impl Reader<'_> {
         }
         for key in project_keys() {
             let (table, name) = key.parts();
-            let map = if table.is_empty() { Some(root) } else { root.get(table) };
-            if let Some(node) = map.and_then(|map| map.get(name)) {
+            if let Some(node) = below(root, table).and_then(|map| map.get(name)) {
                 self.key(key, node, config);
             }
         }
@@ -199,11 +198,13 @@ impl Reader<'_> {
         let known: Vec<&str> = match table {
             "" => {
                 let top = project_keys().map(Key::parts).filter(|(table, _)| table.is_empty());
-                top.map(|(_, name)| name).chain(tables()).chain([SECRETS, CHANNELS]).collect()
+                let tables = tables().filter(|table| !table.contains('.'));
+                top.map(|(_, name)| name).chain(tables).chain([SECRETS, CHANNELS]).collect()
             }
             table => {
                 let within = project_keys().map(Key::parts).filter(|(of, _)| *of == table);
-                within.map(|(_, name)| name).collect()
+                let inner = |other: &'static str| other.strip_prefix(table)?.strip_prefix('.');
+                within.map(|(_, name)| name).chain(tables().filter_map(inner)).collect()
             }
         };
         for Entry { key, key_span, .. } in map.entries() {
@@ -389,12 +390,23 @@ impl Reader<'_> {
 /// The tables of the file, but that of the secrets, each once.
 fn tables() -> impl Iterator<Item = &'static str> {
     let mut seen = vec![""];
-    project_keys().filter_map(move |key| {
+    let tables = project_keys().flat_map(|key| {
         let (table, _) = key.parts();
-        let is_new = !seen.contains(&table);
+        // a table within another comes after it
+        let outer = table.split_once('.').map(|(outer, _)| outer);
+        outer.into_iter().chain([table])
+    });
+    tables.filter(move |table| {
+        let is_new = !seen.contains(table);
         seen.push(table);
-        is_new.then_some(table)
+        is_new
     })
+}
+
+/// What stands under a table's path.
+fn below<'n>(root: &'n Node, table: &str) -> Option<&'n Node> {
+    let mut names = table.split('.').filter(|name| !name.is_empty());
+    names.try_fold(root, |node, name| node.get(name))
 }
 
 fn is_empty_list(node: &Node) -> bool {

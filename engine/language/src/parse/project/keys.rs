@@ -14,7 +14,7 @@ use super::hosts::{
 /// One key, by its path.
 #[derive(Debug, Clone, Copy)]
 pub struct Key {
-    /// `table.key`, or `key` at the top.
+    /// `table.key`, `table.table.key`, or `key` at the top.
     pub path: &'static str,
     /// What it decides, one line.
     pub about: &'static str,
@@ -236,6 +236,11 @@ const OTHERS: &[Key] = &[
         about: "witnesses that are asked to sign each checkpoint, each as `URL KEY`",
         kind: Kind::List(is_witness, |config| &mut config.audit.witnesses),
     },
+    Key {
+        path: "telemetry.otlp.endpoint",
+        about: "collector that is told traces of runs (OTLP over HTTP, in JSON), such as `http://127.0.0.1:4318`; in sandbox mode on this machine only",
+        kind: Kind::Text(is_link, |config| &mut config.telemetry.otlp.endpoint),
+    },
 ];
 
 /// Keys that are known by name only, with what to do until then. A key below one of them is one too.
@@ -274,8 +279,8 @@ impl Key {
         }
     }
 
-    /// Table and key within it; the table is empty at the top.
+    /// Table and key within it; the table is empty at the top, and has a dot where it is in another.
     pub(super) fn parts(&self) -> (&'static str, &'static str) {
-        self.path.split_once('.').unwrap_or(("", self.path))
+        self.path.rsplit_once('.').unwrap_or(("", self.path))
     }
 }

@@ -37,10 +37,12 @@ pub fn project_schema() -> Value {
 
 /// The properties of a table, which is made when it is not there.
 fn properties<'a>(root: &'a mut Map<String, Value>, table: &str) -> &'a mut Map<String, Value> {
-    let table = root.entry(table).or_insert_with(
+    let (outer, inner) = table.split_once('.').unwrap_or((table, ""));
+    let outer = root.entry(outer).or_insert_with(
         || json!({ "type": "object", "additionalProperties": false, "properties": {} }),
     );
-    table["properties"].as_object_mut().expect("a table has properties")
+    let within = outer["properties"].as_object_mut().expect("a table has properties");
+    if inner.is_empty() { within } else { properties(within, inner) }
 }
 
 fn of_key(key: &Key) -> Value {
@@ -56,7 +58,7 @@ fn of_key(key: &Key) -> Value {
         Kind::Text(..) if key.path == "nats.url" => {
             json!({ "type": "string", "pattern": r"^(nats|tls)://\S+$" })
         }
-        Kind::Text(..) if key.path == "notify.url" => {
+        Kind::Text(..) if ["notify.url", "telemetry.otlp.endpoint"].contains(&key.path) => {
             json!({ "type": "string", "pattern": r"^https?://[^\s?#@<]+$" })
         }
         Kind::Text(..) if key.path == "audit.checkpoint_file" => {
