@@ -5,6 +5,7 @@ use crate::exit::refused;
 use crate::link;
 use crate::people::{self, AUTHOR};
 use crate::project::Project;
+use crate::telemetry::Collector;
 use crate::vault_key;
 use crate::witnesses::{Asking, Witnesses};
 use anyhow::{Context, Result};
@@ -16,6 +17,7 @@ use placet_egress::{Egress, EgressConfig, HostPort, TurnLimits, Live};
 use placet_adapters::{Adapters, Manifest, Transport};
 use placet_executor::backup::VAULT_FILE;
 use placet_executor::govern::Connect;
+use placet_executor::telemetry::Following;
 use placet_executor::{Clock, Engine, Handle, Parts, Transports, lost};
 use placet_log::{KeyPlace, Log, OpenOptions};
 use placet_model::draft::Mode;
@@ -112,6 +114,7 @@ pub(crate) struct Running {
     pub(crate) live: Option<Arc<dyn Transport>>,
     pub(crate) asking: Asking,
     recording: Recording,
+    telling: Option<Following>,
 }
 
 impl Running {
@@ -131,7 +134,11 @@ impl Running {
     pub(crate) async fn stop(self) -> Result<()> {
         let retained = self.handle().enforce_retention().await;
         self.recording.stop().await;
-        if let Err(error) = self.engine.stop().await {
+        let stopped = self.engine.stop().await;
+        if let Some(telling) = self.telling {
+            telling.finish().await;
+        }
+        if let Err(error) = stopped {
             self.asking.stop().await;
             return Err(refused(&error));
         }
@@ -267,6 +274,9 @@ pub(crate) async fn start_served(setup: Setup<'_>, log: Log) -> Result<Running> 
     };
     let transports = Transports { sandbox: Some(sandbox), live: live.clone() };
     let tells = !setup.clock.is_virtual();
+    let config = &setup.project.config;
+    let collector = if tells { Collector::of(config, setup.mode)? } else { None };
+    let before = log.head();
     let parts = Parts {
         log,
         config: setup.project.config.clone(),
@@ -288,7 +298,8 @@ pub(crate) async fn start_served(setup: Setup<'_>, log: Log) -> Result<Running> 
     }
     let asking = witnesses.ask(engine.handle());
     let recording = Recording::of(engine.handle().clone(), news);
-    Ok(Running { engine, vault, live, asking, recording })
+    let telling = collector.map(|collector| collector.follow(engine.handle(), before));
+    Ok(Running { engine, vault, live, asking, recording, telling })
 }
 
 fn open_vault(setup: &Setup<'_>, log: &Log) -> Result<Vault> {

@@ -28,6 +28,19 @@ pub(crate) const VAULT_KEY_COMMAND: &str = "PLACET_VAULT_KEY_COMMAND";
 pub(crate) const STATE_HOME: &str = "XDG_STATE_HOME";
 /// The user's home directory.
 pub(crate) const HOME: &str = "HOME";
+/// The address of a collector of traces, where `telemetry.otlp.endpoint` says nothing; this and the next
+/// ones are those of OpenTelemetry.
+pub(crate) const OTLP_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+/// The whole address for traces, before the other one.
+pub(crate) const OTLP_TRACES_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
+/// Headers for it, `name=value` with commas between them; they may hold a secret.
+pub(crate) const OTLP_HEADERS: &str = "OTEL_EXPORTER_OTLP_HEADERS";
+/// How it is spoken to: `http/json`.
+pub(crate) const OTLP_PROTOCOL: &str = "OTEL_EXPORTER_OTLP_PROTOCOL";
+/// Under which name we are known to it.
+pub(crate) const OTLP_SERVICE: &str = "OTEL_SERVICE_NAME";
+/// `true`: nothing is told, whatever the others say.
+pub(crate) const OTLP_DISABLED: &str = "OTEL_SDK_DISABLED";
 /// Set to anything: no colours (no-color.org).
 pub(crate) const NO_COLOR: &str = "NO_COLOR";
 

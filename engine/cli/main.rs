@@ -20,6 +20,7 @@ mod project;
 mod scenarios;
 mod signing;
 mod state;
+mod telemetry;
 mod testing;
 mod vault_key;
 mod view;

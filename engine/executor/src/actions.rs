@@ -7,7 +7,8 @@
 //! there is none. The same key is the same action, also after a restart; its quotas keep an agent from
 //! filling an inbox.
 
-use crate::handle::{Error, Handle, Start, Vote};
+use crate::handle::{Error, Handle, Vote};
+use crate::start::Start;
 use crate::turn::StartRun;
 use crate::world::World;
 use placet_core::Refusal;
@@ -136,7 +137,7 @@ impl Handle {
         let input = json!({ "with": action.with, "reason": action.reason });
         let mode = self.env.mode;
         let start = Start { plan, input, requester: agent, mode, seed: 0 };
-        let run = self.begin(start, Some(requested)).await?;
+        let run = self.begin(start, Some(requested), None).await?;
         asked.get_or_insert_default().push_back(self.now());
         self.acted(run)
     }

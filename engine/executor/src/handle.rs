@@ -10,15 +10,16 @@ use crate::events::{self, Envelope};
 use crate::figures::Figures;
 use crate::input::{ActTurn, Change, Input};
 use crate::inputs::Inputs;
-use crate::turn::{Job, StartRun};
+use crate::start::Start;
+use crate::telemetry::Telemetry;
+use crate::turn::Job;
 use crate::world::World;
 use placet_core::Refusal;
 use placet_core::decide::VoteCommand;
 use placet_log::{Append, Expected, Log, NewEvent, PAYLOAD_MAX, ReadView, SUBJECTS_MAX};
 use placet_model::actor::Role;
 use placet_model::decision::{Ballot, DecisionState, Verdict, Voter};
-use placet_model::draft::Mode;
-use placet_model::event::decision::{ActionRequested, SignedVote};
+use placet_model::event::decision::SignedVote;
 use placet_model::event::wait::EventReceived;
 use placet_model::passkey::Use;
 use placet_model::project::ProjectConfig;
@@ -165,21 +166,6 @@ impl Error {
     }
 }
 
-/// A run that is to begin.
-#[derive(Debug, Clone)]
-pub struct Start {
-    /// The plan, deployed before.
-    pub plan: Digest,
-    /// The workflow's raw input.
-    pub input: Value,
-    /// Who causes it.
-    pub requester: Principal,
-    /// Sandbox or live.
-    pub mode: Mode,
-    /// Feeds everything in the run that looks random.
-    pub seed: u64,
-}
-
 /// A vote on its way.
 #[derive(Debug, Clone)]
 pub struct Vote {
@@ -256,6 +242,8 @@ pub struct Handle {
     pub(crate) refusing: Refusing,
     /// Figures over time, made from the log as somebody looks.
     pub(crate) figures: Arc<Figures>,
+    /// What is told of runs elsewhere, and for whom they were started.
+    pub(crate) telemetry: Arc<Telemetry>,
     _alive: Arc<Alive>,
 }
 
@@ -294,6 +282,7 @@ impl Handle {
             schedules: Arc::default(),
             refusing: Refusing::default(),
             figures: Arc::default(),
+            telemetry: Arc::default(),
             _alive: alive,
         }
     }
@@ -352,32 +341,6 @@ impl Handle {
     /// A fresh nonce for a vote: 16 random bytes, hex.
     pub fn nonce(&self) -> String {
         self.env.mint.nonce()
-    }
-
-    /// Begins a run. Answers when its first events are on disk.
-    ///
-    /// # Errors
-    /// An unknown plan, or an input that the workflow's schema refuses; nothing is recorded then.
-    pub async fn start(&self, start: Start) -> Result<RunId, Error> {
-        // held until the run is on disk: what it opens counts for the next one
-        let _turn = self.agent_turn(&start.requester).await?;
-        self.begin(start, None).await
-    }
-
-    pub(crate) async fn begin(
-        &self,
-        start: Start,
-        action: Option<ActionRequested>,
-    ) -> Result<RunId, Error> {
-        self.plan(start.plan)?;
-        let run = self.env.mint.run(self.now());
-        let key = self.env.log.new_data_key()?;
-        let Start { plan, input, requester, mode, seed } = start;
-        let start =
-            StartRun { plan, input: Arc::new(input), requester, mode, seed, key, action: None };
-        let start = start.asked_as(action);
-        self.wish(run, Job::Start(Box::new(start))).await?;
-        Ok(run)
     }
 
     /// Casts a vote. The same request id gives the same answer.

@@ -5,8 +5,9 @@
 //! events that start runs are buffered, correlated and taken by the one mechanism of `listen`, and
 //! none is lost by a restart.
 
-use crate::handle::{Error, Handle, Start};
+use crate::handle::{Error, Handle};
 use crate::input::Input;
+use crate::start::Start;
 use crate::turn::Job;
 use placet_model::event::governance::WorkflowDeployed;
 use placet_model::plan::{

@@ -46,6 +46,24 @@ pub struct ProjectConfig {
     pub notify: Notify,
     /// Where they hear of it, by the name of the channel.
     pub channels: BTreeMap<String, Channel>,
+    /// Whom traces of runs are told.
+    pub telemetry: Telemetry,
+}
+
+/// Whom traces of runs are told.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Telemetry {
+    /// A collector that speaks OTLP.
+    pub otlp: Otlp,
+}
+
+/// A collector that speaks OTLP over HTTP.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Otlp {
+    /// Its address, below which `v1/traces` stands; without one nothing is told.
+    pub endpoint: Option<String>,
 }
 
 /// When somebody's approving is worth an alarm: it tells people, and neither blocks nor approves.
@@ -417,6 +435,7 @@ impl Default for ProjectConfig {
             health: Health::default(),
             notify: Notify::default(),
             channels: BTreeMap::new(),
+            telemetry: Telemetry::default(),
         }
     }
 }

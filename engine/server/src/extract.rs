@@ -6,6 +6,7 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
+use placet_executor::telemetry::TraceParent;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -13,6 +14,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Names the span of whoever asks (W3C Trace Context).
+const TRACE_PARENT: &str = "traceparent";
 /// Bytes of a request body.
 pub(crate) const BODY_BYTES_MAX: usize = 4 << 20;
 /// For a body to arrive.
@@ -143,6 +146,19 @@ impl FromRequestParts<Arc<App>> for Params {
             }
         }
         Ok(Self(params))
+    }
+}
+
+/// The span of the caller, where a `traceparent` names one.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct CalledBy(pub(crate) Option<TraceParent>);
+
+impl<S: Send + Sync> FromRequestParts<S> for CalledBy {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        let given = parts.headers.get(TRACE_PARENT).and_then(|given| given.to_str().ok());
+        Ok(Self(given.and_then(TraceParent::read)))
     }
 }
 

@@ -113,6 +113,9 @@ fn page(app: &App) -> Result<String, Problem> {
     page.one(&names::PROJECTION_LAG, float(now.lag));
     let nats = app.nats.borrow()["state"].as_str().map(|state| state == "ready");
     page.put(&names::NATS, nats.map(|ready| (vec![], f64::from(u8::from(ready)))));
+    let (sent, dropped) = app.handle.spans_told();
+    let spans = [("sent", sent), ("dropped", dropped)];
+    page.put(&names::SPANS, spans.map(|(result, count)| (vec![result], float(count))));
     let process = process();
     page.put(&names::CPU, process.map(|(seconds, _)| (vec![], seconds)));
     page.put(&names::MEMORY, process.map(|(_, bytes)| (vec![], bytes)));

@@ -46,6 +46,7 @@ mod signed;
 mod signing;
 mod stats;
 mod story;
+mod telemetry;
 mod unreadable;
 mod witness;
 mod world;

@@ -158,4 +158,24 @@ pub(super) const CODES: &[Code] = codes! {
         what: "The policy has an unknown key, names people or groups that are not there, or contradicts itself. The policy that was in force stays in force."
         help: "see the position in the message"
         next: "`placet policy check` shows all findings at once, `placet policy test` what the new policy would ask of past decisions.";
+    "PL2411" 422 "the address of the collector of traces cannot be used"
+        at: "`placet dev`, `placet serve`, `placet run`, at start"
+        what: "`telemetry.otlp.endpoint`, or the variable of OpenTelemetry that takes its place, is no http or https address, or it holds a login. Nothing was started."
+        help: "write it as http://127.0.0.1:4318"
+        next: "A login goes into OTEL_EXPORTER_OTLP_HEADERS. Without an address no traces are told.";
+    "PL2412" 422 "traces would leave the sandbox"
+        at: "`placet dev`, `placet serve`, at start in sandbox mode"
+        what: "In sandbox mode nothing leaves this machine, traces neither, and the address of the collector is elsewhere. Nothing was started."
+        help: "name a collector on this machine, such as http://127.0.0.1:4318"
+        next: "Or unset the variable OTEL_EXPORTER_OTLP_ENDPOINT that others may have set for all programs, or set OTEL_SDK_DISABLED=true.";
+    "PL2413" 422 "the collector of traces is to be spoken to in another way"
+        at: "`placet dev`, `placet serve`, `placet run`, at start"
+        what: "OTEL_EXPORTER_OTLP_PROTOCOL asks for something else than OTLP over HTTP in JSON. Nothing was started."
+        help: "set OTEL_EXPORTER_OTLP_PROTOCOL=http/json, or unset it"
+        next: "Collectors take JSON at the address where they take http/protobuf, usually on port 4318.";
+    "PL2414" 422 "the headers for the collector of traces cannot be read"
+        at: "`placet dev`, `placet serve`, `placet run`, at start"
+        what: "OTEL_EXPORTER_OTLP_HEADERS is no list of `name=value` with commas between them, or a value holds what no header may. Nothing was started."
+        help: "write api-key=VALUE, percent-encoded where it has commas or spaces"
+        next: "The value is in no message and no log.";
 };

@@ -4,7 +4,7 @@ use super::Answer;
 use super::workflows::{check, latest};
 use crate::app::{App, reading};
 use crate::caller::Caller;
-use crate::extract::{Json, Params, Place};
+use crate::extract::{CalledBy, Json, Params, Place};
 use crate::problem::Problem;
 use crate::waits::stands_still;
 use axum::extract::State;
@@ -251,7 +251,8 @@ pub(crate) struct StartBody {
 }
 
 /// `POST /runs` → 201 `{run}`. With `?wait=SECONDS` the answer comes when the run is over or waits for
-/// somebody, at the latest after that time: `{run, status, waiting_for, output, error}`.
+/// somebody, at the latest after that time: `{run, status, waiting_for, output, error}`. A `traceparent`
+/// (W3C Trace Context) is named in the run's own trace.
 #[utoipa::path(
     post,
     path = "/runs",
@@ -266,6 +267,7 @@ pub(crate) async fn start(
     State(app): State<Arc<App>>,
     caller: Caller,
     params: Params,
+    CalledBy(by): CalledBy,
     Json(body): Json<StartBody>,
 ) -> Result<(StatusCode, axum::Json<Value>), Problem> {
     let wait = wait_of(&params.only(&["wait"])?)?;
@@ -286,7 +288,7 @@ pub(crate) async fn start(
         mode,
         seed: body.seed.map_or_else(random_seed, Ok)?,
     };
-    let run = app.handle.start(start).await?;
+    let run = app.handle.start_for(start, by).await?;
     let answer = match wait {
         None => json!({ "run": run }),
         Some(_) => result_json(&app, &settle(&app, run, wait).await?)?,

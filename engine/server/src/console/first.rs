@@ -10,7 +10,7 @@ use crate::api;
 use crate::api::runs::StartBody;
 use crate::app::App;
 use crate::caller::Caller;
-use crate::extract::{Json, Params, Place};
+use crate::extract::{CalledBy, Json, Params, Place};
 use crate::problem::Problem;
 use askama::Template;
 use axum::extract::State;
@@ -127,7 +127,7 @@ pub(super) async fn start(State(app): State<Arc<App>>, form: Form) -> Result<Res
     };
     let (caller, none) = (form.caller(), Params::default());
     let (_created, axum::Json(started)) =
-        api::runs::start(State(app), caller, none, Json(body)).await?;
+        api::runs::start(State(app), caller, none, CalledBy::default(), Json(body)).await?;
     let run = started["run"].as_str().unwrap_or_default();
     Ok(see_other(&address("/first", [("run", run)].into_iter())))
 }

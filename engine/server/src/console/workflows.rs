@@ -11,12 +11,13 @@ use super::viewer::Viewer;
 use crate::api;
 use crate::api::runs::StartBody;
 use crate::app::App;
-use crate::extract::{Json, Params};
+use crate::extract::{CalledBy, Json, Params};
 use crate::problem::Problem;
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use placet_core::schedule::Times;
 use placet_language::{Diagnostic, Source, graph};
 use placet_model::plan::{Plan, Schedule};
 use placet_model::{Digest, Timestamp};
@@ -33,6 +34,9 @@ struct Deployed {
     #[serde(rename = "deployed_at")]
     at: Timestamp,
 }
+
+/// Runs to come that are told of one workflow.
+const NEXT_RUNS: usize = 3;
 
 #[derive(Debug, Deserialize)]
 struct All {
@@ -101,6 +105,8 @@ struct Show {
     source: Block,
     findings: Vec<Line>,
     triggers: Vec<String>,
+    /// When its clock starts it next.
+    next: Vec<Timestamp>,
     inputs: Vec<Field>,
     modes: Vec<&'static str>,
 }
@@ -135,6 +141,11 @@ pub(super) async fn show(
     let axum::Json(standing) = api::versions::list(state, caller, only).await?;
     let mut versions = all(&app, &viewer).await?;
     versions.retain(|deployed| deployed.name == family);
+    // the latest version alone has its schedule
+    let latest = versions.first().filter(|latest| latest.plan_digest == digest);
+    let next = latest.zip(plan.schedule.as_ref());
+    let next = next.map(|(latest, schedule)| next_runs(schedule, latest.at, app.handle.now()));
+    let next = next.unwrap_or_default();
     let modes = app.handle.world().modes;
     let modes = [("sandbox", modes.sandbox), ("live", modes.live)];
     let page = Show {
@@ -147,6 +158,7 @@ pub(super) async fn show(
         standing: read::<Standings>(standing)?.versions,
         findings: findings(&app, &source).await?,
         triggers: plan.schedule.as_ref().map(triggers).unwrap_or_default(),
+        next,
         inputs: fields::of(plan.input.schema.as_ref()),
         modes: modes.into_iter().filter(|(_, has)| *has).map(|(name, _)| name).collect(),
         source: numbered(&source),
@@ -182,6 +194,18 @@ fn triggers(schedule: &Schedule) -> Vec<String> {
     lines
         .extend(on.as_ref().map(|_events| "by events, as its text says under schedule".to_owned()));
     lines
+}
+
+/// The next moments at which a clock starts it; what begins after another run has ended has none.
+fn next_runs(schedule: &Schedule, deployed_at: Timestamp, now: Timestamp) -> Vec<Timestamp> {
+    let mut times = Times::new(&Schedule { after: None, ..schedule.clone() }, deployed_at);
+    times.skip_to(now);
+    let ticks = std::iter::from_fn(|| {
+        let (at, trigger) = times.next()?;
+        times.fired(trigger, at);
+        Some(at)
+    });
+    ticks.take(NEXT_RUNS).collect()
 }
 
 /// `GET /workflows/{namespace}/{name}/graph.svg?version=`: its flow as a picture.
@@ -226,8 +250,14 @@ pub(super) async fn start(
         mode: form.text("mode").map(str::to_owned),
         seed: None,
     };
-    let (_created, axum::Json(started)) =
-        api::runs::start(State(app), form.caller(), Params::default(), Json(body)).await?;
+    let (_created, axum::Json(started)) = api::runs::start(
+        State(app),
+        form.caller(),
+        Params::default(),
+        CalledBy::default(),
+        Json(body),
+    )
+    .await?;
     Ok(see_other(&format!("/runs/{}", started["run"].as_str().unwrap_or_default())))
 }
 

@@ -77,6 +77,7 @@ metrics! {
     LOG_SYNCS = "placet_log_fdatasyncs_total" Counter [] "Syncs of the log's file";
     PROJECTION_LAG = "placet_projection_lag_events" Gauge [] "Events that the derived tables do not hold yet";
     NATS = "placet_nats_connected" Gauge [] "1 while NATS is ready; not told where there is none";
+    SPANS = "placet_telemetry_spans_total" Counter ["result": "sent, dropped"] "Spans of traces that a collector has taken, and those that were dropped";
     CPU = "process_cpu_seconds_total" Counter [] "Processor time of the process";
     MEMORY = "process_resident_memory_bytes" Gauge [] "Memory that the process holds";
 }

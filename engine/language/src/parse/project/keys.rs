@@ -286,6 +286,11 @@ const OTHERS: &[Key] = &[
         about: "witnesses that are asked to sign each checkpoint, each as `URL KEY`",
         kind: Kind::List(is_witness, |config| &mut config.audit.witnesses),
     },
+    Key {
+        path: "telemetry.otlp.endpoint",
+        about: "collector that is told traces of runs (OTLP over HTTP, in JSON), such as `http://127.0.0.1:4318`; in sandbox mode on this machine only",
+        kind: Kind::Text(is_link, |config| &mut config.telemetry.otlp.endpoint),
+    },
 ];
 
 /// Keys that are known by name only, with what to do until then. A key below one of them is one too.
@@ -325,6 +330,7 @@ impl Key {
     }
 
     /// Table and key within it; the table is empty at the top, and may stand in another (`login.oidc`).
+    /// Table and key within it; the table is empty at the top, and has a dot where it is in another.
     pub(super) fn parts(&self) -> (&'static str, &'static str) {
         self.path.rsplit_once('.').unwrap_or(("", self.path))
     }

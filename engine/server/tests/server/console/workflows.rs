@@ -6,6 +6,25 @@ use crate::world::{text, with_workflow};
 use serde_json::json;
 
 #[tokio::test]
+async fn a_workflow_with_a_clock_says_when_it_starts_next() {
+    let world = with_workflow().await;
+    let document = json!({"dsl": "1.0.3", "namespace": "ops", "name": "daily", "version": "1.0.0"});
+    let steps = json!([{"one": {"set": {"n": 1}}}]);
+    let source = json!({"document": document, "schedule": {"cron": "15 6 * * *"}, "do": steps});
+    let body = json!({"file": "daily.yaml", "source": source.to_string()});
+    world.post("/api/v1/workflows", &body).await.ok();
+    let mut browser = Browser::logged_in(&world).await;
+    let page = browser.page("/workflows/ops/daily").await;
+    let said = words(&page);
+    assert!(said.contains("at 15 6 * * * (UTC) Next: "), "{said}");
+    let times = tags(&page).into_iter().filter(|tag| tag.name == "time");
+    let times: Vec<String> =
+        times.filter_map(|tag| tag.get("datetime").map(str::to_owned)).collect();
+    let next: Vec<&String> = times.iter().filter(|at| at.contains("T06:15:00")).collect();
+    assert!(next.len() >= 3 && next[0] < next[1] && next[1] < next[2], "{times:?}");
+}
+
+#[tokio::test]
 async fn a_workflow_is_shown_with_its_text_its_picture_its_versions_and_what_a_check_says() {
     let mut world = with_workflow().await;
     world.waiting().await;
