@@ -13,8 +13,7 @@ use placet_adapters::oauth::News;
 use placet_adapters::{
     Adapters, FillError, FillHoles, Manifest, SecretText, Transport, WantedHole,
 };
-use placet_egress::{Egress, EgressConfig, HostPort, TurnLimits, Live};
-use placet_adapters::{Adapters, Manifest, Transport};
+use placet_egress::{Egress, EgressConfig, HostPort, Live, TurnLimits};
 use placet_executor::backup::VAULT_FILE;
 use placet_executor::govern::Connect;
 use placet_executor::telemetry::Following;
@@ -35,12 +34,12 @@ use std::sync::Arc;
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::task::JoinHandle;
 
-/// Where the data and the keys of a project live.
 /// Renewals of tokens that wait to be put on record.
 const NEWS_MAX: usize = 1024;
 /// What the credential was used for, in the record.
 const RENEWAL: &str = "oauth.renew";
 
+/// Where the data and the keys of a project live.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
     pub(crate) data: PathBuf,
@@ -367,10 +366,12 @@ fn live(
     Ok(Egress::new(witness, rules, Arc::new(holes)))
 }
 
-/// The way out for what shows nobody's credential: what a person names, and their login server.
+/// The way out for what shows nobody's credential and belongs to no run, whatever the mode of an engine
+/// beside it: the document that a person names, and the login server that the operator does.
 pub(crate) fn outward(config: &ProjectConfig) -> Result<Egress> {
     let rules = EgressConfig::allowing(listed(&config.egress_allow)?);
-    Ok(Egress::new(rules, Arc::new(NoSecrets)))
+    let live = Live::of(Mode::Live).context("what is asked here is asked live")?;
+    Ok(Egress::new(live, rules, Arc::new(NoSecrets)))
 }
 
 /// Fills no hole.

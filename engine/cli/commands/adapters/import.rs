@@ -8,11 +8,6 @@ use crate::project::{ADAPTERS_DIR, Project};
 use anyhow::{Context as _, Result};
 use placet_adapters::openapi::{self, IMPORT_BYTES_MAX, Imported, Wanted};
 use placet_adapters::{Adapters, ManifestFile, shipped_schema};
-use placet_adapters::{
-    Adapters, FillError, FillHoles, ManifestFile, SecretText, WantedHole, shipped_schema,
-};
-use placet_egress::{Egress, EgressConfig, Live};
-use placet_model::draft::Mode;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::fs;
@@ -72,10 +67,6 @@ fn read(file: &str) -> Result<String> {
 
 async fn fetched(project: &Project, url: &str) -> Result<String> {
     let egress = compose::outward(&project.config)?;
-    let rules = EgressConfig::allowing(compose::listed(&project.config.egress_allow)?);
-    // a person fetches it, outside of any engine
-    let live = Live::of(Mode::Live).context("what is fetched is fetched live")?;
-    let egress = Egress::new(live, rules, Arc::new(NoSecrets));
     let text = egress.document_up_to(url, None, IMPORT_BYTES_MAX).await;
     text.map_err(|error| invalid(error.to_string()))
 }

@@ -170,7 +170,6 @@ impl Reader<'_> {
         self.known_keys(root, "", "placet.toml");
         for table in tables() {
             if let Some(node) = table_of(root, table)
-            if let Some(node) = below(root, table)
                 && self.open_map(node, &format!("`{table}`"))
             {
                 self.known_keys(node, table, &format!("`{table}`"));
@@ -179,10 +178,6 @@ impl Reader<'_> {
         for key in project_keys() {
             let (table, name) = key.parts();
             if let Some(node) = table_of(root, table).and_then(|map| map.get(name)) {
-                self.key(key, node, config);
-            }
-
-            if let Some(node) = below(root, table).and_then(|map| map.get(name)) {
                 self.key(key, node, config);
             }
         }
@@ -211,8 +206,6 @@ impl Reader<'_> {
                 let inner =
                     tables().filter_map(|inner| inner.strip_prefix(table)?.strip_prefix('.'));
                 within.map(|(_, name)| name).chain(inner).collect()
-                let inner = |other: &'static str| other.strip_prefix(table)?.strip_prefix('.');
-                within.map(|(_, name)| name).chain(tables().filter_map(inner)).collect()
             }
         };
         for Entry { key, key_span, .. } in map.entries() {
@@ -408,28 +401,11 @@ fn tables() -> impl Iterator<Item = &'static str> {
         seen.push(table);
         is_new
     })
-    let tables = project_keys().flat_map(|key| {
-        let (table, _) = key.parts();
-        // a table within another comes after it
-        let outer = table.split_once('.').map(|(outer, _)| outer);
-        outer.into_iter().chain([table])
-    });
-    tables.filter(move |table| {
-        let is_new = !seen.contains(table);
-        seen.push(table);
-        is_new
-    })
 }
 
 /// A table by its path; the file itself by an empty one.
 fn table_of<'n>(root: &'n Node, path: &str) -> Option<&'n Node> {
     let mut names = path.split('.').filter(|name| !name.is_empty());
-    names.try_fold(root, |node, name| node.get(name))
-}
-
-/// What stands under a table's path.
-fn below<'n>(root: &'n Node, table: &str) -> Option<&'n Node> {
-    let mut names = table.split('.').filter(|name| !name.is_empty());
     names.try_fold(root, |node, name| node.get(name))
 }
 

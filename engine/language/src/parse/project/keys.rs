@@ -330,7 +330,6 @@ impl Key {
     }
 
     /// Table and key within it; the table is empty at the top, and may stand in another (`login.oidc`).
-    /// Table and key within it; the table is empty at the top, and has a dot where it is in another.
     pub(super) fn parts(&self) -> (&'static str, &'static str) {
         self.path.rsplit_once('.').unwrap_or(("", self.path))
     }

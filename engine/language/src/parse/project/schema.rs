@@ -45,12 +45,6 @@ fn properties<'a>(root: &'a mut Map<String, Value>, table: &str) -> &'a mut Map<
         );
         table["properties"].as_object_mut().expect("a table has properties")
     })
-    let (outer, inner) = table.split_once('.').unwrap_or((table, ""));
-    let outer = root.entry(outer).or_insert_with(
-        || json!({ "type": "object", "additionalProperties": false, "properties": {} }),
-    );
-    let within = outer["properties"].as_object_mut().expect("a table has properties");
-    if inner.is_empty() { within } else { properties(within, inner) }
 }
 
 fn of_key(key: &Key) -> Value {
@@ -69,11 +63,12 @@ fn of_key(key: &Key) -> Value {
         Kind::Text(..) if key.path == "nats.url" => {
             json!({ "type": "string", "pattern": r"^(nats|tls)://\S+$" })
         }
-        Kind::Text(..) if matches!(key.path, "notify.url" | "login.oidc.issuer") => {
-            json!({ "type": "string", "pattern": r"^https?://[^\s?#@<]+$" })
-        }
-
-        Kind::Text(..) if ["notify.url", "telemetry.otlp.endpoint"].contains(&key.path) => {
+        Kind::Text(..)
+            if matches!(
+                key.path,
+                "notify.url" | "login.oidc.issuer" | "telemetry.otlp.endpoint"
+            ) =>
+        {
             json!({ "type": "string", "pattern": r"^https?://[^\s?#@<]+$" })
         }
         Kind::Text(..) if key.path.ends_with("_file") => {
