@@ -112,6 +112,7 @@ fn connections() -> Router<Arc<App>> {
         .route("/integrations", get(integrations::list))
         .route("/integrations/{name}", get(integrations::show))
         .route("/integrations/{name}/test", post(integrations::test))
+        .route("/integrations/{name}/sync", post(integrations::sync))
         .route("/integrations/{name}/switch", post(integrations::switch))
         .route("/integrations/{name}/rotate", post(integrations::rotate))
         .route(

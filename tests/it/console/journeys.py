@@ -28,7 +28,8 @@ def first_approval(visit, given):
     assert "C0WELCOME" in visit.text()
     page.keyboard.press("a")
     page.keyboard.press("Enter")
-    page.get_by_text("approved").first.wait_for()
+    # the word stands on the card before, too: what cannot is the button
+    page.get_by_role("button", name="Approve", exact=True).wait_for(state="detached")
     visit.open(place)
     page.get_by_text("Would have sent exactly what was approved").wait_for()
     assert "The run is completed" in visit.text()
@@ -190,6 +191,7 @@ def charts(visit, given):
 def connections(visit, given):
     """An operator looks at what is connected, connects, switches, and disconnects by the name."""
     page = visit.open("/integrations")
+    page.get_by_role("button", name="Sync now").first.wait_for()
     visit.look("integrations")
     page.get_by_role("link", name="Connect another Slack").click()
     page.locator("form[action='/connect/slack'] input[name=name]").fill("slack-ops")

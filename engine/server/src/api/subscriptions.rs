@@ -105,7 +105,7 @@ fn base(app: &App, given: Option<String>) -> Result<String, Problem> {
     params(("name" = String, Path)),
     responses((status = 200, description = "Done", body = crate::openapi::shapes::Synced), crate::openapi::failures::Failures)
 )]
-pub(super) async fn sync(
+pub(crate) async fn sync(
     State(app): State<Arc<App>>,
     caller: Caller,
     Place(name): Place<String>,

@@ -44,6 +44,8 @@ struct Page {
     says: Vec<(&'static str, Block)>,
     seat: Seat,
     signing: Signing,
+    /// Whether they may let it be sent alone.
+    breaks: bool,
     /// So that a form counts once, however often it is sent.
     request_id: String,
     notice: Option<Notice>,
@@ -193,12 +195,23 @@ impl Page {
             says,
             seat: seat(app, viewer, &card),
             signing: Signing::of(app, viewer, &card),
+            breaks: may_break(app, viewer, &card),
             request_id: app.handle.nonce(),
             notice: None,
             reason: String::new(),
             card,
         })
     }
+}
+
+/// Whether somebody is offered to let it be sent alone, in an emergency: whom the policy names for that,
+/// and never who has asked for it.
+fn may_break(app: &App, viewer: &Viewer, card: &Card) -> bool {
+    let (me, world) = (&viewer.caller.principal, app.handle.world());
+    let named = world.policy.break_glass.as_ref();
+    let is_named = named.is_some_and(|glass| world.policy.people(&glass.who).contains(me));
+    let is_open = card.state == "requested" && !card.sign.required;
+    is_named && is_open && card.requester != me.as_str()
 }
 
 /// Only what is offered: whether a vote counts is the engine's to say.

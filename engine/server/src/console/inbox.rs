@@ -8,12 +8,13 @@ use super::text::{Line, read};
 use super::times::{self, Moment};
 use super::viewer::Viewer;
 use crate::api;
-use crate::app::App;
+use crate::app::{App, reading};
 use crate::extract::Params;
 use crate::problem::Problem;
 use askama::Template;
 use axum::extract::State;
 use placet_model::Timestamp;
+use placet_projections::Views;
 use serde::Deserialize;
 use std::sync::Arc;
 
@@ -122,6 +123,8 @@ struct Inbox {
     answer: Answer,
     pages: Pages,
     may_begin: bool,
+    /// How many items are open in all, and how long the oldest has been; for those who read them all.
+    waits: Option<(usize, String)>,
     /// In a list of one shape: what is the same in all of it.
     same: Vec<Field>,
     /// Whether several can be decided in one act.
@@ -151,7 +154,9 @@ pub(super) async fn list(State(app): State<Arc<App>>, viewer: Viewer, params: Pa
     let votes = world.policy.may_approve(&viewer.caller.principal);
     let unsigned = !app.handle.demands_signatures();
     let light = answer.items.iter().any(Item::is_light);
+    let waits = waits(&app, &viewer).await?;
     let page = Inbox {
+        waits,
         together: is_one_shape && votes && unsigned && light,
         same,
         request_id: app.handle.nonce(),
@@ -163,6 +168,21 @@ pub(super) async fn list(State(app): State<Arc<App>>, viewer: Viewer, params: Pa
         pages,
     };
     shown(viewer.part, &page, &page.as_live())
+}
+
+/// How much is open, and since when.
+async fn waits(app: &Arc<App>, viewer: &Viewer) -> Result<Option<(usize, String)>, Problem> {
+    if !viewer.caller.reads(&app.handle.world()) {
+        return Ok(None);
+    }
+    reading(app, |app| {
+        let view = app.handle.view()?;
+        let views = Views::new(&view)?;
+        let Some(oldest) = views.open(None, 1)?.pop() else { return Ok(None) };
+        let age = app.handle.now().millis_since(oldest.requested_at);
+        Ok(Some((api::status::open_decisions(&views)?, times::length(age))))
+    })
+    .await
 }
 
 impl Chosen {

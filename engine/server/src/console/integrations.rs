@@ -5,7 +5,7 @@ mod acts;
 mod connect;
 mod show;
 
-pub(super) use acts::{disconnect, disconnecting, rotate, switch, test};
+pub(super) use acts::{disconnect, disconnecting, rotate, switch, sync, test};
 pub(super) use connect::{authorize, connect, connecting};
 pub(super) use show::show;
 
@@ -47,6 +47,18 @@ struct Connection {
     tested_at: Option<Timestamp>,
     tested_ok: Option<bool>,
     drift: Vec<Drift>,
+    #[serde(skip)]
+    hearing: Hearing,
+}
+
+/// How it is known what comes to it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Hearing {
+    /// Its provider posts it, or nothing does.
+    #[default]
+    Told,
+    /// Its provider is read.
+    Read,
 }
 
 /// What a set of scopes buys.
@@ -97,6 +109,10 @@ impl Connection {
             _ => ("good", "connected"),
         };
         Badge { class, words }
+    }
+
+    fn is_read(&self) -> bool {
+        self.hearing == Hearing::Read
     }
 
     fn heard(&self, now: Timestamp) -> Option<Moment> {
@@ -166,7 +182,13 @@ async fn connection(
 ) -> Result<Connection, crate::problem::Problem> {
     let (state, caller) = (State(Arc::clone(app)), viewer.caller.clone());
     let shown = api::connections::show(state, caller, Place(name), Params::default()).await?;
-    read(shown.0)
+    let mut connection: Connection = read(shown.0)?;
+    let manifest = app.handle.adapters().manifest(&connection.provider);
+    let inbound = manifest.and_then(|manifest| manifest.inbound());
+    if inbound.is_some_and(|inbound| inbound.sync().is_some()) {
+        connection.hearing = Hearing::Read;
+    }
+    Ok(connection)
 }
 
 fn card(manifest: &Manifest, connections: &[Connection]) -> Card {

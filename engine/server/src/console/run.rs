@@ -111,7 +111,7 @@ impl Step {
 }
 
 /// A sentence of the story, or a gap in it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 struct Sentence {
     #[serde(default)]
     position: Option<u64>,
@@ -122,6 +122,24 @@ struct Sentence {
     said: Option<Line>,
     #[serde(default)]
     gap: Option<Line>,
+    #[serde(default)]
+    event: Kind,
+}
+
+/// What a sentence tells of.
+#[derive(Debug, Clone, Default, Deserialize)]
+struct Kind {
+    #[serde(default, rename = "type")]
+    name: String,
+}
+
+impl Sentence {
+    /// Whether it tells of asking the provider what became of a send, or of what came by itself.
+    fn is_look_up(&self) -> bool {
+        const LOOK_UPS: [&str; 4] =
+            ["LookupPlanned", "LookupStarted", "LookupEnded", "EvidenceArrived"];
+        LOOK_UPS.contains(&self.event.name.as_str())
+    }
 }
 
 #[derive(Template)]
@@ -135,6 +153,8 @@ struct Run {
     /// What stands in the picture, for those who do not see it.
     picture: String,
     story: Vec<Sentence>,
+    /// Those of them that tell of look-ups.
+    look_ups: Vec<Sentence>,
     /// Sentences before those that are shown.
     earlier: usize,
     times: (Moment, Moment),
@@ -153,6 +173,7 @@ pub(super) async fn page(
     let mut story = story_of(&app, &viewer, run).await?;
     let wanted = if params.text("story") == Some("all") { usize::MAX } else { SENTENCES };
     let earlier = story.len().saturating_sub(wanted);
+    let look_ups: Vec<Sentence> = story.iter().filter(|line| line.is_look_up()).cloned().collect();
     story.drain(..earlier);
     let read = move |app: &App| Ok((input_of(app, run)?, app.handle.progress(run)?));
     let (input, progress) = reading(&app, read).await?;
@@ -168,6 +189,7 @@ pub(super) async fn page(
         error: value(&report.error),
         times: (times::ago(report.started_at, now), times::ago(report.updated_at, now)),
         story,
+        look_ups,
         earlier,
         request_id: app.handle.nonce(),
         report,

@@ -230,7 +230,20 @@ impl World {
         self.until(run, |report| report["status"] != "waiting").await
     }
 
-    async fn until(&mut self, run: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    /// Waits until an event of this type is in a run's story.
+    pub(crate) async fn until_story(&mut self, run: &str, kind: &str) {
+        loop {
+            let story = self.get(&format!("/api/v1/audit/story/{run}")).await.ok();
+            let lines = story["lines"].as_array().unwrap();
+            if lines.iter().any(|line| line["event"]["type"] == kind) {
+                return;
+            }
+            let notice = tokio::time::timeout(DEADLINE, self.notices.recv()).await;
+            notice.unwrap_or_else(|_| panic!("stuck: {story:#}")).unwrap();
+        }
+    }
+
+    pub(crate) async fn until(&mut self, run: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         loop {
             let report = self.get(&format!("/api/v1/runs/{run}")).await.ok();
             if wanted(&report) {

@@ -34,6 +34,17 @@ pub(in crate::console) async fn test(
     Ok(see_other(form.back(&place)))
 }
 
+/// `POST /integrations/{name}/sync`: reads what came to it since the last time.
+pub(in crate::console) async fn sync(
+    State(app): State<Arc<App>>,
+    Place(name): Place<String>,
+    form: Form,
+) -> Result<Response, Problem> {
+    let place = page_of(&name);
+    let _read = api::subscriptions::sync(State(app), form.caller(), Place(name), Nothing).await?;
+    Ok(see_other(form.back(&place)))
+}
+
 /// `POST /integrations/{name}/switch` `to=on|off`.
 pub(in crate::console) async fn switch(
     State(app): State<Arc<App>>,

@@ -2,7 +2,9 @@
 
 use super::html::{Form, form, forms, tags, words};
 use super::surf::Browser;
-use crate::world::{World, with_workflow};
+use crate::world::{World, name, with_workflow};
+use placet_model::decision::Assurance;
+use placet_model::policy::BreakGlass;
 use serde_json::{Value, json};
 
 /// Starts a run of one call: the run and the decision that it waits for.
@@ -154,6 +156,33 @@ async fn a_no_needs_its_reason_and_the_words_are_not_lost() {
     assert_eq!(report["status"], "faulted", "{report:#}");
     let said = words(&browser.page(&format!("/inbox/{decision}")).await);
     assert!(said.contains("approver says reject") && said.contains("not <today> or so"), "{said}");
+}
+
+#[tokio::test]
+async fn s06_only_whom_the_policy_names_is_offered_to_send_alone_and_must_say_why() {
+    let mut world = with_workflow().await;
+    let mut policy = (*world.handle.world().policy).clone();
+    policy.break_glass = Some(BreakGlass {
+        who: vec![name("second"), name("author")],
+        assurance: Assurance::Session,
+        review: vec![name("auditor")],
+    });
+    world.handle.apply_policy(&name("author"), policy).await.unwrap();
+    let with = json!({"channel": "C0911", "text": "hello"});
+    let (run, decision) = asked(&mut world, "slack.chat.postMessage", &with).await;
+    let mut browser = Browser::logged_in(&world).await;
+    let place = format!("/inbox/{decision}");
+    for (who, offered) in [("author", false), ("approver", false), ("second", true)] {
+        browser.act_as(who).await;
+        let said = words(&browser.page(&place).await);
+        assert_eq!(said.contains("Send it alone"), offered, "{who}: {said}");
+    }
+    let page = browser.page(&place).await;
+    let alone = verdict(&page, &decision, "break_glass");
+    let refused = browser.submit(&alone.clone().without("reason")).await;
+    assert!((400..500).contains(&refused.status), "without a reason: {refused:?}");
+    browser.submitted(&alone.with("reason", "the site is down")).await;
+    assert_eq!(world.finished(&run).await["status"], "completed");
 }
 
 #[tokio::test]

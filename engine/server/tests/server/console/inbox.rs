@@ -27,6 +27,7 @@ async fn what_waits_is_listed_with_where_it_goes_as_whom_and_how_long_there_is()
     }
     let card = format!("/inbox/{}", card["id"].as_str().unwrap());
     assert!(links(&page).contains(&card));
+    assert!(said.contains("1 open in all, the oldest for"), "how old the queue is: {said}");
 }
 
 #[tokio::test]

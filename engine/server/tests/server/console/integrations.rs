@@ -27,8 +27,31 @@ async fn what_is_connected_stands_in_a_table_and_what_could_be_by_its_category()
         assert!(one.contains(sentence), "{sentence}: {one}");
     }
     assert_eq!(browser.get("/integrations/nothing").await.status, 404);
+    assert!(!said.contains("Sync now"), "Slack is not read, it posts: {said}");
     assert_eq!(browser.get("/connect/nothing").await.status, 404);
     assert_eq!(world.head(), head, "looking changes nothing");
+}
+
+#[tokio::test]
+async fn what_is_read_can_be_read_at_once_and_why_it_was_not_is_said() {
+    let world = with_workflow().await;
+    let connect = json!({"name": "mail", "provider": "gmail"});
+    world.post("/api/v1/integrations", &connect).await.ok();
+    let mut browser = Browser::logged_in(&world).await;
+    for place in ["/integrations", "/integrations/mail"] {
+        let page = browser.page(place).await;
+        assert!(words(&page).contains("Sync now"), "{place}: {}", words(&page));
+        let sync = form(&page, "/integrations/mail/sync");
+        // the provider answers what says nothing
+        let refused = browser.submit(&sync).await;
+        assert_eq!(refused.status, 502, "{refused:?}");
+        let said = words(&refused.body);
+        assert!(said.contains("Gmail was not heard") && said.contains("PL4061"), "{said}");
+    }
+    browser.act_as("approver").await;
+    let page = browser.page("/integrations").await;
+    let refused = browser.submit(&form(&page, "/integrations/mail/sync")).await;
+    assert_eq!(refused.status, 403, "only operators: {refused:?}");
 }
 
 #[tokio::test]

@@ -86,6 +86,25 @@ async fn a_run_shows_where_it_stands_what_would_be_sent_and_what_happened() {
 }
 
 #[tokio::test]
+async fn a_run_whose_send_is_in_doubt_shows_what_its_provider_was_asked() {
+    let mut world = with_workflow().await;
+    // given a provider that says nothing that its manifest knows
+    *world.live.answer.lock().unwrap() = json!({});
+    let body = json!({"workflow": "ops/slack-notify", "mode": "live", "input": {"channel": "C0777", "text": "hello"}});
+    let run = world.post("/api/v1/runs", &body).await.ok()["run"].as_str().unwrap().to_owned();
+    let waiting = world.settled(&run).await;
+    let decision = waiting["waiting_for"]["decision"].as_str().unwrap().to_owned();
+    let mut browser = Browser::logged_in(&world).await;
+    browser.act_as("approver").await;
+    let card = browser.page(&format!("/inbox/{decision}")).await;
+    browser.submitted(&verdict(&card, &decision, "approve")).await;
+    world.until_story(&run, "LookupPlanned").await;
+    let said = words(&browser.page(&format!("/runs/{run}")).await);
+    assert!(said.contains("What the provider was asked about it"), "{said}");
+    assert!(said.contains("by slack.conversations.history, from"), "{said}");
+}
+
+#[tokio::test]
 async fn a_run_is_cancelled_started_again_and_sent_an_event_by_forms() {
     let mut world = with_workflow().await;
     let with = json!({"channel": "C0220", "text": "hello"});

@@ -35,9 +35,9 @@ const OURS: &[&str] = &[
     "a", "bdi", "body", "button", "caption", "code", "dd", "del", "details", "dialog", "div", "dl",
     "dt", "em", "fieldset", "footer", "form", "g", "h1", "h2", "h3", "head", "header", "html",
     "iframe", "img", "input", "ins", "kbd", "label", "legend", "li", "line", "link", "main",
-    "meta", "nav", "ol", "option", "p", "path", "pre", "rect", "s", "script", "section", "select",
-    "span", "strong", "summary", "svg", "table", "tbody", "td", "text", "textarea", "th", "thead",
-    "time", "title", "tr", "u", "ul",
+    "meta", "nav", "ol", "option", "p", "path", "pre", "progress", "rect", "s", "script",
+    "section", "select", "span", "strong", "summary", "svg", "table", "tbody", "td", "text",
+    "textarea", "th", "thead", "time", "title", "tr", "u", "ul",
 ];
 
 fn percent(byte: u8) -> String {
@@ -63,7 +63,10 @@ fn harmless(place: &str, page: &str) {
         }
         let is_picture = name == "img";
         assert!(
-            !is_picture || attributes.get("src").is_some_and(|src| src.starts_with("/runs/")),
+            !is_picture
+                || attributes.get("src").is_some_and(|src| {
+                    src.starts_with("/runs/") || src.starts_with("/workflows/")
+                }),
             "{place}: {tag:?}"
         );
         let scripts = name == "script";
@@ -99,6 +102,68 @@ async fn planted(world: &mut World) -> Vec<String> {
         places.push(format!("/runs/{run}"));
     }
     places
+}
+
+/// What providers and authors write: answers that refuse, the account's name, titles of workflows.
+async fn planted_by_providers(world: &mut World, browser: &mut Browser) -> Vec<String> {
+    let mut places = vec![];
+    for (number, text) in CORPUS.iter().enumerate() {
+        // an account that calls itself so
+        *world.live.answer.lock().unwrap() = json!({"ok": true, "user_id": "U1", "team_id": "T1", "user": text, "team": text, "url": text});
+        let name = format!("named-{number}");
+        let body =
+            json!({"name": name, "provider": "slack", "credential": {"access_token": "xoxb-1"}});
+        let connected = world.post("/api/v1/integrations", &body).await;
+        assert!(connected.status < 300, "{connected:?}");
+        places.push(format!("/integrations/{name}"));
+        // a workflow of this title, whose call is refused in these words
+        let family = format!("titled-{number}");
+        let source = json!({
+            "document": {"dsl": "1.0.3", "namespace": "ops", "name": family, "version": "1.0.0", "title": text, "summary": text},
+            "do": [{"it": {"call": "slack.chat.postMessage", "with": {"channel": format!("C1{number:03}"), "text": "hi"}}}],
+        });
+        let deploy = json!({"source": source.to_string(), "file": "titled.yaml"});
+        world.post("/api/v1/workflows", &deploy).await.ok();
+        *world.live.answer.lock().unwrap() = json!({"ok": false, "error": text});
+        let start = json!({"workflow": format!("ops/{family}"), "input": {}, "mode": "live"});
+        let run = world.post("/api/v1/runs", &start).await.ok()["run"].as_str().unwrap().to_owned();
+        let waiting = world.settled(&run).await;
+        let decision = waiting["waiting_for"]["decision"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{waiting:#}"))
+            .to_owned();
+        let card = browser.page(&format!("/inbox/{decision}")).await;
+        browser.submitted(&super::card::verdict(&card, &decision, "approve")).await;
+        let doubt_or_end = |report: &Value| {
+            report["status"] != "waiting" || report["waiting_for"]["kind"] == "in_doubt"
+        };
+        world.until(&run, doubt_or_end).await;
+        places.extend([
+            format!("/workflows/ops/{family}"),
+            format!("/runs/{run}"),
+            format!("/inbox/{decision}"),
+            format!("/audit/story/{run}"),
+        ]);
+    }
+    places
+}
+
+#[tokio::test]
+async fn s17_what_providers_and_authors_write_is_text_too() {
+    let mut world = with_workflow().await;
+    let mut browser = Browser::logged_in(&world).await;
+    browser.act_as("approver").await;
+    let mut places = planted_by_providers(&mut world, &mut browser).await;
+    let lists =
+        ["/integrations", "/workflows", "/runs", "/audit", "/audit?view=records", "/charts"];
+    places.extend(lists.map(str::to_owned));
+    let mut seen = 0;
+    for place in &places {
+        let page = browser.page(place).await;
+        harmless(place, &page);
+        seen += words(&page).matches("xss").count();
+    }
+    assert!(seen > 100, "the texts are there to be read: {seen}");
 }
 
 #[tokio::test]
