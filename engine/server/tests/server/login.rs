@@ -160,12 +160,12 @@ impl Served {
     /// Logs in with these claims beside the nonce.
     async fn log_in(&self, claims: Value) -> Answer {
         let back = self.begin("/").await;
-        let mut says = self.login.0.lock().unwrap();
-        says.claims = json!({"nonce": back.nonce});
-        for (name, value) in claims.as_object().unwrap() {
-            says.claims[name] = value.clone();
-        }
-        drop(says);
+        self.says(|says| {
+            says.claims = json!({"nonce": back.nonce});
+            for (name, value) in claims.as_object().unwrap() {
+                says.claims[name] = value.clone();
+            }
+        });
         self.back(&back).await
     }
 

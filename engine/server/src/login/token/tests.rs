@@ -152,7 +152,7 @@ fn s16_no_algorithm_but_those_of_public_keys_and_no_key_but_the_servers_is_belie
     let claims = URL_SAFE_NO_PAD.encode(turned.to_string());
     refused(&format!("{head}.{claims}.{signature}"), "does not verify");
     for nothing in ["", ".", "..", "a.b.c", "e30.e30", &"a".repeat(TOKEN_MAX + 1)] {
-        assert!(checked(&server, nothing).is_err(), "{:.20}", nothing);
+        assert!(checked(&server, nothing).is_err(), "{nothing:.20}");
     }
 }
 
