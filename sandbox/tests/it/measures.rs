@@ -1,6 +1,8 @@
 //! M1 to M6, M8, M10 of facts/mocking.md §7, each printed as it was measured:
 //! `cargo nextest run -p placet-sandbox --no-capture -E 'test(measures)'`. The judge is another
-//! validator than the one that the generator asks. M7 is `scripts`, M9 the binary's own test.
+//! validator than the one that the generator asks. M7 is `scripts` and `state`, M9 the program's own test,
+//! `zero_egress`. How quick an answer is (M8) is a figure of the profile that it is run with: `--release` for the
+//! one that counts.
 
 use boon::{Compiler, Draft, SchemaIndex, Schemas};
 use placet_adapters::openapi::{Wanted, import};
@@ -274,4 +276,79 @@ fn measures_m4_what_is_said_to_stripe_comes_back() {
     println!("M4 {equal} of {comparable} fields of Stripe's writes come back as they were said");
     assert!(comparable > 50, "{comparable}");
     assert_eq!(lost, Vec::<String>::new());
+}
+
+/// What was published as an example, and what of it is answered.
+#[derive(Debug, Default)]
+struct Corpus {
+    fit: usize,
+    broken: usize,
+    answered: usize,
+    wrong: Vec<String>,
+}
+
+impl Corpus {
+    fn document(&mut self, text: &str) {
+        const BROKEN: &str = "the published example of its answer breaks the schema";
+        let url = "https://docs.example/v1.json";
+        let imported =
+            import(text, Wanted { url, provider: Some("imported"), operations: &[] }).unwrap();
+        let adapters = crate::import::loaded(&imported);
+        for done in &imported.report.operations {
+            let operation = adapters.operation(&format!("imported.{}", done.name)).unwrap();
+            let is_broken = done.notes.iter().any(|note| note.starts_with(BROKEN));
+            let fit = operation.examples().usable().len();
+            self.fit += fit;
+            self.broken += usize::from(is_broken);
+            if fit > 0 || is_broken {
+                self.operation(operation);
+            }
+        }
+    }
+
+    fn operation(&mut self, operation: &placet_adapters::Operation) {
+        let (Some(input), Some(output)) = (operation.input_schema(), operation.output_schema())
+        else {
+            return;
+        };
+        let Ok(judge) = Judge::of(output.document()) else { return };
+        for number in 0..3 {
+            let Ok(input) = generate(input, &seed(number), now()) else { continue };
+            let asked = placet_sandbox::Asked {
+                operation,
+                integration: "main",
+                input: &input,
+                key: None,
+                send_id: "",
+                seen: None,
+                now: now(),
+                timeout: Duration::from_secs(30),
+            };
+            let mut world = placet_sandbox::World::new(number, placet_sandbox::Unknown::Supposed);
+            let answer = world.answer(asked).ok().filter(|answer| answer.status < 300);
+            let Some(answer) = answer.and_then(|answer| answer.json()) else { continue };
+            self.answered += 1;
+            let name = operation.name();
+            self.wrong.extend(judge.refusal(&answer).map(|why| format!("{name}: {why}")));
+        }
+    }
+}
+
+#[test]
+fn measures_m10_an_example_that_breaks_its_own_schema_is_never_answered() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/specs");
+    let mut corpus = Corpus::default();
+    for path in DOCUMENTS {
+        match std::fs::read_to_string(folder.join(path)) {
+            Ok(text) => corpus.document(&text),
+            Err(_) => println!("skipped: {path} is not beside the repository"),
+        }
+    }
+    let Corpus { fit, broken, answered, wrong } = corpus;
+    println!(
+        "M10 of {} published examples {broken} break their own schema; of {answered} answers of those operations {} are invalid",
+        fit + broken,
+        wrong.len()
+    );
+    assert_eq!(wrong, Vec::<String>::new());
 }
