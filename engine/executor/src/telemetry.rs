@@ -1,9 +1,9 @@
 //! Traces of runs for a tracing system: one trace per run, with a span for the run, each step, each wait
-//! for a decision, each try of a call and each doubt. See [`fold`] for what begins and ends them.
+//! for a decision, each try of a call and each doubt. See `fold` for what begins and ends them.
 //!
 //! Nothing is done for it while something happens: this follows the log by position like the outbox, and
 //! makes spans of what has ended. The log itself is the queue. A collector that is away is tried again
-//! until [`BEHIND_MAX`] events wait; then what waits is dropped, counted, and said once. It begins where
+//! until `BEHIND_MAX` events wait; then what waits is dropped, counted, and said once. It begins where
 //! the log stands when the engine starts, so a restart tells nothing twice; what a span began with may lie
 //! before that, and is read back from the run's own stream.
 
