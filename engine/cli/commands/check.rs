@@ -59,11 +59,14 @@ pub(crate) fn run(args: &Args) -> Result<Exit> {
         if path.is_dir() { files.extend(files_of(path)?) } else { files.push(path.clone()) }
     }
     let mut found: Vec<Found> = vec![];
-    for path in args.files.iter().filter(|path| path.is_dir()) {
-        found.extend(examples::broken(&Project::of(path)?, None)?);
-    }
     for file in &files {
         found.extend(check_file(file)?);
+    }
+    // of a project that cannot be read there are no examples yet
+    if !found.iter().any(Found::has_errors) {
+        for path in args.files.iter().filter(|path| path.is_dir()) {
+            found.extend(examples::broken(&Project::of(path)?, None)?);
+        }
     }
     let format = if args.json { Format::Json } else { args.format };
     findings::show(&found, format)?;
