@@ -36,6 +36,7 @@ fn a_person_connects_in_the_browser_and_messages_go_with_tokens_that_are_renewed
     // connecting itself needs to know whose account it is; a token that ends at once is renewed for that
     let before = slack.count("renewals");
     deploy(&live);
+    slack.until_its_tokens_end();
     slack.set(&json!({"expires_in": 3600}));
     for text in ["one", "two", "three"] {
         let run = send(&live, text);
@@ -126,6 +127,7 @@ fn many_sends_that_wait_for_a_token_ask_for_one() {
     slack.set(&json!({"expires_in": 1}));
     connect(&live, &slack);
     deploy(&live);
+    slack.until_its_tokens_end();
     slack.set(&json!({"expires_in": 3600}));
     let before = slack.count("renewals");
     let asked: Vec<_> = (0..8).map(|n| live.ask(&format!("message {n}"))).collect();
@@ -150,6 +152,7 @@ fn an_answer_that_is_lost_to_kill_9_leaves_nothing_in_doubt_and_what_was_approve
     slack.set(&json!({"expires_in": 1}));
     connect(&live, &slack);
     deploy(&live);
+    slack.until_its_tokens_end();
     let before = slack.count("renewals");
     slack.set(&json!({"expires_in": 3600, "hold": true}));
     let asked = live.ask("late");
@@ -254,6 +257,7 @@ fn a_server_that_is_away_is_waited_for_and_a_disconnect_takes_the_token_back() {
     slack.set(&json!({"expires_in": 1}));
     connect(&live, &slack);
     deploy(&live);
+    slack.until_its_tokens_end();
     slack.set(&json!({"expires_in": 3600, "away": true}));
     let asked = live.ask("patience");
     live.approve(&asked);

@@ -1,11 +1,13 @@
 //! The parties of the tests: the stand-in as a process, a browser, and an engine beside them.
 
 use crate::world::Live;
+use placet_test_support::DEADLINE;
 use placet_test_support::process::{Placet, Running};
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
+use std::time::Instant;
 
 const PYTHON: &str = "PLACET_TEST_OAUTH_PYTHON";
 /// The secret of the app, as the stand-in knows it.
@@ -53,6 +55,15 @@ impl Slack {
 
     pub(crate) fn count(&self, what: &str) -> u64 {
         self.told()[what].as_u64().expect("a count")
+    }
+
+    /// Waits until the tokens that it has given have ended for whoever has them.
+    pub(crate) fn until_its_tokens_end(&self) {
+        let begun = Instant::now();
+        while self.count("young") > 0 {
+            assert!(begun.elapsed() < DEADLINE, "its tokens live on");
+            std::thread::yield_now();
+        }
     }
 
     pub(crate) fn posts(&self) -> Vec<String> {

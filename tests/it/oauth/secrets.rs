@@ -131,9 +131,7 @@ fn life(live: &Live, slack: &Slack) -> String {
     said.push_str(&live.done("author", &["vault", "rotate"]).stdout);
     // an error on the way: the authorization server is away
     slack.set(&json!({"away": true}));
-    while slack.told()["alive"] != 0 {
-        std::thread::yield_now();
-    }
+    slack.until_its_tokens_end();
     let asked = live.ask("three");
     live.approve(&asked);
     live.until(&asked.run, "AttemptDeferred");

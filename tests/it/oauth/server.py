@@ -139,8 +139,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         if self.path == "/control":
             with lock:
-                alive = sum(one["until"] > time.time() for one in rules.access.values())
-                return self.answer(200, {**told, "secrets": secrets_seen, "alive": alive})
+                # whoever was told of a token counts its life from when the answer came
+                young = sum(one["until"] + 1 > time.time() for one in rules.access.values())
+                return self.answer(200, {**told, "secrets": secrets_seen, "young": young})
         with lock:
             scopes, credentials = server.validate_authorization_request("https://x" + self.path)
             # Slack parts scopes with commas

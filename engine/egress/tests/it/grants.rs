@@ -177,7 +177,7 @@ async fn a_token_that_is_due_is_renewed_ahead_once_for_all_who_wait() {
 
 #[tokio::test]
 async fn a_token_that_ends_at_once_is_used_and_not_asked_for_again_and_again() {
-    let brief = r#"{"ok": true, "access_token": "brief", "refresh_token": "r2", "expires_in": 1}"#;
+    let brief = r#"{"ok": true, "access_token": "brief", "refresh_token": "r2", "expires_in": 9}"#;
     let world = World::after(12, &[SENT], &[("200 OK", brief)]).await;
     world.make_ready().await;
     assert!(world.is_ready(), "the next one would end as soon");
