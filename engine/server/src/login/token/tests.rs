@@ -1,3 +1,5 @@
+//! Identity tokens that are good, and every way in which one is not.
+
 use super::*;
 use ring::rand::SystemRandom;
 use ring::signature::{
