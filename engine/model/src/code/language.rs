@@ -177,5 +177,5 @@ pub(super) const CODES: &[Code] = codes! {
         at: "`placet dev`, `placet serve`, `placet run`, at start"
         what: "OTEL_EXPORTER_OTLP_HEADERS is no list of `name=value` with commas between them, or a value holds what no header may. Nothing was started."
         help: "write api-key=VALUE, percent-encoded where it has commas or spaces"
-        next: "The value is in no message and no log.";
+        next: "Correct the variable and start it again; what it holds is in no message and no log.";
 };
