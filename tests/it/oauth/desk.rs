@@ -96,7 +96,7 @@ impl Page {
 /// One request over a socket of its own; `cookie` where it is not empty.
 pub(crate) fn fetch(address: &str, (method, path): (&str, &str), cookie: &str, body: &str) -> Page {
     let mut stream = TcpStream::connect(address).expect("it listens");
-    stream.set_read_timeout(Some(placet_test_support::DEADLINE)).expect("a timeout");
+    stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");
     let cookie = if cookie.is_empty() { String::new() } else { format!("Cookie: {cookie}\r\n") };
     let head = format!(
         "{method} {path} HTTP/1.1\r\nHost: {address}\r\n{cookie}Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
