@@ -104,10 +104,11 @@ impl Story {
     /// Nobody of that name; a log that cannot be read at all.
     pub fn of(view: &ReadView, subject: Subject) -> Result<Self, Error> {
         match subject {
-            Subject::Run(run) => of_run(view, run),
+            Subject::Run(run) => Ok(told(view, run, gathered(view, run)?)),
             Subject::Decision(decision) => {
                 let row = Views::new(view)?.decision(decision)?;
-                of_run(view, row.ok_or(Refusal::UnknownDecision { decision })?.run)
+                let run = row.ok_or(Refusal::UnknownDecision { decision })?.run;
+                Ok(told(view, run, gathered(view, run)?))
             }
             Subject::Position(position) => {
                 let head = view.head().position();
@@ -119,9 +120,30 @@ impl Story {
                 }
                 let event = view.event(position)?;
                 let run = if let StreamId::Run(run) = event.stream { Some(run) } else { None };
-                Ok(Self { run, lines: vec![Line::of(view, event)] })
+                Ok(Self { run, lines: vec![Line::of(view, Box::new(event))] })
             }
         }
+    }
+
+    /// The end of a run's story: its last lines, and before them those of the events that `also` wants. Says
+    /// how many lines the whole has. Only what is told is put into words.
+    ///
+    /// # Errors
+    /// As [`Story::of`].
+    pub fn end_of(
+        view: &ReadView,
+        run: RunId,
+        last: usize,
+        also: impl Fn(&Event) -> bool,
+    ) -> Result<(Self, usize), Error> {
+        let mut all = gathered(view, run)?;
+        let (count, mut place) = (all.len(), 0);
+        let first = count.saturating_sub(last);
+        all.retain(|found| {
+            place += 1;
+            place > first || matches!(found, Found::Event(event) if also(&event.event))
+        });
+        Ok((told(view, run, all), count))
     }
 
     /// Whether everything could be read.
@@ -152,9 +174,9 @@ impl Story {
 }
 
 impl Line {
-    fn of(view: &ReadView, event: RecordedEvent) -> Self {
+    fn of(view: &ReadView, event: Box<RecordedEvent>) -> Self {
         let sentence = one_line(&Teller::new(view, &event).sentence());
-        Self::Told { event: Box::new(event), sentence }
+        Self::Told { event, sentence }
     }
 
     fn gap(stream: &StreamId, revision: Revision, error: &placet_log::Error) -> Self {
@@ -181,17 +203,32 @@ impl Line {
     }
 }
 
-fn of_run(view: &ReadView, run: RunId) -> Result<Story, Error> {
+/// Something of a story that is not in words yet.
+enum Found {
+    Event(Box<RecordedEvent>),
+    Gap(Line),
+}
+
+fn told(view: &ReadView, run: RunId, found: Vec<Found>) -> Story {
+    let line = |found| match found {
+        Found::Event(event) => Line::of(view, event),
+        Found::Gap(gap) => gap,
+    };
+    Story { run: Some(run), lines: found.into_iter().map(line).collect() }
+}
+
+/// All that bears on a run, in the order of the log.
+fn gathered(view: &ReadView, run: RunId) -> Result<Vec<Found>, Error> {
     let stream = StreamId::Run(run);
     let mut own = vec![];
-    let mut lines = vec![];
+    let mut all = vec![];
     read(view, &stream, Revision::START, &mut |read| match read {
         Ok(event) => own.push(event),
         Err((revision, error)) => {
-            lines.push((place(&error, &own), Line::gap(&stream, revision, &error)));
+            all.push((place(&error, &own), Found::Gap(Line::gap(&stream, revision, &error))));
         }
     })?;
-    if own.is_empty() && lines.is_empty() {
+    if own.is_empty() && all.is_empty() {
         let detail = format!("there is no run {run}");
         return Err(Error::Refused { code: "PL4001", detail });
     }
@@ -200,18 +237,18 @@ fn of_run(view: &ReadView, run: RunId) -> Result<Story, Error> {
         let start = around.start(view, &stream)?;
         read(view, &stream, start, &mut |read| match read {
             Ok(event) if around.concerns(&event) => {
-                lines.push((event.position, Line::of(view, event)));
+                all.push((event.position, Found::Event(Box::new(event))));
             }
             Ok(_) => {}
             Err((revision, error)) => {
-                lines.push((place(&error, &own), Line::gap(&stream, revision, &error)));
+                all.push((place(&error, &own), Found::Gap(Line::gap(&stream, revision, &error))));
             }
         })?;
     }
-    lines.extend(own.into_iter().map(|event| (event.position, Line::of(view, event))));
+    all.extend(own.into_iter().map(|event| (event.position, Found::Event(Box::new(event)))));
     // a gap stands behind the last event that was read before it
-    lines.sort_by_key(|(place, line)| (*place, matches!(line, Line::Gap { .. })));
-    Ok(Story { run: Some(run), lines: lines.into_iter().map(|(_, line)| line).collect() })
+    all.sort_by_key(|(place, found)| (*place, matches!(found, Found::Gap(_))));
+    Ok(all.into_iter().map(|(_, found)| found).collect())
 }
 
 /// Where something stands that cannot be read: behind what was read before it, if it is not known.

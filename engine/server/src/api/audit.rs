@@ -11,7 +11,7 @@ use placet_executor::public::select::{self, Moment, Order, Page, Wanted};
 use placet_executor::public::story::{Story, Subject};
 use placet_executor::public::{past, render};
 use placet_log::ReadView;
-use placet_model::{Position, RunId, StreamId};
+use placet_model::{Event, Position, RunId, StreamId};
 use placet_projections::Difference;
 use serde_json::json;
 use std::sync::Arc;
@@ -179,6 +179,21 @@ pub(crate) async fn story(
         Ok(Story::of(&app.handle.view()?, subject)?.to_json())
     });
     Ok(axum::Json(told.await?))
+}
+
+/// The end of a run's story, as [`story`] tells it: `(lines, how many the whole has)`.
+pub(crate) async fn story_end(
+    app: &Arc<App>,
+    caller: Caller,
+    run: RunId,
+    (last, also): (usize, fn(&Event) -> bool),
+) -> Result<(serde_json::Value, usize), Problem> {
+    reading(app, move |app| {
+        caller.demand_reader(&app.handle.world())?;
+        let (story, count) = Story::end_of(&app.handle.view()?, run, last, also)?;
+        Ok((story.to_json()["lines"].take(), count))
+    })
+    .await
 }
 
 /// `POST /audit/verify` → `{ok: true, events, payloads, erased, root}`, or `{ok: false, position, detail}`

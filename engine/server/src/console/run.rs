@@ -134,12 +134,16 @@ struct Kind {
 }
 
 impl Sentence {
-    /// Whether it tells of asking the provider what became of a send, or of what came by itself.
     fn is_look_up(&self) -> bool {
-        const LOOK_UPS: [&str; 4] =
-            ["LookupPlanned", "LookupStarted", "LookupEnded", "EvidenceArrived"];
         LOOK_UPS.contains(&self.event.name.as_str())
     }
+}
+
+/// Events that tell of asking the provider what became of a send, or of what came by itself.
+const LOOK_UPS: [&str; 4] = ["LookupPlanned", "LookupStarted", "LookupEnded", "EvidenceArrived"];
+
+fn is_look_up(event: &Event) -> bool {
+    LOOK_UPS.contains(&event.type_name())
 }
 
 #[derive(Template)]
@@ -170,11 +174,12 @@ pub(super) async fn page(
 ) -> Shown {
     let params = params.only(&["story"])?;
     let report = report_of(&app, &viewer, run).await?;
-    let mut story = story_of(&app, &viewer, run).await?;
     let wanted = if params.text("story") == Some("all") { usize::MAX } else { SENTENCES };
-    let earlier = story.len().saturating_sub(wanted);
+    let (mut story, count) = story_of(&app, &viewer, run, wanted).await?;
+    let earlier = count.saturating_sub(wanted);
     let look_ups: Vec<Sentence> = story.iter().filter(|line| line.is_look_up()).cloned().collect();
-    story.drain(..earlier);
+    // those of the look-ups that stand before the end
+    story.drain(..story.len().saturating_sub(wanted));
     let read = move |app: &App| Ok((input_of(app, run)?, app.handle.progress(run)?));
     let (input, progress) = reading(&app, read).await?;
     let step = |(task, status): (&TaskPath, &&str)| format!("{} is {status}", task.name());
@@ -201,16 +206,20 @@ async fn report_of(app: &Arc<App>, viewer: &Viewer, run: RunId) -> Result<Report
     read(runs::report(app, viewer.caller.clone(), run, Some(STEPS)).await?)
 }
 
-/// What happened, for those who may read it all; others see the steps.
-async fn story_of(app: &Arc<App>, viewer: &Viewer, run: RunId) -> Result<Vec<Sentence>, Problem> {
+/// The end of what happened with the look-ups of all of it, and how much there is, for those who may read it;
+/// others see the steps.
+async fn story_of(
+    app: &Arc<App>,
+    viewer: &Viewer,
+    run: RunId,
+    last: usize,
+) -> Result<(Vec<Sentence>, usize), Problem> {
     if !viewer.caller.reads(&app.handle.world()) {
-        return Ok(vec![]);
+        return Ok((vec![], 0));
     }
-    let subject = run.to_string().parse();
-    let subject = subject.map_err(|_no_run| Problem::new("PL9001", "a run is a subject"))?;
-    let (state, caller) = (State(Arc::clone(app)), viewer.caller.clone());
-    let answer = audit::story(state, caller, Place(subject)).await?;
-    read(answer.0["lines"].clone())
+    let wanted = (last, is_look_up as fn(&Event) -> bool);
+    let (lines, count) = audit::story_end(app, viewer.caller.clone(), run, wanted).await?;
+    Ok((read(lines)?, count))
 }
 
 /// The run's input, from its first event.
