@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 /// How long a person may take.
 pub(super) const LIFETIME: Duration = Duration::from_mins(10);
-/// Answers that were taken and are remembered; each had a code of the login server.
+/// Answers that were taken and are remembered, for ten minutes; where there are more, none is taken until then.
 const TAKEN_MAX: usize = 4096;
 /// Bytes of the place to go on to.
 const NEXT_MAX: usize = 1024;
