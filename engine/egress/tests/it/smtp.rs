@@ -72,7 +72,7 @@ async fn a_server_that_dies_or_hangs_before_the_dot_has_taken_nothing() {
             let mut call = rendered(SEND, &server.settings(), &mail());
             call.timeout = Duration::from_secs(4);
             if stage == "content" {
-                // more than any socket holds, so that the cut comes before the dot
+                // more than what the server leaves room for, so that the cut comes before the dot
                 call = large(&server);
             }
             let answer = server.egress("s3cret-pw").perform(call).await;

@@ -5,7 +5,8 @@ One argument, a JSON object:
   cert      "good" | "other_name" | "expired" | "self_signed"
   refuse    {stage: "code text"}      stages: greeting ehlo starttls auth mail rcpt data message noop
   rcpt      {address: "code text"}    one recipient that is refused
-  die       stage                     the connection is cut there; "message" is after the last dot
+  die       stage                     the connection is cut there; "content" is within the message, of which
+                                      little fits between the two; "message" is after the last dot
   hang      stage                     no reply comes there
   mechanisms ["PLAIN", ...]           what is offered; both without it
   scripted   true                     refuse, die and hang come one object a line on stdin, each for the next
@@ -17,6 +18,7 @@ import asyncio
 import base64
 import datetime
 import json
+import socket
 import ssl
 import sys
 
@@ -145,6 +147,16 @@ def certificates():
     return context, ssl.PEM_cert_to_DER_cert(believed.cert_pem.bytes().decode())
 
 
+def listener():
+    """Where the cut is to come within the message, small segments and a small window keep the sender's kernel from
+    taking all of it (it grows its buffer by both): how long this process is kept from running does not matter then."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    if WANTED.get("die") == "content":
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+    return listening
+
+
 async def script(lines):
     while line := await lines.readline():
         SCRIPT.append(json.loads(line))
@@ -168,7 +180,7 @@ async def main():
 
     loop = asyncio.get_running_loop()
     tls = context if security == "implicit" else None
-    server = await loop.create_server(make, "127.0.0.1", 0, ssl=tls)
+    server = await loop.create_server(make, sock=listener(), ssl=tls)
     tell(port=server.sockets[0].getsockname()[1], authority=base64.b64encode(authority).decode())
     if WANTED.get("scripted"):
         lines = asyncio.StreamReader()
