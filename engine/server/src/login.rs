@@ -152,7 +152,6 @@ pub(crate) async fn callback(
     let session = app.sessions.begin(&who, app.is_behind_tls());
     let next = escape(&pending.next);
     let text = format!("<p>You are {}. <a href=\"{next}\">Go on</a>.</p>", escape(who.as_str()));
-    // the pending login is over either way: it was taken, and is good for nothing more
     Ok(([(header::SET_COOKIE, session)], page_leading_on("Logged in", &text, &next))
         .into_response())
 }
@@ -166,6 +165,7 @@ async fn identified(
 ) -> Result<Principal, Problem> {
     let stranger = |words: String| Problem::new("PL4052", words);
     let claims = login.oidc.claims(of, code, app.handle.now()).await?;
+    login.pendings.redeemed(of.0, Instant::now());
     let who = who::principal(&login.oidc, &claims).map_err(stranger)?;
     let world = app.handle.world();
     match world.policy.principals.get(&who) {

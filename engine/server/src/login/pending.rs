@@ -2,7 +2,8 @@
 //! in a cookie of their browser, sealed with a key of this process, so strangers who begin logins cost
 //! nothing and push nobody out; a restart ends every login under way. What the login server is told
 //! (`state`, `nonce`, the PKCE verifier) is made from the cookie's secret and that key: whoever has only
-//! one of both cannot make it. An answer is taken once.
+//! one of both cannot make it. An answer whose code was redeemed counts once; what the login server did
+//! not redeem is not remembered, since anybody can come back with that, as often as they like.
 
 use crate::token::{Recognizer, Token};
 use base64::Engine as _;
@@ -14,8 +15,9 @@ use std::time::{Duration, Instant};
 
 /// How long a person may take.
 pub(super) const LIFETIME: Duration = Duration::from_mins(10);
-/// Answers that were taken and are remembered, for ten minutes; where there are more, none is taken until then.
-const TAKEN_MAX: usize = 4096;
+/// Redeemed answers that are remembered, for ten minutes at most. Where there are more the oldest is
+/// forgotten, and the login server alone refuses its code (RFC 6749 §4.1.2).
+const REDEEMED_MAX: usize = 4096;
 /// Bytes of the place to go on to.
 const NEXT_MAX: usize = 1024;
 
@@ -25,7 +27,7 @@ pub(super) struct Pendings {
     recognizer: Recognizer,
     cookie: String,
     began: Instant,
-    taken: Mutex<BTreeMap<String, Instant>>,
+    redeemed: Mutex<BTreeMap<String, Instant>>,
 }
 
 /// What a login is known by.
@@ -63,7 +65,7 @@ impl NotTaken {
             Self::OtherState => {
                 "the answer belongs to another login than the one that this browser has begun"
             }
-            Self::Again => "this answer was taken before",
+            Self::Again => "somebody has logged in with this answer before",
         }
     }
 }
@@ -75,7 +77,7 @@ impl Pendings {
             recognizer: Recognizer::new(),
             cookie: format!("placet_login_{port}"),
             began: Instant::now(),
-            taken: Mutex::default(),
+            redeemed: Mutex::default(),
         }
     }
 
@@ -106,7 +108,7 @@ impl Pendings {
         (pending, cookie)
     }
 
-    /// Takes what came back, once, from the browser that has begun it.
+    /// Takes what came back from the browser that has begun it.
     pub(super) fn take(
         &self,
         (cookie, state): (Option<&str>, &str),
@@ -121,13 +123,21 @@ impl Pendings {
         if !self.recognizer.is(&wanted, state) {
             return Err(NotTaken::OtherState);
         }
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        taken.retain(|_, at| now.saturating_duration_since(*at) < LIFETIME);
-        if taken.len() >= TAKEN_MAX || taken.contains_key(&pending.secret) {
-            return Err(NotTaken::Again);
+        let redeemed = self.redeemed.lock().unwrap_or_else(PoisonError::into_inner);
+        if redeemed.contains_key(&pending.secret) { Err(NotTaken::Again) } else { Ok(pending) }
+    }
+
+    /// The login server has redeemed its code: it is good for nothing more.
+    pub(super) fn redeemed(&self, pending: &Pending, now: Instant) {
+        let mut redeemed = self.redeemed.lock().unwrap_or_else(PoisonError::into_inner);
+        redeemed.retain(|_, at| now.saturating_duration_since(*at) < LIFETIME);
+        if redeemed.len() >= REDEEMED_MAX
+            && let Some(oldest) = redeemed.iter().min_by_key(|(_, at)| **at)
+        {
+            let oldest = oldest.0.clone();
+            redeemed.remove(&oldest);
         }
-        let _no_other = taken.insert(pending.secret.clone(), now);
-        Ok(pending)
+        redeemed.insert(pending.secret.clone(), now);
     }
 
     fn opened(&self, cookie: &str) -> Option<Pending> {
@@ -183,6 +193,24 @@ mod tests {
         let elsewhere = Pendings::new(7480).take((Some(mine), &pending.state), now);
         assert_eq!(elsewhere, Err(NotTaken::NoCookie), "another process has another key");
         assert_eq!(pendings.take((Some(mine), &pending.state), now), Ok(pending.clone()));
+        pendings.redeemed(&pending, now);
         assert_eq!(refused(Some(mine), &pending.state, now), NotTaken::Again);
+    }
+
+    #[test]
+    fn s16_nobody_is_kept_out_by_others_however_many_logins_they_end() {
+        let (pendings, now) = (Pendings::new(7480), Instant::now());
+        let began = || {
+            let (pending, cookie) = pendings.begin("/", (now, true));
+            (pending, pair(&cookie).to_owned())
+        };
+        let (mine, cookie) = began();
+        for _stranger in 0..2 * REDEEMED_MAX {
+            let (stranger, theirs) = began();
+            pendings.take((Some(&theirs), &stranger.state), now).unwrap();
+            pendings.redeemed(&stranger, now);
+        }
+        assert_eq!(pendings.redeemed.lock().unwrap().len(), REDEEMED_MAX);
+        assert_eq!(pendings.take((Some(&cookie), &mine.state), now), Ok(mine));
     }
 }

@@ -295,7 +295,7 @@ async fn s16_an_answer_that_belongs_to_no_login_of_this_browser_is_refused_befor
     let head = Ask::new("HEAD", &format!("/login/callback?{good}")).header("Cookie", &back.cookie);
     assert_eq!(head.send(served.at).await.status, 200);
     assert_eq!(served.back(&back).await.status, 200);
-    assert!(tried(&good, &back.cookie).await.contains("taken before"));
+    assert!(tried(&good, &back.cookie).await.contains("logged in with this answer before"));
     // nowhere else does it lead
     for foreign in ["//evil.example", "https://evil.example", "/%5Cevil.example", "inbox"] {
         let back = served.begin(foreign).await;
