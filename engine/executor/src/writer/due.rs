@@ -111,7 +111,7 @@ impl Writer {
         let view = self.env.view()?;
         let views = Views::new(&view)?;
         let most = ROWS_MAX + self.state.dues.handed_out.len();
-        let rows = views.due(Timestamp::from_millis(i64::MAX), most)?;
+        let rows = views.due_and_next(now, most)?;
         let cut_short = rows.len() == most && rows.last().is_some_and(|row| row.at <= now);
         let due = self.state.dues.take(rows, now);
         if cut_short {

@@ -54,6 +54,26 @@ impl Views<'_> {
         })
     }
 
+    /// The earliest rows: what is due at `now`, at most `limit` of it, and one row that is not yet. No
+    /// further one is read, however many there are.
+    ///
+    /// # Errors
+    /// A damaged row.
+    pub fn due_and_next(&self, now: Timestamp, limit: usize) -> Result<Vec<DueRow>, Error> {
+        guarded(|| {
+            let table = self.snapshot.open(TableName::Due)?;
+            let mut rows = Vec::new();
+            for row in table.range::<()>(Bound::Unbounded, Bound::Unbounded)?.take(limit) {
+                let row = due_row(&row?.0)?;
+                rows.push(row);
+                if row.at > now {
+                    break;
+                }
+            }
+            Ok(rows)
+        })
+    }
+
     /// When something is due next, or has been for some time.
     ///
     /// # Errors

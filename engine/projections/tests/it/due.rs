@@ -51,6 +51,14 @@ fn due_rows_come_in_order_of_time_up_to_the_moment_asked_for() {
     assert_eq!(runs(30, 9), [run(2), run(3), run(1)]);
     assert_eq!(runs(30, 2), [run(2), run(3)]);
     assert_eq!(world.see(|views| views.next_due()), Some(at(10)));
+    let with_next = |now, limit| {
+        let rows = world.see(|views| views.due_and_next(at(now), limit));
+        rows.iter().map(|row| row.run).collect::<Vec<_>>()
+    };
+    assert_eq!(with_next(9, 9), [run(2)], "one that is not due yet, and no more");
+    assert_eq!(with_next(10, 9), [run(2), run(3)]);
+    assert_eq!(with_next(30, 9), [run(2), run(3), run(1)]);
+    assert_eq!(with_next(30, 2), [run(2), run(3)]);
 }
 
 #[test]
