@@ -15,9 +15,10 @@ use placet_model::plan::{
     TaskList, Template, WorkflowName,
 };
 use placet_model::{
-    Actor, Digest, Event, PayloadRef, Principal, Revision, RunId, StreamId, TaskPath, canonical,
+    Actor, Digest, Event, PayloadRef, Position, Principal, Revision, RunId, StreamId, TaskPath,
+    canonical,
 };
-use placet_projections::{RunFilter, RunRow, RunStatus, Views};
+use placet_projections::{RunRow, RunStatus, Views};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -47,8 +48,10 @@ impl Handle {
             families.dedup();
             families
         };
+        let mut listeners = self.listeners()?;
         for family in families {
-            self.listen_for(&family).await?;
+            let listening = listeners.remove(&listener_name(&family).family());
+            self.listen_by(&family, listening.unwrap_or_default()).await?;
         }
         Ok(())
     }
@@ -56,6 +59,12 @@ impl Handle {
     /// Sees to it that exactly one listener waits for the events that start this workflow, and none
     /// where its latest version is not started by events.
     pub(crate) async fn listen_for(&self, family: &str) -> Result<(), Error> {
+        let listening = self.listeners()?.remove(&listener_name(family).family());
+        self.listen_by(family, listening.unwrap_or_default()).await
+    }
+
+    /// As [`Handle::listen_for`], where these listen for it now.
+    async fn listen_by(&self, family: &str, listening: Vec<RunRow>) -> Result<(), Error> {
         if !self.schedules.load(Ordering::SeqCst) || family.starts_with(NAMESPACE) {
             return Ok(());
         }
@@ -70,7 +79,6 @@ impl Handle {
             Some(plan) => Some((self.keep(plan).await?, self.env.mode)),
             None => None,
         };
-        let listening = self.listeners(family)?;
         let mut is_there = false;
         for row in listening {
             if wanted.is_some_and(|(digest, _)| digest == row.plan_digest) && !is_there {
@@ -100,17 +108,24 @@ impl Handle {
         Ok((latest, deployer))
     }
 
-    /// The listeners of a workflow that are not over.
-    fn listeners(&self, family: &str) -> Result<Vec<RunRow>, Error> {
+    /// All listeners that are not over, by the family of their plan. A listener listens, or it has just
+    /// heard something and goes on: nobody looks through runs that wait for anything else, of which
+    /// there may be a million.
+    fn listeners(&self) -> Result<BTreeMap<String, Vec<RunRow>>, Error> {
         let view = self.view()?;
         let views = Views::new(&view)?;
-        let workflow = Some(listener_name(family).family());
-        let mut rows = vec![];
-        for status in [RunStatus::Waiting, RunStatus::Running] {
-            let filter = RunFilter { status: Some(status), workflow: workflow.clone() };
-            rows.extend(views.runs(&filter, None, usize::MAX)?);
+        let mut runs = views.listening_since(Position::START)?;
+        runs.extend(views.ready()?);
+        let mut listeners: BTreeMap<String, Vec<RunRow>> = BTreeMap::new();
+        // newest first
+        for run in runs.into_iter().rev() {
+            let Some(row) = views.run(run)? else { continue };
+            let may_hear = matches!(row.status, RunStatus::Waiting | RunStatus::Running);
+            if may_hear && row.workflow.namespace == NAMESPACE {
+                listeners.entry(row.workflow.family()).or_default().push(row);
+            }
         }
-        Ok(rows)
+        Ok(listeners)
     }
 
     /// Records a plan that the engine has made itself, if the project has not seen it.
