@@ -21,7 +21,7 @@ do:
 /// Callers at once.
 const CALLERS: usize = 64;
 const RESUMED: usize = 1000;
-const ONE_BY_ONE: usize = 200;
+const ONE_BY_ONE: usize = 1000;
 const IDLE: Duration = Duration::from_secs(5);
 
 /// A request that waits, with what a vote binds.
