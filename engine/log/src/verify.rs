@@ -38,6 +38,15 @@ impl ReadView {
     /// # Errors
     /// The first damage, naming the position.
     pub fn verify(&self) -> Result<Verified, Error> {
+        self.verify_telling(&|_events| {})
+    }
+
+    /// As [`ReadView::verify`]; after each event `tell` hears how many were read, of
+    /// [`ReadView::head`]'s `size`.
+    ///
+    /// # Errors
+    /// As [`ReadView::verify`].
+    pub fn verify_telling(&self, tell: &dyn Fn(u64)) -> Result<Verified, Error> {
         let mut check = Check::new(Frontier::default());
         let (mut payloads, mut erased) = (0, 0);
         let mut votes = Votes::new(self.origin());
@@ -56,6 +65,7 @@ impl ReadView {
                     Sealed::Erased => erased += 1,
                 }
             }
+            tell(position.get());
             Ok::<(), Error>(())
         })?;
         let root = check.finish(self)?;

@@ -67,6 +67,22 @@
     location.assign(next ? `/inbox/${next}` : location.pathname);
   });
   document.addEventListener("placet:enrolled", tick);
+  // a verification reads every event: how far it has come, while it goes
+  let watching = null;
+  const look = async () => {
+    const bar = $(".verify.htmx-request progress");
+    const answer = bar && (await fetch("/api/v1/audit/verify", { headers: { Accept: "application/json" } }));
+    const one = answer?.ok && (await answer.json()).running.at(-1);
+    if (!one) return;
+    [bar.max, bar.value] = [one.of, one.read];
+    $(".far", bar.parentElement).textContent = ` ${one.read} of ${one.of}`;
+  };
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.detail.elt.matches(".verify")) watching ??= setInterval(() => look().catch(() => {}), 250);
+  });
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (event.detail.elt.matches(".verify")) watching = clearInterval(watching) ?? null;
+  });
   window.addEventListener("pageshow", () => all("form[data-sent]").forEach((form) => delete form.dataset.sent));
 
   // --- keys -----------------------------------------------------------------------------------

@@ -100,7 +100,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .routes(routes!(govern::erase))
         .routes(routes!(govern::compact))
         .routes(routes!(audit::events))
-        .routes(routes!(audit::verify))
+        .routes(routes!(audit::verify, audit::verifying))
         .routes(routes!(audit::replay))
         .routes(routes!(evidence::checkpoint, evidence::sign))
         .routes(routes!(evidence::head))

@@ -13,6 +13,7 @@ use crate::rebuilds::Rebuilds;
 use crate::repeat::Repeats;
 use crate::server::ServerOptions;
 use crate::session::Sessions;
+use crate::verifying::Verifying;
 use crate::waits::Waits;
 use placet_adapters::Transport;
 use placet_executor::Handle;
@@ -55,6 +56,7 @@ pub(crate) struct App {
     pub(crate) closing: watch::Receiver<bool>,
     pub(crate) streams: Arc<Semaphore>,
     pub(crate) audits: Semaphore,
+    pub(crate) verifying: Arc<Verifying>,
     pub(crate) hooks: Hooks,
     /// Challenges for passkeys that are to be made.
     pub(crate) challenges: Challenges,
@@ -124,6 +126,7 @@ impl App {
             closing,
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             audits: Semaphore::new(AUDITS_MAX),
+            verifying: Arc::default(),
             hooks: Hooks::default(),
             challenges: Challenges::default(),
             rates,

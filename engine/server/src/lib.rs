@@ -38,6 +38,7 @@ mod session;
 mod token;
 mod token_keys;
 mod tokens;
+mod verifying;
 mod waits;
 mod witness;
 pub mod words;

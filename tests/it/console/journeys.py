@@ -141,7 +141,15 @@ def looking_back(visit, given):
     page.get_by_text("The record").first.click()
     page.get_by_text('"event_id"').first.wait_for()
     visit.look("audit-records")
+    # how far it has come is shown while it goes: the answer is held back until that was seen
+    held, far = [], "**/api/v1/audit/verify"
+    page.route("**/audit/verify", lambda route: held.append(route) if "/api/" not in route.request.url else route.fallback())
+    page.route(far, lambda route: route.fulfill(json={"running": [{"read": 3, "of": 9}]}))
     page.get_by_role("button", name="Verify the log").click()
+    page.wait_for_function("document.querySelector('.verify progress').value === 3")
+    assert page.locator(".verify .far").text_content() == " 3 of 9"
+    page.unroute(far)
+    held.pop().continue_()
     page.get_by_text("The log is whole").wait_for()
     assert page.url.endswith("view=records"), "the page is still there"
     visit.look("audit-verified")

@@ -151,8 +151,10 @@ fn every_one_of_many_writers_gets_its_own_answer() {
         }
     });
     assert_eq!(log.head(), Position::new(320));
-    let verified = log.read().unwrap().verify().unwrap();
-    assert_eq!(verified.events, 320);
+    let told = std::cell::Cell::new(0);
+    let count = |read| assert_eq!(told.replace(read) + 1, read, "each event is told of in turn");
+    let verified = log.read().unwrap().verify_telling(&count).unwrap();
+    assert_eq!((verified.events, told.get()), (320, 320));
 }
 
 #[test]

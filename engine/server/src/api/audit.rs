@@ -211,8 +211,10 @@ pub(crate) async fn verify(
     caller: Caller,
     Nothing: Nothing,
 ) -> Answer {
-    whole_log(&app, caller, |view| {
-        Ok(match view.verify() {
+    let verifying = Arc::clone(&app.verifying);
+    whole_log(&app, caller, move |view| {
+        let reading = verifying.begin(view.head().size);
+        Ok(match view.verify_telling(&|events| reading.tell(events)) {
             Ok(verified) => json!({
                 "ok": true,
                 "events": verified.events,
@@ -225,6 +227,23 @@ pub(crate) async fn verify(
         })
     })
     .await
+}
+
+/// `GET /audit/verify` → `{running: [{read, of}]}`: verifications that are under way, and how many events
+/// each has read.
+#[utoipa::path(
+    get,
+    path = "/audit/verify",
+    operation_id = "audit_verifying",
+    tag = "audit",
+    summary = "How far verifications have come",
+    responses((status = 200, description = "Done", body = crate::openapi::shapes::Verifying), crate::openapi::failures::Failures)
+)]
+pub(crate) async fn verifying(State(app): State<Arc<App>>, caller: Caller) -> Answer {
+    caller.demand_reader(&app.handle.world())?;
+    let running = app.verifying.progress().into_iter();
+    let running: Vec<_> = running.map(|one| json!({ "read": one.read, "of": one.of })).collect();
+    Ok(axum::Json(json!({ "running": running })))
 }
 
 /// What was found wrong; an error that says nothing about the log stays one.

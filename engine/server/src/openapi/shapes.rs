@@ -587,6 +587,19 @@ pub(crate) struct Event {
     body: Value,
 }
 
+/// Verifications that are under way.
+#[derive(ToSchema)]
+pub(crate) struct Verifying {
+    running: Vec<VerifyingOne>,
+}
+
+/// Events read, and events there are.
+#[derive(ToSchema)]
+pub(crate) struct VerifyingOne {
+    read: u64,
+    of: u64,
+}
+
 #[derive(ToSchema)]
 pub(crate) struct Verified {
     ok: bool,
