@@ -115,6 +115,7 @@ fn connections() -> Router<Arc<App>> {
         .route("/integrations/{name}/sync", post(integrations::sync))
         .route("/integrations/{name}/switch", post(integrations::switch))
         .route("/integrations/{name}/rotate", post(integrations::rotate))
+        .route("/integrations/{name}/settings", get(integrations::editing).post(integrations::edit))
         .route(
             "/integrations/{name}/disconnect",
             get(integrations::disconnecting).post(integrations::disconnect),

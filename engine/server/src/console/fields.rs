@@ -4,6 +4,8 @@ use super::form::Form;
 use crate::problem::Problem;
 use serde_json::{Map, Value};
 
+const NUMBER_OR_TEXT: &str = "number or text";
+
 /// A field.
 #[derive(Debug)]
 pub(crate) struct Field {
@@ -24,7 +26,7 @@ pub(crate) fn of(schema: Option<&Value>) -> Vec<Field> {
     let field = |(name, member): (&String, &Value)| Field {
         name: name.clone(),
         hint: member["description"].as_str().unwrap_or_default().to_owned(),
-        kind: member["type"].as_str().unwrap_or_default().to_owned(),
+        kind: kind(member),
         usual: match &member["default"] {
             Value::Null => String::new(),
             Value::String(text) => text.clone(),
@@ -41,6 +43,17 @@ pub(crate) fn of(schema: Option<&Value>) -> Vec<Field> {
     members.map(field).collect()
 }
 
+/// The type of a member; `number or text` where it may be a whole number or something else.
+fn kind(member: &Value) -> String {
+    let forms = member["anyOf"].as_array().into_iter().flatten();
+    let types =
+        member["type"].as_array().into_iter().flatten().chain(forms.map(|form| &form["type"]));
+    if types.into_iter().any(|known| known == "integer") {
+        return NUMBER_OR_TEXT.to_owned();
+    }
+    member["type"].as_str().unwrap_or_default().to_owned()
+}
+
 /// What was written into the fields `PREFIX.NAME`; an empty one is left out. What is no text by its
 /// schema is read as JSON.
 pub(crate) fn given(form: &Form, prefix: &str, fields: &[Field]) -> Result<Value, Problem> {
@@ -50,6 +63,7 @@ pub(crate) fn given(form: &Form, prefix: &str, fields: &[Field]) -> Result<Value
         let Some(text) = form.text(&name) else { continue };
         let value = match field.kind.as_str() {
             "string" | "" => Value::from(text),
+            NUMBER_OR_TEXT => text.parse::<i64>().map_or_else(|_text| text.into(), Value::from),
             kind => serde_json::from_str(text).map_err(|_error| {
                 Problem::malformed(format!("form: {} must be JSON of the type {kind}", field.name))
             })?,

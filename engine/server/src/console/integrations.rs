@@ -3,10 +3,12 @@
 
 mod acts;
 mod connect;
+mod settings;
 mod show;
 
 pub(super) use acts::{disconnect, disconnecting, rotate, switch, sync, test};
 pub(super) use connect::{authorize, connect, connecting};
+pub(super) use settings::{edit, editing};
 pub(super) use show::show;
 
 use super::shell::{Section, Shell, Shown, shown};

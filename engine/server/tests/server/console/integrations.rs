@@ -122,6 +122,45 @@ async fn it_is_tested_switched_and_paused_and_disconnected_only_by_its_name() {
 }
 
 #[tokio::test]
+async fn its_settings_are_changed_in_a_form_and_everything_else_stays() {
+    let world = with_workflow().await;
+    let mut browser = Browser::logged_in(&world).await;
+    let named = |name: &str| world.handle.named(name).unwrap();
+    let (before, place) = (named("slack"), "/integrations/slack/settings");
+    let switch = form(&browser.page("/integrations/slack").await, "/integrations/slack/switch");
+    browser.submitted(&switch.with("to", "off")).await;
+    // when one is said
+    let page = browser.page(place).await;
+    let saved = form(&page, place).with("set.notify_to", "C0TEAM");
+    assert_eq!(browser.submitted(&saved).await, "/integrations/slack");
+    // then it is the same connection, as it stood, with that setting
+    let after = named("slack");
+    assert_eq!(after.settings["notify_to"], "C0TEAM");
+    assert_eq!((after.id, after.is_default), (before.id, true));
+    assert_eq!(after.status, IntegrationStatus::Disabled, "it was switched off and is");
+    let head = world.head();
+    let wrong = form(&browser.page(place).await, place).with("set.notify_to", "nowhere");
+    let refused = browser.submit(&wrong).await;
+    assert!(refused.status == 400 && words(&refused.body).contains("notify_to"), "{refused:?}");
+    assert_eq!(world.head(), head, "nothing of it is recorded");
+    // a setting that is taken out is gone; the usual one it is no more, once that is taken back
+    let empty = form(&browser.page(place).await, place).with("set.notify_to", "");
+    browser.submitted(&empty.without("default")).await;
+    let after = named("slack");
+    assert_eq!((&after.settings["notify_to"], after.is_default), (&json!(null), false));
+    // a number stays a number
+    let telegram = form(&browser.page("/connect/telegram").await, "/connect/telegram");
+    browser.submitted(&telegram.with("set.notify_to", "-100123")).await;
+    let place_of_bot = "/integrations/telegram/settings";
+    let unchanged = form(&browser.page(place_of_bot).await, place_of_bot);
+    browser.submitted(&unchanged).await;
+    assert_eq!(named("telegram").settings["notify_to"], json!(-100_123));
+    browser.act_as("auditor").await;
+    let theirs = form(&browser.page(place).await, place);
+    assert_eq!(browser.submit(&theirs).await.status, 403);
+}
+
+#[tokio::test]
 async fn a_link_to_the_providers_own_page_is_made_by_whoever_operates() {
     let world = with_workflow().await;
     let mut browser = Browser::logged_in(&world).await;
