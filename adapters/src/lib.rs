@@ -36,6 +36,7 @@ pub mod secrets;
 mod send_forms;
 mod settings;
 pub mod sign;
+pub mod steps;
 pub mod table;
 pub mod target;
 mod template;

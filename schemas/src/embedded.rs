@@ -62,6 +62,8 @@ embed! {
     "providers/helpscout/conversations.note.input.json",
     "providers/helpscout/conversations.reply.input.json",
     "providers/helpscout/credentials.json",
+    "providers/helpscout/mailboxes.list.input.json",
+    "providers/helpscout/mailboxes.list.output.json",
     "providers/helpscout/threads.list.input.json",
     "providers/helpscout/threads.list.output.json",
     "providers/helpscout/users.me.input.json",

@@ -132,6 +132,7 @@ fn a_client_that_is_not_ours_discovers_the_service_and_its_counts() {
         "placet.v1.inbox.*.list",
         "placet.v1.inbox.*.stats",
         "placet.v1.integrations.*.authorize",
+        "placet.v1.integrations.*.complete",
         "placet.v1.integrations.*.connect",
         "placet.v1.integrations.*.disable",
         "placet.v1.integrations.*.disconnect",

@@ -45,6 +45,7 @@ mod sandbox_state;
 mod scenarios;
 mod serve;
 mod signing;
+mod steps;
 mod telemetry;
 mod tooling;
 mod vault_key;

@@ -255,6 +255,11 @@ impl Inbound {
         self.specs().map(|spec| (spec.key.as_str(), spec.event_key.as_str()))
     }
 
+    /// Whether some event's `data` has this name.
+    pub(crate) fn has_data(&self, name: &str) -> bool {
+        self.specs().any(|spec| spec.data.contains_key(name))
+    }
+
     fn specs(&self) -> impl Iterator<Item = &EventSpec> {
         let forms = self.by_form.iter().flat_map(|form| &form.events);
         self.events.iter().chain(forms)

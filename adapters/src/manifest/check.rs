@@ -9,7 +9,7 @@ use super::problem::Problems;
 use super::{
     LoadContext, LoadError, Manifest, Operation, ScopeSet, check_answer, check_auth, check_inbound,
     check_limits, check_notify, check_oauth, check_operation, check_pairing, check_request,
-    check_undo, lint, references,
+    check_steps, check_undo, lint, references,
 };
 use crate::identity::{IdentityTest, ModeFrom, NamedBy, ScopesFrom};
 use crate::oauth::GrantSpec;
@@ -94,6 +94,14 @@ pub(super) fn manifest(
     let notify = document.notify.as_ref().and_then(|notify| {
         check_notify::notify(notify, &shared.provider, &operations, &mut problems)
     });
+    let known = check_steps::Known {
+        provider: &shared.provider,
+        operations: &operations,
+        config: shared.config_schema.as_deref(),
+        inbound: inbound.as_ref(),
+    };
+    let steps = document.steps.iter();
+    let steps = steps.filter_map(|step| check_steps::step(step, &known, &mut problems)).collect();
     if !problems.is_empty() {
         return Err(problems.into_error(file));
     }
@@ -115,6 +123,7 @@ pub(super) fn manifest(
         grant: shared.grant,
         inbound,
         notify,
+        steps,
         operations,
         source: Arc::from(text),
     })

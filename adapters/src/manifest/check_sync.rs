@@ -53,9 +53,9 @@ pub(super) fn sync(
     })
 }
 
-fn one(
+pub(super) fn one<T>(
     call: &SyncCallDoc,
-    document: &Spanned<SyncDoc>,
+    document: &Spanned<T>,
     problems: &mut Problems,
 ) -> Option<SyncCall> {
     let mut at = |text: &Option<String>| -> Option<Option<Pointer>> {

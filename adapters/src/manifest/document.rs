@@ -3,6 +3,7 @@
 //! they are refused as *not built yet* and never ignored.
 
 use super::check_notify::NotifyDoc;
+use super::check_steps::StepDoc;
 use super::check_undo::UndoDoc;
 use super::document_auth::{ApiVersionDoc, ModeFromDoc};
 use super::document_inbound::InboundDoc;
@@ -44,6 +45,8 @@ pub(super) struct ManifestDoc {
     pub(super) limits: Vec<Spanned<LimitDoc>>,
     pub(super) inbound: Option<Spanned<InboundDoc>>,
     pub(super) notify: Option<Spanned<NotifyDoc>>,
+    #[serde(default)]
+    pub(super) steps: Vec<Spanned<StepDoc>>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -17,6 +17,7 @@ mod check_read;
 mod check_refetch;
 mod check_request;
 mod check_state;
+mod check_steps;
 mod check_sync;
 mod check_undo;
 mod check_verify;
@@ -43,7 +44,9 @@ use crate::identity::{IdentityTest, ModeFrom};
 use crate::inbound::Inbound;
 use crate::notify::NotifyRoute;
 use crate::oauth::GrantSpec;
+use crate::steps::Step;
 use placet_model::Digest;
+use placet_model::integration::Integration;
 use placet_schemas::{Registry, Schema, Violations};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -65,6 +68,7 @@ pub struct Manifest {
     grant: Option<Arc<GrantSpec>>,
     inbound: Option<Inbound>,
     notify: Option<NotifyRoute>,
+    steps: Vec<Step>,
     operations: BTreeMap<String, Arc<Operation>>,
     source: Arc<str>,
 }
@@ -172,6 +176,16 @@ impl Manifest {
     /// Which channel the provider carries, for telling a project's own people something.
     pub const fn notify(&self) -> Option<&NotifyRoute> {
         self.notify.as_ref()
+    }
+
+    /// What a connection lacks after its credential, in order.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// Those that a connection of it still waits for.
+    pub fn pending(&self, integration: &Integration) -> impl Iterator<Item = &Step> {
+        self.steps.iter().filter(|step| step.is_pending(integration))
     }
 
     /// By full name, sorted.

@@ -32,13 +32,15 @@ pub enum Word {
     Hooks,
     /// `{name}` → the code that pairs it with whoever sends it to the provider.
     Pair,
+    /// `{name, setting?, choose?}` → what can be chosen after the credential; with `choose` the integration.
+    Complete,
     /// `{name}` → its status, and what has become of the credential.
     Disconnect,
 }
 
 impl Word {
     /// Every one.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::List,
         Self::Show,
         Self::Uses,
@@ -53,6 +55,7 @@ impl Word {
         Self::Sync,
         Self::Hooks,
         Self::Pair,
+        Self::Complete,
         Self::Disconnect,
     ];
 
@@ -73,6 +76,7 @@ impl Word {
             Self::Sync => "sync",
             Self::Hooks => "hooks",
             Self::Pair => "pair",
+            Self::Complete => "complete",
             Self::Disconnect => "disconnect",
         }
     }

@@ -1,5 +1,6 @@
 //! `placet integrations`: the configured connections of the project.
 
+mod complete;
 mod hooks;
 mod life;
 mod oauth;
@@ -70,6 +71,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Choose what connecting still lacks: list the choices, or --choose one
+    Complete(complete::Complete),
     /// Pair it with a conversation at its provider: print a code, and wait for it to come back
     Pair(pair::Pair),
     /// What its provider posts here: show it, ask for it (on), have it taken away (off)
@@ -195,6 +198,7 @@ async fn act(link: &Link, command: Command) -> Result<Exit> {
         Command::Scope(scope) => scoped(link, scope).await?,
         Command::Sync { name, json } => hooks::sync(link, &name, json).await?,
         Command::Hooks(hooks) => hooks::run(link, hooks).await?,
+        Command::Complete(step) => complete::run(link, step).await?,
         Command::Pair(pair) => return pair::run(link, pair).await,
         Command::Enable { name } => set(link, &name, "enable").await?,
         Command::Disable { name } => set(link, &name, "disable").await?,
@@ -291,6 +295,9 @@ fn row(integration: &Value) -> Vec<String> {
     }
     if integration["paused"] == true {
         status.push_str(", paused");
+    }
+    if integration["pending"].as_array().is_some_and(|steps| !steps.is_empty()) {
+        status.push_str(", pending");
     }
     vec![
         format!("{name}{default}"),

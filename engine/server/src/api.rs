@@ -24,6 +24,7 @@ mod projections;
 mod revoke;
 pub(crate) mod runs;
 pub(crate) mod status;
+mod steps;
 pub(crate) mod subscriptions;
 mod tokens;
 mod vault;
@@ -127,6 +128,7 @@ fn of_connections() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(connections::rotate))
         .routes(routes!(connections::scope))
         .routes(routes!(connections::pair))
+        .routes(routes!(steps::complete))
 }
 
 fn of_runs() -> OpenApiRouter<Arc<App>> {

@@ -295,12 +295,15 @@ impl Hook {
             }
             Received::Own { .. } => Err((Ack::Stored, Refused::Own)),
             Received::Unknown => Err((Ack::Stored, Refused::Unknown)),
+            Received::Event(event) if self.is_elsewhere(&event) => {
+                Err((Ack::Stored, Refused::Unknown))
+            }
             Received::Event(event) => Ok(inbound.reply(self.land(vec![*event]).await)),
             Received::Several(all) => {
                 let mut events = vec![];
                 for one in all {
                     match one {
-                        Received::Event(event) => events.push(*event),
+                        Received::Event(event) if !self.is_elsewhere(&event) => events.push(*event),
                         Received::Own { .. } => self.count(Refused::Own),
                         _ => self.count(Refused::Unknown),
                     }
@@ -308,6 +311,13 @@ impl Hook {
                 Ok(inbound.reply(self.land(events).await))
             }
         }
+    }
+
+    /// Whether it is of a part of the account that this connection is not for.
+    fn is_elsewhere(&self, event: &inbound::Event) -> bool {
+        let steps = self.manifest.steps().iter();
+        let mut steps = steps.filter(|step| step.is_elsewhere(&self.integration, &event.data));
+        steps.next().is_some()
     }
 
     /// Records what came in one message. One that could not be recorded brings the whole message

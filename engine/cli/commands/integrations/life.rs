@@ -61,6 +61,7 @@ fn page(answer: &Value) -> Result<()> {
     ];
     rows.extend(hears(answer));
     rows.extend(super::pair::row(answer));
+    rows.extend(super::complete::pending(answer, &word(&answer["name"])));
     rows.extend(drift(answer));
     rows.extend(features(answer));
     out::rows(2, &rows)

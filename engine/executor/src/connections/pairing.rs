@@ -19,15 +19,13 @@
 use super::hooks::Subscription;
 use crate::arrivals::{Arrival, Landed};
 use crate::handle::{Error, Handle};
-use placet_adapters::inbound::{Claim, Pairing as Means};
+use placet_adapters::inbound::Claim;
 use placet_log::ReadView;
 use placet_model::actor::Role;
 use placet_model::event::hook::{PairingChanged, PairingStep};
-use placet_model::event::integration::{HealthCheckFailed, IntegrationConnected};
 use placet_model::integration::{Integration, IntegrationStatus};
 use placet_model::{
     Actor, Digest, Event, IntegrationId, Position, Principal, Revision, StreamId, Timestamp,
-    canonical,
 };
 use ring::hmac;
 use serde::Serialize;
@@ -154,20 +152,19 @@ impl Handle {
         let Some(integration) = integration.filter(usable) else { return Ok(None) };
         let manifest = self.manifest(&integration.provider)?;
         let means = manifest.inbound().and_then(|inbound| inbound.pairing());
-        let Some(again) = means.and_then(|means| self.again(&integration, means, claim)) else {
-            return Ok(None);
+        let Some(means) = means else { return Ok(None) };
+        let mut events = match self.with_setting(&integration, (means.setting(), &claim.to)) {
+            Ok(events) => events,
+            Err(error) => {
+                tracing::warn!(%error, integration = %id, "the settings do not take whom it was paired with");
+                return Ok(None);
+            }
         };
         let paired =
             PairingChanged { step: PairingStep::Paired, to: Some(words(&claim.to)), ..last.body };
+        events.push(paired.into());
         let stream = StreamId::Integration(id);
-        let mut facts = vec![
-            (stream.clone(), Event::from(again), vec![]),
-            (stream.clone(), paired.into(), vec![]),
-        ];
-        // configured anew, it would count as well again; it is as well as it was
-        if let (IntegrationStatus::Failed, Some(code)) = (integration.status, integration.reason) {
-            facts.push((stream, HealthCheckFailed { integration: id, code }.into(), vec![]));
-        }
+        let facts = events.into_iter().map(|event| (stream.clone(), event, vec![])).collect();
         self.connections.pairings().remove(&id);
         let recorded = self.govern(&Actor::Engine, facts, None, turn).await?;
         let place = recorded.first().map_or(last.at.0, |event| event.position);
@@ -183,34 +180,6 @@ impl Handle {
         let read = last(&self.view()?, id)?;
         self.connections.pairings().insert(id, read.clone());
         Ok(read)
-    }
-
-    /// The connection with the conversation in its settings; none where these do not take it.
-    fn again(
-        &self,
-        integration: &Integration,
-        means: &Means,
-        claim: &Claim,
-    ) -> Option<IntegrationConnected> {
-        let manifest = self.manifest(&integration.provider).ok()?;
-        let mut settings = integration.settings.clone();
-        settings.as_object_mut()?.insert(means.setting().to_owned(), claim.to.clone());
-        let settings = manifest
-            .settings(&settings)
-            .map_err(|error| {
-                tracing::warn!(%error, integration = %integration.id, "the settings do not take whom it was paired with");
-            })
-            .ok()?;
-        let bytes = canonical::to_bytes(&settings).ok()?;
-        Some(IntegrationConnected {
-            integration: integration.id,
-            name: integration.name.clone(),
-            provider: integration.provider.clone(),
-            settings: String::from_utf8_lossy(&bytes).into_owned(),
-            identity: integration.identity.clone(),
-            label: integration.label.clone(),
-            is_default: integration.is_default,
-        })
     }
 
     fn is_believed(&self, integration: &Integration, field: &str) -> bool {

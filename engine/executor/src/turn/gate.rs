@@ -237,8 +237,10 @@ impl Turn<'_> {
         let provider = ask.draft.operation.split('.').next().unwrap_or_default();
         let integration = bound.and_then(|id| self.world.integrations.get(&id));
         let (place, requester) = self.stands();
-        // out of scope by now is gone for this approval
-        let may = |now: &&Integration| now.used_in.allows(&place, requester.as_ref()).is_ok();
+        // out of scope, or no more complete, by now is gone for this approval
+        let may = |now: &&Integration| {
+            now.used_in.allows(&place, requester.as_ref()).is_ok() && self.is_complete(now).is_ok()
+        };
         let integration = integration.filter(|now| now.provider == provider).filter(may).cloned();
         let settings_digest = integration.as_ref().map(Integration::settings_digest).transpose()?;
         let action = (ask.draft.operation.as_str(), ask.draft.effect);

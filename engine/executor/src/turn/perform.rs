@@ -15,7 +15,7 @@ use placet_model::event::attempt::AttemptStarted;
 use placet_model::event::decision::{DraftOrigin, DraftPrepared};
 use placet_model::event::run::TimerKind;
 use placet_model::fault::FaultKind;
-use placet_model::integration::WorkflowPlace;
+use placet_model::integration::{Integration, WorkflowPlace};
 use placet_model::manifest::{Effect, HTTP_OPERATION};
 use placet_model::plan::{Authentication, Call, DurationSpec, OpenApiCall, Task, TaskKind};
 use placet_model::request::PreparedRequest;
@@ -267,10 +267,41 @@ impl Turn<'_> {
             let words = format!("the integration {} may not be used here: {why}", integration.name);
             Fault::new(FaultKind::Authorization, words)
         })?;
+        self.is_complete(integration)?;
+        self.within_choice(integration, with)?;
         Ok(CallTarget {
             operation: Arc::clone(operation),
             effect,
             integration: Some(integration.clone()),
+        })
+    }
+
+    /// Nothing goes through a connection of which a part is yet to be chosen.
+    pub(super) fn is_complete(&self, integration: &Integration) -> Result<(), Fault> {
+        let manifest = self.env.adapters.manifest(&integration.provider);
+        let missing = manifest.and_then(|manifest| manifest.pending(integration).next());
+        missing.map_or(Ok(()), |step| {
+            let (name, title) = (&integration.name, step.title());
+            let words = format!(
+                "the integration {name} is not complete: choose {title} with `placet integrations complete {name}`"
+            );
+            Err(Fault::new(FaultKind::Configuration, words))
+        })
+    }
+
+    /// A connection that is for one part of an account names no other part of it.
+    fn within_choice(&self, integration: &Integration, with: &Value) -> Result<(), Fault> {
+        let manifest = self.env.adapters.manifest(&integration.provider);
+        let steps = manifest.map(|manifest| manifest.steps()).unwrap_or_default();
+        let outside = steps.iter().find(|step| step.is_outside(&integration.settings, with));
+        outside.map_or(Ok(()), |step| {
+            let chosen = &integration.settings[step.setting()];
+            let words = format!(
+                "the integration {} is for {} {chosen} alone",
+                integration.name,
+                step.setting()
+            );
+            Err(Fault::new(FaultKind::Authorization, words))
         })
     }
 

@@ -76,6 +76,8 @@ impl Turn<'_> {
             .world
             .route(adapters, &channel, requester.as_ref())
             .map_err(|error| configuration(error.to_string()))?;
+        // before its channel is asked for, which may be what it lacks
+        self.is_complete(&integration)?;
         let with = adapters
             .notify_with(&with, &integration)
             .map_err(|error| configuration(chain(&error)))?;
@@ -120,6 +122,7 @@ impl Turn<'_> {
             let words = format!("the integration {} may not be used here: {why}", integration.name);
             Fault::new(FaultKind::Authorization, words)
         })?;
+        self.is_complete(&integration)?;
         let found = self.env.adapters.operation(operation).map(Arc::clone);
         let operation = found.ok_or_else(|| {
             let words = format!("there is no operation {operation}");

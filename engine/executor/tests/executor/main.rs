@@ -45,6 +45,7 @@ mod select;
 mod signed;
 mod signing;
 mod stats;
+mod steps;
 mod story;
 mod telemetry;
 mod unreadable;

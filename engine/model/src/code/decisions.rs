@@ -193,6 +193,21 @@ pub(super) const CODES: &[Code] = codes! {
         what: "The code comes back in a message that the provider posts here, and this connection's credential lacks the secret that proves such messages. No code was made."
         help: "give the field that the detail names with `placet integrations rotate`, then pair"
         next: "`placet integrations hooks NAME on` has the provider post here, with that very secret. An engine in sandbox mode keeps no credentials and is posted nothing: start it with --mode live.";
+    "PL3072" 409 "connecting has no further step"
+        at: "`placet integrations complete`"
+        what: "The manifest of the provider names nothing that is chosen after the credential was given, or nothing of this name, or it asks that only of connections that act for agents."
+        help: "see `placet integrations show NAME`: what is pending stands there"
+        next: "`placet adapters show PROVIDER` has the steps. Other settings are given by connecting again with --set.";
+    "PL3073" 422 "it is none of the choices"
+        at: "`placet integrations complete --choose`"
+        what: "The provider was asked what there is to choose from, and what was given is neither the id nor the name of any of it, or it is the name of several. Nothing was changed."
+        help: "list the choices: `placet integrations complete NAME`"
+        next: "What the account behind the connection cannot see is not listed: a channel that the app was not invited to, or a mailbox that the person has no part in.";
+    "PL3074" 409 "the connection is another one by now"
+        at: "`placet integrations complete --choose`"
+        what: "While the provider listed what there is to choose from, the connection was disconnected, or connected to another account. A choice is made among what the very account has, so nothing was changed."
+        help: "look at it with `placet integrations show NAME`, and list the choices again"
+        next: "A connection that is gone is connected again first: `placet integrations connect PROVIDER --name NAME`.";
     "PL3080" 422 "nothing says what is read here"
         at: "`placet check`, `run`, `deploy`"
         what: "A step reads something of a call's output that no response schema declares: the operation has none, its schema excludes the place, or its manifest keeps that part of the answer from tasks. It would be null in the sandbox, or in every run."

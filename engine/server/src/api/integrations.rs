@@ -31,7 +31,12 @@ pub(crate) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Pa
     caller.known(&world)?;
     let is_there = |i: &&Integration| i.status != IntegrationStatus::Disconnected;
     let connected = world.integrations.values().filter(is_there);
-    let rows = connected.map(|i| (i.name.clone(), to_json(&world, i)));
+    let row = |i: &Integration| {
+        let mut row = to_json(&world, i);
+        row["pending"] = json!(app.handle.missing(i));
+        (i.name.clone(), row)
+    };
+    let rows = connected.map(row);
     Ok(axum::Json(paged(&params, "integrations", rows)?))
 }
 

@@ -1,6 +1,6 @@
 //! Words of a connection's life, as functions of the routes: what comes over a bus does the same acts.
 
-use super::{Answer, authorize, connections, integrations, subscriptions};
+use super::{Answer, authorize, connections, integrations, steps, subscriptions};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::extract::{Json, Nothing, Params, Place};
@@ -40,6 +40,7 @@ pub(crate) async fn words(
     let name = Place(taken(&mut body, "name")?);
     match word {
         "rotate" => return connections::rotate(app, caller, name, read(body)?).await,
+        "complete" => return steps::complete(app, caller, name, read(body)?).await,
         "scope" => return connections::scope(app, caller, name, read(body)?).await,
         "hooks" if body.contains_key("on") => {
             return subscriptions::set(app, caller, name, read(body)?).await;

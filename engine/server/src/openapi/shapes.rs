@@ -384,6 +384,8 @@ pub(crate) struct Integration {
     drift: Option<Vec<Drift>>,
     /// Of one connection: how its pairing with a conversation stands, where one was offered.
     pairing: Option<Pairing>,
+    /// What is chosen after the credential was given, and was not chosen yet.
+    pending: Option<Vec<MissingStep>>,
 }
 
 /// With whom a connection is paired, or is to be.
@@ -397,6 +399,44 @@ pub(crate) struct Pairing {
     expires_at: String,
     /// The conversation, in the provider's own words.
     to: Option<String>,
+}
+
+/// Something that is chosen after the credential was given.
+#[derive(ToSchema)]
+pub(crate) struct MissingStep {
+    setting: String,
+    /// What is chosen, in words.
+    title: String,
+}
+
+/// What can be chosen, or what was.
+#[derive(ToSchema)]
+pub(crate) struct Completion {
+    name: String,
+    /// Without a choice: each step, what it is now, and what it can be.
+    steps: Option<Vec<StepChoices>>,
+    /// After a choice: of which step.
+    setting: Option<String>,
+    chosen: Option<Value>,
+    /// What is still missing.
+    pending: Vec<MissingStep>,
+}
+
+#[derive(ToSchema)]
+pub(crate) struct StepChoices {
+    setting: String,
+    title: String,
+    chosen: Option<Value>,
+    choices: Vec<StepChoice>,
+    /// Whether the provider has more than is listed.
+    more: bool,
+}
+
+#[derive(ToSchema)]
+pub(crate) struct StepChoice {
+    value: Value,
+    /// Its name at the provider.
+    label: String,
 }
 
 /// A code that pairs a connection, shown once.

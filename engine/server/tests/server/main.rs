@@ -29,5 +29,6 @@ mod problems;
 mod projections;
 mod runs;
 mod serve;
+mod steps;
 mod stream;
 mod world;
