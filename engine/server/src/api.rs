@@ -24,7 +24,7 @@ mod projections;
 mod revoke;
 pub(crate) mod runs;
 pub(crate) mod status;
-mod steps;
+pub(crate) mod steps;
 pub(crate) mod subscriptions;
 mod tokens;
 mod vault;

@@ -114,6 +114,7 @@ fn connections() -> Router<Arc<App>> {
         .route("/integrations/{name}/test", post(integrations::test))
         .route("/integrations/{name}/sync", post(integrations::sync))
         .route("/integrations/{name}/switch", post(integrations::switch))
+        .route("/integrations/{name}/complete", post(integrations::complete))
         .route("/integrations/{name}/rotate", post(integrations::rotate))
         .route("/integrations/{name}/settings", get(integrations::editing).post(integrations::edit))
         .route(

@@ -12,7 +12,7 @@ use std::sync::Arc;
 /// What `POST /integrations/{name}/complete` takes.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct CompleteBody {
+pub(crate) struct CompleteBody {
     /// Which step, where there are several.
     setting: Option<String>,
     /// What is chosen: its id, or its name at the provider. The choices are told where it is left out.
@@ -31,7 +31,7 @@ pub(super) struct CompleteBody {
     request_body = CompleteBody,
     responses((status = 200, description = "Done", body = crate::openapi::shapes::Completion), crate::openapi::failures::Failures)
 )]
-pub(super) async fn complete(
+pub(crate) async fn complete(
     State(app): State<Arc<App>>,
     caller: Caller,
     Place(name): Place<String>,

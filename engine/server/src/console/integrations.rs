@@ -2,11 +2,13 @@
 //! a connection. A secret goes in by a form and never comes out again.
 
 mod acts;
+mod complete;
 mod connect;
 mod settings;
 mod show;
 
 pub(super) use acts::{disconnect, disconnecting, rotate, switch, sync, test};
+pub(super) use complete::complete;
 pub(super) use connect::{authorize, connect, connecting};
 pub(super) use settings::{edit, editing};
 pub(super) use show::show;
@@ -49,6 +51,7 @@ struct Connection {
     tested_at: Option<Timestamp>,
     tested_ok: Option<bool>,
     drift: Vec<Drift>,
+    pending: Vec<complete::Missing>,
     #[serde(skip)]
     hearing: Hearing,
 }
@@ -103,6 +106,7 @@ impl Connection {
             "disabled" => ("warn", "switched off"),
             "disconnected" => ("warn", "disconnected"),
             _ if self.paused => ("warn", "paused"),
+            _ if !self.pending.is_empty() => ("warn", "not complete"),
             _ if self.tested_ok == Some(false) => ("warn", "the last answer was no good"),
             _ if !self.drift.is_empty() => ("warn", "its answers have changed"),
             _ if self.features.iter().any(|feature| feature.granted == Some(false)) => {

@@ -161,6 +161,32 @@ async fn its_settings_are_changed_in_a_form_and_everything_else_stays() {
 }
 
 #[tokio::test]
+async fn what_an_install_lacks_is_chosen_on_a_page_that_its_provider_fills() {
+    let world = with_workflow().await;
+    let says = |answer| *world.live.answer.lock().unwrap() = answer;
+    let mut browser = Browser::logged_in(&world).await;
+    says(json!({"id": 1, "firstName": "Ada", "lastName": "L", "companyId": 9}));
+    let connect = form(&browser.page("/connect/helpscout").await, "/connect/helpscout");
+    let filled = connect.with("name", "help").with("credential.access_token", "hs-console-1");
+    let place = browser.submitted(&filled).await;
+    world.handle.keep_credentials(&world.vault).unwrap();
+    let page = browser.page(&place).await;
+    let said = words(&page);
+    assert!(said.contains("not complete") && said.contains("the mailbox that it is for"), "{said}");
+    let mailboxes = json!([{"id": 11, "name": "Support"}, {"id": 12, "name": "<b>Sales"}]);
+    says(json!({"_embedded": {"mailboxes": mailboxes}, "page": {"number": 1, "totalPages": 1}}));
+    let action = "/integrations/help/complete";
+    let listed = browser.submit(&form(&page, action)).await;
+    assert_eq!(listed.status, 200, "{listed:?}");
+    assert!(words(&listed.body).contains("Support 11") && listed.body.contains("&#60;b&#62;Sales"));
+    let choice = form(&listed.body, action);
+    assert_eq!(browser.submit(&choice.clone().with("choose", "99")).await.status, 422);
+    assert_eq!(browser.submitted(&choice.with("choose", "12")).await, place);
+    assert_eq!(world.handle.named("help").unwrap().settings["mailbox"], 12);
+    assert!(!words(&browser.page(&place).await).contains("not complete"));
+}
+
+#[tokio::test]
 async fn a_link_to_the_providers_own_page_is_made_by_whoever_operates() {
     let world = with_workflow().await;
     let mut browser = Browser::logged_in(&world).await;
