@@ -21,6 +21,8 @@ mod deploy;
 mod documents;
 mod drift;
 mod erasure;
+#[path = "../../sandbox/tests/measure/every.rs"]
+mod every;
 mod evidence;
 mod exam;
 mod fuzz;

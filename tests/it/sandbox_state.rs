@@ -33,12 +33,15 @@ fn start(dev: &Dev<'_>) -> String {
     started.run().expect_code(0).json()["run"].as_str().expect("a run").to_owned()
 }
 
-/// Waits for the item of this task, and approves it.
-fn approve(dev: &Dev<'_>, run: &str, nth: usize) {
+/// Waits until the run asks for the `nth` time.
+fn asked(dev: &Dev<'_>, run: &str, nth: usize) {
     let watch = dev.command("author", &["runs", "watch", run]).start();
-    for _ in 0..nth {
-        drop(watch.stdout_line(|line| line.contains("DecisionRequested")));
-    }
+    drop(watch.stdout_line_nth(nth, |line| line.contains("DecisionRequested")));
+}
+
+/// Approves what the run asks for the `nth` time.
+fn approve(dev: &Dev<'_>, run: &str, nth: usize) {
+    asked(dev, run, nth);
     let decision = dev.item("approver")["id"].as_str().expect("an id").to_owned();
     drop(dev.command("approver", &["inbox", "approve", &decision]).run().expect_code(0));
 }
@@ -60,10 +63,7 @@ fn a_run_that_was_killed_in_the_middle_still_knows_what_it_has_made() {
     let run = start(&dev);
     approve(&dev, &run, 1);
     // the first customer is made, and the run waits for the second
-    let watch = dev.command("author", &["runs", "watch", &run]).start();
-    for _ in 0..2 {
-        drop(watch.stdout_line(|line| line.contains("DecisionRequested")));
-    }
+    asked(&dev, &run, 2);
     dev.running.kill_9();
     let dev = Dev::start(&project, &[]);
     approve(&dev, &run, 2);
@@ -73,7 +73,14 @@ fn a_run_that_was_killed_in_the_middle_still_knows_what_it_has_made() {
         let times = names.iter().filter(|known| **known == json!(name)).count();
         assert_eq!(times, 1, "{name} in {names:?}");
     }
-    // the same run, undisturbed: the same answers
+    // the same run, killed as soon as a vote is on record, with its call under way or not begun: the same answers
+    let struck = start(&dev);
+    approve(&dev, &struck, 1);
+    dev.running.kill_9();
+    let dev = Dev::start(&project, &[]);
+    approve(&dev, &struck, 2);
+    assert_eq!(outputs(&dev, &struck), killed);
+    // and undisturbed
     let again = start(&dev);
     approve(&dev, &again, 1);
     approve(&dev, &again, 2);

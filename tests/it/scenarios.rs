@@ -260,3 +260,29 @@ fn a_run_on_data_goes_on_under_its_scenario_where_it_stood() {
     let unknown = stage.placet(&unknown).expect_code(2);
     assert!(unknown.stderr.contains("there is no scenario"), "{}", unknown.stderr);
 }
+
+/// What a kill between two events of one moment leaves behind: the first is on record, and it is that moment.
+#[test]
+fn an_event_that_was_due_when_its_run_broke_off_comes_once_when_the_run_goes_on() {
+    let stage = Stage::new();
+    let both = "document: { dsl: '1.0.3', namespace: ops, name: both, version: '1.0.0' }\ndo:\n  - hear:\n      listen:\n        \
+        to: { all: [{ with: { type: a } }, { with: { type: b } }] }\n";
+    stage.0.write("workflows/both.yaml", both);
+    let event = |kind: &str| {
+        format!(
+            "  - {{ after: PT1H, event: {{ type: {kind}, source: test, data: {{ of: {kind} }} }} }}\n"
+        )
+    };
+    let played = |events: &str| {
+        stage.0.write("scenarios/played.scenario.yaml", &scenario(&format!("events:\n{events}")));
+    };
+    let file = stage.0.dir().join("workflows/both.yaml").display().to_string();
+    let data = stage.0.dir().join("kept").display().to_string();
+    let on = ["--scenario", "played", "--data", &data, "--json"];
+    played(&event("a"));
+    let waiting = stage.placet(&[&["run", &file], &on[..]].concat()).expect_code(3).json();
+    let run = waiting["run"].as_str().expect("a run");
+    played(&(event("a") + &event("b")));
+    let over = stage.placet(&[&["run", "--resume", run], &on[..]].concat()).expect_code(0).json();
+    assert_eq!(over["output"], json!([{ "of": "a" }, { "of": "b" }]), "{over:#}");
+}

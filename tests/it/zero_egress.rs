@@ -7,12 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use placet_adapters::Adapters;
-use placet_model::{Digest, Timestamp};
-use placet_sandbox::generate::generate;
 use placet_test_support::dirs::{Project, fixture};
 use placet_test_support::process::{Finished, Placet};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use crate::every;
 use crate::sandbox::strace_or_skip;
 use crate::world::PLACET;
 
@@ -150,57 +149,16 @@ impl Cage {
     }
 }
 
-/// An input of each operation: that of a golden request, else one that its schema allows.
-fn inputs(adapters: &Adapters) -> Vec<(String, Value)> {
-    let mut golden = Map::new();
-    for provider in std::fs::read_dir(fixture("providers")).expect("fixtures") {
-        for file in std::fs::read_dir(provider.expect("a folder").path()).expect("a folder") {
-            let text = std::fs::read_to_string(file.expect("a file").path()).expect("text");
-            let case: Value = serde_json::from_str(&text).expect("JSON");
-            if let (Some(name), Some(input)) = (case["operation"].as_str(), case.get("input")) {
-                golden.entry(name.to_owned()).or_insert_with(|| input.clone());
-            }
-        }
-    }
-    let now: Timestamp = "2026-01-01T00:00:00Z".parse().expect("a moment");
-    let operations = adapters.manifests().values().flat_map(|manifest| manifest.operations());
-    let operations = operations.filter(|(_, operation)| !operation.is_http_call());
-    let of_one = operations.map(|(_, operation)| {
-        let made = || {
-            let schema = operation.input_schema().expect("each operation has one");
-            generate(schema, &Digest::of(b"an input"), now).expect("its schema can be met")
-        };
-        let name = operation.name();
-        (name.to_owned(), golden.get(name).cloned().unwrap_or_else(made))
-    });
-    of_one.collect()
-}
-
 #[test]
 fn every_operation_of_every_provider_runs_with_nothing_set_up_and_nothing_leaves() {
     let cage =
         Cage::new("every_operation_of_every_provider_runs_with_nothing_set_up_and_nothing_leaves");
-    let inputs = inputs(&Adapters::shipped());
-    let steps = inputs.iter().enumerate().map(|(place, (name, input))| {
-        let call = json!({"call": name, "with": input});
-        let failed = json!({"do": [{format!("f{place}"): {"set": {"failed": name}}}]});
-        json!({format!("s{place}"): {"try": [{format!("c{place}"): call}], "catch": failed}})
-    });
-    let document = json!({"dsl": "1.0.3", "namespace": "ops", "name": "all", "version": "1.0.0"});
-    let workflow = json!({"document": document, "do": steps.collect::<Vec<_>>()});
-    let project = Project::new().with("all.yaml", &workflow.to_string());
+    let inputs = every::inputs(&Adapters::shipped(), &fixture(""));
+    let project = Project::new().with("all.yaml", &every::workflow(&inputs).to_string());
     let report = cage.dry_run(&project, (&project.dir().join("all.yaml"), "{}"));
     assert_eq!(report["status"], "completed", "{}", report["error"]);
-    let trace = report["trace"].as_array().expect("a trace");
-    let called = |entry: &&Value| entry["name"].as_str().is_some_and(|name| name.starts_with('c'));
-    let failed = trace.iter().filter(called).filter(|entry| entry["status"] != "completed");
-    let failed: Vec<&str> = failed
-        .filter_map(|entry| {
-            inputs[entry["name"].as_str()?[1..].parse::<usize>().ok()?].0.as_str().into()
-        })
-        .collect();
+    let (completed, failed) = every::called(&report, &inputs);
     assert_eq!(failed, Vec::<&str>::new());
-    let completed = trace.iter().filter(called).count();
     assert_eq!(completed, inputs.len(), "each one was called");
     println!("{completed} operations ran with nothing set up, 0 connects");
 }

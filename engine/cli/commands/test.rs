@@ -7,7 +7,7 @@ use crate::testing::drive::Drive;
 use crate::testing::find::{self, Ready, TestSource};
 use crate::testing::judge::{self, Judge};
 use crate::testing::report::{self, Called};
-use crate::testing::{Failure, FileOutcome, Outcome, TestOutcome, Verdict, deliver, junit, seen};
+use crate::testing::{Failure, FileOutcome, Outcome, TestOutcome, Verdict, junit, seen};
 use anyhow::{Context, Result};
 use placet_language::Evaluator;
 use placet_language::test_file::TestCase;
@@ -214,7 +214,6 @@ impl Suite {
         seed: u64,
     ) -> Result<(Verdict, Value)> {
         let mut notices = bench.handle().notices();
-        deliver::hold(bench, test);
         let run = match (bench.start(test, seed).await, &test.expect.refused) {
             (Ok(run), None) => run,
             (Ok(run), Some(code)) => {

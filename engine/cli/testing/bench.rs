@@ -63,6 +63,10 @@ impl Bench {
         (log, clock): (Log, Clock),
         (test, seed): (&TestCase, u64),
     ) -> Result<Self> {
+        if !test.events.is_empty() {
+            // the engine does not jump past what is to come, from its first moment on
+            clock.hold_at(Some(clock.now()));
+        }
         let answers = Arc::new(Answers::new(seed, test, &clock));
         let sandbox: Arc<dyn Transport> = Arc::<Answers>::clone(&answers);
         let parts = Parts {

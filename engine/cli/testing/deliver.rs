@@ -4,33 +4,31 @@ use super::Failure;
 use super::bench::Bench;
 use crate::people::{self, AUTHOR};
 use anyhow::Result;
-use placet_language::test_file::{ScriptedEvent, Spanned, TestCase, TestFile, When};
-use placet_model::Timestamp;
+use placet_language::test_file::{ScriptedEvent, Spanned, TestFile, When};
 use placet_model::plan::Plan;
+use placet_model::{Digest, RunId, Timestamp};
+use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// Hands an event to the engine.
+/// Hands an event to the engine. The same one again is the same event: it comes once.
 ///
 /// # Errors
 /// It is no event: said at its place.
-pub(crate) async fn deliver(bench: &Bench, event: &Spanned<ScriptedEvent>) -> Result<(), Failure> {
+pub(crate) async fn deliver(
+    bench: &Bench,
+    (event, scripted): (Value, &Spanned<ScriptedEvent>),
+) -> Result<(), Failure> {
     let author = people::principal(AUTHOR);
-    let published = bench.handle().publish(event.value.event.clone(), None, &author).await;
+    let published = bench.handle().publish(event, None, &author).await;
     let problem =
-        |error| Failure::new("events", event.span, format!("the event is refused: {error}"));
+        |error| Failure::new("events", scripted.span, format!("the event is refused: {error}"));
     published.map(|_position| ()).map_err(problem)
-}
-
-/// The engine does not jump past what is to come, from before the run begins.
-pub(crate) fn hold(bench: &Bench, test: &TestCase) {
-    if !test.events.is_empty() {
-        bench.clock.hold_at(Some(bench.handle().now()));
-    }
 }
 
 /// The events of one test, and which of them have come.
 #[derive(Debug)]
 pub(crate) struct Arrivals<'t> {
+    run: RunId,
     events: &'t [Spanned<ScriptedEvent>],
     /// Paths of the tasks that events wait for; empty for those that wait for a moment.
     tasks: Vec<BTreeSet<String>>,
@@ -49,12 +47,15 @@ pub(crate) enum Next {
 }
 
 impl<'t> Arrivals<'t> {
-    pub(crate) fn new(events: &'t [Spanned<ScriptedEvent>], plans: &[&Plan]) -> Self {
+    pub(crate) fn new(
+        run: RunId,
+        (events, plans): (&'t [Spanned<ScriptedEvent>], &[&Plan]),
+    ) -> Self {
         let tasks = events.iter().map(|event| match &event.value.when {
             When::Begun(task) => TestFile::tasks_named(&task.value, plans),
             When::After(_) => BTreeSet::new(),
         });
-        Self { events, tasks: tasks.collect(), come: BTreeSet::new() }
+        Self { run, events, tasks: tasks.collect(), come: BTreeSet::new() }
     }
 
     /// What comes next in a run that started then and whose tasks so far are these. Of what is due
@@ -86,27 +87,39 @@ impl<'t> Arrivals<'t> {
         Ok(moments.into_iter().min().map_or(Next::Nothing, Next::At))
     }
 
-    /// What was due before this moment, in a run that goes on, has come.
-    pub(crate) fn came(
+    /// In a run that goes on, what is on record has come. The time tells nothing of it: a process may
+    /// have ended at the very moment at which something was due.
+    pub(crate) fn recall(
         &mut self,
-        (started_at, now): (Timestamp, Timestamp),
-        begun: &BTreeSet<String>,
-    ) {
-        for (place, event) in self.events.iter().enumerate() {
-            let has_come = match &event.value.when {
-                When::Begun(_) => !self.tasks[place].is_disjoint(begun),
-                When::After(after) => started_at.checked_add(*after).is_some_and(|at| at <= now),
-            };
-            if has_come {
+        mut is_on_record: impl FnMut(Value) -> Result<bool>,
+    ) -> Result<()> {
+        for place in 0..self.events.len() {
+            if is_on_record(self.event(place))? {
                 self.come.insert(place);
             }
         }
+        Ok(())
     }
 
-    /// The event at this place, which has come.
-    pub(crate) fn take(&mut self, place: usize) -> &'t Spanned<ScriptedEvent> {
+    /// The event at this place, which comes now, and how it was scripted.
+    pub(crate) fn take(&mut self, place: usize) -> (Value, &'t Spanned<ScriptedEvent>) {
         self.come.insert(place);
-        &self.events[place]
+        (self.event(place), &self.events[place])
+    }
+
+    /// The event at this place. An id that its author has left out follows from the run and from what is
+    /// scripted, so that whoever goes on with the run hands in the same event.
+    fn event(&self, place: usize) -> Value {
+        let text = text(&self.events[place]);
+        let before = self.events[..place].iter().filter(|&other| self::text(other) == text).count();
+        let (run, before) = (self.run.to_string(), before.to_string());
+        let parts: [&[u8]; 4] = [b"scripted", run.as_bytes(), text.as_bytes(), before.as_bytes()];
+        let id = || Value::String(format!("scripted-{}", Digest::of_parts(&parts)));
+        let mut event = self.events[place].value.event.clone();
+        if let Some(event) = event.as_object_mut() {
+            event.entry("id").or_insert_with(id);
+        }
+        event
     }
 
     /// Events that never came: the run was over before.
@@ -118,6 +131,15 @@ impl<'t> Arrivals<'t> {
         })
         .collect()
     }
+}
+
+/// What is scripted, wherever it stands in its file.
+fn text(event: &Spanned<ScriptedEvent>) -> String {
+    let when = match &event.value.when {
+        When::After(after) => format!("after {after:?}"),
+        When::Begun(task) => format!("once {} has begun", task.value),
+    };
+    format!("{when}: {}", event.value.event)
 }
 
 #[cfg(test)]
@@ -132,7 +154,7 @@ mod tests {
         );
         let (file, findings) = check_test(&Source::new("a.test.yaml", text));
         let file = file.unwrap_or_else(|| panic!("{findings:?}"));
-        let mut arrivals = Arrivals::new(&file.tests[0].events, &[]);
+        let mut arrivals = Arrivals::new(RunId::from_bytes([7; 16]), (&file.tests[0].events, &[]));
         // no plans here: a task is its own path
         for (place, event) in file.tests[0].events.iter().enumerate() {
             if let When::Begun(task) = &event.value.when {
@@ -144,8 +166,8 @@ mod tests {
             let begun = || Ok(begun.iter().map(|task| (*task).to_owned()).collect());
             match arrivals.next((Timestamp::EPOCH, now), begun).unwrap() {
                 Next::Now(place) => {
-                    let event = arrivals.take(place);
-                    let kind = event.value.event["type"].as_str().unwrap_or_default();
+                    let (event, _) = arrivals.take(place);
+                    let kind = event["type"].as_str().unwrap_or_default();
                     told.push(format!("{kind} {}", now.as_millis()));
                 }
                 Next::At(at) => now = at,

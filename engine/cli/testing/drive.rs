@@ -6,6 +6,7 @@ use super::bench::Bench;
 use super::deliver::{self, Arrivals, Next};
 use super::script::{self, Script};
 use crate::exit::refused;
+use crate::people::{self, AUTHOR};
 use anyhow::Result;
 use placet_executor::Notice;
 use placet_language::test_file::{EndStatus, Says, ScriptedDecision, TestCase};
@@ -47,7 +48,8 @@ enum Look {
 
 impl<'a> Drive<'a> {
     pub(crate) fn new(bench: &'a Bench, test: &'a TestCase, plans: &[&Plan], run: RunId) -> Self {
-        let (script, arrivals) = (Script::new(test, plans), Arrivals::new(&test.events, plans));
+        let arrivals = Arrivals::new(run, (&test.events, plans));
+        let script = Script::new(test, plans);
         Self { bench, test, run, script, arrivals, held_for: None }
     }
 
@@ -64,11 +66,13 @@ impl<'a> Drive<'a> {
                 self.script.said(row.decision);
             }
         }
-        if let Some(row) = views.run(self.run)? {
-            let begun = self.begun()?;
-            self.arrivals.came((row.started_at, handle.now()), &begun);
-        }
-        Ok(())
+        let author = people::principal(AUTHOR);
+        self.arrivals.recall(|event| match handle.published(event, &author) {
+            Ok(place) => Ok(place.is_some()),
+            // what is no event is refused when it comes
+            Err(placet_executor::Error::Refused { .. }) => Ok(false),
+            Err(error) => Err(refused(&error)),
+        })
     }
 
     /// Until the run is over or nothing can help it on. What did not go as scripted comes back.
@@ -255,4 +259,140 @@ enum Answer {
 
 fn due(row: &DecisionRow, decision: &ScriptedDecision) -> Option<Timestamp> {
     row.requested_at.checked_add(decision.after?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compose;
+    use crate::project::Project;
+    use crate::testing::bench::Ground;
+    use crate::testing::find::{self, Workflow};
+    use placet_language::{Source, check_test};
+    use placet_log::{KeyPlace, Log, OpenOptions, ProjectKey, Storage};
+    use placet_projections::Projections;
+    use placet_test_support::disk::{Disk, Honesty};
+    use std::collections::BTreeMap;
+
+    const HEARS: &str = "document: { dsl: '1.0.3', namespace: ops, name: hears, version: '1.0.0' }
+do:
+  - sleep: { wait: PT1H }
+  - hear: { listen: { to: { all: [{ with: { type: a } }, { with: { type: b } }, { with: { type: c } }] } } }
+";
+    /// Two come when the sleep ends, at one moment, and one as soon as the run listens.
+    const COME: &str = "workflow: hears.yaml
+tests:
+  - name: three come
+    events:
+      - { after: PT1H, event: { type: a, source: test } }
+      - { after: PT1H, event: { type: b, source: test } }
+      - { afterTask: hear, event: { type: c, source: test } }
+    expect: { sent: [] }
+";
+
+    /// A machine with the log of one project.
+    struct Machine {
+        log: Disk,
+        keys: Disk,
+    }
+
+    impl Machine {
+        fn opened(&self) -> (Log, placet_executor::Clock) {
+            let storage = Storage::Backends { log: self.log.backend(), keys: self.keys.backend() };
+            let options = OpenOptions::with_storage(storage, "local")
+                .keys(KeyPlace::Given(ProjectKey::from_bytes([7; 32])))
+                .cache_bytes(4 << 20)
+                .projector(Projections::new());
+            let log = Log::open(options).unwrap();
+            let clock = compose::virtual_clock(&log).unwrap();
+            (log, clock)
+        }
+
+        /// Another one, with what is durable on this one now: what a killed process leaves behind.
+        fn left_behind(&self) -> Self {
+            let of = |disk: &Disk| Disk::of(disk.image(), Honesty::Honest);
+            Self { log: of(&self.log), keys: of(&self.keys) }
+        }
+    }
+
+    /// What `looks` looks at a run leave behind; none where it was over before.
+    async fn broken_off(
+        ground: &Ground,
+        workflow: &Workflow,
+        (test, looks): (&TestCase, usize),
+    ) -> (Machine, RunId, bool) {
+        let fresh = || Disk::new(Honesty::Honest);
+        let machine = Machine { log: fresh(), keys: fresh() };
+        let bench = Bench::open(ground, machine.opened(), (test, 0)).await.unwrap();
+        let bench = bench.furnished(ground, workflow, &BTreeMap::new()).await.unwrap();
+        let mut notices = bench.handle().notices();
+        let run = bench.start(test, 0).await.unwrap();
+        let mut drive = Drive::new(&bench, test, &workflow.plans(), run);
+        let mut is_over = false;
+        for _ in 0..looks {
+            match drive.look().await.unwrap() {
+                Look::Over => is_over = true,
+                Look::Busy => drop(notices.recv().await.unwrap()),
+                Look::Acted => {}
+                Look::Stuck(failure) | Look::Misheard(failure) => panic!("{failure:?}"),
+            }
+        }
+        let left = machine.left_behind();
+        bench.stop().await.unwrap();
+        (left, run, is_over)
+    }
+
+    /// How often an event of each type is on record, at the end of a run that is gone on with.
+    async fn gone_on(
+        ground: &Ground,
+        plans: &[&Plan],
+        test: &TestCase,
+        left: (&Machine, RunId),
+    ) -> Vec<String> {
+        let (machine, run) = left;
+        let bench = Bench::open(ground, machine.opened(), (test, 0)).await.unwrap();
+        let mut notices = bench.handle().notices();
+        let mut drive = Drive::new(&bench, test, plans, run);
+        drive.resumed().unwrap();
+        let failures = drive.go(&mut notices).await.unwrap();
+        assert!(failures.is_empty(), "{failures:?}");
+        let report = bench.handle().report(run).unwrap();
+        assert_eq!(report["status"], "completed", "{report:#}");
+        let view = bench.handle().view().unwrap();
+        let came = view.stream(&StreamId::Events, Revision::START).map(Result::unwrap);
+        let mut kinds: Vec<String> = came
+            .filter_map(|recorded| match recorded.event {
+                Event::EventReceived(body) => Some(body.kind),
+                _ => None,
+            })
+            .collect();
+        kinds.sort();
+        bench.stop().await.unwrap();
+        kinds
+    }
+
+    /// Wherever a process ends, also at the very moment at which something is due: whoever goes on with
+    /// the run delivers what has not come, and nothing twice.
+    #[tokio::test]
+    async fn a_scripted_event_comes_exactly_once_wherever_its_run_is_broken_off() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("hears.yaml");
+        std::fs::write(&file, HEARS).unwrap();
+        let (tests, found) = check_test(&Source::new("hears.test.yaml", COME));
+        let test = &tests.unwrap_or_else(|| panic!("{found:?}")).tests[0];
+        let ground = find::ground(Project::at(dir.path()).unwrap()).unwrap();
+        let (workflow, found) = find::workflow_at(&file, &BTreeMap::new(), &ground).unwrap();
+        let workflow = workflow.unwrap_or_else(|| panic!("{found:?}"));
+        let mut broken_off_under_way = 0;
+        for looks in 0.. {
+            let (left, run, is_over) = broken_off(&ground, &workflow, (test, looks)).await;
+            let came = gone_on(&ground, &workflow.plans(), test, (&left, run)).await;
+            assert_eq!(came, ["a", "b", "c"], "broken off after {looks} looks");
+            if is_over {
+                break;
+            }
+            broken_off_under_way += 1;
+        }
+        assert!(broken_off_under_way > 3, "the run was under way at {broken_off_under_way} places");
+    }
 }

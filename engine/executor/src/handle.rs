@@ -499,23 +499,7 @@ impl Handle {
                 return Err(Refusal::RunOver { phase: row.status.word() }.into());
             }
         }
-        let malformed = |detail: String| Error::Refused { code: "PL4018", detail };
-        let Value::Object(given) = event else {
-            return Err(malformed("an event is an object with at least a `type`".to_owned()));
-        };
-        let defaults = events::Defaults {
-            id: self.env.mint.event(self.now()).to_string(),
-            source: format!("placet:principal:{by}"),
-            time: self.now(),
-        };
-        let envelope = events::envelope(given, defaults);
-        let Envelope { kind, identity, value } =
-            envelope.map_err(|problem| malformed(format!("the event: {problem}")))?;
-        if value["source"].as_str().is_some_and(|source| source.starts_with(arrivals::SOURCE)) {
-            let detail =
-                format!("the event: sources `{}…` are the providers' own", arrivals::SOURCE);
-            return Err(malformed(detail));
-        }
+        let Envelope { kind, identity, value } = self.envelope(event, by)?;
         let revision = {
             let view = self.view()?;
             if let Some(known) = Views::new(&view)?.arrival_of(&identity)? {
@@ -538,6 +522,37 @@ impl Handle {
         }
         let recorded = self.change(group, None, turn).await?;
         Ok(recorded.first().map_or(Position::START, |event| event.position))
+    }
+
+    /// The place of an event that this principal has sent, if it has come.
+    ///
+    /// # Errors
+    /// When it is no event, or the log cannot be read.
+    pub fn published(&self, event: Value, by: &Principal) -> Result<Option<Position>, Error> {
+        let identity = self.envelope(event, by)?.identity;
+        Ok(Views::new(&self.view()?)?.arrival_of(&identity)?)
+    }
+
+    /// What a principal sends, checked, with what it leaves out.
+    fn envelope(&self, event: Value, by: &Principal) -> Result<Envelope, Error> {
+        let malformed = |detail: String| Error::Refused { code: "PL4018", detail };
+        let Value::Object(given) = event else {
+            return Err(malformed("an event is an object with at least a `type`".to_owned()));
+        };
+        let defaults = events::Defaults {
+            id: self.env.mint.event(self.now()).to_string(),
+            source: format!("placet:principal:{by}"),
+            time: self.now(),
+        };
+        let envelope = events::envelope(given, defaults)
+            .map_err(|problem| malformed(format!("the event: {problem}")))?;
+        let source = envelope.value["source"].as_str().unwrap_or_default();
+        if source.starts_with(arrivals::SOURCE) {
+            let detail =
+                format!("the event: sources `{}…` are the providers' own", arrivals::SOURCE);
+            return Err(malformed(detail));
+        }
+        Ok(envelope)
     }
 
     /// The row of a run.

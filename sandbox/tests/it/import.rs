@@ -1,17 +1,15 @@
 //! What `adapters import` makes of vendors' documents: each operation loads, renders with an input
 //! of its own schema, and is answered by the sandbox.
 
+use crate::measure::answered::{imported, loaded};
+use crate::measure::description;
 use futures_util::FutureExt as _;
-use placet_adapters::openapi::{Imported, Wanted, import};
 use placet_adapters::{
-    Adapters, Call, CallIntegration, ManifestFile, Occurrence, Operation, Redirects, RenderInput,
-    Transport as _, render,
+    Call, CallIntegration, Occurrence, Operation, Redirects, RenderInput, Transport as _, render,
 };
 use placet_model::{Digest, IntegrationId, Timestamp};
 use placet_sandbox::{Sandbox, generate::generate};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,23 +23,6 @@ const DOCUMENTS: [(&str, usize); 7] = [
     ("postmark/postmark-server.openapi3.apisguru.json", 20),
     ("jira/platform-v3.trimmed.json", 55),
 ];
-
-fn document(path: &str) -> Option<String> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/specs").join(path);
-    std::fs::read_to_string(file).ok()
-}
-
-fn imported(text: &str) -> Imported {
-    let wanted =
-        Wanted { url: "https://docs.example/v1.json", provider: Some("imported"), operations: &[] };
-    import(text, wanted).unwrap()
-}
-
-pub(crate) fn loaded(imported: &Imported) -> Adapters {
-    let (path, text) = imported.manifest.clone();
-    let schema = |path: &str| imported.schemas.get(path).cloned();
-    Adapters::with_project(&[ManifestFile { path, text }], &schema, &BTreeSet::new()).unwrap()
-}
 
 /// An input that the operation's own schema makes, rendered and answered.
 fn answered(operation: &Arc<Operation>, settings: &Value) -> Result<(), String> {
@@ -101,7 +82,7 @@ fn answer(
 #[test]
 fn every_operation_of_the_vendors_documents_is_imported_and_answered() {
     for (path, least) in DOCUMENTS {
-        let Some(text) = document(path) else {
+        let Some(text) = description(path) else {
             println!("skipped: {path} is not beside the repository");
             continue;
         };
@@ -141,7 +122,7 @@ fn every_operation_of_the_vendors_documents_is_imported_and_answered() {
 #[test]
 fn the_same_document_gives_the_same_bytes() {
     for (path, _) in DOCUMENTS {
-        let Some(text) = document(path) else { continue };
+        let Some(text) = description(path) else { continue };
         let (one, two) = (imported(&text), imported(&text));
         assert_eq!(one.manifest, two.manifest, "{path}");
         assert_eq!(one.schemas, two.schemas, "{path}");

@@ -98,6 +98,16 @@ impl Running {
         self.line_of(&self.stdout, "stdout", wanted)
     }
 
+    /// The `nth` stdout line, from 1, that `wanted` takes; as [`Running::stdout_line`], which gives the first one
+    /// however often it is asked.
+    pub fn stdout_line_nth(&self, nth: usize, wanted: impl Fn(&str) -> bool) -> String {
+        let taken = std::cell::Cell::new(0);
+        self.stdout_line(|line| {
+            taken.set(taken.get() + usize::from(wanted(line)));
+            taken.get() == nth
+        })
+    }
+
     /// The first stderr line that `wanted` takes; panics with all output when it does not come within [`DEADLINE`].
     pub fn stderr_line(&self, wanted: impl Fn(&str) -> bool) -> String {
         self.line_of(&self.stderr, "stderr", wanted)

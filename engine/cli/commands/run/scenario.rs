@@ -14,10 +14,10 @@ use crate::out::{self, Stream};
 use crate::people;
 use crate::project::Project;
 use crate::scenarios::{self, Read};
+use crate::testing::Failure;
 use crate::testing::bench::{Bench, Ground};
 use crate::testing::drive::Drive;
 use crate::testing::find::{self, Workflow};
-use crate::testing::{Failure, deliver};
 use crate::view;
 use anyhow::Result;
 use placet_executor::Clock;
@@ -170,7 +170,6 @@ async fn play(
     (test, seed): (&TestCase, u64),
 ) -> Result<(Value, Vec<Failure>)> {
     let mut notices = bench.handle().notices();
-    deliver::hold(bench, test);
     let run = bench.start(test, seed).await.map_err(|error| crate::exit::refused(&error))?;
     let mut drive = Drive::new(bench, test, &workflow.plans(), run);
     let failures = drive.go(&mut notices).await?;
