@@ -299,6 +299,9 @@ fn row(integration: &Value) -> Vec<String> {
     if integration["pending"].as_array().is_some_and(|steps| !steps.is_empty()) {
         status.push_str(", pending");
     }
+    if integration["warnings"].as_array().is_some_and(|warnings| !warnings.is_empty()) {
+        status.push_str(", hears nothing");
+    }
     vec![
         format!("{name}{default}"),
         word(&integration["provider"]),

@@ -62,9 +62,29 @@ fn page(answer: &Value) -> Result<()> {
     rows.extend(hears(answer));
     rows.extend(super::pair::row(answer));
     rows.extend(super::complete::pending(answer, &word(&answer["name"])));
+    rows.extend(warnings(answer));
     rows.extend(drift(answer));
     rows.extend(features(answer));
     out::rows(2, &rows)
+}
+
+/// What has ended by itself, a line each.
+fn warnings(answer: &Value) -> Vec<Vec<String>> {
+    let line = |warning: &Value| {
+        let of = match word(&warning["resource"]) {
+            resource if resource.is_empty() => String::new(),
+            resource => format!(" of {resource}"),
+        };
+        let why = warning["reason"]
+            .as_str()
+            .map_or_else(String::new, |why| format!(" ({})", visible(why)));
+        let (since, name) = (word(&warning["since"]), word(&answer["name"]));
+        let words = format!(
+            "the subscription{of} ended on {since} and was not renewed{why}: nothing comes in until `placet integrations hooks {name} on`"
+        );
+        pair("warning", words)
+    };
+    answer["warnings"].as_array().into_iter().flatten().map(line).collect()
 }
 
 /// What comes in, and whether it is believed.

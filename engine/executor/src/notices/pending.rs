@@ -31,8 +31,8 @@ pub(super) struct Untold {
     pub(super) more: BTreeMap<NoticeAbout, u32>,
     /// Whose approving an alarm is about.
     pub(super) alarmed: BTreeSet<Principal>,
-    /// Connections that have failed, with their names and why, or are good again.
-    pub(super) connections: BTreeMap<IntegrationId, (String, Option<String>)>,
+    /// Connections of which something has failed, with their names and why, or is good again.
+    pub(super) connections: BTreeMap<(IntegrationId, Part), (String, Option<String>)>,
     /// Place of the first event that it is about.
     first: Option<Position>,
     not_before: Option<Timestamp>,
@@ -44,6 +44,15 @@ impl Untold {
             || !self.connections.is_empty()
             || self.decisions.contains_key(&NoticeAbout::BreakGlass)
     }
+}
+
+/// What of a connection has failed, or is good again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Part {
+    /// Its credential, and with it whatever goes through.
+    Credential,
+    /// A subscription at its provider that was to be renewed.
+    Subscription,
 }
 
 /// All lines that have something to say, and what each has said.
@@ -101,11 +110,11 @@ impl Pending {
     pub(super) fn connection(
         &mut self,
         line: Line,
-        (id, name, failed): (IntegrationId, &str, Option<&str>),
+        (of, name, failed): ((IntegrationId, Part), &str, Option<&str>),
         at: Position,
     ) {
         if let Some(untold) = self.add(line, at) {
-            untold.connections.insert(id, (name.to_owned(), failed.map(str::to_owned)));
+            untold.connections.insert(of, (name.to_owned(), failed.map(str::to_owned)));
         }
     }
 

@@ -90,9 +90,10 @@ impl Herald {
                 return Ok(None);
             }
             let alarmed = untold.alarmed.iter().collect();
-            let connections = untold.connections.values();
-            let connections = connections.map(|(name, why)| (name.as_str(), why.as_deref()));
-            let connections = connections.collect();
+            let connections = untold.connections.iter();
+            let news =
+                connections.map(|((_, part), (name, why))| (name.as_str(), *part, why.as_deref()));
+            let connections = news.collect();
             let facts = Facts { counts: counts.clone(), alarmed, connections, named };
             (counts, words::words(config, &facts))
         };

@@ -1,7 +1,7 @@
 //! From an event to who is to hear of it.
 
 use super::Herald;
-use super::pending::{Line, Pending};
+use super::pending::{Line, Part, Pending};
 use crate::handle::Error;
 use crate::world::World;
 use placet_core::policy::{Electorate, Moment};
@@ -9,13 +9,14 @@ use placet_model::actor::Role;
 use placet_model::decision::{DecisionState, Verdict};
 use placet_model::draft::Mode;
 use placet_model::event::decision::NoticeKind;
+use placet_model::event::hook::SubscriptionStep;
 use placet_model::event::notice::NoticeAbout;
 use placet_model::{
     DecisionId, Event, Position, Principal, RecordedEvent, Revision, StreamId, Timestamp,
 };
 use placet_projections::{DecisionRow, Views};
 
-/// How a connection stands, as far as somebody is to hear of it.
+/// How a part of a connection stands, as far as somebody is to hear of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Standing {
     Good,
@@ -24,6 +25,25 @@ enum Standing {
 }
 
 impl Standing {
+    /// A subscription that was not renewed has ended: it is on record as refused, with its end. One that
+    /// was never made has none.
+    fn of_subscription(self, event: &Event, resource: &str) -> Self {
+        match event {
+            Event::SubscriptionChanged(body) if body.resource == resource => match body.step {
+                SubscriptionStep::Refused if body.expires_at.is_some() => {
+                    Self::Failed(body.code.clone().unwrap_or_default())
+                }
+                SubscriptionStep::Made => Self::Good,
+                SubscriptionStep::Refused
+                | SubscriptionStep::Begun
+                | SubscriptionStep::Unclear
+                | SubscriptionStep::Removing
+                | SubscriptionStep::Removed => self,
+            },
+            _ => self,
+        }
+    }
+
     fn after(self, event: &Event) -> Self {
         match event {
             Event::HealthCheckFailed(body) => Self::Failed(body.code.clone()),
@@ -99,6 +119,7 @@ impl Herald {
                 pending.look_again();
                 return self.connection(event, pending);
             }
+            Event::SubscriptionChanged(_) => return self.connection(event, pending),
             _ => return Ok(()),
         };
         let Some(row) = views.decision(decision)? else { return Ok(()) };
@@ -153,8 +174,8 @@ impl Herald {
         Ok(())
     }
 
-    /// Whoever operates hears of a connection that has failed, or is good again: of the change, and not of
-    /// each check that finds the same.
+    /// Whoever operates hears of a connection that has failed, or is good again, or that hears nothing any
+    /// more: of the change, and not of each check that finds the same.
     fn connection(&self, event: &RecordedEvent, pending: &mut Pending) -> Result<(), Error> {
         let StreamId::Integration(id) = event.stream else { return Ok(()) };
         let view = self.env.view()?;
@@ -164,7 +185,13 @@ impl Herald {
             if let Event::IntegrationConnected(body) = &earlier.event {
                 name.clone_from(&body.name);
             }
-            (then, now) = (now.clone(), now.after(&earlier.event));
+            let next = match &event.event {
+                Event::SubscriptionChanged(body) => {
+                    now.clone().of_subscription(&earlier.event, &body.resource)
+                }
+                _ => now.clone().after(&earlier.event),
+            };
+            (then, now) = (now, next);
             if earlier.revision == event.revision {
                 break;
             }
@@ -180,8 +207,12 @@ impl Herald {
                 return Ok(());
             }
         };
+        let part = match &event.event {
+            Event::SubscriptionChanged(_) => Part::Subscription,
+            _ => Part::Credential,
+        };
         for line in self.lines(NoticeAbout::Connection, self.env.mode, operates) {
-            pending.connection(line, (id, &name, failed.as_deref()), event.position);
+            pending.connection(line, ((id, part), &name, failed.as_deref()), event.position);
         }
         Ok(())
     }

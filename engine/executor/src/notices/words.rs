@@ -1,6 +1,7 @@
 //! The words of a notice: fixed, but for counts, names of the project's own people, and the operator's
 //! link. Pure.
 
+use super::pending::Part;
 use crate::inbox::{has_card_number, has_secret, one_line, visible};
 use placet_model::Principal;
 use placet_model::event::notice::NoticeAbout;
@@ -26,8 +27,8 @@ pub(super) struct Words {
 pub(super) struct Facts<'f> {
     pub(super) counts: Vec<(NoticeAbout, u32)>,
     pub(super) alarmed: Vec<&'f Principal>,
-    /// Names of connections, and why they have failed; none where they are good again.
-    pub(super) connections: Vec<(&'f str, Option<&'f str>)>,
+    /// Names of connections, what of them has failed, and why; none where it is good again.
+    pub(super) connections: Vec<(&'f str, Part, Option<&'f str>)>,
     /// Lines about the items, where the policy allows them.
     pub(super) named: Vec<String>,
 }
@@ -84,12 +85,18 @@ fn line(about: NoticeAbout, count: u32, facts: &Facts<'_>) -> String {
             format!("alarm: {} decides faster than one can read", names.join(", "))
         }
         NoticeAbout::Connection => {
-            let words = facts.connections.iter().map(|(name, why)| match why {
-                Some(why) => format!(
+            let words = facts.connections.iter().map(|(name, part, why)| match (part, why) {
+                (Part::Credential, Some(why)) => format!(
                     "the connection {name} has failed ({}), and what goes through it waits",
                     named(why)
                 ),
-                None => format!("the connection {name} is good again"),
+                (Part::Credential, None) => format!("the connection {name} is good again"),
+                (Part::Subscription, Some(why)) => format!(
+                    "the connection {name} hears nothing any more: its subscription has ended and was \
+                     not renewed ({})",
+                    named(why)
+                ),
+                (Part::Subscription, None) => format!("the connection {name} hears again"),
             });
             words.collect::<Vec<_>>().join("; ")
         }
@@ -170,13 +177,20 @@ mod tests {
     #[test]
     fn a_connection_is_told_by_its_name_and_why_it_has_failed() {
         let facts = Facts {
-            counts: vec![(NoticeAbout::Connection, 2)],
-            connections: vec![("slack", Some("token_revoked")), ("mail", None)],
+            counts: vec![(NoticeAbout::Connection, 4)],
+            connections: vec![
+                ("slack", Part::Credential, Some("token_revoked")),
+                ("mail", Part::Credential, None),
+                ("gmail", Part::Subscription, Some("quota")),
+                ("box", Part::Subscription, None),
+            ],
             ..Facts::default()
         };
         let words = words(&config(None), &facts);
         let wanted = "Placet (acme): the connection slack has failed (token_revoked), and what goes through \
-                      it waits; the connection mail is good again.";
+                      it waits; the connection mail is good again; the connection gmail hears nothing any \
+                      more: its subscription has ended and was not renewed (quota); the connection box \
+                      hears again.";
         assert!(words.text.starts_with(wanted), "{}", words.text);
     }
 

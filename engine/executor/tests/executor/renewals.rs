@@ -1,14 +1,16 @@
 //! What ends by itself at a provider is asked for anew before that, by the virtual clock: Gmail's watch of a
 //! mailbox, which ends after a week and is to be renewed every day.
 
+use crate::notices::{config, queued, sent, tell, until};
 use crate::world::{Recorder, World, name, open_log, people, start_with};
 use placet_adapters::{Call, Performing, Response, Transport};
 use placet_executor::Clock;
-use placet_executor::connections::Wish;
+use placet_executor::connections::{LAPSED, Warning, Wish};
 use placet_executor::govern::Connect;
 use placet_model::event::hook::SubscriptionStep;
-use placet_model::integration::Identity;
-use placet_model::project::ProjectConfig;
+use placet_model::event::notice::NoticeAbout;
+use placet_model::integration::{Identity, IntegrationStatus};
+use placet_model::project::Channel;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 
@@ -58,12 +60,20 @@ impl Transport for Mailbox {
 /// An engine with a mailbox that is watched.
 async fn watched() -> (World, Arc<Mailbox>) {
     let mailbox = Arc::new(Mailbox::default());
-    let config = ProjectConfig { project: "test".into(), ..ProjectConfig::default() };
+    let to_operator = Channel {
+        to: vec![name("author")],
+        operation: "slack.chat.postMessage".to_owned(),
+        integration: Some("slack".to_owned()),
+        with: json!({"channel": "D0OPS", "text": "{text}"}),
+        about: vec![NoticeAbout::Connection],
+    };
+    let config = config(&[("ops", to_operator)]);
     let place = (open_log(None), Clock::virtual_start());
     let live = Arc::clone(&mailbox) as Arc<dyn Transport>;
     let mut world =
         start_with(config, place, live, Arc::new(Recorder::default())).await.expect("it starts");
     world.handle.apply_policy(&name("author"), people()).await.expect("the first policy");
+    world.connect("slack").await;
     let gmail = Connect {
         name: "gmail".into(),
         provider: "gmail".into(),
@@ -131,4 +141,49 @@ async fn a_provider_that_is_not_heard_is_asked_again_and_the_watch_stands_until_
     *mailbox.is_down.lock().unwrap() = true;
     later(&world, 8 * 24).await;
     assert_eq!(step(&world).0, SubscriptionStep::Refused);
+}
+
+fn warnings(world: &World) -> Vec<Warning> {
+    let gmail = world.handle.named("gmail").expect("it is there");
+    world.handle.warnings(&gmail).expect("it can be read")
+}
+
+#[tokio::test]
+async fn a_watch_that_has_ended_is_a_warning_of_the_connection_and_is_told_to_operators_once() {
+    let (mut world, mailbox) = watched().await;
+    tell(&mut world).expect("the channel is good");
+    let (_, end) = step(&world);
+    *mailbox.is_down.lock().unwrap() = true;
+    later(&world, 6 * 24).await;
+    assert_eq!(warnings(&world), [], "it stands until its own end");
+    // when its end has passed, it is said, and what is sent is not held for it
+    for _ in 0..3 {
+        later(&world, 24).await;
+    }
+    let [warning] = &warnings(&world)[..] else { panic!("one subscription has ended") };
+    assert_eq!((warning.code, Some(warning.since.as_millis())), (LAPSED, end));
+    assert!(warning.reason.is_some(), "in the provider's word");
+    let gmail = world.handle.named("gmail").expect("it is there");
+    assert_eq!(gmail.status, IntegrationStatus::Active);
+    let told = until(&world, |events| sent(events) == 1).await;
+    assert_eq!(queued(&told)[0].about, [(NoticeAbout::Connection, 1)]);
+    // asked for again by an operator, it is well, which is told as well
+    *mailbox.is_down.lock().unwrap() = false;
+    let wish = Wish { base: "https://placet.example".into(), resource: String::new() };
+    world.handle.subscribe(&name("author"), "gmail", wish).await.expect("it is made");
+    assert_eq!(warnings(&world), []);
+    let told = until(&world, |events| sent(events) == 2).await;
+    assert_eq!(queued(&told).len(), 2, "one for each change");
+}
+
+#[tokio::test]
+async fn a_watch_that_ended_while_nobody_could_be_asked_is_a_warning_too() {
+    let (world, _mailbox) = watched().await;
+    let author = name("author");
+    world.handle.set_integration(&author, "gmail", IntegrationStatus::Disabled).await.unwrap();
+    later(&world, 8 * 24).await;
+    assert_eq!(step(&world).0, SubscriptionStep::Made, "nobody was asked");
+    assert_eq!(warnings(&world).len(), 1);
+    world.handle.unsubscribe(&author, "gmail").await.expect("it is taken away");
+    assert_eq!(warnings(&world), []);
 }

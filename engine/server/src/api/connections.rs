@@ -55,6 +55,7 @@ pub(super) fn shown(app: &App, name: &str) -> Result<Value, Problem> {
     let has_modes = manifest.is_some_and(|manifest| manifest.mode_from().is_some());
     row["credential_mode"] = json!(integration.identity.mode().filter(|_| has_modes));
     row["tested_at"] = json!(heard);
+    row["warnings"] = json!(app.handle.warnings(&integration)?);
     row["pending"] = json!(app.handle.missing(&integration));
     row["pairing"] = json!(app.handle.pairing(integration.id)?);
     row["drift"] = json!(app.handle.drift_of(integration.id)?);

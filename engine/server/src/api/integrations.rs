@@ -31,13 +31,18 @@ pub(crate) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Pa
     caller.known(&world)?;
     let is_there = |i: &&Integration| i.status != IntegrationStatus::Disconnected;
     let connected = world.integrations.values().filter(is_there);
-    let row = |i: &Integration| {
-        let mut row = to_json(&world, i);
-        row["pending"] = json!(app.handle.missing(i));
-        (i.name.clone(), row)
-    };
-    let rows = connected.map(row);
-    Ok(axum::Json(paged(&params, "integrations", rows)?))
+    let connected: Vec<Integration> = connected.cloned().collect();
+    let row =
+        move |app: &App, i: &Integration| -> Result<(String, Value), crate::problem::Problem> {
+            let mut row = to_json(&world, i);
+            row["pending"] = json!(app.handle.missing(i));
+            row["warnings"] = json!(app.handle.warnings(i)?);
+            Ok((i.name.clone(), row))
+        };
+    let rows = reading(&app, move |app| {
+        connected.iter().map(|one| row(app, one)).collect::<Result<Vec<_>, _>>()
+    });
+    Ok(axum::Json(paged(&params, "integrations", rows.await?)?))
 }
 
 /// `POST /integrations` → 201 and the integration.

@@ -386,6 +386,20 @@ pub(crate) struct Integration {
     pairing: Option<Pairing>,
     /// What is chosen after the credential was given, and was not chosen yet.
     pending: Option<Vec<MissingStep>>,
+    /// What is to be looked into, though nothing is held for it.
+    warnings: Option<Vec<Warning>>,
+}
+
+/// Something of a connection that has ended by itself and was not renewed.
+#[derive(ToSchema)]
+pub(crate) struct Warning {
+    /// `subscription_lapsed`: it hears nothing any more.
+    code: String,
+    /// What was subscribed to; empty where there is one place only.
+    resource: String,
+    since: String,
+    /// Why it was not renewed, in the provider's word.
+    reason: Option<String>,
 }
 
 /// With whom a connection is paired, or is to be.

@@ -31,4 +31,5 @@ mod runs;
 mod serve;
 mod steps;
 mod stream;
+mod warnings;
 mod world;
