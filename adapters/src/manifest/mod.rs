@@ -18,6 +18,7 @@ mod check_refetch;
 mod check_request;
 mod check_state;
 mod check_sync;
+mod check_triggers;
 mod check_undo;
 mod check_verify;
 mod document;
