@@ -47,6 +47,7 @@ mod serve;
 mod signing;
 mod telemetry;
 mod tooling;
+mod triggers;
 mod vault_key;
 mod verbs;
 mod walk;

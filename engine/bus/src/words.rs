@@ -30,6 +30,8 @@ pub enum Word {
     Sync,
     /// `{name, on, base?, resource?}` → what stands at the provider; without `on` what is known of it.
     Hooks,
+    /// `{name, event, state}` → what may start runs there; without any of it what may start runs anywhere.
+    Triggers,
     /// `{name}` → the code that pairs it with whoever sends it to the provider.
     Pair,
     /// `{name}` → its status, and what has become of the credential.
@@ -38,7 +40,7 @@ pub enum Word {
 
 impl Word {
     /// Every one.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::List,
         Self::Show,
         Self::Uses,
@@ -52,6 +54,7 @@ impl Word {
         Self::Scope,
         Self::Sync,
         Self::Hooks,
+        Self::Triggers,
         Self::Pair,
         Self::Disconnect,
     ];
@@ -72,6 +75,7 @@ impl Word {
             Self::Scope => "scope",
             Self::Sync => "sync",
             Self::Hooks => "hooks",
+            Self::Triggers => "triggers",
             Self::Pair => "pair",
             Self::Disconnect => "disconnect",
         }

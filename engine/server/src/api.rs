@@ -26,6 +26,7 @@ pub(crate) mod runs;
 pub(crate) mod status;
 pub(crate) mod subscriptions;
 mod tokens;
+pub(crate) mod triggers;
 mod vault;
 pub(crate) mod verbs;
 pub(crate) mod versions;
@@ -127,6 +128,7 @@ fn of_connections() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(connections::rotate))
         .routes(routes!(connections::scope))
         .routes(routes!(connections::pair))
+        .routes(routes!(triggers::list, triggers::set))
 }
 
 fn of_runs() -> OpenApiRouter<Arc<App>> {

@@ -47,6 +47,7 @@ mod signing;
 mod stats;
 mod story;
 mod telemetry;
+mod triggers;
 mod unreadable;
 mod witness;
 mod world;

@@ -193,6 +193,16 @@ pub(super) const CODES: &[Code] = codes! {
         what: "The code comes back in a message that the provider posts here, and this connection's credential lacks the secret that proves such messages. No code was made."
         help: "give the field that the detail names with `placet integrations rotate`, then pair"
         next: "`placet integrations hooks NAME on` has the provider post here, with that very secret. An engine in sandbox mode keeps no credentials and is posted nothing: start it with --mode live.";
+    "PL3076" 409 "no such event comes in over this connection"
+        at: "`placet triggers set`, `POST /api/v1/triggers`"
+        what: "A trigger says of an event of a connection whether it starts runs. The manifest of this connection's provider declares no event of this type that could start one. Nothing was recorded."
+        help: "name one of the events that the detail lists"
+        next: "`placet triggers list` has every event of what is connected; `placet adapters show PROVIDER` has those of a provider.";
+    "PL3078" 404 "there is no such trigger"
+        at: "`placet triggers remove`, `POST /api/v1/triggers`"
+        what: "Nothing is said of this event of this connection, or its trigger was removed before. Nothing was recorded."
+        help: "take the names from `placet triggers list`"
+        next: "An event that is to start no run while its connection stays is switched off: `placet triggers set NAME EVENT off`.";
     "PL3080" 422 "nothing says what is read here"
         at: "`placet check`, `run`, `deploy`"
         what: "A step reads something of a call's output that no response schema declares: the operation has none, its schema excludes the place, or its manifest keeps that part of the answer from tasks. It would be null in the sandbox, or in every run."

@@ -47,6 +47,7 @@ struct Connection {
     tested_at: Option<Timestamp>,
     tested_ok: Option<bool>,
     drift: Vec<Drift>,
+    triggers: Vec<Trigger>,
     #[serde(skip)]
     hearing: Hearing,
 }
@@ -77,6 +78,13 @@ struct Hook {
     proof: Line,
     believed: bool,
     events: Vec<Line>,
+}
+
+/// An event that could start runs.
+#[derive(Debug, Deserialize)]
+struct Trigger {
+    event: Line,
+    state: String,
 }
 
 #[derive(Debug, Deserialize)]

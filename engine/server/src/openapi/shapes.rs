@@ -384,6 +384,8 @@ pub(crate) struct Integration {
     drift: Option<Vec<Drift>>,
     /// Of one connection: how its pairing with a conversation stands, where one was offered.
     pairing: Option<Pairing>,
+    /// Of one connection: which of its events may start runs.
+    triggers: Option<Vec<Trigger>>,
 }
 
 /// With whom a connection is paired, or is to be.
@@ -689,6 +691,36 @@ pub(crate) struct VaultRotated {
 #[derive(ToSchema)]
 pub(crate) struct Hooks {
     hooks: Vec<Value>,
+}
+
+/// What may start runs.
+#[derive(ToSchema)]
+pub(crate) struct Triggers {
+    triggers: Vec<Trigger>,
+}
+
+/// An event of a connection, and whether it starts what listens for it.
+#[derive(ToSchema)]
+pub(crate) struct Trigger {
+    /// The name of the connection.
+    integration: String,
+    /// The type of the event.
+    event: String,
+    state: TriggerState,
+    /// `seeded` with the connection, or `written` by somebody; none where nothing is said.
+    origin: Option<String>,
+    /// Whether there is a connection of that name.
+    connected: bool,
+    /// Deployed workflows that listen for it, in their latest version.
+    starts: Vec<String>,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(crate) enum TriggerState {
+    On,
+    Off,
+    Removed,
 }
 
 /// How a mailbox was read.
