@@ -81,7 +81,11 @@ fn provider(page: &mut String, manifest: &Manifest, tested: Option<Tested<'_>>) 
             &format!("- Says by itself that what was in doubt has arrived: {}.", told.join(", ")),
         );
     }
-    put(page, &format!("- Inbound: {}.\n", inbound(manifest.inbound())));
+    put(page, &format!("- Inbound: {}.", inbound(manifest.inbound())));
+    put(
+        page,
+        &format!("- May start runs once it is connected: {}.\n", triggers(manifest.inbound())),
+    );
 }
 
 /// What is waited for before a call of it is claimed.
@@ -152,4 +156,12 @@ fn inbound(inbound: Option<&Inbound>) -> String {
     let Some(inbound) = inbound else { return "nothing".to_owned() };
     let events: Vec<String> = inbound.events().map(|(key, _)| format!("`{key}`")).collect();
     events.join(", ")
+}
+
+fn triggers(inbound: Option<&Inbound>) -> String {
+    let mut stated: Vec<String> = vec![];
+    for (key, starts) in inbound.into_iter().flat_map(Inbound::triggers) {
+        stated.extend(starts.then(|| format!("`{key}`")));
+    }
+    if stated.is_empty() { "nothing".to_owned() } else { stated.join(", ") }
 }

@@ -3,7 +3,7 @@
 use crate::commands::{
     adapters, audit, backup, check, compact, deploy, dev, erase, explain, govern, graph, inbox,
     init, integrations, keys, nats, passkeys, projections, restore, run, runs, sandbox, serve,
-    test, tokens, vault, witness,
+    test, tokens, triggers, vault, witness,
 };
 use clap::{Parser, Subcommand};
 
@@ -55,6 +55,8 @@ pub(crate) enum Command {
     Witness(witness::Args),
     /// Configured connections of providers
     Integrations(integrations::Args),
+    /// Which of their events start runs
+    Triggers(triggers::Args),
     /// Providers and operations that workflows may call
     Adapters(adapters::Args),
     /// Who must agree

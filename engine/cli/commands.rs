@@ -27,6 +27,7 @@ pub(crate) mod sandbox;
 pub(crate) mod serve;
 pub(crate) mod test;
 pub(crate) mod tokens;
+pub(crate) mod triggers;
 pub(crate) mod vault;
 pub(crate) mod witness;
 
@@ -57,6 +58,7 @@ pub(crate) async fn run(command: Command) -> Result<Exit> {
         Command::Restore(args) => restore::run(&args),
         Command::Witness(args) => witness::run(args).await,
         Command::Integrations(args) => integrations::run(args).await,
+        Command::Triggers(args) => Box::pin(triggers::run(args)).await,
         Command::Adapters(args) => adapters::run(args).await,
         Command::Policy(args) => govern::policy(args).await,
         Command::Deploy(args) => deploy::run(args).await,

@@ -96,6 +96,7 @@ pub(crate) fn texts(source: &Source, dir: &Path) -> Result<BTreeMap<String, Stri
         catalogue: &catalogue,
         integrations: None,
         scopes: None,
+        silent: None,
         policy: None,
         schemas: adapters.registry(),
     };

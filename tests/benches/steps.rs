@@ -130,6 +130,7 @@ async fn deploy(handle: &Handle) -> Result<Digest, Failure> {
         catalogue: &catalogue,
         integrations: None,
         scopes: None,
+        silent: None,
         policy: None,
         schemas: handle.adapters().registry(),
     };

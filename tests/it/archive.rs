@@ -29,7 +29,7 @@ use crate::kit::placet;
 const NOW: &str = "v0.1";
 const PROJECT: &str = "archive";
 /// Kinds that came after this version: the archive of the next one holds them.
-const LATER: [EventKind; 27] = [
+const LATER: [EventKind; 29] = [
     EventKind::PreviewRead,
     EventKind::SendRouted,
     EventKind::SubscriptionChanged,
@@ -57,6 +57,8 @@ const LATER: [EventKind; 27] = [
     EventKind::PasskeyConfirmed,
     EventKind::PasskeyRevoked,
     EventKind::PairingChanged,
+    EventKind::TriggerSet,
+    EventKind::TriggerRemoved,
 ];
 /// What is kept of a data directory.
 const FILES: [&str; 3] = ["log.redb", "keys.redb", "head"];

@@ -146,6 +146,7 @@ fn a_client_that_is_not_ours_discovers_the_service_and_its_counts() {
         "placet.v1.integrations.*.stage",
         "placet.v1.integrations.*.sync",
         "placet.v1.integrations.*.test",
+        "placet.v1.integrations.*.triggers",
         "placet.v1.integrations.*.uses",
     ];
     assert_eq!(found["subjects"], json!(subjects));

@@ -19,7 +19,7 @@ const SENDERS: usize = 8;
 const STALLED: usize = 64;
 
 /// With a Slack integration that knows the secret.
-fn signed() -> Live {
+pub(crate) fn signed() -> Live {
     let mut live = Live::stopped();
     live.restart();
     let base = format!("api_base={}", live.provider.url("/api"));

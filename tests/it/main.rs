@@ -50,6 +50,7 @@ mod signing;
 mod steps;
 mod telemetry;
 mod tooling;
+mod triggers;
 mod vault_key;
 mod verbs;
 mod walk;

@@ -186,6 +186,7 @@ fn checked(handle: &placet_executor::Handle, text: &str) -> Plan {
         catalogue: &catalogue,
         integrations: None,
         scopes: None,
+        silent: None,
         policy: None,
         schemas: handle.adapters().registry(),
     };

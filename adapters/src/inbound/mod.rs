@@ -39,7 +39,7 @@ use crate::transport::{Answer, Response};
 use placet_model::Timestamp;
 use placet_model::integration::Identity;
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Events of one message that are looked at; no provider is known to send more.
@@ -61,6 +61,8 @@ pub struct Inbound {
     pub(crate) lifecycle: BTreeMap<LifecycleStep, LifecycleCall>,
     pub(crate) sync: Option<Sync>,
     pub(crate) pairing: Option<Pairing>,
+    /// Keys of the events that may start runs as soon as it is connected; none: all of them.
+    pub(crate) triggers: Option<BTreeSet<String>>,
 }
 
 /// What the check of an arrival proves; shown to people.
@@ -258,6 +260,13 @@ impl Inbound {
     /// Whether some event's `data` has this name.
     pub(crate) fn has_data(&self, name: &str) -> bool {
         self.specs().any(|spec| spec.data.contains_key(name))
+    }
+
+    /// The events that could start runs: those that are news to somebody. With each whether it may as
+    /// soon as it is connected.
+    pub fn triggers(&self) -> impl Iterator<Item = (&str, bool)> {
+        let news = self.events().filter(|(key, _)| !key.ends_with(ECHO));
+        news.map(|(key, _)| (key, self.triggers.as_ref().is_none_or(|stated| stated.contains(key))))
     }
 
     fn specs(&self) -> impl Iterator<Item = &EventSpec> {

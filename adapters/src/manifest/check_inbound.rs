@@ -8,7 +8,7 @@ use super::document_inbound::{
     AckDoc, AfterDoc, EventDoc, HandshakeDoc, InboundDoc, IntegrityDoc, PlacesDoc,
 };
 use super::problem::Problems;
-use super::{Operation, check_pairing, check_refetch, check_verify};
+use super::{Operation, check_pairing, check_refetch, check_triggers, check_verify};
 use crate::inbound::{
     Acks, Correlate, ECHO, EventSpec, EvidenceSpec, Handshake, Inbound, Integrity, OwnTest,
     OwnValue, Source,
@@ -48,6 +48,7 @@ pub(super) fn inbound(
         check_refetch::fits(event, (provider, operations), problems);
         events.extend(self::event(event, provider, problems));
     }
+    let triggers = check_triggers::triggers(shape, problems);
     let lifecycle = lifecycle(shape, provider, operations, problems);
     let sync = match &shape.sync {
         Some(sync) => Some(super::check_sync::sync(sync, (provider, operations), problems)?),
@@ -59,6 +60,7 @@ pub(super) fn inbound(
     };
     let by_form = match &shape.by_form {
         Some(form) if form.value.by_form.is_none() => {
+            check_triggers::none_in_form(form, problems);
             Some(Box::new(inbound(form, provider, operations, problems)?))
         }
         Some(form) => {
@@ -93,6 +95,7 @@ pub(super) fn inbound(
         lifecycle,
         sync,
         pairing,
+        triggers,
     })
 }
 

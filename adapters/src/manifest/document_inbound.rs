@@ -14,6 +14,8 @@ pub(super) struct InboundDoc {
     /// Where a list of events stands, when one message brings several.
     pub(super) each: Option<String>,
     pub(super) events: Vec<Spanned<EventDoc>>,
+    /// Of these, what may start runs as soon as it is connected; all of them where nothing is said.
+    pub(super) triggers: Option<Spanned<Vec<Spanned<String>>>>,
     pub(super) carries_content: bool,
     pub(super) ack: Spanned<AckDoc>,
     pub(super) never_return: Vec<Value>,

@@ -19,6 +19,7 @@ mod check_request;
 mod check_state;
 mod check_steps;
 mod check_sync;
+mod check_triggers;
 mod check_undo;
 mod check_verify;
 mod document;

@@ -440,6 +440,40 @@ fn what_comes_in_is_declared_whole_or_refused() {
 }
 
 #[test]
+fn what_starts_runs_by_default_is_an_event_that_there_is_and_news() {
+    let stated = |list: &str| {
+        let field = format!("  triggers: {list}\n  carries_content");
+        GOOD.replacen("operations:", &INBOUND.replacen("  carries_content", &field, 1), 1)
+    };
+    let line = GOOD.lines().position(|line| line == "operations:").unwrap() + 5;
+    for (list, column, words) in [
+        ("[acme.nope]", 14, "there is no event acme.nope (its events are acme.note)"),
+        ("[acme.note, acme.note]", 25, "acme.note stands there twice"),
+    ] {
+        let error = load(&stated(list)).unwrap_err();
+        assert!(error.contains(&format!("{line}:{column}: inbound.triggers: {words}")), "{error}");
+    }
+    let of = |text: &str| -> Vec<(String, bool)> {
+        let adapters = load(text).unwrap();
+        let inbound = adapters.manifest("acme").unwrap().inbound().unwrap();
+        inbound.triggers().map(|(key, starts)| (key.to_owned(), starts)).collect()
+    };
+    assert_eq!(of(&stated("[]")), [("acme.note".to_owned(), false)]);
+    assert_eq!(of(&stated("[acme.note]")), [("acme.note".to_owned(), true)]);
+    let silent = GOOD.replacen("operations:", INBOUND, 1);
+    assert_eq!(of(&silent), [("acme.note".to_owned(), true)], "who says nothing means all");
+    // a provider says it once, and what only tells of our own sends is nobody's news
+    let slack = crate::support::ADAPTERS.manifest("slack").unwrap().inbound().unwrap();
+    let slack: Vec<_> = slack.triggers().collect();
+    assert_eq!(slack, [("slack.message", true), ("slack.revoked", false)]);
+    for manifest in crate::support::ADAPTERS.manifests().values() {
+        if manifest.inbound().is_some() {
+            assert!(manifest.source().contains("\n  triggers: ["), "{}", manifest.provider());
+        }
+    }
+}
+
+#[test]
 fn a_signature_that_could_be_read_in_two_ways_or_proves_nothing_is_refused() {
     inbound_refused("signed: [raw_body], ", "", "what is signed");
     inbound_refused("encoding: hex, ", "", "needs encoding");

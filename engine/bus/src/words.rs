@@ -30,6 +30,8 @@ pub enum Word {
     Sync,
     /// `{name, on, base?, resource?}` → what stands at the provider; without `on` what is known of it.
     Hooks,
+    /// `{name, event, state}` → what may start runs there; without any of it what may start runs anywhere.
+    Triggers,
     /// `{name}` → the code that pairs it with whoever sends it to the provider.
     Pair,
     /// `{name, setting?, choose?}` → what can be chosen after the credential; with `choose` the integration.
@@ -54,6 +56,7 @@ impl Word {
         Self::Scope,
         Self::Sync,
         Self::Hooks,
+        Self::Triggers,
         Self::Pair,
         Self::Complete,
         Self::Disconnect,
@@ -75,6 +78,7 @@ impl Word {
             Self::Scope => "scope",
             Self::Sync => "sync",
             Self::Hooks => "hooks",
+            Self::Triggers => "triggers",
             Self::Pair => "pair",
             Self::Complete => "complete",
             Self::Disconnect => "disconnect",

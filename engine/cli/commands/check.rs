@@ -21,7 +21,7 @@ use placet_model::integration::IntegrationStatus;
 use placet_model::policy::Policy;
 use placet_projections::Views;
 use placet_server::Documents;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Args)]
@@ -147,6 +147,8 @@ pub(crate) struct Surroundings {
     pub(crate) integrations: Option<BTreeMap<String, String>>,
     /// Where these may be used.
     pub(crate) scopes: Scopes,
+    /// Which of their events start no run.
+    pub(crate) silent: BTreeSet<(String, String)>,
     /// None outside a project: then names of approvers are not checked.
     pub(crate) policy: Option<Policy>,
 }
@@ -155,15 +157,12 @@ impl Surroundings {
     /// What the project's files and data say.
     pub(crate) fn of(project: &Project) -> Result<Self> {
         let adapters = project.adapters()?;
-        let (integrations, scopes) = match integrations(project, &adapters) {
-            Some((known, scopes)) => (Some(known), scopes),
-            None => (None, Scopes::default()),
-        };
+        let Connected { integrations, scopes, silent } = connected(project, &adapters);
         let policy = match project.dir {
             Some(_) => project.policy()?.value,
             None => None,
         };
-        Ok(Self { adapters, integrations, scopes, policy })
+        Ok(Self { adapters, integrations, scopes, silent, policy })
     }
 
     pub(crate) fn check(&self, source: &Source) -> Checked {
@@ -178,6 +177,7 @@ impl Surroundings {
             catalogue: &catalogue,
             integrations: self.integrations.as_ref(),
             scopes: Some(&self.scopes),
+            silent: Some(&self.silent),
             policy: self.policy.as_ref(),
             schemas: self.adapters.registry(),
         };
@@ -185,24 +185,49 @@ impl Surroundings {
     }
 }
 
-/// Integrations by name, with their providers: the default ones of the sandbox, and those of the
-/// project's data. None when the data cannot be opened just now.
-fn integrations(
-    project: &Project,
-    adapters: &Adapters,
-) -> Option<(BTreeMap<String, String>, Scopes)> {
-    let mut known = sandbox_integrations(adapters);
+/// What steps can mean, and triggers hear.
+#[derive(Default)]
+struct Connected {
+    integrations: Option<BTreeMap<String, String>>,
+    scopes: Scopes,
+    silent: BTreeSet<(String, String)>,
+}
+
+/// Integrations by name, with their providers: those of the project's data, and of providers of which it
+/// never had one the default ones of the sandbox. Nothing when the data cannot be opened just now.
+fn connected(project: &Project, adapters: &Adapters) -> Connected {
+    let mut made = sandbox_integrations(adapters);
     let data = project.data();
     if project.dir.is_none() || !data.join("log.redb").exists() {
-        return Some((known, Scopes::default()));
+        let silent = unstated(&made, adapters).collect();
+        return Connected { integrations: Some(made), silent, ..Connected::default() };
     }
-    let log = compose::open_log(project, &Place::to_read(data)).ok()?;
-    let view = log.read().ok()?;
-    let stored = Views::new(&view).ok()?.integrations().ok()?;
+    let read = || {
+        let log = compose::open_log(project, &Place::to_read(data)).ok()?;
+        let view = log.read().ok()?;
+        let stored = Views::new(&view).ok()?.integrations().ok()?;
+        Some((stored, placet_executor::triggers::silent(&view).ok()?))
+    };
+    let Some((stored, mut silent)) = read() else { return Connected::default() };
+    made.retain(|_, provider| stored.iter().all(|known| known.provider != *provider));
+    silent.extend(unstated(&made, adapters));
     let scopes = Scopes::of(&stored);
     let usable = stored.into_iter().filter(|i| i.status != IntegrationStatus::Disconnected);
-    known.extend(usable.map(|i| (i.name, i.provider)));
-    Some((known, scopes))
+    made.extend(usable.map(|i| (i.name, i.provider)));
+    Connected { integrations: Some(made), scopes, silent }
+}
+
+/// Events that will start no run where these are connected as the sandbox does it.
+fn unstated<'a>(
+    made: &'a BTreeMap<String, String>,
+    adapters: &'a Adapters,
+) -> impl Iterator<Item = (String, String)> + 'a {
+    made.iter().flat_map(|(name, provider)| {
+        let inbound = adapters.manifest(provider).and_then(|manifest| manifest.inbound());
+        let stated = inbound.into_iter().flat_map(placet_adapters::inbound::Inbound::triggers);
+        let silent = stated.filter(|(_, starts)| !starts);
+        silent.map(|(event, _)| (name.clone(), event.to_owned()))
+    })
 }
 
 /// What `compose::connect_sandbox` makes.

@@ -222,6 +222,7 @@ fn surroundings(integrations: &BTreeMap<String, Spanned<String>>, ground: &Groun
         adapters: std::sync::Arc::clone(&ground.adapters),
         integrations: Some(known),
         scopes: placet_language::Scopes::default(),
+        silent: BTreeSet::default(),
         policy: ground.project.dir.is_some().then(|| ground.policy.clone()),
     }
 }

@@ -44,6 +44,7 @@ pub use test::{Tested, UNATTENDED};
 pub use uses::Uses;
 
 pub(crate) use health::Keeper;
+pub(crate) use hears::Brings;
 pub(crate) use refetch::notices;
 
 use placet_adapters::Transport;

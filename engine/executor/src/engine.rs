@@ -274,6 +274,7 @@ fn env_of(parts: Parts, mint: Mint) -> (Arc<Env>, Transports, Mode) {
         budgets,
         live: transports.live.clone(),
         measures: crate::measures::Measures::default(),
+        triggers: crate::triggers::Triggers::default(),
     };
     (Arc::new(env), transports, mode)
 }

@@ -4,6 +4,7 @@ use crate::budgets::Budgets;
 use crate::clock::Clock;
 use crate::measures::Measures;
 use crate::mint::Mint;
+use crate::triggers::Triggers;
 use crate::uses::Uses;
 use placet_adapters::limits::{Caller, Charge};
 use placet_adapters::{
@@ -47,6 +48,8 @@ pub(crate) struct Env {
     pub(crate) live: Option<Arc<dyn Transport>>,
     /// What is counted.
     pub(crate) measures: Measures,
+    /// What may start runs.
+    pub(crate) triggers: Triggers,
 }
 
 /// A plan or an operation that a run pins and that cannot be had.

@@ -233,6 +233,7 @@ impl Handle {
                 detail: format!("settings of {}: {violations}", connect.provider),
             })?;
         let bytes = canonical::to_bytes(&settings).map_err(crate::turn::Error::from)?;
+        let seeded = self.seeded(id, (&connect.name, &manifest))?;
         let stream = StreamId::Integration(id);
         let connected = IntegrationConnected {
             integration: id,
@@ -254,6 +255,7 @@ impl Handle {
             let tested = IntegrationTested { integration: id, identity, label, scopes };
             facts.push((stream, tested.into(), vec![]));
         }
+        facts.extend(seeded);
         self.act(actor, facts, (None, turn)).await?;
         self.world()
             .integrations
@@ -287,7 +289,10 @@ impl Handle {
             }
             IntegrationStatus::Disconnected => IntegrationDisconnected { integration }.into(),
         };
-        let facts = vec![(StreamId::Integration(integration), event, vec![])];
+        let mut facts = vec![(StreamId::Integration(integration), event, vec![])];
+        if status == IntegrationStatus::Disconnected {
+            facts.extend(self.unseeded(&known)?);
+        }
         self.act(actor, facts, (None, turn)).await.map(|_| ())
     }
 

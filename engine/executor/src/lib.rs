@@ -51,6 +51,7 @@ mod start;
 mod submit;
 pub mod telemetry;
 pub mod trace;
+pub mod triggers;
 mod turn;
 mod uptime;
 mod uses;

@@ -108,6 +108,7 @@ fn documents(rounds: usize) {
         catalogue: &catalogue,
         integrations: None,
         scopes: None,
+        silent: None,
         policy: None,
         schemas: &schemas,
     };

@@ -45,6 +45,7 @@ codes! {
     UNUSED = "PL2309", Hint;
     BOOLEAN_KEY = "PL2310", Warning;
     POLICY = "PL2401", Error;
+    TRIGGER = "PL2416", Warning;
     OUTPUT = "PL3080", Error;
     EXAMPLE = "PL3082", Warning;
     PROJECT = "PL1007", Error;

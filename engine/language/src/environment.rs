@@ -1,6 +1,6 @@
 //! What a document is checked against, all of it handed over as data.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use placet_model::manifest::Catalogue;
 use placet_model::policy::Policy;
@@ -18,6 +18,8 @@ pub struct Environment<'a> {
     pub integrations: Option<&'a BTreeMap<String, String>>,
     /// Where they may be used. `None` while that is not known: then it is seen at deploy.
     pub scopes: Option<&'a Scopes>,
+    /// Names of integrations with types of their events that start no run: their trigger is off, or removed.
+    pub silent: Option<&'a BTreeSet<(String, String)>>,
     /// The policy in force. `None` while no project is known: then approvers are not checked.
     pub policy: Option<&'a Policy>,
     /// Compiles and keeps schemas.

@@ -19,6 +19,7 @@ pub mod people;
 pub mod preview;
 pub mod route;
 pub mod run;
+pub mod trigger;
 pub mod wait;
 
 use crate::{Actor, EventId, Position, Revision, StreamId, Timestamp};
@@ -56,6 +57,7 @@ use run::{
     RunFaulted, RunMigrated, RunStarted, TaskCompleted, TaskFaulted, TaskSkipped, TaskStarted,
     TimerArmed, TimerFired,
 };
+use trigger::{TriggerRemoved, TriggerSet};
 use wait::{EventEmitted, EventHandled, EventMatched, EventReceived, EventsDelivered, WaitStarted};
 
 /// Calls `$callback!` with every event type as `Type = type_id,`: the one list from which the
@@ -139,6 +141,8 @@ macro_rules! for_each_event {
             ApproverAlarmRaised = 103,
             PreviewRead = 104,
             ResolutionCast = 105,
+            TriggerSet = 106,
+            TriggerRemoved = 107,
             ResponseDrifted = 109,
             LookupPlanned = 110,
             LookupStarted = 111,
@@ -182,13 +186,16 @@ macro_rules! inbound_event {
     };
 }
 
-/// The events of what a provider is asked to tell us, as a pattern: none of them is an event of a run.
+/// The events of what a provider is asked to tell us, and of what that may start, as a pattern: none of
+/// them is an event of a run.
 #[macro_export]
 macro_rules! hook_event {
     () => {
         $crate::Event::SubscriptionChanged(_)
             | $crate::Event::SyncCompleted(_)
             | $crate::Event::PairingChanged(_)
+            | $crate::Event::TriggerSet(_)
+            | $crate::Event::TriggerRemoved(_)
     };
 }
 

@@ -27,6 +27,7 @@ pub(crate) mod status;
 pub(crate) mod steps;
 pub(crate) mod subscriptions;
 mod tokens;
+pub(crate) mod triggers;
 mod vault;
 pub(crate) mod verbs;
 pub(crate) mod versions;
@@ -129,6 +130,7 @@ fn of_connections() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(connections::scope))
         .routes(routes!(connections::pair))
         .routes(routes!(steps::complete))
+        .routes(routes!(triggers::list, triggers::set))
 }
 
 fn of_runs() -> OpenApiRouter<Arc<App>> {

@@ -119,6 +119,7 @@ impl Bench {
             catalogue: &catalogue,
             integrations: None,
             scopes: None,
+            silent: None,
             policy: None,
             schemas: self.handle.adapters().registry(),
         };

@@ -238,6 +238,8 @@ fn surroundings(handle: &Handle) -> Surroundings {
         adapters: Arc::clone(handle.adapters()),
         integrations: Some(integrations),
         scopes: Scopes::of(world.integrations.values()),
+        // where it cannot be read, nothing is said of it
+        silent: handle.silent_triggers().unwrap_or_default(),
         policy: Some(Policy::clone(&world.policy)),
     }
 }

@@ -60,6 +60,7 @@ fn page(answer: &Value) -> Result<()> {
         pair("tested", tested),
     ];
     rows.extend(hears(answer));
+    rows.extend(starts_runs(answer));
     rows.extend(super::pair::row(answer));
     rows.extend(super::complete::pending(answer, &word(&answer["name"])));
     rows.extend(warnings(answer));
@@ -97,6 +98,15 @@ fn hears(answer: &Value) -> Option<Vec<String>> {
         format!("nothing: its credential has no {}", word(&hook["proof"]))
     };
     Some(pair("hears", words))
+}
+
+/// Which of its events may start runs, where it has any that could.
+fn starts_runs(answer: &Value) -> Option<Vec<String>> {
+    let triggers = answer["triggers"].as_array().filter(|triggers| !triggers.is_empty())?;
+    let on = triggers.iter().filter(|one| one["state"] == "on");
+    let on: Vec<String> = on.map(|one| word(&one["event"])).collect();
+    let words = if on.is_empty() { "none of its events".to_owned() } else { on.join(", ") };
+    Some(pair("starts runs", words))
 }
 
 /// Asks the provider, and says what came of it.

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 
 /// What a connection brings in.
 #[derive(Debug)]
-pub(super) struct Brings {
+pub(crate) struct Brings {
     source: String,
     /// The provider's own types.
     kinds: BTreeSet<String>,
@@ -30,13 +30,19 @@ impl Brings {
         Self { source: format!("{SOURCE}{}", integration.id), kinds, keys }
     }
 
+    /// One of the events of a connection: its type, and what it is called for all providers.
+    pub(crate) fn one(integration: &Integration, (kind, key): (&str, &str)) -> Self {
+        let source = format!("{SOURCE}{}", integration.id);
+        Self { source, kinds: [kind.to_owned()].into(), keys: [key.to_owned()].into() }
+    }
+
     /// The provider's own types, and what waits for any type is found under.
     pub(super) fn kinds(&self) -> impl Iterator<Item = &str> {
         self.kinds.iter().map(String::as_str)
     }
 
     /// Whether what starts a plan may be something that the connection brings in.
-    pub(super) fn starts(&self, plan: &Plan) -> bool {
+    pub(crate) fn starts(&self, plan: &Plan) -> bool {
         let on = plan.schedule.as_ref().and_then(|schedule| schedule.on.as_ref());
         on.is_some_and(|on| self.may_meet(on, &BTreeSet::new()))
     }

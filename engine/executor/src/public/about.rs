@@ -59,6 +59,8 @@ impl About {
             Event::SubscriptionChanged(body) => Self::integration(Some(body.integration)),
             Event::SyncCompleted(body) => Self::integration(Some(body.integration)),
             Event::PairingChanged(body) => Self::integration(Some(body.integration)),
+            Event::TriggerSet(body) => Self::integration(Some(body.integration)),
+            Event::TriggerRemoved(body) => Self::integration(Some(body.integration)),
             _ => Self::posted(event),
         }
     }

@@ -100,7 +100,8 @@ impl Turn<'_> {
         }
         found.sort_by_key(|row| row.position);
         found.dedup_by_key(|row| row.position);
-        found.retain(|row| self.may_take(row));
+        let open = |row: ArrivalRow| self.may_take(&row).map(|may| may.then_some(row)).transpose();
+        let mut found = found.into_iter().filter_map(open).collect::<Result<Vec<_>, _>>()?;
         if found.len() > most {
             let dropped = found.len() - most;
             tracing::warn!(
@@ -112,11 +113,12 @@ impl Turn<'_> {
         Ok(found)
     }
 
-    fn may_take(&self, arrival: &ArrivalRow) -> bool {
+    fn may_take(&self, arrival: &ArrivalRow) -> Result<bool, Error> {
         let mine = arrival.to.is_none_or(|to| to == self.out.run.id);
         // what only tells of our own sends is nobody's, and what was only heard of is told once it was read
         let mine = mine && ![ECHO, NOTICE].iter().any(|end| arrival.kind.ends_with(end));
-        mine && !self.out.run.taken.contains(&arrival.position)
+        let open = mine && !self.out.run.taken.contains(&arrival.position);
+        Ok(open && !self.is_silenced(arrival)?)
     }
 
     /// Takes the event if the wait is for it.
@@ -301,13 +303,14 @@ impl Turn<'_> {
             let views = Views::new(&view).map_err(crate::env::Error::from)?;
             views.arrival(position).map_err(crate::env::Error::from)?
         };
-        let Some(arrival) = arrival.filter(|arrival| self.may_take(arrival)) else {
+        let Some(arrival) = arrival else { return Ok(()) };
+        if !self.may_take(&arrival)? {
             return Ok(());
-        };
+        }
         for (key, frame) in self.waits() {
             let FrameKind::Listen(wait) = &frame.kind else { continue };
             let counts = wait.since.is_some_and(|since| arrival.at >= since);
-            if !counts || arrival.position <= wait.after || !self.may_take(&arrival) {
+            if !counts || arrival.position <= wait.after || !self.may_take(&arrival)? {
                 continue;
             }
             if !self.began_before(wait, position)? {

@@ -48,6 +48,7 @@ mod stats;
 mod steps;
 mod story;
 mod telemetry;
+mod triggers;
 mod unreadable;
 mod witness;
 mod world;

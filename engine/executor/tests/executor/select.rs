@@ -135,10 +135,10 @@ async fn an_integration_has_its_own_events_and_what_went_through_it() {
     };
     let asked = ["DraftPrepared", "DecisionRequested", "VoteCast", "DecisionSettled"];
     let sent = ["AttemptStarted", "AttemptSucceeded"];
-    let connected = ["IntegrationConnected"];
+    let connected = ["IntegrationConnected", "TriggerSet", "TriggerSet"];
     assert_eq!(found("slack"), [&connected[..], &asked, &sent].concat());
     assert_eq!(found("other-slack"), [&connected[..], &asked, &["OutboundPaused"]].concat());
-    assert_eq!(found("webhook"), connected);
+    assert_eq!(found("webhook"), connected[..1], "nothing comes in over it");
     let id = world.handle.named("other-slack").unwrap().id.to_string();
     assert_eq!(found(&id), found("other-slack"));
     let view = log.read().unwrap();

@@ -187,6 +187,7 @@ impl World {
             catalogue: &catalogue,
             integrations: None,
             scopes: None,
+            silent: None,
             policy: None,
             schemas: self.handle.adapters().registry(),
         };

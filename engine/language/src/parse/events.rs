@@ -111,18 +111,31 @@ impl Reader<'_> {
         built.into_iter().collect()
     }
 
-    /// What starts runs by a provider's event names a provider that the project has connected: nothing else
-    /// would ever start one.
-    fn trigger_is_connected(&mut self, node: &Node, kind: &str) {
+    /// What starts runs by a provider's event names a provider that the project has connected, and an event
+    /// that may start runs there: nothing else would ever start one.
+    fn trigger_is_heard(&mut self, node: &Node, kind: &str) {
         let Some(connected) = self.environment.integrations else { return };
         let Some((provider, _)) = kind.split_once('.') else { return };
         let mut known = self.environment.catalogue.operations.values();
-        if known.any(|of| of.provider == provider) && !connected.values().any(|of| of == provider) {
+        if !known.any(|of| of.provider == provider) {
+            return;
+        }
+        let own = connected.iter().filter(|(_, of)| *of == provider);
+        let names: Vec<&str> = own.map(|(name, _)| name.as_str()).collect();
+        if names.is_empty() {
             let message = format!(
                 "nothing can start runs by `{kind}`: the project has no integration of {provider}"
             );
             let help = format!("connect one: placet integrations connect {provider}");
             self.report(codes::INTEGRATION, node.span, message, help);
+        }
+        let Some((first, silent)) = names.first().zip(self.environment.silent) else { return };
+        let is_silent = |name: &&str| silent.contains(&((*name).to_owned(), kind.to_owned()));
+        if names.iter().all(is_silent) {
+            let message =
+                format!("`{kind}` starts no run: its trigger is off ({})", names.join(", "));
+            let help = format!("switch it on: placet triggers set {first} {kind} on");
+            self.warn(codes::TRIGGER, node.span, message, help);
         }
     }
 
@@ -151,7 +164,7 @@ impl Reader<'_> {
         }
         let is_pattern = text.len() > 1 && text.starts_with('^') && text.ends_with('$');
         if entry.key == "type" && place == Place::Schedule && !is_pattern {
-            self.trigger_is_connected(node, text);
+            self.trigger_is_heard(node, text);
         }
         if is_pattern && text.len() > REGEX_BYTES_MAX {
             let message = format!("the pattern is longer than {REGEX_BYTES_MAX} bytes");

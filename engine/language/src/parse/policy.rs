@@ -63,6 +63,7 @@ fn read(
         catalogue: &catalogue,
         integrations: None,
         scopes: None,
+        silent: None,
         policy: None,
         schemas: &schemas,
     };

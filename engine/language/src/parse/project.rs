@@ -119,6 +119,7 @@ fn with_reader(sink: Sink<'_>, read: impl FnOnce(&mut Reader<'_>)) -> (Vec<Diagn
         catalogue: &catalogue,
         integrations: None,
         scopes: None,
+        silent: None,
         policy: None,
         schemas: &schemas,
     };

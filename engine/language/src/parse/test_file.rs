@@ -86,6 +86,7 @@ fn read<T>(source: &Source, what: Read<T>) -> (Option<T>, Vec<Diagnostic>) {
         catalogue: &catalogue,
         integrations: None,
         scopes: None,
+        silent: None,
         policy: None,
         schemas: &schemas,
     };

@@ -117,6 +117,7 @@ rows! {
     pl2309_runs_that_may_overlap: "warn/events" Hint "2:13" "still going" => "after";
     pl2309_an_entry_that_nothing_uses: "warn/unused" Hint "3:13" "nothing uses" => "remove";
     pl2309_a_task_that_nothing_leads_to: "warn/unused" Hint "7:5" "nothing leads to" => "then";
+    pl2416_a_trigger_that_is_off: "warn/trigger-off" Warning "2:40" "starts no run" => "placet triggers set stripe-eu stripe.refund on";
     pl3080_nothing_is_read_of_an_answer_that_nothing_describes: "err/outputs" Error "4:47" "nothing says what `find` answers" => "output: { schema:";
     pl3080_a_field_that_the_schema_excludes: "err/outputs" Error "14:47" "has no `.idd`" => "declared there: id";
     pl2310_a_key_that_became_a_boolean: "warn/yaml-1-1" Warning "3:3" "the key `on`" => "'on':";

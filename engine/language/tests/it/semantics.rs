@@ -43,6 +43,29 @@ fn only_what_a_connected_provider_posts_starts_runs_by_its_type() {
 }
 
 #[test]
+fn a_trigger_that_every_connection_has_switched_off_is_said() {
+    let world = World::new();
+    let warned = |off: &[&str], kind: &str| {
+        let silent =
+            off.iter().map(|name| ((*name).to_owned(), "slack.message".to_owned())).collect();
+        let environment = Environment { silent: Some(&silent), ..world.environment() };
+        let text = format!(
+            "{HEADER}schedule: {{ on: {{ one: {{ with: {{ type: {kind} }} }} }}, read: data }}\ndo: []\n"
+        );
+        let found = check(&Source::new("t.yaml", text), &environment).diagnostics;
+        let told = found.iter().filter(|one| one.code.id == "PL2416");
+        told.map(|one| format!("{}:{} {}", one.line, one.column, one.message)).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        warned(&["sales-slack", "ops-slack"], "slack.message"),
+        ["2:40 `slack.message` starts no run: its trigger is off (ops-slack, sales-slack)"]
+    );
+    // one of them still starts runs by it; and another event is another trigger
+    assert_eq!(warned(&["sales-slack"], "slack.message"), Vec::<String>::new());
+    assert_eq!(warned(&["sales-slack", "ops-slack"], "slack.other"), Vec::<String>::new());
+}
+
+#[test]
 fn the_digest_is_of_the_meaning_and_not_of_the_spelling() {
     let block = plan("do:\n  # a comment\n  - a:\n      set:\n        x: \"1\"\n");
     let flow = plan("do: [{ a: { set: { x: '1' } } }]\n");
@@ -212,6 +235,7 @@ fn an_empty_catalogue_still_gives_a_plan_for_what_needs_no_operation() {
         catalogue: &catalogue,
         integrations: None,
         scopes: None,
+        silent: None,
         policy: None,
         schemas: &schemas,
     };

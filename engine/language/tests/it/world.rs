@@ -28,6 +28,7 @@ const FUNCTIONS: [(&str, &str); 3] = [
 pub(crate) struct World {
     catalogue: Catalogue,
     integrations: BTreeMap<String, String>,
+    silent: BTreeSet<(String, String)>,
     policy: Policy,
     schemas: Registry,
 }
@@ -76,6 +77,7 @@ impl World {
                 carriers: BTreeMap::new(),
             },
             integrations: integrations.map(|(name, of)| (name.to_owned(), of.to_owned())).into(),
+            silent: [("stripe-eu".to_owned(), "stripe.refund".to_owned())].into(),
             policy: policy(),
             schemas: Registry::new(),
         }
@@ -86,6 +88,7 @@ impl World {
             catalogue: &self.catalogue,
             integrations: Some(&self.integrations),
             scopes: None,
+            silent: Some(&self.silent),
             policy: Some(&self.policy),
             schemas: &self.schemas,
         }

@@ -208,6 +208,16 @@ pub(super) const CODES: &[Code] = codes! {
         what: "While the provider listed what there is to choose from, the connection was disconnected, or connected to another account. A choice is made among what the very account has, so nothing was changed."
         help: "look at it with `placet integrations show NAME`, and list the choices again"
         next: "A connection that is gone is connected again first: `placet integrations connect PROVIDER --name NAME`.";
+    "PL3076" 409 "no such event comes in over this connection"
+        at: "`placet triggers set`, `POST /api/v1/triggers`"
+        what: "A trigger says of an event of a connection whether it starts runs. The manifest of this connection's provider declares no event of this type that could start one. Nothing was recorded."
+        help: "name one of the events that the detail lists"
+        next: "`placet triggers list` has every event of what is connected; `placet adapters show PROVIDER` has those of a provider.";
+    "PL3078" 404 "there is no such trigger"
+        at: "`placet triggers remove`, `POST /api/v1/triggers`"
+        what: "Nothing is said of this event of this connection, or its trigger was removed before. Nothing was recorded."
+        help: "take the names from `placet triggers list`"
+        next: "An event that is to start no run while its connection stays is switched off: `placet triggers set NAME EVENT off`.";
     "PL3080" 422 "nothing says what is read here"
         at: "`placet check`, `run`, `deploy`"
         what: "A step reads something of a call's output that no response schema declares: the operation has none, its schema excludes the place, or its manifest keeps that part of the answer from tasks. It would be null in the sandbox, or in every run."

@@ -178,4 +178,9 @@ pub(super) const CODES: &[Code] = codes! {
         what: "OTEL_EXPORTER_OTLP_HEADERS is no list of `name=value` with commas between them, or a value holds what no header may. Nothing was started."
         help: "write api-key=VALUE, percent-encoded where it has commas or spaces"
         next: "Correct the variable and start it again; what it holds is in no message and no log.";
+    "PL2416" 422 "the trigger of what starts this workflow is off"
+        at: "`placet check`, `dev`, `deploy`"
+        what: "The workflow is started by an event of a provider, and at every connection of that provider the trigger of this event is off or was removed. It deploys, and nothing starts it."
+        help: "switch it on: placet triggers set NAME EVENT on"
+        next: "`placet triggers list` says which events start runs. A manifest may state that an event starts none until somebody says so, such as reports of deliveries.";
 };

@@ -54,6 +54,7 @@ pub(super) fn shown(app: &App, name: &str) -> Result<Value, Problem> {
     row["hook"] = manifest.map_or(Value::Null, |manifest| hook(app, manifest, &integration));
     let has_modes = manifest.is_some_and(|manifest| manifest.mode_from().is_some());
     row["credential_mode"] = json!(integration.identity.mode().filter(|_| has_modes));
+    row["triggers"] = json!(app.handle.triggers_of(name)?);
     row["tested_at"] = json!(heard);
     row["warnings"] = json!(app.handle.warnings(&integration)?);
     row["pending"] = json!(app.handle.missing(&integration));

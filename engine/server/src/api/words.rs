@@ -1,6 +1,6 @@
 //! Words of a connection's life, as functions of the routes: what comes over a bus does the same acts.
 
-use super::{Answer, authorize, connections, integrations, steps, subscriptions};
+use super::{Answer, authorize, connections, integrations, steps, subscriptions, triggers};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::extract::{Json, Nothing, Params, Place};
@@ -30,6 +30,10 @@ pub(crate) async fn words(
             let provider = Place(taken(&mut body, "provider")?);
             return authorize::begin(app, caller, provider, read(body)?).await;
         }
+        "triggers" if body.is_empty() => {
+            return triggers::list(app, caller, Params::default()).await;
+        }
+        "triggers" => return triggers::set(app, caller, read(body)?).await,
         "stage" => {
             let id = Place(taken(&mut body, "id")?);
             only(&body)?;

@@ -172,6 +172,7 @@ async fn check_once(
             .map(|integration| (integration.name.clone(), integration.provider.clone()));
         let integrations: BTreeMap<String, String> = connected.collect();
         let scopes = Scopes::of(world.integrations.values());
+        let silent = app.handle.silent_triggers()?;
         let adapters = app.handle.adapters();
         let mut catalogue = adapters.catalogue();
         documents.put_into(&mut catalogue);
@@ -180,6 +181,7 @@ async fn check_once(
             catalogue: &catalogue,
             integrations: Some(&integrations),
             scopes: Some(&scopes),
+            silent: Some(&silent),
             policy: has_people.then_some(&*world.policy),
             schemas: adapters.registry(),
         };

@@ -52,6 +52,7 @@ struct Connection {
     tested_ok: Option<bool>,
     drift: Vec<Drift>,
     pending: Vec<complete::Missing>,
+    triggers: Vec<Trigger>,
     #[serde(skip)]
     hearing: Hearing,
 }
@@ -82,6 +83,13 @@ struct Hook {
     proof: Line,
     believed: bool,
     events: Vec<Line>,
+}
+
+/// An event that could start runs.
+#[derive(Debug, Deserialize)]
+struct Trigger {
+    event: Line,
+    state: String,
 }
 
 #[derive(Debug, Deserialize)]

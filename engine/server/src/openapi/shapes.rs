@@ -388,6 +388,8 @@ pub(crate) struct Integration {
     pending: Option<Vec<MissingStep>>,
     /// What is to be looked into, though nothing is held for it.
     warnings: Option<Vec<Warning>>,
+    /// Of one connection: which of its events may start runs.
+    triggers: Option<Vec<Trigger>>,
 }
 
 /// Something of a connection that has ended by itself and was not renewed.
@@ -756,6 +758,36 @@ pub(crate) struct VaultRotated {
 #[derive(ToSchema)]
 pub(crate) struct Hooks {
     hooks: Vec<Value>,
+}
+
+/// What may start runs.
+#[derive(ToSchema)]
+pub(crate) struct Triggers {
+    triggers: Vec<Trigger>,
+}
+
+/// An event of a connection, and whether it starts what listens for it.
+#[derive(ToSchema)]
+pub(crate) struct Trigger {
+    /// The name of the connection.
+    integration: String,
+    /// The type of the event.
+    event: String,
+    state: TriggerState,
+    /// `seeded` with the connection, or `written` by somebody; none where nothing is said.
+    origin: Option<String>,
+    /// Whether there is a connection of that name.
+    connected: bool,
+    /// Deployed workflows that listen for it, in their latest version.
+    starts: Vec<String>,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(crate) enum TriggerState {
+    On,
+    Off,
+    Removed,
 }
 
 /// How a mailbox was read.

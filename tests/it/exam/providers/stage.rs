@@ -290,6 +290,7 @@ impl Stage {
         let environment = Environment {
             catalogue: &catalogue,
             integrations: None,
+            silent: None,
             policy: None,
             scopes: None,
             schemas: self.adapters().registry(),

@@ -18,6 +18,7 @@ use placet_model::event::integration::{
 use placet_model::event::people::{
     KeyRegistered, KeyRevoked, PasskeyConfirmed, PasskeyEnrolled, PasskeyRevoked, RequestSigned,
 };
+use placet_model::event::trigger::{TriggerOrigin, TriggerRemoved, TriggerSet};
 use placet_model::event::wait::{EventReceived, EventsDelivered};
 use placet_model::integration::{Identity, UseScope};
 
@@ -124,6 +125,21 @@ pub(super) fn pairing(teller: &Teller<'_>, body: &PairingChanged) -> String {
         }
         (PairingStep::Paired, None) => format!("{id} was paired with whoever sent the code"),
     }
+}
+
+pub(super) fn trigger_set(teller: &Teller<'_>, body: &TriggerSet) -> String {
+    let TriggerSet { name, event, enabled, .. } = body;
+    let who = match body.origin {
+        TriggerOrigin::Seeded => format!("with the connection {name} it came that"),
+        TriggerOrigin::Written => format!("{} said that", teller.who()),
+    };
+    let what = if *enabled { "starts what listens for it" } else { "starts no run" };
+    format!("{who} the event {event} of {name} {what}")
+}
+
+pub(super) fn trigger_removed(teller: &Teller<'_>, body: &TriggerRemoved) -> String {
+    let TriggerRemoved { name, event, .. } = body;
+    format!("{} removed the trigger {event} of {name}: it starts no run any more", teller.who())
 }
 
 pub(super) fn policy_changed(teller: &Teller<'_>, body: &PolicyChanged) -> String {

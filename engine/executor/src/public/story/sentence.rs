@@ -96,6 +96,8 @@ impl Teller<'_> {
             Event::SubscriptionChanged(body) => project::subscription_changed(self, body),
             Event::SyncCompleted(body) => project::synced(body),
             Event::PairingChanged(body) => project::pairing(self, body),
+            Event::TriggerSet(body) => project::trigger_set(self, body),
+            Event::TriggerRemoved(body) => project::trigger_removed(self, body),
             Event::InboundReceived(body) => project::inbound_received(self, body),
             Event::InboundRejected(body) => project::inbound_rejected(body),
             other => other.type_name().to_owned(),

@@ -27,6 +27,7 @@ use placet_model::event::notice::{
 use placet_model::event::people::{
     KeyRegistered, KeyRevoked, PasskeyConfirmed, PasskeyEnrolled, PasskeyRevoked, RequestSigned,
 };
+use placet_model::event::trigger::{TriggerOrigin, TriggerRemoved, TriggerSet};
 use placet_model::event::wait::Taken;
 use placet_model::integration::{Identity, Visibility};
 use placet_model::nkey::UserKey;
@@ -275,6 +276,21 @@ impl Dice {
             }
             .into(),
             0 => OutboundPaused { integration: which }.into(),
+            // no die of its own: every later story would be another
+            1 if which == Some(integration(1)) => TriggerSet {
+                integration: integration(1),
+                name: "slack-0".into(),
+                event: "slack.message".into(),
+                origin: TriggerOrigin::Seeded,
+                enabled: true,
+            }
+            .into(),
+            1 if which == Some(integration(2)) => TriggerRemoved {
+                integration: integration(2),
+                name: "slack-0".into(),
+                event: "slack.message".into(),
+            }
+            .into(),
             1 => OutboundResumed { integration: which }.into(),
             2 => EngineStarted {
                 version: "0.1.0".into(),
