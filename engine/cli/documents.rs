@@ -44,8 +44,7 @@ pub(crate) fn check_with_files(
     source: &Source,
     (dir, urls): (&Path, Urls),
 ) -> Checked {
-    let checked = surroundings.check(source);
-    let mut documents = Documents::default();
+    let (checked, mut documents) = with_functions(surroundings, source, dir);
     read_files(&mut documents, &checked, dir);
     if let Urls::Refused(reason) = urls {
         documents.refuse_urls(&checked, reason);
@@ -59,8 +58,7 @@ pub(crate) async fn check_with_all(
     source: &Source,
     (dir, live): (&Path, Option<&dyn Transport>),
 ) -> Checked {
-    let checked = surroundings.check(source);
-    let mut documents = Documents::default();
+    let (checked, mut documents) = with_functions(surroundings, source, dir);
     read_files(&mut documents, &checked, dir);
     documents.fetch(&checked, &surroundings.adapters, live).await;
     again(surroundings, source, (checked, &documents))
@@ -71,10 +69,29 @@ fn again(
     source: &Source,
     (checked, documents): (Checked, &Documents),
 ) -> Checked {
-    if checked.missing_documents().next().is_none() {
-        return checked;
+    let lacks = checked.missing_documents().next().is_some();
+    let checked = if lacks { surroundings.check_with(source, documents) } else { checked };
+    documents.settle(source, checked)
+}
+
+/// Checks a workflow with the functions that it calls from catalogs: files of the project, which may
+/// call others.
+fn with_functions(
+    surroundings: &Surroundings,
+    source: &Source,
+    dir: &Path,
+) -> (Checked, Documents) {
+    let mut documents = Documents::default();
+    let mut checked = surroundings.check(source);
+    while documents.add_functions(&checked, |path| function_text(dir, path)) {
+        checked = surroundings.check_with(source, &documents);
     }
-    documents.settle(source, surroundings.check_with(source, documents))
+    (checked, documents)
+}
+
+/// The text of a function; none where there is no such file.
+fn function_text(dir: &Path, path: &str) -> Option<Result<String, String>> {
+    fs::symlink_metadata(dir.join(path)).is_ok().then(|| text_of(dir, path))
 }
 
 fn read_files(documents: &mut Documents, checked: &Checked, dir: &Path) {
@@ -87,11 +104,43 @@ fn read_files(documents: &mut Documents, checked: &Checked, dir: &Path) {
     }
 }
 
-/// The files that a workflow names and that can be read, by their names there: what goes along when
-/// it is deployed. The error names the place of one that cannot.
+/// The files that a workflow names or calls and that can be read, by their names there: what goes along
+/// when it is deployed. The error names the place of one that cannot.
 pub(crate) fn texts(source: &Source, dir: &Path) -> Result<BTreeMap<String, String>, String> {
+    let mut texts = BTreeMap::new();
+    loop {
+        let checked = check_alone(source, &texts);
+        let functions = checked.missing_functions();
+        let functions = functions.filter(|(_, path)| dir.join(path).exists());
+        let files = checked.missing_documents().filter_map(|document| match &document.at {
+            DocumentAt::File(path) => Some((document, &**path)),
+            DocumentAt::Function(_) | DocumentAt::Url(_) => None,
+        });
+        let mut is_new = false;
+        for (document, path) in functions.chain(files) {
+            if texts.contains_key(&document.name) {
+                continue;
+            }
+            let text = text_of(dir, path).map_err(|reason| {
+                let place = format!("{}:{}:{}", source.name(), document.line, document.column);
+                format!(
+                    "{place}: the document {} could not be had: {reason}; {FILE_HELP}",
+                    document.name
+                )
+            })?;
+            is_new |= texts.insert(document.name.clone(), text).is_none();
+        }
+        if !is_new {
+            return Ok(texts);
+        }
+    }
+}
+
+/// What a workflow names, by itself; of the project only these functions are known.
+fn check_alone(source: &Source, functions: &BTreeMap<String, String>) -> Checked {
     let adapters = Adapters::shipped();
-    let catalogue = adapters.catalogue();
+    let mut catalogue = adapters.catalogue();
+    catalogue.functions.clone_from(functions);
     let environment = Environment {
         catalogue: &catalogue,
         integrations: None,
@@ -100,19 +149,7 @@ pub(crate) fn texts(source: &Source, dir: &Path) -> Result<BTreeMap<String, Stri
         policy: None,
         schemas: adapters.registry(),
     };
-    let mut texts = BTreeMap::new();
-    for document in check(source, &environment).documents {
-        let DocumentAt::File(path) = &document.at else { continue };
-        let text = text_of(dir, path).map_err(|reason| {
-            let place = format!("{}:{}:{}", source.name(), document.line, document.column);
-            format!(
-                "{place}: the document {} could not be had: {reason}; {FILE_HELP}",
-                document.name
-            )
-        })?;
-        texts.insert(document.name, text);
-    }
-    Ok(texts)
+    check(source, &environment)
 }
 
 /// A file of the project; a symbolic link must not lead out of it.

@@ -184,3 +184,72 @@ fn a_test_reads_files_and_fetches_nothing() {
     assert!(said.contains("a test fetches nothing"), "{said}");
     assert_eq!(provider.received().len(), 0);
 }
+
+const STAMPED: &str = "document: { dsl: '1.0.3', namespace: ops, name: stamped, version: '1.0.0' }
+use: { catalogs: { shared: { endpoint: catalog } } }
+do:
+  - stamp: { call: 'stamp:1.0.0@shared', with: { text: Hello } }
+";
+const STAMP: &str = "catalog/functions/stamp/1.0.0/function.yaml";
+
+/// A function of a catalog that calls one of another: both are files of the project.
+#[test]
+fn functions_of_catalogs_are_files_of_the_project_and_part_of_the_plan() {
+    let says = |word: &str| format!("set: {{ said: '${{ .text + \"{word}\" }}' }}\n");
+    let project = Project::new()
+        .with("placet.toml", "project = \"acme\"\n")
+        .with("workflows/stamped.yaml", STAMPED)
+        .with(STAMP, "do: [{ say: { call: 'say:2.0.0@default', with: { text: '${ .text }' } } }]\n")
+        .with("functions/say/2.0.0/function.yaml", &says("!"));
+    let checked = placet(&project).args(["check", ".", "--json"]).run();
+    assert_eq!(checked.expect_code(0).json(), json!([]));
+    let run = ["run", "workflows/stamped.yaml", "--json"];
+    let report = placet(&project).args(run).run().expect_code(0).json();
+    assert_eq!(report["output"], json!({"said": "Hello!"}), "{report:#}");
+    drop(placet(&project).args(["graph", "workflows/stamped.yaml"]).run().expect_code(0));
+
+    // a deploy takes the files along; what runs is what was deployed, and another text of one is another plan
+    let dev = Dev::start(&project, &[]);
+    drop(dev.running.stderr_line(|line| line.starts_with("new       ops/stamped@1.0.0")));
+    project.write("functions/say/2.0.0/function.yaml", &says("?"));
+    project.write("next/stamped.yaml", &STAMPED.replace("1.0.0' }\nuse", "1.1.0' }\nuse"));
+    let done = dev.command("author", &["deploy", "next/stamped.yaml"]).run().expect_code(0);
+    assert!(done.stdout.starts_with("changed   ops/stamped@1.1.0"), "{}", done.stdout);
+    for (version, said) in [("1.0.0", "Hello!"), ("1.1.0", "Hello?")] {
+        let name = format!("ops/stamped@{version}");
+        let started = dev.command("author", &["start", &name, "--json"]).run().expect_code(0);
+        let run = started.json()["run"].as_str().expect("a run").to_owned();
+        drop(dev.command("author", &["runs", "watch", &run]).run().expect_code(0));
+        let show = dev.command("author", &["runs", "show", &run, "--json"]).run().expect_code(0);
+        assert_eq!(show.json()["output"], json!({ "said": said }), "{name}");
+    }
+}
+
+#[test]
+fn a_function_that_is_not_in_the_project_is_an_error_at_its_call() {
+    let project = Project::new()
+        .with("outside.yaml", "set: { a: 1 }\n")
+        .with("p/placet.toml", "")
+        .with("p/catalog/functions/.keep", "")
+        .with("p/workflows/stamped.yaml", STAMPED);
+    let check = || {
+        let found = placet(&project).args(["check", "p/workflows/stamped.yaml", "--json"]).run();
+        found.expect_code(1).json()
+    };
+    let told = |found: &Value| {
+        assert_eq!(found.as_array().map(Vec::len), Some(1), "{found}");
+        assert_eq!((&found[0]["code"], &found[0]["line"]), (&json!("PL2102"), &json!(4)));
+        found[0]["message"].as_str().expect("a message").to_owned()
+    };
+    assert!(told(&check()).contains("which does not exist"));
+    let folder = project.dir().join("p/catalog/functions/stamp/1.0.0");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let outside = project.dir().join("outside.yaml");
+    std::os::unix::fs::symlink(outside, folder.join("function.yaml")).expect("a link");
+    assert!(told(&check()).contains("leads out of the project's folder"));
+    // what a function says is checked as well, and told with its own place
+    std::fs::remove_file(folder.join("function.yaml")).expect("the link goes");
+    std::fs::write(folder.join("function.yaml"), "set: { a: '${ .b | }' }\n").expect("written");
+    let words = check()[0]["message"].as_str().expect("a message").to_owned();
+    assert!(words.starts_with("catalog/functions/stamp/1.0.0/function.yaml:1:"), "{words}");
+}

@@ -16,11 +16,12 @@ use crate::sandbox::strace_or_skip;
 use crate::world::PLACET;
 
 /// Examples that run as they stand, what they are given, and how they end.
-const EXAMPLES: [(&str, &str, &str); 20] = [
+const EXAMPLES: [(&str, &str, &str); 21] = [
     ("data-flow", r#"{"name": "Ana"}"#, "completed"),
     ("emit", "{}", "completed"),
     ("for", "{}", "completed"),
     ("fork", "{}", "completed"),
+    ("functions", "{}", "completed"),
     ("http", r#"{"key": "k", "name": "n", "url": "https://api.example.com/items/1"}"#, "completed"),
     ("json-document", "{}", "completed"),
     // nobody sends the events that it waits for, and two days pass
@@ -42,6 +43,9 @@ const EXAMPLES: [(&str, &str, &str); 20] = [
 ];
 /// What the example `run` runs.
 const CHILDREN: [(&str, &str); 2] = [("child-flow", "1.2.0"), ("log", "1.0.0")];
+/// What the example `functions` calls from catalogs: files of its project.
+const FUNCTIONS: [&str; 2] =
+    ["catalog/functions/stamp/1.0.0/function.yaml", "functions/log/2.1.0/function.yaml"];
 /// Examples that name connections, people, hosts or answers of their project: as its tests run them.
 const IN_A_PROJECT: [(&str, &str); 4] = [
     (
@@ -79,13 +83,11 @@ tests:
     ),
 ];
 /// Examples that no dry run can run, and what it says of them.
-const CANNOT: [(&str, &str); 3] = [
+const CANNOT: [(&str, &str); 2] = [
     // the description of its API is fetched from its host, and the sandbox fetches nothing
     ("openapi", "nothing is fetched in sandbox mode"),
     // so is the schema of its input
     ("resources", "nothing is fetched in sandbox mode"),
-    // no command reads the files of a catalog, in no mode
-    ("functions", "function.yaml, which does not exist"),
 ];
 
 /// How a command is kept from the network, and watched.
@@ -183,6 +185,10 @@ fn examples() -> Project {
         let run = json!({"run": {"workflow": workflow}});
         steps.push(json!({format!("try-{name}"): {"try": [{name: run}], "catch": failed}}));
     }
+    for path in FUNCTIONS {
+        let text = std::fs::read_to_string(fixture("workflows/ok").join(path)).expect("text");
+        project = project.with(path, &text);
+    }
     for (name, version) in CHILDREN {
         let text = format!(
             "document: {{ dsl: '1.0.3', namespace: test, name: {name}, version: '{version}' }}\n\
@@ -251,6 +257,9 @@ fn every_other_example_runs_in_a_project_that_has_what_it_names_or_says_why_it_c
     let known: Vec<&str> = known.collect();
     for file in std::fs::read_dir(&folder).expect("examples") {
         let file = file.expect("a file").path();
+        if file.is_dir() {
+            continue;
+        }
         let name = file.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
         let name = name.trim_end_matches(".plan");
         assert!(known.contains(&name), "{name} is an example that nobody runs");

@@ -1,6 +1,7 @@
 //! `placet graph`: the flow of a workflow as a picture, its gates drawn as gates.
 
 use crate::commands::check::Surroundings;
+use crate::documents::{self, Urls};
 use crate::exit::{Exit, invalid};
 use crate::findings::{self, Found};
 use crate::out;
@@ -31,8 +32,10 @@ enum Format {
 
 pub(crate) fn run(args: &Args) -> Result<Exit> {
     let source = project::read(&args.file)?;
-    let surroundings = Surroundings::of(&Project::of(&args.file)?)?;
-    let checked = surroundings.check(&source);
+    let project = Project::of(&args.file)?;
+    let surroundings = Surroundings::of(&project)?;
+    let dir = documents::folder(&project, &args.file);
+    let checked = documents::check_with_files(&surroundings, &source, (&dir, Urls::Left));
     let catalogue = surroundings.adapters.catalogue();
     let Some(plan) = checked.plan else {
         findings::say(&Found { source, diagnostics: checked.diagnostics });

@@ -22,10 +22,14 @@ const READ: &str = "http.read";
 const AS_FILE: &str = "put the document into the project and name it as a file, such as \
                        api/openapi.yaml; live mode fetches it";
 
-/// Documents by their names in workflows.
+/// Functions of catalogs that one workflow calls, and what these call.
+const FUNCTIONS_MAX: usize = 256;
+
+/// Documents by their names in workflows, and functions of catalogs by their paths.
 #[derive(Debug, Default)]
 pub struct Documents {
     had: BTreeMap<String, Document>,
+    functions: BTreeMap<String, String>,
     refused: BTreeMap<String, Refusal>,
 }
 
@@ -46,6 +50,50 @@ impl Documents {
                 self.refuse(document, error.to_string(), help);
             }
         }
+    }
+
+    /// Takes each function of a catalog that the check lacks and that `text_of` has, by its path in the
+    /// project. Whether any was new: then what it calls is known by another check. One that is not there
+    /// is a finding of the check itself.
+    pub fn add_functions(
+        &mut self,
+        checked: &Checked,
+        mut text_of: impl FnMut(&str) -> Option<Result<String, String>>,
+    ) -> bool {
+        let mut is_new = false;
+        for (document, path) in checked.missing_functions() {
+            if self.functions.contains_key(path) || self.refused.contains_key(path) {
+                continue;
+            }
+            match text_of(path) {
+                None => {}
+                Some(Ok(_)) if self.functions.len() >= FUNCTIONS_MAX => {
+                    let reason =
+                        format!("it calls more than {FUNCTIONS_MAX} functions of catalogs");
+                    self.refuse(document, reason, "call fewer functions");
+                }
+                Some(Ok(text)) => {
+                    is_new = true;
+                    self.functions.insert(path.to_owned(), text);
+                }
+                Some(Err(reason)) => {
+                    let help = "a function is a file inside the project's folder";
+                    self.refuse(document, reason, help);
+                }
+            }
+        }
+        is_new
+    }
+
+    /// Takes back what a check says of functions that nobody was asked for: whoever only looks at a text has
+    /// no files.
+    #[must_use]
+    pub fn unread(mut checked: Checked) -> Checked {
+        let absent: Vec<String> =
+            checked.missing_functions().map(|(_, path)| absent(path)).collect();
+        let is_of_one = |message: &str| absent.iter().any(|words| message.contains(words));
+        checked.diagnostics.retain(|diagnostic| !is_of_one(&diagnostic.message));
+        checked
     }
 
     /// Notes that a document could not be had: a finding of [`Documents::settle`].
@@ -91,25 +139,34 @@ impl Documents {
     /// Adds what was had to what a workflow is checked against.
     pub fn put_into(&self, catalogue: &mut Catalogue) {
         catalogue.documents.extend(self.had.clone());
+        catalogue.functions.extend(self.functions.clone());
     }
 
     /// A check with what was refused as errors: its plan goes, and so do the warnings of the same
     /// documents.
     #[must_use]
     pub fn settle(&self, source: &Source, mut checked: Checked) -> Checked {
-        let refused = checked.missing_documents().filter_map(|document| {
+        let functions = checked.missing_functions().map(|(document, _)| document);
+        let refused = checked.missing_documents().chain(functions).filter_map(|document| {
             let refusal = self.refused.get(&document.name)?;
             Some((document.name.clone(), finding(source, document, refusal)))
         });
         for (name, finding) in refused.collect::<Vec<_>>() {
-            let warned = format!("{name} has not been fetched");
-            checked.diagnostics.retain(|d| d.is_error() || !d.message.starts_with(&warned));
+            let (warned, absent) = (format!("{name} has not been fetched"), absent(&name));
+            checked.diagnostics.retain(|d| {
+                (d.is_error() || !d.message.starts_with(&warned)) && !d.message.contains(&absent)
+            });
             checked.diagnostics.push(finding);
             checked.plan = None;
         }
         checked.diagnostics.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column));
         checked
     }
+}
+
+/// What a check says of a function that it does not have.
+fn absent(path: &str) -> String {
+    format!("would be in {path}, which does not exist")
 }
 
 /// One GET under the rules of the transport, redirects followed.

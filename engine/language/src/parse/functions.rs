@@ -130,6 +130,7 @@ impl Reader<'_> {
         };
         self.used.insert(format!("catalogs/{catalog}"));
         let path = format!("{folder}functions/{name}/{version}/function.yaml");
+        self.note_function(&path, span);
         let Some(text) = self.environment.catalogue.functions.get(&path) else {
             if catalog == "default"
                 && let Some(operation) = self.alias(name)
@@ -210,7 +211,9 @@ impl Reader<'_> {
         let place = self.source().place(span.start);
         for document in std::mem::take(&mut inner.documents) {
             let (line, column) = (place.line, place.column);
-            self.documents.push(NamedDocument { line, column, ..document });
+            if !self.documents.iter().any(|known| known.at == document.at) {
+                self.documents.push(NamedDocument { line, column, ..document });
+            }
         }
         for (construct, _) in std::mem::take(&mut inner.pending) {
             self.later(construct, span);

@@ -71,8 +71,9 @@ pub struct Checked {
     pub plan: Option<Plan>,
     /// All findings, in the order of the file.
     pub diagnostics: Vec<Diagnostic>,
-    /// Documents that the workflow names, in the order of the file. Without one that is not known
-    /// yet the plan is not whole: fetch it, put it into the catalogue, check again.
+    /// Documents that the workflow names, and functions of catalogs that it calls, in the order of
+    /// the file. Without one that is not known yet the plan is not whole, or there is none: fetch it,
+    /// put it into the catalogue, check again.
     pub documents: Vec<NamedDocument>,
 }
 
@@ -82,8 +83,21 @@ impl Checked {
         self.diagnostics.iter().any(Diagnostic::is_error)
     }
 
-    /// Documents that the catalogue did not have.
+    /// Documents that the catalogue did not have, functions apart.
     pub fn missing_documents(&self) -> impl Iterator<Item = &NamedDocument> {
+        self.missing().filter(|document| !matches!(document.at, DocumentAt::Function(_)))
+    }
+
+    /// Functions of catalogs that the catalogue did not have, by their paths in the project. What
+    /// a function calls is known once it is there.
+    pub fn missing_functions(&self) -> impl Iterator<Item = (&NamedDocument, &str)> {
+        self.missing().filter_map(|document| match &document.at {
+            DocumentAt::Function(path) => Some((document, &**path)),
+            DocumentAt::Url(_) | DocumentAt::File(_) => None,
+        })
+    }
+
+    fn missing(&self) -> impl Iterator<Item = &NamedDocument> {
         self.documents.iter().filter(|document| !document.is_known)
     }
 }

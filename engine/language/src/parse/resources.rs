@@ -35,6 +35,9 @@ pub enum DocumentAt {
     Url(String),
     /// In this file of the project: a relative path that stays inside.
     File(String),
+    /// In this file of the project as well: a function of a catalog, and the key of
+    /// `Catalogue::functions`.
+    Function(String),
 }
 
 impl<'a> Reader<'a> {
@@ -99,6 +102,23 @@ impl<'a> Reader<'a> {
             at,
             authentication,
             is_known: self.environment.catalogue.documents.contains_key(name),
+            line: place.line,
+            column: place.column,
+        });
+    }
+
+    /// A function of a catalog, whether the catalogue has it or not.
+    pub(super) fn note_function(&mut self, path: &str, span: Span) {
+        let at = DocumentAt::Function(path.to_owned());
+        if self.documents.iter().any(|known| known.at == at) {
+            return;
+        }
+        let place = self.source().place(span.start);
+        self.documents.push(NamedDocument {
+            name: path.to_owned(),
+            at,
+            authentication: None,
+            is_known: self.environment.catalogue.functions.contains_key(path),
             line: place.line,
             column: place.column,
         });

@@ -46,3 +46,28 @@ fn documents_are_named_with_their_places_and_a_missing_one_stops_nothing_else() 
     assert_eq!(plan["tasks"][0]["kind"]["openapi"].get("resolved"), None);
     assert_eq!(plan["tasks"][1]["kind"]["openapi"]["resolved"]["method"], "DELETE");
 }
+
+#[test]
+fn functions_of_catalogs_are_named_with_their_files_known_or_not() {
+    let text = "document: { dsl: '1.0.3', namespace: test, name: a, version: '1.0.0' }\n\
+                use: { catalogs: { shared: { endpoint: 'file:catalog' } } }\n\
+                do:\n  - a: { call: 'stamp:1.0.0@shared' }\n  - b: { call: 'gone:1.0.0@shared' }\n  \
+                - c: { set: { x: '${ $steps.b.x }' } }\n";
+    let checked = World::new().check("a.yaml", text);
+    let named: Vec<_> =
+        checked.documents.iter().map(|d| (&*d.name, d.is_known, d.line, d.column)).collect();
+    assert_eq!(
+        named,
+        [
+            ("catalog/functions/stamp/1.0.0/function.yaml", true, 4, 16),
+            ("functions/log/2.1.0/function.yaml", true, 4, 16),
+            ("catalog/functions/gone/1.0.0/function.yaml", false, 5, 16),
+        ]
+    );
+    let missing: Vec<&str> = checked.missing_functions().map(|(_, path)| path).collect();
+    assert_eq!(missing, ["catalog/functions/gone/1.0.0/function.yaml"]);
+    assert_eq!(checked.missing_documents().count(), 0, "they are no documents");
+    let found: Vec<String> = checked.diagnostics.iter().map(line).collect();
+    assert_eq!(found.len(), 1, "what reads its output is not told as well: {found:#?}");
+    assert!(found[0].starts_with("error PL2102 5:16"), "{found:?}");
+}

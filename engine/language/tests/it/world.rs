@@ -18,10 +18,15 @@ use serde_json::{Value, json};
 const FUNCTIONS: [(&str, &str); 3] = [
     (
         "catalog/functions/stamp/1.0.0/function.yaml",
-        "do:\n  - log: { call: 'log:2.1.0@default' }\n",
+        include_str!(
+            "../../../../fixtures/workflows/ok/catalog/functions/stamp/1.0.0/function.yaml"
+        ),
     ),
     ("catalog/functions/broken/1.0.0/function.yaml", "set: { a: '${ .b | }' }\nthn: end\n"),
-    ("functions/log/2.1.0/function.yaml", "set: { logged: true }\n"),
+    (
+        "functions/log/2.1.0/function.yaml",
+        include_str!("../../../../fixtures/workflows/ok/functions/log/2.1.0/function.yaml"),
+    ),
 ];
 
 /// Operations, integrations and people.

@@ -65,7 +65,8 @@ pub(crate) struct Document {
 pub(super) struct DeployBody {
     file: String,
     source: String,
-    /// Text of the project's files that the workflow names as documents, by the name there.
+    /// Text of the project's files that the workflow names as documents, by the name there, and of the
+    /// functions of catalogs that it calls, by their paths in the project.
     #[serde(default)]
     documents: BTreeMap<String, String>,
     #[serde(default)]
@@ -120,18 +121,22 @@ pub(super) async fn check(
 /// What can be said of a document without asking anybody for those that it names.
 pub(crate) async fn look(app: &Arc<App>, source: Source) -> Result<Vec<Diagnostic>, Problem> {
     let (checked, _, _) = check_once(app, source, Documents::default()).await?;
-    Ok(checked.diagnostics)
+    Ok(Documents::unread(checked).diagnostics)
 }
 
-/// The same as [`check`], with the text of files that it names as documents. Those at URLs are fetched, in live
+/// The same as [`check`], with the text of files that it names as documents or calls as functions of catalogs. Those at URLs are fetched, in live
 /// mode; without one of its documents a workflow is refused.
 async fn check_with(
     app: &Arc<App>,
     source: Source,
     files: BTreeMap<String, String>,
 ) -> Result<(Plan, Vec<Diagnostic>), Problem> {
-    let mut documents = Documents::default();
-    let (mut checked, source, _) = check_once(app, source, Documents::default()).await?;
+    let (mut checked, mut source, mut documents) =
+        check_once(app, source, Documents::default()).await?;
+    while documents.add_functions(&checked, |path| files.get(path).cloned().map(Ok)) {
+        (checked, source, documents) = check_once(app, source, documents).await?;
+    }
+    checked = documents.settle(&source, checked);
     if checked.missing_documents().next().is_some() {
         take(&mut documents, &checked, &files);
         documents.fetch(&checked, app.handle.adapters(), app.live.as_deref()).await;
