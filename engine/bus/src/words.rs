@@ -42,7 +42,7 @@ pub enum Word {
 
 impl Word {
     /// Every one.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::List,
         Self::Show,
         Self::Uses,
