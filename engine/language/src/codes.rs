@@ -47,6 +47,7 @@ codes! {
     POLICY = "PL2401", Error;
     OUTPUT = "PL3080", Error;
     EXAMPLE = "PL3082", Warning;
+    CHANNEL = "PL2415", Error;
     PROJECT = "PL1007", Error;
 }
 
