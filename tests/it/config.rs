@@ -102,3 +102,29 @@ fn the_table_of_the_readme_holds_every_key_with_its_default_and_variable() {
     let readme = readme.expect("there is a README");
     assert!(readme.contains(&table()), "the README must hold\n{}", table());
 }
+
+#[test]
+fn check_says_which_channel_leads_nowhere_before_an_engine_would() {
+    let channel = |operation: &str, integration: &str| {
+        format!(
+            "[channels.ops]\nto = [\"author\"]\noperation = \"{operation}\"\nintegration = \"{integration}\"\n\
+             with = {{ channel = \"D0OPS\", text = \"{{text}}\" }}\n"
+        )
+    };
+    for (operation, integration, code, severity) in [
+        ("slack.chat.postMessage", "slack", 0, None),
+        ("slack.chat.post", "slack", 1, Some("error")),
+        ("slack.users.list", "slack", 1, Some("error")),
+        ("slack.chat.postMessage", "gmail", 1, Some("error")),
+        ("slack.chat.postMessage", "ops-slack", 0, Some("warning")),
+    ] {
+        let project = project(&channel(operation, integration));
+        let check = placet(&project).args(["check", "placet.toml", "--json"]);
+        let found = check.run().expect_code(code).json();
+        let found = found.as_array().expect("a list");
+        let told: Vec<_> = found.iter().map(|one| (&one["code"], &one["severity"])).collect();
+        let expected = severity.map(|severity| (Value::from("PL2415"), Value::from(severity)));
+        let expected: Vec<_> = expected.iter().map(|(code, severity)| (code, severity)).collect();
+        assert_eq!(told, expected, "{operation} {integration}");
+    }
+}

@@ -15,7 +15,8 @@ use anyhow::Result;
 use placet_adapters::Adapters;
 use placet_language::Scopes;
 use placet_language::{
-    Checked, Environment, Source, check, policy_schema, profile_schema, project_schema,
+    Checked, Diagnostic, Environment, Source, check, check_channels, policy_schema, profile_schema,
+    project_schema,
 };
 use placet_model::integration::IntegrationStatus;
 use placet_model::policy::Policy;
@@ -115,8 +116,14 @@ fn check_file(path: &Path) -> Result<Vec<Found>> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let diagnostics = match name {
         _ if path.extension().is_some_and(|extension| extension == "toml") => {
-            let config = config::read(source);
+            let mut config = config::read(source);
             config.overrides.iter().for_each(|line| out::say(line));
+            let has_channels =
+                config.value.as_ref().is_some_and(|value| !value.channels.is_empty());
+            if let Some(found) = config.found.first_mut().filter(|_| has_channels) {
+                let surroundings = Surroundings::of(&Project::of(path)?)?;
+                found.diagnostics.extend(surroundings.channels(&found.source));
+            }
             return Ok(config.found);
         }
         POLICY_FILE => project::dev_policy(&source).1,
@@ -163,6 +170,19 @@ impl Surroundings {
             None => None,
         };
         Ok(Self { adapters, integrations, scopes, silent, policy })
+    }
+
+    /// Where the channels of a `placet.toml` lead nowhere.
+    fn channels(&self, source: &Source) -> Vec<Diagnostic> {
+        let catalogue = self.adapters.catalogue();
+        let environment = Environment {
+            catalogue: &catalogue,
+            integrations: self.integrations.as_ref(),
+            scopes: Some(&self.scopes),
+            policy: self.policy.as_ref(),
+            schemas: self.adapters.registry(),
+        };
+        check_channels(source, &environment)
     }
 
     pub(crate) fn check(&self, source: &Source) -> Checked {

@@ -48,6 +48,7 @@ codes! {
     TRIGGER = "PL2416", Warning;
     OUTPUT = "PL3080", Error;
     EXAMPLE = "PL3082", Warning;
+    CHANNEL = "PL2415", Error;
     PROJECT = "PL1007", Error;
 }
 

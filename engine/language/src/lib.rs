@@ -29,9 +29,9 @@ pub use diagnostic::{Code, Diagnostic, Severity};
 pub use environment::Environment;
 pub use expr::{Evaluator, ExpressionError, Health, Limits, Scope};
 pub use parse::{
-    Checked, CheckedProject, DocumentAt, Key, NamedDocument, Override, check, check_policy,
-    check_project, check_project_with, check_scenario, check_test, policy_schema, project_keys,
-    project_schema, unknown_override,
+    Checked, CheckedProject, DocumentAt, Key, NamedDocument, Override, check, check_channels,
+    check_policy, check_project, check_project_with, check_scenario, check_test, policy_schema,
+    project_keys, project_schema, unknown_override,
 };
 pub use profile::profile_schema;
 pub use reach::Scopes;

@@ -58,8 +58,8 @@ pub(crate) use functions::alias_of;
 pub use policy::check_policy;
 pub use policy::shape::policy_schema;
 pub use project::{
-    CheckedProject, Key, Override, check_project, check_project_with, project_keys, project_schema,
-    unknown_override,
+    CheckedProject, Key, Override, check_channels, check_project, check_project_with, project_keys,
+    project_schema, unknown_override,
 };
 pub use resources::{DocumentAt, NamedDocument};
 pub use test_file::{Known, check_scenario, check_test};

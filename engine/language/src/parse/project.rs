@@ -25,6 +25,7 @@ use crate::syntax::{Content, Entry, Node, Style, toml_load};
 use hosts::{Fits, is_bare_host, is_variable};
 use keys::{Kind, NOT_BUILT};
 
+pub use channels::check_channels;
 pub use keys::{Key, project_keys};
 pub use schema::project_schema;
 

@@ -1,12 +1,13 @@
 //! For the operator: what a `placet.toml` means, and what is refused in it.
 
 use placet_language::{
-    Diagnostic, Override, Source, check_project, check_project_with, project_keys, project_schema,
-    unknown_override,
+    Diagnostic, Environment, Override, Source, check_channels, check_project, check_project_with,
+    project_keys, project_schema, unknown_override,
 };
-use placet_model::Duration;
 use placet_model::draft::Mode;
+use placet_model::manifest::{Catalogue, Effect, OperationInfo};
 use placet_model::project::{DataPolicy, ProjectConfig};
+use placet_model::{Digest, Duration};
 use placet_schemas::Registry;
 use serde_json::{Value, json};
 
@@ -331,4 +332,59 @@ fn a_table_within_a_table_is_read_and_overridden_and_a_mistake_in_it_has_its_pla
     let oidc = &schema["properties"]["login"]["properties"]["oidc"];
     assert_eq!(oidc["additionalProperties"], false);
     assert_eq!(oidc["properties"]["issuer"]["type"], "string", "{schema}");
+}
+
+#[test]
+fn a_channel_leads_to_an_operation_that_sends_and_a_connection_of_its_provider() {
+    let operation = |name: &str, effect| {
+        let provider = name.split('.').next().unwrap_or_default().to_owned();
+        let info = OperationInfo {
+            name: name.to_owned(),
+            provider,
+            effect,
+            digest: Digest::of(b"operation"),
+            input_schema: json!({}),
+            output_schema: None,
+            output_kept: None,
+            output_named: vec![],
+            title: name.to_owned(),
+        };
+        (name.to_owned(), info)
+    };
+    let operations =
+        [operation("chat.post", Effect::Send), operation("chat.list", Effect::Read)].into();
+    let catalogue = Catalogue { operations, ..Catalogue::default() };
+    let integrations = [("team", "chat"), ("box", "mail")];
+    let integrations = integrations.map(|(name, of)| (name.to_owned(), of.to_owned())).into();
+    let schemas = Registry::new();
+    let environment = Environment {
+        catalogue: &catalogue,
+        integrations: Some(&integrations),
+        scopes: None,
+        policy: None,
+        schemas: &schemas,
+    };
+    for (operation, integration, expected) in [
+        ("chat.post", "team", ""),
+        ("chat.gone", "team", "PL2415 error 3:13 there is no operation chat.gone"),
+        (
+            "chat.list",
+            "team",
+            "PL2415 error 3:13 chat.list has the effect read: a notice only sends",
+        ),
+        ("chat.post", "box", "PL2415 error 4:15 the connection box is of mail, not of chat"),
+        ("chat.post", "later", "PL2415 warning 4:15 there is no connection named later"),
+    ] {
+        let text = format!(
+            "[channels.ops]\nto = [\"ana\"]\noperation = \"{operation}\"\nintegration = \"{integration}\"\nwith = {{ text = \"{{text}}\" }}\n"
+        );
+        assert_eq!(read(&text).1, Vec::<String>::new(), "its form is good");
+        let found = check_channels(&Source::new("placet.toml", &text), &environment);
+        let line = |d: &Diagnostic| {
+            let severity = if d.is_error() { "error" } else { "warning" };
+            format!("{} {severity} {}:{} {}", d.code.id, d.line, d.column, d.message)
+        };
+        let found: Vec<String> = found.iter().map(line).collect();
+        assert_eq!(found.join("; "), expected, "{text}");
+    }
 }

@@ -2,10 +2,15 @@
 //! sends is fixed here but for three words of the engine's; nothing of it comes from a workflow.
 
 use crate::codes;
+use crate::diagnostic::{Code, Diagnostic, Severity, Sink};
+use crate::environment::Environment;
+use crate::parse::on_deep_stack;
 use crate::parse::reader::Reader;
-use crate::syntax::{Entry, Node};
+use crate::source::Source;
+use crate::syntax::{Content, Entry, Node, toml_load};
 use placet_model::Principal;
 use placet_model::event::notice::NoticeAbout;
+use placet_model::manifest::Effect;
 use placet_model::project::Channel;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -15,7 +20,63 @@ const CHANNEL: &[&str] = &["to", "operation", "integration", "with", "about"];
 /// The words in a channel's texts that the engine fills in.
 pub(super) const WORDS: [&str; 3] = ["{text}", "{subject}", "{link}"];
 
+/// Checks that the channels of a `placet.toml` lead to operations and connections of this project. What is
+/// wrong with their form is a finding of [`crate::check_project`].
+///
+/// Never panics and does no I/O.
+pub fn check_channels(source: &Source, environment: &Environment<'_>) -> Vec<Diagnostic> {
+    let check = || {
+        let mut sink = Sink::new(source);
+        let Some(root) = toml_load::load(&mut sink) else { return vec![] };
+        let mut reader = Reader::new(Sink::new(source), *environment);
+        for channel in root.get(super::CHANNELS).into_iter().flat_map(Node::entries) {
+            reader.leads(&channel.value);
+        }
+        reader.finish().0
+    };
+    on_deep_stack(check).unwrap_or_default()
+}
+
 impl Reader<'_> {
+    /// A notice is sent by an operation that sends, through a connection of its provider.
+    fn leads(&mut self, channel: &Node) {
+        let text = |name: &str| match channel.get(name).map(|node| (&node.content, node.span)) {
+            Some((Content::Text { text, .. }, span)) => Some((text.as_str(), span)),
+            _ => None,
+        };
+        let Some((operation, span)) = text("operation") else { return };
+        let Some(known) = self.environment.catalogue.get(operation) else {
+            let help = "`placet adapters list` shows what there is";
+            let message = format!("there is no operation {operation}");
+            self.report(codes::CHANNEL, span, message, help);
+            return;
+        };
+        if known.effect != Effect::Send {
+            let help = "name an operation that sends, such as slack.chat.postMessage";
+            let message =
+                format!("{operation} has the effect {}: a notice only sends", known.effect);
+            self.report(codes::CHANNEL, span, message, help);
+        }
+        let (Some(all), Some((name, span))) = (self.environment.integrations, text("integration"))
+        else {
+            return;
+        };
+        let help = "`placet integrations list` shows what is connected";
+        match all.get(name) {
+            Some(provider) if *provider == known.provider => {}
+            Some(provider) => {
+                let message =
+                    format!("the connection {name} is of {provider}, not of {}", known.provider);
+                self.report(codes::CHANNEL, span, message, help);
+            }
+            // it may be connected later; until then nobody is told anything
+            None => {
+                let code = Code { severity: Severity::Warning, ..codes::CHANNEL };
+                self.report(code, span, format!("there is no connection named {name}"), help);
+            }
+        }
+    }
+
     pub(super) fn channels(&mut self, node: &Node) -> BTreeMap<String, Channel> {
         let mut channels = BTreeMap::new();
         for Entry { key, key_span, value } in node.entries() {
