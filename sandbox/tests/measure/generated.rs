@@ -1,7 +1,8 @@
 //! What the generator makes of schemas: M1, M2, M3, M5, M6, M8.
 
 use super::{
-    DOCUMENTS, Figure, Judge, NAMED_MAX, Verdict, ask, description, left_out, now, scripts, seed,
+    DOCUMENTS, Figure, GOOGLE, Judge, NAMED_MAX, Verdict, ask, description, left_out, now, scripts,
+    seed,
 };
 use placet_adapters::Adapters;
 use placet_adapters::mock::MockId;
@@ -86,7 +87,7 @@ pub(crate) fn m1_keywords() -> Figure {
 /// The response schemas of every description that is beside the repository, and of all that ships.
 fn responses() -> (BTreeMap<String, Arc<Schema>>, Vec<String>) {
     let (mut found, mut notes) = (BTreeMap::new(), vec![]);
-    for path in DOCUMENTS {
+    for path in DOCUMENTS.into_iter().chain(GOOGLE) {
         let Some(text) = description(path) else {
             notes.push(left_out(path));
             continue;
@@ -98,7 +99,7 @@ fn responses() -> (BTreeMap<String, Arc<Schema>>, Vec<String>) {
             imported.schemas.iter().filter(|(name, _)| name.ends_with("output.json"))
         {
             let document = serde_json::from_str(text).unwrap();
-            found.insert(name.clone(), Registry::new().register(&document).unwrap());
+            found.insert(format!("{path}: {name}"), Registry::new().register(&document).unwrap());
         }
     }
     for path in placet_schemas::embedded_paths().filter(|path| path.ends_with("output.json")) {

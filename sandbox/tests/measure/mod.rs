@@ -30,6 +30,17 @@ pub(crate) const DOCUMENTS: [&str; 7] = [
     "postmark/postmark-server.openapi3.apisguru.json",
 ];
 
+/// Google's, which publish no examples.
+pub(crate) const GOOGLE: [&str; 7] = [
+    "gmail/gmail.v1.json",
+    "gmail/pubsub.v1.json",
+    "google/calendar.v3.json",
+    "google/docs.v1.json",
+    "google/drive.v3.json",
+    "google/oauth2.v2.json",
+    "google/sheets.v4.json",
+];
+
 /// Faults that are named in full.
 const NAMED_MAX: usize = 20;
 

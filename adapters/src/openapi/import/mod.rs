@@ -5,6 +5,7 @@
 
 mod answers;
 mod auth;
+mod discovery;
 mod operation;
 mod request;
 mod schema;
@@ -16,6 +17,7 @@ use super::document::read_up_to;
 use super::resolve::{Place, every, one, version};
 use crate::manifest::{LoadContext, Manifest, Origin};
 use auth::Scheme;
+use discovery::Translated;
 use operation::Draft;
 use placet_model::manifest::Effect;
 use placet_model::plan::ApiOperation;
@@ -84,23 +86,50 @@ pub struct LeftOut {
 /// nothing at all that could be imported.
 pub fn import(text: &str, wanted: Wanted<'_>) -> Result<Imported, Error> {
     let document = read_up_to(text.trim_start_matches('\u{feff}'), IMPORT_BYTES_MAX)?;
-    version(&document)?;
-    let provider = wanted.provider.map_or_else(|| named(&document), str::to_owned);
+    match discovery::translated(&document)? {
+        None => of_openapi(&document, wanted),
+        Some(translated) => of_discovery(translated, wanted),
+    }
+}
+
+/// A discovery document, in `OpenAPI`'s words; its methods go by their own names, with the API's or without.
+fn of_discovery(translated: Translated, wanted: Wanted<'_>) -> Result<Imported, Error> {
+    let Translated { document, prefix, assumptions, left_out } = translated;
+    let named = |name: &String| name.strip_prefix(&*prefix).unwrap_or(name).to_owned();
+    let asked: Vec<String> = wanted.operations.iter().map(named).collect();
+    let is_asked = |name: &String| asked.is_empty() || asked.contains(name);
+    let left_out: Vec<(String, String)> =
+        left_out.into_iter().filter(|(name, _)| is_asked(name)).collect();
+    let is_left = |name: &&String| left_out.iter().any(|(left, _)| left == *name);
+    let operations: Vec<String> = asked.iter().filter(|name| !is_left(name)).cloned().collect();
+    if let (Some((name, reason)), true, false) =
+        (left_out.first(), operations.is_empty(), asked.is_empty())
+    {
+        return Err(Error::NothingImported { reason: format!("{name}: {reason}") });
+    }
+    let mut imported = of_openapi(&document, Wanted { operations: &operations, ..wanted })?;
+    imported.report.assumptions.splice(0..0, assumptions);
+    imported.report.left_out.extend(left_out.into_iter().map(|(name, reason)| LeftOut {
+        at: format!("method {prefix}{name}"),
+        name,
+        reason,
+    }));
+    Ok(imported)
+}
+
+fn of_openapi(document: &Value, wanted: Wanted<'_>) -> Result<Imported, Error> {
+    version(document)?;
+    let provider = wanted.provider.map_or_else(|| named(document), str::to_owned);
     let mut report = Report::default();
-    let found = found(&document, wanted, &mut report)?;
+    let found = found(document, wanted, &mut report)?;
     let security: Vec<_> =
-        found.iter().map(|one| auth::alternatives(&document, one.place.own)).collect();
-    let declared = auth::declared(&document);
+        found.iter().map(|one| auth::alternatives(document, one.place.own)).collect();
+    let declared = auth::declared(document);
     let scheme = auth::chosen(&declared, &security);
-    let base = server::main(&document, found.iter().map(|one| one.base.as_str()));
+    let base = server::main(document, found.iter().map(|one| one.base.as_str()));
     let mut writer = Writer {
         registry: Registry::new(),
-        head: Head {
-            provider: &provider,
-            document: &document,
-            base: &base,
-            scheme: scheme.as_ref(),
-        },
+        head: Head { provider: &provider, document, base: &base, scheme: scheme.as_ref() },
         schemas: BTreeMap::new(),
         texts: BTreeMap::new(),
         hosts: BTreeSet::new(),

@@ -1,6 +1,7 @@
 //! `call: openapi` (facts/language.md §4.1): an API's document becomes operations, an operation with
 //! values becomes a `call: http`.
 
+mod discovery;
 mod import;
 mod public;
 mod request;
