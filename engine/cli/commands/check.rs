@@ -179,6 +179,7 @@ impl Surroundings {
             catalogue: &catalogue,
             integrations: self.integrations.as_ref(),
             scopes: Some(&self.scopes),
+            silent: Some(&self.silent),
             policy: self.policy.as_ref(),
             schemas: self.adapters.registry(),
         };

@@ -361,6 +361,7 @@ fn a_channel_leads_to_an_operation_that_sends_and_a_connection_of_its_provider()
         catalogue: &catalogue,
         integrations: Some(&integrations),
         scopes: None,
+        silent: None,
         policy: None,
         schemas: &schemas,
     };
