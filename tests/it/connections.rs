@@ -271,8 +271,9 @@ fn an_agent_acts_under_a_connection_of_its_own_and_nobody_else_does() {
     live.provider.next_for(WHO, account("B0AGENT"));
     let base = format!("api_base={}", live.provider.url("/api"));
     let connect = ["integrations", "connect", "slack", "--name", "of-agent", "--set", &base];
-    let connect =
-        live.placet(connect).args(["--credential", "access_token=env:NEW", "--as", "author"]);
+    // its own part of the install; without it the connection would be pending, and not be used
+    let connect = live.placet(connect).args(["--set", "notify_to=C0AGENT"]);
+    let connect = connect.args(["--credential", "access_token=env:NEW", "--as", "author"]);
     drop(connect.env("NEW", NEW_TOKEN).run().expect_code(0));
     live.done("author", &["integrations", "scope", "of-agent", "--agent", "agent"]);
     let person =

@@ -190,7 +190,13 @@ async fn the_project_is_shown_as_it_was() {
         (&now["inbox"][0]["id"], &now["inbox"][0]["digest"]),
         (&card["id"], &card["digest"])
     );
-    let integrations = world.get_as("auditor", "/api/v1/integrations").await.ok();
+    let mut integrations = world.get_as("auditor", "/api/v1/integrations").await.ok();
+    for row in integrations["integrations"].as_array_mut().unwrap() {
+        // of the manifests and the clock of today, which are no part of the log
+        for name in ["pending", "warnings"] {
+            assert_eq!(row.as_object_mut().unwrap().remove(name), Some(json!([])));
+        }
+    }
     assert_eq!(now["integrations"], integrations["integrations"]);
     assert_eq!(now["root"], world.get("/api/v1/status").await.ok()["root"]);
     // one event before the request nothing was in the inbox
