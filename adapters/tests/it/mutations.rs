@@ -79,7 +79,8 @@ const OPTIONAL: &str = "\
     timeout_s undo pagination money currency decimals warn query headers body lists \
     reconcile since one_by read_lag_s needs_scopes result max_len scope ids echo constants \
     time status text max_s factor jitter weight ops mode page_size pages_max oauth from \
-    api_version subscribe unsubscribe renew shared_with manual_url notify body_text evidence";
+    api_version subscribe unsubscribe renew shared_with manual_url notify body_text evidence \
+    mock triggers steps";
 
 struct Dice(u64);
 

@@ -146,8 +146,8 @@ def looking_back(visit, given):
     page.route("**/audit/verify", lambda route: held.append(route) if "/api/" not in route.request.url else route.fallback())
     page.route(far, lambda route: route.fulfill(json={"running": [{"read": 3, "of": 9}]}))
     page.get_by_role("button", name="Verify the log").click()
-    page.wait_for_function("document.querySelector('.verify progress').value === 3")
-    assert page.locator(".verify .far").text_content() == " 3 of 9"
+    page.locator(".verify .far", has_text="3 of 9").wait_for()
+    assert page.locator(".verify progress").evaluate("bar => [bar.value, bar.max]") == [3, 9]
     page.unroute(far)
     held.pop().continue_()
     page.get_by_text("The log is whole").wait_for()

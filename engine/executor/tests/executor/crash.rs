@@ -56,19 +56,39 @@ pub(crate) fn open(dir: &Path, kill: Kill) -> (Log, Option<Subscription>) {
     open_counting(dir, kill, &Arc::default())
 }
 
+/// As [`open`], once whatever an earlier life has left behind in this process has let go of the log. A
+/// process that dies leaves nothing behind; here a call that was under way ends when it is polled.
+async fn open_again(dir: &Path, kill: Kill) -> (Log, Option<Subscription>) {
+    loop {
+        match try_open(dir, kill, &Arc::default()) {
+            Ok(opened) => return opened,
+            Err(placet_log::Error::InUse { .. }) => tokio::task::yield_now().await,
+            Err(other) => panic!("{other}"),
+        }
+    }
+}
+
 /// As [`open`], with the number of commits so far.
 pub(crate) fn open_counting(
     dir: &Path,
     kill: Kill,
     commits: &Arc<AtomicU64>,
 ) -> (Log, Option<Subscription>) {
+    try_open(dir, kill, commits).unwrap()
+}
+
+fn try_open(
+    dir: &Path,
+    kill: Kill,
+    commits: &Arc<AtomicU64>,
+) -> Result<(Log, Option<Subscription>), placet_log::Error> {
     let projector = Mortal { inner: Projections::new(), commits: Arc::clone(commits), kill };
     let options = OpenOptions::new(dir, "test")
         .keys(KeyPlace::Given(ProjectKey::from_bytes([7; 32])))
         .cache_bytes(1 << 20)
         .projector(projector);
-    let log = Log::open(options).unwrap();
-    let Kill::After(commit) = kill else { return (log, None) };
+    let log = Log::open(options)?;
+    let Kill::After(commit) = kill else { return Ok((log, None)) };
     let commits = Arc::clone(commits);
     let death = log.subscribe(move |_head| {
         if commits.load(Ordering::SeqCst) == commit {
@@ -76,7 +96,7 @@ pub(crate) fn open_counting(
             std::panic::resume_unwind(Box::new("the process dies after this commit"));
         }
     });
-    (log, Some(death))
+    Ok((log, Some(death)))
 }
 
 /// A workflow, what it begins with, and what people say to its requests.
@@ -117,7 +137,7 @@ struct Teller<'a> {
 
 impl Teller<'_> {
     async fn live(&mut self, dir: &Path, kill: Kill) -> End {
-        let (log, _death) = open(dir, kill);
+        let (log, _death) = open_again(dir, kill).await;
         let clock = Clock::virtual_start();
         if !self.story.events.is_empty() {
             // time does not run out before they have come
