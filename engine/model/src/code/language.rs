@@ -178,14 +178,14 @@ pub(super) const CODES: &[Code] = codes! {
         what: "OTEL_EXPORTER_OTLP_HEADERS is no list of `name=value` with commas between them, or a value holds what no header may. Nothing was started."
         help: "write api-key=VALUE, percent-encoded where it has commas or spaces"
         next: "Correct the variable and start it again; what it holds is in no message and no log.";
-    "PL2416" 422 "the trigger of what starts this workflow is off"
-        at: "`placet check`, `dev`, `deploy`"
-        what: "The workflow is started by an event of a provider, and at every connection of that provider the trigger of this event is off or was removed. It deploys, and nothing starts it."
-        help: "switch it on: placet triggers set NAME EVENT on"
-        next: "`placet triggers list` says which events start runs. A manifest may state that an event starts none until somebody says so, such as reports of deliveries.";
     "PL2415" 422 "a channel of placet.toml leads nowhere"
         at: "`placet check`"
         what: "`[channels.NAME]` names an operation that this project does not have or that does not send, or a connection of another provider. The engine would not start with it, or nobody would be told anything. A connection that is not there yet is a warning."
         help: "name an operation that sends, and a connection of its provider"
         next: "`placet adapters list` shows the operations and `placet integrations list` the connections; without `integration` the default one of the provider carries the channel.";
+    "PL2416" 422 "the trigger of what starts this workflow is off"
+        at: "`placet check`, `dev`, `deploy`"
+        what: "The workflow is started by an event of a provider, and at every connection of that provider the trigger of this event is off or was removed. It deploys, and nothing starts it."
+        help: "switch it on: placet triggers set NAME EVENT on"
+        next: "`placet triggers list` says which events start runs. A manifest may state that an event starts none until somebody says so, such as reports of deliveries.";
 };
