@@ -57,15 +57,19 @@ pub(crate) fn open(dir: &Path, kill: Kill) -> (Log, Option<Subscription>) {
 }
 
 /// As [`open`], once whatever an earlier life has left behind in this process has let go of the log. A
-/// process that dies leaves nothing behind; here a call that was under way ends when it is polled.
+/// process that dies leaves nothing behind; here a call that was under way ends when it is polled. What
+/// never lets go is a leak, and fails.
 async fn open_again(dir: &Path, kill: Kill) -> (Log, Option<Subscription>) {
-    loop {
-        match try_open(dir, kill, &Arc::default()) {
-            Ok(opened) => return opened,
-            Err(placet_log::Error::InUse { .. }) => tokio::task::yield_now().await,
-            Err(other) => panic!("{other}"),
+    let opened = async {
+        loop {
+            match try_open(dir, kill, &Arc::default()) {
+                Err(placet_log::Error::InUse { .. }) => tokio::task::yield_now().await,
+                opened => return opened.unwrap(),
+            }
         }
-    }
+    };
+    let opened = tokio::time::timeout(std::time::Duration::from_secs(20), opened).await;
+    opened.expect("an earlier life holds the log for ever")
 }
 
 /// As [`open`], with the number of commits so far.
