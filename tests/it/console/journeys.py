@@ -19,7 +19,8 @@ def first_approval(visit, given):
     page, began = visit.page, time.monotonic()
     page.get_by_role("link", name="Go on").click()
     page.get_by_role("link", name="Try your first approval").click()
-    page.get_by_role("button", name="Draft it").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Draft it").click()
     page.get_by_role("button", name="Look at it as").wait_for()
     place = page.url.removeprefix(given["base"])
     page.get_by_role("button", name="Look at it as").click()
@@ -27,7 +28,8 @@ def first_approval(visit, given):
     given["decided"] = page.url.rsplit("/", 1)[1]
     assert "C0WELCOME" in visit.text()
     page.keyboard.press("a")
-    page.keyboard.press("Enter")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
     # the word stands on the card before, too: what cannot is the button
     page.get_by_role("button", name="Approve", exact=True).wait_for(state="detached")
     visit.open(place)
@@ -120,7 +122,8 @@ def the_card(visit, given):
     visit.open(f"/inbox/{decision}")
     page.keyboard.press("r")
     page.keyboard.type("Not before the board has met")
-    page.get_by_role("button", name="Reject").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Reject").click()
     page.get_by_text("rejected").first.wait_for()
     visit.look("card-rejected")
     page.locator("a[href^='/runs/run_']").first.click()
