@@ -17,13 +17,13 @@ use placet_egress::{Egress, EgressConfig, HostPort, Live, TurnLimits};
 use placet_executor::backup::VAULT_FILE;
 use placet_executor::govern::Connect;
 use placet_executor::telemetry::Following;
-use placet_executor::{Clock, Engine, Handle, Parts, Transports, lost};
+use placet_executor::{Clock, Engine, Handle, Parts, Transports, lost, rotations};
 use placet_log::{KeyPlace, Log, OpenOptions};
 use placet_model::draft::Mode;
 use placet_model::integration::Identity;
 use placet_model::manifest::HTTP_OPERATION;
 use placet_model::project::ProjectConfig;
-use placet_model::{Digest, Timestamp};
+use placet_model::{Actor, Digest, Timestamp};
 use placet_projections::Projections;
 use placet_sandbox::Sandbox;
 use placet_sandbox::generate::generate;
@@ -240,9 +240,14 @@ pub(crate) async fn start_with(setup: Setup<'_>, log: Log) -> Result<Running> {
     start_served(setup, log).await
 }
 
+/// Whether these are data of `serve`, where a token says who somebody is.
+pub(crate) fn is_served(place: &Place, log: &Log) -> bool {
+    tokens_file(place, log).is_ok_and(|file| file.exists())
+}
+
 /// Data of `serve` are no ground for a command of our own.
 pub(crate) fn refuse_served(place: &Place, log: &Log) -> Result<()> {
-    if tokens_file(place, log).is_ok_and(|file| file.exists()) {
+    if is_served(place, log) {
         let words = format!(
             "the data in {} are those of `placet serve`: start that, and go through it with --server and {}",
             place.data.display(),
@@ -319,8 +324,10 @@ fn open_vault(setup: &Setup<'_>, log: &Log) -> Result<Vault> {
         project: setup.project.config.project.clone(),
     };
     let vault = Vault::open(options)?;
-    // a rotation that was cut short goes on before anything else seals
-    vault.go_on_rotating(&mut crate::commands::vault::tell)?;
+    // a rotation that was cut short goes on before anything else seals, and is on record before anything else
+    if let Some(rotated) = vault.go_on_rotating(&mut crate::commands::vault::tell)? {
+        rotations::record((log, setup.clock.now()), (&vault, &rotated), Actor::Engine)?;
+    }
     Ok(vault)
 }
 

@@ -29,7 +29,7 @@ use crate::kit::placet;
 const NOW: &str = "v0.1";
 const PROJECT: &str = "archive";
 /// Kinds that came after this version: the archive of the next one holds them.
-const LATER: [EventKind; 29] = [
+const LATER: [EventKind; 32] = [
     EventKind::PreviewRead,
     EventKind::SendRouted,
     EventKind::SubscriptionChanged,
@@ -59,6 +59,9 @@ const LATER: [EventKind; 29] = [
     EventKind::PairingChanged,
     EventKind::TriggerSet,
     EventKind::TriggerRemoved,
+    EventKind::VaultRotated,
+    EventKind::OwnCallStarted,
+    EventKind::OwnCallEnded,
 ];
 /// What is kept of a data directory.
 const FILES: [&str; 3] = ["log.redb", "keys.redb", "head"];

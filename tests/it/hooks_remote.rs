@@ -148,6 +148,17 @@ fn a_kill_between_the_provider_and_the_record_leaves_no_webhook_behind() {
     live.kill_9();
     drop(asking.finish());
     assert_eq!(standing(&account).len(), 1, "and nobody here knows its id");
+    // but what was asked is on record, and that no answer came
+    let calls = |live: &Live| {
+        let args = ["audit", "log", "--type", "OwnCallStarted", "--type", "OwnCallEnded"];
+        let calls = live.json_lines(&args);
+        let word = |event: &Value| {
+            let word = if event["type"] == "OwnCallStarted" { "purpose" } else { "outcome" };
+            event["body"][word].as_str().unwrap_or_default().to_owned()
+        };
+        calls.iter().map(word).collect::<Vec<_>>()
+    };
+    assert_eq!(calls(&live), ["subscribe"]);
 
     live.restart();
     let is_removed = |event: &Value| {
@@ -156,8 +167,11 @@ fn a_kill_between_the_provider_and_the_record_leaves_no_webhook_behind() {
     drop(live.door().events().until(|events| events.iter().any(is_removed)));
     assert_eq!(standing(&account), [], "what the crash left is found and taken away");
     assert_eq!(step(&live), "removed");
+    let cleared = ["subscribe", "find", "done", "unsubscribe", "done"];
+    assert_eq!(calls(&live), cleared, "no end is made up for the first");
     let made = on(&live);
     assert_eq!(made["hooks"][0]["step"], "made", "asked for again, it is made");
+    assert_eq!(calls(&live), [&cleared[..], &["subscribe", "done"]].concat());
     assert_eq!(standing(&account).len(), 1);
 }
 
@@ -205,7 +219,10 @@ fn a_bot_s_one_webhook_carries_the_secret_of_the_vault_and_is_emptied() {
     assert_eq!(asked.len(), 1);
     assert!(asked[0].target.contains("secret_token=e2e-hook-secret"));
     let log = live.placet(["audit", "log", "--json"]).run().expect_code(0);
-    assert!(!log.stdout.contains("e2e-hook-secret"));
+    assert!(!log.stdout.contains("e2e-hook-secret") && !log.stdout.contains("7:abc"));
+    let call = live.json_lines(&["audit", "log", "--type", "OwnCallStarted"])[0].clone();
+    let place = live.provider.url("/bot‹credential:bot_token›/setWebhook");
+    assert_eq!(call["body"]["url"], place, "the path without its token, and no query");
     live.done("author", &["integrations", "hooks", "telegram", "off"]);
     assert_eq!(live.provider.received_at("/bot7:abc/deleteWebhook").len(), 1);
 }

@@ -38,6 +38,7 @@ mod notices;
 mod oauth;
 mod office;
 mod operator;
+mod own_calls;
 mod pairing;
 mod policies;
 mod recovery;

@@ -68,6 +68,11 @@ impl Office {
         self.live.json("author", &["vault", "status"])
     }
 
+    /// The rotations that the log tells of.
+    fn recorded(&self) -> Vec<Value> {
+        self.live.json_lines(&["audit", "log", "--type", "VaultRotated"])
+    }
+
     fn key_files(&self) -> BTreeSet<PathBuf> {
         let entries = fs::read_dir(&self.keys).expect("a directory");
         let paths = entries.map(|entry| entry.expect("an entry").path());
@@ -117,8 +122,35 @@ fn killed_at_every(call: &str, first: u32, by: u32) -> Option<(u32, BTreeSet<usi
         assert_eq!(status["rotating"], false);
         let after = office.all_open();
         assert!(after.len() == 1 && after.is_disjoint(&before), "{call} {n}: {after:?}");
+        // no key has come and gone without the log, and none twice
+        let keys = before.iter().chain(&after).map(ToString::to_string).collect();
+        each_change_of_key_is_recorded(&office.recorded(), keys);
     }
     unreachable!("a rotation has an end")
+}
+
+/// The recorded rotations lead from the first of these keys to the second, each from where the last one came to.
+fn each_change_of_key_is_recorded(recorded: &[Value], keys: Vec<String>) {
+    let turn = |event: &Value| {
+        let from = event["body"]["from"].as_array().expect("a list").clone();
+        let [from] = &from[..] else { panic!("{event}") };
+        assert_eq!(
+            (&event["body"]["stuck"], &event["body"]["asked_by"]),
+            (&json!(0), &json!("author"))
+        );
+        (
+            from.as_str().expect("a key").to_owned(),
+            event["body"]["key"].as_str().expect("a key").to_owned(),
+        )
+    };
+    let turns: Vec<_> = recorded.iter().map(turn).collect();
+    assert!((1..=2).contains(&turns.len()), "{recorded:?}");
+    let mut led_to = keys[0].clone();
+    for (from, to) in turns {
+        assert_eq!(from, led_to, "{recorded:?}");
+        led_to = to;
+    }
+    assert_eq!(led_to, keys[1], "{recorded:?}");
 }
 
 #[test]
@@ -157,6 +189,21 @@ fn an_engine_goes_on_with_a_rotation_that_was_killed_and_sends_with_what_it_seal
         (status["rotating"].as_bool(), status["records"].as_array().map(Vec::len)),
         (Some(false), Some(1))
     );
+    // the engine went on with what the author had asked for, and the log says so once
+    let recorded = office.recorded();
+    let keys = before.iter().map(ToString::to_string);
+    let keys = keys.chain(status["key"].as_str().map(str::to_owned)).collect();
+    each_change_of_key_is_recorded(&recorded, keys);
+    assert_eq!(recorded[0]["actor"], "engine");
+    assert_eq!(recorded[0]["body"]["moved"], u64::from(COUNT) + 1);
+    let position = recorded[0]["position"].as_u64().expect("a position").to_string();
+    let told = office.live.placet(["audit", "show", &position]).run().expect_code(0);
+    let words = "the engine sealed the vault by the new master key";
+    assert!(
+        told.stdout.contains(words) && told.stdout.contains("as author had asked"),
+        "{}",
+        told.stdout
+    );
     let asked = office.live.ask("after a rotation");
     office.live.approve(&asked);
     office.live.until(&asked.run, "RunCompleted");
@@ -183,6 +230,13 @@ fn a_running_engine_rotates_its_key_and_goes_on_sending_and_so_does_the_next_one
         live.restart();
     }
     assert_eq!(live.posts().len(), 2);
+    let recorded = live.json_lines(&["audit", "log", "--type", "VaultRotated"]);
+    let [recorded] = &recorded[..] else { panic!("{recorded:?}") };
+    assert_eq!(recorded["actor"], "principal:author");
+    let body = json!({
+        "key": after["key"], "from": [before["key"]], "moved": 1, "stuck": 0, "asked_by": "author",
+    });
+    assert_eq!(recorded["body"], body);
 }
 
 #[test]

@@ -39,7 +39,7 @@ pub(crate) use operation::{
     BodyTemplate, MatchHow, MatchTest, Placement, RequestSpec, RequestTemplate, Shown,
 };
 pub use problem::{LoadError, Problem};
-pub use revoke::{Revoke, RevokeAlso, Revoked};
+pub use revoke::{Revoke, RevokeAlso, Revoked, given_back};
 
 use crate::identity::{IdentityTest, ModeFrom};
 use crate::inbound::Inbound;

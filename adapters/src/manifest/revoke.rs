@@ -1,14 +1,16 @@
 //! What becomes of a credential that is forgotten here: a call that takes it back, or words.
 
-use crate::fill::FilledRequest;
+use crate::fill::{FilledRequest, fill};
 use crate::oauth::{CLIENT_ID, CLIENT_SECRET};
 use crate::predicate::{Observed, When};
 use crate::render::encode;
 use crate::secret::SecretText;
 use crate::template::{Name, Scope, Segment, Template};
-use crate::transport::Answer;
+use crate::transport::{Answer, FillError, FillHoles, WantedHole};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use placet_model::Timestamp;
+use placet_model::request::{Body, Hole, HoleKind, HoledText, Part, PreparedRequest};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use zeroize::Zeroizing;
@@ -40,13 +42,14 @@ impl RevokeAlso {
         &self.ends
     }
 
-    /// The request that ends it; none where the credential lacks what it takes.
+    /// The request that ends it, its secrets as named holes, for [`given_back`]; none where the credential lacks
+    /// what it takes.
     pub fn request(
         &self,
         settings: &Value,
         fields: &BTreeMap<String, SecretText>,
-    ) -> Option<FilledRequest> {
-        self.request.asked(settings, fields)
+    ) -> Option<PreparedRequest> {
+        self.request.prepared(settings, fields)
     }
 
     /// What an answer to it is worth.
@@ -96,14 +99,14 @@ pub enum Revoked {
 }
 
 impl Revoke {
-    /// The request that takes a credential with these fields back; none where the provider has no such
-    /// call, or the credential lacks what it takes.
+    /// The request that takes a credential with these fields back, its secrets as named holes, for
+    /// [`given_back`]; none where the provider has no such call, or the credential lacks what it takes.
     pub fn request(
         &self,
         settings: &Value,
         fields: &BTreeMap<String, SecretText>,
-    ) -> Option<FilledRequest> {
-        self.request.as_ref()?.asked(settings, fields)
+    ) -> Option<PreparedRequest> {
+        self.request.as_ref()?.prepared(settings, fields)
     }
 
     /// What else is ended, in the order in which it is asked for.
@@ -149,17 +152,6 @@ impl Revoke {
 }
 
 impl RevokeRequest {
-    fn asked(
-        &self,
-        settings: &Value,
-        fields: &BTreeMap<String, SecretText>,
-    ) -> Option<FilledRequest> {
-        if self.oauth_only && !fields.contains_key(CLIENT_ID) {
-            return None;
-        }
-        self.filled(settings, fields)
-    }
-
     fn outcome(&self, answer: &Answer) -> Revoked {
         let response = match answer {
             Ok(response) => response,
@@ -176,69 +168,142 @@ impl RevokeRequest {
         Revoked::No { words: if said.is_empty() { status } else { format!("{status}: {said}") } }
     }
 
-    fn filled(
+    fn prepared(
         &self,
         settings: &Value,
         fields: &BTreeMap<String, SecretText>,
-    ) -> Option<FilledRequest> {
+    ) -> Option<PreparedRequest> {
+        if self.oauth_only && !fields.contains_key(CLIENT_ID) {
+            return None;
+        }
         let text = |template: &Template, write: fn(&str) -> String| {
-            filled(template, (settings, fields), write)
+            holed(template, (settings, fields), write)
         };
-        let same = |text: &str| text.to_owned();
-        let url = text(&self.url, encode)?;
-        let mut headers = vec![("Accept".to_owned(), SecretText::new("application/json"))];
+        let mut headers = vec![("Accept".to_owned(), HoledText::plain("application/json"))];
         match &self.auth {
             RevokeAuth::None => {}
             RevokeAuth::Header(name, value) => headers.push((name.clone(), text(value, same)?)),
             RevokeAuth::Client => {
-                let (id, secret) = (fields.get(CLIENT_ID)?, fields.get(CLIENT_SECRET)?);
-                let pair = Zeroizing::new(format!("{}:{}", id.expose(), secret.expose()));
-                let basic = Zeroizing::new(format!("Basic {}", BASE64.encode(pair.as_bytes())));
-                headers.push(("Authorization".to_owned(), SecretText::new(basic.as_str())));
+                let has = |name: &str| fields.contains_key(name);
+                let name = format!("{CLIENT_ID}:{CLIENT_SECRET}");
+                let pair = Part::Hole(Hole { hole: HoleKind::Basic, name });
+                let basic = HoledText(vec![Part::Text("Basic ".to_owned()), pair]);
+                let basic = (has(CLIENT_ID) && has(CLIENT_SECRET)).then_some(basic)?;
+                headers.push(("Authorization".to_owned(), basic));
             }
         }
-        let mut body = Vec::new();
-        if self.json {
-            let mut object = serde_json::Map::new();
-            for (name, value) in &self.body {
-                object.insert(name.clone(), text(value, same)?.expose().into());
-            }
-            body = Value::Object(object).to_string().into_bytes();
-        } else {
-            for (name, value) in &self.body {
-                if !body.is_empty() {
-                    body.push(b'&');
-                }
-                body.extend_from_slice(encode(name).as_bytes());
-                body.push(b'=');
-                body.extend_from_slice(text(value, encode)?.expose().as_bytes());
-            }
-        }
-        if !body.is_empty() {
+        let body = self.body(&text)?;
+        if body != Body::Empty {
             let media =
                 if self.json { "application/json" } else { "application/x-www-form-urlencoded" };
-            headers.push(("Content-Type".to_owned(), SecretText::new(media)));
+            headers.push(("Content-Type".to_owned(), HoledText::plain(media)));
         }
-        Some(FilledRequest { method: self.method.clone(), url, headers, body })
+        let url = text(&self.url, same)?;
+        Some(PreparedRequest { method: self.method.clone(), url, headers, body })
+    }
+
+    fn body(
+        &self,
+        text: &impl Fn(&Template, fn(&str) -> String) -> Option<HoledText>,
+    ) -> Option<Body> {
+        if self.body.is_empty() && !self.json {
+            return Some(Body::Empty);
+        }
+        let (open, between, close) = if self.json { ("{", ",", "}") } else { ("", "&", "") };
+        let mut values = Vec::new();
+        for (name, value) in &self.body {
+            let (name, value) = if self.json {
+                (format!("\"{}\":\"", in_json(name)), text(value, in_json)?)
+            } else {
+                (format!("{}=", encode(name)), text(value, same)?)
+            };
+            values.push((name, value));
+        }
+        let mut parts = vec![Part::Text(open.to_owned())];
+        for (n, (name, value)) in values.into_iter().enumerate() {
+            parts.extend((n > 0).then(|| Part::Text(between.to_owned())));
+            parts.push(Part::Text(name));
+            parts.extend(value.0);
+            parts.extend(self.json.then(|| Part::Text("\"".to_owned())));
+        }
+        parts.push(Part::Text(close.to_owned()));
+        Some(Body::Text(HoledText(joined(parts))))
     }
 }
 
-/// A template with settings and secrets in it; none where one is missing.
-fn filled(
+/// Text as it is.
+fn same(text: &str) -> String {
+    text.to_owned()
+}
+
+/// Text between the quotes of a JSON string.
+fn in_json(text: &str) -> String {
+    let quoted = Value::from(text).to_string();
+    quoted[1..quoted.len() - 1].to_owned()
+}
+
+/// The same, with no text after a text, and none that is empty.
+fn joined(parts: Vec<Part>) -> Vec<Part> {
+    let mut out: Vec<Part> = Vec::new();
+    for part in parts {
+        match (out.last_mut(), part) {
+            (_, Part::Text(text)) if text.is_empty() => {}
+            (Some(Part::Text(before)), Part::Text(text)) => before.push_str(&text),
+            (_, part) => out.push(part),
+        }
+    }
+    out
+}
+
+/// A template with settings in it, and its secrets as named holes; none where one is missing.
+fn holed(
     template: &Template,
     (settings, fields): (&Value, &BTreeMap<String, SecretText>),
     write: fn(&str) -> String,
-) -> Option<SecretText> {
+) -> Option<HoledText> {
     let scope = Scope { config: settings, ..Scope::NOTHING };
-    let mut out = Zeroizing::new(String::new());
+    let mut parts = Vec::new();
     for segment in template.segments(&scope).ok()?? {
-        match segment {
-            Segment::Text(text) => out.push_str(&text),
-            Segment::Hole(Name::Secret(field)) => {
-                out.push_str(&Zeroizing::new(write(fields.get(field)?.expose())));
+        parts.push(match segment {
+            Segment::Text(text) => Part::Text(write(&text)),
+            Segment::Hole(Name::Secret(field)) if fields.contains_key(field) => {
+                Part::Hole(Hole { hole: HoleKind::Credential, name: field.clone() })
             }
             Segment::Hole(_) => return None,
+        });
+    }
+    Some(HoledText(joined(parts)))
+}
+
+/// The request that is about to leave: what was prepared, with the credential that is given back in its holes.
+/// None where something in it cannot stand there.
+pub fn given_back(
+    request: &PreparedRequest,
+    fields: &BTreeMap<String, SecretText>,
+) -> Option<FilledRequest> {
+    // there is no moment and no signature in it
+    fill(request, None, &Given(fields), Timestamp::EPOCH).ok()
+}
+
+/// The fields of a credential that is given back, and no other secret.
+#[derive(Debug)]
+struct Given<'a>(&'a BTreeMap<String, SecretText>);
+
+impl FillHoles for Given<'_> {
+    fn fill(&self, wanted: &WantedHole<'_>) -> Result<SecretText, FillError> {
+        let unknown = || FillError::Unknown { hole: wanted.hole.clone() };
+        let field = |name: &str| self.0.get(name).ok_or_else(unknown);
+        match wanted.hole.hole {
+            HoleKind::Credential => field(&wanted.hole.name).cloned(),
+            HoleKind::Basic => {
+                let (user, password) = wanted.hole.name.split_once(':').ok_or_else(unknown)?;
+                let (user, password) = (field(user)?, field(password)?);
+                let pair = Zeroizing::new(format!("{}:{}", user.expose(), password.expose()));
+                Ok(SecretText::new(BASE64.encode(pair.as_bytes())))
+            }
+            HoleKind::Secret | HoleKind::Timestamp | HoleKind::Signature | HoleKind::Token => {
+                Err(unknown())
+            }
         }
     }
-    Some(SecretText::new(out.as_str()))
 }

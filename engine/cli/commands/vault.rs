@@ -2,14 +2,17 @@
 //! on data that nobody has open.
 
 use crate::compose::{self, Place};
-use crate::exit::{Exit, invalid};
+use crate::exit::{Exit, invalid, refused};
 use crate::link::{Found, Target};
+use crate::people::{self, AUTHOR};
 use crate::project::Project;
 use crate::{out, vault_key};
 use anyhow::{Context as _, Result};
 use clap::Subcommand;
 use placet_executor::backup::VAULT_FILE;
+use placet_executor::{Clock, rotations};
 use placet_log::Log;
+use placet_model::{Actor, Principal};
 use placet_vault::{Rotated, Sealing, Step, Vault, VaultOptions};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -43,7 +46,7 @@ pub(crate) async fn run(args: Args) -> Result<Exit> {
             let answer = match found {
                 Found::Engine(link) => link.get("/api/v1/vault").await?,
                 Found::Data(data, project) => {
-                    aside(data, *project, |vault| Ok(status(&vault.sealing()?))).await?
+                    aside(data, *project, |opened| Ok(status(&opened.vault.sealing()?))).await?
                 }
             };
             show_status(&answer, json)
@@ -56,7 +59,8 @@ pub(crate) async fn run(args: Args) -> Result<Exit> {
                     out::with_progress("the engine seals its vault anew", work).await?
                 }
                 Found::Data(data, project) => {
-                    aside(data, *project, |vault| Ok(rotated(vault.rotate(&mut tell)?))).await?
+                    let acting = args.target.acting.clone();
+                    aside(data, *project, |opened| rotate(opened, acting)).await?
                 }
             };
             show_rotated(&answer, json)
@@ -64,17 +68,55 @@ pub(crate) async fn run(args: Args) -> Result<Exit> {
     }
 }
 
+/// A vault that nobody else has open, and the log that tells of it.
+struct Opened {
+    log: Log,
+    vault: Vault,
+    place: Place,
+}
+
+/// Seals by a new key, and puts that on record before anything is said of it.
+fn rotate(opened: &Opened, acting: Option<Principal>) -> Result<Value> {
+    let Opened { log, vault, place } = opened;
+    let by = operator(log, place, acting)?;
+    let now = if compose::is_virtual(&place.data) {
+        log.read()?.head().recorded_at
+    } else {
+        Clock::System.now()
+    };
+    let through = vault.rotate(&by, &mut tell)?;
+    rotations::record((log, now), (vault, &through), by)?;
+    Ok(rotated(through))
+}
+
+/// Who rotates: in data of `dev`, whoever is named, else its author. In data of `serve` a token says who somebody
+/// is, and nobody has shown one here: what is done is recorded under no name.
+fn operator(log: &Log, place: &Place, acting: Option<Principal>) -> Result<Actor> {
+    if compose::is_served(place, log) {
+        return match acting {
+            None => Ok(Actor::Engine),
+            Some(_) => Err(invalid(
+                "--as is for data of `placet dev`: here a token says who somebody is; go through the engine, \
+                 or leave it away, and the rotation is recorded under no name",
+            )),
+        };
+    }
+    let by = acting.unwrap_or_else(|| people::principal(AUTHOR));
+    rotations::demand(log, &by).map_err(|error| refused(&error))?;
+    Ok(Actor::Principal(by))
+}
+
 /// Does something with a vault that nobody has open.
 async fn aside(
     data: std::path::PathBuf,
     project: Project,
-    act: impl FnOnce(&Vault) -> Result<Value> + Send + 'static,
+    act: impl FnOnce(&Opened) -> Result<Value> + Send + 'static,
 ) -> Result<Value> {
     let work = move || {
         let place = Place::of(&data);
         let log = compose::open_log_of(&project, &place)?;
         let vault = open(&data, &log, &place)?;
-        act(&vault)
+        act(&Opened { log, vault, place })
     };
     tokio::task::spawn_blocking(work).await?
 }
@@ -113,7 +155,7 @@ fn status(sealing: &Sealing) -> Value {
 }
 
 fn rotated(rotated: Rotated) -> Value {
-    let Rotated { key, moved, stuck } = rotated;
+    let Rotated { key, moved, stuck, .. } = rotated;
     json!({ "key": key.to_string(), "moved": moved, "stuck": stuck })
 }
 

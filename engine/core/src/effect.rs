@@ -20,7 +20,7 @@ use placet_model::event::decision::{DecisionRequested, DecisionSettled, Requirem
 use placet_model::event::preview::{PreviewRead, PreviewStep};
 use placet_model::{
     AttemptId, DecisionId, Event, RunId, Timestamp, hook_event, inbound_event, lookup_event,
-    people_event,
+    people_event, upkeep_event,
 };
 
 /// What the core asks of the world.
@@ -219,7 +219,7 @@ pub fn react(event: &Event) -> Vec<Effect> {
         | Event::OutboundResumed(_)
         | Event::WorkflowDeployed(_)
         | Event::OperationRegistered(_)
-        | Event::EngineStarted(_)
+        | upkeep_event!()
         | Event::BranchFaulted(_)
         | Event::RunMigrated(_)
         | Event::ChildEnded(_)

@@ -45,7 +45,7 @@ use placet_model::decision::{DecisionState, VoidReason};
 use placet_model::event::run::{FaultFact, RunMigrated, RunStarted};
 use placet_model::{
     Event, Iteration, PayloadRef, Revision, TaskPath, Timestamp, attempt_event, beside_event,
-    lookup_event,
+    lookup_event, upkeep_event,
 };
 use std::sync::Arc;
 
@@ -150,7 +150,7 @@ impl Run {
             | Event::OutboundResumed(_)
             | Event::WorkflowDeployed(_)
             | Event::OperationRegistered(_)
-            | Event::EngineStarted(_)
+            | upkeep_event!()
             | Event::EventReceived(_)
             | Event::EventsDelivered(_)
             | Event::ScheduleFired(_)

@@ -6,7 +6,8 @@
 //!
 //! * A credential is tested before it counts: a version that the provider refuses is forgotten, and
 //!   the one before it stays in force.
-//! * Every use of a credential is on record before it leaves (`CredentialUsed`), and never the value.
+//! * Every use of a credential is on record before it leaves (`CredentialUsed`), and never the value; what a call
+//!   of our own sends is, too, by its digest (`OwnCallStarted`).
 //! * What holds sends is a refusal, never silence: a provider that cannot be reached says nothing about
 //!   a credential.
 //! * An account that has changed without anybody asking holds its sends until a person has looked.
@@ -20,6 +21,7 @@ mod hears;
 mod hooks;
 mod lapses;
 mod mode;
+mod own_calls;
 mod pairing;
 mod refetch;
 mod remote;
@@ -36,6 +38,7 @@ pub use features::{Feature, features};
 pub use hooks::{Subscription, Wish};
 pub use lapses::{LAPSED, Warning};
 pub use mode::NoMode;
+pub use own_calls::{Begun, OwnCall};
 pub use pairing::{Offer, Pairing};
 pub use rotate::{Account, GRACE, GRACE_MAX, Rotate, Rotated};
 pub use steps::{Missing, ToChoose};

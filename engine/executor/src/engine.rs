@@ -287,22 +287,7 @@ fn read_world(env: &Env, modes: Modes) -> Result<World, Error> {
     let view = env.view()?;
     env.not_before(view.head().recorded_at);
     let views = Views::new(&view)?;
-    let policy = match views.policy()? {
-        None => Policy::default(),
-        Some((digest, place)) => {
-            let payload = view.payload(&place.stream, place.payload)?;
-            if Digest::of(payload.as_bytes()) != digest {
-                return Err(Error::Refused {
-                    code: "PL1003",
-                    detail: format!("another policy stands in the place of {digest}"),
-                });
-            }
-            serde_json::from_slice(payload.as_bytes()).map_err(|error| Error::Refused {
-                code: "PL1003",
-                detail: format!("the stored policy cannot be read: {error}"),
-            })?
-        }
-    };
+    let policy = policy_of(&view)?.unwrap_or_default();
     let (pauses, keys, passkeys) = (views.pauses()?, views.keys()?, views.passkeys()?);
     let integrations = views.integrations()?.into_iter().map(|i| (i.id, i)).collect();
     Ok(World {
@@ -318,6 +303,18 @@ fn read_world(env: &Env, modes: Modes) -> Result<World, Error> {
         modes,
         epoch: view.epochs()?.pop(),
     })
+}
+
+/// The policy in force; none before the first.
+pub(crate) fn policy_of(view: &placet_log::ReadView) -> Result<Option<Policy>, Error> {
+    let Some((digest, place)) = Views::new(view)?.policy()? else { return Ok(None) };
+    let payload = view.payload(&place.stream, place.payload)?;
+    let damaged = |detail| Error::Refused { code: "PL1003", detail };
+    if Digest::of(payload.as_bytes()) != digest {
+        return Err(damaged(format!("another policy stands in the place of {digest}")));
+    }
+    let policy = serde_json::from_slice(payload.as_bytes());
+    policy.map(Some).map_err(|error| damaged(format!("the stored policy cannot be read: {error}")))
 }
 
 /// Who has given their votes in advance, by the digest of what was given.

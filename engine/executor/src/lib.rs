@@ -44,6 +44,7 @@ mod recall;
 mod requests;
 mod resolve;
 mod retention;
+pub mod rotations;
 pub mod schedules;
 mod seat;
 mod signals;

@@ -36,9 +36,9 @@ use decision::{
 use governance::{
     BreakGlassReviewed, CheckpointCosigned, CheckpointSigned, EngineStarted, EpochStarted,
     OperationRegistered, OutboundPaused, OutboundResumed, PayloadErased, PolicyChanged,
-    StandingEndorsed, WorkflowDeployed,
+    StandingEndorsed, VaultRotated, WorkflowDeployed,
 };
-use hook::{PairingChanged, SubscriptionChanged, SyncCompleted};
+use hook::{OwnCallEnded, OwnCallStarted, PairingChanged, SubscriptionChanged, SyncCompleted};
 use inbound::{InboundReceived, InboundRejected};
 use integration::{
     CredentialStored, CredentialUsed, HealthCheckFailed, IntegrationConnected, IntegrationDisabled,
@@ -143,6 +143,7 @@ macro_rules! for_each_event {
             ResolutionCast = 105,
             TriggerSet = 106,
             TriggerRemoved = 107,
+            OwnCallStarted = 108,
             ResponseDrifted = 109,
             LookupPlanned = 110,
             LookupStarted = 111,
@@ -152,6 +153,8 @@ macro_rules! for_each_event {
             PasskeyRevoked = 115,
             RequestSigned = 116,
             PasskeyConfirmed = 117,
+            OwnCallEnded = 118,
+            VaultRotated = 119,
             SendRouted = 120,
             SubscriptionChanged = 121,
             SyncCompleted = 122,
@@ -186,8 +189,8 @@ macro_rules! inbound_event {
     };
 }
 
-/// The events of what a provider is asked to tell us, and of what that may start, as a pattern: none of
-/// them is an event of a run.
+/// The events of what a provider is asked to tell us, of the calls by which we ask, and of what that may
+/// start, as a pattern: none of them is an event of a run.
 #[macro_export]
 macro_rules! hook_event {
     () => {
@@ -196,6 +199,17 @@ macro_rules! hook_event {
             | $crate::Event::PairingChanged(_)
             | $crate::Event::TriggerSet(_)
             | $crate::Event::TriggerRemoved(_)
+            | $crate::Event::OwnCallStarted(_)
+            | $crate::Event::OwnCallEnded(_)
+    };
+}
+
+/// The events of the keeping of the project from which nothing follows for it, as a pattern: none of them is
+/// an event of a run.
+#[macro_export]
+macro_rules! upkeep_event {
+    () => {
+        $crate::Event::EngineStarted(_) | $crate::Event::VaultRotated(_)
     };
 }
 

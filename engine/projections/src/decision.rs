@@ -24,6 +24,7 @@ use placet_model::manifest::Effect;
 use placet_model::{
     AttemptId, DecisionId, Digest, Event, IntegrationId, Iteration, PayloadRef, Principal,
     RecordedEvent, Revision, RunId, TaskPath, Timestamp, attempt_event, beside_event, lookup_event,
+    upkeep_event,
 };
 use serde::{Deserialize, Serialize};
 
@@ -142,7 +143,7 @@ impl<'e> Change<'e> {
             | Event::OutboundResumed(_)
             | Event::WorkflowDeployed(_)
             | Event::OperationRegistered(_)
-            | Event::EngineStarted(_)
+            | upkeep_event!()
             | Event::RetryScheduled(_)
             | Event::BranchFaulted(_)
             | Event::WaitStarted(_)

@@ -23,7 +23,7 @@ use placet_model::event::run::{RunMigrated, RunStarted};
 use placet_model::event::wait::EventReceived;
 use placet_model::{
     DecisionId, Event, PayloadRef, Position, RecordedEvent, Revision, RunId, StreamId,
-    attempt_event, hook_event, inbound_event, lookup_event, people_event,
+    attempt_event, hook_event, inbound_event, lookup_event, people_event, upkeep_event,
 };
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -140,7 +140,7 @@ impl Commit {
             | Event::WorkflowDeployed(_)
             | Event::OperationRegistered(_) => of_project(store, event),
             Event::CredentialUsed(_)
-            | Event::EngineStarted(_)
+            | upkeep_event!()
             | Event::ScheduleMatched(_)
             | Event::CheckpointSigned(_)
             | Event::CheckpointCosigned(_)

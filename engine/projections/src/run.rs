@@ -24,7 +24,7 @@ use placet_model::event::wait::{EventHandled, EventMatched, Taken, WaitStarted};
 use placet_model::plan::WorkflowName;
 use placet_model::{
     AttemptId, DecisionId, Digest, Event, Iteration, PayloadRef, Position, Principal, Revision,
-    RunId, TaskPath, TimerId, Timestamp, aside_event, beside_event, lookup_event,
+    RunId, TaskPath, TimerId, Timestamp, aside_event, beside_event, lookup_event, upkeep_event,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -457,7 +457,7 @@ impl State {
             | Event::OutboundResumed(_)
             | Event::WorkflowDeployed(_)
             | Event::OperationRegistered(_)
-            | Event::EngineStarted(_)
+            | upkeep_event!()
             | Event::EventReceived(_)
             | Event::EventsDelivered(_)
             | Event::ScheduleFired(_)

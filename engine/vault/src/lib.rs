@@ -24,6 +24,7 @@ mod record;
 mod retired;
 mod rotate;
 mod tables;
+mod unrecorded;
 mod vault;
 
 pub use copy::copy;

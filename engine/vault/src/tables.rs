@@ -35,6 +35,7 @@ pub(crate) type CredentialKey<'a> = (&'a [u8; 16], u32, &'a str);
 ///
 /// The check is the first 8 bytes of SHA-256 over what stands before it: redb does not verify its
 /// pages on reads. It tells damage, not a forger; the records are what a forger cannot make.
+/// A row beside it is there while a rotation is not on record: see [`crate::unrecorded`].
 pub(crate) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 const VAULT: &str = "vault";
 const CHECK_LEN: usize = 8;
@@ -83,12 +84,12 @@ impl Meta {
 }
 
 /// What stands before the check, if it fits.
-fn checked(row: &[u8]) -> Option<&[u8]> {
+pub(crate) fn checked(row: &[u8]) -> Option<&[u8]> {
     let (body, check) = row.split_last_chunk()?;
     (check_of(body) == *check).then_some(body)
 }
 
-fn check_of(body: &[u8]) -> [u8; CHECK_LEN] {
+pub(crate) fn check_of(body: &[u8]) -> [u8; CHECK_LEN] {
     let mut check = [0; CHECK_LEN];
     check.copy_from_slice(&digest(&SHA256, body).as_ref()[..CHECK_LEN]);
     check

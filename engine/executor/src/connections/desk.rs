@@ -8,7 +8,7 @@ use crate::input::{Change, Input};
 use crate::inputs::Inputs;
 use crate::world::World;
 use placet_log::{Append, Expected, NewEvent};
-use placet_model::{Actor, Event, IntegrationId, StreamId, Timestamp};
+use placet_model::{Actor, Event, EventId, IntegrationId, RecordedEvent, StreamId, Timestamp};
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::oneshot;
 
@@ -48,6 +48,25 @@ impl Desk {
 
     /// Appends to an integration's stream; answers when it is on disk.
     pub(super) async fn record(&self, id: IntegrationId, events: Vec<Event>) -> Result<(), Error> {
+        self.append(id, events).await.map(|_| ())
+    }
+
+    /// As [`Self::record`]; gives the event's id.
+    pub(super) async fn record_one(
+        &self,
+        id: IntegrationId,
+        event: Event,
+    ) -> Result<EventId, Error> {
+        let recorded = self.append(id, vec![event]).await?;
+        // an append that is acknowledged has its events
+        recorded.first().map(|event| event.event_id).ok_or(Error::Stopping)
+    }
+
+    async fn append(
+        &self,
+        id: IntegrationId,
+        events: Vec<Event>,
+    ) -> Result<Vec<RecordedEvent>, Error> {
         let now = self.env.now();
         let new = |event| NewEvent::new(self.env.mint.event(now), self.actor.clone(), event);
         let events = events.into_iter().map(new).collect();
@@ -56,7 +75,7 @@ impl Desk {
         let change = Change { group: vec![append], policy: None, reply, turn: None };
         let input = Input::Govern(Box::new(change));
         self.inputs.send(input).map_err(|_ended| Error::Stopping)?;
-        answer.await.map_err(|_ended| Error::Stopping)?.map(|_| ())
+        answer.await.map_err(|_ended| Error::Stopping)?
     }
 }
 

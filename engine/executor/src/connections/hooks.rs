@@ -13,6 +13,7 @@
 //! * `begun` is on disk before the provider is asked. Whatever a crash leaves behind at the provider, the
 //!   next start finds `begun` (or `removing`) without an end, looks for what posts to this very address,
 //!   and takes it away: the address holds the integration's id, so it is nobody else's.
+//! * What is asked stands in the log by its digest, before it leaves ([`super::own_calls`]).
 //! * The secret is the vault's: a hole in the call where we give it, taken out of the answer and sealed
 //!   where the provider makes it, before `made` is recorded. It is in no event, log line or answer.
 //! * A provider that has one place only (no `find`) is asked to empty it.
@@ -23,7 +24,7 @@ use super::remote::{Came, Remote};
 use crate::handle::{Error, Handle};
 use placet_adapters::inbound::{LifecycleStep, Subscribed, Subscribing};
 use placet_model::actor::Role;
-use placet_model::event::hook::{SubscriptionChanged, SubscriptionStep};
+use placet_model::event::hook::{OwnCallPurpose, SubscriptionChanged, SubscriptionStep};
 use placet_model::integration::{Integration, IntegrationStatus};
 use placet_model::{Actor, Event, IntegrationId, Principal, Revision, StreamId, Timestamp};
 use serde::Serialize;
@@ -214,7 +215,8 @@ impl Desk {
         let id = remote.integration().id;
         let renewing = subscription.stands();
         let about = about(&subscription);
-        match self.asked(remote, step, about).await {
+        let purpose = if renewing { OwnCallPurpose::Renew } else { OwnCallPurpose::Subscribe };
+        match self.asked(remote, (step, purpose), about).await? {
             Came::Done(response) => {
                 let call = remote.call(step);
                 let Subscribed { id: own, expires_at, secret } =
@@ -282,8 +284,7 @@ impl Desk {
         let removing = subscription.changed(integration.id, SubscriptionStep::Removing, Some(why));
         self.record(integration.id, vec![removing, used]).await?;
         let mut ids: Vec<Option<String>> = match remote.call(LifecycleStep::Find) {
-            Some(find) => match self.asked(&remote, LifecycleStep::Find, about(subscription)).await
-            {
+            Some(find) => match self.asked(&remote, FIND, about(subscription)).await? {
                 Came::Done(page) => {
                     find.found(&page, &subscription.url).into_iter().map(Some).collect()
                 }
@@ -301,7 +302,7 @@ impl Desk {
         }
         for own in ids {
             let about = Subscribing { id: own.as_deref(), ..about(subscription) };
-            match self.asked(&remote, LifecycleStep::Unsubscribe, about).await {
+            match self.asked(&remote, UNSUBSCRIBE, about).await? {
                 Came::Done(_) => {}
                 // it is gone already
                 Came::Refused(code) if code == GONE => {}
@@ -403,6 +404,10 @@ impl Desk {
         world.integrations.values().filter(usable).cloned().collect()
     }
 }
+
+const FIND: (LifecycleStep, OwnCallPurpose) = (LifecycleStep::Find, OwnCallPurpose::Find);
+const UNSUBSCRIBE: (LifecycleStep, OwnCallPurpose) =
+    (LifecycleStep::Unsubscribe, OwnCallPurpose::Unsubscribe);
 
 /// What a provider's word for *nothing of this name is here* becomes.
 pub(super) const GONE: &str = "gone";

@@ -3,15 +3,17 @@
 
 use super::desk::Desk;
 use super::hooks::{GONE, refused};
+use super::own_calls::{Answered, OwnCall};
 use super::rotate;
 use super::test::used;
 use crate::handle::Error;
 use placet_adapters::inbound::{LifecycleCall, LifecycleStep, Subscribing};
 use placet_adapters::{
-    Call, CallIntegration, Manifest, Occurrence, Operation, Redirects, RenderInput, Response,
-    SecretText, Sent, classify, render,
+    Answer, Call, CallIntegration, Manifest, Occurrence, Redirects, RenderInput, Response,
+    SecretText, Sent, Transport, classify, render,
 };
 use placet_model::draft::{ActionId, send_id};
+use placet_model::event::hook::{OwnCallOutcome, OwnCallPurpose};
 use placet_model::event::integration::CredentialStored;
 use placet_model::integration::Integration;
 use placet_model::manifest::Outcome;
@@ -32,6 +34,14 @@ pub(super) struct Remote<'d> {
     desk: &'d Desk,
     manifest: Arc<Manifest>,
     integration: Integration,
+}
+
+/// A call that may leave.
+struct Ready {
+    live: Arc<dyn Transport>,
+    call: Call,
+    /// What its answer is classified by; the sandbox is never asked.
+    send_id: String,
 }
 
 /// What came of a call.
@@ -55,19 +65,23 @@ impl Desk {
         Ok(Remote { desk: self, manifest, integration: integration.clone() })
     }
 
-    /// Makes a call of the manifest's `inbound`. The caller has recorded the use of the credential.
+    /// Makes a call of the manifest's `inbound`, which is on record before it leaves. The caller has recorded
+    /// the use of the credential.
+    ///
+    /// # Errors
+    /// Where it cannot be recorded: then nothing has left.
     pub(super) async fn asked(
         &self,
         remote: &Remote<'_>,
-        step: LifecycleStep,
+        (step, purpose): (LifecycleStep, OwnCallPurpose),
         about: Subscribing<'_>,
-    ) -> Came {
+    ) -> Result<Came, Error> {
         let Some(call) = remote.call(step) else {
-            return Came::Refused("there is no such call".to_owned());
+            return Ok(Came::Refused("there is no such call".to_owned()));
         };
         match call.input(about, &remote.integration.settings) {
-            Ok(input) => remote.perform(call.operation(), input).await,
-            Err(error) => Came::Refused(word(&error.to_string())),
+            Ok(input) => remote.perform_on_record(call.operation(), input, purpose).await,
+            Err(error) => Ok(Came::Refused(word(&error.to_string()))),
         }
     }
 
@@ -116,15 +130,58 @@ impl Remote<'_> {
         used(&self.integration, self.integration.credential_version, &operation)
     }
 
-    /// Calls an operation, by its name without the provider.
+    /// Calls an operation that reads, by its name without the provider.
     pub(super) async fn perform(&self, name: &str, input: Value) -> Came {
+        match self.prepared(name, input) {
+            Ok(ready) => {
+                let answer = ready.live.perform(ready.call.clone()).await;
+                self.came(&ready, answer)
+            }
+            Err(why) => Came::Refused(why),
+        }
+    }
+
+    /// Calls an operation of ours that changes something, by its name without the provider: what leaves is on
+    /// record before it does, and what came of it afterwards.
+    ///
+    /// # Errors
+    /// Where it cannot be recorded.
+    async fn perform_on_record(
+        &self,
+        name: &str,
+        input: Value,
+        purpose: OwnCallPurpose,
+    ) -> Result<Came, Error> {
+        let ready = match self.prepared(name, input) {
+            Ok(ready) => ready,
+            Err(why) => return Ok(Came::Refused(why)),
+        };
+        let own = OwnCall {
+            integration: &self.integration,
+            purpose,
+            operation: ready.call.operation.name().to_owned(),
+            request: &ready.call.request,
+        };
+        let begun = self.desk.begin(&own).await?;
+        let answer = ready.live.perform(ready.call.clone()).await;
+        let answered = Answered::of(&answer);
+        let came = self.came(&ready, answer);
+        let outcome = match &came {
+            Came::Done(_) => (OwnCallOutcome::Done, None),
+            Came::Refused(code) => (OwnCallOutcome::Refused, Some(code.clone())),
+            Came::Unclear(code) => (OwnCallOutcome::Unclear, Some(code.clone())),
+        };
+        self.desk.end(begun, &answered, outcome).await?;
+        Ok(came)
+    }
+
+    /// A call as it would leave; in words, why there is none.
+    fn prepared(&self, name: &str, input: Value) -> Result<Ready, String> {
         let name = format!("{}.{name}", self.integration.provider);
-        let Some(operation) = self.manifest.operations().get(&name).cloned() else {
-            return Came::Refused("there is no such operation".to_owned());
-        };
-        let Some(live) = self.desk.connections.live.clone() else {
-            return Came::Refused("an engine in sandbox mode asks nobody".to_owned());
-        };
+        let operation = self.manifest.operations().get(&name).cloned();
+        let operation = operation.ok_or("there is no such operation")?;
+        let live = self.desk.connections.live.clone();
+        let live = live.ok_or("an engine in sandbox mode asks nobody")?;
         let env = &self.desk.env;
         let now = env.now();
         let (task, iteration) = (TaskPath::root(), Iteration::none());
@@ -137,10 +194,8 @@ impl Remote<'_> {
             draft_time: now,
             authentication: None,
         };
-        let rendered = match render(&operation, given) {
-            Ok(rendered) => rendered,
-            Err(error) => return Came::Refused(word(&crate::turn::describe(&error))),
-        };
+        let rendered = render(&operation, given);
+        let rendered = rendered.map_err(|error| word(&crate::turn::describe(&error)))?;
         let most = Duration::from_millis(env.config.limits.call_ms_max);
         let call = Call {
             attempt: None,
@@ -152,25 +207,20 @@ impl Remote<'_> {
                 credential_version: self.integration.credential_version,
             }),
             request: Arc::new(rendered.request),
-            input: Arc::new(input.clone()),
+            input: Arc::new(input),
             occurrence: Occurrence { seen: None, now },
             redirects: Redirects::Never,
             send_id: String::new(),
             response_bytes_max: ANSWER_BYTES_MAX,
         };
-        let answer = live.perform(call).await;
-        self.came(&operation, (&input, &send_id), answer)
+        Ok(Ready { live, call, send_id })
     }
 
-    fn came(
-        &self,
-        operation: &Operation,
-        (input, send_id): (&Value, &str),
-        answer: placet_adapters::Answer,
-    ) -> Came {
-        let settings = &self.integration.settings;
+    fn came(&self, ready: &Ready, answer: Answer) -> Came {
+        let (settings, send_id) = (&self.integration.settings, ready.send_id.as_str());
         let now = self.desk.env.now();
-        let classified = classify(operation, &answer, Sent { input, settings, send_id }, now);
+        let sent = Sent { input: &ready.call.input, settings, send_id };
+        let classified = classify(&ready.call.operation, &answer, sent, now);
         let code = match (&classified.error, &answer) {
             (_, Ok(response)) if matches!(response.status, 404 | 410) => GONE.to_owned(),
             (Some(error), _) => word(&error.code),
@@ -192,7 +242,7 @@ impl Remote<'_> {
 }
 
 /// A provider's word as it may stand in an event: short, one line, no odd letters.
-fn word(text: &str) -> String {
+pub(super) fn word(text: &str) -> String {
     let plain = |letter: char| if letter.is_ascii_graphic() { letter } else { ' ' };
     text.chars().take(CODE_LETTERS_MAX).map(plain).collect()
 }

@@ -6,7 +6,7 @@ use placet_model::event::attempt::AttemptStarted;
 use placet_model::event::decision::DraftPrepared;
 use placet_model::{
     AttemptId, DecisionId, Digest, IntegrationId, aside_event, attempt_event, hook_event,
-    inbound_event, lookup_event, people_event,
+    inbound_event, lookup_event, people_event, upkeep_event,
 };
 
 /// What an event names itself; what follows from earlier events of its stream is not in here.
@@ -61,6 +61,8 @@ impl About {
             Event::PairingChanged(body) => Self::integration(Some(body.integration)),
             Event::TriggerSet(body) => Self::integration(Some(body.integration)),
             Event::TriggerRemoved(body) => Self::integration(Some(body.integration)),
+            Event::OwnCallStarted(body) => Self::integration(Some(body.integration)),
+            Event::OwnCallEnded(body) => Self::integration(Some(body.integration)),
             _ => Self::posted(event),
         }
     }
@@ -130,7 +132,7 @@ impl About {
             | Event::PolicyChanged(_)
             | Event::WorkflowDeployed(_)
             | Event::OperationRegistered(_)
-            | Event::EngineStarted(_)
+            | upkeep_event!()
             | Event::EventReceived(_)
             | Event::EventsDelivered(_)
             | Event::ScheduleFired(_)

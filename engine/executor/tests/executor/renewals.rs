@@ -4,15 +4,16 @@
 use crate::notices::{config, queued, sent, tell, until};
 use crate::world::{Recorder, World, name, open_log, people, start_with};
 use placet_adapters::{Call, Performing, Response, Transport};
-use placet_executor::Clock;
 use placet_executor::connections::{LAPSED, Warning, Wish};
 use placet_executor::govern::Connect;
-use placet_model::event::hook::SubscriptionStep;
+use placet_executor::{Clock, Handle};
+use placet_model::event::hook::{OwnCallOutcome, OwnCallPurpose, SubscriptionStep};
 use placet_model::event::notice::NoticeAbout;
 use placet_model::integration::{Identity, IntegrationStatus};
 use placet_model::project::Channel;
+use placet_model::{Event, Revision, StreamId};
 use serde_json::{Value, json};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
@@ -23,6 +24,10 @@ struct Mailbox {
     watched: Mutex<Vec<i64>>,
     stopped: Mutex<usize>,
     is_down: Mutex<bool>,
+    /// Of the engine that asks: what it has recorded when a call leaves.
+    asked_by: OnceLock<Handle>,
+    /// Calls that the log knew of, by purpose.
+    on_record: Mutex<Vec<OwnCallPurpose>>,
 }
 
 impl Mailbox {
@@ -42,6 +47,23 @@ impl Mailbox {
         }
     }
 
+    /// What leaves stands in the log by its digest, and has no end yet.
+    fn is_recorded(&self, call: &Call) {
+        let (Some(handle), Some(integration)) = (self.asked_by.get(), &call.integration) else {
+            return;
+        };
+        if !call.operation.name().starts_with("gmail.watch.") {
+            return;
+        }
+        let view = handle.view().unwrap();
+        let stream = StreamId::Integration(integration.id);
+        let last = view.stream(&stream, Revision::START).map(|event| event.unwrap().event).last();
+        let Some(Event::OwnCallStarted(body)) = last else { panic!("{last:?}") };
+        assert_eq!(body.request_digest, call.request.digest());
+        assert_eq!(body.operation, call.operation.name());
+        self.on_record.lock().unwrap().push(body.purpose);
+    }
+
     fn days(&self) -> Vec<i64> {
         let watched = self.watched.lock().unwrap();
         watched.iter().map(|at| (at - watched[0]) / DAY_MS).collect()
@@ -50,6 +72,7 @@ impl Mailbox {
 
 impl Transport for Mailbox {
     fn perform(&self, call: Call) -> Performing<'_> {
+        self.is_recorded(&call);
         let (status, body) = self.answer(&call);
         let body = if body.is_null() { vec![] } else { body.to_string().into_bytes() };
         let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
@@ -72,6 +95,7 @@ async fn watched() -> (World, Arc<Mailbox>) {
     let live = Arc::clone(&mailbox) as Arc<dyn Transport>;
     let mut world =
         start_with(config, place, live, Arc::new(Recorder::default())).await.expect("it starts");
+    mailbox.asked_by.set(world.handle.clone()).expect("there is one engine");
     world.handle.apply_policy(&name("author"), people()).await.expect("the first policy");
     world.connect("slack").await;
     let gmail = Connect {
@@ -98,6 +122,49 @@ async fn later(world: &World, hours: i64) {
     let to = world.handle.now().plus_millis(hours * DAY_MS / 24);
     world.clock.advance_to(to);
     world.engine.check_due_connections().await.expect("it is looked after");
+}
+
+/// What came of each call of the engine's own: purpose, outcome, status.
+fn own_calls(world: &World) -> Vec<(OwnCallPurpose, OwnCallOutcome, Option<u16>)> {
+    let gmail = world.handle.named("gmail").expect("it is there");
+    let view = world.handle.view().unwrap();
+    let (mut begun, mut ended) = (vec![], vec![]);
+    for event in view.stream(&StreamId::Integration(gmail.id), Revision::START) {
+        let event = event.unwrap();
+        match event.event {
+            Event::OwnCallStarted(body) => begun.push((event.event_id, body.purpose)),
+            Event::OwnCallEnded(body) => {
+                let (id, purpose) = *begun.last().expect("it began");
+                assert_eq!(body.call, id, "one after the other");
+                ended.push((purpose, body.outcome, body.status));
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(begun.len(), ended.len(), "each has an end");
+    ended
+}
+
+#[tokio::test]
+async fn each_call_of_our_own_is_on_record_by_its_digest_before_it_leaves_and_so_is_its_outcome() {
+    let (world, mailbox) = watched().await;
+    later(&world, 24).await;
+    *mailbox.is_down.lock().unwrap() = true;
+    later(&world, 24).await;
+    world.handle.unsubscribe(&name("author"), "gmail").await.expect("it is taken away");
+    let calls = own_calls(&world);
+    let purposes: Vec<OwnCallPurpose> = calls.iter().map(|(purpose, ..)| *purpose).collect();
+    assert_eq!(*mailbox.on_record.lock().unwrap(), purposes, "nothing left that was not recorded");
+    let [first, second, failed @ .., last] = &calls[..] else { panic!("{calls:?}") };
+    let done = |purpose, status| (purpose, OwnCallOutcome::Done, Some(status));
+    assert_eq!(*first, done(OwnCallPurpose::Subscribe, 200));
+    assert_eq!(*second, done(OwnCallPurpose::Renew, 200));
+    assert!(!failed.is_empty());
+    for (purpose, outcome, status) in failed {
+        assert_eq!((*purpose, *status), (OwnCallPurpose::Renew, Some(503)));
+        assert_ne!(*outcome, OwnCallOutcome::Done);
+    }
+    assert_eq!(*last, done(OwnCallPurpose::Unsubscribe, 204));
 }
 
 fn step(world: &World) -> (SubscriptionStep, Option<i64>) {

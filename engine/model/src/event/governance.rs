@@ -86,6 +86,26 @@ pub struct EngineStarted {
     pub egress_allow: Vec<String>,
 }
 
+/// The vault was sealed by a new master key. Keys are named by the ids that stand in its records, which are
+/// digests; no key stands here, and nothing of a credential.
+///
+/// It is recorded when the rotation is through. One that was cut short is gone on with by whoever opens the
+/// vault next, and then it is here: the vault knows of it until the log does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VaultRotated {
+    /// The key that seals now.
+    pub key: String,
+    /// The key that sealed before, and whichever had sealed a record.
+    pub from: Vec<String>,
+    /// Records that were sealed anew.
+    pub moved: u64,
+    /// Records that opened with no key within reach, and stay as they were.
+    pub stuck: u64,
+    /// Who had asked for it, as the vault has kept it: where it was cut short, the engine that went on is the
+    /// actor. None where nobody is known by name.
+    pub asked_by: Option<Principal>,
+}
+
 /// The Merkle tree over the log was signed as it stood at a size.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckpointSigned {

@@ -1,8 +1,9 @@
 //! Events of what a provider is asked to tell us: webhooks that stand at the provider, how far a
-//! mailbox was read, and who has shown that a conversation there is theirs. No secret stands here.
+//! mailbox was read, and who has shown that a conversation there is theirs; and the calls of our own by
+//! which that comes about. No secret stands here.
 
 use crate::wire::wire_enum;
-use crate::{Digest, IntegrationId, Timestamp, Uptime};
+use crate::{Digest, EventId, IntegrationId, Timestamp, Uptime};
 use serde::{Deserialize, Serialize};
 
 wire_enum! {
@@ -98,4 +99,69 @@ pub struct PairingChanged {
     pub uptime: Option<Uptime>,
     /// The conversation, in the provider's own words; none before it has shown itself.
     pub to: Option<String>,
+}
+
+wire_enum! {
+    /// What a call of our own to a provider is for. No workflow and no agent can ask for one.
+    OwnCallPurpose {
+        /// To post here what happens there.
+        Subscribe = 1 "subscribe",
+        /// To go on with that, before it ends by itself.
+        Renew = 2 "renew",
+        /// To post here no more.
+        Unsubscribe = 3 "unsubscribe",
+        /// To say what posts here: a read.
+        Find = 4 "find",
+        /// To take a credential back, or what ends with it.
+        Revoke = 5 "revoke",
+    }
+}
+
+/// A call of our own to a provider is about to leave: recorded before its first byte does, with the digest of
+/// what leaves. Where no [`OwnCallEnded`] names it, the process ended first, and what came of it is not known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnCallStarted {
+    /// Whose credential it goes with.
+    pub integration: IntegrationId,
+    /// What for.
+    pub purpose: OwnCallPurpose,
+    /// The operation of the manifest; `<provider>.revoke` for what takes a credential back.
+    pub operation: String,
+    /// Version of the credential that fills its holes.
+    pub credential_version: u32,
+    /// HTTP method.
+    pub method: String,
+    /// Where it goes, up to the query; holes stand as `‹kind:name›`.
+    pub url: String,
+    /// Digest of the prepared request, as that of a draft: every byte, secrets as named holes.
+    pub request_digest: Digest,
+}
+
+wire_enum! {
+    /// What came of a call of our own.
+    OwnCallOutcome {
+        /// The provider has done it.
+        Done = 1 "done",
+        /// The provider answered, and has not.
+        Refused = 2 "refused",
+        /// Nothing of it left.
+        Unsent = 3 "unsent",
+        /// It may have arrived; no answer says so.
+        Unclear = 4 "unclear",
+    }
+}
+
+/// A call of our own has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnCallEnded {
+    /// Whose credential it went with.
+    pub integration: IntegrationId,
+    /// The event that it began with.
+    pub call: EventId,
+    /// What came of it.
+    pub outcome: OwnCallOutcome,
+    /// HTTP status of the answer; none where there was no answer.
+    pub status: Option<u16>,
+    /// Why not, in the provider's word or ours.
+    pub code: Option<String>,
 }

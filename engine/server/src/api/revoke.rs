@@ -4,11 +4,14 @@
 use super::connect;
 use crate::app::{App, reading};
 use crate::problem::Problem;
-use placet_adapters::manifest::{Revoke, Revoked};
+use placet_adapters::manifest::{Revoke, Revoked, given_back};
 use placet_adapters::oauth::{CLIENT_ID, REFRESH_TOKEN};
-use placet_adapters::{Answer, FilledRequest, SecretText};
+use placet_adapters::{Answer, SecretText};
+use placet_executor::connections::OwnCall;
 use placet_model::Principal;
+use placet_model::event::hook::OwnCallPurpose;
 use placet_model::integration::{Integration, IntegrationStatus};
+use placet_model::request::PreparedRequest;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -36,15 +39,20 @@ pub(super) async fn take_back(
     }
     let fields = fields(app, integration).await.map_err(|problem| problem.detail().to_owned());
     let siblings = siblings(app, integration, (revoke, &fields)).await;
+    let provider = &integration.provider;
     // what else ends comes first: ending it may take the credential
     let mut also = vec![];
     for one in revoke.also() {
         let request = |fields: &_| one.request(&integration.settings, fields);
-        let went = asked(app, &fields, request, |answer| one.outcome(answer)).await;
+        let what = format!("{provider}.{REVOKING} ({})", one.ends());
+        let call = Asking { by, integration, what, fields: &fields };
+        let went = asked(app, call, request, |answer| one.outcome(answer)).await;
         also.push(one.words(&went));
     }
     let request = |fields: &_| revoke.request(&integration.settings, fields);
-    let revoked = asked(app, &fields, request, |answer| revoke.outcome(answer)).await;
+    let what = format!("{provider}.{REVOKING}");
+    let call = Asking { by, integration, what, fields: &fields };
+    let revoked = asked(app, call, request, |answer| revoke.outcome(answer)).await;
     let mut words = vec![revoke.words(&revoked)];
     words.extend(also);
     if revoked == Revoked::Yes {
@@ -55,21 +63,45 @@ pub(super) async fn take_back(
     Some(words.join("; "))
 }
 
-/// Asks once, with what the credential holds.
+/// Who asks whom, for what, with which credential.
+struct Asking<'a> {
+    by: &'a Principal,
+    integration: &'a Integration,
+    what: String,
+    fields: &'a Fields,
+}
+
+/// Asks once, with what the credential holds: on record before it leaves, its secrets as named holes.
 async fn asked(
     app: &App,
-    fields: &Fields,
-    request: impl Fn(&BTreeMap<String, SecretText>) -> Option<FilledRequest>,
+    asking: Asking<'_>,
+    request: impl Fn(&BTreeMap<String, SecretText>) -> Option<PreparedRequest>,
     outcome: impl Fn(&Answer) -> Revoked,
 ) -> Revoked {
+    let Asking { by, integration, what, fields } = asking;
+    let unasked = |words: &str| Revoked::No { words: format!("it was not asked: {words}") };
     let fields = match fields {
         Ok(fields) => fields,
-        Err(words) => return Revoked::No { words: format!("it was not asked: {words}") },
+        Err(words) => return unasked(words),
     };
-    match (&app.live, request(fields).filter(|_| !fields.is_empty())) {
-        (Some(live), Some(request)) => outcome(&live.ask(request).await),
-        _ => Revoked::NoCall,
+    let request = request(fields).filter(|_| !fields.is_empty());
+    let (Some(live), Some(request)) = (&app.live, request) else { return Revoked::NoCall };
+    let Some(filled) = given_back(&request, fields) else {
+        return unasked("something in the credential can stand in no request");
+    };
+    let purpose = OwnCallPurpose::Revoke;
+    let call = OwnCall { integration, purpose, operation: what, request: &request };
+    let begun = match app.handle.begin_own_call(by, &call).await {
+        Ok(begun) => begun,
+        Err(error) => return unasked(&error.to_string()),
+    };
+    let answer = live.ask(filled).await;
+    let revoked = outcome(&answer);
+    let is_done = revoked == Revoked::Yes;
+    if let Err(error) = app.handle.end_own_call(begun, (&answer, is_done)).await {
+        tracing::error!(%error, "what came of taking a credential back is not on record");
     }
+    revoked
 }
 
 /// What there is of a credential and its grant; nothing where there is none.

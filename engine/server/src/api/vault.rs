@@ -7,6 +7,8 @@ use crate::caller::Caller;
 use crate::extract::{Nothing, Params};
 use crate::problem::Problem;
 use axum::extract::State;
+use placet_executor::rotations::ROLES;
+use placet_model::Actor;
 use placet_model::actor::Role;
 use placet_vault::{Rotated, Vault};
 use serde_json::{Value, json};
@@ -47,13 +49,22 @@ pub(super) async fn status(State(app): State<Arc<App>>, caller: Caller, params: 
     responses((status = 200, description = "Done", body = crate::openapi::shapes::VaultRotated), crate::openapi::failures::Failures)
 )]
 pub(super) async fn rotate(State(app): State<Arc<App>>, caller: Caller, _: Nothing) -> Answer {
-    caller.demand_any(&app.handle.world(), &[Role::Operator, Role::Admin])?;
+    caller.demand_any(&app.handle.world(), &ROLES)?;
     let vault = vault_of(&app)?;
-    let rotated = reading(&app, move |_| {
-        let mut tell = |step| tracing::info!(?step, "the vault is sealed by a new key");
-        vault.rotate(&mut tell).map_err(|error| vault_problem(&error))
+    let by = Actor::Principal(caller.principal.clone());
+    // whoever asked may be gone before it is through: it goes into the log all the same
+    let rotating = tokio::spawn(async move {
+        let (sealing, asked) = (Arc::clone(&vault), by.clone());
+        let rotated = reading(&app, move |_| {
+            let mut tell = |step| tracing::info!(?step, "the vault is sealed by a new key");
+            sealing.rotate(&asked, &mut tell).map_err(|error| vault_problem(&error))
+        });
+        let rotated = rotated.await?;
+        app.handle.vault_rotated(by, (&vault, &rotated)).await?;
+        Ok::<_, Problem>(rotated)
     });
-    let Rotated { key, moved, stuck } = rotated.await?;
+    let rotated = rotating.await.map_err(|error| Problem::internal(&error))??;
+    let Rotated { key, moved, stuck, .. } = rotated;
     let by = &caller.principal;
     tracing::warn!(%by, %key, moved, "the vault is sealed by a new key");
     Ok(axum::Json(json!({ "key": key.to_string(), "moved": moved, "stuck": stuck })))

@@ -63,7 +63,7 @@ fn a_key_that_a_command_keeps_is_on_our_disk_only_as_it_has_wrapped_it() {
     assert_eq!(read(&kms.open(KMS).unwrap(), (integration(1), 1, "api_key")), "secret");
     let vault = kms.open(KMS).unwrap();
     let before = vault.sealing().unwrap().key;
-    assert_ne!(vault.rotate(&mut |_| {}).unwrap().key, before);
+    assert_ne!(vault.rotate(&placet_model::Actor::Engine, &mut |_| {}).unwrap().key, before);
     drop(vault);
     assert_eq!(kms.files().len(), 2);
     assert_eq!(read(&kms.open(KMS).unwrap(), (integration(1), 1, "api_key")), "secret");
@@ -76,7 +76,7 @@ fn a_vault_goes_from_a_key_file_to_a_command() {
     let kms = Kms::new();
     kms.install.open().store(integration(1), 1, &fields([("api_key", "secret")])).unwrap();
     let vault = kms.open(KMS).unwrap();
-    vault.rotate(&mut |_| {}).unwrap();
+    vault.rotate(&placet_model::Actor::Engine, &mut |_| {}).unwrap();
     drop(vault);
     std::fs::remove_file(kms.install.key_file()).unwrap();
     assert_eq!(read(&kms.open(KMS).unwrap(), (integration(1), 1, "api_key")), "secret");
@@ -135,7 +135,7 @@ fn a_command_that_cannot_give_back_what_it_wrapped_seals_nothing() {
         "ab".repeat(32)
     );
     let vault = kms.open(&forgets).unwrap();
-    let refused = vault.rotate(&mut |_| {}).unwrap_err();
+    let refused = vault.rotate(&placet_model::Actor::Engine, &mut |_| {}).unwrap_err();
     assert!(matches!(refused, Error::KeyCommandWrong { .. }), "{refused}");
     drop(vault);
     assert_eq!(read(&kms.install.open(), (integration(1), 1, "api_key")), "secret");

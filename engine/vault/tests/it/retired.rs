@@ -45,7 +45,10 @@ fn it_is_sealed_anew_copied_and_given_no_more_time_by_an_edit() {
     let install = Install::new();
     let vault = install.open();
     rotated(&vault);
-    let (old, rotated) = (vault.sealing().unwrap().key, vault.rotate(&mut |_| {}).unwrap());
+    let (old, rotated) = (
+        vault.sealing().unwrap().key,
+        vault.rotate(&placet_model::Actor::Engine, &mut |_| {}).unwrap(),
+    );
     assert_eq!((rotated.moved, rotated.stuck), (4, vec![]));
     assert!(!vault.sealing().unwrap().records.contains_key(&old));
     assert_eq!(good(&vault, 0), ["second", "first"]);

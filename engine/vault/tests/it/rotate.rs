@@ -6,8 +6,8 @@
 use crate::support::{Install, fields, integration, read};
 use placet_adapters::SecretText;
 use placet_adapters::oauth::KeptGrant;
-use placet_model::Timestamp;
-use placet_vault::{Error, KekSource, KeySupply, Step, Vault};
+use placet_model::{Actor, Timestamp};
+use placet_vault::{Error, KekSource, KeySupply, Rotated, Step, Vault};
 use serde_json::json;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -43,6 +43,10 @@ fn all_open(vault: &Vault) {
     assert_eq!(vault.grant(integration(1), 2).unwrap(), Some(grant(0)));
 }
 
+fn put_on_record(vault: &Vault, rotated: &Rotated) {
+    vault.on_record(rotated.event.expect("there is something to tell")).unwrap();
+}
+
 fn key_files(install: &Install) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> =
         std::fs::read_dir(install.key_dir()).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -60,10 +64,11 @@ fn a_rotation_seals_every_record_by_a_new_key_and_keeps_the_old_one_for_backups(
     assert_eq!(before.records, [(before.key, records)].into());
     let old = install.dir_copy("before");
     let mut steps = vec![];
-    let rotated = vault.rotate(&mut |step| steps.push(step)).unwrap();
+    let rotated = vault.rotate(&Actor::Engine, &mut |step| steps.push(step)).unwrap();
     let after = vault.sealing().unwrap();
     assert_ne!(after.key, before.key);
     assert_eq!((rotated.key, rotated.moved, rotated.stuck), (after.key, records, vec![]));
+    assert_eq!((rotated.from, rotated.asked_by), (vec![before.key], None));
     assert_eq!(after.records, [(after.key, records)].into());
     assert_eq!(steps.first(), Some(&Step::Turned(after.key)));
     let part =
@@ -91,7 +96,7 @@ fn what_the_old_key_has_sealed_is_gone_from_the_file() {
         bytes.windows(old.len()).any(|window| window == old)
     };
     assert!(holds(), "the search finds what is there");
-    install.open().rotate(&mut |_| {}).unwrap();
+    install.open().rotate(&Actor::Engine, &mut |_| {}).unwrap();
     assert!(!holds());
 }
 
@@ -121,7 +126,7 @@ fn who_reads_and_stores_while_keys_change_is_not_disturbed() {
             stored
         });
         for _ in 0..5 {
-            vault.rotate(&mut |_| {}).unwrap();
+            put_on_record(&vault, &vault.rotate(&Actor::Engine, &mut |_| {}).unwrap());
         }
         is_over.store(true, Ordering::Relaxed);
         assert!(reader.join().unwrap() > 0 && writer.join().unwrap() > 0);
@@ -147,8 +152,9 @@ fn a_record_whose_key_is_lost_is_named_stays_as_it_is_and_holds_up_no_other() {
     record[3] ^= 1;
     install.put_raw_row(at, &record);
     let vault = install.open();
-    let rotated = vault.rotate(&mut |_| {}).unwrap();
+    let rotated = vault.rotate(&Actor::Engine, &mut |_| {}).unwrap();
     assert_eq!(rotated.moved, u64::try_from(COUNT).unwrap() + 1);
+    put_on_record(&vault, &rotated);
     assert_eq!(rotated.stuck.len(), 1);
     assert!(rotated.stuck[0].contains(&integration(3).to_string()), "{:?}", rotated.stuck);
     let sealing = vault.sealing().unwrap();
@@ -173,7 +179,7 @@ fn a_key_from_the_environment_leaves_no_file_and_is_rotated_by_giving_the_next_o
     let open = |key: &str, old: Option<&str>| install.try_open_with(text(&install, key, old));
     let vault = open(&one, None).unwrap();
     fill(&vault);
-    let refused = vault.rotate(&mut |_| {}).unwrap_err();
+    let refused = vault.rotate(&Actor::Engine, &mut |_| {}).unwrap_err();
     assert!(matches!(refused, Error::NoNewKey { .. }), "{refused}");
     drop(vault);
     assert!(matches!(open(&two, None), Err(Error::KeyFileWrong { .. })));
@@ -181,7 +187,7 @@ fn a_key_from_the_environment_leaves_no_file_and_is_rotated_by_giving_the_next_o
     all_open(&vault);
     let before = vault.sealing().unwrap();
     assert!(!before.is_under_way(), "another key in the environment does not rotate by itself");
-    assert_ne!(vault.rotate(&mut |_| {}).unwrap().key, before.key);
+    assert_ne!(vault.rotate(&Actor::Engine, &mut |_| {}).unwrap().key, before.key);
     drop(vault);
     all_open(&open(&two, None).unwrap());
     assert!(matches!(open(&one, None), Err(Error::KeyFileWrong { .. })));
@@ -208,12 +214,12 @@ fn a_vault_goes_from_our_own_key_file_to_a_key_file_of_the_operator() {
         std::fs::write(path, format!("placet-vault-key-v1 {}\n", "3d".repeat(32))).unwrap();
         private(path);
     }
-    let refused = file(&inside).map(|vault| vault.rotate(&mut |_| {}));
+    let refused = file(&inside).map(|vault| vault.rotate(&Actor::Engine, &mut |_| {}));
     assert!(matches!(refused, Err(Error::KeyDirInsideData { .. })), "{refused:?}");
     // what our own file has sealed opens until it is rotated
     let vault = file(&path).unwrap();
     all_open(&vault);
-    vault.rotate(&mut |_| {}).unwrap();
+    vault.rotate(&Actor::Engine, &mut |_| {}).unwrap();
     drop(vault);
     std::fs::remove_file(install.key_file()).unwrap();
     all_open(&file(&path).unwrap());
@@ -224,5 +230,102 @@ fn private(path: &std::path::Path) {
     {
         use std::os::unix::fs::PermissionsExt as _;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+}
+
+fn somebody() -> Actor {
+    Actor::Principal("ana".parse().unwrap())
+}
+
+/// A rotation that stops where `is_here` says so, as a killed process does: nothing after that is done.
+fn stopped(install: &Install, is_here: impl Fn(Step) -> bool) {
+    let vault = install.open();
+    let stop = std::panic::AssertUnwindSafe(|| {
+        vault.rotate(&somebody(), &mut |step| assert!(!is_here(step), "stopped"))
+    });
+    assert!(std::panic::catch_unwind(stop).is_err(), "it was not stopped");
+}
+
+#[test]
+fn a_rotation_is_kept_in_mind_wherever_it_stops_until_it_is_on_record_and_then_no_more() {
+    let records = u64::try_from(COUNT).unwrap() + 2;
+    let stops: [fn(Step) -> bool; 3] = [
+        |step| matches!(step, Step::Moved { done, .. } if done < 80),
+        |step| matches!(step, Step::Moved { done, of } if done == of),
+        |step| step == Step::Packed,
+    ];
+    for is_here in stops {
+        let install = Install::new();
+        fill(&install.open());
+        let before = install.open().sealing().unwrap().key;
+        stopped(&install, is_here);
+        let vault = install.open();
+        let sealing = vault.sealing().unwrap();
+        assert!(sealing.is_unrecorded && sealing.is_under_way());
+        let rotated = vault.go_on_rotating(&mut |_| {}).unwrap().expect("it was cut short");
+        let event = rotated.event.expect("it is to be recorded");
+        assert_eq!(rotated.asked_by.as_ref(), somebody().principal(), "whoever goes on with it");
+        assert_eq!((&rotated.from, rotated.key), (&vec![before], sealing.key));
+        assert_eq!((rotated.moved, &rotated.stuck), (records, &vec![]), "from its beginning on");
+        // that nothing came into the log is noticed by whoever opens it next, as often as it takes
+        drop(vault);
+        let vault = install.open();
+        assert_eq!(vault.go_on_rotating(&mut |_| {}).unwrap().as_ref(), Some(&rotated));
+        assert_eq!(vault.rotate(&Actor::Engine, &mut |_| {}).unwrap(), rotated, "no key is new");
+        vault.on_record(placet_model::EventId::from_bytes([9; 16])).unwrap();
+        assert!(vault.sealing().unwrap().is_unrecorded, "that was another event");
+        vault.on_record(event).unwrap();
+        vault.on_record(event).unwrap();
+        assert_eq!(vault.go_on_rotating(&mut |_| {}).unwrap(), None);
+        let next = vault.rotate(&Actor::Engine, &mut |_| {}).unwrap();
+        assert_eq!((next.from, next.asked_by), (vec![rotated.key], None));
+        assert!(next.event.is_some_and(|next| next != event) && next.key != rotated.key);
+        drop(vault);
+        all_open(&install.open());
+    }
+}
+
+#[test]
+fn a_copy_for_a_backup_keeps_an_unrecorded_rotation_in_mind() {
+    let install = Install::new();
+    let vault = install.open();
+    fill(&vault);
+    let rotated = vault.rotate(&somebody(), &mut |_| {}).unwrap();
+    drop(vault);
+    let copied = install.data_dir().join("copy.redb");
+    placet_vault::copy(&install.vault_file(), &copied).unwrap();
+    std::fs::rename(copied, install.vault_file()).unwrap();
+    assert_eq!(install.open().go_on_rotating(&mut |_| {}).unwrap(), Some(rotated));
+}
+
+#[test]
+fn what_is_moved_where_nothing_was_begun_is_recorded_and_what_moves_nothing_is_not() {
+    let install = Install::new();
+    let at = (integration(3), 1, "api_key");
+    fill(&install.open());
+    let old = install.raw_row(at);
+    let vault = install.open();
+    let first = vault.rotate(&somebody(), &mut |_| {}).unwrap();
+    put_on_record(&vault, &first);
+    drop(vault);
+    // as an older Placet leaves it that was killed, or a key that comes within reach again
+    install.put_raw_row(at, &old);
+    let vault = install.open();
+    let went_on =
+        vault.go_on_rotating(&mut |_| {}).unwrap().expect("a record is sealed by the old key");
+    assert_eq!((went_on.moved, went_on.asked_by), (1, None));
+    assert_eq!((went_on.from, went_on.key), (first.from.clone(), first.key));
+    let event = went_on.event.expect("it is to be recorded");
+    assert_ne!(Some(event), first.event);
+    vault.on_record(event).unwrap();
+    drop(vault);
+    // one that opens with no key is tried at each start, which is no rotation
+    let mut damaged = old;
+    *damaged.last_mut().unwrap() ^= 1;
+    install.put_raw_row(at, &damaged);
+    let vault = install.open();
+    for _ in 0..2 {
+        let tried = vault.go_on_rotating(&mut |_| {}).unwrap().expect("its key is within reach");
+        assert_eq!((tried.event, tried.moved, tried.stuck.len()), (None, 0, 1));
     }
 }

@@ -5,10 +5,11 @@ use placet_model::PayloadRef;
 use placet_model::event::child::{ScheduleFired, ScheduleMatched, Trigger};
 use placet_model::event::governance::{
     CheckpointCosigned, CheckpointSigned, EngineStarted, EpochStarted, OperationRegistered,
-    OutboundPaused, OutboundResumed, PayloadErased, PolicyChanged, WorkflowDeployed,
+    OutboundPaused, OutboundResumed, PayloadErased, PolicyChanged, VaultRotated, WorkflowDeployed,
 };
 use placet_model::event::hook::{
-    PairingChanged, PairingStep, SubscriptionChanged, SubscriptionStep, SyncCompleted, SyncKind,
+    OwnCallEnded, OwnCallOutcome, OwnCallPurpose, OwnCallStarted, PairingChanged, PairingStep,
+    SubscriptionChanged, SubscriptionStep, SyncCompleted, SyncKind,
 };
 use placet_model::event::inbound::{ENVELOPE, InboundReceived, InboundRejected, Refusals};
 use placet_model::event::integration::{
@@ -103,6 +104,39 @@ pub(super) fn subscription_changed(teller: &Teller<'_>, body: &SubscriptionChang
     }
 }
 
+pub(super) fn own_call_started(teller: &Teller<'_>, body: &OwnCallStarted) -> String {
+    let OwnCallStarted { integration, operation, credential_version, method, url, .. } = body;
+    let what = match body.purpose {
+        OwnCallPurpose::Subscribe => "to post here",
+        OwnCallPurpose::Renew => "to go on posting here",
+        OwnCallPurpose::Unsubscribe => "to post here no more",
+        OwnCallPurpose::Find => "to say what posts here",
+        OwnCallPurpose::Revoke => "to take back a credential, or what ends with it",
+    };
+    format!(
+        "{} is about to ask the provider of {integration} {what}: {operation}, {method} {url}, on exactly \
+         the request {}, with version {credential_version} of the credential",
+        teller.who(),
+        brief(body.request_digest),
+    )
+}
+
+pub(super) fn own_call_ended(body: &OwnCallEnded) -> String {
+    let what = match body.outcome {
+        OwnCallOutcome::Done => "the provider has done it",
+        OwnCallOutcome::Refused => "the provider has not done it",
+        OwnCallOutcome::Unsent => "nothing of it left",
+        OwnCallOutcome::Unclear => "what came of it is not known",
+    };
+    let status = body.status.map(|status| format!("status {status}"));
+    let why: Vec<String> = status.into_iter().chain(body.code.clone()).collect();
+    let why = if why.is_empty() { String::new() } else { format!(" ({})", why.join(", ")) };
+    format!(
+        "the call {} of ours to the provider of {} has ended: {what}{why}",
+        body.call, body.integration
+    )
+}
+
 pub(super) fn synced(body: &SyncCompleted) -> String {
     let SyncCompleted { integration, seen, taken, .. } = body;
     match body.kind {
@@ -174,6 +208,25 @@ pub(super) fn engine_started(body: &EngineStarted) -> String {
     format!(
         "an engine started (Placet {version}, {mode} mode, configuration {})",
         brief(body.config_digest)
+    )
+}
+
+pub(super) fn vault_rotated(teller: &Teller<'_>, body: &VaultRotated) -> String {
+    let VaultRotated { key, from, moved, stuck, asked_by } = body;
+    let asked = match (teller.event.actor.principal(), asked_by) {
+        (actor, Some(by)) if actor != Some(by) => format!(", as {by} had asked"),
+        (None, None) => ", asked for under no name".to_owned(),
+        _ => String::new(),
+    };
+    let from = if from.is_empty() { "no other".to_owned() } else { from.join(", ") };
+    let left = match stuck {
+        0 => String::new(),
+        _ => format!("; {stuck} opened with no key within reach and stay as they were"),
+    };
+    format!(
+        "{} sealed the vault by the new master key {key} instead of {from}{asked}: {moved} records were \
+         sealed anew{left}",
+        teller.who()
     )
 }
 

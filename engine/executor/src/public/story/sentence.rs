@@ -2,7 +2,7 @@
 
 use super::words::Teller;
 use super::{flow, gate, lookup, notice, project};
-use placet_model::{Event, IntegrationId, attempt_event, beside_event, lookup_event};
+use placet_model::{Event, IntegrationId, attempt_event, beside_event, lookup_event, upkeep_event};
 
 impl Teller<'_> {
     /// What the event says.
@@ -64,7 +64,7 @@ impl Teller<'_> {
             Event::OutboundResumed(body) => project::resumed(self, body),
             Event::WorkflowDeployed(body) => project::deployed(self, body),
             Event::OperationRegistered(body) => project::operation_registered(body),
-            Event::EngineStarted(body) => project::engine_started(body),
+            upkeep_event!() => self.of_upkeep(),
             Event::EventReceived(body) => project::event_received(self, body),
             Event::EventsDelivered(body) => project::events_delivered(body),
             Event::ScheduleFired(body) => project::schedule_fired(body),
@@ -74,6 +74,15 @@ impl Teller<'_> {
             Event::PayloadErased(body) => project::erased(self, body),
             Event::EpochStarted(body) => project::epoch_started(self, body),
             beside_event!() => self.of_beside(),
+        }
+    }
+
+    /// What was done to keep the project.
+    fn of_upkeep(&self) -> String {
+        match &self.event.event {
+            Event::EngineStarted(body) => project::engine_started(body),
+            Event::VaultRotated(body) => project::vault_rotated(self, body),
+            other => other.type_name().to_owned(),
         }
     }
 
@@ -98,6 +107,8 @@ impl Teller<'_> {
             Event::PairingChanged(body) => project::pairing(self, body),
             Event::TriggerSet(body) => project::trigger_set(self, body),
             Event::TriggerRemoved(body) => project::trigger_removed(self, body),
+            Event::OwnCallStarted(body) => project::own_call_started(self, body),
+            Event::OwnCallEnded(body) => project::own_call_ended(body),
             Event::InboundReceived(body) => project::inbound_received(self, body),
             Event::InboundRejected(body) => project::inbound_rejected(body),
             other => other.type_name().to_owned(),

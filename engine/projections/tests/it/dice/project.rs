@@ -9,10 +9,11 @@ use placet_model::event::child::ScheduleMatched;
 use placet_model::event::governance::{
     BreakGlassReviewed, CheckpointCosigned, CheckpointSigned, EngineStarted, EpochStarted,
     OperationRegistered, OutboundPaused, OutboundResumed, PayloadErased, PolicyChanged, Review,
-    StandingEndorsed, WorkflowDeployed,
+    StandingEndorsed, VaultRotated, WorkflowDeployed,
 };
 use placet_model::event::hook::{
-    PairingChanged, PairingStep, SubscriptionChanged, SubscriptionStep, SyncCompleted, SyncKind,
+    OwnCallEnded, OwnCallOutcome, OwnCallPurpose, OwnCallStarted, PairingChanged, PairingStep,
+    SubscriptionChanged, SubscriptionStep, SyncCompleted, SyncKind,
 };
 use placet_model::event::inbound::{InboundRejected, Refusals, Refused};
 use placet_model::event::integration::{
@@ -142,16 +143,22 @@ impl Dice {
 
     fn of_hooks(&mut self, integration: IntegrationId) -> Event {
         match self.below(3) {
-            0 => SubscriptionChanged {
-                integration,
-                resource: String::new(),
-                step: self.pick(SubscriptionStep::ALL),
-                url: "https://placet.example/hooks/x".into(),
-                remote: None,
-                expires_at: None,
-                code: None,
+            0 => {
+                let step = self.pick(SubscriptionStep::ALL);
+                // no die of its own: every later story would be another
+                own_call(integration).unwrap_or_else(|| {
+                    SubscriptionChanged {
+                        integration,
+                        resource: String::new(),
+                        step,
+                        url: "https://placet.example/hooks/x".into(),
+                        remote: None,
+                        expires_at: None,
+                        code: None,
+                    }
+                    .into()
+                })
             }
-            .into(),
             1 => SyncCompleted {
                 integration,
                 kind: self.pick(SyncKind::ALL),
@@ -292,6 +299,14 @@ impl Dice {
             }
             .into(),
             1 => OutboundResumed { integration: which }.into(),
+            2 if which == Some(integration(1)) => VaultRotated {
+                key: "0202020202020202".into(),
+                from: vec!["0101010101010101".into()],
+                moved: 2,
+                stuck: 0,
+                asked_by: None,
+            }
+            .into(),
             2 => EngineStarted {
                 version: "0.1.0".into(),
                 mode: Mode::Sandbox,
@@ -312,6 +327,26 @@ impl Dice {
             }
         }
     }
+}
+
+/// A call of our own: its beginning or its end, by whose it is.
+fn own_call(of: IntegrationId) -> Option<Event> {
+    if of == integration(1) {
+        let started = OwnCallStarted {
+            integration: of,
+            purpose: OwnCallPurpose::Subscribe,
+            operation: "slack.hooks.create".into(),
+            credential_version: 1,
+            method: "POST".into(),
+            url: "https://slack.example/hooks".into(),
+            request_digest: digest("own call"),
+        };
+        return Some(started.into());
+    }
+    let call = EventId::from_bytes([1; 16]);
+    let (outcome, status, code) = (OwnCallOutcome::Done, Some(200), None);
+    let ended = OwnCallEnded { integration: of, call, outcome, status, code };
+    (of == integration(2)).then(|| ended.into())
 }
 
 fn drifted(integration: IntegrationId) -> Event {
