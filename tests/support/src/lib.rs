@@ -15,6 +15,7 @@ pub mod disk;
 pub mod nats;
 pub mod partition;
 pub mod passkey;
+pub mod port;
 pub mod process;
 pub mod provider;
 pub mod random;
