@@ -47,12 +47,20 @@ fn a_message_whose_answer_was_lost_is_found_at_the_provider_and_the_run_goes_on(
 
 #[test]
 fn a_kill_while_a_look_up_is_due_leaves_it_due() {
-    let (mut live, asked) = lost();
+    let mut live = Live::start();
+    let asked = live.ask("Hello");
+    // a pause that comes while the call is under way holds the look-up, however late the kill comes
+    live.provider.next_for(POST, Behaviour::ApplyThenReset.held());
+    let before = live.provider.counts().received;
     live.approve(&asked);
+    live.provider.wait_until(move |counts| counts.received > before);
+    live.done("author", &["pause"]);
+    live.provider.release();
     live.until(&asked.run, "LookupPlanned");
     live.kill_9();
     assert_eq!(look_ups(&live), 0, "it was not made yet");
     live.restart();
+    live.done("author", &["resume"]);
     found(&live, &asked);
     assert_eq!(look_ups(&live), 1);
 }

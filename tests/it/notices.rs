@@ -3,6 +3,7 @@
 //! covers: T1
 
 use crate::world::{Live, TOKEN};
+use placet_test_support::port::Port;
 use placet_test_support::provider::Received;
 use serde_json::Value;
 use std::io::{Read, Write};
@@ -14,9 +15,8 @@ const ADDRESS: &str = "D0APPROVER";
 /// An engine that tells the approver over the stand-in, with its own address as the link.
 fn telling() -> Live {
     let mut live = Live::stopped();
-    live.restart();
-    let address = live.door().address.clone();
-    live.terminate();
+    let port = Port::reserve();
+    let address = port.address();
     live.listen_at(&address);
     let config = format!(
         "project = \"acme\"\n\n[notify]\nurl = \"http://{address}/\"\ninterval = \"P1D\"\n\n\

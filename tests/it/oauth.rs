@@ -12,7 +12,7 @@ use desk::{Slack, agree, connect, connecting, engine, fetch, integration, link_o
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Sends one message, to its end.
 fn send(live: &Live, text: &str) -> String {

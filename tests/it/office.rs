@@ -14,7 +14,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use async_nats::{Client, ConnectOptions, HeaderMap};
+use async_nats::{Client, ConnectOptions, HeaderMap, Request};
 use futures_util::StreamExt;
 use placet_bus::Seed;
 use placet_model::passkey::SignerKey;
@@ -31,6 +31,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::kit::{placet, slack_notify};
+use crate::world::patient;
 
 const PEOPLE: [&str; 5] = ["ana", "ben", "wendy", "eve", "robot"];
 const POLICY: &str = "
@@ -228,14 +229,20 @@ fn serve(project: &Project, seed: Option<&str>) -> (Running, String) {
     (running, url)
 }
 
-pub(crate) async fn connect(url: &str, seed: &Seed) -> Client {
+async fn connect(url: &str, seed: &Seed) -> Client {
+    patient(known(seed)).connect(url).await.expect("the server knows the key")
+}
+
+/// Whoever has this seed.
+fn known(seed: &Seed) -> ConnectOptions {
     let text = seed.expose().expect("a seed");
-    let options = ConnectOptions::with_nkey(text)
-        .custom_inbox_prefix(format!("_INBOX_{}", seed.key()))
-        .ping_interval(Duration::from_secs(2))
-        .reconnect_delay_callback(|_| Duration::from_millis(50))
-        .retry_on_initial_connect();
-    options.connect(url).await.expect("the server knows the key")
+    ConnectOptions::with_nkey(text).custom_inbox_prefix(format!("_INBOX_{}", seed.key()))
+}
+
+/// Whether the server lets nobody hear of this: it tells the one who asks nothing at all.
+pub(crate) async fn is_kept_from(client: &Client, subject: String, body: String) -> bool {
+    let soon = Some(Duration::from_secs(1));
+    client.send_request(subject, Request::new().payload(body.into()).timeout(soon)).await.is_err()
 }
 
 pub(crate) fn inbox(user: &str, verb: &str) -> String {

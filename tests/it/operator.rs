@@ -3,6 +3,7 @@
 //!
 //! covers: T18
 
+use placet_test_support::port::Port;
 use placet_test_support::provider::Behaviour;
 use serde_json::{Value, json};
 
@@ -139,8 +140,11 @@ fn a_second_engine_on_the_same_data_is_refused() {
 /// A killed engine leaves word of its address behind, and a copy of the data takes it along.
 #[test]
 fn a_command_on_some_data_never_reaches_an_engine_of_other_data() {
-    let mut gone = Live::start();
-    let address = gone.door().address.clone();
+    let port = Port::reserve();
+    let address = port.address();
+    let mut gone = Live::stopped();
+    gone.listen_at(&address);
+    gone.restart();
     gone.kill_9();
     // given an engine of another project, of the same user, on the same port
     let other = Live::beside(&gone, &address);

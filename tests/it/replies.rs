@@ -79,14 +79,14 @@ fn world() -> Live {
     live
 }
 
-/// Starts a workflow and approves its mail; the run.
+/// Starts a workflow and approves its mail; the run, once it waits for the answer.
 fn sent(live: &Live, name: &str) -> String {
     let started = live.json("author", &["start", &format!("ops/{name}")]);
     let run = started["run"].as_str().expect("a run").to_owned();
     let events = live.until(&run, "DecisionRequested");
     let decision = events.last().expect("it has come")["body"]["decision"].clone();
     live.done("approver", &["inbox", "approve", decision.as_str().expect("a decision")]);
-    drop(live.until(&run, "AttemptSucceeded"));
+    drop(live.until(&run, "WaitStarted"));
     run
 }
 

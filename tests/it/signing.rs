@@ -16,6 +16,7 @@ use placet_test_support::process::{Finished, Placet, Running};
 use serde_json::{Value, json};
 
 use crate::kit::{INPUT, placet, slack_notify};
+use crate::world::patient;
 
 const CONFIG: &str = "project = \"acme\"\n\n[serve]\nlisten = \"127.0.0.1:0\"\n";
 const POLICY: &str = "
@@ -357,7 +358,8 @@ fn what_happens_in_a_run_is_told_live_to_those_who_may_follow() {
         tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let mut told = runtime.block_on(async {
         let options = async_nats::ConnectOptions::with_nkey(seed.trim().to_owned());
-        let client = options.connect(server.url()).await.expect("the server knows the key");
+        let client = patient(options).connect(server.url()).await;
+        let client = client.expect("the server knows the key");
         let told = client.subscribe("placet.v1.trace.acme.>").await.expect("it may follow");
         client.flush().await.expect("the server has it");
         told
@@ -413,7 +415,8 @@ fn an_unsigned_vote_in_dev_says_that_the_server_vouched_for_the_key_that_asked()
     let answer = runtime.block_on(async {
         let options = async_nats::ConnectOptions::with_nkey(seed("ana"))
             .custom_inbox_prefix(format!("_INBOX_{ana}"));
-        let client = options.connect(server.url()).await.expect("the server knows the key");
+        let client = patient(options).connect(server.url()).await;
+        let client = client.expect("the server knows the key");
         let ask = async |verb: &str, body: Value| -> Value {
             let subject = format!("placet.v1.inbox.ana.{verb}");
             let answer = client.request(subject, body.to_string().into()).await.expect("an answer");

@@ -44,7 +44,20 @@ impl Collector {
         Some(Self { running, input, output, url: url.trim().to_owned() })
     }
 
-    /// Everything that it was told.
+    /// What it was told up to this span. Whoever ends an engine waits five seconds for a collector, and the machine may
+    /// keep it from running for longer; by itself the engine tells as soon as something is over.
+    fn until(&mut self, span: &str) -> Vec<Value> {
+        let mut told: Vec<Value> = Vec::new();
+        while told.last().is_none_or(|last| last["name"] != span) {
+            let mut line = String::new();
+            let read = self.output.read_line(&mut line).expect("it goes on");
+            assert!(read > 0, "it has ended: {told:#?}");
+            told.push(serde_json::from_str(&line).expect("lines of JSON"));
+        }
+        told
+    }
+
+    /// Everything else that it was told.
     fn finish(mut self) -> Vec<Value> {
         drop(self.input.take());
         let mut told = String::new();
@@ -57,7 +70,7 @@ impl Collector {
 #[test]
 fn a_collector_of_another_hand_reads_one_trace_of_a_run_from_its_caller_to_the_call() {
     let test = "a_collector_of_another_hand_reads_one_trace_of_a_run_from_its_caller_to_the_call";
-    let Some(collector) = Collector::start(test) else { return };
+    let Some(mut collector) = Collector::start(test) else { return };
     let workflow = std::fs::read_to_string(fixture("workflows/ok/slack-notify.yaml")).unwrap();
     let config = format!("[telemetry.otlp]\nendpoint = \"{}\"\n", collector.url);
     let project =
@@ -81,9 +94,10 @@ fn a_collector_of_another_hand_reads_one_trace_of_a_run_from_its_caller_to_the_c
     let run = begun["run"].as_str().unwrap();
     let (_, report) = door.get("author", &format!("/api/v1/runs/{run}?wait=20"));
     assert_eq!(report["status"], "completed", "{report}");
+    // then it has all of it
+    let mut told = collector.until("ops/slack-notify@1.0.0");
     drop(dev.terminate().expect_code(0));
-    // then it has all of it when the engine has ended
-    let told = collector.finish();
+    told.extend(collector.finish());
     assert!(told.iter().all(|line| line["refused"].is_null()), "{told:#?}");
     let span = |name: &str| {
         let found = told.iter().find(|span| span["name"] == name);

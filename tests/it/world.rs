@@ -6,7 +6,7 @@ mod http;
 mod nats;
 
 pub(crate) use http::Door;
-pub(crate) use nats::{Desk, Wiretap, ballot, stream_is_the_log, stream_of};
+pub(crate) use nats::{Desk, Wiretap, ballot, patient, stream_is_the_log, stream_of};
 
 use std::path::PathBuf;
 
@@ -131,10 +131,17 @@ impl Live {
         live
     }
 
-    /// A copy of the data as they are now.
+    /// A copy of the data as they are now; an engine that runs stands still meanwhile, for files of its come and go.
     pub(crate) fn copy_of_data(&self) -> String {
         let copy = self.project.dir().join("copy");
+        let running = self.engine.as_ref().map(|(running, _)| running);
+        if let Some(running) = running {
+            running.freeze();
+        }
         copy_dir(&self.project.data(), &copy);
+        if let Some(running) = running {
+            running.thaw();
+        }
         copy.display().to_string()
     }
 

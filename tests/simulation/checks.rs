@@ -343,7 +343,12 @@ impl Book {
         for attempt in self.attempts.values().filter(|a| a.decision.is_some()) {
             let effects = of(&attempt.send_id);
             let (right, said) = match attempt.state {
-                Try::Succeeded if attempt.mode == Mode::Sandbox => (effects == 0, "a sandbox send"),
+                // what was broken off is found by a look-up in the sandbox
+                Try::Succeeded | Try::Settled(Resolution::Sent)
+                    if attempt.mode == Mode::Sandbox =>
+                {
+                    (effects == 0, "a sandbox send")
+                }
                 Try::Succeeded | Try::Settled(Resolution::Sent) => (effects == 1, "succeeded"),
                 Try::Refused | Try::Settled(Resolution::NotSent) => (effects == 0, "refused"),
                 Try::Deferred => (effects == 0, "deferred for good"),

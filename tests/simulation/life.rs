@@ -220,8 +220,9 @@ impl Life {
     pub(crate) async fn die(&mut self) {
         let Some(engine) = self.engine.take() else { return };
         self.tell("the engine is dead");
-        self.disks.log.cut_power_after(0);
-        self.disks.keys.cut_power_after(0);
+        for disk in self.disks.all() {
+            disk.cut_power_after(0);
+        }
         let random = &mut self.random;
         self.providers.lose_all(|| random.one_in(2));
         // it may end in order, or say that a commit failed: it is gone either way
@@ -242,7 +243,8 @@ impl Life {
         };
         loop {
             if cuts > 0 {
-                self.disks.log.cut_power_after(1 + self.random.below(120));
+                let disk = self.disks.one(&mut self.random);
+                disk.cut_power_after(1 + self.random.below(120));
             }
             let seed = self.random.next();
             match project::open(&self.disks, &self.clock, (&self.providers, seed)).await {
@@ -273,9 +275,10 @@ impl Life {
     }
 
     fn restart(&mut self) {
-        self.disks.log.restart(&mut self.random);
-        self.disks.keys.restart(&mut self.random);
-        self.disks.log.make_room();
+        for disk in self.disks.all() {
+            disk.restart(&mut self.random);
+            disk.make_room();
+        }
         self.disks.log.power_on();
         if std::mem::take(&mut self.power_goes) {
             self.clock.reboot();
@@ -326,15 +329,15 @@ impl Life {
         let (faults, random) = (self.faults.clone(), &mut self.random);
         if faults.strikes(Fault::PowerCut, random, 2) {
             let operations = 1 + random.below(500);
-            self.disks.log.cut_power_after(operations);
+            self.disks.one(random).cut_power_after(operations);
             self.power_goes = true;
             self.tell(format!("the power will go after {operations} operations"));
         } else if faults.strikes(Fault::SyncError, random, 2) {
             let syncs = 1 + random.below(30);
-            self.disks.log.fail_sync_after(syncs);
+            self.disks.one(random).fail_sync_after(syncs);
             self.tell(format!("the disk will fail after {syncs} syncs"));
         } else if faults.strikes(Fault::DiskFull, random, 3) {
-            self.disks.log.fill();
+            self.disks.one(random).fill();
             self.tell("the disk is full");
         }
         if self.faults.strikes(Fault::PowerCut, &mut self.random, 8) {

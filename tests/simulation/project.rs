@@ -17,6 +17,7 @@ use placet_model::project::ProjectConfig;
 use placet_model::{Digest, Principal};
 use placet_projections::Projections;
 use placet_test_support::disk::{Disk, Honesty};
+use placet_test_support::random::Random;
 use serde_json::{Value, json};
 use std::sync::{Arc, LazyLock};
 
@@ -46,17 +47,30 @@ const WORKFLOWS: [(&str, &str); 7] = [
     ),
 ];
 
-/// The two files of a log.
+/// The files of a log.
 #[derive(Debug, Clone)]
 pub(crate) struct Disks {
     pub(crate) log: Disk,
     pub(crate) keys: Disk,
+    pub(crate) journal: Disk,
+}
+
+impl Disks {
+    pub(crate) const fn all(&self) -> [&Disk; 3] {
+        [&self.log, &self.keys, &self.journal]
+    }
+
+    /// One of the two that an append goes to.
+    pub(crate) fn one(&self, random: &mut Random) -> &Disk {
+        if random.one_in(2) { &self.log } else { &self.journal }
+    }
 }
 
 /// The project, ready to copy.
 struct Base {
     log: Vec<u8>,
     keys: Vec<u8>,
+    journal: Vec<u8>,
     plans: Vec<(&'static str, Digest)>,
 }
 
@@ -71,7 +85,8 @@ static ADAPTERS: LazyLock<Arc<Adapters>> = LazyLock::new(|| Arc::new(Adapters::s
 pub(crate) fn disks(honesty: Honesty) -> Disks {
     let log = Disk::of(BASE.log.clone(), honesty);
     let keys = log.beside(BASE.keys.clone(), Honesty::Honest);
-    Disks { log, keys }
+    let journal = log.beside(BASE.journal.clone(), honesty);
+    Disks { log, keys, journal }
 }
 
 /// Its workflows.
@@ -109,10 +124,16 @@ pub(crate) fn policy(quorum: u16) -> Policy {
 
 /// Opens the log on these disks.
 pub(crate) fn open_log(disks: &Disks) -> Result<Log, placet_log::Error> {
-    let storage = Storage::Backends { log: disks.log.backend(), keys: disks.keys.backend() };
+    let storage = Storage::Backends {
+        log: disks.log.backend(),
+        keys: disks.keys.backend(),
+        journal: disks.journal.backend(),
+    };
     let options = OpenOptions::with_storage(storage, "simulation")
         .keys(KeyPlace::Given(ProjectKey::from_bytes([7; 32])))
         .cache_bytes(1 << 20)
+        // some tens of appends
+        .journal_bytes(40 * 4096)
         .projector(Projections::new());
     Log::open(options)
 }
@@ -140,7 +161,8 @@ pub(crate) async fn open(
 }
 
 async fn furnish() -> Result<Base, placet_executor::Error> {
-    let disks = Disks { log: Disk::new(Honesty::Honest), keys: Disk::new(Honesty::Honest) };
+    let fresh = || Disk::new(Honesty::Honest);
+    let disks = Disks { log: fresh(), keys: fresh(), journal: fresh() };
     let engine = open(&disks, &Clock::virtual_start(), (&Providers::default(), 0)).await?;
     let handle = engine.handle().clone();
     let author = name("author");
@@ -159,9 +181,12 @@ async fn furnish() -> Result<Base, placet_executor::Error> {
     }
     engine.stop().await?;
     drop(handle);
-    disks.log.keep_all();
-    disks.keys.keep_all();
-    Ok(Base { log: disks.log.image(), keys: disks.keys.image(), plans })
+    let Disks { log, keys, journal } = &disks;
+    let [log, keys, journal] = [log, keys, journal].map(|disk| {
+        disk.keep_all();
+        disk.image()
+    });
+    Ok(Base { log, keys, journal, plans })
 }
 
 pub(crate) fn connection(provider: &str) -> Connect {

@@ -44,23 +44,25 @@ fn stream(n: u64) -> StreamId {
     StreamId::Run(RunId::from_bytes(u128::from(n).to_be_bytes()))
 }
 
-/// How many events each stream has, kept in the log's transactions.
+/// How many events each stream has, kept in the log's transactions; under "" how many there are in all.
 struct Counts;
 
 const COUNTS: TableDefinition<'_, &str, u64> = TableDefinition::new("proj_counts_v1");
 
 impl Projector for Counts {
-    fn prepare(&mut self, tx: &WriteTransaction, _view: &ReadView) -> Result<(), BoxError> {
-        tx.open_table(COUNTS)?;
-        Ok(())
+    fn prepare(&mut self, tx: &WriteTransaction, view: &ReadView) -> Result<(), BoxError> {
+        let counted = tx.open_table(COUNTS)?.get("")?.map_or(0, |row| row.value());
+        let behind: Result<Vec<_>, _> = view.events(Position::new(counted + 1)).collect();
+        self.apply(tx, &behind?)
     }
 
     fn apply(&mut self, tx: &WriteTransaction, events: &[RecordedEvent]) -> Result<(), BoxError> {
         let mut counts = tx.open_table(COUNTS)?;
         for event in events {
-            let stream = event.stream.to_string();
-            let count = counts.get(stream.as_str())?.map_or(0, |row| row.value());
-            counts.insert(stream.as_str(), count + 1)?;
+            for of in [event.stream.to_string(), String::new()] {
+                let count = counts.get(of.as_str())?.map_or(0, |row| row.value());
+                counts.insert(of.as_str(), count + 1)?;
+            }
         }
         Ok(())
     }
@@ -71,6 +73,7 @@ struct World {
     trace: bool,
     log: Disk,
     keys: Disk,
+    journal: Disk,
     random: Random,
     /// Numbers of the acknowledged events, in order, and the root after each append.
     acknowledged: Vec<u128>,
@@ -88,6 +91,7 @@ impl World {
             story: vec![],
             trace: setting.trace,
             keys: log.beside(Vec::new(), Honesty::Honest),
+            journal: log.beside(Vec::new(), setting.honesty),
             log,
             random: Random::new(seed),
             acknowledged: Vec::new(),
@@ -96,7 +100,7 @@ impl World {
             tally: Tally { seeds: 1, ..Tally::default() },
         };
         drop(world.open().expect("nothing is wrong yet"));
-        for disk in [&world.log, &world.keys] {
+        for disk in [&world.log, &world.keys, &world.journal] {
             disk.keep_all();
         }
         world.restart();
@@ -104,10 +108,16 @@ impl World {
     }
 
     fn open(&self) -> Result<Log, placet_log::Error> {
-        let storage = Storage::Backends { log: self.log.backend(), keys: self.keys.backend() };
+        let storage = Storage::Backends {
+            log: self.log.backend(),
+            keys: self.keys.backend(),
+            journal: self.journal.backend(),
+        };
         let options = OpenOptions::with_storage(storage, "sales")
             .keys(KeyPlace::Given(ProjectKey::from_bytes([7; 32])))
             .cache_bytes(1 << 20)
+            // a few appends
+            .journal_bytes(5 * 4096)
             // the rest is checked when it is read
             .checked_events(4)
             .projector(Counts);
@@ -122,9 +132,10 @@ impl World {
     }
 
     fn restart(&mut self) {
-        self.log.restart(&mut self.random);
-        self.log.make_room();
-        self.keys.restart(&mut self.random);
+        for disk in [&self.log, &self.journal, &self.keys] {
+            disk.restart(&mut self.random);
+            disk.make_room();
+        }
         self.log.power_on();
         self.tally.crashes += 1;
     }
@@ -132,10 +143,11 @@ impl World {
     /// One life of the engine; `Err` says what was lost.
     fn cycle(&mut self) -> Result<(), String> {
         let operations = 1 + self.random.below(120);
+        let disk = if self.random.one_in(2) { &self.log } else { &self.journal };
         match self.random.below(8) {
-            0 => self.log.fail_sync_after(1 + self.random.below(12)),
-            1 => self.log.fill(),
-            _ => self.log.cut_power_after(operations),
+            0 => disk.fail_sync_after(1 + self.random.below(12)),
+            1 => disk.fill(),
+            _ => disk.cut_power_after(operations),
         }
         self.tell(format!("power for {operations} operations, or a disk that fails or is full"));
         if self.random.one_in(4) {
@@ -148,7 +160,8 @@ impl World {
         // crash in recovery, up to three times
         for _ in 0..self.random.below(4) {
             let operations = 1 + self.random.below(40);
-            self.log.cut_power_after(operations);
+            let disk = if self.random.one_in(2) { &self.log } else { &self.journal };
+            disk.cut_power_after(operations);
             drop(self.open());
             self.tell(format!("in recovery, power for {operations} operations"));
             self.restart();
@@ -227,6 +240,7 @@ fn check_counts(view: &ReadView, found: &[RecordedEvent]) -> Result<(), String> 
     let mut replayed: BTreeMap<String, u64> = BTreeMap::new();
     for event in found {
         *replayed.entry(event.stream.to_string()).or_default() += 1;
+        *replayed.entry(String::new()).or_default() += 1;
     }
     let table = view.transaction().open_table(COUNTS).map_err(|error| error.to_string())?;
     let mut live = BTreeMap::new();
@@ -262,16 +276,19 @@ impl World {
     fn flip_bits(&mut self) -> Result<(), String> {
         let words = |error: placet_log::Error| error.to_string();
         let whole = contents(&self.open().map_err(words)?).map_err(words)?;
-        self.log.keep_all();
-        self.keys.keep_all();
+        for disk in [&self.log, &self.keys, &self.journal] {
+            disk.keep_all();
+        }
         let image = self.log.image();
         for _ in 0..FLIPS {
             let (place, bit) = (self.random.index(image.len()), self.random.below(8));
             let mut flipped = image.clone();
             flipped[place] ^= 1 << bit;
             self.log = Disk::of(flipped, Honesty::Honest);
-            self.keys.restart(&mut self.random);
-            self.keys.power_on();
+            for disk in [&self.keys, &self.journal] {
+                disk.restart(&mut self.random);
+                disk.power_on();
+            }
             self.tell(format!("bit {bit} of byte {place} flips"));
             let found = self.open().and_then(|log| contents(&log));
             if found.is_ok_and(|found| found != whole) {

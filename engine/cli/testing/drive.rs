@@ -294,11 +294,16 @@ tests:
     struct Machine {
         log: Disk,
         keys: Disk,
+        journal: Disk,
     }
 
     impl Machine {
         fn opened(&self) -> (Log, placet_executor::Clock) {
-            let storage = Storage::Backends { log: self.log.backend(), keys: self.keys.backend() };
+            let storage = Storage::Backends {
+                log: self.log.backend(),
+                keys: self.keys.backend(),
+                journal: self.journal.backend(),
+            };
             let options = OpenOptions::with_storage(storage, "local")
                 .keys(KeyPlace::Given(ProjectKey::from_bytes([7; 32])))
                 .cache_bytes(4 << 20)
@@ -311,7 +316,7 @@ tests:
         /// Another one, with what is durable on this one now: what a killed process leaves behind.
         fn left_behind(&self) -> Self {
             let of = |disk: &Disk| Disk::of(disk.image(), Honesty::Honest);
-            Self { log: of(&self.log), keys: of(&self.keys) }
+            Self { log: of(&self.log), keys: of(&self.keys), journal: of(&self.journal) }
         }
     }
 
@@ -322,7 +327,7 @@ tests:
         (test, looks): (&TestCase, usize),
     ) -> (Machine, RunId, bool) {
         let fresh = || Disk::new(Honesty::Honest);
-        let machine = Machine { log: fresh(), keys: fresh() };
+        let machine = Machine { log: fresh(), keys: fresh(), journal: fresh() };
         let bench = Bench::open(ground, machine.opened(), (test, 0)).await.unwrap();
         let bench = bench.furnished(ground, workflow, &BTreeMap::new()).await.unwrap();
         let mut notices = bench.handle().notices();

@@ -133,7 +133,7 @@ impl Caller {
                 },
             };
             // whoever hears of the last call may open the log again: nothing here holds it then
-            drop((permit, turn, threshold, transport));
+            drop((permit, turn, threshold, transport, of));
             let answered = Input::Answered { run, plan: Box::new(plan), ending };
             let _the_loop_has_ended = inputs.send(answered);
         }

@@ -8,6 +8,7 @@
 //! What it costs: while the snapshot is held, the log's file reuses no page, so it grows by what is
 //! written meanwhile; the copy is made in one pass and the snapshot let go at once.
 
+use crate::journal::Standing;
 use crate::storage::{File, KEYS_FILE, LOG_FILE, copy_rows, guarded};
 use crate::tables::{
     APART, DATA_KEYS, ERASING, EVENTS, KEY_COUNTER, META, PAYLOADS, STREAM_KEYS, STREAMS, SUBJECTS,
@@ -337,6 +338,8 @@ fn copy_log(view: &ReadView, path: &Path) -> Result<(), Error> {
             }
         }
         copy_rows((from, to), META, (COPYING, file))?;
+        // all of it is in the copy
+        Standing::forget(to, file)?;
         copy_rows((from, to), EVENTS, (COPYING, file))?;
         copy_rows((from, to), STREAMS, (COPYING, file))?;
         copy_rows((from, to), UNPLACED, (COPYING, file))?;

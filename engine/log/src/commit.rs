@@ -7,6 +7,7 @@
 use crate::append::{Expected, Novelty};
 use crate::envelope::Envelope;
 use crate::head::Head;
+use crate::journal::{Rows, Which};
 use crate::keyring::{Recent, StreamKey};
 use crate::payload::SealedPayload;
 use crate::record::{self, Record};
@@ -98,6 +99,8 @@ pub(crate) struct Committer {
     ends: Recent<Vec<u8>, StreamEnd>,
     /// What the batch brings beside its events; most bring nothing.
     beside: Beside,
+    /// The rows of the batch, for the journal.
+    pub(crate) rows: Rows,
 }
 
 /// Rows that few appends bring: written at the end of a batch, in its transaction.
@@ -116,7 +119,8 @@ enum Place {
 
 impl Committer {
     pub(crate) fn new(project: String, file: File, head: Head, frontier: Frontier) -> Self {
-        Self { project, file, head, frontier, ends: Recent::new(8192), beside: Beside::default() }
+        let (beside, rows) = (Beside::default(), Rows::default());
+        Self { project, file, head, frontier, ends: Recent::new(8192), beside, rows }
     }
 
     /// Writes every append of the batch that is new, and the head row.
@@ -127,6 +131,7 @@ impl Committer {
         tx: &WriteTransaction,
         batch: impl Iterator<Item = Prepared>,
     ) -> Result<(Vec<Outcome>, Vec<RecordedEvent>), Error> {
+        self.rows.clear();
         let mut tables = Tables::open(tx, &self.file)?;
         let mut recorded = Vec::new();
         let mut outcomes = Vec::new();
@@ -148,13 +153,16 @@ impl Committer {
         if !apart.is_empty() {
             let mut table = tx.open_table(APART).map_err(self.file.err(DOING))?;
             for (position, key) in apart {
-                table.insert(position.get(), (key.0, 0)).map_err(self.file.err(DOING))?;
+                let row = (position.get(), (key.0, 0));
+                let table = (&mut table, Which::Apart);
+                self.rows.insert(table, &row.0, &row.1).map_err(self.file.err(DOING))?;
             }
         }
         if !subjects.is_empty() {
-            subjects::insert(tx, &subjects, &self.file)?;
+            subjects::insert(tx, &subjects, (&self.file, &mut self.rows))?;
         }
         for what in &erases {
+            self.rows.erase(what);
             erase::delete(tx, what, &self.file)?;
         }
         Ok(())
@@ -326,7 +334,7 @@ impl Committer {
         end: StreamEnd,
         recorded: &mut Vec<RecordedEvent>,
     ) -> Result<(), Error> {
-        let err = || self.file.clone();
+        let file = self.file.clone();
         let first = self.head.position().next();
         let first_revision = end.revision.next();
         let count = part.events.len();
@@ -334,14 +342,19 @@ impl Committer {
         let (first_id, last_id) = (ids.0.map(|e| e.event_id), ids.1.map(|e| e.event_id));
         let row = (first.get(), u32::try_from(count).unwrap_or(u32::MAX));
         let key = part.key.as_slice();
-        tables.streams.insert((key, first_revision.get()), row).map_err(err().err(DOING))?;
+        let rows = &mut self.rows;
+        let place = (key, first_revision.get());
+        rows.insert((&mut tables.streams, Which::Streams), &place, &row)
+            .map_err(file.err(DOING))?;
         if let (Expected::Any, Some(first_id)) = (part.expected, first_id) {
             let key = (key, &first_id.to_bytes());
-            tables.unplaced.insert(key, first.get()).map_err(err().err(DOING))?;
+            let table = (&mut tables.unplaced, Which::Unplaced);
+            rows.insert(table, &key, &first.get()).map_err(file.err(DOING))?;
         }
         if let Some(data_key) = part.data_key.as_ref().filter(|key| !key.is_registered()) {
             let key = (key, data_key.key.id().0);
-            tables.stream_keys.insert(key, 0).map_err(err().err(DOING))?;
+            let table = (&mut tables.stream_keys, Which::StreamKeys);
+            rows.insert(table, &key, &0).map_err(file.err(DOING))?;
             // a transaction that fails stops the log, so this cannot outlive a lost row
             data_key.set_registered();
         }
@@ -385,10 +398,13 @@ impl Committer {
         let leaf = envelope.encode().map_err(|error| self.file.damaged(error))?;
         let nodes = self.frontier.push(tree::leaf_hash(&leaf));
         let row = record::encode(&leaf, &new.body, &nodes);
-        tables.events.insert(position.get(), row.as_slice()).map_err(self.file.err(DOING))?;
+        let rows = &mut self.rows;
+        rows.insert((&mut tables.events, Which::Events), &position.get(), &row.as_slice())
+            .map_err(self.file.err(DOING))?;
         for (sealed, n) in new.sealed.iter().zip(0..) {
             let key = (position.get(), n);
-            tables.payloads.insert(key, sealed.stored.as_slice()).map_err(self.file.err(DOING))?;
+            let table = (&mut tables.payloads, Which::Payloads);
+            rows.insert(table, &key, &sealed.stored.as_slice()).map_err(self.file.err(DOING))?;
         }
         if let Some(key) = new.apart {
             self.beside.apart.push((position, key));

@@ -11,6 +11,7 @@
 //!    which nobody does is waited for.
 //! 4. The pages that are still free are written over with zeros, a few at a time between appends, and
 //!    it is packed again.
+//! 5. The journal is emptied and written over with zeros.
 //!
 //! Everything is a transaction or a rename: a kill at any moment leaves files that open, with every
 //! acknowledged event in them. What is erased while it runs is for the next one to rewrite. Blocks
@@ -75,6 +76,7 @@ impl Log {
         paused = paused.max(self.pack()?);
         paused = paused.max(self.fill_free(&mut progress)?);
         paused = paused.max(self.pack()?);
+        self.wipe_journal()?;
         Ok(Compacted { before, after: shared.bytes(), paused })
     }
 

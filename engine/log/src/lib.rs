@@ -74,6 +74,7 @@ pub mod export;
 mod head;
 mod held;
 mod index;
+mod journal;
 mod keyring;
 mod log;
 mod marks;

@@ -332,6 +332,13 @@ impl Log {
         self.send(Request::Alone(Box::new(work)));
     }
 
+    /// Empties the journal, and leaves none of its bytes.
+    pub(crate) fn wipe_journal(&self) -> Result<(), AppendError> {
+        let (answer, answered) = mpsc::sync_channel(1);
+        self.send(Request::Wipe(Box::new(move |wiped| drop(answer.send(wiped)))));
+        answered.recv().unwrap_or_else(|_closed| Err(stopped()))
+    }
+
     fn desk(&self) -> &Desk {
         self.inner.desk.as_ref().expect("taken only when the last handle drops")
     }
@@ -340,7 +347,7 @@ impl Log {
         match self.desk().queue(request) {
             Ok(()) => {}
             Err(Request::Append(_, done)) => done(Err(stopped())),
-            Err(Request::Maintain(_, done)) => done(Err(stopped())),
+            Err(Request::Maintain(_, done) | Request::Wipe(done)) => done(Err(stopped())),
             // who waits for it sees its channel closed
             Err(Request::Alone(work)) => drop(work),
         }

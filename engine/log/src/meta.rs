@@ -3,8 +3,11 @@
 use crate::envelope::PROJECT_MAX;
 use crate::head::Head;
 use crate::storage::{Db, File};
-use crate::tables::{EVENTS, FORMAT, META, PAYLOADS, STREAM_KEYS, STREAMS, UNPLACED};
+use crate::tables::{
+    EVENTS, FORMAT, FORMAT_OLDEST, META, PAYLOADS, STREAM_KEYS, STREAMS, UNPLACED,
+};
 use crate::{Error, check};
+use redb::ReadableTable as _;
 
 const ROW: &str = "log";
 const DOING: &str = "reading what log this is";
@@ -36,6 +39,24 @@ pub(crate) fn check_project(name: &str) -> Result<(), Error> {
     Ok(())
 }
 
+/// Says in a log of an older layout that it is of today's.
+pub(crate) fn raise_format(
+    meta: &mut redb::Table<'_, &'static str, &'static [u8]>,
+    file: &File,
+) -> Result<(), Error> {
+    let row = meta.get(ROW).map_err(file.err(DOING))?.map(|row| row.value().to_vec());
+    let damaged = || file.damaged("the row that says what log this is");
+    let row = row.ok_or_else(damaged)?;
+    let mut row = check::open(ROW.as_bytes(), &row).ok_or_else(damaged)?.to_vec();
+    let format = FORMAT.to_be_bytes();
+    if row.starts_with(&format) {
+        return Ok(());
+    }
+    row.splice(..format.len(), format);
+    check::seal(ROW.as_bytes(), &mut row);
+    meta.insert(ROW, row.as_slice()).map(drop).map_err(file.err(DOING))
+}
+
 impl Meta {
     fn encode(&self) -> Vec<u8> {
         let mut row = FORMAT.to_be_bytes().to_vec();
@@ -51,7 +72,7 @@ impl Meta {
         let row = check::open(ROW.as_bytes(), row).ok_or_else(damaged)?;
         let (format, rest) = row.split_first_chunk().ok_or_else(damaged)?;
         let found = u16::from_be_bytes(*format);
-        if found != FORMAT {
+        if !(FORMAT_OLDEST..=FORMAT).contains(&found) {
             return Err(Error::Format { file: file.to_path(), found, known: FORMAT });
         }
         let (install_id, rest) = rest.split_first_chunk().ok_or_else(damaged)?;

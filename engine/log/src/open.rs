@@ -6,6 +6,7 @@
 use crate::commit::Committer;
 use crate::data_keys::DataKeys;
 use crate::head::{Head, Tail};
+use crate::journal::{self, JOURNAL_FILE, Journal};
 use crate::keyring::Keyring;
 use crate::meta::{self, Meta};
 use crate::place::Place;
@@ -52,6 +53,7 @@ pub struct OpenOptions {
     keys: KeyPlace,
     cache_bytes: usize,
     checked_events: u64,
+    journal_bytes: u64,
     standing: Standing,
     projector: Option<Box<dyn Projector>>,
 }
@@ -85,6 +87,7 @@ impl OpenOptions {
             keys: KeyPlace::Environment,
             cache_bytes: DEFAULT_CACHE_BYTES,
             checked_events: DEFAULT_CHECKED_EVENTS,
+            journal_bytes: journal::CAPACITY,
             standing: Standing::Registered,
             projector: None,
         }
@@ -109,6 +112,14 @@ impl OpenOptions {
     #[must_use]
     pub const fn checked_events(mut self, events: u64) -> Self {
         self.checked_events = events;
+        self
+    }
+
+    /// How large the journal becomes before it is folded into the log's file (default 2 MiB); with 0
+    /// there is none, and every append is a durable commit of redb.
+    #[must_use]
+    pub const fn journal_bytes(mut self, bytes: u64) -> Self {
+        self.journal_bytes = bytes;
         self
     }
 
@@ -144,6 +155,10 @@ impl OpenOptions {
         let file = files.log.1.clone();
         let (meta, key) =
             guarded("opening", &file, || identify(&files, &self.project, &self.keys))?;
+        let standing = guarded("reading the journal", &file, || {
+            let (db, file) = &files.log;
+            journal::replay((db, file), &files.journal, meta.install_id)
+        })?;
         let install = meta::install_text(meta.install_id);
         let place = match (self.standing, files.dir.as_deref(), self.keys.directory(&install)?) {
             (Standing::Registered, Some(dir), Some(keys)) => {
@@ -152,6 +167,11 @@ impl OpenOptions {
             _ => None,
         };
         let release = files.take_held();
+        let journal = Journal::new(
+            (files.journal, self.journal_bytes),
+            (file.clone(), meta.install_id),
+            standing,
+        );
         let (key_db, key_file) = files.keys;
         let data_keys = DataKeys::open(key_db, key_file, &key, meta.install_id)?;
         let install_id = meta::install_text(meta.install_id);
@@ -196,7 +216,8 @@ impl OpenOptions {
             prepare(&mut **projector, &shared, &view)?;
         }
         let projector = self.projector.unwrap_or_else(|| Box::new(NoProjections));
-        start(shared, *view.head(), frontier, projector)
+        let head = *view.head();
+        start(shared, (head, frontier), journal, projector)
     }
 }
 
@@ -239,6 +260,9 @@ fn refuse_leftovers(files: &Files) -> Result<(), Error> {
     let missing = |beside| Err(Error::Missing { file: dir.join(LOG_FILE), beside });
     if dir.join("head").exists() {
         return missing("head");
+    }
+    if dir.join(JOURNAL_FILE).exists() {
+        return missing(JOURNAL_FILE);
     }
     if dir.join("vault.redb").exists() {
         return missing("vault.redb");
@@ -283,14 +307,14 @@ fn prepare(
 
 fn start(
     shared: Arc<Shared>,
-    head: Head,
-    frontier: Frontier,
+    (head, frontier): (Head, Frontier),
+    journal: Journal,
     projector: Box<dyn Projector>,
 ) -> Result<Log, Error> {
     shared.tail.publish(head.position());
     let file = shared.db.1.clone();
     let committer = Committer::new(shared.project.clone(), file.clone(), head, frontier);
-    let writer = Writer::new(Arc::clone(&shared), committer, projector);
+    let writer = Writer::new(Arc::clone(&shared), (committer, journal), projector);
     let (desk, thread) = writer::start(writer, QUEUE)
         .map_err(|source| file.io("starting the writer thread", source))?;
     Ok(Log::start(shared, desk, thread))

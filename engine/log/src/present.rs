@@ -3,6 +3,7 @@
 //! A file that is missing beside another one is never made anew: that would hide a loss. Nothing in
 //! here writes.
 
+use crate::journal::JOURNAL_FILE;
 use crate::storage::{KEYS_FILE, LOG_FILE};
 use crate::{Error, RESTORING_FILE};
 use std::io::{ErrorKind, Read as _};
@@ -11,7 +12,7 @@ use std::path::Path;
 /// How every redb file begins.
 const MAGIC: [u8; 9] = *b"redb\x1a\x0a\xa9\x0d\x0a";
 /// Made after the log: without one they say that it is gone.
-const LATER: [&str; 4] = [KEYS_FILE, "vault.redb", "head", "install"];
+const LATER: [&str; 5] = [KEYS_FILE, JOURNAL_FILE, "vault.redb", "head", "install"];
 
 /// Refuses a directory that a restore has left half done.
 pub(crate) fn refuse_unfinished(dir: &Path) -> Result<(), Error> {

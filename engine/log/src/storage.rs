@@ -4,6 +4,7 @@
 //! No storage abstraction of our own: a directory, or redb backends handed in by tests.
 
 use crate::held::{Access, Held};
+use crate::journal::{JOURNAL_FILE, Place};
 use crate::meta::Meta;
 use crate::{Error, present, project_key};
 use placet_model::measure::Counter;
@@ -21,27 +22,27 @@ use std::time::{Duration, Instant};
 /// Where the data of a log lives.
 #[derive(Debug)]
 pub enum Storage {
-    /// In this directory: `log.redb`, `keys.redb`, `lock`, `head`, `install`.
+    /// In this directory: `log.redb`, `keys.redb`, `journal`, `lock`, `head`, `install`.
     Directory(PathBuf),
     /// In this directory, which is only looked at: nothing is ever written there, and what is
     /// appended is gone with the handle. For backups.
     Frozen(PathBuf),
-    /// In these redb backends, for tests: memory, or a disk that fails on purpose.
+    /// In these backends of redb, for tests: memory, or a disk that fails on purpose.
     Backends {
         /// Backend of the log.
         log: Box<dyn StorageBackend>,
         /// Backend of the data keys.
         keys: Box<dyn StorageBackend>,
+        /// Backend of the journal.
+        journal: Box<dyn StorageBackend>,
     },
 }
 
 impl Storage {
-    /// Two redb backends in memory.
+    /// Backends in memory.
     pub fn memory() -> Self {
-        Self::Backends {
-            log: Box::new(redb::backends::InMemoryBackend::new()),
-            keys: Box::new(redb::backends::InMemoryBackend::new()),
-        }
+        let memory = || Box::new(redb::backends::InMemoryBackend::new());
+        Self::Backends { log: memory(), keys: memory(), journal: memory() }
     }
 }
 
@@ -288,6 +289,7 @@ impl HeldBack {
 pub(crate) struct Files {
     pub(crate) log: (Db, File),
     pub(crate) keys: (Db, File),
+    pub(crate) journal: Place,
     pub(crate) dir: Option<PathBuf>,
     /// The file that notes how far the log had come when it was closed, of a directory that is ours
     /// or only looked at.
@@ -315,9 +317,10 @@ impl Files {
                 let lock = lock_to_look(&dir)?;
                 Self::open_in(dir, lock, (Access::Frozen, cache_bytes))
             }
-            Storage::Backends { log, keys } => Ok(Self {
+            Storage::Backends { log, keys, journal } => Ok(Self {
                 log: open_backend("log (backend)", log, cache_bytes)?,
                 keys: open_backend("keys (backend)", keys, KEY_CACHE_BYTES)?,
+                journal: Place::Backend(journal),
                 dir: None,
                 noted: None,
                 lock: None,
@@ -345,8 +348,13 @@ impl Files {
         let (keys, keys_held) = open_path(&dir, KEYS_FILE, (access, KEY_CACHE_BYTES))?;
         let held = vec![(log_held, log.1.clone()), (keys_held, keys.1.clone())];
         let noted = Some(dir.join("head"));
+        let journal = dir.join(JOURNAL_FILE);
+        let journal = match access {
+            Access::Owned => Place::Path(journal),
+            Access::Frozen => Place::Frozen(journal),
+        };
         let dir = (access == Access::Owned).then_some(dir);
-        Ok(Self { log, keys, dir, noted, lock, held: HeldBack(held) })
+        Ok(Self { log, keys, journal, dir, noted, lock, held: HeldBack(held) })
     }
 
     pub(crate) fn take_held(&mut self) -> HeldBack {

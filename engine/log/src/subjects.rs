@@ -8,6 +8,7 @@
 use crate::Error;
 use crate::envelope::{stream_key, stream_of};
 use crate::erase::Erasable;
+use crate::journal::{Rows, Which};
 use crate::project_key::ProjectKey;
 use crate::read::ReadView;
 use crate::storage::File;
@@ -53,13 +54,19 @@ pub(crate) struct Row {
 }
 
 /// Adds rows; one that is there already changes nothing.
-pub(crate) fn insert(tx: &WriteTransaction, rows: &[Row], file: &File) -> Result<(), Error> {
+pub(crate) fn insert(
+    tx: &WriteTransaction,
+    rows: &[Row],
+    (file, journal): (&File, &mut Rows),
+) -> Result<(), Error> {
     let mut subjects = tx.open_table(SUBJECTS).map_err(file.err(DOING))?;
     let mut of = tx.open_table(SUBJECTS_OF).map_err(file.err(DOING))?;
     for Row { stream, position, pseudonym } in rows {
         let pseudonym = pseudonym.as_bytes();
-        subjects.insert((pseudonym, stream.as_slice(), *position), ()).map_err(file.err(DOING))?;
-        of.insert((stream.as_slice(), *position, pseudonym), ()).map_err(file.err(DOING))?;
+        let (one, other) =
+            ((pseudonym, stream.as_slice(), *position), (stream.as_slice(), *position, pseudonym));
+        journal.insert((&mut subjects, Which::Subjects), &one, &()).map_err(file.err(DOING))?;
+        journal.insert((&mut of, Which::SubjectsOf), &other, &()).map_err(file.err(DOING))?;
     }
     Ok(())
 }

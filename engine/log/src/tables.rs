@@ -8,16 +8,20 @@
 
 use redb::TableDefinition;
 
-/// The layout that this crate reads and writes.
-pub(crate) const FORMAT: u16 = 1;
+/// The layout that this crate writes: 2 has a journal beside it ([`crate::journal`]).
+pub(crate) const FORMAT: u16 = 2;
+/// The oldest layout that it reads: all of it is there in 2, and it becomes 2 with its first append.
+pub(crate) const FORMAT_OLDEST: u16 = 1;
 
-/// `name → bytes`, two rows.
+/// `name → bytes`, three rows.
 ///
 /// ```text
 /// "log"   format u16 | install id 16 | key fingerprint 8 | project (UTF-8, to the check) | check 8
 ///         written once, when the log is made
 /// "head"  size u64 | recorded_at i64 (ms) | root 32 | check 8
 ///         written by every commit: a log whose last rows went missing is noticed
+/// "journal" in use u8 | generation u64 | check 8
+///         written by durable commits: which entries of the journal belong to the file
 /// ```
 pub(crate) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 

@@ -3,17 +3,20 @@
 //!
 //! There is one writer, behind a lock. Its thread serves whatever is queued; who may block writes
 //! on its own thread while nothing is queued ([`Desk::write_here`]), which saves waking another one.
-//! There is no timer: the sync of one commit is the time in which the next batch gathers. Every
-//! commit is a quick-repair one (so two-phase): restart takes milliseconds. After any failure the
-//! writer writes nothing more; it answers every append that the outcome is unknown, until the log
-//! is dropped.
+//! There is no timer: the sync of one commit is the time in which the next batch gathers. A batch is
+//! durable once its rows are in the journal ([`crate::journal`]); when that is full, and for every
+//! maintenance, once redb has committed it, and with it all before. Those commits are quick-repair ones
+//! (so two-phase): restart takes milliseconds. After any failure the writer writes nothing more; it
+//! answers every append that the outcome is unknown, until the log is dropped.
 
 use crate::append::{AppendResult, EVENTS_MAX};
 use crate::commit::{self, Committer, Prepared};
+use crate::journal::{Journal, Next};
 use crate::projector::Projector;
 use crate::shared::Shared;
 use crate::storage::panic_text;
 use crate::{AppendError, BoxError};
+use placet_model::Position;
 use redb::WriteTransaction;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -35,6 +38,8 @@ pub(crate) enum Request {
     Maintain(Maintain, Maintained),
     /// Runs between appends, outside every transaction; an error stops the log.
     Alone(Box<dyn FnOnce() -> Result<(), String> + Send>),
+    /// Empties the journal, and leaves none of its bytes.
+    Wipe(Maintained),
 }
 
 impl fmt::Debug for Request {
@@ -43,6 +48,7 @@ impl fmt::Debug for Request {
             Self::Append(prepared, _) => f.debug_tuple("Append").field(prepared).finish(),
             Self::Maintain(..) => f.write_str("Maintain"),
             Self::Alone(_) => f.write_str("Alone"),
+            Self::Wipe(_) => f.write_str("Wipe"),
         }
     }
 }
@@ -109,6 +115,7 @@ fn run(writer: &Mutex<Writer>, requests: &Receiver<Request>, queued: &AtomicUsiz
     while let Some(request) = held.take().or_else(|| requests.recv().ok()) {
         held = serve_queue(lock(), request, (requests, queued));
     }
+    lock().close();
 }
 
 /// Serves a request that was taken from the queue, and those behind it that it can be served with.
@@ -134,6 +141,7 @@ pub(crate) struct Writer {
     shared: Arc<Shared>,
     committer: Committer,
     projector: Box<dyn Projector>,
+    journal: Journal,
     /// Why it writes nothing more.
     stopped: Option<Stopped>,
 }
@@ -157,10 +165,10 @@ impl Stopped {
 impl Writer {
     pub(crate) fn new(
         shared: Arc<Shared>,
-        committer: Committer,
+        (committer, journal): (Committer, Journal),
         projector: Box<dyn Projector>,
     ) -> Self {
-        Self { shared, committer, projector, stopped: None }
+        Self { shared, committer, projector, journal, stopped: None }
     }
 
     /// Serves one request, an append together with those that `next` gives. Returns the request
@@ -186,6 +194,7 @@ impl Writer {
                 self.shared.stop();
                 Stopped::Unknown(reason)
             }),
+            Request::Wipe(done) => self.wiped(done),
         };
         if let Err(stopped) = served {
             tracing::error!(reason = ?stopped, "the log stopped");
@@ -230,7 +239,7 @@ impl Writer {
             self.projector
                 .apply(&tx, &recorded)
                 .map_err(|error| Stopped::Projection(chain(&*error)))?;
-            tx.commit().map_err(|error| Stopped::Unknown(error.to_string()))?;
+            self.keep(tx, recorded.first().map(|event| event.position))?;
             self.shared.commits.note(begun.elapsed());
             self.shared.tail.publish(self.committer.head.position());
         }
@@ -241,14 +250,76 @@ impl Writer {
             .collect())
     }
 
-    fn maintain(&self, work: Maintain, done: Maintained) -> Result<(), Stopped> {
+    /// Makes a batch durable whose first new event is at `first`, then shows it to readers.
+    fn keep(&mut self, mut tx: WriteTransaction, first: Option<Position>) -> Result<(), Stopped> {
+        let (head, rows) = (&self.committer.head, &self.committer.rows);
+        let journalled = first.map_or(Ok(false), |first| self.journal.write(first, (head, rows)));
+        if !journalled.map_err(|error| Stopped::Unknown(chain(&error)))? {
+            return self.fold(tx, Next::Journalled);
+        }
+        let unknown = |error: &dyn std::error::Error| Stopped::Unknown(error.to_string());
+        // the journal has it: redb need not sync
+        tx.set_durability(redb::Durability::None).map_err(|error| unknown(&error))?;
+        tx.commit().map_err(|error| unknown(&error))
+    }
+
+    /// Commits durably in redb, and with it all that was journalled.
+    fn fold(&mut self, tx: WriteTransaction, next: Next) -> Result<(), Stopped> {
+        let standing = self.journal.fold(&tx, next);
+        let standing = standing.map_err(|error| Stopped::Unknown(chain(&error)))?;
+        tx.commit().map_err(|error| Stopped::Unknown(error.to_string()))?;
+        self.journal.folded(standing);
+        Ok(())
+    }
+
+    /// Commits a transaction of maintenance durably.
+    fn fold_if_used(&mut self, tx: WriteTransaction) -> Result<(), Stopped> {
+        if self.journal.is_in_use() {
+            return self.fold(tx, Next::Journalled);
+        }
+        tx.commit().map_err(|error| Stopped::Unknown(error.to_string()))
+    }
+
+    /// Leaves everything in redb, where all went well.
+    fn close(&mut self) {
+        if self.stopped.is_some() || !self.journal.is_in_use() {
+            return;
+        }
+        let closed = catch_unwind(AssertUnwindSafe(|| {
+            let tx = self.begin()?;
+            self.fold(tx, Next::Nothing)
+        }));
+        match closed {
+            Ok(Ok(())) => {}
+            // the next open puts the journal into it
+            Ok(Err(reason)) => tracing::warn!(?reason, "the log is not closed in order"),
+            Err(panic) => {
+                tracing::warn!(panic = panic_text(&*panic), "the log is not closed in order");
+            }
+        }
+    }
+
+    fn wiped(&mut self, done: Maintained) -> Result<(), Stopped> {
+        let wiped = self.wipe();
+        if wiped.is_err() {
+            self.shared.stop();
+        }
+        done(wiped.as_ref().map_err(Stopped::error).copied());
+        wiped
+    }
+
+    /// Empties the journal, and leaves none of its bytes.
+    fn wipe(&mut self) -> Result<(), Stopped> {
+        let tx = self.begin()?;
+        self.fold_if_used(tx)?;
+        self.journal.wipe().map_err(|error| Stopped::Unknown(chain(&error)))
+    }
+
+    fn maintain(&mut self, work: Maintain, done: Maintained) -> Result<(), Stopped> {
         let result = catch_unwind(AssertUnwindSafe(|| -> Result<_, Stopped> {
             let tx = self.begin()?;
             match work(&tx) {
-                Ok(()) => {
-                    tx.commit().map_err(|error| Stopped::Unknown(error.to_string()))?;
-                    Ok(Ok(()))
-                }
+                Ok(()) => self.fold_if_used(tx).map(Ok),
                 Err(error) => {
                     tx.abort().map_err(|error| Stopped::Unknown(error.to_string()))?;
                     Ok(Err(AppendError::Projection { reason: chain(&*error) }))
@@ -279,11 +350,6 @@ impl Writer {
         let begun = self.shared.db.0.begin_write();
         let mut tx = begun.map_err(|error| Stopped::Unknown(error.to_string()))?;
         tx.set_quick_repair(true);
-        #[cfg(placet_mutants)]
-        if placet_mutants::is_planted(placet_mutants::Mutant::DurabilityNone) {
-            let weak = tx.set_durability(redb::Durability::None);
-            weak.map_err(|error| Stopped::Unknown(error.to_string()))?;
-        }
         Ok(tx)
     }
 }
@@ -291,7 +357,7 @@ impl Writer {
 fn refuse(request: Request, stopped: &Stopped) {
     match request {
         Request::Append(_, done) => done(Err(stopped.error())),
-        Request::Maintain(_, done) => done(Err(stopped.error())),
+        Request::Maintain(_, done) | Request::Wipe(done) => done(Err(stopped.error())),
         Request::Alone(work) => drop(work),
     }
 }

@@ -144,5 +144,6 @@
   };
   document.addEventListener("visibilitychange", listen);
   ready(document);
-  listen();
+  // not before htmx knows the parts that are fetched again: a script that comes later than the first tick would lose it
+  document.addEventListener("DOMContentLoaded", listen);
 })();

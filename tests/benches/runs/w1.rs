@@ -45,7 +45,7 @@ pub(crate) async fn measure(
     Ok(figures)
 }
 
-/// fdatasyncs of log and key file per run, counted where redb asks for them.
+/// fdatasyncs of log, journal and key file per run, counted where redb asks for them.
 pub(crate) async fn syncs_per_run(dir: &Path, at_once: usize) -> Result<f64, Failure> {
     let syncs = Arc::new(AtomicU64::new(0));
     let backend = |name: &str| -> Result<Box<dyn StorageBackend>, Failure> {
@@ -53,7 +53,11 @@ pub(crate) async fn syncs_per_run(dir: &Path, at_once: usize) -> Result<f64, Fai
         let file = options.read(true).write(true).create_new(true).open(dir.join(name))?;
         Ok(Box::new(Counting { file: FileBackend::new(file)?, syncs: Arc::clone(&syncs) }))
     };
-    let storage = Storage::Backends { log: backend("c-log.redb")?, keys: backend("c-keys.redb")? };
+    let storage = Storage::Backends {
+        log: backend("c-log.redb")?,
+        keys: backend("c-keys.redb")?,
+        journal: backend("c-journal")?,
+    };
     let bench = Bench::on(storage).await?;
     let plan = bench.deploy(WORKFLOW).await?;
     let before = syncs.load(Ordering::Relaxed);

@@ -19,7 +19,7 @@ from playwright.sync_api import sync_playwright
 WIDE = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
 # a busy machine may take long; a journey that hangs still ends
-PATIENCE_MS = 20_000
+PATIENCE_MS = 60_000
 # reported at the page itself: it writes before any script of the page runs
 WATCH = """
 window.__broken = [];
@@ -33,8 +33,8 @@ addEventListener('htmx:beforeSwap', e => { if (window.__looking) e.detail.should
 class Visit:
     """One person at the console, logged in."""
 
-    def __init__(self, context, base, screens):
-        self.context, self.base, self.screens = context, base, screens
+    def __init__(self, context, base, screens, scripts=True):
+        self.context, self.base, self.screens, self.scripts = context, base, screens, scripts
         # another party that the journey means to meet, such as a login server: its pages are its own affair
         self.also = ""
         self.wrong, self.seen = [], 0
@@ -68,7 +68,23 @@ class Visit:
         """Goes to a path of the console; the answer has this status."""
         answer = self.page.goto(self.base + path)
         assert answer is not None and answer.status == status, f"{path}: {answer and answer.status}"
+        if status == 200 and self.scripts:
+            self.settle()
         return self.page
+
+    def settle(self):
+        """Waits until the parts of the page that follow what happens have come for the first time, as they do soon
+        after the page itself: what is unfolded in them before is folded again. From then on they are put in again
+        only where something has happened."""
+        self.page.locator("[hx-trigger*='placet:changed']:not([data-seen])").first.wait_for(state="detached")
+
+    def goes(self, act, to=None):
+        """Does what leads to another page, and waits for that page: what is looked for on it may come up on the one
+        that is left behind, too, which tells by itself what has happened."""
+        with self.page.expect_navigation(url=to):
+            act()
+        if self.scripts:
+            self.settle()
 
     def text(self):
         """All that the page shows."""
@@ -119,7 +135,7 @@ def visiting(browser, login, screens, **options):
     base = f"{parts.scheme}://{parts.netloc}"
     context = browser.new_context(viewport=WIDE, **options)
     try:
-        visit = Visit(context, base, screens)
+        visit = Visit(context, base, screens, options.get("java_script_enabled", True))
         if parts.query:
             visit.page.goto(login)
         yield visit

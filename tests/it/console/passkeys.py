@@ -47,7 +47,7 @@ def confirm(visit, decision):
     act_as(page, "author")
     visit.open("/you")
     visit.look("you-admin")
-    page.get_by_role("button", name="It is approver's").click()
+    visit.goes(page.get_by_role("button", name="It is approver's").click)
     page.get_by_text("Passkeys that wait for you").wait_for(state="hidden")
     act_as(page, "approver")
 
@@ -97,7 +97,7 @@ def cloned(visit, tell, credential, decision):
     page.get_by_role("button", name="Approve with passkey").click()
     page.get_by_text("PL5042").wait_for()
     visit.open("/you")
-    assert "revoked" in visit.text()
+    page.get_by_text("revoked", exact=True).wait_for()
     visit.look("you-revoked")
 
 
@@ -109,7 +109,7 @@ def passkeys(visit, given):
     visit.open(f"/inbox/{first}")
     visit.look("card-passkey")
     envelope = approve(visit, first)
-    visit.page.locator("a[href^='/runs/run_']").first.click()
+    visit.goes(visit.page.locator("a[href^='/runs/run_']").first.click, "**/runs/run_*")
     visit.page.get_by_text("the run ended well").wait_for()
     # what was signed is good for this, once
     assert refused(given, "/api/v1/votes", envelope) == "PL3011"

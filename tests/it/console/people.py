@@ -16,7 +16,7 @@ def ask(given, user, path, body):
     head = {"Authorization": f"Bearer {given['token']}", "Placet-As": user, "Content-Type": "application/json"}
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(given["base"] + path, data, head)
-    with urllib.request.urlopen(request, timeout=20) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         return json.load(answer)
 
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use placet_test_support::port::Port;
 use placet_test_support::process::Running;
 use serde_json::Value;
 
@@ -16,6 +17,7 @@ const NAME: &str = "witness.example/w1";
 struct Witness {
     key: String,
     url: String,
+    port: Port,
     running: Running,
 }
 
@@ -28,10 +30,15 @@ impl Witness {
         let dir = Self::dir(live);
         let made = live.placet(["witness", "key", "--dir", &dir, "--name", NAME]).run();
         let key = made.expect_code(0).stdout.trim().to_owned();
-        let serve = ["witness", "serve", "--dir", &dir, "--listen", "127.0.0.1:0", "--log", log];
+        Self::serving(live, log, (key, Port::reserve()))
+    }
+
+    fn serving(live: &Live, log: &str, (key, port): (String, Port)) -> Self {
+        let (dir, at) = (Self::dir(live), port.address());
+        let serve = ["witness", "serve", "--dir", &dir, "--listen", &at, "--log", log];
         let running = live.placet(serve).start();
         let url = running.stdout_line(|line| line.starts_with("http://"));
-        Self { key, url, running }
+        Self { key, url, port, running }
     }
 }
 
@@ -45,17 +52,6 @@ fn watched() -> (Live, Witness, String) {
     live.project.write("placet.toml", &format!("project = \"acme\"\n{listed}"));
     live.restart();
     (live, witness, key)
-}
-
-impl Witness {
-    /// As [`Self::start`], at the address that the project's configuration names.
-    fn start_again(live: &Live, key: String, url: String, log: &str) -> Self {
-        let (dir, listen) = (Self::dir(live), url.trim_start_matches("http://").to_owned());
-        let serve = ["witness", "serve", "--dir", &dir, "--listen", &listen, "--log", log];
-        let running = live.placet(serve).start();
-        running.stdout_line(|line| line.starts_with("http://"));
-        Self { key, url, running }
-    }
 }
 
 /// The log's events once a checkpoint of this size is cosigned.
@@ -206,7 +202,7 @@ fn a_log_that_was_restored_on_purpose_is_witnessed_again_once_its_witness_is_tol
     let forget = || live.placet(forget).args(["--yes"]).run();
     let running = forget().expect_code(1).stderr;
     assert!(running.contains("PL1001") && running.contains("stop it first"), "{running}");
-    let Witness { key: witness_key, url, running } = witness;
+    let Witness { key: witness_key, port, running, .. } = witness;
     drop(running.terminate().expect_code(0));
     let stranger = ["witness", "forget", "other.example/x", "--reason", "x", "--dir", &dir];
     let unknown = live.placet(stranger).args(["--yes"]).run().expect_code(1).stderr;
@@ -217,7 +213,8 @@ fn a_log_that_was_restored_on_purpose_is_witnessed_again_once_its_witness_is_tol
     let record = &listed[0]["forgotten"][0];
     assert_eq!(record["size"].as_u64(), Some(size_of(&seen)), "{record}");
     assert_eq!(record["reason"], "rack lost, backup");
-    let witness = Witness::start_again(&live, witness_key, url, &key);
+    // at the address that the project's configuration names
+    let witness = Witness::serving(&live, &key, (witness_key, port));
     live.done("author", &["pause"]);
     let checkpoint = checkpoint(&live);
     until_cosigned(&live, &checkpoint);

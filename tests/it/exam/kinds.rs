@@ -5,7 +5,7 @@
 //! covers: S7, S10, T11
 
 use super::providers::cases::{Case, Fault};
-use super::providers::stage::{End, Stage};
+use super::providers::stage::{End, Stage, Waits};
 use placet_adapters::{Adapters, ManifestFile};
 use placet_test_support::provider::{Answer, Behaviour, Play, Received};
 use serde_json::{Value, json};
@@ -113,12 +113,19 @@ fn each_kind_of_harmless_second_time_ends_in_exactly_one_thing_and_asks_nobody()
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.expect("a runtime").block_on(async {
-        let mut stage = Stage::open_with(adapters()).await;
-        stage.connect("acme").await;
+        let mut patient = Stage::open_with(adapters(), Waits::Long).await;
+        let mut hasty = Stage::open_with(adapters(), Waits::Briefly).await;
+        for stage in [&patient, &hasty] {
+            stage.connect("acme").await;
+        }
         let (mut shown, mut problems) = (String::new(), vec![]);
         for (m, operation) in OPERATIONS.into_iter().enumerate() {
             for (n, fault) in Fault::ALL.into_iter().enumerate() {
-                let case = case(&stage, operation, 100 * m + n);
+                let stage = match fault.waits() {
+                    Waits::Long => &mut patient,
+                    Waits::Briefly => &mut hasty,
+                };
+                let case = case(stage, operation, 100 * m + n);
                 let before = stage.provider().applied().len();
                 let first = fault.behaviour(&case, &Answer::json(&json!({"id": "1"})));
                 let play = Behaviour::Play(Play::new(acme));
@@ -140,7 +147,8 @@ fn each_kind_of_harmless_second_time_ends_in_exactly_one_thing_and_asks_nobody()
                 }
             }
         }
-        stage.close().await;
+        patient.close().await;
+        hasty.close().await;
         println!("{shown}");
         assert!(problems.is_empty(), "{}", problems.join("\n"));
     });

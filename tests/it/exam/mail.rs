@@ -5,7 +5,7 @@
 //! covers: S7, S10
 
 use super::providers::cases::Case;
-use super::providers::stage::{End, Stage};
+use super::providers::stage::{End, Stage, Waits};
 use placet_test_support::DEADLINE;
 use placet_test_support::provider::Behaviour;
 use serde_json::{Value, json};
@@ -68,9 +68,13 @@ impl Server {
         assert!({ armed }.any(|said| said["armed"] == true), "it has not read the fault");
     }
 
-    /// Mails that were taken since the last look.
-    fn taken(&self) -> usize {
-        self.told.try_iter().filter(|said| said["took"] == true).count()
+    /// Mails that were taken since the last look. It says so before it answers, and what it has said before it hears this
+    /// comes before its answer to this: its words may be long on their way.
+    fn taken(&mut self) -> usize {
+        writeln!(self.orders, "{}", json!({"heard": true})).expect("it reads");
+        let said = std::iter::from_fn(|| Some(self.told.recv_timeout(DEADLINE).expect("it hears")));
+        let said = said.take_while(|said| said["heard"] != true);
+        said.filter(|said| said["took"] == true).count()
     }
 }
 
@@ -109,8 +113,9 @@ fn over_every_stage_and_fault_no_mail_is_doubled_or_lost_and_the_unclear_waits_f
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.expect("a runtime").block_on(async {
-        let mut stage = Stage::open_for_mail(server.port).await;
-        let definition = stage.adapters().operation("smtp.messages.send").expect("it is shipped");
+        let mut patient = Stage::open_for_mail(server.port, Waits::Long).await;
+        let mut hasty = Stage::open_for_mail(server.port, Waits::Briefly).await;
+        let definition = patient.adapters().operation("smtp.messages.send").expect("it is shipped");
         let case = Case {
             operation: "smtp.messages.send".to_owned(),
             definition: Arc::clone(definition),
@@ -119,13 +124,15 @@ fn over_every_stage_and_fault_no_mail_is_doubled_or_lost_and_the_unclear_waits_f
         let (mut ends, mut problems) = (BTreeMap::new(), vec![]);
         for (fault, armed) in faults() {
             server.arm(&armed);
+            let stage = if fault.starts_with("hang") { &mut hasty } else { &mut patient };
             let (end, story) = stage.play_as(&case, None, Behaviour::Slack).await;
             let taken = server.taken();
             problems.extend(check(&fault, end, taken).err().map(|why| format!("{why}: {story:?}")));
             *ends.entry(end.word()).or_insert(0_usize) += 1;
             println!("{fault:<22} {:<10} {taken} taken", end.word());
         }
-        stage.close().await;
+        patient.close().await;
+        hasty.close().await;
         assert!(problems.is_empty(), "{}", problems.join("\n"));
         // what can be known is never left to a person
         let asked = ends.get("person").copied().unwrap_or_default();

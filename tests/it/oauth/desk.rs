@@ -57,13 +57,14 @@ impl Slack {
         self.told()[what].as_u64().expect("a count")
     }
 
-    /// Waits until the tokens that it has given have ended for whoever has them.
+    /// Waits until the tokens that it has given have ended for whoever has them; from then on it refuses them.
     pub(crate) fn until_its_tokens_end(&self) {
         let begun = Instant::now();
         while self.count("young") > 0 {
             assert!(begun.elapsed() < DEADLINE, "its tokens live on");
             std::thread::yield_now();
         }
+        self.set(&serde_json::json!({"end": true}));
     }
 
     pub(crate) fn posts(&self) -> Vec<String> {

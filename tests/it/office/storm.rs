@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use async_nats::{Client, HeaderMap};
+use async_nats::{Client, ConnectOptions, HeaderMap};
 use placet_model::decision::Verdict;
 use placet_model::signed::Said;
 use placet_test_support::nats::NatsServer;
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::{Office, action, connect, inbox, post, runtime, signed, stream_of};
+use super::{Office, action, inbox, known, post, runtime, signed, stream_of};
 use crate::world::POST;
 
 /// What CI does.
@@ -212,6 +212,15 @@ fn a_server_killed_and_partitioned_during_decisions_loses_none_and_doubles_none(
     );
 }
 
+/// A client that soon finds out that its server is gone, and comes back at once.
+async fn connect(url: &str, known: ConnectOptions) -> Client {
+    let options = known
+        .ping_interval(Duration::from_secs(2))
+        .reconnect_delay_callback(|_| Duration::from_millis(50))
+        .retry_on_initial_connect();
+    options.connect(url).await.expect("the server knows the key")
+}
+
 async fn storm(
     office: &Office,
     server: &mut NatsServer,
@@ -219,7 +228,7 @@ async fn storm(
 ) -> (Vec<Told>, u64, (u64, u64)) {
     let mut clients = BTreeMap::new();
     for who in ["ana", "ben", "robot"] {
-        clients.insert(who, connect(url, &office.seeds[who]).await);
+        clients.insert(who, connect(url, known(&office.seeds[who])).await);
     }
     let people = People { office, address: office.address(), clients, again: AtomicU64::new(0) };
     let (count, done) = watch::channel(0_u64);

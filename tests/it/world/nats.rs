@@ -1,7 +1,7 @@
 //! NATS as a person's client and as a reader of the stream uses it, from tests that do not run in a runtime.
 
 use async_nats::jetstream::{self, consumer};
-use async_nats::{Client, HeaderMap};
+use async_nats::{Client, ConnectOptions, HeaderMap};
 use futures_util::StreamExt;
 use placet_bus::subjects::{self, HEADER_POSITION, HEADER_REQUEST_ID, Token};
 use placet_test_support::DEADLINE;
@@ -9,6 +9,7 @@ use placet_test_support::nats::NatsServer;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::{Live, PROJECT};
@@ -23,8 +24,8 @@ pub(crate) struct Desk {
 impl Desk {
     pub(crate) fn at(server: &NatsServer) -> Self {
         let runtime = runtime();
-        let client = runtime.block_on(async_nats::connect(server.url()));
-        Self { runtime, client: client.expect("the server is there") }
+        let client = runtime.block_on(anybody(server));
+        Self { runtime, client }
     }
 
     /// The answer to one request, an error included.
@@ -133,6 +134,8 @@ impl Desk {
 #[derive(Debug)]
 pub(crate) struct Wiretap {
     runtime: Runtime,
+    client: Client,
+    listens: JoinHandle<()>,
     heap: Arc<Mutex<Vec<u8>>>,
 }
 
@@ -143,14 +146,15 @@ impl Wiretap {
             runtime.worker_threads(1).enable_all().build().expect("a runtime can be built");
         let heap = Arc::<Mutex<Vec<u8>>>::default();
         let into = Arc::clone(&heap);
-        runtime.block_on(async {
-            let client = async_nats::connect(server.url()).await.expect("the server is there");
+        let (client, listens) = runtime.block_on(async {
+            let client = anybody(server).await;
             let mut messages = client.subscribe(">").await.expect("a subscription");
             client.flush().await.expect("the server has it");
-            tokio::spawn(async move {
-                // the client goes along: without it there is no subscription
-                let _client = client;
+            let listens = tokio::spawn(async move {
                 while let Some(message) = messages.next().await {
+                    if message.subject.as_str() == ENOUGH {
+                        return;
+                    }
                     let mut heap = into.lock().unwrap_or_else(PoisonError::into_inner);
                     heap.extend_from_slice(message.subject.as_bytes());
                     heap.extend_from_slice(format!("{:?}", message.headers).as_bytes());
@@ -158,14 +162,37 @@ impl Wiretap {
                     heap.push(b'\n');
                 }
             });
+            (client, listens)
         });
-        Self { runtime, heap }
+        Self { runtime, client, listens, heap }
     }
 
+    /// All that went through the server before this.
     pub(crate) fn heard(self) -> Vec<u8> {
-        self.runtime.shutdown_background();
-        std::mem::take(&mut *self.heap.lock().unwrap_or_else(PoisonError::into_inner))
+        let Self { runtime, client, listens, heap } = self;
+        // what was said before comes before it
+        runtime.block_on(async {
+            client.publish(ENOUGH, Vec::new().into()).await.expect("the server takes it");
+            client.flush().await.expect("the server has it");
+            let heard = timeout(DEADLINE, listens).await.expect("it is heard in time");
+            heard.expect("the one who listens does not panic");
+        });
+        std::mem::take(&mut *heap.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// The word at which a wiretap stops to listen.
+const ENOUGH: &str = "enough";
+
+/// A client that waits as long as a test does: a loaded machine may keep the server from answering for longer than the
+/// five seconds for a connection and the ten for an answer after which a client gives up by itself.
+pub(crate) fn patient(options: ConnectOptions) -> ConnectOptions {
+    options.connection_timeout(DEADLINE).request_timeout(Some(DEADLINE))
+}
+
+async fn anybody(server: &NatsServer) -> Client {
+    let client = patient(ConnectOptions::new()).connect(server.url()).await;
+    client.expect("the server is there")
 }
 
 /// A decision document, with a nonce of its own.
@@ -192,7 +219,7 @@ pub(crate) fn stream_is_the_log(server: &NatsServer, live: &Live, last: u64) {
 /// The stream's messages as a fresh reader gets them, up to and including this position: `(Placet-Seq, event)`.
 pub(crate) fn stream_of(server: &NatsServer, last: u64) -> Vec<(u64, Value)> {
     let read = async {
-        let client = async_nats::connect(server.url()).await.expect("the server is there");
+        let client = anybody(server).await;
         let project = Token::parse(PROJECT).expect("a token");
         let stream = jetstream::new(client).get_stream(subjects::event_stream(&project)).await;
         let reader = consumer::pull::OrderedConfig::default();

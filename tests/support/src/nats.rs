@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::DEADLINE;
+use crate::port::Port;
 use crate::reap::{Lines, Reaped};
 
 /// The oldest series that has atomic batches.
@@ -25,7 +26,7 @@ enum Streams {
 pub struct NatsServer {
     binary: PathBuf,
     dir: tempfile::TempDir,
-    port: u16,
+    port: Port,
     config: Option<PathBuf>,
     streams: Streams,
     process: Option<Reaped>,
@@ -81,7 +82,7 @@ impl NatsServer {
 
     /// `nats://127.0.0.1:PORT`, the same for the life of this value.
     pub fn url(&self) -> String {
-        format!("nats://127.0.0.1:{}", self.port)
+        format!("nats://{}", self.port.address())
     }
 
     /// Where it keeps its store.
@@ -91,7 +92,7 @@ impl NatsServer {
 
     /// The port, the same for the life of this value.
     pub fn port(&self) -> u16 {
-        self.port
+        self.port.number()
     }
 
     /// `kill -9`; the store stays.
@@ -110,9 +111,7 @@ impl NatsServer {
     /// Starts it again on the same port and the same store; it must not be running.
     pub fn restart(&mut self) {
         assert!(self.process.is_none(), "the server still runs");
-        let (process, port) = self.launch();
-        assert_eq!(port, self.port, "the server came back on another port");
-        self.process = Some(process);
+        self.process = Some(self.launch());
     }
 
     fn start(binary: PathBuf, streams: Streams) -> Self {
@@ -120,14 +119,14 @@ impl NatsServer {
             .prefix("placet-nats-")
             .tempdir()
             .expect("a temporary directory");
-        let mut server = Self { binary, dir, port: 0, config: None, streams, process: None };
-        let (process, port) = server.launch();
-        (server.process, server.port) = (Some(process), port);
+        let port = Port::reserve();
+        let mut server = Self { binary, dir, port, config: None, streams, process: None };
+        server.restart();
         server
     }
 
-    fn launch(&self) -> (Reaped, u16) {
-        let asked = if self.port == 0 { "-1".to_owned() } else { self.port.to_string() };
+    fn launch(&self) -> Reaped {
+        let asked = self.port.number().to_string();
         let mut command = Command::new(&self.binary);
         command.args(["--addr", "127.0.0.1", "--port", &asked]);
         if self.streams == Streams::On {
@@ -140,8 +139,8 @@ impl NatsServer {
     }
 }
 
-/// Port 0 lets the server choose; its own log says which it took and when it is ready, so nothing is polled.
-fn ready(mut command: Command) -> (Reaped, u16) {
+/// Its own log says when it is ready, so nothing is polled.
+fn ready(mut command: Command) -> Reaped {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -152,12 +151,7 @@ fn ready(mut command: Command) -> (Reaped, u16) {
     let process = Reaped { child };
     let ready = log.wait_for(|line| line.contains("Server is ready"), 0, DEADLINE);
     assert!(ready.is_some(), "nats-server did not get ready\n{}", log.text());
-    let listening = log
-        .wait_for(|line| line.contains("Listening for client connections on"), 0, DEADLINE)
-        .expect("a ready server has said where it listens");
-    let port =
-        listening.rsplit(':').next().and_then(|port| port.trim().parse().ok()).expect("a port");
-    (process, port)
+    process
 }
 
 fn find() -> Option<PathBuf> {

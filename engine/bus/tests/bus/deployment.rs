@@ -7,11 +7,12 @@ use futures_util::{StreamExt, stream};
 use nkeys::KeyPair;
 use placet_bus::config::{Does, Person, ServerConfig};
 use placet_bus::{Bus, Inbox, InboxClient, InboxRequest, Options, Sender, Status, Verb};
+use placet_test_support::DEADLINE;
 use placet_test_support::nats::NatsServer;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
-use crate::kit::{Log, published, status, token};
+use crate::kit::{Log, patient, published, status, token};
 
 /// What `placet nats config` prints for these keys, on the test's own port and store.
 fn printed(engine: &KeyPair, people: &[(&str, &KeyPair, Does)]) -> String {
@@ -36,7 +37,7 @@ async fn person(server: &NatsServer, key: &KeyPair) -> Client {
     let seed = key.seed().expect("a fresh key has its seed");
     let options =
         ConnectOptions::with_nkey(seed).custom_inbox_prefix(format!("_INBOX_{}", key.public_key()));
-    options.connect(server.url()).await.expect("the person has a key")
+    patient(options).connect(server.url()).await.expect("the person has a key")
 }
 
 async fn start(server: &NatsServer, key: &KeyPair, log: &Log) -> Bus {
@@ -100,7 +101,7 @@ async fn the_shipped_configuration_keeps_everybody_in_their_place() {
         assert!(ask(&person, foreign, soon).await.is_err(), "{foreign}");
     }
     let seed = engine.seed().unwrap();
-    let own = ConnectOptions::with_nkey(seed).connect(server.url()).await.unwrap();
+    let own = patient(ConnectOptions::with_nkey(seed)).connect(server.url()).await.unwrap();
     for forbidden in ["$JS.API.STREAM.DELETE.PLACET_EV_acme", "$JS.API.STREAM.PURGE.PLACET_EV_acme"]
     {
         assert!(ask(&own, forbidden, soon).await.is_err(), "{forbidden}");
@@ -109,11 +110,12 @@ async fn the_shipped_configuration_keeps_everybody_in_their_place() {
     published(&bus, 6).await;
 }
 
-/// An answer to a request that says who sent it, under this reply subject or one of the client's own.
+/// An answer, within this time, to a request that says who sent it, under this reply subject or one of the
+/// client's own.
 async fn forged(
     client: &Client,
     (subject, reply): (&str, Option<&str>),
-    key: &KeyPair,
+    (key, patience): (&KeyPair, Duration),
 ) -> Option<Value> {
     let own = client.new_inbox();
     let reply = reply.unwrap_or(&own).to_owned();
@@ -125,7 +127,7 @@ async fn forged(
         client.publish_with_reply_and_headers(subject.to_owned(), reply, headers, "{}".into());
     sent.await.expect("the server takes it");
     client.flush().await.expect("the server has it");
-    let answer = tokio::time::timeout(Duration::from_millis(500), answers.next()).await.ok()??;
+    let answer = tokio::time::timeout(patience, answers.next()).await.ok()??;
     Some(serde_json::from_slice(&answer.payload).expect("JSON"))
 }
 
@@ -143,16 +145,19 @@ async fn who_sent_a_request_cannot_be_made_up_outside_nor_inside_the_engines_acc
 
     // from the account of the people the server writes over it
     let person = person(&server, &ana).await;
-    let answer = forged(&person, ("placet.v1.inbox.ana.list", None), &ben).await.unwrap();
+    let answer = forged(&person, ("placet.v1.inbox.ana.list", None), (&ben, DEADLINE)).await;
+    let answer = answer.unwrap();
     assert_eq!(answer["sender"], json!(["PEOPLE", ana.public_key()]));
     // inside the engine's account it would pass, and is refused
     let seed = engine.seed().unwrap();
-    let inside = ConnectOptions::with_nkey(seed).connect(server.url()).await.unwrap();
-    let refused = forged(&inside, ("placet.v1.inbox.ben.list", None), &ben).await.unwrap();
+    let inside = patient(ConnectOptions::with_nkey(seed)).connect(server.url()).await.unwrap();
+    let refused = forged(&inside, ("placet.v1.inbox.ben.list", None), (&ben, DEADLINE)).await;
+    let refused = refused.unwrap();
     assert_eq!(refused["error"]["code"], "PL5005", "{refused}");
     // and the reply subjects of imports are the server's own
-    let reply = Some("_R_.made.up");
-    assert_eq!(forged(&inside, ("placet.v1.inbox.ben.list", reply), &ben).await, None);
+    let (reply, soon) = (Some("_R_.made.up"), Duration::from_millis(500));
+    let none = forged(&inside, ("placet.v1.inbox.ben.list", reply), (&ben, soon)).await;
+    assert_eq!(none, None);
     bus.stop().await;
 }
 

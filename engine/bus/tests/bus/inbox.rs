@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::{Semaphore, broadcast, watch};
 use tokio::time::timeout;
 
-use crate::kit::{Log, status, token};
+use crate::kit::{Log, client, patient, status, token};
 
 /// An engine that records what it is asked, answers `decide` when it is let to, and refuses the decision `dec_no`.
 struct Engine {
@@ -80,10 +80,6 @@ async fn serve(url: &str, engine: &Engine) -> Bus {
     let bus = Bus::start(options, Log::named("log_a").source(), Some(engine.inbox()));
     status(&bus, |status| matches!(status, Status::Ready { .. })).await;
     bus
-}
-
-async fn client(url: &str) -> Client {
-    async_nats::connect(url).await.expect("the server is there")
 }
 
 async fn ask(client: &Client, subject: &str, id: &str, body: Value) -> Message {
@@ -323,7 +319,7 @@ async fn nobody_asks_in_anothers_name() {
     let _bus = serve(&server.url().replace("nats://", "nats://engine:e@"), &engine).await;
     let login =
         async_nats::ConnectOptions::with_user_and_password("ana".to_owned(), "a".to_owned());
-    let ana = login.connect(server.url()).await.unwrap();
+    let ana = patient(login).connect(server.url()).await.unwrap();
     let own = ask(&ana, "placet.v1.inbox.ana.list", "1", json!({})).await;
     assert_eq!(body(&own)["user"], "ana");
     let request =

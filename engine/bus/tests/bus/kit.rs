@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use async_nats::ConnectOptions;
 use async_nats::jetstream::{self, consumer};
 use futures_util::StreamExt;
 use placet_bus::subjects::{HEADER_POSITION, Token, event_stream};
@@ -88,8 +89,18 @@ pub(crate) async fn published(bus: &Bus, position: u64) {
     assert!(reached.is_ok(), "at {:?}, {:?}", bus.published().borrow(), bus.status().borrow());
 }
 
+/// A client that waits as long as a test does: a loaded machine may keep the server from answering for longer than the
+/// five seconds for a connection and the ten for an answer after which a client gives up by itself.
+pub(crate) fn patient(options: ConnectOptions) -> ConnectOptions {
+    options.connection_timeout(DEADLINE).request_timeout(Some(DEADLINE))
+}
+
+pub(crate) async fn client(url: &str) -> async_nats::Client {
+    patient(ConnectOptions::new()).connect(url).await.expect("the server is there")
+}
+
 pub(crate) async fn jetstream(server: &NatsServer) -> jetstream::Context {
-    jetstream::new(async_nats::connect(server.url()).await.expect("the server is there"))
+    jetstream::new(client(&server.url()).await)
 }
 
 /// Positions in the order in which a fresh reader of the stream gets them, all of them.

@@ -167,7 +167,8 @@ pub(crate) fn call(request: PreparedRequest, redirects: Redirects) -> Call {
         input: Arc::new(serde_json::Value::Null),
         occurrence: Occurrence { seen: None, now: Timestamp::EPOCH },
         redirects,
-        timeout: Duration::from_secs(5),
+        // no stand-in of ours is slow; the machine may be
+        timeout: Duration::from_mins(2),
         send_id: String::new(),
         response_bytes_max: 1 << 20,
     }

@@ -104,7 +104,7 @@ pub(crate) fn mail() -> Value {
     })
 }
 
-/// A call of an operation as the engine makes it, and seconds for it.
+/// A call of an operation as the engine makes it, and minutes for it: the machine may be slow.
 pub(crate) fn rendered(operation: &str, settings: &Value, input: &Value) -> Call {
     let operation = Arc::clone(ADAPTERS.operation(operation).unwrap());
     let given = RenderInput {
@@ -117,7 +117,7 @@ pub(crate) fn rendered(operation: &str, settings: &Value, input: &Value) -> Call
     let request = render(&operation, given).unwrap().request;
     let mut call = call(request, Redirects::Never);
     call.operation = operation;
-    call.timeout = Duration::from_secs(20);
+    call.timeout = Duration::from_mins(2);
     call
 }
 

@@ -114,7 +114,7 @@ fn call(settings: &Value, redirects: Redirects) -> Call {
         input: Arc::new(input),
         occurrence: Occurrence { seen: None, now: Timestamp::EPOCH },
         redirects,
-        timeout: Duration::from_secs(10),
+        timeout: Duration::from_mins(2),
         send_id: String::new(),
         response_bytes_max: 1 << 16,
     }

@@ -86,6 +86,8 @@ struct World {
     api: StandIn,
     server: StandIn,
     egress: Egress,
+    /// How long a call may take.
+    patience: Duration,
 }
 
 impl World {
@@ -99,7 +101,7 @@ impl World {
         let allowed = [api.address.to_string(), server.address.to_string(), localhost];
         let config = EgressConfig::allowing(allowed.iter().map(|target| target.parse().unwrap()));
         let egress = Egress::new(crate::common::live(), config, Arc::new(secrets()));
-        Self { api, server, egress }
+        Self { api, server, egress, patience: Duration::from_mins(2) }
     }
 
     fn authority(&self) -> String {
@@ -113,7 +115,7 @@ impl World {
     async fn call_as(&self, authentication: &Authentication) -> Answer {
         let bytes = bytes(&self.api.url("/me"), authentication);
         let mut call = call(bytes, Redirects::Never);
-        call.timeout = Duration::from_secs(4);
+        call.timeout = self.patience;
         self.egress.perform(call).await
     }
 
@@ -328,7 +330,8 @@ async fn a_server_that_is_not_available_may_be_later() {
 
 #[tokio::test]
 async fn a_server_that_does_not_answer_costs_no_more_than_the_calls_time() {
-    let world = World::with(StandIn::on("127.0.0.1:0", Behaviour::Silence).await).await;
+    let silent = StandIn::on("127.0.0.1:0", Behaviour::Silence).await;
+    let world = World { patience: Duration::from_secs(4), ..World::with(silent).await };
     let failed = world.failure(machine(&world.authority())).await;
     assert_eq!(failed.cause, Cause::Timeout, "{failed}");
     let world = World::with(StandIn::on("127.0.0.1:0", Behaviour::HangUp).await).await;

@@ -10,7 +10,8 @@ One argument, a JSON object:
   hang      stage                     no reply comes there
   mechanisms ["PLAIN", ...]           what is offered; both without it
   scripted   true                     refuse, die and hang come one object a line on stdin, each for the next
-                                      connection alone; each is answered with {"armed"}
+                                      connection alone; each is answered with {"armed"}. {"heard": true} changes
+                                      nothing and comes back as it is, after all that was told before
 The first line written is {"port", "authority"}; then a line for each connection and each mail.
 """
 
@@ -159,7 +160,11 @@ def listener():
 
 async def script(lines):
     while line := await lines.readline():
-        SCRIPT.append(json.loads(line))
+        order = json.loads(line)
+        if "heard" in order:
+            tell(**order)
+            continue
+        SCRIPT.append(order)
         tell(armed=True)
 
 

@@ -107,7 +107,7 @@ async fn sent(world: &mut World, many: usize) {
 }
 
 async fn until(world: &mut World, holds: impl Fn(&World) -> bool) {
-    let patience = Duration::from_secs(20);
+    let patience = placet_test_support::DEADLINE;
     while !holds(world) {
         let notice = tokio::time::timeout(patience, world.notices.recv()).await;
         let _one_of_many = notice.expect("it did not come").expect("the engine runs");

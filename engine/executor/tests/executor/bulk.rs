@@ -35,7 +35,7 @@ async fn over(world: &mut World, run: placet_model::RunId) {
     };
     while !ended(world) {
         let notice = world.notices.recv();
-        let notice = tokio::time::timeout(std::time::Duration::from_secs(20), notice);
+        let notice = tokio::time::timeout(placet_test_support::DEADLINE, notice);
         notice.await.expect("it goes on").unwrap();
     }
 }

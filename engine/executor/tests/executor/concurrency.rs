@@ -127,7 +127,7 @@ async fn over(world: &mut World, count: usize) {
         runs.unwrap().iter().filter(|run| is_over(run.status)).count()
     };
     while ended(world) < count {
-        let wait = std::time::Duration::from_secs(30);
+        let wait = placet_test_support::DEADLINE;
         let notice = tokio::time::timeout(wait, world.notices.recv());
         let told = notice.await.unwrap_or_else(|_| panic!("stuck at {} of {count}", ended(world)));
         assert_ne!(told, Ok(Notice::Failed));

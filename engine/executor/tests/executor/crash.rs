@@ -4,7 +4,7 @@
 //!
 //! covers: S10, S26, T11
 
-use crate::world::{Recorder, World, fixture, name, try_start};
+use crate::world::{Recorder, World, fixture, is_over, name, try_start};
 use placet_executor::{Clock, Error, Notice, Start};
 use placet_log::{
     BoxError, KeyPlace, Log, OpenOptions, ProjectKey, Projector, ReadView, Subscription,
@@ -68,7 +68,7 @@ async fn open_again(dir: &Path, kill: Kill) -> (Log, Option<Subscription>) {
             }
         }
     };
-    let opened = tokio::time::timeout(std::time::Duration::from_secs(20), opened).await;
+    let opened = tokio::time::timeout(placet_test_support::DEADLINE, opened).await;
     opened.expect("an earlier life holds the log for ever")
 }
 
@@ -193,8 +193,7 @@ impl Teller<'_> {
             if let Some(report) = over(world, run)? {
                 return Ok(report);
             }
-            let notice =
-                tokio::time::timeout(std::time::Duration::from_secs(20), world.notices.recv());
+            let notice = tokio::time::timeout(placet_test_support::DEADLINE, world.notices.recv());
             let notice = notice.await.unwrap_or_else(|_| {
                 panic!("stuck: {:?} {:#?}", world.events(run), open_items(world))
             });
@@ -281,7 +280,7 @@ fn still_alive(error: Error) -> Result<(), Error> {
 
 fn over(world: &World, run: RunId) -> Result<Option<Value>, Error> {
     let report = world.handle.report(run)?;
-    Ok((report["status"] != "waiting").then_some(report))
+    Ok(is_over(&report).then_some(report))
 }
 
 fn open_items(world: &World) -> Result<Vec<DecisionRow>, Error> {

@@ -400,7 +400,7 @@ async fn an_engine_with_the_policy_erases_by_itself_once_a_run_has_ended() {
     let mut head = world.handle.log().head();
     while !is_erased(&world, run) {
         let log = world.handle.log().clone();
-        let waited = move || log.wait_past(head, std::time::Duration::from_secs(20));
+        let waited = move || log.wait_past(head, placet_test_support::DEADLINE);
         let now = tokio::task::spawn_blocking(waited).await.unwrap();
         assert!(now > head || is_erased(&world, run), "stuck at {head}");
         head = now;

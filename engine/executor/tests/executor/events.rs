@@ -314,7 +314,7 @@ async fn a_wait_takes_what_came_before_it_in_order_however_fast_more_comes() {
         publish(&world, event).await;
     }
     while !begun.iter().all(|run| row(&world, run).output.is_some()) {
-        let notice = tokio::time::timeout(std::time::Duration::from_secs(30), world.notices.recv());
+        let notice = tokio::time::timeout(placet_test_support::DEADLINE, world.notices.recv());
         notice.await.expect("a run is stuck").unwrap();
     }
     for run in begun {

@@ -2,7 +2,7 @@
 //! restarts of the engine in every order.
 
 use crate::branches::document;
-use crate::world::{World, name, start_on};
+use crate::world::{World, is_over, name, start_on};
 use placet_executor::{Clock, Start};
 use placet_log::{KeyPlace, Log, OpenOptions, ProjectKey};
 use placet_model::draft::Mode;
@@ -96,10 +96,10 @@ async fn play(tasks: &str, acts: &[Act], pace: Pace) -> Value {
     }
     let report = loop {
         let report = world.handle.report(run).unwrap();
-        if report["status"] != "waiting" {
+        if is_over(&report) {
             break report;
         }
-        let next = tokio::time::timeout(std::time::Duration::from_secs(20), world.notices.recv());
+        let next = tokio::time::timeout(placet_test_support::DEADLINE, world.notices.recv());
         let next = next.await;
         assert!(next.is_ok(), "{acts:?} {pace:?}: stuck: {:?}", world.events(run));
     };

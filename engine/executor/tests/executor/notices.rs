@@ -21,7 +21,6 @@ use placet_model::{Actor, Digest, Duration, Event, EventId, Position, Revision, 
 use placet_projections::DecisionRow;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::time::Duration as Time;
 use tokio::sync::watch;
 
 const LINK: &str = "https://placet.example/acme/";
@@ -52,9 +51,13 @@ fn for_approver() -> ProjectConfig {
 }
 
 async fn telling(config: ProjectConfig, log: Log, policy: Policy) -> World {
+    telling_by(Clock::System, config, log, policy).await
+}
+
+async fn telling_by(clock: Clock, config: ProjectConfig, log: Log, policy: Policy) -> World {
     let recorder = Arc::new(Recorder::default());
     let live = Arc::clone(&recorder);
-    let mut world = start_with(config, (log, Clock::System), live, recorder).await.unwrap();
+    let mut world = start_with(config, (log, clock), live, recorder).await.unwrap();
     world.furnish().await;
     world.handle.apply_policy(&name("author"), policy).await.unwrap();
     tell(&mut world).unwrap();
@@ -97,7 +100,7 @@ pub(crate) async fn until(world: &World, wanted: impl Fn(&[Event]) -> bool) -> V
         if wanted(&events) {
             return events;
         }
-        let next = tokio::time::timeout(Time::from_secs(20), head.changed()).await;
+        let next = tokio::time::timeout(placet_test_support::DEADLINE, head.changed()).await;
         next.unwrap_or_else(|_| panic!("it did not come: {events:#?}")).unwrap();
     }
 }
@@ -266,8 +269,11 @@ async fn what_still_waits_is_told_again_and_to_those_whom_its_escalation_adds() 
     policy.rules = vec![Rule { name: "soon".to_owned(), require, ..Rule::default() }];
     let channels = [("ana-slack", channel("approver")), ("ben-slack", channel("second"))];
     let mut config = config(&channels);
-    config.notify.interval = Some(Duration::from_millis(10));
-    let world = telling(config, open_log(None), policy).await;
+    config.notify.interval = Some(Duration::from_millis(0));
+    // the second passes when the first has been told: he would be asked by then, and told as much
+    let clock = Clock::virtual_start();
+    clock.hold_at(Some(clock.now()));
+    let world = telling_by(clock.clone(), config, open_log(None), policy).await;
 
     ask(&world, Mode::Live).await;
 
@@ -276,12 +282,15 @@ async fn what_still_waits_is_told_again_and_to_those_whom_its_escalation_adds() 
         let names = |queued: &NoticeQueued| queued.about.contains(&(about, 1));
         queued(events).into_iter().filter(to).any(names)
     };
+    until(&world, |events| told(events, "approver", NoticeAbout::Waiting)).await;
+    let later = clock.now().plus_millis(1_000);
+    clock.hold_at(Some(later));
+    world.advance_to(later);
     let events = until(&world, |events| {
         told(events, "approver", NoticeAbout::Reminder)
             && told(events, "second", NoticeAbout::Escalation)
     })
     .await;
-    assert!(told(&events, "approver", NoticeAbout::Waiting));
     assert!(
         !told(&events, "second", NoticeAbout::Waiting),
         "it was not theirs before: {events:#?}"

@@ -161,7 +161,8 @@ fn came(world: &World) -> Vec<String> {
 
 #[tokio::test]
 async fn an_answer_of_which_only_the_id_is_posted_reaches_its_run_once_it_was_read() {
-    let (log, _) = open(tempfile::tempdir().unwrap().path(), Kill::Never);
+    let dir = tempfile::tempdir().unwrap();
+    let (log, _) = open(dir.path(), Kill::Never);
     let mut world = on(log, Clock::virtual_start()).await;
     connect(&world).await;
     world.engine.watch_connections();
@@ -195,7 +196,8 @@ async fn an_answer_of_which_only_the_id_is_posted_reaches_its_run_once_it_was_re
 
 #[tokio::test]
 async fn what_cannot_be_read_is_told_as_it_was_posted_and_answers_nothing() {
-    let (log, _) = open(tempfile::tempdir().unwrap().path(), Kill::Never);
+    let dir = tempfile::tempdir().unwrap();
+    let (log, _) = open(dir.path(), Kill::Never);
     let mut world = on(log, Clock::virtual_start()).await;
     connect(&world).await;
     world.engine.watch_connections();

@@ -239,8 +239,7 @@ impl World {
 
     async fn until(&mut self, run: RunId, wanted: impl Fn(&Notice) -> bool) -> Value {
         loop {
-            let notice =
-                tokio::time::timeout(std::time::Duration::from_secs(20), self.notices.recv());
+            let notice = tokio::time::timeout(placet_test_support::DEADLINE, self.notices.recv());
             let notice = notice
                 .await
                 .unwrap_or_else(|_| panic!("stuck: {:#}", self.handle.report(run).unwrap()))
@@ -271,7 +270,7 @@ impl World {
     pub(crate) async fn run_out(&mut self, run: RunId) -> Value {
         loop {
             let report = self.settled(run).await;
-            if report["status"] != "waiting" {
+            if is_over(&report) {
                 return report;
             }
             let due = {
@@ -302,8 +301,7 @@ impl World {
             if let Some(row) = self.open_items().into_iter().find(&wanted) {
                 return row;
             }
-            let notice =
-                tokio::time::timeout(std::time::Duration::from_secs(20), self.notices.recv());
+            let notice = tokio::time::timeout(placet_test_support::DEADLINE, self.notices.recv());
             notice.await.unwrap_or_else(|_| panic!("stuck: {:#?}", self.open_items())).unwrap();
         }
     }
@@ -341,6 +339,11 @@ impl World {
             .map(|e| e.unwrap().event.type_name())
             .collect()
     }
+}
+
+/// Nothing more comes of it: between two steps it neither waits nor is it over.
+pub(crate) fn is_over(report: &Value) -> bool {
+    report["status"] != "waiting" && report["status"] != "running"
 }
 
 pub(crate) fn fixture(path: &str) -> String {

@@ -200,13 +200,14 @@ fn impatient(deadline_ms: u64, abandoned_max: usize) -> Evaluator {
 
 #[test]
 fn fence08_an_evaluation_over_its_deadline_ends_itself_and_its_thread_is_used_again() {
-    let evaluator = impatient(100, 8);
+    // one that takes as long again is given up: so long, because a busy machine may keep it from ending itself
+    let evaluator = impatient(2_000, 8);
     let input = json!((0..200).collect::<Vec<_>>());
     for endless in [ENDLESS, "[.[] as $a | .[] as $b | .[] as $c | try error catch .] | length"] {
         let started = Instant::now();
         let result = evaluator.expression(&Expression(endless.to_owned()), &input, &Scope::new());
-        assert_eq!(result, Err(Error::Deadline { deadline_ms: 100 }));
-        assert!(started.elapsed() < Duration::from_secs(15));
+        assert_eq!(result, Err(Error::Deadline { deadline_ms: 2_000 }));
+        assert!(started.elapsed() < Duration::from_mins(1), "it runs for minutes by itself");
         assert_eq!(evaluator.health(), Health::Fit { abandoned: 0 });
     }
 }

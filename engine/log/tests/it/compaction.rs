@@ -124,9 +124,10 @@ fn appends_and_erasures_go_on_while_files_are_rewritten() {
 
 #[test]
 fn power_that_goes_at_any_operation_of_a_compaction_loses_nothing() {
-    let disks = [Disk::new(Honesty::Honest), Disk::new(Honesty::Honest)];
+    let disks = [(); 3].map(|()| Disk::new(Honesty::Honest));
     let open = || {
-        let storage = Storage::Backends { log: disks[0].backend(), keys: disks[1].backend() };
+        let [log, keys, journal] = disks.each_ref().map(Disk::backend);
+        let storage = Storage::Backends { log, keys, journal };
         let key = KeyPlace::Given(ProjectKey::from_bytes([7; 32]));
         Log::open(OpenOptions::with_storage(storage, "sales").keys(key).cache_bytes(1 << 20))
     };

@@ -9,6 +9,7 @@ mod erasure;
 mod export;
 mod fuzz;
 mod golden;
+mod journal;
 mod opening;
 mod payloads;
 mod projections;

@@ -6,7 +6,7 @@ use placet_model::{Position, Revision};
 use std::sync::mpsc;
 use std::time::Duration;
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = placet_test_support::DEADLINE;
 
 #[test]
 fn a_follower_is_woken_by_the_next_commit() {

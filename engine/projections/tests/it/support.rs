@@ -47,7 +47,7 @@ impl StorageBackend for Shared {
 
 /// A log in memory that can be closed and opened again.
 pub(crate) struct World {
-    files: [Shared; 2],
+    files: [Shared; 3],
     log: Option<Log>,
     events: u128,
     pub(crate) now: Timestamp,
@@ -62,7 +62,7 @@ pub(crate) enum With {
 
 impl World {
     pub(crate) fn new() -> Self {
-        let files = [(); 2].map(|()| Shared(Arc::new(InMemoryBackend::new())));
+        let files = [(); 3].map(|()| Shared(Arc::new(InMemoryBackend::new())));
         let mut world = Self { files, log: None, events: 0, now: NOW };
         world.open(With::Projections).unwrap();
         world
@@ -71,8 +71,8 @@ impl World {
     /// Closes the log and opens it again.
     pub(crate) fn open(&mut self, with: With) -> Result<(), placet_log::Error> {
         self.log = None;
-        let [log, keys] = self.files.clone();
-        let storage = Storage::Backends { log: Box::new(log), keys: Box::new(keys) };
+        let [log, keys, journal] = self.files.clone().map(|file| Box::new(file) as _);
+        let storage = Storage::Backends { log, keys, journal };
         let options = OpenOptions::with_storage(storage, "sales")
             .keys(KeyPlace::Given(ProjectKey::from_bytes([7; 32])));
         let options = match with {

@@ -74,7 +74,7 @@ metrics! {
     LOG_POSITION = "placet_log_position" Gauge [] "Position of the last event";
     LOG_BYTES = "placet_log_bytes" Gauge [] "Bytes of the log's file";
     LOG_COMMIT = "placet_log_commit_seconds" Histogram [] "Durable commits of events: begin of the transaction until it is on disk";
-    LOG_SYNCS = "placet_log_fdatasyncs_total" Counter [] "Syncs of the log's file";
+    LOG_SYNCS = "placet_log_fdatasyncs_total" Counter [] "Syncs of the log's file and its journal";
     PROJECTION_LAG = "placet_projection_lag_events" Gauge [] "Events that the derived tables do not hold yet";
     NATS = "placet_nats_connected" Gauge [] "1 while NATS is ready; not told where there is none";
     SPANS = "placet_telemetry_spans_total" Counter ["result": "sent, dropped"] "Spans of traces that a collector has taken, and those that were dropped";

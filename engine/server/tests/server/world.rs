@@ -182,6 +182,11 @@ pub(crate) fn ask(method: &str, target: &str) -> Ask {
     Ask::new(method, target).header("Authorization", &format!("Bearer {TOKEN}"))
 }
 
+/// Nothing more comes of it: between two steps it neither waits nor is it over.
+pub(crate) fn is_over(report: &Value) -> bool {
+    report["status"] != "waiting" && report["status"] != "running"
+}
+
 impl World {
     pub(crate) async fn get(&self, target: &str) -> Answer {
         ask("GET", target).send(self.server).await
@@ -222,12 +227,12 @@ impl World {
     /// Waits until a run waits for a vote, or is over.
     pub(crate) async fn settled(&mut self, run: &str) -> Value {
         let asks = |report: &Value| report["waiting_for"]["kind"] == "decision";
-        self.until(run, |report| report["status"] != "waiting" || asks(report)).await
+        self.until(run, |report| is_over(report) || asks(report)).await
     }
 
     /// Waits until a run is over.
     pub(crate) async fn finished(&mut self, run: &str) -> Value {
-        self.until(run, |report| report["status"] != "waiting").await
+        self.until(run, is_over).await
     }
 
     /// Waits until an event of this type is in a run's story.

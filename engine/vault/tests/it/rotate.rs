@@ -10,6 +10,7 @@ use placet_model::{Actor, Timestamp};
 use placet_vault::{Error, KekSource, KeySupply, Rotated, Step, Vault};
 use serde_json::json;
 use std::path::PathBuf;
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 const COUNT: u128 = 150;
@@ -105,31 +106,33 @@ fn who_reads_and_stores_while_keys_change_is_not_disturbed() {
     let install = Install::new();
     let vault = install.open();
     fill(&vault);
-    let is_over = AtomicBool::new(false);
+    // a thread may begin long after it was made: no key changes before all are at it
+    let (begun, is_over) = (Barrier::new(3), AtomicBool::new(false));
     std::thread::scope(|scope| {
-        let reader = scope.spawn(|| {
-            let mut rounds = 0;
+        scope.spawn(|| {
+            all_open_but_grant(&vault);
+            begun.wait();
             while !is_over.load(Ordering::Relaxed) {
                 all_open_but_grant(&vault);
-                rounds += 1;
             }
-            rounds
         });
-        let writer = scope.spawn(|| {
-            let (id, mut stored) = (integration(1), 0_u64);
-            while !is_over.load(Ordering::Relaxed) {
-                vault.keep_grant((id, 2), stored, &grant(stored + 1)).unwrap();
-                stored += 1;
-                let version = u32::try_from(stored).unwrap();
+        scope.spawn(|| {
+            let store = |stored: u64| {
+                vault.keep_grant((integration(1), 2), stored, &grant(stored + 1)).unwrap();
+                let version = u32::try_from(stored + 1).unwrap();
                 vault.store(integration(9000), version, &fields([("api_key", "new")])).unwrap();
+            };
+            store(0);
+            begun.wait();
+            for stored in (1..).take_while(|_| !is_over.load(Ordering::Relaxed)) {
+                store(stored);
             }
-            stored
         });
+        begun.wait();
         for _ in 0..5 {
             put_on_record(&vault, &vault.rotate(&Actor::Engine, &mut |_| {}).unwrap());
         }
         is_over.store(true, Ordering::Relaxed);
-        assert!(reader.join().unwrap() > 0 && writer.join().unwrap() > 0);
     });
     let sealing = vault.sealing().unwrap();
     assert!(!sealing.is_under_way(), "{sealing:?}");

@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::stage::Stage;
+use super::stage::{Stage, Waits};
 
 /// One write operation with an input.
 #[derive(Debug, Clone)]
@@ -116,6 +116,11 @@ impl Fault {
     /// Whether nobody on this side of the wire can know what happened.
     pub(in crate::exam) const fn leaves_doubt(self) -> bool {
         !matches!(self, Self::None | Self::Refused | Self::RateLimited)
+    }
+
+    /// How long an engine has to wait for what comes of it.
+    pub(in crate::exam) const fn waits(self) -> Waits {
+        if matches!(self, Self::Hang | Self::Drip) { Waits::Briefly } else { Waits::Long }
     }
 
     /// What the stand-in does with the first call.

@@ -29,8 +29,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// Longest real time of one call: what hangs is given up after it.
-const CALL_MS: u64 = 400;
+/// How long the engine of a stage waits for an answer, in real time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::exam) enum Waits {
+    /// For a provider that answers or breaks: as long as the machine may hold it up.
+    Long,
+    /// For one that never does: no answer can come too late.
+    Briefly,
+}
+
+impl Waits {
+    /// Longest real time of one call.
+    const fn call_ms_max(self) -> u64 {
+        match self {
+            Self::Long => 60_000,
+            Self::Briefly => 400,
+        }
+    }
+}
 
 /// What the mail server of the tests knows its user by.
 const MAIL_PASSWORD: &str = "s3cret-pw";
@@ -105,8 +121,8 @@ fn people() -> Policy {
 }
 
 impl Stage {
-    pub(in crate::exam) async fn open() -> Self {
-        let stage = Self::open_with(Adapters::shipped()).await;
+    pub(in crate::exam) async fn open(waits: Waits) -> Self {
+        let stage = Self::open_with(Adapters::shipped(), waits).await;
         let providers: Vec<String> = stage.adapters().manifests().keys().cloned().collect();
         for provider in providers.iter().filter(|one| !NOT_PLAYED.contains(&one.as_str())) {
             stage.connect(provider).await;
@@ -115,28 +131,28 @@ impl Stage {
     }
 
     /// The stage with nothing connected.
-    pub(in crate::exam) async fn open_with(adapters: Adapters) -> Self {
-        Self::open_beside(adapters, None).await
+    pub(in crate::exam) async fn open_with(adapters: Adapters, waits: Waits) -> Self {
+        Self::open_beside(adapters, None, waits).await
     }
 
     /// The stage with a mail server on this port of this machine.
-    pub(in crate::exam) async fn open_for_mail(port: u16) -> Self {
+    pub(in crate::exam) async fn open_for_mail(port: u16, waits: Waits) -> Self {
         let host = format!("localhost:{port}");
-        let stage = Self::open_beside(Adapters::shipped(), Some(&host)).await;
+        let stage = Self::open_beside(Adapters::shipped(), Some(&host), waits).await;
         let server = format!("smtp-plain://{host}");
         let user = "robot@example.com";
         stage.connect_with("smtp", json!({"server": server, "user": user, "from": user})).await;
         stage
     }
 
-    async fn open_beside(adapters: Adapters, beside: Option<&str>) -> Self {
+    async fn open_beside(adapters: Adapters, beside: Option<&str>, waits: Waits) -> Self {
         let provider = Provider::start();
         let allowed = [Some(provider.host_port()), beside.map(str::to_owned)].into_iter().flatten();
         let allowed = allowed.map(|target| target.parse().expect("a target"));
         let witness = Live::of(Mode::Live).expect("live is live");
         let live = Egress::new(witness, EgressConfig::allowing(allowed), Arc::new(Secrets));
         let mut config = ProjectConfig { project: "exam".into(), ..ProjectConfig::default() };
-        config.limits.call_ms_max = CALL_MS;
+        config.limits.call_ms_max = waits.call_ms_max();
         // a project's own read is ungated only where the operator has named its host
         config.read_hosts = vec!["127.0.0.1".to_owned()];
         let log = Log::open(OpenOptions::in_memory("exam").projector(Projections::new()));

@@ -39,7 +39,7 @@ mutants! {
     ApprovalNotConsumed,
     /// A commit that failed is answered as a refusal: nothing was recorded.
     CommitErrorMeansRefused,
-    /// Appends are acknowledged before they are durable.
+    /// Appends are acknowledged before the journal is synced.
     DurabilityNone,
     /// Records are not checked when they are read.
     DigestNotChecked,

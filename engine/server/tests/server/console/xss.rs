@@ -3,7 +3,7 @@
 
 use super::html::{Tag, tags, words};
 use super::surf::Browser;
-use crate::world::{World, with_workflow};
+use crate::world::{World, is_over, with_workflow};
 use serde_json::{Value, json};
 
 /// Texts that would do something, were they markup; each names `xss` somewhere.
@@ -134,9 +134,8 @@ async fn planted_by_providers(world: &mut World, browser: &mut Browser) -> Vec<S
             .to_owned();
         let card = browser.page(&format!("/inbox/{decision}")).await;
         browser.submitted(&super::card::verdict(&card, &decision, "approve")).await;
-        let doubt_or_end = |report: &Value| {
-            report["status"] != "waiting" || report["waiting_for"]["kind"] == "in_doubt"
-        };
+        let doubt_or_end =
+            |report: &Value| is_over(report) || report["waiting_for"]["kind"] == "in_doubt";
         world.until(&run, doubt_or_end).await;
         places.extend([
             format!("/workflows/ops/{family}"),
