@@ -159,6 +159,24 @@ const CASES: &[Case] = &[
         words: &["keys.redb", DO],
     },
     Case {
+        what: "a missing journal",
+        spoil: |p| remove(p, "journal"),
+        code: "PL1003",
+        words: &["journal", "missing beside log.redb", "restore a backup", DO],
+    },
+    Case {
+        what: "a journal cut short",
+        spoil: |p| cut(p, "journal", p.whole["journal"].len() / 2),
+        code: "PL1003",
+        words: &["journal", "cut short", "restore", DO],
+    },
+    Case {
+        what: "another file in the place of the journal",
+        spoil: |p| put(p, "journal", &p.whole["log.redb"]),
+        code: "PL1003",
+        words: &["journal", "no journal of Placet", DO],
+    },
+    Case {
         what: "a restore cut short",
         spoil: |p| put(p, "restoring", b"{}"),
         code: "PL1009",
@@ -178,6 +196,19 @@ fn each_spoiled_log_or_key_file_is_named_with_what_to_do_and_stays_as_it_is() {
         past.mend();
     }
     drop(past.live.placet(["audit", "verify"]).run().expect_code(0));
+}
+
+#[test]
+fn the_log_of_an_engine_that_stopped_in_order_is_whole_without_its_journal() {
+    let mut live = Live::start();
+    live.ask("Hello");
+    drop(live.terminate().expect_code(0));
+    let journal = live.project.data().join("journal");
+    assert!(fs::metadata(&journal).is_ok_and(|meta| meta.len() > 0), "it was in use");
+    fs::remove_file(&journal).expect("it can be removed");
+    drop(live.placet(["audit", "verify"]).run().expect_code(0));
+    let told = live.placet(["audit", "log", "--type", "DecisionRequested"]).run().expect_code(0);
+    assert!(!told.stdout.is_empty());
 }
 
 #[test]
@@ -350,8 +381,8 @@ fn a_disk_that_fills_up_stops_the_engine_and_loses_nothing_that_was_acknowledged
     let past = Past::new();
     // each start records a payload of 100 kB; the room ends before they do
     let script = "
-        mkdir -p \"$DATA/disk\"; mount -t tmpfs -o size=4m tmpfs \"$DATA/disk\"
-        cp \"$DATA/log.redb\" \"$DATA/keys.redb\" \"$DATA/vault.redb\" \"$DATA/disk\"
+        mkdir -p \"$DATA/disk\"; mount -t tmpfs -o size=6m tmpfs \"$DATA/disk\"
+        cp \"$DATA/log.redb\" \"$DATA/keys.redb\" \"$DATA/vault.redb\" \"$DATA/journal\" \"$DATA/disk\"
         mount --bind \"$DATA/disk\" \"$DATA\"
         text=$(head -c 100000 /dev/zero | tr '\\0' x)
         n=0

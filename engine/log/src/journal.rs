@@ -115,11 +115,11 @@ impl Rows {
     }
 
     /// Writes a row into its table, and puts it down.
-    pub(crate) fn insert<'k, 'v, K: Key + 'static, V: Value + 'static>(
+    pub(crate) fn insert<K: Key + 'static, V: Value + 'static>(
         &mut self,
         (table, which): (&mut Table<'_, K, V>, Which),
-        key: &K::SelfType<'k>,
-        value: &V::SelfType<'v>,
+        key: &K::SelfType<'_>,
+        value: &V::SelfType<'_>,
     ) -> Result<(), StorageError> {
         self.push(which, K::as_bytes(key).as_ref(), V::as_bytes(value).as_ref());
         table.insert(key, value).map(drop)
@@ -557,6 +557,9 @@ impl<'f> Found<'f> {
             return Err(self.damaged("it is cut short"));
         }
         let rest = self.bytes.strip_prefix(&MAGIC);
+        if rest.is_none() && !self.bytes.starts_with(&[0; MAGIC.len()]) {
+            return Err(self.damaged("it is no journal of Placet"));
+        }
         if rest.is_some_and(|rest| !rest.starts_with(&self.install_id)) {
             return Err(self.damaged("it belongs to another log"));
         }
@@ -603,9 +606,9 @@ fn put(
 ) -> Result<(), Error> {
     let mut rest = rows;
     while !rest.is_empty() {
-        let (which, key, value, behind) =
-            row(rest).ok_or_else(|| found.damaged("a row of it cannot be read"))?;
+        let (row, behind) = row(rest).ok_or_else(|| found.damaged("a row of it cannot be read"))?;
         rest = behind;
+        let Row { which, key, value } = row;
         match which {
             Which::Events => again((tx, file), EVENTS, key, value)?,
             Which::Streams => again((tx, file), STREAMS, key, value)?,
@@ -625,14 +628,22 @@ fn put(
     Ok(())
 }
 
-fn row(bytes: &[u8]) -> Option<(Which, &[u8], &[u8], &[u8])> {
+/// A row as it is found.
+struct Row<'f> {
+    which: Which,
+    key: &'f [u8],
+    value: &'f [u8],
+}
+
+/// The first row, and what is behind it.
+fn row(bytes: &[u8]) -> Option<(Row<'_>, &[u8])> {
     let (which, rest) = bytes.split_first()?;
     let (key, rest) = rest.split_first_chunk()?;
     let (value, rest) = rest.split_first_chunk()?;
     let length = |bytes: &[u8; 4]| usize::try_from(u32::from_be_bytes(*bytes)).ok();
     let (key, rest) = rest.split_at_checked(length(key)?)?;
     let (value, rest) = rest.split_at_checked(length(value)?)?;
-    Some((Which::of(*which)?, key, value, rest))
+    Some((Row { which: Which::of(*which)?, key, value }, rest))
 }
 
 fn erasable(which: Which, key: &[u8]) -> Option<Erasable> {

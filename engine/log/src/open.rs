@@ -175,10 +175,7 @@ impl OpenOptions {
         let (key_db, key_file) = files.keys;
         let data_keys = DataKeys::open(key_db, key_file, &key, meta.install_id)?;
         let install_id = meta::install_text(meta.install_id);
-        let tombstones = match self.keys.directory(&install_id)? {
-            Some(dir) => Some(Tombstones::open(&dir, &install_id)?),
-            None => None,
-        };
+        let tombstones = tombstones_of(&self.keys, &install_id)?;
         let shared = Arc::new(Shared {
             db: files.log,
             project: meta.project,
@@ -219,6 +216,11 @@ impl OpenOptions {
         let head = *view.head();
         start(shared, (head, frontier), journal, projector)
     }
+}
+
+fn tombstones_of(keys: &KeyPlace, install_id: &str) -> Result<Option<Tombstones>, Error> {
+    let dir = keys.directory(install_id)?;
+    dir.map(|dir| Tombstones::open(&dir, install_id)).transpose()
 }
 
 /// How many of the last events are checked: those since the head that was signed last, so that a

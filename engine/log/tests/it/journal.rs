@@ -141,7 +141,7 @@ fn an_entry_that_was_being_written_was_never_acknowledged_and_is_passed_over() {
 #[test]
 fn a_damaged_entry_with_a_whole_one_behind_it_is_refused_with_its_place_and_nothing_is_written() {
     let machine = broken_off(6);
-    for at in [0, 30, 200] {
+    for at in [0, 30, 200, 300] {
         let mut journal = machine.journal();
         journal[2 * BLOCK + at] ^= 4;
         let spoiled = machine.with_journal(journal);
@@ -164,6 +164,7 @@ fn a_journal_that_does_not_fit_its_log_is_refused() {
         error.to_string()
     };
     assert!(refused(vec![]).contains("cut short"));
+    assert!(refused(vec![b'x'; machine.journal().len()]).contains("no journal"));
     let mut other = machine.journal();
     other[8] ^= 1;
     assert!(refused(other).contains("another log"));
