@@ -59,7 +59,7 @@ fn a_token_that_is_given_back_is_on_record_before_it_leaves_and_a_kill_in_betwee
     assert_eq!(event["actor"], "principal:author");
     assert_eq!(of(&live, "OwnCallEnded"), [] as [Value; 0], "nobody knows what came of it");
     // the digest is not one over the token: whoever guesses it cannot try it
-    let mut said = request.clone();
+    let mut said = request;
     said.headers[1].1 = HoledText::plain(format!("Bearer {TOKEN}"));
     assert_ne!(body["request_digest"], said.digest().to_string());
 

@@ -123,14 +123,14 @@ fn killed_at_every(call: &str, first: u32, by: u32) -> Option<(u32, BTreeSet<usi
         let after = office.all_open();
         assert!(after.len() == 1 && after.is_disjoint(&before), "{call} {n}: {after:?}");
         // no key has come and gone without the log, and none twice
-        let keys = before.iter().chain(&after).map(ToString::to_string).collect();
-        each_change_of_key_is_recorded(&office.recorded(), keys);
+        let keys: Vec<String> = before.iter().chain(&after).map(ToString::to_string).collect();
+        each_change_of_key_is_recorded(&office.recorded(), &keys);
     }
     unreachable!("a rotation has an end")
 }
 
 /// The recorded rotations lead from the first of these keys to the second, each from where the last one came to.
-fn each_change_of_key_is_recorded(recorded: &[Value], keys: Vec<String>) {
+fn each_change_of_key_is_recorded(recorded: &[Value], keys: &[String]) {
     let turn = |event: &Value| {
         let from = event["body"]["from"].as_array().expect("a list").clone();
         let [from] = &from[..] else { panic!("{event}") };
@@ -192,8 +192,8 @@ fn an_engine_goes_on_with_a_rotation_that_was_killed_and_sends_with_what_it_seal
     // the engine went on with what the author had asked for, and the log says so once
     let recorded = office.recorded();
     let keys = before.iter().map(ToString::to_string);
-    let keys = keys.chain(status["key"].as_str().map(str::to_owned)).collect();
-    each_change_of_key_is_recorded(&recorded, keys);
+    let keys: Vec<String> = keys.chain(status["key"].as_str().map(str::to_owned)).collect();
+    each_change_of_key_is_recorded(&recorded, &keys);
     assert_eq!(recorded[0]["actor"], "engine");
     assert_eq!(recorded[0]["body"]["moved"], u64::from(COUNT) + 1);
     let position = recorded[0]["position"].as_u64().expect("a position").to_string();
