@@ -372,8 +372,8 @@ impl Journal {
         self.end = 0;
     }
 
-    /// Opens the file, or makes it, durably: a row that says that it belongs to the log must never be
-    /// there without it. False where nothing may be written.
+    /// Opens the file, or makes it, all zeros and durably: a row that says that it belongs to the log must
+    /// never be there without it, or beside entries of another. False where nothing may be written.
     fn open(&mut self) -> Result<bool, Error> {
         if self.disk.is_some() {
             return Ok(true);
@@ -397,11 +397,14 @@ impl Journal {
         };
         let Some(disk) = &self.disk else { return Ok(false) };
         self.length = disk.len().map_err(io)?;
+        // nothing in it is needed, and what another life of the log has left there may look like more
+        let zeros = vec![0; usize::try_from(self.length).unwrap_or(0)];
+        disk.write(0, &zeros).map_err(io)?;
         if self.length < GROWTH {
             self.length = grow(disk, self.length, GROWTH).map_err(io)?;
-            self.log.syncs().one();
-            disk.sync().map_err(io)?;
         }
+        self.log.syncs().one();
+        disk.sync().map_err(io)?;
         Ok(true)
     }
 

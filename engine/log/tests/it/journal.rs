@@ -187,6 +187,30 @@ fn a_log_that_has_gone_back_behind_its_journal_is_refused() {
     assert!(error.to_string().contains("gone back"), "{error}");
 }
 
+#[test]
+fn what_another_life_has_left_in_the_journal_keeps_no_later_one_from_opening() {
+    let block = BLOCK as u64;
+    let machine = Machine::new();
+    let log = machine.open(2 * block).unwrap();
+    append(&log, 1);
+    drop(log);
+    let [closed, keys, _] = machine.left_behind().0;
+    let log = machine.open(4 * block).unwrap();
+    (2..=20).for_each(|n| append(&log, n));
+    let later = machine.left_behind().journal();
+    let foreign = vec![b'x'; later.len()];
+    for left in [later, foreign] {
+        // an earlier log.redb, closed in order, beside what came later
+        let [closed, keys] = [&closed, &keys].map(|disk| Disk::of(disk.image(), Honesty::Honest));
+        let machine = Machine([closed, keys, Disk::of(left, Honesty::Honest)]);
+        let log = machine.open(1 << 20).unwrap();
+        for n in 2..=4 {
+            append(&log, n);
+            holds(&machine.left_behind().open(1 << 20).unwrap(), n);
+        }
+    }
+}
+
 /// A copy of the files of an open log, which is what a killed process leaves.
 fn killed(place: &Place) -> Place {
     let copy = Place::new();
