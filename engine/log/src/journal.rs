@@ -32,17 +32,24 @@
 //! The journal holds what an append brought, sealed as in `payloads`; what was erased since stays in it
 //! until it is written over, or wiped by compaction ([`Journal::wipe`]).
 
-use crate::erase::{self, Erasable};
+mod disk;
+mod entry;
+mod replay;
+mod rows;
+
+pub(crate) use disk::Place;
+pub(crate) use replay::replay;
+pub(crate) use rows::{Rows, Which};
+
 use crate::head::Head;
 use crate::storage::File;
-use crate::tables::{
-    APART, EVENTS, META, PAYLOADS, STREAM_KEYS, STREAMS, SUBJECTS, SUBJECTS_OF, UNPLACED,
-};
-use crate::{Error, check, envelope, meta, project_key};
+use crate::tables::META;
+use crate::{Error, check, meta, project_key};
+use disk::{Disk, grow};
 use placet_model::Position;
-use redb::{Key, StorageBackend, StorageError, Table, TableDefinition, Value, WriteTransaction};
+use redb::WriteTransaction;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 pub(crate) const JOURNAL_FILE: &str = "journal";
 
@@ -54,89 +61,9 @@ pub(crate) const CAPACITY: u64 = 2 * 1024 * 1024;
 const GROWTH: u64 = 256 * 1024;
 /// Entries begin at multiples of this, so that no sector of one that is synced is ever written again.
 const BLOCK: usize = 4096;
-const MAGIC: [u8; 8] = *b"placet-j";
 const INSTALL_LEN: usize = 16;
-const HEAD_LEN: usize = 56;
-/// Magic, install id, generation, first position, length of the rows.
-const FRONT_LEN: usize = MAGIC.len() + INSTALL_LEN + 8 + 8 + 4;
 const ROW: &str = "journal";
-const CHECK_KEY: &[u8] = b"journal";
 const DOING: &str = "writing the journal";
-
-/// Which table a row belongs to, or what is erased. The numbers are stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Which {
-    Events = 1,
-    Streams = 2,
-    Unplaced = 3,
-    Payloads = 4,
-    StreamKeys = 5,
-    Apart = 6,
-    Subjects = 7,
-    SubjectsOf = 8,
-    EraseStream = 9,
-    EraseArrival = 10,
-}
-
-impl Which {
-    fn of(number: u8) -> Option<Self> {
-        let all = [
-            Self::Events,
-            Self::Streams,
-            Self::Unplaced,
-            Self::Payloads,
-            Self::StreamKeys,
-            Self::Apart,
-            Self::Subjects,
-            Self::SubjectsOf,
-            Self::EraseStream,
-            Self::EraseArrival,
-        ];
-        all.into_iter().find(|which| *which as u8 == number)
-    }
-}
-
-/// The rows of a batch, as they are written into redb.
-#[derive(Debug, Default)]
-pub(crate) struct Rows(Vec<u8>);
-
-impl Rows {
-    pub(crate) fn clear(&mut self) {
-        self.0.clear();
-    }
-
-    fn push(&mut self, which: Which, key: &[u8], value: &[u8]) {
-        let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes();
-        self.0.push(which as u8);
-        self.0.extend_from_slice(&length(key));
-        self.0.extend_from_slice(&length(value));
-        self.0.extend_from_slice(key);
-        self.0.extend_from_slice(value);
-    }
-
-    /// Writes a row into its table, and puts it down.
-    pub(crate) fn insert<K: Key + 'static, V: Value + 'static>(
-        &mut self,
-        (table, which): (&mut Table<'_, K, V>, Which),
-        key: &K::SelfType<'_>,
-        value: &V::SelfType<'_>,
-    ) -> Result<(), StorageError> {
-        self.push(which, K::as_bytes(key).as_ref(), V::as_bytes(value).as_ref());
-        table.insert(key, value).map(drop)
-    }
-
-    /// Puts down what is erased behind all rows of the batch.
-    pub(crate) fn erase(&mut self, what: &Erasable) {
-        match what {
-            Erasable::Stream(stream) => {
-                self.push(Which::EraseStream, &envelope::stream_key(stream), &[]);
-            }
-            Erasable::Arrival(position) => {
-                self.push(Which::EraseArrival, &position.get().to_be_bytes(), &[]);
-            }
-        }
-    }
-}
 
 /// Whether a journal belongs to a log's file, as a row of it says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -172,96 +99,6 @@ impl Standing {
         let mut meta = tx.open_table(META).map_err(file.err(DOING))?;
         meta.remove(ROW).map(drop).map_err(file.err(DOING))
     }
-}
-
-/// Where a journal lies.
-#[derive(Debug)]
-pub(crate) enum Place {
-    /// Here; the file may not be there yet.
-    Path(PathBuf),
-    /// In this backend, which may be empty.
-    Backend(Box<dyn StorageBackend>),
-    /// Here, and it is only looked at: every commit is a durable one of redb.
-    Frozen(PathBuf),
-}
-
-impl Place {
-    fn path(&self) -> PathBuf {
-        match self {
-            Self::Path(path) | Self::Frozen(path) => path.clone(),
-            Self::Backend(_) => PathBuf::from("journal (backend)"),
-        }
-    }
-
-    fn is_frozen(&self) -> bool {
-        matches!(self, Self::Frozen(_))
-    }
-
-    /// The bytes of the journal; none where there is no file.
-    fn read(&self) -> Result<Option<Vec<u8>>, Error> {
-        let io = |source| Error::Io { doing: "reading", path: self.path(), source };
-        match self {
-            Self::Path(path) | Self::Frozen(path) => match std::fs::read(path) {
-                Ok(bytes) => Ok(Some(bytes)),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-                Err(error) => Err(io(error)),
-            },
-            Self::Backend(backend) => {
-                let length = backend.len().map_err(io)?;
-                let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
-                backend.read(0, &mut bytes).map_err(io)?;
-                Ok(Some(bytes))
-            }
-        }
-    }
-}
-
-/// The file that is written.
-enum Disk {
-    File(std::fs::File),
-    Backend(Box<dyn StorageBackend>),
-}
-
-impl Disk {
-    fn write(&self, offset: u64, bytes: &[u8]) -> std::io::Result<()> {
-        match self {
-            Self::File(file) => write_all_at(file, bytes, offset),
-            Self::Backend(backend) => backend.write(offset, bytes),
-        }
-    }
-
-    fn sync(&self) -> std::io::Result<()> {
-        match self {
-            Self::File(file) => file.sync_data(),
-            Self::Backend(backend) => backend.sync_data(),
-        }
-    }
-
-    fn len(&self) -> std::io::Result<u64> {
-        match self {
-            Self::File(file) => file.metadata().map(|meta| meta.len()),
-            Self::Backend(backend) => backend.len(),
-        }
-    }
-
-    fn set_len(&self, to: u64) -> std::io::Result<()> {
-        match self {
-            Self::File(file) => file.set_len(to),
-            Self::Backend(backend) => backend.set_len(to),
-        }
-    }
-}
-
-#[cfg(unix)]
-fn write_all_at(file: &std::fs::File, bytes: &[u8], offset: u64) -> std::io::Result<()> {
-    std::os::unix::fs::FileExt::write_all_at(file, bytes, offset)
-}
-
-#[cfg(not(unix))]
-fn write_all_at(mut file: &std::fs::File, bytes: &[u8], offset: u64) -> std::io::Result<()> {
-    use std::io::{Seek as _, SeekFrom, Write as _};
-    file.seek(SeekFrom::Start(offset))?;
-    file.write_all(bytes)
 }
 
 /// The journal of an open log.
@@ -326,7 +163,12 @@ impl Journal {
             return Ok(false);
         };
         self.entry.clear();
-        encode(&mut self.entry, (self.install_id, self.standing.generation, first), head, rows);
+        entry::encode(
+            &mut self.entry,
+            (self.install_id, self.standing.generation, first),
+            head,
+            rows,
+        );
         self.entry.resize(self.entry.len().next_multiple_of(BLOCK), 0);
         let end = self.end + self.entry.len() as u64;
         if end > self.capacity {
@@ -388,7 +230,7 @@ impl Journal {
             Some(Place::Backend(backend)) => Some(Disk::Backend(backend)),
             Some(Place::Path(path)) => {
                 let mut options = std::fs::OpenOptions::new();
-                private(&mut options);
+                disk::private(&mut options);
                 let opened = options.create(true).truncate(false).write(true).open(&path);
                 let file = opened.map_err(io)?;
                 project_key::sync_dir(path.parent())?;
@@ -427,14 +269,6 @@ impl Journal {
     }
 }
 
-/// Makes the file longer, by zeros; returns how long it is.
-fn grow(disk: &Disk, from: u64, to: u64) -> std::io::Result<u64> {
-    disk.set_len(to)?;
-    let zeros = vec![0; usize::try_from(to - from).unwrap_or(0)];
-    disk.write(from, &zeros)?;
-    Ok(to)
-}
-
 /// What is written behind a durable commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Next {
@@ -442,227 +276,4 @@ pub(crate) enum Next {
     Journalled,
     /// Nothing: the log closes.
     Nothing,
-}
-
-#[cfg(unix)]
-fn private(options: &mut std::fs::OpenOptions) {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    options.mode(0o600);
-}
-
-#[cfg(not(unix))]
-fn private(_options: &mut std::fs::OpenOptions) {}
-
-fn encode(
-    entry: &mut Vec<u8>,
-    (install_id, generation, first): ([u8; INSTALL_LEN], u64, Position),
-    head: &Head,
-    rows: &Rows,
-) {
-    entry.extend_from_slice(&MAGIC);
-    entry.extend_from_slice(&install_id);
-    entry.extend_from_slice(&generation.to_be_bytes());
-    entry.extend_from_slice(&first.get().to_be_bytes());
-    let length = u32::try_from(rows.0.len()).unwrap_or(u32::MAX);
-    entry.extend_from_slice(&length.to_be_bytes());
-    entry.extend_from_slice(&head.encode());
-    entry.extend_from_slice(&rows.0);
-    check::seal(CHECK_KEY, entry);
-}
-
-/// An entry as it is found.
-#[derive(Debug)]
-struct Entry<'f> {
-    generation: u64,
-    first: u64,
-    head: Head,
-    rows: &'f [u8],
-    /// Bytes that it takes up.
-    length: usize,
-}
-
-/// A whole entry of this log that begins here.
-fn decode(bytes: &[u8], install_id: [u8; INSTALL_LEN]) -> Option<Entry<'_>> {
-    let rest = bytes.strip_prefix(&MAGIC)?.strip_prefix(&install_id)?;
-    let (generation, rest) = rest.split_first_chunk()?;
-    let (first, rest) = rest.split_first_chunk()?;
-    let (length, _) = rest.split_first_chunk()?;
-    let rows = usize::try_from(u32::from_be_bytes(*length)).ok()?;
-    let sealed = bytes.get(..FRONT_LEN + HEAD_LEN + rows.checked_add(check::CHECK_LEN)?)?;
-    let content = check::open(CHECK_KEY, sealed)?;
-    let (head, rows) = content.get(FRONT_LEN..)?.split_at_checked(HEAD_LEN)?;
-    Some(Entry {
-        generation: u64::from_be_bytes(*generation),
-        first: u64::from_be_bytes(*first),
-        head: Head::decode(head)?,
-        rows,
-        length: sealed.len().next_multiple_of(BLOCK),
-    })
-}
-
-/// Puts the rows of the journal into a log that was not closed in order, in one durable commit. Returns
-/// what the log's file says of its journal then.
-///
-/// # Errors
-/// [`Error::Missing`] where the journal is gone, and every sign that it does not fit the log.
-pub(crate) fn replay(
-    (db, file): (&crate::storage::Db, &File),
-    place: &Place,
-    install_id: [u8; INSTALL_LEN],
-) -> Result<Standing, Error> {
-    let tx = db.begin_read().map_err(file.err(DOING))?;
-    let standing = Standing::read(&tx, file)?;
-    if !standing.in_use {
-        return Ok(standing);
-    }
-    let meta = tx.open_table(META).map_err(file.err(DOING))?;
-    let head = Head::read(&meta, file)?;
-    drop((meta, tx));
-    let Some(bytes) = place.read()? else {
-        return Err(Error::Missing { file: place.path(), beside: crate::storage::LOG_FILE });
-    };
-    let found = Found { bytes: &bytes, path: &place.path(), install_id };
-    let entries = found.entries(standing.generation, head.size)?;
-    let mut tx = db.begin_write().map_err(file.err(DOING))?;
-    tx.set_quick_repair(true);
-    if let Some(last) = entries.last() {
-        for entry in &entries {
-            put(&tx, entry.rows, (&found, file))?;
-        }
-        let mut meta = tx.open_table(META).map_err(file.err(DOING))?;
-        last.head.write(&mut meta).map_err(file.err(DOING))?;
-        tracing::info!(
-            from = head.size,
-            to = last.head.size,
-            "the log was not closed in order: its journal is put into it"
-        );
-    }
-    let standing = Standing { in_use: false, ..standing };
-    if !place.is_frozen() {
-        standing.write(&tx, file)?;
-    }
-    tx.commit().map_err(file.err(DOING))?;
-    Ok(standing)
-}
-
-/// A journal that is read.
-struct Found<'f> {
-    bytes: &'f [u8],
-    path: &'f Path,
-    install_id: [u8; INSTALL_LEN],
-}
-
-impl<'f> Found<'f> {
-    /// The entries of a generation that are not in a log of this size.
-    fn entries(&self, generation: u64, size: u64) -> Result<Vec<Entry<'f>>, Error> {
-        let (mut at, mut size, mut entries) = (0, size, Vec::new());
-        if (self.bytes.len() as u64) < GROWTH {
-            return Err(self.damaged("it is cut short"));
-        }
-        let rest = self.bytes.strip_prefix(&MAGIC);
-        if rest.is_none() && !self.bytes.starts_with(&[0; MAGIC.len()]) {
-            return Err(self.damaged("it is no journal of Placet"));
-        }
-        if rest.is_some_and(|rest| !rest.starts_with(&self.install_id)) {
-            return Err(self.damaged("it belongs to another log"));
-        }
-        while let Some(entry) = self.at(at) {
-            if entry.generation > generation {
-                return Err(self.damaged("it is newer than log.redb, which has gone back"));
-            }
-            if entry.generation < generation {
-                break;
-            }
-            at += entry.length;
-            // packing the file makes durable what is journalled, too
-            if entry.head.size <= size {
-                continue;
-            }
-            if entry.first != size + 1 {
-                let what = format!("after position {size} comes {}", entry.first);
-                return Err(self.damaged(&what));
-            }
-            size = entry.head.size;
-            entries.push(entry);
-        }
-        let behind = (at..self.bytes.len()).step_by(BLOCK).filter_map(|place| self.at(place));
-        if behind.into_iter().any(|entry| entry.generation >= generation) {
-            let what = format!("the entry behind position {size} is damaged");
-            return Err(self.damaged(&what));
-        }
-        Ok(entries)
-    }
-
-    fn at(&self, place: usize) -> Option<Entry<'f>> {
-        decode(self.bytes.get(place..)?, self.install_id)
-    }
-
-    fn damaged(&self, what: &str) -> Error {
-        Error::DamagedIndex { what: format!("{} ({what})", self.path.display()) }
-    }
-}
-
-fn put(
-    tx: &WriteTransaction,
-    rows: &[u8],
-    (found, file): (&Found<'_>, &File),
-) -> Result<(), Error> {
-    let mut rest = rows;
-    while !rest.is_empty() {
-        let (row, behind) = row(rest).ok_or_else(|| found.damaged("a row of it cannot be read"))?;
-        rest = behind;
-        let Row { which, key, value } = row;
-        match which {
-            Which::Events => again((tx, file), EVENTS, key, value)?,
-            Which::Streams => again((tx, file), STREAMS, key, value)?,
-            Which::Unplaced => again((tx, file), UNPLACED, key, value)?,
-            Which::Payloads => again((tx, file), PAYLOADS, key, value)?,
-            Which::StreamKeys => again((tx, file), STREAM_KEYS, key, value)?,
-            Which::Apart => again((tx, file), APART, key, value)?,
-            Which::Subjects => again((tx, file), SUBJECTS, key, value)?,
-            Which::SubjectsOf => again((tx, file), SUBJECTS_OF, key, value)?,
-            Which::EraseStream | Which::EraseArrival => {
-                let what = erasable(which, key)
-                    .ok_or_else(|| found.damaged("an erasure in it cannot be read"))?;
-                erase::delete(tx, &what, file).map(drop)?;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// A row as it is found.
-struct Row<'f> {
-    which: Which,
-    key: &'f [u8],
-    value: &'f [u8],
-}
-
-/// The first row, and what is behind it.
-fn row(bytes: &[u8]) -> Option<(Row<'_>, &[u8])> {
-    let (which, rest) = bytes.split_first()?;
-    let (key, rest) = rest.split_first_chunk()?;
-    let (value, rest) = rest.split_first_chunk()?;
-    let length = |bytes: &[u8; 4]| usize::try_from(u32::from_be_bytes(*bytes)).ok();
-    let (key, rest) = rest.split_at_checked(length(key)?)?;
-    let (value, rest) = rest.split_at_checked(length(value)?)?;
-    Some((Row { which: Which::of(*which)?, key, value }, rest))
-}
-
-fn erasable(which: Which, key: &[u8]) -> Option<Erasable> {
-    if which == Which::EraseStream {
-        return envelope::stream_of(key).map(Erasable::Stream);
-    }
-    let position = key.try_into().ok()?;
-    Some(Erasable::Arrival(Position::new(u64::from_be_bytes(position))))
-}
-
-fn again<K: Key + 'static, V: Value + 'static>(
-    (tx, file): (&WriteTransaction, &File),
-    table: TableDefinition<'_, K, V>,
-    key: &[u8],
-    value: &[u8],
-) -> Result<(), Error> {
-    let mut table = tx.open_table(table).map_err(file.err(DOING))?;
-    table.insert(K::from_bytes(key), V::from_bytes(value)).map(drop).map_err(file.err(DOING))
 }
