@@ -27,6 +27,14 @@ pub struct FilledRequest {
     pub body: Vec<u8>,
 }
 
+impl FilledRequest {
+    /// The host that it goes to, for words.
+    pub fn host(&self) -> String {
+        let url = url::Url::parse(self.url.expose()).ok();
+        url.and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
+    }
+}
+
 impl fmt::Debug for FilledRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(

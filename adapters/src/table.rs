@@ -1,7 +1,7 @@
 //! What each operation promises, as a page: computed from the manifests, so that it cannot say more
 //! than they do.
 
-use crate::manifest::{Absent, Manifest, Operation, Resend};
+use crate::manifest::{Absent, Manifest, Operation, Resend, Way};
 use crate::undo::Reversibility;
 use crate::{Adapters, inbound::Inbound};
 use placet_model::manifest::{DeliveryKind, Effect};
@@ -72,6 +72,7 @@ fn provider(page: &mut String, manifest: &Manifest, tested: Option<Tested<'_>>) 
     if let Some(revoke) = manifest.revoke() {
         put(page, &format!("- After a disconnect its credential is {}.", revoke.in_words()));
     }
+    signed(page, manifest);
     let told: Vec<String> = manifest.inbound().map_or_else(Vec::new, |inbound| {
         inbound.evidence_keys().map(|key| format!("`{key}`")).collect()
     });
@@ -86,6 +87,15 @@ fn provider(page: &mut String, manifest: &Manifest, tested: Option<Tested<'_>>) 
         page,
         &format!("- May start runs once it is connected: {}.\n", triggers(manifest.inbound())),
     );
+}
+
+/// What is otherwise where a credential signs for its tokens.
+fn signed(page: &mut String, manifest: &Manifest) {
+    let Some(assertion) = manifest.assertion() else { return };
+    put(page, &format!("- Connects by signing, too: {}.", assertion.in_words()));
+    if let Some(revoke) = manifest.revoke_of(Way::Signed) {
+        put(page, &format!("- Then, after a disconnect, its credential is {}.", revoke.in_words()));
+    }
 }
 
 /// What is waited for before a call of it is claimed.

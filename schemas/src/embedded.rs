@@ -32,6 +32,8 @@ embed! {
     "providers/github/hooks.delete.input.json",
     "providers/github/hooks.list.input.json",
     "providers/github/hooks.list.output.json",
+    "providers/github/installation.get.input.json",
+    "providers/github/installation.get.output.json",
     "providers/github/issues.comment.input.json",
     "providers/github/issues.comment.output.json",
     "providers/github/issues.create.input.json",

@@ -26,6 +26,7 @@ mod every;
 mod evidence;
 mod exam;
 mod fuzz;
+mod github_app;
 mod hooks;
 mod hooks_asked;
 mod hooks_remote;

@@ -28,6 +28,7 @@ fn prepared(live: &Live, received: &Received) -> PreparedRequest {
         url: HoledText::plain(live.provider.url(&received.target)),
         headers: vec![
             ("Accept".to_owned(), HoledText::plain(accept)),
+            ("User-Agent".to_owned(), HoledText::plain("placet")),
             ("Authorization".to_owned(), token),
         ],
         body: Body::Empty,
@@ -60,7 +61,7 @@ fn a_token_that_is_given_back_is_on_record_before_it_leaves_and_a_kill_in_betwee
     assert_eq!(of(&live, "OwnCallEnded"), [] as [Value; 0], "nobody knows what came of it");
     // the digest is not one over the token: whoever guesses it cannot try it
     let mut said = request;
-    said.headers[1].1 = HoledText::plain(format!("Bearer {TOKEN}"));
+    said.headers[2].1 = HoledText::plain(format!("Bearer {TOKEN}"));
     assert_ne!(body["request_digest"], said.digest().to_string());
 
     // the next engine makes nothing up, and goes on

@@ -3,13 +3,12 @@
 
 use super::pairing::Claim;
 use super::refetch::Refetch;
-use super::text_at;
 use crate::classify::{Sent, named};
 use crate::pointer::Pointer;
 use crate::predicate::{BodyTest, Observed, When};
 use crate::reduce::{self, Store};
 use crate::send_forms;
-use crate::template::Template;
+use crate::template::{Scope, Template};
 use placet_model::Digest;
 use placet_model::integration::Identity;
 use serde_json::{Map, Value};
@@ -79,9 +78,9 @@ pub(crate) struct Correlate {
 /// What makes a message our own.
 #[derive(Debug)]
 pub(crate) enum OwnTest {
-    /// This place names the account that the integration acts as.
+    /// This text, of places of the body, names the account that the integration acts as.
     Account {
-        at: Pointer,
+        at: Template,
         is: OwnValue,
     },
     Says(BodyTest),
@@ -157,7 +156,8 @@ impl EventSpec {
                     OwnValue::Id => own.id.as_str(),
                     OwnValue::Tenant => own.tenant.as_str(),
                 });
-                ours.is_some() && text_at(body, at).as_deref() == ours
+                let scope = Scope { response: body.unwrap_or(&Value::Null), ..Scope::NOTHING };
+                ours.is_some() && at.text(&scope).ok().flatten().as_deref() == ours
             }
             OwnTest::Says(test) => test.test.holds(body.and_then(|body| test.at.get(body))),
         })

@@ -1,18 +1,20 @@
 //! From the shape of a file to a [`Manifest`]: the one constructor.
 
+use super::check_assertion::{self, Signing};
 use super::document::{
     AuthDoc, AuthKind, BasicDoc, IdentityDoc, ManifestDoc, PlacementDoc, SchemaDoc, ScopesDoc,
     ScopesFromDoc, SignScheme, TestDoc, WhenDoc,
 };
+use super::document_oauth::RevokeDoc;
 use super::operation::{ClientCertificate, HeaderPlacement, Placement, Scheme, Signature};
 use super::problem::Problems;
 use super::{
-    LoadContext, LoadError, Manifest, Operation, ScopeSet, check_answer, check_auth, check_inbound,
-    check_limits, check_notify, check_oauth, check_operation, check_pairing, check_request,
-    check_steps, check_undo, lint, references,
+    LoadContext, LoadError, Manifest, Operation, Revoke, ScopeSet, Signed, check_answer,
+    check_auth, check_inbound, check_limits, check_notify, check_oauth, check_operation,
+    check_pairing, check_request, check_steps, check_undo, lint, references,
 };
 use crate::identity::{IdentityTest, ModeFrom, NamedBy, ScopesFrom};
-use crate::oauth::GrantSpec;
+use crate::oauth::{GrantSpec, Grants};
 use crate::template::{Name, Template};
 use placet_schemas::Schema;
 use serde_saphyr::Spanned;
@@ -32,6 +34,8 @@ pub(super) struct Shared {
     pub(super) placement: Option<Placement>,
     pub(super) client_certificate: Option<ClientCertificate>,
     pub(super) grant: Option<Arc<GrantSpec>>,
+    pub(super) signing: Option<Signing>,
+    pub(super) grants: Option<Arc<Grants>>,
     pub(super) signature: Option<Signature>,
     /// The path segment that holds the secret, where a url does.
     pub(super) secret_segment: Option<String>,
@@ -77,14 +81,9 @@ pub(super) fn manifest(
     check_undo::planned(&document, &mut problems);
     lint::look_ups(&document, &operations, &mut problems);
     lint::previews(&document, &operations, &mut problems);
-    let test = document
-        .test
-        .as_ref()
-        .and_then(|test| identity_test(test, &shared.provider, &operations, &mut problems));
-    let grant_hosts = grant_hosts(&document, &shared.hosts);
-    let revoke = document.revoke.as_ref().map(|revoke| {
-        check_oauth::revoke(revoke, (shared.placement.as_ref(), &grant_hosts), &mut problems)
-    });
+    let (test, revoke) = (document.test.as_ref(), document.revoke.as_ref());
+    let (test, revoke) = whose((test, revoke), (&document, &shared, &operations), &mut problems);
+    let signed = signed((&document, &shared, &operations), &mut problems);
     let inbound = document.inbound.as_ref().and_then(|inbound| {
         check_inbound::inbound(inbound, &shared.provider, &operations, &mut problems)
     });
@@ -121,12 +120,37 @@ pub(super) fn manifest(
         revoke,
         mode_from: shared.mode_from,
         grant: shared.grant,
+        signed,
         inbound,
         notify,
         steps,
         operations,
         source: Arc::from(text),
     })
+}
+
+/// A manifest as far as it is checked.
+type Known<'a> = (&'a ManifestDoc, &'a Shared, &'a BTreeMap<String, Arc<Operation>>);
+
+/// How it is asked whose a credential is, and how a credential is given back.
+fn whose(
+    (test, revoke): (Option<&Spanned<TestDoc>>, Option<&Spanned<RevokeDoc>>),
+    (document, shared, operations): Known<'_>,
+    problems: &mut Problems,
+) -> (Option<IdentityTest>, Option<Revoke>) {
+    let test = test.and_then(|test| identity_test(test, &shared.provider, operations, problems));
+    let hosts = grant_hosts(document, &shared.hosts);
+    let allowed = (shared.placement.as_ref(), &*hosts);
+    (test, revoke.map(|revoke| check_oauth::revoke(revoke, allowed, problems)))
+}
+
+/// The same of a credential that signs.
+fn signed(known: Known<'_>, problems: &mut Problems) -> Option<Signed> {
+    let (document, shared, _) = known;
+    let said = &document.auth.value.assertion.as_ref()?.value;
+    let (test, revoke) = whose((said.test.as_ref(), said.revoke.as_ref()), known, problems);
+    let spec = Arc::clone(&shared.signing.as_ref()?.spec);
+    Some(Signed { spec, test, revoke })
 }
 
 fn head(document: &ManifestDoc, problems: &mut Problems) {
@@ -171,6 +195,14 @@ fn shared(document: &ManifestDoc, context: LoadContext<'_>, problems: &mut Probl
         let hosts = grant_hosts(document, &[]);
         check_oauth::oauth(oauth, (auth, placement.as_ref(), &hosts), problems)
     });
+    let signing = auth.value.assertion.as_ref().and_then(|said| {
+        if !matches!(auth.value.kind, AuthKind::Oauth2Code | AuthKind::Bearer | AuthKind::ApiKey) {
+            problems
+                .at(said, "auth.assertion stands with auth.kind oauth2_code, bearer or api_key");
+        }
+        let hosts = grant_hosts(document, &[]);
+        check_assertion::assertion(said, (auth, placement.as_ref(), &hosts), problems)
+    });
     let said = auth.value.placement.as_ref();
     let mtls = said.and_then(|said| Some((said.value.mtls.as_ref()?, said)));
     let client_certificate =
@@ -185,7 +217,9 @@ fn shared(document: &ManifestDoc, context: LoadContext<'_>, problems: &mut Probl
         config_schema: schema(document.config.as_ref(), context, problems),
         placement,
         client_certificate,
+        grants: grants(grant.as_ref(), signing.as_ref()),
         grant,
+        signing,
         signature: auth.value.sign.as_ref().map(|sign| Signature {
             scheme: match sign.value.scheme {
                 SignScheme::StandardWebhooks => Scheme::StandardWebhooks,
@@ -207,6 +241,13 @@ fn shared(document: &ManifestDoc, context: LoadContext<'_>, problems: &mut Probl
         credential_schema,
         mode_from,
     }
+}
+
+/// How the token of a connection is renewed; none where it never is.
+fn grants(person: Option<&Arc<GrantSpec>>, signing: Option<&Signing>) -> Option<Arc<Grants>> {
+    let (person, signed) = (person.cloned(), signing.map(|signing| Arc::clone(&signing.spec)));
+    let is_any = person.is_some() || signed.is_some();
+    is_any.then(|| Arc::new(Grants { person, signed }))
 }
 
 /// Hosts at which a grant is given, renewed and taken back: those of the manifest, and those of its

@@ -70,7 +70,11 @@ pub(super) fn client_certificate(
 }
 
 /// The credential field of a text that is one secret and nothing else.
-fn whole_secret<T>(text: &str, place: &Spanned<T>, problems: &mut Problems) -> Option<String> {
+pub(super) fn whole_secret<T>(
+    text: &str,
+    place: &Spanned<T>,
+    problems: &mut Problems,
+) -> Option<String> {
     let template = check_request::template(text, place, problems)?;
     match template.whole().map(|place| place.names.as_slice()) {
         Some([Name::Secret(field)]) => Some(field.clone()),

@@ -2,7 +2,7 @@
 
 use super::check_answer::{self, body_test, status_tests, templates, when};
 use super::check_lifecycle::lifecycle;
-use super::check_request::pointer;
+use super::check_request::{pointer, template};
 use super::document::BodyTestDoc;
 use super::document_inbound::{
     AckDoc, AfterDoc, EventDoc, HandshakeDoc, InboundDoc, IntegrityDoc, PlacesDoc,
@@ -277,7 +277,10 @@ fn own_test<T>(
         Some("{connection.tenant}") => OwnValue::Tenant,
         _ => return body_test(document, place, problems).map(OwnTest::Says),
     };
-    Some(OwnTest::Account { at: pointer(&document.at, place, problems)?, is })
+    // a place, or a text with places in it
+    let at = &document.at;
+    let text = if at.starts_with('/') { format!("{{{at}}}") } else { at.clone() };
+    Some(OwnTest::Account { at: template(&text, place, problems)?, is })
 }
 
 fn acks(document: &Spanned<AckDoc>, never: &[Value], problems: &mut Problems) -> Option<Acks> {

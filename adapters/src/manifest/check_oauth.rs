@@ -9,14 +9,17 @@ use super::document_oauth::{
     RevokeRequestDoc, RevokeScope, RotatesDoc,
 };
 use super::operation::Placement;
+use super::own_request::{OwnAuth, OwnRequest};
 use super::problem::Problems;
-use super::revoke::{RevokeAlso, RevokeAuth, RevokeRequest};
-use crate::oauth::{GrantSpec, Pkce, Rotates};
+use super::revoke::{RevokeAlso, RevokeRequest};
+use crate::oauth::{GrantSpec, Pkce, Rotates, TokenAnswer};
 use crate::predicate::When;
 use crate::template::{Name, Template};
+use crate::wait::Unit;
 use placet_model::plan::{ClientAuthentication, TokenEncoding};
 use serde_json::Value;
 use serde_saphyr::Spanned;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -83,25 +86,28 @@ pub(super) fn oauth(
         asks_scopes: shape.asks_scopes.unwrap_or(true),
         scopes: shape.scopes.clone(),
         params: shape.params.clone(),
-        success,
-        token_at: token_at?,
-        refresh_at: refresh_at?,
-        expires_at: expires_at?,
-        scope_at: scope_at?,
         rotates: match shape.rotates {
             RotatesDoc::Never => Rotates::Never,
             RotatesDoc::OptIn => Rotates::OptIn,
             RotatesDoc::Always => Rotates::Always,
             RotatesDoc::NoRefresh => Rotates::NoRefresh,
         },
-        refresh_before: shape.refresh_before_s.map(|s| Duration::from_secs(s.into())),
-        dead,
-        access_field: access_field?,
+        answer: TokenAnswer {
+            success,
+            token_at: token_at?,
+            refresh_at: Some(refresh_at?).filter(|_| shape.rotates != RotatesDoc::NoRefresh),
+            expires_at: expires_at?,
+            expires_unit: Unit::Seconds,
+            scope_at: scope_at?,
+            dead,
+            refresh_before: shape.refresh_before_s.map(|s| Duration::from_secs(s.into())),
+            access_field: access_field?,
+        },
     }))
 }
 
 /// The one credential field in a placement.
-fn credential_field(placement: &Placement) -> Option<String> {
+pub(super) fn credential_field(placement: &Placement) -> Option<String> {
     match placement {
         Placement::Header(header) => {
             let mut fields = header.value.names().filter_map(|name| match name {
@@ -171,6 +177,7 @@ pub(super) fn revoke(
     Revoke {
         manual_url: shape.manual_url.clone(),
         shared_with: shape.shared_with.clone(),
+        remains: shape.remains.clone(),
         ends_grant: shape.scope == RevokeScope::Grant,
         also: also.collect(),
         request,
@@ -202,40 +209,52 @@ fn revoke_request(
     if !["GET", "POST", "DELETE"].contains(&shape.method.as_str()) {
         problems.at(document, "revoke.request.method is GET, POST or DELETE");
     }
-    let url = template(&shape.url, document, problems)?;
-    let host = url::Url::parse(&shape.url).ok().and_then(|url| url.host_str().map(str::to_owned));
-    let listed =
-        host.is_some_and(|host| hosts.contains(&host)) && shape.url.starts_with("https://");
-    if !listed && !shape.url.starts_with("{config.") && !shape.url.starts_with("http://127.0.0.1:")
-    {
-        problems.at(document, "revoke.request.url is https at one of the manifest's hosts");
-    }
+    let url = own_url(&shape.url, (document, "revoke.request.url"), hosts, problems)?;
     let auth = match (shape.auth, placement) {
-        (RevokeAuthDoc::None, _) => RevokeAuth::None,
-        (RevokeAuthDoc::Client, _) => RevokeAuth::Client,
+        (RevokeAuthDoc::None, _) => OwnAuth::None,
+        (RevokeAuthDoc::Client, _) => OwnAuth::Client,
         (RevokeAuthDoc::Token, Some(Placement::Header(header))) => {
-            RevokeAuth::Header(header.header.clone(), header.value.clone())
+            OwnAuth::Header(header.header.clone(), header.value.clone())
         }
         (RevokeAuthDoc::Token, _) => {
             problems.at(document, "revoke.request.auth token needs auth.placement in a header");
             return None;
         }
     };
-    let mut body = Vec::new();
-    for (name, value) in &shape.body {
+    let body = flat_body(document, &shape.body, problems)?;
+    let json = shape.body_format == Some(BodyFormatDoc::Json);
+    let request = OwnRequest { method: shape.method.clone(), url, auth, body, json };
+    Some(RevokeRequest { request, success, oauth_only: shape.oauth_only })
+}
+
+/// The address of a request of ours: `https` at one of these hosts, below a setting, or on this machine.
+pub(super) fn own_url<T>(
+    text: &str,
+    (place, name): (&Spanned<T>, &str),
+    hosts: &[String],
+    problems: &mut Problems,
+) -> Option<Template> {
+    let host = url::Url::parse(text).ok().and_then(|url| url.host_str().map(str::to_owned));
+    let listed = host.is_some_and(|host| hosts.contains(&host)) && text.starts_with("https://");
+    if !listed && !text.starts_with("{config.") && !text.starts_with("http://127.0.0.1:") {
+        problems.at(place, format!("{name} is https at one of the manifest's hosts"));
+    }
+    template(text, place, problems)
+}
+
+/// Fields of a form or of a flat object.
+pub(super) fn flat_body<T>(
+    place: &Spanned<T>,
+    body: &BTreeMap<String, Value>,
+    problems: &mut Problems,
+) -> Option<Vec<(String, Template)>> {
+    let mut fields = Vec::new();
+    for (name, value) in body {
         let Value::String(text) = value else {
-            problems.at(document, format!("revoke.request.body.{name} is a text"));
+            problems.at(place, format!("request.body.{name} is a text"));
             continue;
         };
-        body.push((name.clone(), template(text, document, problems)?));
+        fields.push((name.clone(), template(text, place, problems)?));
     }
-    Some(RevokeRequest {
-        method: shape.method.clone(),
-        url,
-        auth,
-        body,
-        json: shape.body_format == Some(BodyFormatDoc::Json),
-        success,
-        oauth_only: shape.oauth_only,
-    })
+    Some(fields)
 }

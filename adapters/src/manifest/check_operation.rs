@@ -5,9 +5,10 @@ use super::document::OperationDoc;
 use super::operation::{Delivery, Operation, RequestSpec};
 use super::problem::Problems;
 use super::{
-    LoadContext, check_again, check_answer, check_auth, check_delivery, check_read, check_request,
-    lint, references,
+    LoadContext, check_again, check_answer, check_assertion, check_auth, check_delivery,
+    check_read, check_request, lint, references,
 };
+use crate::classify::ErrorCode;
 use crate::mock::Mock;
 use crate::money::MoneySpec;
 use crate::pages::Pagination;
@@ -41,6 +42,8 @@ pub(super) fn operation(
     };
     let (input_schema, output_schema) = (schema(&shape.input_schema), schema(&shape.output_schema));
     let request = check_request::request(&shape.request, problems)?;
+    let signing = check_assertion::called_with(document, shared, problems);
+    let placement = signing.map_or(&shared.placement, |signing| &signing.placement).clone();
     lint_request(&request, document, (&full_name, shared, context), problems);
     let target = match &shape.target {
         Some(target) => Some(check_request::target(target, problems)?),
@@ -67,12 +70,13 @@ pub(super) fn operation(
         output_schema,
         config_schema: shared.config_schema.clone(),
         hosts: Arc::clone(&shared.hosts),
-        placement: shared.placement.clone(),
+        placement,
         client_certificate: shared.client_certificate.clone(),
         shared_headers: Arc::clone(&shared.headers),
         api_version: shared.api_version.clone(),
         modes: shared.modes(),
-        grant: shared.grant.clone(),
+        grants: shared.grants.clone().filter(|_| signing.is_none()),
+        signed: signing.map(|signing| Arc::clone(&signing.spec)),
         signature: shared.signature.clone(),
         target,
         recipients,
@@ -80,10 +84,7 @@ pub(super) fn operation(
         text_limits: check_request::text_limits(shape, problems),
         preview: check_request::preview(shape, &shared.modes(), problems),
         rules: check_answer::rules(&shape.classify, problems)?,
-        error_code: shape
-            .error_code
-            .as_ref()
-            .and_then(|code| check_answer::error_code(code, problems)),
+        error_code: error_code(shape, problems),
         waits: check_answer::waits(&shape.wait_from, problems),
         result: named_templates(shape.result.as_ref(), problems)?,
         answered: named_templates(shape.answered.as_ref(), problems)?,
@@ -185,6 +186,10 @@ fn check_shape(name: &str, document: &Spanned<OperationDoc>, problems: &mut Prob
     lint::vendor_dry_run(shape, problems);
 }
 
+fn error_code(shape: &OperationDoc, problems: &mut Problems) -> Option<ErrorCode> {
+    shape.error_code.as_ref().and_then(|code| check_answer::error_code(code, problems))
+}
+
 fn timeout(shape: &OperationDoc, problems: &mut Problems) -> Duration {
     let seconds = shape.timeout_s.as_ref().map_or(TIMEOUT_S_DEFAULT, |timeout| {
         if timeout.value == 0 || timeout.value > TIMEOUT_S_MAX {
@@ -218,6 +223,9 @@ fn semantic_digest(
     }
     if let Some(pages) = &shape.pagination {
         part["pagination"] = json!(pages.value);
+    }
+    if let Some(signing) = shape.auth.as_ref().and(shared.signing.as_ref()) {
+        part["auth"] = signing.digest_part.clone();
     }
     if let Some(said) = &shape.final_when {
         part["final_when"] = json!(said.value);

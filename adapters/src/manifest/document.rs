@@ -5,6 +5,7 @@
 use super::check_notify::NotifyDoc;
 use super::check_steps::StepDoc;
 use super::check_undo::UndoDoc;
+use super::document_assertion::{AssertionDoc, CalledWithDoc};
 use super::document_auth::{ApiVersionDoc, ModeFromDoc};
 use super::document_inbound::InboundDoc;
 use super::document_limits::LimitDoc;
@@ -62,6 +63,8 @@ pub(super) struct AuthDoc {
     pub(super) placement: Option<Spanned<PlacementDoc>>,
     pub(super) sign: Option<Spanned<SignDoc>>,
     pub(super) oauth: Option<Spanned<OauthDoc>>,
+    /// How a credential that signs is turned into the token.
+    pub(super) assertion: Option<Spanned<AssertionDoc>>,
     /// Headers of every request, besides the credential's.
     pub(super) extra_headers: Option<Spanned<BTreeMap<String, String>>>,
     pub(super) mode_from: Option<Spanned<ModeFromDoc>>,
@@ -182,6 +185,8 @@ pub(super) struct ScopesFromDoc {
 pub(super) struct OperationDoc {
     pub(super) title: Option<String>,
     pub(super) effect: Spanned<Effect>,
+    /// With what it is called; with the token if not said.
+    pub(super) auth: Option<Spanned<CalledWithDoc>>,
     pub(super) input_schema: Option<Spanned<String>>,
     pub(super) output_schema: Option<Spanned<String>>,
     pub(super) target: Option<Spanned<TargetDoc>>,

@@ -92,6 +92,8 @@ pub(super) struct RevokeDoc {
     pub(super) manual_url: Option<String>,
     /// What else ends with it.
     pub(super) shared_with: Option<String>,
+    /// What of the credential it does not end, as it stands in a sentence.
+    pub(super) remains: Option<String>,
     /// The call that takes it back.
     pub(super) request: Option<Spanned<RevokeRequestDoc>>,
     /// How its answer says that it is done; any 2xx if not said.

@@ -227,7 +227,8 @@ pub(super) fn hosts(
     }
 }
 
-/// A secret stands in a url where `auth.placement.path` says so, as one segment, and nowhere else.
+/// A secret stands in a url where `auth.placement.path` says so, as one segment, and nowhere else; or where
+/// the call is signed, and the url names what it is signed for.
 pub(super) fn secret_in_url(
     template: &RequestTemplate,
     shape: &OperationDoc,
@@ -241,7 +242,8 @@ pub(super) fn secret_in_url(
         Some(segment) => {
             problems.at(&shape.request, format!("the url needs the segment {segment} once"));
         }
-        None if template.url.has_hole() => problems.at_with_help(
+        // what the credential signs for stands where the provider wants it
+        None if template.url.has_hole() && shape.auth.is_none() => problems.at_with_help(
             &shape.request,
             "a secret in a url needs auth.placement.path",
             "say there which path segment holds it",

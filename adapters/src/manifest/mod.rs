@@ -4,6 +4,7 @@
 mod check;
 mod check_again;
 mod check_answer;
+mod check_assertion;
 mod check_auth;
 mod check_delivery;
 mod check_inbound;
@@ -23,6 +24,7 @@ mod check_triggers;
 mod check_undo;
 mod check_verify;
 mod document;
+mod document_assertion;
 mod document_auth;
 mod document_inbound;
 mod document_limits;
@@ -30,6 +32,7 @@ mod document_oauth;
 mod document_read;
 mod lint;
 mod operation;
+mod own_request;
 mod problem;
 mod references;
 mod revoke;
@@ -38,13 +41,15 @@ pub use operation::{Absent, ClientCertificate, Delivery, Operation, Reconcile, R
 pub(crate) use operation::{
     BodyTemplate, MatchHow, MatchTest, Placement, RequestSpec, RequestTemplate, Shown,
 };
+pub(crate) use own_request::OwnRequest;
+pub use own_request::own_filled;
 pub use problem::{LoadError, Problem};
-pub use revoke::{Revoke, RevokeAlso, Revoked, given_back};
+pub use revoke::{Revoke, RevokeAlso, Revoked};
 
 use crate::identity::{IdentityTest, ModeFrom};
 use crate::inbound::Inbound;
 use crate::notify::NotifyRoute;
-use crate::oauth::GrantSpec;
+use crate::oauth::{AssertionSpec, GrantSpec};
 use crate::steps::Step;
 use placet_model::Digest;
 use placet_model::integration::Integration;
@@ -67,11 +72,29 @@ pub struct Manifest {
     revoke: Option<Revoke>,
     mode_from: Option<ModeFrom>,
     grant: Option<Arc<GrantSpec>>,
+    signed: Option<Signed>,
     inbound: Option<Inbound>,
     notify: Option<NotifyRoute>,
     steps: Vec<Step>,
     operations: BTreeMap<String, Arc<Operation>>,
     source: Arc<str>,
+}
+
+/// A connection whose credential signs for its tokens.
+#[derive(Debug)]
+struct Signed {
+    spec: Arc<AssertionSpec>,
+    test: Option<IdentityTest>,
+    revoke: Option<Revoke>,
+}
+
+/// Which kind of credential a connection has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// It is shown as it is, or a person has given a grant for it.
+    Shown,
+    /// It signs for each token.
+    Signed,
 }
 
 /// Scopes that are asked for together, and what they make possible.
@@ -167,6 +190,31 @@ impl Manifest {
     /// How a person gives an integration its grant; none where there is no way but a credential.
     pub const fn grant(&self) -> Option<&Arc<GrantSpec>> {
         self.grant.as_ref()
+    }
+
+    /// How a credential that signs is turned into tokens; none where no credential does.
+    pub fn assertion(&self) -> Option<&Arc<AssertionSpec>> {
+        self.signed.as_ref().map(|signed| &signed.spec)
+    }
+
+    /// The kind of a credential with these fields.
+    pub fn way<'f>(&self, fields: impl Iterator<Item = &'f String>) -> Way {
+        match &self.signed {
+            Some(signed) if signed.spec.signs_with(fields) => Way::Signed,
+            Some(_) | None => Way::Shown,
+        }
+    }
+
+    /// As [`Self::identity_test`], of a credential of this kind.
+    pub fn identity_test_of(&self, way: Way) -> Option<&IdentityTest> {
+        let own = self.signed.as_ref().filter(|_| way == Way::Signed);
+        own.and_then(|signed| signed.test.as_ref()).or(self.test.as_ref())
+    }
+
+    /// As [`Self::revoke`], of a credential of this kind.
+    pub fn revoke_of(&self, way: Way) -> Option<&Revoke> {
+        let own = self.signed.as_ref().filter(|_| way == Way::Signed);
+        own.and_then(|signed| signed.revoke.as_ref()).or(self.revoke.as_ref())
     }
 
     /// What the provider posts to us, and how it is known to be the provider.

@@ -6,7 +6,7 @@ use crate::examples::Examples;
 use crate::limits::Limit;
 use crate::mock::Mock;
 use crate::money::{Money, MoneySpec};
-use crate::oauth::GrantSpec;
+use crate::oauth::{AssertionSpec, Grants};
 use crate::pages::Pagination;
 use crate::pointer::Pointer;
 use crate::predicate::{BodyTest, When};
@@ -45,7 +45,9 @@ pub struct Operation {
     pub(crate) api_version: Option<Arc<str>>,
     /// The modes that a credential of this provider can have.
     pub(crate) modes: Arc<[String]>,
-    pub(crate) grant: Option<Arc<GrantSpec>>,
+    pub(crate) grants: Option<Arc<Grants>>,
+    /// What it is called with in the place of the token.
+    pub(crate) signed: Option<Arc<AssertionSpec>>,
     pub(crate) signature: Option<Signature>,
     pub(crate) target: Option<TargetSpec>,
     pub(crate) recipients: Vec<Pointer>,
@@ -148,8 +150,13 @@ impl Operation {
     }
 
     /// How the token behind its credential is renewed; none where it is not.
-    pub const fn grant(&self) -> Option<&Arc<GrantSpec>> {
-        self.grant.as_ref()
+    pub const fn grants(&self) -> Option<&Arc<Grants>> {
+        self.grants.as_ref()
+    }
+
+    /// What signs the call itself, where it is called with an assertion and with no token.
+    pub const fn signed(&self) -> Option<&Arc<AssertionSpec>> {
+        self.signed.as_ref()
     }
 
     /// What its provider is asked before people are; none where the card says what there is to say.

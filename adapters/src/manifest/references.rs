@@ -2,9 +2,12 @@
 //! parts of the target. A name that leads nowhere would be an absent value at the worst moment.
 
 use super::check::Shared;
+use super::check_assertion;
 use super::document::{ManifestDoc, OperationDoc};
+use super::document_oauth::RevokeDoc;
 use super::operation::{Delivery, RequestSpec, TargetSpec};
 use super::problem::Problems;
+use crate::oauth::ASSERTION;
 use crate::pointer::Pointer;
 use crate::template::{Name, Template, ValueTemplate};
 use placet_schemas::Schema;
@@ -92,8 +95,13 @@ fn of_request(
 
 /// What the credential's place names: settings, and fields that the credentials have.
 pub(super) fn of_auth(document: &ManifestDoc, shared: &Shared, problems: &mut Problems) {
-    of_revoke(document, shared, problems);
+    let assertion = document.auth.value.assertion.as_ref();
+    let for_signed = assertion.and_then(|said| said.value.revoke.as_ref());
+    for place in document.revoke.iter().chain(for_signed) {
+        of_revoke(place, shared, problems);
+    }
     of_oauth(document, shared, problems);
+    check_assertion::references(document, shared, problems);
     let Some(place) = &document.auth.value.placement else { return };
     let said = &place.value;
     let basic = said.basic.iter().flat_map(|basic| [&basic.user, &basic.password]);
@@ -106,8 +114,17 @@ pub(super) fn of_auth(document: &ManifestDoc, shared: &Shared, problems: &mut Pr
     }
 }
 
-fn of_revoke(document: &ManifestDoc, shared: &Shared, problems: &mut Problems) {
-    let Some(place) = &document.revoke else { return };
+/// What one text names that every call of a connection could fill: settings, fields of the credential, and
+/// what was signed with it.
+pub(super) fn of_text<T>(text: &str, place: &Spanned<T>, shared: &Shared, problems: &mut Problems) {
+    let Ok(template) = Template::parse(text) else { return };
+    let is_signed = |name: &Name| matches!(name, Name::Secret(field) if field == ASSERTION);
+    for name in template.names().filter(|name| !is_signed(name)) {
+        of_name(name, place, (None, None, shared), problems);
+    }
+}
+
+fn of_revoke(place: &Spanned<RevokeDoc>, shared: &Shared, problems: &mut Problems) {
     let Some(request) = &place.value.request else { return };
     let url = Template::parse(&request.value.url).ok();
     let fields = request.value.body.values().filter_map(|field| ValueTemplate::parse(field).ok());
@@ -196,7 +213,12 @@ fn of_name<T>(
         Name::Secret(field) | Name::SecretUser(field) | Name::SecretPassword(field) => {
             let at = Pointer::parse(&format!("/{field}"));
             let known = at.is_ok_and(|at| is_in(shared.credential_schema.as_deref(), &at));
-            (!known).then(|| format!("the credentials have no field {field}"))
+            let signs = shared.signing.as_ref().is_some_and(|signing| signing.spec.key == *field);
+            match (known, signs) {
+                (false, _) => Some(format!("the credentials have no field {field}")),
+                (true, true) => Some(format!("{field} signs, and is shown to nobody")),
+                (true, false) => None,
+            }
         }
         Name::Input(at) => (!is_in(input, at)).then(|| format!("the input has no {at}")),
         Name::TargetPart(part) => {

@@ -1,14 +1,14 @@
 //! The grant of a person (RFC 6749 §4.1, RFC 7636, RFC 9207): where to send them, what to ask the
 //! token endpoint with, and what its answers are worth. All of it is arithmetic; `placet-egress` asks.
 
+use super::answer::TokenAnswer;
+use super::assertion::Unsigned;
 use super::client::{Client, Proof};
 use super::request::request;
 use crate::fill::FilledRequest;
-use crate::pointer::Pointer;
-use crate::predicate::{Observed, When};
 use crate::secret::SecretText;
 use crate::template::{Scope, Template};
-use crate::transport::{Answer, Phase};
+use crate::transport::Answer;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use placet_model::Timestamp;
@@ -18,8 +18,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use url::Url;
 
-/// Bytes of a token that is kept.
-const TOKEN_BYTES_MAX: usize = 16 << 10;
 /// Longest words of a provider that are shown.
 const WORDS_MAX: usize = 200;
 
@@ -43,15 +41,8 @@ pub struct GrantSpec {
     pub(crate) asks_scopes: bool,
     pub(crate) scopes: Vec<String>,
     pub(crate) params: BTreeMap<String, String>,
-    pub(crate) success: Vec<When>,
-    pub(crate) token_at: Pointer,
-    pub(crate) refresh_at: Pointer,
-    pub(crate) expires_at: Pointer,
-    pub(crate) scope_at: Pointer,
     pub(crate) rotates: Rotates,
-    pub(crate) refresh_before: Option<Duration>,
-    pub(crate) dead: Vec<When>,
-    pub(crate) access_field: String,
+    pub(crate) answer: TokenAnswer,
 }
 
 /// Whether the exchange is bound to the one who began it (RFC 7636).
@@ -120,6 +111,12 @@ pub enum GrantError {
     Refused { host: String, words: String },
     #[error("{host} gave no token that can be used: {reason}")]
     Unusable { host: String, reason: &'static str },
+    /// The manifest has changed since.
+    #[error("the manifest of now does not say how its token is renewed")]
+    NoWay,
+    /// What would ask for the token cannot be signed.
+    #[error(transparent)]
+    Unsigned(#[from] Unsigned),
 }
 
 impl GrantSpec {
@@ -141,7 +138,7 @@ impl GrantSpec {
 
     /// The credential field in which the token stands.
     pub fn access_field(&self) -> &str {
-        &self.access_field
+        &self.answer.access_field
     }
 
     pub const fn rotates(&self) -> Rotates {
@@ -260,82 +257,24 @@ impl GrantSpec {
         url.and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
     }
 
-    /// The tokens in an answer.
+    /// The tokens in an answer that came at `now`.
     ///
     /// # Errors
     /// Each way in which there are none; a refresh token is worth keeping after all but
     /// [`GrantError::Over`].
-    pub fn granted(&self, host: &str, answer: &Answer) -> Result<Granted, GrantError> {
-        let host = || host.to_owned();
-        let response = match answer {
-            Ok(response) => response,
-            Err(failed) if failed.phase == Phase::BeforeSend => {
-                return Err(GrantError::Unavailable { host: host(), words: failed.detail.clone() });
-            }
-            Err(failed) => {
-                return Err(GrantError::Lost { host: host(), words: failed.detail.clone() });
-            }
-        };
-        let observed = Observed::new(answer);
-        let body = observed.body.as_ref().unwrap_or(&Value::Null);
-        let words = provider_words(body);
-        if self.dead.iter().any(|when| when.holds(&observed)) || body["error"] == "invalid_grant" {
-            return Err(GrantError::Over { host: host(), words });
-        }
-        if response.status == 429 || response.status >= 500 {
-            let words = format!("it answered with status {}", response.status);
-            return Err(GrantError::Unavailable { host: host(), words });
-        }
-        let good = (200..=299).contains(&response.status)
-            && self.success.iter().all(|when| when.holds(&observed));
-        if !good {
-            let status = || format!("status {}", response.status);
-            let words = if words.is_empty() { status() } else { words };
-            return Err(GrantError::Refused { host: host(), words });
-        }
-        self.read(host(), body)
-    }
-
-    fn read(&self, host: String, body: &Value) -> Result<Granted, GrantError> {
-        let access = self.token_at.get(body).and_then(Value::as_str);
-        let Some(access) = access else {
-            return Err(GrantError::Unusable { host, reason: "there is none" });
-        };
-        let refresh = self.refresh_at.get(body).and_then(Value::as_str);
-        let usable = |token: &str| {
-            (1..=TOKEN_BYTES_MAX).contains(&token.len())
-                && token.bytes().all(|byte| byte.is_ascii_graphic())
-        };
-        if !usable(access) || !refresh.is_none_or(usable) {
-            let reason = "it holds what no header can carry, or is too long";
-            return Err(GrantError::Unusable { host, reason });
-        }
-        let seconds = self.expires_at.get(body).and_then(seconds);
-        let refresh = refresh.filter(|_| self.rotates != Rotates::NoRefresh);
-        Ok(Granted {
-            access: SecretText::new(access),
-            refresh: refresh.map(SecretText::new),
-            expires_in: seconds.map(Duration::from_secs),
-            scopes: self.scopes(body),
-        })
-    }
-
-    fn scopes(&self, body: &Value) -> Option<Vec<String>> {
-        let text = self.scope_at.get(body)?.as_str()?;
-        let words = text.split([',', ' ']).filter(|word| !word.is_empty());
-        Some(words.map(str::to_owned).collect())
+    pub fn granted(
+        &self,
+        host: &str,
+        answer: &Answer,
+        now: Timestamp,
+    ) -> Result<Granted, GrantError> {
+        self.answer.granted(host, answer, now)
     }
 
     /// When a token that ends at `expires_at` is renewed. `spread` of 0 to 255 moves it up to a quarter
     /// earlier, so that many that were made together are not renewed together.
     pub fn due_at(&self, issued_at: Timestamp, expires_at: Timestamp, spread: u8) -> Timestamp {
-        let life = expires_at.as_millis().saturating_sub(issued_at.as_millis()).max(0);
-        let asked = self.refresh_before.map(|before| before.as_millis());
-        let before = asked.and_then(|before| i64::try_from(before).ok()).unwrap_or(5 * 60_000);
-        // a token that lives shorter than that is renewed in its last fifth
-        let before = before.min(life / 5);
-        let earlier = before / 4 * i64::from(spread) / 255;
-        expires_at.plus_millis(-(before + earlier))
+        self.answer.due_at(issued_at, expires_at, spread)
     }
 }
 
@@ -343,10 +282,6 @@ impl GrantSpec {
 fn challenge(verifier: &SecretText) -> String {
     let hash = ring::digest::digest(&ring::digest::SHA256, verifier.expose().as_bytes());
     URL_SAFE_NO_PAD.encode(hash)
-}
-
-fn seconds(value: &Value) -> Option<u64> {
-    value.as_u64().or_else(|| value.as_str()?.parse().ok()).filter(|seconds| *seconds > 0)
 }
 
 /// An address with the integration's settings in it.

@@ -5,6 +5,7 @@ use crate::secret::SecretText;
 use crate::transport::CallIntegration;
 use placet_model::Timestamp;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// The tokens in hand. Kept sealed, whole, one at a time for each credential version.
@@ -15,7 +16,7 @@ pub struct KeptGrant {
     /// The credential field in which the token stands.
     pub access_field: String,
     pub access: SecretText,
-    pub refresh: Option<SecretText>,
+    pub renews: Renews,
     /// The settings under which it was given: what renews it goes nowhere else.
     pub settings: Value,
     pub issued_at: Timestamp,
@@ -26,6 +27,39 @@ pub struct KeptGrant {
     pub asking_since: Option<Timestamp>,
     /// Why nothing more is asked with it.
     pub over: Option<String>,
+}
+
+/// What the next token is given for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Renews {
+    /// Nothing: this one lasts until it is taken back.
+    Never,
+    /// What came with it.
+    By(SecretText),
+    /// An assertion that the credential signs.
+    BySigning,
+}
+
+impl KeptGrant {
+    /// What renews it, where it came with that.
+    pub const fn refresh(&self) -> Option<&SecretText> {
+        match &self.renews {
+            Renews::By(token) => Some(token),
+            Renews::Never | Renews::BySigning => None,
+        }
+    }
+
+    /// Whether another token can be had without a person.
+    pub fn is_renewable(&self) -> bool {
+        self.renews != Renews::Never
+    }
+}
+
+impl Renews {
+    /// What a refresh token, or none, leads to.
+    pub fn by(refresh: Option<SecretText>) -> Self {
+        refresh.map_or(Self::Never, Self::By)
+    }
 }
 
 impl fmt::Debug for KeptGrant {
@@ -55,6 +89,12 @@ pub trait KeepGrants: fmt::Debug + Send + Sync {
     /// # Errors
     /// In words, without a secret.
     fn client(&self, of: &CallIntegration) -> Result<AppClient, String>;
+
+    /// The fields of the credential itself, for what signs.
+    ///
+    /// # Errors
+    /// In words, without a secret.
+    fn credential(&self, of: &CallIntegration) -> Result<BTreeMap<String, SecretText>, String>;
 
     /// Takes the place of the one before, if that is of the generation `after`.
     ///

@@ -5,14 +5,21 @@
 //! an approval binds the server, the client, the scopes and the names of the secrets, and none of
 //! their values. <https://www.rfc-editor.org/rfc/rfc6749>
 
+mod answer;
+mod assertion;
 mod client;
 mod endpoint;
 mod error;
 mod grant;
+mod grants;
 mod keep;
 mod request;
+mod signing_key;
 mod token;
 
+pub(crate) use answer::TokenAnswer;
+pub(crate) use assertion::ASSERTION;
+pub use assertion::{AssertionSpec, Unsigned, is_assertion};
 pub use client::{Client, Proof};
 pub use endpoint::{discovered, discovery_url, endpoint, is_listed, listed};
 pub use error::Error;
@@ -21,8 +28,10 @@ pub use grant::{
     AppClient, Asking, CLIENT_ID, CLIENT_SECRET, GrantError, GrantSpec, Granted, REFRESH_TOKEN,
     Rotates, provider_words, shown,
 };
-pub use keep::{KeepGrants, KeptGrant, News};
+pub use grants::{CannotRenew, Grants};
+pub use keep::{KeepGrants, KeptGrant, News, Renews};
 pub use request::request;
+pub use signing_key::{KEY_BITS_MIN, KeyError};
 pub use token::{Token, token};
 
 use placet_model::canonical;

@@ -3,7 +3,7 @@
 //!
 //! covers: S16.
 
-use placet_adapters::manifest::{Revoked, given_back};
+use placet_adapters::manifest::{Revoked, own_filled};
 use placet_adapters::oauth::{AppClient, Asking, GrantError, GrantSpec, Granted, Rotates};
 use placet_adapters::{
     Adapters, Answer, Cause, Failed, Manifest, ManifestFile, Response, SecretText,
@@ -59,7 +59,7 @@ fn answered(status: u16, body: &Value) -> Answer {
 }
 
 fn granted(provider: &str, answer: &Answer) -> Result<Granted, GrantError> {
-    with(provider, |grant, _| grant.granted("login.example", answer))
+    with(provider, |grant, _| grant.granted("login.example", answer, Timestamp::EPOCH))
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn a_disconnect_asks_the_provider_to_take_it_back_or_says_that_nobody_can() {
             !shown.contains("t/1") && !shown.contains("t%2F1") && !shown.contains("aWQ6cw"),
             "{shown}"
         );
-        let request = given_back(&prepared, &oauth).unwrap();
+        let request = own_filled(&prepared, &oauth).unwrap();
         let header = |name: &str| {
             let found = request.headers.iter().find(|(key, _)| key == name);
             found.map(|(_, value)| value.expose().to_owned()).unwrap_or_default()
@@ -266,7 +266,7 @@ fn what_else_a_disconnect_ends_is_asked_for_one_by_one_and_each_says_how_it_went
     let revoke = own.manifest("acme").unwrap().revoke().unwrap();
     let fields = BTreeMap::from([("access_token".to_owned(), SecretText::new("t"))]);
     let [webhook, refresh] = revoke.also() else { panic!("there are two") };
-    let request = given_back(&webhook.request(&Value::Null, &fields).unwrap(), &fields).unwrap();
+    let request = own_filled(&webhook.request(&Value::Null, &fields).unwrap(), &fields).unwrap();
     assert_eq!(
         (request.method.as_str(), request.url.expose()),
         ("DELETE", "https://api.acme.example/hooks")

@@ -95,7 +95,7 @@ impl Case<'_> {
         let url = self.value["url"].as_str().unwrap_or("https://placet.example/hooks/x/y");
         let at = at.plus_millis(late_s * 1000);
         let arrival = Arrival { url, headers, body, at };
-        let own = &self.fixture.value["own"];
+        let own = self.value.get("own").unwrap_or_else(|| &self.fixture.value["own"]);
         let own = own.as_object().map(|own| Identity {
             id: own["id"].as_str().unwrap().to_owned(),
             tenant: own["tenant"].as_str().unwrap().to_owned(),

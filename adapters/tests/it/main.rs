@@ -3,6 +3,7 @@
 
 mod again;
 mod answers;
+mod assertion;
 mod classify;
 mod delivery;
 mod fuzz;

@@ -56,6 +56,7 @@ impl Egress {
             timeout: TIMEOUT,
             bytes_max,
             certificate: None,
+            assertion: None,
         };
         let answer = self.run(&errand).await;
         let response =

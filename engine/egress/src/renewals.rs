@@ -6,6 +6,9 @@
 //! answer is awaited. Whoever finds the note tries once more with what there is: some providers allow for
 //! that, and where this one does not, the grant is over, and a person is told what has happened.
 //!
+//! Where a credential signs for its tokens, nothing is used up and a lost answer costs nothing; all else is
+//! the same, the note included: whoever finds it signs anew.
+//!
 //! A gated call is recorded before its bytes leave, so its token is renewed ahead of the record
 //! ([`Obtain::Ahead`]): a process that ends in a renewal leaves no attempt that could be in doubt.
 //!
@@ -13,8 +16,12 @@
 
 use crate::smtp;
 use crate::transport::{Egress, Errand};
-use placet_adapters::oauth::{GrantError, GrantSpec, KeepGrants, KeptGrant, News};
-use placet_adapters::{Answer, CallIntegration, Cause, Failed, FilledRequest, Redirects};
+use placet_adapters::oauth::{
+    AssertionSpec, CannotRenew, GrantError, Grants, KeepGrants, KeptGrant, News, Renews,
+};
+use placet_adapters::{
+    Answer, CallIntegration, Cause, Failed, FilledRequest, Redirects, SecretText,
+};
 use placet_model::request::{Body, HoledText, PreparedRequest};
 use placet_model::{IntegrationId, Timestamp};
 use std::collections::BTreeMap;
@@ -82,7 +89,7 @@ impl Egress {
     pub(crate) async fn run_granted(
         &self,
         errand: &Errand<'_>,
-        spec: &Arc<GrantSpec>,
+        spec: &Arc<Grants>,
         obtain: Obtain,
     ) -> Answer {
         let Some(integration) = errand.integration else { return self.run(errand).await };
@@ -109,33 +116,45 @@ impl Egress {
         Err(Failed::before(Cause::Connect, words))
     }
 
+    /// Runs an errand with what a credential signs for it, and with no token.
+    pub(crate) async fn run_signed(&self, errand: &Errand<'_>, spec: &AssertionSpec) -> Answer {
+        let signed = self.signed(errand, spec).map_err(|words| Failed::before(Cause::Hole, words));
+        self.run(&Errand { assertion: Some(&signed?), ..*errand }).await
+    }
+
+    fn signed(&self, errand: &Errand<'_>, spec: &AssertionSpec) -> Result<SecretText, String> {
+        let nobody = || "there is no credential that signs".to_owned();
+        let of = errand.integration.ok_or_else(nobody)?;
+        let keeper = self.holes().grants().ok_or_else(nobody)?;
+        let grant = keeper.grant(of)?.filter(|grant| grant.renews == Renews::BySigning);
+        let (grant, fields) = (grant.ok_or_else(nobody)?, keeper.credential(of)?);
+        let signed = spec.assertion(&grant.settings, &fields, keeper.now());
+        signed.map_err(|error| error.to_string())
+    }
+
     /// Whether the token in hand serves, or nothing that is asked now would change what there is.
-    pub(crate) fn has_token(&self, of: &CallIntegration, spec: &GrantSpec) -> bool {
+    pub(crate) fn has_token(&self, of: &CallIntegration, spec: &Grants) -> bool {
         let Some(keeper) = self.holes().grants() else { return true };
         let slot = self.renewals.slot(of);
         // whoever holds it renews
         let Ok(slot) = slot.try_lock() else { return false };
         let Ok(Some(grant)) = keeper.grant(of) else { return true };
         grant.over.is_some()
-            || grant.refresh.is_none()
+            || !grant.is_renewable()
             || slot.lately().is_some()
             || slot.is_new(&grant)
             || slot.need(&grant, spec, (keeper.now(), of)) == Need::None
     }
 
     /// Renews the token if it is time. What comes of it, the call says.
-    pub(crate) async fn renew_ahead(&self, of: &CallIntegration, spec: &Arc<GrantSpec>) {
+    pub(crate) async fn renew_ahead(&self, of: &CallIntegration, spec: &Arc<Grants>) {
         if let Err(error) = self.fresh(of, spec, 2 * TIMEOUT).await {
             tracing::info!(integration = %of.id, %error, "a token was not renewed ahead of a call");
         }
     }
 
     /// The token in hand, as it is.
-    async fn in_hand(
-        &self,
-        of: &CallIntegration,
-        spec: &GrantSpec,
-    ) -> Result<Option<InHand>, Failed> {
+    async fn in_hand(&self, of: &CallIntegration, spec: &Grants) -> Result<Option<InHand>, Failed> {
         let slot = self.renewals.slot(of);
         let slot = slot.lock().await;
         let Some(keeper) = self.holes().grants() else { return Ok(None) };
@@ -144,7 +163,7 @@ impl Egress {
         if let Some(over) = &grant.over {
             return Err(ended(of, over));
         }
-        let renewable = grant.refresh.is_some();
+        let renewable = grant.is_renewable();
         let need = slot.need(&grant, spec, (keeper.now(), of));
         if renewable && need == Need::Now && !slot.is_new(&grant) {
             let ended = || {
@@ -161,7 +180,7 @@ impl Egress {
     async fn fresh(
         &self,
         of: &CallIntegration,
-        spec: &Arc<GrantSpec>,
+        spec: &Arc<Grants>,
         limit: Duration,
     ) -> Result<Option<InHand>, Failed> {
         if self.holes().grants().is_none() {
@@ -181,11 +200,7 @@ impl Egress {
         }
     }
 
-    async fn renewed(
-        &self,
-        of: &CallIntegration,
-        spec: &GrantSpec,
-    ) -> Result<Option<InHand>, Failed> {
+    async fn renewed(&self, of: &CallIntegration, spec: &Grants) -> Result<Option<InHand>, Failed> {
         let slot = self.renewals.slot(of);
         let mut slot = slot.lock().await;
         let Some(keeper) = self.holes().grants() else { return Ok(None) };
@@ -195,7 +210,7 @@ impl Egress {
             return Err(ended(of, over));
         }
         let need = slot.need(&grant, spec, (keeper.now(), of));
-        let renewable = grant.refresh.is_some();
+        let renewable = grant.is_renewable();
         let in_hand = |generation| Ok(Some(InHand { generation, renewable }));
         if need == Need::None || !renewable {
             return in_hand(grant.generation);
@@ -228,16 +243,14 @@ impl Egress {
     /// Asks for the next tokens: noted first, kept second, used third.
     async fn renew(
         &self,
-        (of, spec): (&CallIntegration, &GrantSpec),
+        (of, spec): (&CallIntegration, &Grants),
         keeper: &dyn KeepGrants,
         grant: &KeptGrant,
     ) -> Result<u64, Failed> {
         let hole = |words: String| Failed::before(Cause::Hole, words);
-        let refused = |error: GrantError| hole(error.to_string());
-        let refresh = grant.refresh.as_ref().ok_or_else(|| hole("no refresh token".to_owned()))?;
-        let client = keeper.client(of).map_err(hole)?;
-        let request = spec.renewal(&grant.settings, &client, refresh).map_err(refused)?;
-        let host = spec.host(&grant.settings);
+        let refused = |error: CannotRenew| hole(error.to_string());
+        let request = spec.renewal((of, grant), keeper).map_err(refused)?;
+        let host = request.host();
         let noted = KeptGrant {
             generation: grant.generation + 1,
             asking_since: grant.asking_since.or_else(|| Some(keeper.now())),
@@ -246,14 +259,14 @@ impl Egress {
         keeper.keep(of, grant.generation, &noted).map_err(hole)?;
         let answer = self.ask_server(request).await;
         let now = keeper.now();
-        let given = match spec.granted(&host, &answer) {
+        let given = match spec.granted((grant, &host), &answer, now) {
             Ok(given) => given,
             Err(error) => return Err(not_renewed((of, keeper), (grant, noted), &error)),
         };
         let next = KeptGrant {
             generation: noted.generation + 1,
             access: given.access,
-            refresh: given.refresh.or_else(|| grant.refresh.clone()),
+            renews: given.refresh.map_or_else(|| grant.renews.clone(), Renews::By),
             issued_at: now,
             expires_at: given.expires_in.map(|life| after(now, life)),
             asking_since: None,
@@ -282,6 +295,7 @@ impl Egress {
             timeout: TIMEOUT,
             bytes_max: ANSWER_BYTES_MAX,
             certificate: None,
+            assertion: None,
         };
         self.run_filled(&errand, request).await
     }
@@ -321,14 +335,14 @@ impl Slot {
     fn need(
         &self,
         grant: &KeptGrant,
-        spec: &GrantSpec,
+        spec: &Grants,
         (now, of): (Timestamp, &CallIntegration),
     ) -> Need {
         if grant.asking_since.is_some() || self.refused == Some(grant.generation) {
             return Need::Now;
         }
         let Some(expires_at) = grant.expires_at else { return Need::None };
-        let due = spec.due_at(grant.issued_at, expires_at, of.id.to_bytes()[15]);
+        let due = spec.due_at(grant, of.id.to_bytes()[15]).unwrap_or(expires_at);
         let had = self.had_since.filter(|(generation, _)| *generation == grant.generation);
         let by_use = had.map(|(_, since)| after(grant.issued_at, since.elapsed()));
         // before it was issued: the clock was set back, and nothing is known of its age
@@ -358,9 +372,9 @@ fn not_renewed(
     };
     match error {
         GrantError::Over { .. } => {
-            let words = match grant.asking_since {
-                Some(since) => format!("{LOST} (asked at {since}); {error}"),
-                None => error.to_string(),
+            let words = match (grant.asking_since, grant.refresh()) {
+                (Some(since), Some(_)) => format!("{LOST} (asked at {since}); {error}"),
+                _ => error.to_string(),
             };
             left(KeptGrant { over: Some(words.clone()), asking_since: None, ..grant.clone() });
             ended(of, &words)
@@ -371,7 +385,11 @@ fn not_renewed(
             left(grant.clone());
             Failed::before(Cause::Connect, error.to_string())
         }
-        GrantError::Refused { .. } | GrantError::Unusable { .. } | GrantError::Settings => {
+        GrantError::Refused { .. }
+        | GrantError::Unusable { .. }
+        | GrantError::Settings
+        | GrantError::NoWay
+        | GrantError::Unsigned(_) => {
             left(grant.clone());
             Failed::before(Cause::Hole, error.to_string())
         }

@@ -51,11 +51,16 @@ impl Tokens {
 #[derive(Debug)]
 pub(crate) struct WithTokens<'a> {
     pub(crate) tokens: BTreeMap<String, SecretText>,
+    /// What the credential has signed for this request.
+    pub(crate) assertion: Option<&'a SecretText>,
     pub(crate) others: &'a dyn FillHoles,
 }
 
 impl FillHoles for WithTokens<'_> {
     fn fill(&self, wanted: &WantedHole<'_>) -> Result<SecretText, FillError> {
+        if let Some(assertion) = self.assertion.filter(|_| oauth::is_assertion(wanted.hole)) {
+            return Ok(assertion.clone());
+        }
         if wanted.hole.hole != HoleKind::Token {
             return self.others.fill(wanted);
         }
@@ -226,6 +231,7 @@ impl Egress {
             timeout: limit,
             bytes_max: ANSWER_BYTES_MAX,
             certificate: None,
+            assertion: None,
         };
         let answer = self.run_filled(&errand, request).await;
         answer.map_err(|failed| {

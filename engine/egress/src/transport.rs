@@ -109,7 +109,7 @@ impl Egress {
         tokens: BTreeMap<String, SecretText>,
     ) -> Result<FilledRequest, Failed> {
         self.checked(&errand.request.url.to_string(), Source::Request)?;
-        let holes = WithTokens { tokens, others: &*self.holes };
+        let holes = WithTokens { tokens, assertion: errand.assertion, others: &*self.holes };
         fill(errand.request, errand.integration, &holes, now())
             .map_err(|error| Failed::before(Cause::Hole, error.to_string()))
     }
@@ -273,7 +273,10 @@ impl Transport for Egress {
     fn perform(&self, call: Call) -> Performing<'_> {
         Box::pin(async move {
             let errand = Errand::of(&call);
-            let Some(spec) = call.operation.grant() else { return self.run(&errand).await };
+            if let Some(spec) = call.operation.signed() {
+                return self.run_signed(&errand, spec).await;
+            }
+            let Some(spec) = call.operation.grants() else { return self.run(&errand).await };
             let obtain = if call.attempt.is_some() { Obtain::Ahead } else { Obtain::Now };
             self.run_granted(&errand, spec, obtain).await
         })
@@ -293,12 +296,12 @@ impl Transport for Egress {
     }
 
     fn is_ready(&self, of: &CallIntegration, operation: &Operation) -> bool {
-        operation.grant().is_none_or(|spec| self.has_token(of, spec))
+        operation.grants().is_none_or(|spec| self.has_token(of, spec))
     }
 
     fn make_ready(&self, of: CallIntegration, operation: Arc<Operation>) -> Preparing<'_> {
         Box::pin(async move {
-            if let Some(spec) = operation.grant() {
+            if let Some(spec) = operation.grants() {
                 self.renew_ahead(&of, spec).await;
             }
         })
@@ -315,6 +318,8 @@ pub(crate) struct Errand<'a> {
     pub(crate) bytes_max: usize,
     /// Shown while the connection is made, to the origin that the request names.
     pub(crate) certificate: Option<&'a ClientCertificate>,
+    /// What the credential has signed for this call.
+    pub(crate) assertion: Option<&'a SecretText>,
 }
 
 impl<'a> Errand<'a> {
@@ -326,6 +331,7 @@ impl<'a> Errand<'a> {
             timeout: call.timeout,
             bytes_max: call.response_bytes_max,
             certificate: call.operation.client_certificate(),
+            assertion: None,
         }
     }
 }

@@ -13,6 +13,7 @@
 //! * An account that has changed without anybody asking holds its sends until a person has looked.
 
 mod ask;
+mod assertion;
 mod desk;
 mod drift;
 mod features;

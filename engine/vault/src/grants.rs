@@ -11,7 +11,7 @@ use crate::record;
 use crate::tables::GRANTS;
 use crate::{Error, Vault};
 use placet_adapters::SecretText;
-use placet_adapters::oauth::KeptGrant;
+use placet_adapters::oauth::{KeptGrant, Renews};
 use placet_model::{IntegrationId, Timestamp};
 use redb::{ReadableDatabase as _, ReadableTable as _, TableError, WriteTransaction};
 use serde::{Deserialize, Serialize};
@@ -36,6 +36,9 @@ struct Sealed {
     asking_since: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     over: Option<String>,
+    /// The credential signs for the next one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    signs: bool,
 }
 
 impl Drop for Sealed {
@@ -166,12 +169,13 @@ impl Sealed {
         Self {
             field: grant.access_field.clone(),
             access: grant.access.expose().to_owned(),
-            refresh: grant.refresh.as_ref().map(|token| token.expose().to_owned()),
+            refresh: grant.refresh().map(|token| token.expose().to_owned()),
             settings: grant.settings.clone(),
             issued_at: grant.issued_at.as_millis(),
             expires_at: grant.expires_at.map(Timestamp::as_millis),
             asking_since: grant.asking_since.map(Timestamp::as_millis),
             over: grant.over.clone(),
+            signs: grant.renews == Renews::BySigning,
         }
     }
 
@@ -180,7 +184,10 @@ impl Sealed {
             generation,
             access_field: self.field.clone(),
             access: SecretText::new(self.access.as_str()),
-            refresh: self.refresh.as_deref().map(SecretText::new),
+            renews: match self.refresh.as_deref() {
+                _ if self.signs => Renews::BySigning,
+                refresh => Renews::by(refresh.map(SecretText::new)),
+            },
             settings: self.settings.clone(),
             issued_at: Timestamp::from_millis(self.issued_at),
             expires_at: self.expires_at.map(Timestamp::from_millis),

@@ -57,7 +57,7 @@ impl HoleFiller {
     fn token(&self, (id, version): (IntegrationId, u32), field: &str) -> Result<SecretText, Error> {
         let grant = self.vault.grant(id, version)?;
         let token = grant.and_then(|grant| match field {
-            REFRESH_TOKEN => grant.refresh,
+            REFRESH_TOKEN => grant.refresh().cloned(),
             field => (grant.access_field == field).then_some(grant.access),
         });
         token.map_or_else(|| self.vault.secret(id, version, field), Ok)
@@ -179,6 +179,11 @@ impl KeepGrants for HoleFiller {
             read => Some(read.map_err(|error| with_sources(&error))?),
         };
         Ok(AppClient { id: id.expose().to_owned(), secret })
+    }
+
+    fn credential(&self, of: &CallIntegration) -> Result<BTreeMap<String, SecretText>, String> {
+        let fields = self.vault.credential(of.id, of.credential_version);
+        fields.map_err(|error| with_sources(&error))
     }
 
     fn keep(&self, of: &CallIntegration, after: u64, grant: &KeptGrant) -> Result<(), String> {

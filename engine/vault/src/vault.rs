@@ -201,6 +201,22 @@ impl Vault {
         })
     }
 
+    /// Every field of a version; nothing where there is no such version.
+    ///
+    /// # Errors
+    /// A row that does not open.
+    pub fn credential(
+        &self,
+        integration: IntegrationId,
+        version: u32,
+    ) -> Result<BTreeMap<String, SecretText>, Error> {
+        let read = |name: String| {
+            let secret = self.secret(integration, version, &name)?;
+            Ok((name, secret))
+        };
+        self.fields(integration, version)?.into_iter().map(read).collect()
+    }
+
     /// The names of a version's fields, sorted; none where there is no such version. Opens no row.
     ///
     /// # Errors

@@ -1,10 +1,13 @@
 //! Tokens as an issuer signs them, with keys that are the tests' alone.
 
 use ring::rand::SystemRandom;
-use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
+use ring::signature::{
+    RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair, RsaPublicKeyComponents,
+};
 use serde_json::{Value, json};
 
 use crate::dirs::fixture;
+use crate::passkey;
 
 /// The keys that the issuer publishes.
 pub fn published() -> Value {
@@ -28,6 +31,33 @@ pub fn signed(signer: &str, claims: &Value) -> String {
     pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), content.as_bytes(), &mut signature)
         .expect("it signs");
     format!("{content}.{}", encode(&signature, URL))
+}
+
+/// The private key of a signer as GitHub hands it out: PKCS#1 in PEM.
+pub fn private_key(signer: &str) -> String {
+    let whole = decode(keys()[signer]["pkcs8"].as_str().expect("a key"));
+    // what PKCS#8 puts before an RSA key of 2048 bits
+    let text = base64(whole.get(26..).expect("a whole key"));
+    let lines: Vec<&str> = text.as_bytes().chunks(64).map(letters).collect();
+    let lines = lines.join("\n");
+    format!("-----BEGIN RSA PRIVATE KEY-----\n{lines}\n-----END RSA PRIVATE KEY-----\n")
+}
+
+/// What a token claims that this signer has signed under RS256; none of any other.
+pub fn claims(signer: &str, token: &str) -> Option<Value> {
+    let (content, signature) = token.rsplit_once('.')?;
+    let (head, claims) = content.split_once('.')?;
+    let read = |part: &str| serde_json::from_slice::<Value>(&passkey::decode(part)).ok();
+    let key = keys()[signer].clone();
+    let number = |name: &str| passkey::decode(key[name].as_str().expect("a number"));
+    let public = RsaPublicKeyComponents { n: number("n"), e: number("e") };
+    let signature = passkey::decode(signature);
+    public.verify(&RSA_PKCS1_2048_8192_SHA256, content.as_bytes(), &signature).ok()?;
+    read(claims).filter(|_| read(head).is_some_and(|head| head["alg"] == "RS256"))
+}
+
+fn letters(chunk: &[u8]) -> &str {
+    std::str::from_utf8(chunk).expect("base64 is ASCII")
 }
 
 /// Base64 with padding, as Pub/Sub writes its data.

@@ -4,7 +4,7 @@
 //! covers: S16, T25
 
 use crate::common::{StandIn, call, request};
-use placet_adapters::oauth::{AppClient, KeepGrants, KeptGrant, News};
+use placet_adapters::oauth::{AppClient, KeepGrants, KeptGrant, News, Renews};
 use placet_adapters::{
     Adapters, Answer, Call, CallIntegration, Cause, FillError, FillHoles, Operation, Phase,
     Redirects, SecretText, Transport as _, WantedHole,
@@ -12,6 +12,7 @@ use placet_adapters::{
 use placet_egress::{Egress, EgressConfig};
 use placet_model::{AttemptId, IntegrationId, Timestamp};
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 const HOUR: i64 = 3_600_000;
@@ -53,6 +54,10 @@ impl KeepGrants for Keeper {
         Ok(AppClient { id: "app".to_owned(), secret: Some(SecretText::new("s")) })
     }
 
+    fn credential(&self, _of: &CallIntegration) -> Result<BTreeMap<String, SecretText>, String> {
+        Ok(BTreeMap::new())
+    }
+
     fn keep(&self, _of: &CallIntegration, after: u64, grant: &KeptGrant) -> Result<(), String> {
         let mut kept = self.grant.lock().unwrap();
         assert_eq!(kept.generation, after, "whoever renews from something older loses");
@@ -85,7 +90,7 @@ impl World {
             generation: 0,
             access_field: "access_token".to_owned(),
             access: SecretText::new("old"),
-            refresh: Some(SecretText::new("r1")),
+            renews: Renews::By(SecretText::new("r1")),
             settings: json!({"api_base": server.url("/api")}),
             issued_at: Timestamp::from_millis(START),
             expires_at: Some(Timestamp::from_millis(START + 12 * HOUR)),

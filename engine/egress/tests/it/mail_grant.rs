@@ -3,13 +3,14 @@
 
 use crate::common::{StandIn, operation};
 use crate::mail_server::{MailServer, mail, rendered};
-use placet_adapters::oauth::{AppClient, KeepGrants, KeptGrant, News};
+use placet_adapters::oauth::{AppClient, KeepGrants, KeptGrant, News, Renews};
 use placet_adapters::{
     Call, CallIntegration, FillError, FillHoles, Phase, SecretText, Transport as _, WantedHole,
 };
 use placet_egress::{Egress, EgressConfig};
 use placet_model::{IntegrationId, Timestamp};
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -41,6 +42,10 @@ impl KeepGrants for Keeper {
         Ok(AppClient { id: "app".to_owned(), secret: Some(SecretText::new("app-secret")) })
     }
 
+    fn credential(&self, _of: &CallIntegration) -> Result<BTreeMap<String, SecretText>, String> {
+        Ok(BTreeMap::new())
+    }
+
     fn keep(&self, _of: &CallIntegration, after: u64, grant: &KeptGrant) -> Result<(), String> {
         let mut known = self.grant.lock().unwrap();
         if known.generation != after {
@@ -70,7 +75,7 @@ fn keeper(server: &StandIn, (ago_ms, left_ms): (i64, i64)) -> Arc<Keeper> {
         generation: 0,
         access_field: "password".to_owned(),
         access: SecretText::new("stale-token"),
-        refresh: Some(SecretText::new("first-refresh")),
+        renews: Renews::By(SecretText::new("first-refresh")),
         settings: json!({"api_base": server.url("")}),
         issued_at: now().plus_millis(-ago_ms),
         expires_at: Some(now().plus_millis(left_ms)),

@@ -16,6 +16,7 @@ mod mtls;
 mod phases;
 mod pool;
 mod secure;
+mod signed;
 mod smtp;
 mod ssrf;
 mod stages;

@@ -3,13 +3,14 @@
 
 use super::Connections;
 use placet_adapters::identity::{Account, Error as IdentityError};
+use placet_adapters::manifest::Way;
 use placet_adapters::{
     Call, CallIntegration, Cause, Manifest, Occurrence, Phase, Redirects, RenderInput, Sent,
     classify, render,
 };
-use placet_model::Timestamp;
 use placet_model::integration::Integration;
 use placet_model::manifest::Outcome;
+use placet_model::{IntegrationId, Timestamp};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -58,20 +59,34 @@ impl CannotAsk {
 }
 
 impl Connections {
-    /// Whether the provider can be asked, and with which operation.
-    pub(super) fn can_ask<'m>(
+    /// Whether the provider can be asked.
+    pub(super) fn can_ask(
         &self,
-        manifest: &'m Manifest,
+        manifest: &Manifest,
         credential_version: u32,
-    ) -> Result<&'m str, CannotAsk> {
+    ) -> Result<(), CannotAsk> {
         if self.live.is_none() {
             return Err(CannotAsk::InSandbox);
         }
-        let test = manifest.identity_test().ok_or(CannotAsk::Unanswerable)?;
+        let is_asked = |way| manifest.identity_test_of(way).is_some();
+        if ![Way::Shown, Way::Signed].into_iter().any(is_asked) {
+            return Err(CannotAsk::Unanswerable);
+        }
         if credential_version == 0 {
             return Err(CannotAsk::WithoutCredential);
         }
-        Ok(test.operation().name())
+        Ok(())
+    }
+
+    /// Whether it can be asked of this version, and with which operation.
+    pub(super) async fn asked_with<'m>(
+        &self,
+        manifest: &'m Manifest,
+        (id, version): (IntegrationId, u32),
+    ) -> Result<&'m str, CannotAsk> {
+        self.can_ask(manifest, version)?;
+        let test = self.identity_test(manifest, (id, version)).await;
+        Ok(test.ok_or(CannotAsk::Unanswerable)?.operation().name())
     }
 
     /// Asks with one version of a credential. The caller has recorded its use.
@@ -81,7 +96,8 @@ impl Connections {
         (integration, version): (&Integration, u32),
         now: Timestamp,
     ) -> Said {
-        let (Some(test), Some(live)) = (manifest.identity_test(), &self.live) else {
+        let test = self.identity_test(manifest, (integration.id, version)).await;
+        let (Some(test), Some(live)) = (test, &self.live) else {
             return Said::Nothing("nobody can be asked".to_owned());
         };
         let (operation, input) = (Arc::clone(test.operation()), json!({}));

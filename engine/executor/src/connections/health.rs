@@ -200,7 +200,8 @@ impl Watcher {
         };
         let _turn = self.connections.turn.lock().await;
         let version = integration.credential_version;
-        let Ok(operation) = self.connections.can_ask(&manifest, version) else {
+        let credential = (integration.id, version);
+        let Ok(operation) = self.connections.asked_with(&manifest, credential).await else {
             return Ok(nothing());
         };
         let desk = self.desk();

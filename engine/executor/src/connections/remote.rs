@@ -94,7 +94,8 @@ impl Desk {
         let vault = self.connections.vault().ok_or_else(rotate::no_vault)?;
         let given = BTreeMap::from([(field, secret)]);
         let integration = &remote.integration;
-        let (version, fields) = rotate::seal(&vault, &remote.manifest, integration, given).await?;
+        let next = rotate::next(&vault, &remote.manifest, integration, given).await?;
+        let (version, fields) = rotate::seal(&vault, integration.id, next).await?;
         let by_lineage = integration.identity.tenant == integration.provider;
         let lineage =
             if by_lineage { integration.identity.id.clone() } else { integration.id.to_string() };

@@ -3,10 +3,12 @@
 //! one is forgotten when no call that began with it is under way.
 
 use super::ask::{CannotAsk, Said};
+use super::assertion;
 use super::test::used;
 use crate::env::Env;
 use crate::handle::{Error, Handle, Notice};
 use placet_adapters::inbound::Inbound;
+use placet_adapters::oauth::{KeptGrant, Renews};
 use placet_adapters::{Manifest, SecretText};
 use placet_model::actor::Role;
 use placet_model::event::integration::{CredentialStored, IntegrationTested};
@@ -86,7 +88,9 @@ impl Handle {
         let manifest = self.manifest(&integration.provider)?;
         let vault = self.connections.vault().ok_or_else(no_vault)?;
         let grace = rotate.grace.min(GRACE_MAX);
-        let (version, fields) = seal(&vault, &manifest, &integration, rotate.fields).await?;
+        let next = next(&vault, &manifest, &integration, rotate.fields).await?;
+        let next = self.with_token(actor, (&manifest, &integration), next).await?;
+        let (version, fields) = seal(&vault, integration.id, next).await?;
         let tried = self.tried(actor, (&manifest, &integration), version, rotate.account).await;
         let (identity, label, scopes, confirmed) = match tried {
             Ok(tried) => tried,
@@ -111,6 +115,24 @@ impl Handle {
         let name = integration.name;
         let credential_version = version;
         Ok(Rotated { name, credential_version, identity, was, confirmed, old_signatures_until })
+    }
+
+    /// A credential that signs for its tokens is sealed with the first of them: one whose key is refused
+    /// never gets a version.
+    async fn with_token(
+        &self,
+        actor: &Principal,
+        (manifest, integration): (&Manifest, &Integration),
+        next: Next,
+    ) -> Result<Next, Error> {
+        if assertion::signs(manifest, &next.fields).is_none() {
+            return Ok(Next { grant: None, ..next });
+        }
+        let used = used(integration, next.version, assertion::TOKEN);
+        self.record(&Actor::Principal(actor.clone()), integration, vec![used]).await?;
+        let about = (manifest, &integration.settings);
+        let grant = self.connections.first_token(about, &next.fields, self.now()).await?;
+        Ok(Next { grant, ..next })
     }
 
     /// Keeps the secrets that prove who posts to us for a while, where this rotation replaces them.
@@ -162,7 +184,8 @@ impl Handle {
     ) -> Result<(Identity, String, Vec<String>, bool), Error> {
         let refused = |code, detail| Err(Error::Refused { code, detail });
         let title = manifest.title();
-        let operation = match self.connections.can_ask(manifest, version) {
+        let asked = self.connections.asked_with(manifest, (integration.id, version)).await;
+        let operation = match asked {
             Ok(operation) => operation,
             Err(CannotAsk::InSandbox) => return Err(no_vault()),
             Err(CannotAsk::Unanswerable | CannotAsk::WithoutCredential) => {
@@ -339,29 +362,36 @@ fn lineage(
     }
 }
 
-/// Seals the version after every one that the vault has or the log names; durable when it returns.
-pub(super) async fn seal(
+/// A credential that is to be sealed.
+#[derive(Debug)]
+pub(super) struct Next {
+    version: u32,
+    fields: BTreeMap<String, SecretText>,
+    /// The token in hand, where it signs for its tokens.
+    grant: Option<KeptGrant>,
+}
+
+/// What is given in the place of what there is, as the version after every one that the vault has or the
+/// log names. Nothing is sealed yet.
+pub(super) async fn next(
     vault: &Arc<Vault>,
     manifest: &Arc<Manifest>,
     integration: &Integration,
     given: BTreeMap<String, SecretText>,
-) -> Result<(u32, Vec<String>), Error> {
+) -> Result<Next, Error> {
     let (vault, manifest) = (Arc::clone(vault), Arc::clone(manifest));
     let (id, known) = (integration.id, integration.credential_version);
     let name = integration.name.clone();
     blocking(move || {
-        if vault.grant(id, known)?.is_some() {
+        let grant = vault.grant(id, known)?;
+        if grant.as_ref().is_some_and(|grant| grant.renews != Renews::BySigning) {
             let detail = format!(
                 "{name} was connected by OAuth: its tokens are renewed by themselves, and a new grant \
                  is given by connecting it again with --oauth, which keeps its name and all that uses it"
             );
             return Err(Error::Refused { code: "PL4003", detail });
         }
-        let mut fields = BTreeMap::new();
-        for field in vault.fields(id, known)? {
-            let secret = vault.secret(id, known, &field)?;
-            fields.insert(field, secret);
-        }
+        let mut fields = vault.credential(id, known)?;
         fields.extend(given);
         if let Some(schema) = manifest.credential_schema() {
             let whole = fields.iter().map(|(name, text)| (name.clone(), text.expose().into()));
@@ -372,8 +402,28 @@ pub(super) async fn seal(
             })?;
         }
         let version = vault.latest_version(id)?.unwrap_or(0).max(known) + 1;
-        vault.store(id, version, &fields)?;
-        Ok((version, fields.into_keys().collect()))
+        // as a row of its own it counts from the start
+        let grant = grant.map(|grant| KeptGrant { generation: 0, ..grant });
+        Ok(Next { version, fields, grant })
+    })
+    .await
+}
+
+/// Seals a version; durable when it returns. The names of its fields, and of those that a token fills.
+pub(super) async fn seal(
+    vault: &Arc<Vault>,
+    id: IntegrationId,
+    Next { version, fields, grant }: Next,
+) -> Result<(u32, Vec<String>), Error> {
+    let vault = Arc::clone(vault);
+    blocking(move || {
+        match &grant {
+            Some(grant) => vault.store_granted(id, version, (&fields, grant))?,
+            None => vault.store(id, version, &fields)?,
+        }
+        let mut names: BTreeSet<String> = fields.into_keys().collect();
+        names.extend(grant.map(|grant| grant.access_field));
+        Ok((version, names.into_iter().collect()))
     })
     .await
 }

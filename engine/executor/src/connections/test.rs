@@ -78,7 +78,9 @@ impl Handle {
         let integration = self.named(name)?;
         let manifest = self.manifest(&integration.provider)?;
         let version = integration.credential_version;
-        let operation = self.connections.can_ask(&manifest, version).map_err(cannot(name))?;
+        let credential = (integration.id, version);
+        let operation = self.connections.asked_with(&manifest, credential).await;
+        let operation = operation.map_err(cannot(name))?;
         let used = used(&integration, version, operation);
         self.record(actor, &integration, vec![used]).await?;
         let said = self.connections.ask(&manifest, (&integration, version), self.now()).await;

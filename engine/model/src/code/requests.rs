@@ -138,6 +138,26 @@ pub(super) const CODES: &[Code] = codes! {
         what: "The login server knows the person, and this project does not: the policy has no user of that name, their address is of no domain or they are in no group that may come in, or the claim that names them is missing."
         help: "see the detail; an admin adds the person to the policy"
         next: "Names of principals are compared whole. Where the login server's names are others, list them: `login.oidc.people = [\"ana.lee@example.com=ana\"]`. Programs have tokens, and do not log in.";
+    "PL4053" 422 "the private key is not in PEM"
+        at: "`placet integrations connect`, `rotate`, of a credential that signs for its tokens"
+        what: "What was given as the private key is no PEM of one, or one that is sealed with a passphrase. Nothing was stored, and no word of it is shown."
+        help: "give the file as the provider handed it out, as FIELD=@FILE"
+        next: "The file begins with -----BEGIN RSA PRIVATE KEY----- or -----BEGIN PRIVATE KEY-----. A sealed one is opened with `openssl rsa -in FILE -out OPEN`; remove OPEN when it is in the vault, where it is sealed again.";
+    "PL4054" 422 "the private key is no RSA key"
+        at: "`placet integrations connect`, `rotate`, of a credential that signs for its tokens"
+        what: "The provider takes what is signed by RS256, which an RSA key of 2048 to 4096 bits does. What was given is a key of another kind, or is damaged. Nothing was stored."
+        help: "give the key that the provider made for the app"
+        next: "An SSH key or one for certificates does not do. At GitHub: Settings, Developer settings, GitHub Apps, the App, *Generate a private key*.";
+    "PL4055" 422 "the private key is too short"
+        at: "`placet integrations connect`, `rotate`, of a credential that signs for its tokens"
+        what: "An RSA key below 2048 bits can be broken, so it is not taken, whatever the provider would do with it. Nothing was stored."
+        help: "have the provider make a new key"
+        next: "Then delete the short one there: whoever breaks it acts as the app. Keys that GitHub makes have 2048 bits.";
+    "PL4056" 422 "the provider gives no token for the key"
+        at: "`placet integrations connect`, `rotate`, of a credential that signs for its tokens"
+        what: "What was signed with the key was refused. By a 401 the provider says that it does not know the signature or the times in it: the id of the app is another one, the key is not (any more) a key of it, or this machine's clock is off by minutes. Nothing was stored; what was in force stays."
+        help: "compare the id of the app with the key, and this machine's clock with the time"
+        next: "The detail has the provider's own words. A 403 means that the app was suspended there. The key's fingerprint, as the provider lists it: `openssl rsa -in FILE -pubout -outform DER | openssl sha256 -binary | openssl base64`.";
     "PL4060" 409 "the integration cannot be tested"
         at: "`placet integrations test`"
         what: "There is nobody to ask, or nothing to ask with: an engine in sandbox mode, a provider that has no call which tells whose a credential is, or an integration without a credential. Nothing was recorded."
@@ -183,6 +203,11 @@ pub(super) const CODES: &[Code] = codes! {
         what: "A form of the console is good for the session, and for the user, to whom it was shown. This one was shown to another: the session has ended since, the browser acts as somebody else by now, or the form comes from another place. Nothing was done."
         help: "load the page again and look at it before you send it"
         next: "A restart of the engine ends every session. In `placet dev` choosing whom to act as makes the forms of other tabs stale.";
+    "PL4069" 404 "the installation is unknown"
+        at: "`placet integrations connect`, `rotate`, of a GitHub App"
+        what: "The provider knows the app and the key, and no installation of it under this id: the id is mistyped or another app's, or the app was uninstalled. Nothing was stored; what was in force stays."
+        help: "give the installation's id: the number at the end of the address of its settings"
+        next: "Settings of the organization, *GitHub Apps*, *Configure*: https://github.com/organizations/ORG/settings/installations/ID. An app that is installed again has a new id, which is another identity: `rotate --new-identity`, and what was approved for the one before is void.";
     "PL4070" 409 "the channel leads nowhere"
         at: "`placet deploy`, agents' actions"
         what: "A step or an action tells people something by a channel (notify.send), and no one connection of this project carries it: none does, several do, the one that is named carries something else, or it does not know whom to tell."

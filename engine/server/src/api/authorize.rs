@@ -10,7 +10,8 @@ use crate::extract::{Json, Params, Place};
 use crate::problem::Problem;
 use axum::extract::State;
 use placet_adapters::oauth::{
-    AppClient, Asking, CLIENT_ID, CLIENT_SECRET, GrantSpec, KeptGrant, REFRESH_TOKEN, Rotates,
+    AppClient, Asking, CLIENT_ID, CLIENT_SECRET, GrantSpec, KeptGrant, REFRESH_TOKEN, Renews,
+    Rotates,
 };
 use placet_adapters::{Manifest, SecretText};
 use placet_executor::world::World;
@@ -196,17 +197,17 @@ pub(crate) async fn exchange(
     let request = grant.exchange(&intent.settings, &code, &asking(&intent)).map_err(refused)?;
     let answer = live.ask(request).await;
     let host = grant.host(&intent.settings);
-    let given = grant.granted(&host, &answer).map_err(refused)?;
+    let now = app.handle.now();
+    let given = grant.granted(&host, &answer, now).map_err(refused)?;
     let missing = given.scopes.as_ref().map(|granted| {
         intent.scopes.iter().filter(|scope| !granted.contains(scope)).cloned().collect()
     });
-    let now = app.handle.now();
     let life = |span: std::time::Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
     let kept = KeptGrant {
         generation: 0,
         access_field: grant.access_field().to_owned(),
         access: given.access,
-        refresh: given.refresh,
+        renews: Renews::by(given.refresh),
         settings: intent.settings.clone(),
         issued_at: now,
         expires_at: given.expires_in.map(|span| now.plus_millis(life(span))),
@@ -216,7 +217,7 @@ pub(crate) async fn exchange(
     let mut names = vec![grant.access_field().to_owned()];
     // a refresh token that is used once must not be used again after a restore
     let once = matches!(grant.rotates(), Rotates::Always | Rotates::OptIn);
-    names.extend(kept.refresh.as_ref().filter(|_| once).map(|_| REFRESH_TOKEN.to_owned()));
+    names.extend(kept.refresh().filter(|_| once).map(|_| REFRESH_TOKEN.to_owned()));
     let before = app.handle.world().by_name(&intent.name).map(|known| known.identity.clone());
     let granting = Granting { fields: intent.fields, grant: kept, names };
     let body = ConnectBody::granted((intent.name, intent.provider), intent.settings, granting);

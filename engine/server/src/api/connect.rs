@@ -94,8 +94,10 @@ pub(super) async fn connect_one(
     let fields = if let Some(granting) = body.granted.take() {
         Some(Sealing::from(granting))
     } else {
-        let fields = credential(Some(&manifest), &body.credential)?;
-        fields.map(|fields| Sealing { fields, grant: None })
+        match credential(Some(&manifest), &body.credential)? {
+            Some(fields) => Some(with_token(app, (&manifest, &settings), fields).await?),
+            None => None,
+        }
     };
     let id = app.handle.integration_id(&body.name);
     let has_one = world.integrations.get(&id).is_some_and(|known| known.credential_version > 0);
@@ -148,6 +150,20 @@ pub(super) async fn connect_one(
     Ok(app.handle.connect(&caller.principal, id, connect).await?)
 }
 
+/// A credential that signs for its tokens is sealed with the first of them, any other one as it is.
+async fn with_token(
+    app: &App,
+    about: (&Manifest, &Value),
+    fields: BTreeMap<String, SecretText>,
+) -> Result<Sealing, Problem> {
+    let grant = app.handle.first_token(about, &fields).await?;
+    let grant = grant.map(|grant| {
+        let names = vec![grant.access_field.clone()];
+        (grant, names)
+    });
+    Ok(Sealing { fields, grant })
+}
+
 pub(crate) fn manifest(app: &App, provider: &str) -> Result<Arc<Manifest>, Problem> {
     let manifest = app.handle.adapters().manifest(provider);
     manifest.cloned().ok_or_else(|| {
@@ -180,8 +196,7 @@ fn is_near(known: &str, typed: &str) -> bool {
 /// needed.
 fn demand_credential(app: &App, manifest: &Manifest) -> Result<(), Problem> {
     let fields = credential_fields(manifest);
-    let required: Vec<&str> =
-        fields.iter().filter(|(_, is_required)| *is_required).map(|(name, _)| *name).collect();
+    let required = required(manifest);
     if app.mode == Mode::Sandbox || required.is_empty() {
         return Ok(());
     }
@@ -189,24 +204,35 @@ fn demand_credential(app: &App, manifest: &Manifest) -> Result<(), Problem> {
     let grant = if manifest.grant().is_some() { "; or let a person give it: --oauth" } else { "" };
     let detail = format!(
         "{provider} needs {}; {}{grant}",
-        required.join(", "),
+        required.join(", or "),
         known_fields(&fields).unwrap_or_default()
     );
     Err(Problem::new("PL4064", detail))
 }
 
-/// The fields of a manifest's credential, and whether each is required.
-fn credential_fields(manifest: &Manifest) -> Vec<(&str, bool)> {
+/// The fields of a manifest's credential.
+fn credential_fields(manifest: &Manifest) -> Vec<&str> {
+    let Some(schema) = manifest.credential_schema() else { return vec![] };
+    let fields = schema.document()["properties"].as_object();
+    fields.into_iter().flat_map(|fields| fields.keys()).map(String::as_str).collect()
+}
+
+/// What has to be given, in words: the fields that are required, one line for each kind of credential.
+fn required(manifest: &Manifest) -> Vec<String> {
     let Some(schema) = manifest.credential_schema() else { return vec![] };
     let document = schema.document();
-    let required = document["required"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let names = document["properties"].as_object().into_iter().flat_map(|fields| fields.keys());
-    names.map(|name| (name.as_str(), required.iter().any(|known| known == name))).collect()
+    let kinds = document["oneOf"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let lists = std::iter::once(document).chain(kinds);
+    let words = lists.filter_map(|kind| {
+        let names = kind["required"].as_array()?.iter().filter_map(Value::as_str);
+        let names: Vec<&str> = names.collect();
+        (!names.is_empty()).then(|| names.join(", "))
+    });
+    words.collect()
 }
 
 /// What can be given, in words.
-fn known_fields(fields: &[(&str, bool)]) -> Option<String> {
-    let names: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
+fn known_fields(names: &[&str]) -> Option<String> {
     (!names.is_empty()).then(|| format!("its fields are {}", names.join(", ")))
 }
 

@@ -24,13 +24,12 @@ pub(super) struct Asked<'a> {
 /// The account; none where there is no way to ask (no identity test, no live transport, no
 /// credential to ask with), or where the provider accepts the credential and does not say whose it is.
 pub(super) async fn ask(app: &App, asked: Asked<'_>) -> Result<Option<Account>, Problem> {
-    let (Some(test), Some(live)) = (asked.manifest.identity_test(), &app.live) else {
-        return Ok(None);
-    };
     if asked.integration.credential_version == 0 {
         return Ok(None);
     }
     let credential = (asked.integration.id, asked.integration.credential_version);
+    let test = app.handle.identity_test(asked.manifest, credential).await;
+    let (Some(test), Some(live)) = (test, &app.live) else { return Ok(None) };
     let operation = Arc::clone(test.operation());
     let (input, now) = (json!({}), app.handle.now());
     let given = RenderInput {

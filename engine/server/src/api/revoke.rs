@@ -4,8 +4,8 @@
 use super::connect;
 use crate::app::{App, reading};
 use crate::problem::Problem;
-use placet_adapters::manifest::{Revoke, Revoked, given_back};
-use placet_adapters::oauth::{CLIENT_ID, REFRESH_TOKEN};
+use placet_adapters::manifest::{Revoke, Revoked, Way, own_filled};
+use placet_adapters::oauth::{CLIENT_ID, REFRESH_TOKEN, Renews};
 use placet_adapters::{Answer, SecretText};
 use placet_executor::connections::OwnCall;
 use placet_model::Principal;
@@ -29,7 +29,9 @@ pub(super) async fn take_back(
     integration: &Integration,
 ) -> Option<String> {
     let manifest = app.handle.adapters().manifest(&integration.provider).cloned()?;
-    let revoke = manifest.revoke()?;
+    let fields = fields(app, integration).await.map_err(|problem| problem.detail().to_owned());
+    let own = fields.as_ref().map_or(Way::Shown, |fields| manifest.way(fields.keys()));
+    let revoke = manifest.revoke_of(own)?;
     if integration.credential_version > 0 && app.live.is_some() {
         // on record before anything is asked with it
         let used = (integration.id, integration.credential_version);
@@ -37,7 +39,6 @@ pub(super) async fn take_back(
             return Some(format!("forgotten here; the provider was not asked: {error}"));
         }
     }
-    let fields = fields(app, integration).await.map_err(|problem| problem.detail().to_owned());
     let siblings = siblings(app, integration, (revoke, &fields)).await;
     let provider = &integration.provider;
     // what else ends comes first: ending it may take the credential
@@ -52,7 +53,11 @@ pub(super) async fn take_back(
     let request = |fields: &_| revoke.request(&integration.settings, fields);
     let what = format!("{provider}.{REVOKING}");
     let call = Asking { by, integration, what, fields: &fields };
-    let revoked = asked(app, call, request, |answer| revoke.outcome(answer)).await;
+    let revoked = if has_ended(app, integration).await {
+        Revoked::Ended
+    } else {
+        asked(app, call, request, |answer| revoke.outcome(answer)).await
+    };
     let mut words = vec![revoke.words(&revoked)];
     words.extend(also);
     if revoked == Revoked::Yes {
@@ -86,7 +91,7 @@ async fn asked(
     };
     let request = request(fields).filter(|_| !fields.is_empty());
     let (Some(live), Some(request)) = (&app.live, request) else { return Revoked::NoCall };
-    let Some(filled) = given_back(&request, fields) else {
+    let Some(filled) = own_filled(&request, fields) else {
         return unasked("something in the credential can stand in no request");
     };
     let purpose = OwnCallPurpose::Revoke;
@@ -115,19 +120,28 @@ async fn fields(
     };
     let read = move |_app: &App| {
         let read = || -> Result<BTreeMap<String, SecretText>, placet_vault::Error> {
-            let mut fields = BTreeMap::new();
-            for name in vault.fields(id, version)? {
-                fields.insert(name.clone(), vault.secret(id, version, &name)?);
-            }
+            let mut fields = vault.credential(id, version)?;
             if let Some(grant) = vault.grant(id, version)? {
+                let refresh = grant.refresh().cloned();
                 fields.insert(grant.access_field, grant.access);
-                fields.extend(grant.refresh.map(|token| (REFRESH_TOKEN.to_owned(), token)));
+                fields.extend(refresh.map(|token| (REFRESH_TOKEN.to_owned(), token)));
             }
             Ok(fields)
         };
         read().map_err(|error| connect::vault_problem(&error))
     };
     reading(app, read).await
+}
+
+/// Whether the last token of a credential that signs for them has ended: nothing is left to take back.
+async fn has_ended(app: &Arc<App>, integration: &Integration) -> bool {
+    let (id, version) = (integration.id, integration.credential_version);
+    let Some(vault) = app.vault.clone().filter(|_| version > 0) else { return false };
+    let read = move |_app: &App| vault.grant(id, version).map_err(|e| connect::vault_problem(&e));
+    let grant = reading(app, read).await.ok().flatten();
+    let grant = grant.filter(|grant| grant.renews == Renews::BySigning);
+    let now = app.handle.now();
+    grant.and_then(|grant| grant.expires_at).is_some_and(|end| end <= now)
 }
 
 /// A connection that may rest on the same grant is asked at once whether it still works: then it is on

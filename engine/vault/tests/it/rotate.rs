@@ -5,7 +5,7 @@
 
 use crate::support::{Install, fields, integration, read};
 use placet_adapters::SecretText;
-use placet_adapters::oauth::KeptGrant;
+use placet_adapters::oauth::{KeptGrant, Renews};
 use placet_model::{Actor, Timestamp};
 use placet_vault::{Error, KekSource, KeySupply, Rotated, Step, Vault};
 use serde_json::json;
@@ -20,7 +20,7 @@ fn grant(generation: u64) -> KeptGrant {
         generation,
         access_field: "access_token".to_owned(),
         access: SecretText::new(format!("access {generation}")),
-        refresh: Some(SecretText::new("refresh")),
+        renews: Renews::By(SecretText::new("refresh")),
         settings: json!({}),
         issued_at: Timestamp::from_millis(1),
         expires_at: None,
