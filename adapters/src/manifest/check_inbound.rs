@@ -280,6 +280,11 @@ fn own_test<T>(
     // a place, or a text with places in it
     let at = &document.at;
     let text = if at.starts_with('/') { format!("{{{at}}}") } else { at.clone() };
+    if !text.contains("{/") {
+        let words = "ignore_own.at is a place (/a/b), or a text with places in it (\"app {/a/b}\")";
+        problems.at(place, format!("{words}, not {at}"));
+        return None;
+    }
     Some(OwnTest::Account { at: template(&text, place, problems)?, is })
 }
 

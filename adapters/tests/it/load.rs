@@ -424,6 +424,8 @@ fn what_comes_in_is_declared_whole_or_refused() {
     inbound_refused("key: acme.note", "key: other.note", "a key starts with acme.");
     inbound_refused("dedupe: /id", "dedupe: []", "at least one place");
     inbound_refused("deadline_ms: 3000", "deadline_ms: 0", "a deadline");
+    let own = r#"ignore_own: [{at: sender/id, is: "{connection.id}"}], dedupe: /id"#;
+    inbound_refused("dedupe: /id", own, "ignore_own.at is a place");
     inbound_refused(
         "store: [/id]",
         "refetch: {op: notes.none, with: {}}, store: [/id]",
