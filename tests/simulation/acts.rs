@@ -41,6 +41,8 @@ impl Life {
                 drop(handle);
                 if self.faults.strikes(Fault::Kill, &mut self.random, 2) {
                     self.be_killed().await;
+                } else if self.faults.strikes(Fault::Sleep, &mut self.random, 2) {
+                    self.doze().await;
                 }
             }
         }

@@ -41,10 +41,12 @@ pub(crate) enum Fault {
     Governing,
     /// Events from outside come twice.
     DoubledEvents,
+    /// The machine sleeps for days, and wakes with the wall clock of before.
+    Sleep,
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::PowerCut,
         Self::SyncError,
         Self::DiskFull,
@@ -62,6 +64,7 @@ impl Fault {
         Self::Cancels,
         Self::Governing,
         Self::DoubledEvents,
+        Self::Sleep,
     ];
 }
 

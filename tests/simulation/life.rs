@@ -399,6 +399,16 @@ impl Life {
         }
     }
 
+    /// The machine sleeps under the process, which does not outlive it, and wakes after days with the
+    /// clock of before: by the log no time has passed, by the providers and the uptime it has.
+    pub(crate) async fn doze(&mut self) {
+        let days = i64::try_from(self.random.below(10)).unwrap_or(0) + 1;
+        self.be_killed().await;
+        self.pass(days * DAY_MS);
+        self.clock.set_by(-days * DAY_MS);
+        self.tell(format!("the machine sleeps for {days} days, and its clock does not know"));
+    }
+
     /// The process is killed, and the machine goes on.
     pub(crate) async fn be_killed(&mut self) {
         self.tell("kill -9");

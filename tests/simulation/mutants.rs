@@ -7,9 +7,8 @@ use crate::store;
 use placet_mutants::Mutant;
 use placet_test_support::disk::Honesty;
 
-/// Seeds within which a mutant must be caught. Some take a rare story: a key that is aged by the wall clock alone
-/// is found out where days pass, the clock is set back by about as many, and an answer was lost before.
-const ENGINE_SEEDS: u64 = 600;
+/// Seeds within which a mutant must be caught.
+const ENGINE_SEEDS: u64 = 300;
 const STORE_SEEDS: u64 = 200;
 
 const HONEST: Setting = Setting { honesty: Honesty::Honest, trace: false };
