@@ -15,6 +15,7 @@ pub mod http_call;
 pub mod identity;
 pub mod inbound;
 mod json;
+pub mod jwt;
 pub mod limits;
 pub mod lookup;
 pub mod manifest;

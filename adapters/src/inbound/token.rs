@@ -7,14 +7,11 @@
 
 use super::Arrival;
 use super::verify::Unverified;
+use crate::jwt::{self, Algorithm, Refused, Unchecked};
 use crate::secret::SecretText;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
-use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
 use serde::Deserialize;
+use serde_json::Value;
 
-/// Bytes of a token; those of providers are about a thousand.
-const TOKEN_BYTES_MAX: usize = 8 << 10;
 /// How far the issuer's clock may be ahead of ours.
 const AHEAD_S: i64 = 60;
 
@@ -46,9 +43,8 @@ impl Token {
     /// The id of the key with which a token says that it is signed; believed only once it is checked.
     pub fn key_id(headers: &[(String, String)]) -> Option<String> {
         let header = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("authorization"));
-        let token = header?.1.strip_prefix("Bearer ")?;
-        let (head, _) = parts(token)?;
-        Some(head.kid)
+        let token = read(header?.1.strip_prefix("Bearer ")?).ok()?;
+        token.key_id().map(str::to_owned)
     }
 
     pub(super) fn check(
@@ -63,17 +59,11 @@ impl Token {
         };
         let header = arrival.header("authorization").ok_or(Unverified::Unsigned)?;
         let token = header.strip_prefix("Bearer ").ok_or(Unverified::Malformed)?;
-        let (head, body) = parts(token).ok_or(Unverified::Malformed)?;
-        if head.alg != "RS256" {
-            return Err(Unverified::Mismatch);
-        }
-        let published: Published =
+        let published: Value =
             serde_json::from_str(published.expose()).map_err(|_no_keys| Unverified::BadKey)?;
-        let key = published.keys.iter().find(|key| key.kid == head.kid && key.may_sign());
-        let key = key.ok_or(Unverified::Mismatch)?;
-        key.check(body.signed.as_bytes(), &body.signature)?;
+        let claims = read(token)?.claims(&jwt::keys(&published))?;
         let claims: Claims =
-            serde_json::from_slice(&body.claims).map_err(|_no_claims| Unverified::Malformed)?;
+            serde_json::from_value(Value::Object(claims)).map_err(|_odd| Unverified::Malformed)?;
         let now = arrival.at.as_secs();
         if claims.exp <= now || claims.iat.is_some_and(|at| at > now + AHEAD_S) {
             return Err(Unverified::Stale);
@@ -86,17 +76,19 @@ impl Token {
     }
 }
 
-/// What is signed, what it says, and the signature.
-struct Body<'t> {
-    signed: &'t str,
-    claims: Vec<u8>,
-    signature: Vec<u8>,
+/// A token that names its key.
+fn read(token: &str) -> Result<Unchecked<'_>, Refused> {
+    let token = Unchecked::read(token, &[Algorithm::Rs256])?;
+    if token.key_id().is_some() { Ok(token) } else { Err(Refused::Malformed) }
 }
 
-#[derive(Deserialize)]
-struct Head {
-    alg: String,
-    kid: String,
+impl From<Refused> for Unverified {
+    fn from(why: Refused) -> Self {
+        match why {
+            Refused::TooLong | Refused::Malformed | Refused::Extended => Self::Malformed,
+            Refused::Algorithm | Refused::UnknownKey | Refused::Signature => Self::Mismatch,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -108,52 +100,4 @@ struct Claims {
     email: Option<String>,
     #[serde(default)]
     email_verified: bool,
-}
-
-#[derive(Deserialize)]
-struct Published {
-    keys: Vec<Key>,
-}
-
-/// A published key; what is no RSA key for signatures is passed over.
-#[derive(Deserialize)]
-struct Key {
-    #[serde(default)]
-    kid: String,
-    #[serde(default)]
-    kty: String,
-    alg: Option<String>,
-    #[serde(rename = "use")]
-    purpose: Option<String>,
-    #[serde(default)]
-    n: String,
-    #[serde(default)]
-    e: String,
-}
-
-impl Key {
-    fn may_sign(&self) -> bool {
-        self.kty == "RSA"
-            && self.alg.as_ref().is_none_or(|alg| alg == "RS256")
-            && self.purpose.as_ref().is_none_or(|purpose| purpose == "sig")
-    }
-
-    fn check(&self, signed: &[u8], signature: &[u8]) -> Result<(), Unverified> {
-        let number = |text: &str| BASE64URL.decode(text).map_err(|_no_number| Unverified::BadKey);
-        let key = RsaPublicKeyComponents { n: number(&self.n)?, e: number(&self.e)? };
-        let held = key.verify(&RSA_PKCS1_2048_8192_SHA256, signed, signature);
-        held.map_err(|_unspecified| Unverified::Mismatch)
-    }
-}
-
-fn parts(token: &str) -> Option<(Head, Body<'_>)> {
-    if token.len() > TOKEN_BYTES_MAX {
-        return None;
-    }
-    let (signed, signature) = token.rsplit_once('.')?;
-    let (head, claims) = signed.split_once('.')?;
-    let decode = |text: &str| BASE64URL.decode(text).ok();
-    let head = serde_json::from_slice(&decode(head)?).ok()?;
-    let body = Body { signed, claims: decode(claims)?, signature: decode(signature)? };
-    Some((head, body))
 }

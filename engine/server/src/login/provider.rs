@@ -4,10 +4,11 @@
 
 use super::Oidc;
 use super::pending::Pending;
-use super::token::{Expected, Key, Unchecked, keys};
+use super::token::{self, Expected};
 use crate::problem::Problem;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use placet_adapters::jwt::{PublicKey, keys};
 use placet_adapters::{FilledRequest, SecretText};
 use placet_model::Timestamp;
 use serde_json::{Map, Value};
@@ -27,7 +28,7 @@ pub(super) struct Published {
     authorize: Url,
     token: String,
     keys_at: String,
-    keys: Vec<Key>,
+    keys: Vec<PublicKey>,
     /// Whether the secret may go in a header, which every server takes that says nothing.
     takes_basic: bool,
     names_issuer: bool,
@@ -186,13 +187,13 @@ impl Oidc {
         let token = self.redeem(&published, (pending, redirect_uri), code).await?;
         let refused =
             |words: String| Problem::new("PL5045", format!("the identity token: {words}"));
-        let read = Unchecked::read(&token).map_err(refused)?;
+        let read = token::read(&token).map_err(refused)?;
         if !read.is_by_one_of(&published.keys) {
             published = self.renewed(&published).await?;
         }
         let expected =
             Expected { issuer: &self.issuer, client_id: &self.client_id, nonce: &pending.nonce };
-        read.check(&published.keys, &expected, now).map_err(refused)
+        token::check(read, &published.keys, (&expected, now)).map_err(refused)
     }
 
     /// What redeems a code: headers and form.

@@ -1,26 +1,16 @@
-//! The identity token of a login server (`OpenID` Connect Core §3.1.3.7): read strictly, its signature
-//! checked with one of the server's keys, every claim that binds it to this login compared. Pure.
-//!
-//! Taken are RS256, ES256 and `EdDSA` with a key of that very kind. So a token that names no algorithm is
-//! none, and a public key is never taken for a shared secret.
+//! The identity token of a login server (`OpenID` Connect Core §3.1.3.7): its form and its signature are
+//! checked as those of every signed token, and every claim that binds it to this login is compared. Pure.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use placet_adapters::jwt::{self, Algorithm, PublicKey, Unchecked};
 use placet_model::Timestamp;
-use ring::signature::{
-    ECDSA_P256_SHA256_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents,
-    UnparsedPublicKey,
-};
 use serde_json::{Map, Value};
 
+/// What login servers sign with; RS256 is what each of them must know.
+const TAKEN: [Algorithm; 3] = [Algorithm::Rs256, Algorithm::Es256, Algorithm::EdDsa];
 /// Clocks may differ by so many seconds.
 const SKEW_SECONDS: i64 = 60;
 /// A token is issued for one login; one that is older was kept by somebody.
 const AGE_SECONDS_MAX: i64 = 600;
-/// Characters of a token; those of login servers have a tenth of it.
-const TOKEN_MAX: usize = 32 * 1024;
-/// Keys of one server.
-const KEYS_MAX: usize = 64;
 
 /// Why a token is not taken, in words. Nothing of the token stands in them.
 pub(super) type Refused = String;
@@ -33,151 +23,29 @@ pub(super) struct Expected<'e> {
     pub(super) nonce: &'e str,
 }
 
-/// A public key of a login server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Key {
-    id: Option<String>,
-    material: Material,
+/// A token by one of the algorithms that are taken.
+///
+/// # Errors
+/// What is no token, or one by another algorithm.
+pub(super) fn read(token: &str) -> Result<Unchecked<'_>, Refused> {
+    Unchecked::read(token, &TAKEN).map_err(|why| match why {
+        jwt::Refused::Algorithm => "it is signed by none of RS256, ES256 and EdDSA".to_owned(),
+        other => other.to_string(),
+    })
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Material {
-    Rsa {
-        n: Vec<u8>,
-        e: Vec<u8>,
-    },
-    /// 65 bytes of a point that is not compressed.
-    P256(Vec<u8>),
-    Ed25519(Vec<u8>),
-}
-
-/// The keys of a key set (RFC 7517) with which one of ours could be signed; others are passed over.
-pub(super) fn keys(set: &Value) -> Vec<Key> {
-    let list = set["keys"].as_array().into_iter().flatten().take(KEYS_MAX);
-    list.filter_map(Key::read).collect()
-}
-
-impl Key {
-    fn read(jwk: &Value) -> Option<Self> {
-        if jwk["use"].as_str().is_some_and(|used| used != "sig") {
-            return None;
-        }
-        let part = |name: &str| URL_SAFE_NO_PAD.decode(jwk[name].as_str()?).ok();
-        let material = match (jwk["kty"].as_str()?, jwk["crv"].as_str()) {
-            ("RSA", _) => Material::Rsa { n: part("n")?, e: part("e")? },
-            ("EC", Some("P-256")) => {
-                let (x, y) = (part("x")?, part("y")?);
-                let is_point = x.len() == 32 && y.len() == 32;
-                is_point.then(|| Material::P256([&[0x04], &x[..], &y[..]].concat()))?
-            }
-            ("OKP", Some("Ed25519")) => Material::Ed25519(part("x")?),
-            _ => return None,
-        };
-        let named = jwk["alg"].as_str();
-        if named.is_some_and(|named| named != material.algorithm()) {
-            return None;
-        }
-        Some(Self { id: jwk["kid"].as_str().map(str::to_owned), material })
-    }
-
-    fn verifies(&self, signed: &[u8], signature: &[u8]) -> bool {
-        let checked = match &self.material {
-            Material::Rsa { n, e } => RsaPublicKeyComponents { n, e }.verify(
-                &RSA_PKCS1_2048_8192_SHA256,
-                signed,
-                signature,
-            ),
-            Material::P256(point) => {
-                UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).verify(signed, signature)
-            }
-            Material::Ed25519(key) => {
-                UnparsedPublicKey::new(&ED25519, key).verify(signed, signature)
-            }
-        };
-        checked.is_ok()
-    }
-}
-
-impl Material {
-    const fn algorithm(&self) -> &'static str {
-        match self {
-            Self::Rsa { .. } => "RS256",
-            Self::P256(_) => "ES256",
-            Self::Ed25519(_) => "EdDSA",
-        }
-    }
-}
-
-/// A token whose form is good, and whose signature nobody has checked.
-#[derive(Debug)]
-pub(super) struct Unchecked<'t> {
-    signed: &'t str,
-    signature: Vec<u8>,
-    algorithm: &'static str,
-    key: Option<String>,
-    claims: Map<String, Value>,
-}
-
-impl<'t> Unchecked<'t> {
-    /// Reads the parts.
-    ///
-    /// # Errors
-    /// What is no token, or one by an algorithm that is not taken.
-    pub(super) fn read(token: &'t str) -> Result<Self, Refused> {
-        let malformed = || "it is no signed token".to_owned();
-        if token.len() > TOKEN_MAX {
-            return Err(format!("it is longer than {TOKEN_MAX} characters"));
-        }
-        let (signed, signature) = token.rsplit_once('.').ok_or_else(malformed)?;
-        let (head, claims) = signed.split_once('.').ok_or_else(malformed)?;
-        let decoded = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_not_base64| malformed());
-        let object = |part: &str| -> Result<Map<String, Value>, Refused> {
-            serde_json::from_slice(&decoded(part)?).map_err(|_no_object| malformed())
-        };
-        let head = object(head)?;
-        if head.contains_key("crit") {
-            return Err("it demands an extension that is not known here".to_owned());
-        }
-        let named = head.get("alg").and_then(Value::as_str).unwrap_or_default();
-        let taken = ["RS256", "ES256", "EdDSA"].into_iter().find(|known| *known == named);
-        let algorithm =
-            taken.ok_or_else(|| "it is signed by none of RS256, ES256 and EdDSA".to_owned())?;
-        let key = head.get("kid").and_then(Value::as_str).map(str::to_owned);
-        let (claims, signature) = (object(claims)?, decoded(signature)?);
-        Ok(Self { signed, signature, algorithm, key, claims })
-    }
-
-    /// Whether one of these keys may have signed it: the server may have new ones.
-    pub(super) fn is_by_one_of(&self, keys: &[Key]) -> bool {
-        self.candidates(keys).next().is_some()
-    }
-
-    fn candidates<'k>(&'k self, keys: &'k [Key]) -> impl Iterator<Item = &'k Key> {
-        keys.iter().filter(|key| {
-            key.material.algorithm() == self.algorithm && (self.key.is_none() || self.key == key.id)
-        })
-    }
-
-    /// The claims, once the signature and everything that binds them to this login holds.
-    ///
-    /// # Errors
-    /// What does not hold.
-    pub(super) fn check(
-        self,
-        keys: &[Key],
-        expected: &Expected<'_>,
-        now: Timestamp,
-    ) -> Result<Map<String, Value>, Refused> {
-        if !self.is_by_one_of(keys) {
-            return Err("it is signed with a key that the login server does not publish".to_owned());
-        }
-        let signed = self.signed.as_bytes();
-        if !self.candidates(keys).any(|key| key.verifies(signed, &self.signature)) {
-            return Err("its signature does not verify under the login server's key".to_owned());
-        }
-        check_claims(&self.claims, expected, now.as_secs())?;
-        Ok(self.claims)
-    }
+/// The claims, once the signature and everything that binds them to this login holds.
+///
+/// # Errors
+/// What does not hold.
+pub(super) fn check(
+    token: Unchecked<'_>,
+    keys: &[PublicKey],
+    (expected, now): (&Expected<'_>, Timestamp),
+) -> Result<Map<String, Value>, Refused> {
+    let claims = token.claims(keys).map_err(|why| why.to_string())?;
+    check_claims(&claims, expected, now.as_secs())?;
+    Ok(claims)
 }
 
 fn check_claims(

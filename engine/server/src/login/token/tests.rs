@@ -1,6 +1,9 @@
 //! Identity tokens that are good, and every way in which one is not.
 
 use super::*;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use placet_adapters::jwt::keys;
 use ring::rand::SystemRandom;
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _,
@@ -60,7 +63,7 @@ fn claims() -> Value {
 
 fn checked(server: &Server, token: &str) -> Result<Map<String, Value>, Refused> {
     let now = Timestamp::from_millis(NOW * 1000);
-    Unchecked::read(token)?.check(&keys(&server.set()), &EXPECTED, now)
+    check(read(token)?, &keys(&server.set()), (&EXPECTED, now))
 }
 
 #[test]
@@ -127,10 +130,10 @@ fn s16_no_algorithm_but_those_of_public_keys_and_no_key_but_the_servers_is_belie
         json!({"alg": "HS256", "kid": "shared"}),
         json!({"alg": "HS256", "kid": "ed"}),
         json!({"alg": "eddsa", "kid": "ed"}),
-        json!({}),
     ] {
         refused(&server.token(&head, &claims()), "none of RS256");
     }
+    refused(&server.token(&json!({}), &claims()), "no signed token");
     let good = server.token(&json!({"alg": "EdDSA", "kid": "ed"}), &claims());
     let (signed, signature) = good.rsplit_once('.').unwrap();
     refused(&format!("{signed}."), "does not verify");
@@ -153,20 +156,7 @@ fn s16_no_algorithm_but_those_of_public_keys_and_no_key_but_the_servers_is_belie
     let (head, _) = signed.split_once('.').unwrap();
     let claims = URL_SAFE_NO_PAD.encode(turned.to_string());
     refused(&format!("{head}.{claims}.{signature}"), "does not verify");
-    for nothing in ["", ".", "..", "a.b.c", "e30.e30", &"a".repeat(TOKEN_MAX + 1)] {
+    for nothing in ["", ".", "..", "a.b.c", "e30.e30", &"a".repeat(40_000)] {
         assert!(checked(&server, nothing).is_err(), "{nothing:.20}");
-    }
-}
-
-#[test]
-fn a_key_that_is_for_something_else_or_of_an_odd_form_is_passed_over() {
-    let server = Server::new(1);
-    assert_eq!(keys(&server.set()).len(), 2);
-    let mut encrypts = server.set();
-    encrypts["keys"][0]["use"] = json!("enc");
-    encrypts["keys"][1]["alg"] = json!("ES384");
-    assert_eq!(keys(&encrypts), []);
-    for none in [json!(null), json!({"keys": 3}), json!({"keys": [{"kty": "RSA", "n": "!"}]})] {
-        assert_eq!(keys(&none), []);
     }
 }
