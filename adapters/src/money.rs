@@ -77,10 +77,15 @@ impl MoneySpec {
     pub(crate) fn read(&self, input: &Value) -> Money {
         let first = |places: &[Pointer]| places.iter().find_map(|at| at.get(input)).cloned();
         let currency = first(&self.currency).and_then(|text| Some(text.as_str()?.to_uppercase()));
+        let minor = first(&self.amount).and_then(|amount| amount.as_u64());
+        self.money(minor, currency)
+    }
+
+    /// So many smallest units of a currency, by its letters in capitals.
+    pub(crate) fn money(&self, minor: Option<u64>, currency: Option<String>) -> Money {
         let decimals = currency.as_deref().and_then(|currency| {
             self.decimals.get(currency).copied().or_else(|| decimals(currency))
         });
-        let minor = first(&self.amount).and_then(|amount| amount.as_u64());
         Money { minor, currency, direction: self.direction, decimals }
     }
 }

@@ -4,6 +4,7 @@
 
 mod read;
 
+pub(crate) use read::Amounts;
 pub use read::PreviewRead;
 
 use crate::manifest::Operation;

@@ -7,7 +7,7 @@ use super::document::{
 use super::operation::{BodyTemplate, RequestSpec, RequestTemplate, TargetSpec};
 use super::problem::Problems;
 use crate::pointer::Pointer;
-use crate::preview::{FieldSpec, PreviewRead, PreviewSpec, WarnSpec, WarnTest};
+use crate::preview::{Amounts, FieldSpec, PreviewRead, PreviewSpec, WarnSpec, WarnTest};
 use crate::render::{is_header_name, is_mail_method, is_method};
 use crate::target::Grammar;
 use crate::template::{Name, Template, ValueTemplate};
@@ -279,6 +279,9 @@ pub(super) fn preview(
         warnings.push(WarnSpec { test, say: warn.say.clone() });
     }
     let lookup = look_up(document.value.lookup.as_ref(), (read, document), problems);
+    if lookup.as_ref().is_some_and(|read| read.amounts.is_some()) && shape.money.is_none() {
+        problems.at(document, "amounts of a lookup, and the operation says no money");
+    }
     Some(PreviewSpec { title, fields, warnings, lookup })
 }
 
@@ -311,7 +314,21 @@ fn look_up(
         let words = "preview.lookup.with is made of {input./…}, {config.…} and {target…} alone";
         problems.at(said, words);
     }
-    Some(PreviewRead { operation: said.value.op.clone(), with, shown })
+    let amounts = amounts(said, problems);
+    Some(PreviewRead { operation: said.value.op.clone(), with, shown, amounts })
+}
+
+fn amounts(said: &Spanned<PreviewLookupDoc>, problems: &mut Problems) -> Option<Amounts> {
+    let Some(currency) = &said.value.currency else {
+        if !said.value.amounts.is_empty() {
+            problems.at(said, "amounts need the currency that they are of");
+        }
+        return None;
+    };
+    let currency = pointer(currency, said, problems)?;
+    let places = said.value.amounts.iter();
+    let places = places.map(|at| pointer(at, said, problems)).collect::<Option<_>>()?;
+    Some(Amounts { currency, places })
 }
 
 fn warn_test<T>(

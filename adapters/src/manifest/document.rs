@@ -337,6 +337,11 @@ pub(super) struct PreviewLookupDoc {
     pub(super) op: String,
     #[serde(default)]
     pub(super) with: Map<String, Value>,
+    /// Where its answer says of which currency the `amounts` are.
+    pub(super) currency: Option<String>,
+    /// Places of its answer that are smallest units of that currency.
+    #[serde(default)]
+    pub(super) amounts: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]

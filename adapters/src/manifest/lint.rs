@@ -369,8 +369,8 @@ pub(super) fn previews(
             problems.at(said, format!("{full} is no read"));
         }
         let own = operations.get(&format!("{}.{name}", document.provider.value));
-        let shown = own.and_then(|own| own.preview_read()).map(PreviewRead::shows);
-        for at in shown.unwrap_or_default() {
+        let shown = own.and_then(|own| own.preview_read()).into_iter();
+        for at in shown.flat_map(PreviewRead::shows) {
             if names_a_secret(at) {
                 problems.at(said, format!("{at} is a place where providers put secrets"));
             }

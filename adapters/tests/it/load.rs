@@ -267,6 +267,16 @@ fn what_a_card_asks_a_provider_first_is_a_read_with_what_the_draft_is_made_of() 
         (fine, "[/text]", "nothing of its answer is shown"),
         (fine, "[lookup./access_token]", "providers put secrets"),
         (fine, "[lookup.title]", "title"),
+        (
+            r#"{op: notes.get, with: {id: "{target.id}"}, amounts: [/title]}"#,
+            "[lookup./title]",
+            "need the currency",
+        ),
+        (
+            r#"{op: notes.get, with: {id: "{target.id}"}, currency: /title, amounts: [/title]}"#,
+            "[lookup./title]",
+            "the operation says no money",
+        ),
     ] {
         let error = load(&asks_first(lookup, fields)).expect_err(words);
         assert!(error.contains(words), "{lookup} {fields}: {error}");

@@ -80,7 +80,7 @@ const OPTIONAL: &str = "\
     reconcile since one_by read_lag_s needs_scopes result max_len scope ids echo constants \
     time status text max_s factor jitter weight ops mode page_size pages_max oauth from \
     api_version subscribe unsubscribe renew shared_with manual_url notify body_text evidence \
-    mock triggers steps assertion issued_before_s expires_unit remains auth";
+    correlate mock triggers steps assertion issued_before_s expires_unit remains auth";
 
 struct Dice(u64);
 

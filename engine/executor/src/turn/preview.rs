@@ -34,6 +34,7 @@ pub(crate) struct Card {
     task: TaskPath,
     iteration: Iteration,
     operation: Arc<Operation>,
+    with: Arc<Value>,
 }
 
 /// What came of a read.
@@ -83,8 +84,9 @@ impl Turn<'_> {
         with: &Value,
     ) -> Result<bool, Error> {
         let read = self.env.mint.attempt(self.now);
-        let draft = Content::of_value(Arc::new(with.clone()));
-        let (look, input, request) = match self.rendered_before((target, asked), with) {
+        let with = Arc::new(with.clone());
+        let draft = Content::of_value(Arc::clone(&with));
+        let (look, input, request) = match self.rendered_before((target, asked), &with) {
             Ok(Some(rendered)) => rendered,
             Ok(None) => return Ok(true),
             Err(why) => return self.never_asked((leaf, target), (read, asked), (draft, &why)),
@@ -108,6 +110,7 @@ impl Turn<'_> {
             task: leaf.task.clone(),
             iteration: leaf.iteration.clone(),
             operation: Arc::clone(&target.operation),
+            with,
         };
         let content = (Arc::new(request), Arc::new(input));
         let not_after = self.now.plus_millis(WAIT_MS);
@@ -202,9 +205,9 @@ impl Turn<'_> {
         let classified = classify(&plan.target.operation, answer, own, self.now);
         self.share_ended(plan, &classified, self.until(plan, &classified));
         let status = classified.status.unwrap_or(0);
-        let fields = match (answer, card.operation.preview_read()) {
-            (Ok(response), Some(asked)) if classified.outcome == Outcome::Sent => {
-                asked.fields(response)
+        let fields = match answer {
+            Ok(response) if classified.outcome == Outcome::Sent => {
+                card.operation.looked_up(&card.with, response)
             }
             _ => {
                 let said = said(answer, &classified);

@@ -3,8 +3,9 @@
 //!
 //! covers: S1
 
+use crate::branches::document;
 use crate::crash::{Kill, open, open_counting};
-use crate::world::{Recorder, World, name, open_log, start_parts};
+use crate::world::{Recorder, World, name, open_log, start, start_parts};
 use placet_adapters::{
     Adapters, Answer, Call, Cause, Failed, ManifestFile, Performing, Response, Transport,
 };
@@ -198,6 +199,40 @@ async fn a_card_shows_the_name_behind_an_id_and_the_approved_bytes_do_not() {
     assert_eq!(live.methods(), ["GET", "POST"]);
     let sent = live.seen.lock().unwrap()[1].to_view();
     assert_eq!(sent, card["request"]);
+}
+
+#[tokio::test]
+async fn the_card_of_a_refund_says_of_which_payment_and_writes_amounts_in_its_currency() {
+    // given Stripe as it is shipped, and a payment that it knows
+    let mut world = start().await;
+    world.connect("stripe").await;
+    let paid = json!({
+        "id": "pi_1", "object": "payment_intent", "amount": 1500, "amount_received": 1200, "currency": "eur",
+        "status": "succeeded", "customer": "cus_1", "livemode": true, "metadata": {"note": "private"},
+    });
+    world.recorder.answer(200, &paid);
+
+    // when a refund is asked for, whose call names no currency
+    let refund = "  - refund: { call: stripe.refunds.create, with: { payment_intent: pi_1, amount: 500 } }\n";
+    let run = world.run(&document(refund), Value::Null, Mode::Live).await;
+    let card = card(&mut world, run).await;
+
+    // then the card says what Stripe says
+    let expected = json!([
+        {"name": "money", "value": "5.00 EUR"},
+        {"name": "amount", "value": "15.00 EUR"},
+        {"name": "amount_received", "value": "12.00 EUR"},
+        {"name": "status", "value": "succeeded"},
+        {"name": "customer", "value": "cus_1"},
+    ]);
+    assert_eq!(card["looked_up"]["fields"], expected, "{card:#}");
+
+    // and the bytes, which say no currency, say none
+    assert!(!card["request"].to_string().to_lowercase().contains("eur"), "{card:#}");
+    let asked = world.recorder.seen.lock().unwrap();
+    assert_eq!(asked.len(), 1);
+    let url = asked[0].to_view()["url"].to_string();
+    assert!(url.contains("/v1/payment_intents/pi_1"), "{url}");
 }
 
 #[tokio::test]
