@@ -54,8 +54,8 @@ use std::path::PathBuf;
 pub(crate) const JOURNAL_FILE: &str = "journal";
 
 /// The journal is full at so many bytes, where nobody says otherwise: what a restart after a crash puts
-/// into `log.redb` at most, and what one commit in so many has to write.
-pub(crate) const CAPACITY: u64 = 2 * 1024 * 1024;
+/// into `log.redb` at most. What a fold has to write is less, since redb writes most pages before.
+pub(crate) const CAPACITY: u64 = 8 * 1024 * 1024;
 /// The file grows by so much, written out: an entry that lands on bytes which are there is synced
 /// without a change of the file system's own records.
 const GROWTH: u64 = 256 * 1024;
@@ -238,13 +238,13 @@ impl Journal {
             }
         };
         let Some(disk) = &self.disk else { return Ok(false) };
-        self.length = disk.len().map_err(io)?;
-        // nothing in it is needed, and what another life of the log has left there may look like more
+        // nothing in it is needed, what another life of the log has left there may look like more, and
+        // what was erased since may still lie in it
+        let there = disk.len().map_err(io)?;
+        self.length = there.clamp(GROWTH, CAPACITY.max(self.capacity).max(GROWTH));
+        disk.set_len(self.length).map_err(io)?;
         let zeros = vec![0; usize::try_from(self.length).unwrap_or(0)];
         disk.write(0, &zeros).map_err(io)?;
-        if self.length < GROWTH {
-            self.length = grow(disk, self.length, GROWTH).map_err(io)?;
-        }
         self.log.syncs().one();
         disk.sync().map_err(io)?;
         Ok(true)

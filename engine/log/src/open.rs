@@ -100,7 +100,8 @@ impl OpenOptions {
         self
     }
 
-    /// redb's cache, in bytes (default 32 MiB).
+    /// What is kept in memory of the log, in bytes (default 32 MiB): at most 2 MiB of it by redb, the rest
+    /// beside it.
     #[must_use]
     pub const fn cache_bytes(mut self, bytes: usize) -> Self {
         self.cache_bytes = bytes;
@@ -115,7 +116,7 @@ impl OpenOptions {
         self
     }
 
-    /// How large the journal becomes before it is folded into the log's file (default 2 MiB); with 0
+    /// How large the journal becomes before it is folded into the log's file (default 8 MiB); with 0
     /// there is none, and every append is a durable commit of redb.
     #[must_use]
     pub const fn journal_bytes(mut self, bytes: u64) -> Self {

@@ -3,7 +3,7 @@
 //!
 //! No storage abstraction of our own: a directory, or redb backends handed in by tests.
 
-use crate::held::{Access, Held};
+use crate::held::{Access, Held, Pace};
 use crate::journal::{JOURNAL_FILE, Place};
 use crate::meta::Meta;
 use crate::{Error, present, project_key};
@@ -334,7 +334,8 @@ impl Files {
         lock: Option<std::fs::File>,
         (access, cache_bytes): (Access, usize),
     ) -> Result<Self, Error> {
-        let (log, log_held) = open_path(&dir, LOG_FILE, (access, cache_bytes))?;
+        let cache = Cache::of_log(cache_bytes, access);
+        let (log, log_held) = open_path(&dir, LOG_FILE, (access, cache))?;
         let keys = dir.join(KEYS_FILE);
         if !keys.exists() {
             // beside a log that says what it is, keys that are gone are not made anew
@@ -345,7 +346,7 @@ impl Files {
                 create_whole(&keys)?;
             }
         }
-        let (keys, keys_held) = open_path(&dir, KEYS_FILE, (access, KEY_CACHE_BYTES))?;
+        let (keys, keys_held) = open_path(&dir, KEYS_FILE, (access, Cache::OF_KEYS))?;
         let held = vec![(log_held, log.1.clone()), (keys_held, keys.1.clone())];
         let noted = Some(dir.join("head"));
         let journal = dir.join(JOURNAL_FILE);
@@ -363,6 +364,30 @@ impl Files {
 }
 
 pub(crate) const KEY_CACHE_BYTES: usize = 8 * 1024 * 1024;
+/// Half of it is what redb leaves for the next durable commit to write: what that commit takes, and
+/// everybody waits who appends meanwhile.
+const LOG_CACHE_BYTES: usize = 2 * 1024 * 1024;
+
+/// What is kept in memory of a file: redb's own cache, and the pages beside it.
+#[derive(Debug, Clone, Copy)]
+struct Cache {
+    redb: usize,
+    pace: Pace,
+}
+
+impl Cache {
+    const OF_KEYS: Self =
+        Self { redb: KEY_CACHE_BYTES, pace: Pace { page_bytes: 0, early: false } };
+
+    fn of_log(bytes: usize, access: Access) -> Self {
+        let redb = match access {
+            Access::Owned => bytes.min(LOG_CACHE_BYTES),
+            // nobody appends
+            Access::Frozen => bytes,
+        };
+        Self { redb, pace: Pace { page_bytes: bytes - redb, early: access == Access::Owned } }
+    }
+}
 
 fn lock(dir: &Path) -> Result<std::fs::File, Error> {
     let path = dir.join("lock");
@@ -404,7 +429,7 @@ fn lock_to_look(dir: &Path) -> Result<Option<std::fs::File>, Error> {
 fn open_path(
     dir: &Path,
     name: &str,
-    (access, cache_bytes): (Access, usize),
+    (access, cache): (Access, Cache),
 ) -> Result<((Db, File), Arc<Held>), Error> {
     let path = dir.join(name);
     let file = File::new(&path);
@@ -413,8 +438,8 @@ fn open_path(
     let mut options = std::fs::OpenOptions::new();
     let opened = options.read(true).write(access == Access::Owned).open(&path).map_err(io)?;
     let backend = FileBackend::new(opened).map_err(file.err("opening"))?;
-    let held = Held::new(backend, access, Arc::clone(file.syncs())).map_err(io)?;
-    match open_backend_of(&file, held.backend(), cache_bytes) {
+    let held = Held::new(backend, access, (cache.pace, Arc::clone(file.syncs()))).map_err(io)?;
+    match open_backend_of(&file, held.backend(), cache.redb) {
         Ok(db) => Ok(((db, file), held)),
         Err(Error::Storage { source, .. })
             if matches!(*source, redb::Error::DatabaseAlreadyOpen) =>

@@ -211,6 +211,26 @@ fn what_another_life_has_left_in_the_journal_keeps_no_later_one_from_opening() {
     }
 }
 
+#[test]
+fn a_file_of_any_size_in_the_place_of_a_journal_that_no_log_needs_is_cut_and_taken_over() {
+    // given a log that was closed in order, and a file of a terabyte in its journal's place
+    let place = Place::new();
+    append(&place.open().unwrap(), 1);
+    let journal = place.data.path().join("journal");
+    let file = std::fs::File::options().write(true).open(&journal).unwrap();
+    file.set_len(1 << 40).unwrap();
+    drop(file);
+
+    // when it is written again, and killed
+    let log = place.open().unwrap();
+    append(&log, 2);
+    assert_eq!(std::fs::metadata(&journal).unwrap().len(), 8 << 20);
+
+    // then nothing is lost
+    let left = killed(&place);
+    holds(&Log::open(left.options("sales").aside()).unwrap(), 2);
+}
+
 /// A copy of the files of an open log, which is what a killed process leaves.
 fn killed(place: &Place) -> Place {
     let copy = Place::new();

@@ -1,0 +1,213 @@
+//! Pages of a file that were read or written last, beside redb's own cache.
+//!
+//! redb divides one budget between what was read and what is not written yet, and what is not written
+//! yet is what a durable commit has to wait for. So redb gets little, and what is read again comes
+//! from here instead of from the system.
+//!
+//! Invariant: what is here is what the file holds. Only whole pages are kept; whoever writes to any
+//! part of one replaces it or takes it out, also while somebody else is fetching it.
+
+use crate::keyring::Recent;
+use std::fmt;
+use std::io::Error;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Bytes of a page; what redb reads in other sizes goes to the file.
+const PAGE: usize = 4096;
+/// Readers of different pages mostly do not wait for each other.
+const SHARDS: usize = 16;
+
+/// The cache of one file.
+pub(crate) struct Pages {
+    shards: Vec<Mutex<Shard>>,
+}
+
+struct Shard {
+    recent: Recent<u64, Arc<[u8]>>,
+    /// Changes with every write, so that who has fetched meanwhile knows that it may be old.
+    writes: u64,
+}
+
+impl fmt::Debug for Pages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pages").field("shards", &self.shards.len()).finish()
+    }
+}
+
+impl Pages {
+    /// A cache of about so many bytes, none where that is less than a page each.
+    pub(crate) fn new(bytes: usize) -> Self {
+        // two generations
+        let limit = bytes / PAGE / SHARDS / 2;
+        let shard = || Mutex::new(Shard { recent: Recent::new(limit), writes: 0 });
+        let shards = if limit == 0 { 0 } else { SHARDS };
+        Self { shards: std::iter::repeat_with(shard).take(shards).collect() }
+    }
+
+    /// Reads a range, from `file` where it is not here.
+    pub(crate) fn read(
+        &self,
+        (offset, out): (u64, &mut [u8]),
+        file: impl FnOnce(&mut [u8]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let is_page = out.len() == PAGE && offset.is_multiple_of(PAGE as u64);
+        let Some(shard) = self.shard(offset).filter(|_| is_page) else { return file(out) };
+        let writes = {
+            let mut shard = lock(shard);
+            if let Some(page) = shard.recent.get(&offset) {
+                out.copy_from_slice(&page);
+                return Ok(());
+            }
+            shard.writes
+        };
+        file(out)?;
+        let mut shard = lock(shard);
+        if shard.writes == writes {
+            shard.recent.insert(offset, Arc::from(&*out));
+        }
+        Ok(())
+    }
+
+    /// Writes a range to `file`, and keeps the pages that it covers whole.
+    pub(crate) fn write(
+        &self,
+        (offset, data): (u64, &[u8]),
+        file: impl FnOnce() -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        // before and after: nobody may keep what was fetched before or while it was written
+        self.forget(offset, data.len());
+        let written = file();
+        self.forget(offset, data.len());
+        if written.is_ok() && data.len() == PAGE && offset.is_multiple_of(PAGE as u64) {
+            if let Some(shard) = self.shard(offset) {
+                lock(shard).recent.insert(offset, Arc::from(data));
+            }
+        }
+        written
+    }
+
+    /// Forgets everything: the file has another length.
+    pub(crate) fn clear(&self) {
+        for shard in &self.shards {
+            let mut shard = lock(shard);
+            shard.writes += 1;
+            shard.recent.forget_if(|_| true);
+        }
+    }
+
+    fn forget(&self, offset: u64, length: usize) {
+        let (first, end) = (offset / PAGE as u64, (offset + length as u64).div_ceil(PAGE as u64));
+        for page in first..end {
+            let offset = page * PAGE as u64;
+            if let Some(shard) = self.shard(offset) {
+                let mut shard = lock(shard);
+                shard.writes += 1;
+                shard.recent.remove(&offset);
+            }
+        }
+    }
+
+    fn shard(&self, offset: u64) -> Option<&Mutex<Shard>> {
+        let page = usize::try_from(offset / PAGE as u64).unwrap_or(usize::MAX);
+        self.shards.get(page % SHARDS)
+    }
+}
+
+fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    /// Reads a page; says whether the file was asked.
+    fn read(pages: &Pages, offset: u64, file: u8) -> (u8, bool) {
+        let (mut out, asked) = (vec![0; PAGE], Cell::new(false));
+        let fetched = pages.read((offset, &mut out), |out| {
+            asked.set(true);
+            out.fill(file);
+            Ok(())
+        });
+        fetched.unwrap();
+        (out[0], asked.get())
+    }
+
+    #[test]
+    fn a_page_is_fetched_once_and_written_through() {
+        let pages = Pages::new(1 << 20);
+        assert_eq!(read(&pages, 4096, 1), (1, true));
+        assert_eq!(read(&pages, 4096, 9), (1, false));
+        pages.write((4096, &[2; PAGE]), || Ok(())).unwrap();
+        assert_eq!(read(&pages, 4096, 9), (2, false));
+        pages.clear();
+        assert_eq!(read(&pages, 4096, 3), (3, true));
+    }
+
+    #[test]
+    fn whatever_touches_a_page_takes_it_out() {
+        let pages = Pages::new(1 << 20);
+        for (offset, length) in [(8191, 1), (8190, 4), (0, 3 * PAGE), (4000, 200)] {
+            read(&pages, 4096, 1);
+            read(&pages, 8192, 1);
+            pages.write((offset, &vec![2; length]), || Ok(())).unwrap();
+            assert_eq!(read(&pages, 4096, 7), (7, true), "{offset} {length}");
+            pages.clear();
+        }
+        read(&pages, 4096, 1);
+        let failed = pages.write((4096, &[2; PAGE]), || Err(std::io::ErrorKind::Other.into()));
+        assert!(failed.is_err());
+        assert_eq!(read(&pages, 4096, 5), (5, true), "nobody knows what is there");
+    }
+
+    #[test]
+    fn what_is_written_while_it_is_fetched_is_not_kept_as_it_was() {
+        let pages = Pages::new(1 << 20);
+        let mut out = vec![0; PAGE];
+        let fetching = pages.read((4096, &mut out), |out| {
+            out.fill(1);
+            pages.write((4096, &[2; 8]), || Ok(()))
+        });
+        fetching.unwrap();
+        assert_eq!(read(&pages, 4096, 2), (2, true));
+    }
+
+    #[test]
+    fn it_keeps_no_more_than_it_may_and_nothing_where_there_is_no_room() {
+        let pages = Pages::new(SHARDS * 2 * PAGE * 4);
+        for page in 0..1000 {
+            read(&pages, page * PAGE as u64, 1);
+        }
+        let kept = (0..1000).filter(|page| !read_only(&pages, page * PAGE as u64)).count();
+        assert!((SHARDS * 4..=SHARDS * 8).contains(&kept), "{kept}");
+        let none = Pages::new(PAGE);
+        read(&none, 4096, 1);
+        assert_eq!(read(&none, 4096, 2), (2, true));
+    }
+
+    /// Whether the file would be asked; changes nothing but the order.
+    fn read_only(pages: &Pages, offset: u64) -> bool {
+        let shard = pages.shard(offset).unwrap();
+        lock(shard).recent.get(&offset).is_none()
+    }
+
+    #[test]
+    fn other_sizes_go_to_the_file() {
+        let pages = Pages::new(1 << 20);
+        for length in [8, 2 * PAGE] {
+            let mut out = vec![0; length];
+            for _ in 0..2 {
+                let asked = Cell::new(false);
+                pages
+                    .read((0, &mut out), |out| {
+                        asked.set(true);
+                        out.fill(1);
+                        Ok(())
+                    })
+                    .unwrap();
+                assert!(asked.get());
+            }
+        }
+    }
+}
