@@ -4,8 +4,11 @@
 
 use std::collections::BTreeMap;
 
+use placet_schemas::Registry;
 use placet_test_support::dirs::Project;
 use placet_test_support::process::Placet;
+
+use serde_json::{Value, json};
 
 use crate::world::PLACET;
 
@@ -72,5 +75,43 @@ fn what_no_schema_declares_is_refused_with_its_place_and_what_to_do() {
         "PL3080",
     ] {
         assert!(said.contains(words), "{words:?} is missing in:\n{said}");
+    }
+}
+
+#[test]
+fn the_schema_for_editors_takes_and_refuses_what_a_check_of_the_project_does() {
+    let project = project();
+    // given the schema that is printed, and manifests, which may be written as JSON, too
+    let schema = Placet::new(PLACET, &project).args(["adapters", "schema"]).run().expect_code(0);
+    let schema: Value = serde_json::from_str(&schema.stdout).expect("JSON");
+    let schema = Registry::new().register(&schema).expect("a schema");
+    let manifest = json!({
+        "manifest": 1, "provider": "weather", "title": "Weather", "hosts": ["api.weather.example"],
+        "auth": {"kind": "bearer", "placement": {"header": "Authorization", "value": "Bearer {secret:token}"}},
+        "operations": {"today.get": {
+            "effect": "read",
+            "input_schema": "schemas/weather/city.json", "output_schema": "schemas/weather/today.json",
+            "request": {"method": "GET", "url": "https://api.weather.example/today/{input./city}"},
+            "classify": [{"when": {"status": 200}, "outcome": "sent"}, {"else": "refused_retry"}],
+        }},
+    });
+    let mut mistyped = manifest.clone();
+    mistyped["operations"]["today.get"]["efect"] = json!("read");
+    let mut unknown = manifest.clone();
+    unknown["operations"]["today.get"]["classify"][0]["outcome"] = json!("fine");
+    let mut nameless = manifest.clone();
+    nameless.as_object_mut().expect("an object").remove("provider");
+
+    // then an editor says what a check says
+    for (manifest, is_good) in
+        [(manifest, true), (mistyped, false), (unknown, false), (nameless, false)]
+    {
+        project.write("adapters/weather.yaml", &manifest.to_string());
+        drop(Placet::new(PLACET, &project).args(["check", "."]).run().expect_code(if is_good {
+            0
+        } else {
+            2
+        }));
+        assert_eq!(schema.is_valid(&manifest), is_good, "{manifest}");
     }
 }

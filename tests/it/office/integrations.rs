@@ -90,6 +90,15 @@ fn each_word_over_nats_is_the_same_act_as_at_the_other_doors() {
         let scoped = office.word("scope", json!({"name": "slack", "workstream": "sales"})).await;
         assert_eq!(scoped["used_in"]["workstream"], json!("sales"), "{scoped}");
 
+        // which events start runs: switched off here, seen there
+        assert_eq!(office.word("triggers", json!({})).await, http("/triggers").await);
+        let trigger = |event: &str| json!({"name": "slack", "event": event, "state": "off"});
+        let off = office.word("triggers", trigger("slack.message")).await;
+        assert_eq!(off["triggers"][0]["state"], json!("off"), "{off}");
+        assert_eq!(off, http("/triggers?integration=slack").await);
+        let none = office.word("triggers", trigger("slack.nope")).await;
+        assert_eq!(none["error"]["code"], json!("PL3076"), "{none}");
+
         // what stands at the provider, and what is read there: Slack says that it has neither
         assert_eq!(office.word("hooks", slack()).await, http("/integrations/slack/hooks").await);
         let on = json!({"name": "slack", "on": true, "base": "https://placet.example"});
@@ -119,9 +128,10 @@ fn each_word_over_nats_is_the_same_act_as_at_the_other_doors() {
     // every request that was taken is on record with its signature, verified again, and holds no secret
     let requests = office.log(&["--type", "RequestSigned"]);
     let words: Vec<_> = requests.iter().map(|event| event["body"]["word"].clone()).collect();
-    let switched = ["test", "disable", "enable", "scope", "hooks", "hooks", "sync"];
+    let switched = ["test", "disable", "enable", "scope", "triggers", "triggers", "triggers"];
+    let read = ["hooks", "hooks", "sync"];
     let renewed = ["rotate", "rotate", "connect", "disconnect"];
-    let taken: Vec<&str> = switched.into_iter().chain(renewed).collect();
+    let taken: Vec<&str> = switched.into_iter().chain(read).chain(renewed).collect();
     let taken = taken.into_iter().map(|word| json!(format!("integrations.{word}")));
     assert_eq!(words, taken.collect::<Vec<_>>());
     assert!(requests.iter().all(|event| event["body"]["user"] == json!("wendy")));
