@@ -55,7 +55,7 @@ impl Synced {
     /// # Errors
     /// What the file says, or has said to a sync before.
     pub(crate) fn sync(&self) -> Result<(), Error> {
-        self.sync_by(|file| file.sync_data())
+        self.sync_by(StorageBackend::sync_data)
     }
 
     fn sync_by(&self, sync: impl FnOnce(&FileBackend) -> Result<(), Error>) -> Result<(), Error> {

@@ -78,10 +78,9 @@ impl Pages {
         self.forget(offset, data.len());
         let written = file();
         self.forget(offset, data.len());
-        if written.is_ok() && data.len() == PAGE && offset.is_multiple_of(PAGE as u64) {
-            if let Some(shard) = self.shard(offset) {
-                lock(shard).recent.insert(offset, Arc::from(data));
-            }
+        let is_page = data.len() == PAGE && offset.is_multiple_of(PAGE as u64);
+        if let Some(shard) = self.shard(offset).filter(|_| is_page && written.is_ok()) {
+            lock(shard).recent.insert(offset, Arc::from(data));
         }
         written
     }
@@ -121,6 +120,7 @@ fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
 mod tests {
     use super::*;
     use std::cell::Cell;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     /// Reads a page; says whether the file was asked.
     fn read(pages: &Pages, offset: u64, file: u8) -> (u8, bool) {
@@ -171,6 +171,43 @@ mod tests {
         });
         fetching.unwrap();
         assert_eq!(read(&pages, 4096, 2), (2, true));
+    }
+
+    #[test]
+    fn nobody_reads_a_page_older_than_what_was_written_before_they_asked() {
+        const LAST: u64 = 20_000;
+        // given a file of four pages that begin with their version, and what is known to be written
+        let pages = Pages::new(1 << 20);
+        let [file, written] = [(); 2].map(|()| [const { AtomicU64::new(0) }; 4]);
+        let write = |version: u64| {
+            let place = usize::try_from(version % 4).unwrap();
+            let mut page = vec![0; PAGE];
+            page[..8].copy_from_slice(&version.to_be_bytes());
+            let wrote = pages.write((version % 4 * PAGE as u64, &page), || {
+                file[place].store(version, Ordering::SeqCst);
+                Ok(())
+            });
+            wrote.unwrap();
+            written[place].store(version, Ordering::SeqCst);
+        };
+        let read = |place: usize| {
+            let (least, mut page) = (written[place].load(Ordering::SeqCst), vec![0; PAGE]);
+            let fetched = pages.read(((place * PAGE) as u64, &mut page), |out| {
+                out[..8].copy_from_slice(&file[place].load(Ordering::SeqCst).to_be_bytes());
+                Ok(())
+            });
+            fetched.unwrap();
+            let found = u64::from_be_bytes(*page.first_chunk().unwrap());
+            assert!(found >= least, "page {place}: {found}, and {least} had been written");
+            least
+        };
+        // when one writes and two read
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| while (0..4).map(read).max() < Some(LAST) {});
+            }
+            (1..=LAST).for_each(write);
+        });
     }
 
     #[test]
