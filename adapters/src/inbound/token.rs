@@ -12,6 +12,8 @@ use crate::secret::SecretText;
 use serde::Deserialize;
 use serde_json::Value;
 
+/// Bytes of a token; those of providers are about a thousand.
+const TOKEN_BYTES_MAX: usize = 8 << 10;
 /// How far the issuer's clock may be ahead of ours.
 const AHEAD_S: i64 = 60;
 
@@ -78,6 +80,9 @@ impl Token {
 
 /// A token that names its key.
 fn read(token: &str) -> Result<Unchecked<'_>, Refused> {
+    if token.len() > TOKEN_BYTES_MAX {
+        return Err(Refused::TooLong);
+    }
     let token = Unchecked::read(token, &[Algorithm::Rs256])?;
     if token.key_id().is_some() { Ok(token) } else { Err(Refused::Malformed) }
 }
